@@ -9,6 +9,7 @@ import argparse
 import pathlib
 
 from _witness import GOLDEN, add_data_argument, plain, write_json
+from tokenizers import Tokenizer
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
@@ -53,9 +54,12 @@ def main():
     folder = parser.parse_args().data / "models" / "stories260k"
 
     tokenizer, model = AutoTokenizer.from_pretrained(folder), load(folder)
+    from_file = Tokenizer.from_file(str(folder / "tokenizer.json"))
     stories = []
     for text, new_tokens, penalty in STORIES:
         prompt = tokenizer(text)["input_ids"]
+        # transformers 5 rebuilds this tokenizer and differs from its file where a text starts with a space
+        assert prompt == from_file.encode(text).ids
         ids, margin = greedy(model, prompt, new_tokens, penalty, eos=2)
         if penalty == 1.0:
             assert ids == greedy_without_cache(model, prompt, len(ids))

@@ -1,0 +1,63 @@
+/**
+ * A backend runs plans. It has no opinion about models or data. Backends run in workers: every call
+ * here only enqueues, in order; `read` and `idle` are the waits.
+ * @module
+ */
+import type { Extents } from "../graph/dims.ts";
+import type { BufferId, Plan } from "../graph/plan.ts";
+
+/** What a device says of itself. */
+export interface DeviceInfo {
+  /** Name of the backend part: `cpu`. */
+  readonly backend: string;
+  /** The hardware, as people know it: `Intel Xeon, 2 workers, OpenBLAS 0.3.21 (SkylakeX)`. */
+  readonly description: string;
+  /** Largest single buffer, bytes. */
+  readonly maxBufferBytes: number;
+  /** Memory that a run may use, bytes. */
+  readonly memoryBytes: number;
+  /** Starts of views are multiples of this many bytes. */
+  readonly alignment: number;
+  /**
+   * Everything that results depend on in the last bit (processor, BLAS and core type, adapter, driver,
+   * tuner choices): recorded in checkpoints; "bit for bit" means equal fingerprints.
+   */
+  readonly fingerprint: string;
+}
+
+/** Number of a compiled program on its device. */
+export type ProgramId = number;
+
+/** A device: buffers and programs. Errors of enqueued work surface at the next `read` or `idle`, as `DeviceError`. */
+export interface Device extends AsyncDisposable {
+  readonly info: DeviceInfo;
+  /** A zeroed buffer of `bytes` bytes. */
+  allocate(bytes: number, label: string): BufferId;
+  /** Gives a buffer back. */
+  free(buffer: BufferId): void;
+  /**
+   * Copies `data` into the buffer at a byte offset, after all work enqueued before. The data are read
+   * before the call returns. Views over shared memory are allowed.
+   */
+  write(buffer: BufferId, data: ArrayBufferView, byteOffset?: number): void;
+  /** The bytes of a buffer, after all work enqueued before. */
+  read(buffer: BufferId, byteOffset: number, byteLength: number): Promise<ArrayBuffer>;
+  /** Makes a program ready: checks it, assembles its kernels. */
+  compile(plan: Plan): Promise<ProgramId>;
+  /** Runs a program once, with these extents (all within the plan's capacities). */
+  run(program: ProgramId, extents: Extents): void;
+  /** Waits until all enqueued work is done. */
+  idle(): Promise<void>;
+  /** Seconds spent in each kernel since the last call, if the backend was made with `profile`. */
+  profile?(): Promise<readonly { kernel: string; label: string; seconds: number; calls: number }[]>;
+}
+
+/** Opens devices. */
+export interface Backend {
+  /**
+   * Whether it can run here, and why not: `auto` asks before it opens.
+   */
+  available(): Promise<{ ok: true; description: string } | { ok: false; reason: string }>;
+  /** Opens the device. Throws `DeviceError` that says what to change. */
+  open(): Promise<Device>;
+}

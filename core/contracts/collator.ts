@@ -1,0 +1,61 @@
+/**
+ * A collator lays weighted examples out as a rectangle. It knows lengths; it does not know what
+ * tokens mean.
+ * @module
+ */
+
+/** An example ready for a batch. */
+export interface WeightedExample {
+  readonly ids: Int32Array; // (T)
+  readonly weights: Float32Array; // (T), weight of each token as a target
+  /** Index of the data source it came from. */
+  readonly source: number;
+  /** Global index of the row in its epoch's order. */
+  readonly row: number;
+}
+
+/**
+ * A rectangle of tokens. `segments`: 0 for padding, else 1, 2, ... within the row; a token attends
+ * only to its own segment. Padding attends to itself.
+ */
+export interface Batch {
+  readonly B: number;
+  readonly T: number;
+  readonly tokens: Int32Array; // (B, T)
+  readonly weights: Float32Array; // (B, T), weight of tokens[b, t] as a target
+  readonly positions: Int32Array; // (B, T), restart at 0 in each segment
+  readonly segments: Int32Array; // (B, T)
+  readonly sources: Int32Array; // (B, T), source of each token's example
+  /** Tokens that are not padding. */
+  readonly realTokens: number;
+  /** Examples in the batch. */
+  readonly examples: number;
+  /** Global index (row in the epoch's order) of the first row: keys the random numbers. */
+  readonly firstRow: number;
+}
+
+/** A plan of one epoch: which examples make up which row. Rows hold indices into `lengths`. */
+export interface RowPlan {
+  /** For every row of the epoch, the examples it holds, in order. */
+  readonly rows: readonly (readonly number[])[];
+}
+
+/** Lays out examples. */
+export interface Collator {
+  /**
+   * Groups the examples of an epoch, given their lengths in the epoch's (already shuffled) order.
+   * Padded: one example a row. Packed: several. Must be a pure function of its arguments.
+   */
+  plan(lengths: Int32Array, limits: CollatorLimits): RowPlan;
+  /** Builds the batch of some rows. `padId` fills; it is never read by the loss. */
+  collate(rows: readonly (readonly WeightedExample[])[], limits: CollatorLimits): Batch;
+}
+
+/** What bounds a batch. */
+export interface CollatorLimits {
+  readonly maxLength: number;
+  readonly batchSize: number;
+  readonly padId: number;
+  /** Key of everything random in the plan (length groups). */
+  readonly seed: number;
+}

@@ -1,0 +1,13 @@
+/**
+ * A collective sums gradient arenas, loss sums and divisors over processes, between accumulation and
+ * update. `single` is the built-in; others bring an existing engine, never a protocol of our own.
+ * @module
+ */
+
+/** Several processes that train together. */
+export interface Collective {
+  readonly rank: number;
+  readonly world: number;
+  /** Sums the array over all processes, in place. */
+  sum(values: Float32Array): Promise<void>;
+}

@@ -1,0 +1,70 @@
+/**
+ * A format turns a raw record into an example. It knows one data set's columns, and nothing of
+ * templates, tokens or weights.
+ * @module
+ */
+import type { RawRecord } from "./source.ts";
+
+/** Who speaks. `tool` is the result of a tool call. */
+export type Role = "system" | "user" | "assistant" | "tool";
+
+/** A call of a tool that the assistant writes, in OpenAI's shape. */
+export interface ToolCall {
+  readonly id?: string;
+  readonly type?: string;
+  readonly function: { readonly name: string; readonly arguments: unknown };
+}
+
+/** One turn of a conversation. */
+export interface Message {
+  readonly role: Role;
+  /** What is said: never undefined, empty when the turn is only a tool call. */
+  readonly content: string;
+  /** A second field of an instruction (Alpaca's `input`), only on user turns. */
+  readonly input?: string;
+  /** Thoughts that a chat template may write apart from the content. */
+  readonly reasoning_content?: string;
+  readonly tool_calls?: readonly ToolCall[];
+  readonly tool_call_id?: string;
+  readonly name?: string;
+  /** Loss weight of this turn; 1 where absent, 0 = not trained. Multiplies the masker's. */
+  readonly weight?: number;
+}
+
+/** What every example may carry. */
+export interface ExampleInfo {
+  readonly id?: string;
+  readonly category?: string;
+}
+/** A conversation. */
+export interface ChatExample extends ExampleInfo {
+  readonly messages: readonly Message[];
+  readonly tools?: readonly unknown[];
+}
+/** A prompt and what should follow it. */
+export interface PromptExample extends ExampleInfo {
+  readonly prompt: string;
+  readonly completion: string;
+}
+/** Plain text, for pre-training. */
+export interface TextExample extends ExampleInfo {
+  readonly text: string;
+}
+/** One training example, as every format gives it. */
+export type Example = ChatExample | PromptExample | TextExample;
+
+/** Reads the rows of one data set shape. */
+export interface Format {
+  /**
+   * How well a row fits: 0 = cannot be read, 1 = certainly mine. Used by `init` and `format: auto`.
+   * Must not throw.
+   */
+  recognises(value: unknown): number;
+  /**
+   * The example that a row holds. Throws `DataError` naming the column that is missing or wrong,
+   * what was found, and `record.where`.
+   */
+  parse(record: RawRecord): Example;
+  /** Template used under `template: auto` where the tokenizer has no chat template: a part's name or `{use, ...options}`. */
+  readonly template: string | { readonly use: string; readonly [option: string]: unknown };
+}

@@ -1,0 +1,54 @@
+/**
+ * A source turns a path or a Hub id into raw records, each with the place it came from.
+ * It knows files and shards; it does not know what a row means.
+ * @module
+ */
+
+/** Where a record stands: shown in every error that is about it. */
+export interface Where {
+  /** The file (or `rows` for rows given in memory). */
+  readonly path: string;
+  /** Line of the file, counted from 1, where the format has lines. */
+  readonly line?: number;
+  /** Index of the record within the source, counted from 0. */
+  readonly index: number;
+}
+
+/** One row as it stands in the file, not yet understood. */
+export interface RawRecord {
+  /** The parsed value: normally an object with one field per column. */
+  readonly value: unknown;
+  /** Where the row stands. */
+  readonly where: Where;
+}
+
+/**
+ * Rows that can be fetched by index, in any order, without holding them all in memory.
+ * `at` is synchronous: an index of offsets is made once, when the source is opened.
+ */
+export interface RecordStore extends Disposable {
+  /** Number of rows. */
+  readonly length: number;
+  /** Hash of the content: part of what a checkpoint records. Same bytes, same hash. */
+  readonly fingerprint: string;
+  /** The row at `index`. Throws `DataError` with file:line when it cannot be parsed. */
+  at(index: number): RawRecord;
+}
+
+/** What a source is asked for: one entry of `data.train` or `data.eval`. */
+export interface SourceRequest {
+  /** Absolute path of a file. */
+  readonly path: string;
+  /** Folder for what must be kept on disk (indexes, unpacked archives). */
+  readonly cacheDir: string;
+  /** Aborts a long scan. */
+  readonly signal?: AbortSignal;
+}
+
+/** Reads one kind of file. */
+export interface Source {
+  /** Whether this source reads the file: by name first, by its first bytes where the name says nothing. */
+  accepts(file: { path: string; head: Uint8Array }): boolean;
+  /** Opens the file: one pass that finds where the rows start and checks what can be checked. */
+  open(request: SourceRequest): Promise<RecordStore>;
+}

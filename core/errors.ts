@@ -1,0 +1,44 @@
+/**
+ * The four classes of errors that callers catch. Nothing across the plugin seam is recognised by
+ * `instanceof` (a plugin may carry another copy of core): use {@linkcode isDenotuneError}.
+ * @module
+ */
+
+/** What an error is about; `name` carries it across realms and copies of this module. */
+export type DenotuneErrorName = "ConfigError" | "PluginError" | "DataError" | "DeviceError";
+
+abstract class DenotuneError extends Error {
+  abstract override readonly name: DenotuneErrorName;
+}
+
+/** The run file, an option or a command-line argument is wrong. Exit code 2. */
+export class ConfigError extends DenotuneError {
+  override readonly name = "ConfigError";
+}
+
+/** A plugin cannot be loaded or does not keep its contract. Exit code 2. */
+export class PluginError extends DenotuneError {
+  override readonly name = "PluginError";
+}
+
+/** Data, a tokenizer or a model file is missing, broken or does not fit. Exit code 2. */
+export class DataError extends DenotuneError {
+  override readonly name = "DataError";
+}
+
+/** A backend or a disk cannot do what the run needs. Exit code 1. */
+export class DeviceError extends DenotuneError {
+  override readonly name = "DeviceError";
+}
+
+const NAMES: readonly string[] = ["ConfigError", "PluginError", "DataError", "DeviceError"];
+
+/** Whether `error` is one of ours, from whichever copy of this module. */
+export function isDenotuneError(error: unknown): error is Error & { name: DenotuneErrorName } {
+  return error instanceof Error && NAMES.includes(error.name);
+}
+
+/** The exit code that an error stands for: 2 for the user's input, 1 for everything else. */
+export function exitCodeOf(error: unknown): 1 | 2 {
+  return isDenotuneError(error) && error.name !== "DeviceError" ? 2 : 1;
+}

@@ -1,0 +1,181 @@
+/**
+ * A plan: what a backend gets. Everything here is plain data. A plan is a list of segments of kernel
+ * calls over numbered buffers; a segment may be repeated over chunks of a dimension.
+ * @module
+ */
+import type { Dim, Extents, Shape } from "./dims.ts";
+import type { DType } from "./dtype.ts";
+import type { Expression, RowProgram } from "./expression.ts";
+
+/** Number of a buffer that a device allocated. */
+export type BufferId = number;
+
+/** A tensor as a kernel sees it: dense, row-major, somewhere in a buffer. */
+export interface View {
+  readonly buffer: BufferId;
+  /** First element, counted in elements of `dtype`. */
+  readonly offset: number;
+  /** In a repeated segment: elements to advance at each iteration (0 or absent: the same place). */
+  readonly advance?: number;
+  readonly shape: Shape;
+  readonly dtype: DType;
+}
+
+/** Fields that attention kernels share. Rows of q are (b, t) pairs, b-major. */
+export interface AttentionAttributes {
+  readonly B: Dim;
+  readonly T: Dim;
+  readonly heads: number;
+  /** A divisor of `heads`: query head h reads key/value head floor(h / (heads / kvHeads)). */
+  readonly kvHeads: number;
+  readonly headDim: number;
+  readonly causal: boolean;
+  readonly scale: number;
+  /** Query i sees key j only if i - j < window (and j - i < window if not causal); null: no bound. */
+  readonly window: number | null;
+  /** Scores become softcap * tanh(score / softcap); null: unchanged. */
+  readonly softcap: number | null;
+}
+
+/**
+ * The kernels that every backend has, by name, with their attributes. In the comments, inputs come
+ * before `->`, outputs after; `?` marks an input that is there only if the attribute says so.
+ * Unless said otherwise tensors are f32. "In place" names the one input whose buffer and offset an
+ * output may share; no other sharing happens.
+ */
+export interface KernelAttributes {
+  /**
+   * `a, b, bias?, addend? -> out`: out = alpha * op(a) op(b) + bias + addend, per batch (all operands
+   * contiguous by batch). NN: a (m, k), b (k, n). NT: a (m, k), b (n, k). TN: a (k, m), b (k, n).
+   * bias (n), addend (m, n) = the shape of out. `b` (and only b) may be stored as bf16 or f16.
+   * In place: addend.
+   */
+  matmul: {
+    readonly layout: "NN" | "NT" | "TN";
+    readonly batch: Dim;
+    readonly m: Dim;
+    readonly n: Dim;
+    readonly k: Dim;
+    readonly alpha: number;
+    readonly bias: boolean;
+    readonly addend: boolean;
+  };
+  /**
+   * A row program over (rows, columns): inputs and outputs as the program lists them. In place:
+   * any `matrix` output over any `matrix` input of the same place in memory.
+   */
+  rows: { readonly rows: Dim; readonly columns: Dim; readonly program: RowProgram };
+  /**
+   * `inputs..., addend? -> out (columns)`: out[c] = addend[c] + sum over rows of the expression at
+   * (r, c). Accesses as in a row program. In place: addend (always the last input).
+   */
+  column_sum: {
+    readonly rows: Dim;
+    readonly columns: number;
+    readonly inputs: RowProgram["inputs"];
+    readonly of: Expression;
+    readonly addend: boolean;
+  };
+  /**
+   * `inputs..., addend? -> out ()`: out = addend + the sum of the expression over all elements of the
+   * (1, elements) space, in a fixed order of chunks (accesses `matrix` and `scalars` only).
+   * In place: addend (always the last input).
+   */
+  sum: {
+    readonly elements: Dim;
+    readonly inputs: RowProgram["inputs"];
+    readonly of: Expression;
+    readonly addend: boolean;
+  };
+  /** `values (rows), groups i32 (rows), addend (count) -> out (count)`: sums by group. In place: addend. */
+  group_sum: { readonly rows: Dim; readonly count: number };
+  /** `table (V, columns), index i32 (rows) -> out (rows, columns)`. The table may be bf16 or f16. */
+  gather_rows: { readonly rows: Dim; readonly columns: number };
+  /**
+   * `values (R, columns), index i32 (R) -> out (rows, columns)`: zero everywhere, then out[index[i]] =
+   * values[i]; indices are distinct.
+   */
+  scatter_rows: { readonly rows: Dim; readonly count: Dim; readonly columns: number };
+  /**
+   * `values (N, columns), order i32 (N), ids i32 (U), starts i32 (U + 1), addend (V, columns) -> out (V, columns)`:
+   * out[ids[u]] = addend[ids[u]] + sum of values[order[i]] for i in [starts[u], starts[u + 1]), in that
+   * order; other rows stay. The embedding gradient without atomics. In place: addend (always so).
+   */
+  scatter_add: { readonly unique: Dim; readonly columns: number };
+  /**
+   * `x (rows, heads * headDim), positions i32 (rows), table (P, 2 * (rotary / 2)) -> out`: rotary position
+   * embedding, Hugging Face's half-split layout: pairs (i, i + rotary / 2) of each head, for i < rotary / 2;
+   * table row p holds cos for each i, then sin. The rest of a head is copied. `inverse` turns back.
+   * In place: x.
+   */
+  rope: {
+    readonly rows: Dim;
+    readonly heads: number;
+    readonly headDim: number;
+    readonly rotary: number;
+    readonly inverse: boolean;
+  };
+  /**
+   * `q (B*T, heads*headDim), k (B*T, kvHeads*headDim), v, segments i32 (B, T) -> out (B*T, heads*headDim),
+   * lse (B*T, heads)`: softmax attention within equal segments of a row of the batch; lse is the natural
+   * logarithm of the softmax's denominator (with the maximum put back). Never materialises (T, T).
+   */
+  attention: AttentionAttributes;
+  /** `q, k, v, segments, out, lse, dOut -> dQ, dK, dV`. */
+  attention_backward: AttentionAttributes;
+  /**
+   * `q (B*T, heads*headDim), kCache (B, capacity, kvHeads*headDim), vCache, lengths i32 (B) -> out`:
+   * query t of row b sees cache places j <= lengths[b] + t (its own key has been written already).
+   */
+  attention_cached: AttentionAttributes & { readonly capacity: number };
+  /**
+   * `cache (B, capacity, columns), new (B*T, columns), lengths i32 (B) -> cache`: row t of b is written
+   * at place lengths[b] + t; places beyond the capacity are dropped. In place: cache (always so).
+   */
+  write_cache: { readonly B: Dim; readonly T: Dim; readonly capacity: number; readonly columns: number };
+  /** `x (rows, from) -> out (rows, width)`: columns offset .. offset + width. */
+  slice_columns: { readonly rows: Dim; readonly from: number; readonly offset: number; readonly width: number };
+  /** `x_0 (rows, widths[0]), x_1, ... -> out (rows, sum of widths)`. */
+  concat_columns: { readonly rows: Dim; readonly widths: readonly number[] };
+  /** `ring (S, columns), row (columns), index i32 (1) -> ring`: ring[index mod S] = row. In place: ring (always so). */
+  write_row: { readonly slots: number; readonly columns: number };
+  /** `x -> out`: the same elements; f32 to and from bf16 / f16 by round to nearest even. */
+  copy: { readonly elements: Dim };
+  /** `-> out`: every element is `value`. */
+  fill: { readonly elements: Dim; readonly value: number };
+  /** `x (rows, columns) -> i32 (rows)`: index of the first largest element. */
+  argmax: { readonly rows: Dim; readonly columns: number };
+}
+
+/** Name of a kernel. */
+export type KernelName = keyof KernelAttributes;
+
+/** One kernel call. */
+export type KernelCall = {
+  [K in KernelName]: {
+    readonly kernel: K;
+    readonly attributes: KernelAttributes[K];
+    readonly inputs: readonly View[];
+    readonly outputs: readonly View[];
+    /** What the call is for, in profiles and errors: `layers.0.mlp.down_proj`. */
+    readonly label: string;
+  };
+}[KernelName];
+
+/**
+ * Calls that run in order. With `repeat`, they run once for each chunk: for i in 0 .. ceil(total / chunk),
+ * with the extent `as` = min(chunk, total - i * chunk) and every view advanced i times. A total of 0
+ * runs nothing.
+ */
+export interface Segment {
+  readonly calls: readonly KernelCall[];
+  readonly repeat?: { readonly total: Dim; readonly chunk: number; readonly as: string };
+}
+
+/** A program as a backend gets it. */
+export interface Plan {
+  readonly name: string;
+  readonly segments: readonly Segment[];
+  /** Capacity of each named dimension: no extent is ever larger. */
+  readonly capacities: Extents;
+}

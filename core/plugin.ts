@@ -1,0 +1,261 @@
+/**
+ * Parts, plugins and the registry that finds them. A part is a value: `{kind, name, options, create}`;
+ * a plugin is a list of parts, a module's default export. Built-ins come through the same door.
+ * @module
+ */
+import type { Adapter } from "./contracts/adapter.ts";
+import type { Backend } from "./contracts/backend.ts";
+import type { Collator } from "./contracts/collator.ts";
+import type { Collective } from "./contracts/collective.ts";
+import type { Evaluator } from "./contracts/evaluator.ts";
+import type { Exporter } from "./contracts/exporter.ts";
+import type { Format } from "./contracts/format.ts";
+import type { Masker } from "./contracts/masker.ts";
+import type { Architecture } from "./contracts/model.ts";
+import type { Objective } from "./contracts/objective.ts";
+import type { Optimizer } from "./contracts/optimizer.ts";
+import type { Schedule } from "./contracts/schedule.ts";
+import type { Source } from "./contracts/source.ts";
+import type { Template, TemplateContext } from "./contracts/template.ts";
+import type { Tokenizer } from "./contracts/tokenizer.ts";
+import type { Tracker } from "./contracts/tracker.ts";
+import type { Op } from "./graph/graph.ts";
+import type { Activation } from "./contracts/activation.ts";
+import { PluginError } from "./errors.ts";
+
+/** What each kind of part creates. The list of kinds is closed; parts are open. */
+export interface KindMap {
+  source: Source;
+  format: Format;
+  /** Bound to a tokenizer's special tokens when it is known. */
+  template: (context: TemplateContext) => Template;
+  tokenizer: Tokenizer;
+  masker: Masker;
+  collator: Collator;
+  objective: Objective;
+  model: Architecture;
+  adapter: Adapter;
+  optimizer: Optimizer;
+  schedule: Schedule;
+  backend: Backend;
+  collective: Collective;
+  evaluator: Evaluator;
+  tracker: Tracker;
+  exporter: Exporter;
+  op: Op;
+  activation: Activation;
+}
+
+/** A kind of part. */
+export type Kind = keyof KindMap;
+
+/** Every kind, in the order people meet them. */
+export const KINDS: readonly Kind[] = [
+  "source",
+  "format",
+  "template",
+  "tokenizer",
+  "masker",
+  "collator",
+  "objective",
+  "model",
+  "adapter",
+  "optimizer",
+  "schedule",
+  "backend",
+  "collective",
+  "evaluator",
+  "tracker",
+  "exporter",
+  "op",
+  "activation",
+];
+
+/** The version of the plugin contract: a plugin names the one it was written for. */
+export const API_VERSION = 1;
+
+/** JSON, as option values and schemas are. */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+/**
+ * A schema of options: Standard Schema with Standard JSON Schema (a zod 4 object is one). A schema
+ * without `~standard.jsonSchema` comes with `Part.jsonSchema`. Types are inferred structurally.
+ */
+export interface OptionsSchema<Input = unknown, Output = Input> {
+  readonly "~standard": {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (value: unknown) => ValidationResult<Output> | Promise<ValidationResult<Output>>;
+    readonly types?: { readonly input: Input; readonly output: Output } | undefined;
+    readonly jsonSchema?: {
+      readonly input: (options: { readonly target: "draft-2020-12" }) => Record<string, unknown>;
+      readonly output: (options: { readonly target: "draft-2020-12" }) => Record<string, unknown>;
+    };
+  };
+}
+
+/** What `validate` of a Standard Schema gives. */
+export type ValidationResult<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
+  | {
+    readonly issues: readonly {
+      readonly message: string;
+      readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+    }[];
+  };
+
+/** What the framework offers to a part when it is created. */
+export interface Host {
+  /** Resolves a path of the run file (relative to that file) to an absolute one. */
+  resolvePath(path: string): string;
+  /** Folder of the run's model, where parts look for the files that came with it; null when there is none. */
+  readonly modelDir: string | null;
+  /** Creates another part by name, e.g. a template that wraps another. */
+  create<K extends Kind>(kind: K, choice: Choice): Promise<KindMap[K]>;
+  /** Says something to the user once (through the trackers): a fallback, a chosen default. */
+  notice(message: string): void;
+  /** The run's seed. */
+  readonly seed: number;
+}
+
+/** One implementation of one kind. `Input` is what users write, `Options` what `create` gets. */
+export interface Part<K extends Kind = Kind, Input = unknown, Options = unknown> {
+  readonly kind: K;
+  /** kebab-case, unique within its kind. */
+  readonly name: string;
+  /** One sentence for `denotune plugins`. */
+  readonly description: string;
+  readonly options: OptionsSchema<Input, Options>;
+  /** JSON Schema of the options, where `options` cannot give it itself. */
+  readonly jsonSchema?: Record<string, unknown>;
+  /** Makes the part. Heavy modules are imported here, not at the top. */
+  create(options: Options, host: Host): KindMap[K] | Promise<KindMap[K]>;
+}
+
+/** Any part, its types forgotten: as registries and plugins hold them. */
+// deno-lint-ignore no-explicit-any -- a part's Options are both consumed and produced; only the registry forgets them
+export type AnyPart = { [K in Kind]: Part<K, any, any> }[Kind];
+
+/** What a plugin module exports by default. */
+export interface Plugin {
+  readonly name: string;
+  /** The plugin contract it was written for: {@linkcode API_VERSION}. */
+  readonly api: number;
+  readonly version?: string;
+  /** Deno permissions it needs, for `doctor` and `plugins` to show: `net`, `ffi`, `read:/data`. */
+  readonly permissions?: readonly string[];
+  readonly parts: readonly AnyPart[];
+}
+
+/** Defines a part, with its types inferred from the schema. */
+export function definePart<K extends Kind, Input, Options>(part: Part<K, Input, Options>): Part<K, Input, Options> {
+  return part;
+}
+
+/** Defines a plugin. */
+export function definePlugin(plugin: Plugin): Plugin {
+  return plugin;
+}
+
+/**
+ * A part chosen in a run: its bare name, or `{use, ...options}`. In TypeScript a part itself may be
+ * chosen with {@linkcode choose}.
+ */
+export type Choice = string | { readonly use: string; readonly [option: string]: unknown } | ChosenPart;
+
+/** A part with its options, chosen in code. */
+export interface ChosenPart {
+  readonly use: AnyPart;
+  readonly options: unknown;
+}
+
+/** Chooses a part in TypeScript, its options checked by the compiler. */
+export function choose<K extends Kind, Input, Options>(part: Part<K, Input, Options>, options: Input): ChosenPart {
+  return { use: part as AnyPart, options };
+}
+
+/** A part and who brought it. */
+export interface Registered {
+  readonly part: AnyPart;
+  /** Name of the plugin. */
+  readonly plugin: string;
+  /** The module it was loaded from (`built-in` for ours, `inline` for parts chosen in code). */
+  readonly module: string;
+}
+
+/** Holds parts by kind and name. A duplicate is refused, naming both plugins. */
+export class Registry {
+  readonly #parts = new Map<string, Registered>();
+  readonly #plugins = new Map<string, { plugin: Plugin; module: string }>();
+
+  /** Adds a plugin whose shape is checked here, whoever wrote it. Throws `PluginError` naming `module`. */
+  add(plugin: unknown, module: string): void {
+    const checked = checkPlugin(plugin, module);
+    const before = this.#plugins.get(checked.name);
+    if (before !== undefined) {
+      throw new PluginError(`Plugin "${checked.name}" from ${module} is already registered by ${before.module}: remove one of them from \`plugins\``);
+    }
+    for (const part of checked.parts) {
+      const key = `${part.kind}/${part.name}`;
+      const other = this.#parts.get(key);
+      if (other !== undefined) {
+        throw new PluginError(
+          `Two plugins bring the ${part.kind} "${part.name}": "${other.plugin}" (${other.module}) and "${checked.name}" (${module}); remove or rename one`,
+        );
+      }
+      this.#parts.set(key, { part, plugin: checked.name, module });
+    }
+    this.#plugins.set(checked.name, { plugin: checked, module });
+  }
+
+  /** The part of that kind and name, or undefined. */
+  find<K extends Kind>(kind: K, name: string): Registered | undefined {
+    return this.#parts.get(`${kind}/${name}`);
+  }
+
+  /** Names of all parts of a kind, sorted. */
+  names(kind: Kind): string[] {
+    return this.list(kind).map((r) => r.part.name).sort();
+  }
+
+  /** All parts, or all of a kind. */
+  list(kind?: Kind): Registered[] {
+    return [...this.#parts.values()].filter((r) => kind === undefined || r.part.kind === kind);
+  }
+
+  /** All plugins with the module each came from. */
+  plugins(): { plugin: Plugin; module: string }[] {
+    return [...this.#plugins.values()];
+  }
+}
+
+function checkPlugin(value: unknown, module: string): Plugin {
+  const fail = (what: string): never => {
+    throw new PluginError(`${module}: ${what}`);
+  };
+  if (value === undefined) fail("has no default export; a plugin module exports {name, api, parts} by default");
+  if (typeof value !== "object" || value === null) fail(`its default export is ${typeof value}, not a plugin {name, api, parts}`);
+  const plugin = value as Record<string, unknown>;
+  if (typeof plugin.name !== "string" || plugin.name === "") fail("its default export has no `name`");
+  if (plugin.api !== API_VERSION) {
+    fail(`plugin "${plugin.name}" is written for plugin API ${String(plugin.api)}; this denotune speaks ${API_VERSION}`);
+  }
+  if (!Array.isArray(plugin.parts)) fail(`plugin "${plugin.name}" has no list \`parts\``);
+  for (const [i, part] of (plugin.parts as unknown[]).entries()) {
+    const at = `plugin "${plugin.name}", parts[${i}]`;
+    if (typeof part !== "object" || part === null) fail(`${at} is not an object`);
+    const p = part as Record<string, unknown>;
+    if (!(KINDS as readonly unknown[]).includes(p.kind)) {
+      fail(`${at} has kind ${JSON.stringify(p.kind)}; known kinds: ${KINDS.join(", ")}`);
+    }
+    if (typeof p.name !== "string" || !/^[a-z0-9][a-z0-9_+.-]*$/.test(p.name)) {
+      fail(`${at} needs a name of lower-case letters, digits and -_+. (found ${JSON.stringify(p.name)})`);
+    }
+    if (typeof p.create !== "function") fail(`${at} ("${p.name}") has no function \`create\``);
+    const options = p.options as Record<string, unknown> | undefined;
+    if (typeof options !== "object" || options === null || typeof options["~standard"] !== "object") {
+      fail(`${at} ("${p.name}") needs \`options\`, a Standard Schema (for example a zod object)`);
+    }
+  }
+  return value as Plugin;
+}
