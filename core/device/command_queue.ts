@@ -1,0 +1,127 @@
+/**
+ * Does the commands of a host strictly in order, also where an executor is asynchronous, and keeps the
+ * rule of errors:
+ *
+ * ```text
+ * write  run  run(throws)  run  write  read          run  read
+ *  done  done  remembered  skipped..   rejects with   done answered
+ *                                      the error
+ * ```
+ * @module
+ */
+import type { Executor } from "./executor.ts";
+import {
+  type Answer,
+  type AnswerValue,
+  type Command,
+  type ErrorData,
+  errorToData,
+  type SharedState,
+} from "./protocol.ts";
+
+/** Hands an answer to the host; `transfer` names what may be moved instead of copied. */
+export type Send = (answer: Answer, transfer?: Transferable[]) => void;
+
+/** The queue in front of one executor. */
+export class CommandQueue {
+  readonly #executor: Executor;
+  readonly #shared: SharedState;
+  readonly #send: Send;
+  readonly #waiting: Command[] = [];
+  #busy = false;
+  /** The first error of enqueued work that no answer has carried to the host yet. */
+  #failure: ErrorData | null = null;
+
+  constructor(executor: Executor, shared: SharedState, send: Send) {
+    this.#executor = executor;
+    this.#shared = shared;
+    this.#send = send;
+  }
+
+  /** Enqueues a command; it is done at once if nothing is before it and the executor is synchronous. */
+  push(command: Command): void {
+    this.#waiting.push(command);
+    if (!this.#busy) void this.#drain();
+  }
+
+  async #drain(): Promise<void> {
+    this.#busy = true;
+    for (
+      let command = this.#waiting.shift();
+      command !== undefined;
+      command = this.#waiting.shift()
+    ) {
+      try {
+        const result = this.#start(command);
+        // Awaiting only promises keeps a synchronous executor within the turn of its message.
+        const value = result instanceof Promise ? await result : result;
+        this.#succeeded(command, value ?? undefined);
+      } catch (error) {
+        this.#failed(command, errorToData(error));
+      }
+      this.#shared.countDone();
+    }
+    this.#busy = false;
+  }
+
+  /** Starts a command, or does nothing where an earlier failure or the closing of the device skips it. */
+  #start(command: Command): AnswerValue | void | Promise<AnswerValue | void> {
+    const executor = this.#executor;
+    if (command.type === "close") return executor.close();
+    if (this.#shared.closing) return undefined;
+    switch (command.type) {
+      case "allocate":
+        return executor.allocate(command.id, command.bytes, command.label);
+      case "free":
+        return executor.free(command.id);
+      case "write":
+        return this.#failure === null
+          ? executor.write(command.id, command.byteOffset, command.bytes)
+          : undefined;
+      case "run":
+        return this.#failure === null
+          ? executor.run(command.id, command.extents)
+          : undefined;
+      case "read":
+        return this.#failure === null
+          ? executor.read(command.id, command.byteOffset, command.byteLength)
+          : undefined;
+      case "compile":
+        return this.#failure === null
+          ? executor.compile(command.id, command.plan)
+          : undefined;
+      case "idle":
+        return executor.idle();
+      case "profile":
+        return executor.profile?.() ?? [];
+    }
+  }
+
+  #succeeded(command: Command, value: AnswerValue): void {
+    if (!("request" in command)) return;
+    if (
+      this.#failure !== null && command.type !== "profile" &&
+      command.type !== "close"
+    ) {
+      const error = this.#failure;
+      this.#failure = null; // told once
+      this.#send({ type: "failed", request: command.request, error });
+      return;
+    }
+    this.#send(
+      { type: "answer", request: command.request, value },
+      value instanceof ArrayBuffer ? [value] : undefined,
+    );
+  }
+
+  #failed(command: Command, error: ErrorData): void {
+    if ("request" in command) {
+      // An earlier failure explains this one better than it explains itself.
+      const told = this.#failure ?? error;
+      if (command.type !== "close") this.#failure = null;
+      this.#send({ type: "failed", request: command.request, error: told });
+    } else {
+      this.#failure ??= error;
+    }
+  }
+}

@@ -1,0 +1,210 @@
+/**
+ * The host's side of a device: turns calls into commands, chooses ids so that enqueuing never waits, and
+ * matches answers with their callers. It does not know whether the executor is in a worker.
+ * @module
+ */
+import type { Device, DeviceInfo, ProgramId } from "../contracts/backend.ts";
+import { DeviceError } from "../errors.ts";
+import type { Extents } from "../graph/dims.ts";
+import type { BufferId, Plan } from "../graph/plan.ts";
+import type { KernelTime } from "./executor.ts";
+import {
+  type Answer,
+  type AnswerValue,
+  type Command,
+  deviceErrorOf,
+  type SharedState,
+} from "./protocol.ts";
+
+/** A device that takes more commands than it has done. */
+export interface QueuedDevice extends Device {
+  /** Commands enqueued and not yet done. Nothing limits it: who enqueues far ahead pays with memory. */
+  readonly pending: number;
+}
+
+/** A command that is answered, before it has its number. */
+type Question = Extract<Command, { request: number }> extends infer C
+  ? C extends Command ? Omit<C, "request"> : never
+  : never;
+
+/** Where commands go. */
+export interface Channel {
+  post(command: Command, transfer: Transferable[]): void;
+  /** Called once, when the device is closed or has failed. */
+  shut(): void;
+}
+
+/** What an executor said when it was opened. */
+export interface Opened {
+  readonly info: DeviceInfo;
+  readonly profiles: boolean;
+}
+
+/** A device over a channel. */
+export class HostDevice implements QueuedDevice {
+  readonly info: DeviceInfo;
+  /** Present where the executor measures. */
+  readonly profile?: () => Promise<readonly KernelTime[]>;
+  readonly #channel: Channel;
+  readonly #shared: SharedState;
+  readonly #requests = new Map<
+    number,
+    { resolve(value: AnswerValue): void; reject(error: DeviceError): void }
+  >();
+  #lastBuffer = 0;
+  #lastProgram = 0;
+  #lastRequest = 0;
+  #sent = 0;
+  #broken: DeviceError | null = null;
+  #closing: Promise<void> | null = null;
+
+  constructor(opened: Opened, shared: SharedState, channel: Channel) {
+    this.info = opened.info;
+    this.#shared = shared;
+    this.#channel = channel;
+    if (opened.profiles) {
+      this.profile = async () => {
+        const times = await this.#ask({ type: "profile" });
+        return Array.isArray(times) ? times : [];
+      };
+    }
+  }
+
+  get pending(): number {
+    return this.#broken === null && this.#closing === null
+      ? (this.#sent - this.#shared.done) | 0
+      : 0;
+  }
+
+  allocate(bytes: number, label: string): BufferId {
+    const id = ++this.#lastBuffer;
+    this.#post({ type: "allocate", id, bytes, label });
+    return id;
+  }
+
+  free(buffer: BufferId): void {
+    this.#post({ type: "free", id: buffer });
+  }
+
+  write(buffer: BufferId, data: ArrayBufferView, byteOffset = 0): void {
+    // Copied: the caller goes on with its array, which may be shared memory besides.
+    const bytes = new Uint8Array(data.byteLength);
+    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    this.#post({ type: "write", id: buffer, byteOffset, bytes }, [
+      bytes.buffer,
+    ]);
+  }
+
+  async read(
+    buffer: BufferId,
+    byteOffset: number,
+    byteLength: number,
+  ): Promise<ArrayBuffer> {
+    const bytes = await this.#ask({
+      type: "read",
+      id: buffer,
+      byteOffset,
+      byteLength,
+    });
+    if (!(bytes instanceof ArrayBuffer)) {
+      throw new DeviceError(
+        `Backend ${this.info.backend} answered a read without bytes`,
+      );
+    }
+    return bytes;
+  }
+
+  async compile(plan: Plan): Promise<ProgramId> {
+    const id = ++this.#lastProgram;
+    await this.#ask({ type: "compile", id, plan });
+    return id;
+  }
+
+  run(program: ProgramId, extents: Extents): void {
+    this.#post({ type: "run", id: program, extents });
+  }
+
+  async idle(): Promise<void> {
+    await this.#ask({ type: "idle" });
+  }
+
+  /** Takes an answer of the executor. */
+  receive(answer: Answer): void {
+    if (answer.type !== "answer" && answer.type !== "failed") return;
+    const request = this.#requests.get(answer.request);
+    if (request === undefined) return; // rejected already, by a close
+    this.#requests.delete(answer.request);
+    if (answer.type === "answer") request.resolve(answer.value);
+    else request.reject(deviceErrorOf(answer.error));
+  }
+
+  /** Ends the device for good: everything pending and every later wait is rejected with this error. */
+  fail(error: DeviceError): void {
+    if (this.#broken !== null) return;
+    this.#broken = error;
+    this.#rejectAll(error);
+    this.#channel.shut();
+  }
+
+  /** Closes the executor; what is pending is rejected, what is queued is skipped. Throws what closing throws. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#close();
+    await this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    if (this.#broken !== null) return;
+    this.#shared.close();
+    this.#rejectAll(
+      new DeviceError(
+        `The ${this.info.backend} device was closed while work was pending`,
+      ),
+    );
+    try {
+      await this.#ask({ type: "close" });
+    } finally {
+      if (this.#broken === null) this.#channel.shut();
+    }
+  }
+
+  #rejectAll(error: DeviceError): void {
+    const requests = [...this.#requests.values()];
+    this.#requests.clear();
+    for (const request of requests) request.reject(error);
+  }
+
+  #post(command: Command, transfer: Transferable[] = []): void {
+    if (this.#closing !== null && command.type !== "close") {
+      throw new DeviceError(
+        `Cannot ${command.type} on the ${this.info.backend} device: it has been closed`,
+      );
+    }
+    if (this.#broken !== null) return; // said at the next wait
+    try {
+      this.#channel.post(command, transfer);
+    } catch (error) {
+      throw new DeviceError(
+        `Cannot send ${command.type} to the ${this.info.backend} device: it must be plain data`,
+        {
+          cause: error,
+        },
+      );
+    }
+    this.#sent++;
+  }
+
+  // deno-lint-ignore require-await -- a throw of #post must become a rejection
+  async #ask(question: Question): Promise<AnswerValue> {
+    if (this.#broken !== null) throw this.#broken;
+    const request = ++this.#lastRequest;
+    return new Promise((resolve, reject) => {
+      this.#requests.set(request, { resolve, reject });
+      try {
+        this.#post({ ...question, request });
+      } catch (error) {
+        this.#requests.delete(request);
+        reject(error);
+      }
+    });
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * The worker's side of a device: the last line of a backend's worker module.
+ *
+ * ```ts
+ * import { serve } from "@denotune/denotune/core";
+ * serve(async (options) => await openExecutor(options));
+ * ```
+ * @module
+ */
+import { CommandQueue } from "./command_queue.ts";
+import type { Executor } from "./executor.ts";
+import {
+  type Answer,
+  type Command,
+  errorToData,
+  type OpenCommand,
+  SharedState,
+} from "./protocol.ts";
+
+/** What a worker's global scope is to us: the types of windows and workers cannot be loaded together. */
+interface WorkerScope {
+  postMessage(message: Answer, transfer?: Transferable[]): void;
+  addEventListener(
+    type: "message",
+    listener: (event: MessageEvent<OpenCommand | Command>) => void,
+  ): void;
+}
+
+/**
+ * Answers the host: opens the executor with the options given to `connectWorker`, then does every command
+ * in order. To be called once, in a module worker.
+ */
+export function serve(
+  open: (options: unknown) => Executor | Promise<Executor>,
+): void {
+  const scope = globalThis as unknown as WorkerScope;
+  let queue: CommandQueue | null = null;
+  const start = async (command: OpenCommand): Promise<void> => {
+    try {
+      const executor = await open(command.options);
+      queue = new CommandQueue(
+        executor,
+        new SharedState(command.shared),
+        (answer, transfer) => scope.postMessage(answer, transfer ?? []),
+      );
+      scope.postMessage({
+        type: "opened",
+        info: executor.info,
+        profiles: executor.profile !== undefined,
+      });
+    } catch (error) {
+      scope.postMessage({ type: "open-failed", error: errorToData(error) });
+    }
+  };
+  scope.addEventListener("message", ({ data }) => {
+    // The host sends commands only after `opened`, so the queue is there.
+    if (data.type === "open") void start(data);
+    else queue?.push(data);
+  });
+  // A message that arrives before the listener stands would be lost: the host waits for this.
+  scope.postMessage({ type: "ready" });
+}
