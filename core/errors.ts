@@ -5,7 +5,11 @@
  */
 
 /** What an error is about; `name` carries it across realms and copies of this module. */
-export type DenotuneErrorName = "ConfigError" | "PluginError" | "DataError" | "DeviceError";
+export type DenotuneErrorName =
+  | "ConfigError"
+  | "PluginError"
+  | "DataError"
+  | "DeviceError";
 
 abstract class DenotuneError extends Error {
   abstract override readonly name: DenotuneErrorName;
@@ -31,10 +35,17 @@ export class DeviceError extends DenotuneError {
   override readonly name = "DeviceError";
 }
 
-const NAMES: readonly string[] = ["ConfigError", "PluginError", "DataError", "DeviceError"];
+const NAMES: readonly string[] = [
+  "ConfigError",
+  "PluginError",
+  "DataError",
+  "DeviceError",
+];
 
 /** Whether `error` is one of ours, from whichever copy of this module. */
-export function isDenotuneError(error: unknown): error is Error & { name: DenotuneErrorName } {
+export function isDenotuneError(
+  error: unknown,
+): error is Error & { name: DenotuneErrorName } {
   return error instanceof Error && NAMES.includes(error.name);
 }
 

@@ -75,7 +75,9 @@ export const KINDS: readonly Kind[] = [
 export const API_VERSION = 1;
 
 /** JSON, as option values and schemas are. */
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+export type Json = null | boolean | number | string | readonly Json[] | {
+  readonly [key: string]: Json;
+};
 
 /**
  * A schema of options: Standard Schema with Standard JSON Schema (a zod 4 object is one). A schema
@@ -85,11 +87,19 @@ export interface OptionsSchema<Input = unknown, Output = Input> {
   readonly "~standard": {
     readonly version: 1;
     readonly vendor: string;
-    readonly validate: (value: unknown) => ValidationResult<Output> | Promise<ValidationResult<Output>>;
-    readonly types?: { readonly input: Input; readonly output: Output } | undefined;
+    readonly validate: (
+      value: unknown,
+    ) => ValidationResult<Output> | Promise<ValidationResult<Output>>;
+    readonly types?:
+      | { readonly input: Input; readonly output: Output }
+      | undefined;
     readonly jsonSchema?: {
-      readonly input: (options: { readonly target: "draft-2020-12" }) => Record<string, unknown>;
-      readonly output: (options: { readonly target: "draft-2020-12" }) => Record<string, unknown>;
+      readonly input: (
+        options: { readonly target: "draft-2020-12" },
+      ) => Record<string, unknown>;
+      readonly output: (
+        options: { readonly target: "draft-2020-12" },
+      ) => Record<string, unknown>;
     };
   };
 }
@@ -100,7 +110,9 @@ export type ValidationResult<Output> =
   | {
     readonly issues: readonly {
       readonly message: string;
-      readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+      readonly path?:
+        | readonly (PropertyKey | { readonly key: PropertyKey })[]
+        | undefined;
     }[];
   };
 
@@ -119,7 +131,11 @@ export interface Host {
 }
 
 /** One implementation of one kind. `Input` is what users write, `Options` what `create` gets. */
-export interface Part<K extends Kind = Kind, Input = unknown, Options = unknown> {
+export interface Part<
+  K extends Kind = Kind,
+  Input = unknown,
+  Options = unknown,
+> {
   readonly kind: K;
   /** kebab-case, unique within its kind. */
   readonly name: string;
@@ -148,7 +164,9 @@ export interface Plugin {
 }
 
 /** Defines a part, with its types inferred from the schema. */
-export function definePart<K extends Kind, Input, Options>(part: Part<K, Input, Options>): Part<K, Input, Options> {
+export function definePart<K extends Kind, Input, Options>(
+  part: Part<K, Input, Options>,
+): Part<K, Input, Options> {
   return part;
 }
 
@@ -161,7 +179,10 @@ export function definePlugin(plugin: Plugin): Plugin {
  * A part chosen in a run: its bare name, or `{use, ...options}`. In TypeScript a part itself may be
  * chosen with {@linkcode choose}.
  */
-export type Choice = string | { readonly use: string; readonly [option: string]: unknown } | ChosenPart;
+export type Choice = string | {
+  readonly use: string;
+  readonly [option: string]: unknown;
+} | ChosenPart;
 
 /** A part with its options, chosen in code. */
 export interface ChosenPart {
@@ -170,7 +191,10 @@ export interface ChosenPart {
 }
 
 /** Chooses a part in TypeScript, its options checked by the compiler. */
-export function choose<K extends Kind, Input, Options>(part: Part<K, Input, Options>, options: Input): ChosenPart {
+export function choose<K extends Kind, Input, Options>(
+  part: Part<K, Input, Options>,
+  options: Input,
+): ChosenPart {
   return { use: part as AnyPart, options };
 }
 
@@ -193,7 +217,9 @@ export class Registry {
     const checked = checkPlugin(plugin, module);
     const before = this.#plugins.get(checked.name);
     if (before !== undefined) {
-      throw new PluginError(`Plugin "${checked.name}" from ${module} is already registered by ${before.module}: remove one of them from \`plugins\``);
+      throw new PluginError(
+        `Plugin "${checked.name}" from ${module} is already registered by ${before.module}: remove one of them from \`plugins\``,
+      );
     }
     for (const part of checked.parts) {
       const key = `${part.kind}/${part.name}`;
@@ -220,7 +246,9 @@ export class Registry {
 
   /** All parts, or all of a kind. */
   list(kind?: Kind): Registered[] {
-    return [...this.#parts.values()].filter((r) => kind === undefined || r.part.kind === kind);
+    return [...this.#parts.values()].filter((r) =>
+      kind === undefined || r.part.kind === kind
+    );
   }
 
   /** All plugins with the module each came from. */
@@ -233,28 +261,61 @@ function checkPlugin(value: unknown, module: string): Plugin {
   const fail = (what: string): never => {
     throw new PluginError(`${module}: ${what}`);
   };
-  if (value === undefined) fail("has no default export; a plugin module exports {name, api, parts} by default");
-  if (typeof value !== "object" || value === null) fail(`its default export is ${typeof value}, not a plugin {name, api, parts}`);
-  const plugin = value as Record<string, unknown>;
-  if (typeof plugin.name !== "string" || plugin.name === "") fail("its default export has no `name`");
-  if (plugin.api !== API_VERSION) {
-    fail(`plugin "${plugin.name}" is written for plugin API ${String(plugin.api)}; this denotune speaks ${API_VERSION}`);
+  if (value === undefined) {
+    fail(
+      "has no default export; a plugin module exports {name, api, parts} by default",
+    );
   }
-  if (!Array.isArray(plugin.parts)) fail(`plugin "${plugin.name}" has no list \`parts\``);
+  if (typeof value !== "object" || value === null) {
+    fail(
+      `its default export is ${typeof value}, not a plugin {name, api, parts}`,
+    );
+  }
+  const plugin = value as Record<string, unknown>;
+  if (typeof plugin.name !== "string" || plugin.name === "") {
+    fail("its default export has no `name`");
+  }
+  if (plugin.api !== API_VERSION) {
+    fail(
+      `plugin "${plugin.name}" is written for plugin API ${
+        String(plugin.api)
+      }; this denotune speaks ${API_VERSION}`,
+    );
+  }
+  if (!Array.isArray(plugin.parts)) {
+    fail(`plugin "${plugin.name}" has no list \`parts\``);
+  }
   for (const [i, part] of (plugin.parts as unknown[]).entries()) {
     const at = `plugin "${plugin.name}", parts[${i}]`;
-    if (typeof part !== "object" || part === null) fail(`${at} is not an object`);
+    if (typeof part !== "object" || part === null) {
+      fail(`${at} is not an object`);
+    }
     const p = part as Record<string, unknown>;
     if (!(KINDS as readonly unknown[]).includes(p.kind)) {
-      fail(`${at} has kind ${JSON.stringify(p.kind)}; known kinds: ${KINDS.join(", ")}`);
+      fail(
+        `${at} has kind ${JSON.stringify(p.kind)}; known kinds: ${
+          KINDS.join(", ")
+        }`,
+      );
     }
     if (typeof p.name !== "string" || !/^[a-z0-9][a-z0-9_+.-]*$/.test(p.name)) {
-      fail(`${at} needs a name of lower-case letters, digits and -_+. (found ${JSON.stringify(p.name)})`);
+      fail(
+        `${at} needs a name of lower-case letters, digits and -_+. (found ${
+          JSON.stringify(p.name)
+        })`,
+      );
     }
-    if (typeof p.create !== "function") fail(`${at} ("${p.name}") has no function \`create\``);
+    if (typeof p.create !== "function") {
+      fail(`${at} ("${p.name}") has no function \`create\``);
+    }
     const options = p.options as Record<string, unknown> | undefined;
-    if (typeof options !== "object" || options === null || typeof options["~standard"] !== "object") {
-      fail(`${at} ("${p.name}") needs \`options\`, a Standard Schema (for example a zod object)`);
+    if (
+      typeof options !== "object" || options === null ||
+      typeof options["~standard"] !== "object"
+    ) {
+      fail(
+        `${at} ("${p.name}") needs \`options\`, a Standard Schema (for example a zod object)`,
+      );
     }
   }
   return value as Plugin;

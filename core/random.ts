@@ -14,7 +14,9 @@ export function mix32(x: number): number {
 /** One 32-bit key from several integers; the order of the parts matters. */
 export function hash32(...parts: readonly number[]): number {
   let h = 0x9e3779b9;
-  for (const part of parts) h = mix32((h + Math.imul(part | 0, 0x85ebca6b)) | 0);
+  for (const part of parts) {
+    h = mix32((h + Math.imul(part | 0, 0x85ebca6b)) | 0);
+  }
   return h >>> 0;
 }
 
@@ -23,7 +25,10 @@ export function hash32(...parts: readonly number[]): number {
  * backend. `key` is a 32-bit row key, `stream` the id of the node, `column` the element's index.
  */
 export function uniformAt(key: number, stream: number, column: number): number {
-  const h = mix32((mix32((key + Math.imul(stream, 0x9e3779b9)) | 0) + Math.imul(column, 0x85ebca6b)) | 0);
+  const h = mix32(
+    (mix32((key + Math.imul(stream, 0x9e3779b9)) | 0) +
+      Math.imul(column, 0x85ebca6b)) | 0,
+  );
   return (h >>> 8) / 16777216; // 24 bits: exact in float32
 }
 
@@ -42,7 +47,8 @@ export function randomFrom(...key: readonly number[]): Random {
   const base = hash32(...key);
   let counter = 0;
   let spare: number | null = null;
-  const next = () => mix32((base + Math.imul(++counter, 0x9e3779b9)) | 0) / 4294967296;
+  const next = () =>
+    mix32((base + Math.imul(++counter, 0x9e3779b9)) | 0) / 4294967296;
   return {
     next,
     below: (n) => Math.floor(next() * n),
@@ -61,12 +67,17 @@ export function randomFrom(...key: readonly number[]): Random {
 }
 
 /** Fisher-Yates shuffle of 0..n-1, a function of the key alone. */
-export function shuffledIndices(n: number, ...key: readonly number[]): Uint32Array {
+export function shuffledIndices(
+  n: number,
+  ...key: readonly number[]
+): Uint32Array {
   const order = new Uint32Array(n);
   for (let i = 0; i < n; i++) order[i] = i;
   const base = hash32(...key);
   for (let i = n - 1; i > 0; i--) {
-    const j = Math.floor((mix32((base + Math.imul(i, 0x9e3779b9)) | 0) / 4294967296) * (i + 1));
+    const j = Math.floor(
+      (mix32((base + Math.imul(i, 0x9e3779b9)) | 0) / 4294967296) * (i + 1),
+    );
     const swap = order[i];
     order[i] = order[j];
     order[j] = swap;

@@ -41,7 +41,11 @@ export interface Device extends AsyncDisposable {
    */
   write(buffer: BufferId, data: ArrayBufferView, byteOffset?: number): void;
   /** The bytes of a buffer, after all work enqueued before. */
-  read(buffer: BufferId, byteOffset: number, byteLength: number): Promise<ArrayBuffer>;
+  read(
+    buffer: BufferId,
+    byteOffset: number,
+    byteLength: number,
+  ): Promise<ArrayBuffer>;
   /** Makes a program ready: checks it, assembles its kernels. */
   compile(plan: Plan): Promise<ProgramId>;
   /** Runs a program once, with these extents (all within the plan's capacities). */
@@ -49,7 +53,9 @@ export interface Device extends AsyncDisposable {
   /** Waits until all enqueued work is done. */
   idle(): Promise<void>;
   /** Seconds spent in each kernel since the last call, if the backend was made with `profile`. */
-  profile?(): Promise<readonly { kernel: string; label: string; seconds: number; calls: number }[]>;
+  profile?(): Promise<
+    readonly { kernel: string; label: string; seconds: number; calls: number }[]
+  >;
 }
 
 /** Opens devices. */
@@ -57,7 +63,9 @@ export interface Backend {
   /**
    * Whether it can run here, and why not: `auto` asks before it opens.
    */
-  available(): Promise<{ ok: true; description: string } | { ok: false; reason: string }>;
+  available(): Promise<
+    { ok: true; description: string } | { ok: false; reason: string }
+  >;
   /** Opens the device. Throws `DeviceError` that says what to change. */
   open(): Promise<Device>;
 }

@@ -48,7 +48,10 @@ export interface Collator {
    */
   plan(lengths: Int32Array, limits: CollatorLimits): RowPlan;
   /** Builds the batch of some rows. `padId` fills; it is never read by the loss. */
-  collate(rows: readonly (readonly WeightedExample[])[], limits: CollatorLimits): Batch;
+  collate(
+    rows: readonly (readonly WeightedExample[])[],
+    limits: CollatorLimits,
+  ): Batch;
 }
 
 /** What bounds a batch. */

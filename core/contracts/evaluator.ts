@@ -29,5 +29,7 @@ export interface Evaluator {
   /**
    * Numbers by name: `{"": 0.93}` becomes `eval_<part's name>`, `{avg_x: 1}` `eval_<part's name>_avg_x`.
    */
-  evaluate(context: EvaluatorContext): Promise<Readonly<Record<string, number>>>;
+  evaluate(
+    context: EvaluatorContext,
+  ): Promise<Readonly<Record<string, number>>>;
 }

@@ -12,5 +12,7 @@ export interface ExportRequest {
 
 /** Writes a model somewhere else. */
 export interface Exporter {
-  export(request: ExportRequest): Promise<{ readonly files: readonly string[] }>;
+  export(
+    request: ExportRequest,
+  ): Promise<{ readonly files: readonly string[] }>;
 }

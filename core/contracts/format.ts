@@ -66,5 +66,8 @@ export interface Format {
    */
   parse(record: RawRecord): Example;
   /** Template used under `template: auto` where the tokenizer has no chat template: a part's name or `{use, ...options}`. */
-  readonly template: string | { readonly use: string; readonly [option: string]: unknown };
+  readonly template: string | {
+    readonly use: string;
+    readonly [option: string]: unknown;
+  };
 }

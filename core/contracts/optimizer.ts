@@ -5,7 +5,10 @@
 import type { Expr } from "../graph/expression.ts";
 
 /** What the update expressions read. All but the scalars are elementwise. */
-export interface UpdateInputs<Slot extends string = string, Scalar extends string = string> {
+export interface UpdateInputs<
+  Slot extends string = string,
+  Scalar extends string = string,
+> {
   readonly parameter: Expr;
   /** The gradient, already divided and clipped. */
   readonly gradient: Expr;
@@ -19,13 +22,18 @@ export interface UpdateInputs<Slot extends string = string, Scalar extends strin
 }
 
 /** What a group of parameters is updated with. */
-export interface Optimizer<Slot extends string = string, Scalar extends string = string> {
+export interface Optimizer<
+  Slot extends string = string,
+  Scalar extends string = string,
+> {
   readonly learningRate: number;
   readonly weightDecay: number;
   /** Whether a tensor is decayed: by default all but biases and norms (tensors of one dimension). */
   decays(tensor: { name: string; shape: readonly number[] }): boolean;
   /** Factor on the learning rate of a tensor (groups); 1 where absent. */
-  learningRateFactor?(tensor: { name: string; shape: readonly number[] }): number;
+  learningRateFactor?(
+    tensor: { name: string; shape: readonly number[] },
+  ): number;
   /** Names of the state tensors kept for each parameter, all zero at the start. */
   readonly slots: readonly Slot[];
   /** Names of the numbers that `scalars` gives. */
@@ -33,5 +41,7 @@ export interface Optimizer<Slot extends string = string, Scalar extends string =
   /** Numbers that change with the step (counted from 1): bias corrections and the like. */
   scalars(step: number): Readonly<Record<Scalar, number>>;
   /** New parameter and new slots, elementwise. */
-  update(inputs: UpdateInputs<Slot, Scalar>): { parameter: Expr; slots: Readonly<Record<Slot, Expr>> };
+  update(
+    inputs: UpdateInputs<Slot, Scalar>,
+  ): { parameter: Expr; slots: Readonly<Record<Slot, Expr>> };
 }

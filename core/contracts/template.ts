@@ -59,7 +59,10 @@ export interface Template {
 
 /** What `Template.prompt` takes. */
 export type PromptRequest =
-  | { readonly messages: readonly Message[]; readonly tools?: readonly unknown[] }
+  | {
+    readonly messages: readonly Message[];
+    readonly tools?: readonly unknown[];
+  }
   | { readonly prompt: string };
 
 /** What the framework hands to a template when it is made. */

@@ -39,7 +39,10 @@ export interface Tokenizer {
   /** Whether the tokenizer puts BOS in front of a text by default. */
   readonly addsBos: boolean;
   /** Text of the ids. */
-  decode(ids: Iterable<number>, options?: { skipSpecialTokens?: boolean }): string;
+  decode(
+    ids: Iterable<number>,
+    options?: { skipSpecialTokens?: boolean },
+  ): string;
   /** Decodes a growing sequence: each call returns the text that has become certain. */
   decoder(options?: { skipSpecialTokens?: boolean }): TokenStream;
   /** The id of a token's string, or null. */

@@ -5,7 +5,16 @@
 
 /** One event, as `metrics.jsonl` writes it. Numbers are finite or null. */
 export interface TrackerEvent {
-  readonly event: "start" | "step" | "epoch" | "eval" | "sample" | "save" | "notice" | "progress" | "end";
+  readonly event:
+    | "start"
+    | "step"
+    | "epoch"
+    | "eval"
+    | "sample"
+    | "save"
+    | "notice"
+    | "progress"
+    | "end";
   readonly step: number;
   readonly epoch: number;
   /** Seconds since the run began. */

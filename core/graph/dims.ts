@@ -36,7 +36,9 @@ export function product(dims: readonly Dim[]): Dim {
       names.push(...d.names);
     }
   }
-  return names.length === 0 ? coefficient : { coefficient, names: names.sort() };
+  return names.length === 0
+    ? coefficient
+    : { coefficient, names: names.sort() };
 }
 
 /** The size of a dimension under the given extents. Throws `RangeError` for an unknown name. */
@@ -45,7 +47,13 @@ export function sizeOf(d: Dim, extents: Extents): number {
   let size = d.coefficient;
   for (const name of d.names) {
     const extent = extents[name];
-    if (extent === undefined) throw new RangeError(`Dimension ${name} has no extent: given ${Object.keys(extents).join(", ")}`);
+    if (extent === undefined) {
+      throw new RangeError(
+        `Dimension ${name} has no extent: given ${
+          Object.keys(extents).join(", ")
+        }`,
+      );
+    }
     size *= extent;
   }
   return size;
@@ -78,5 +86,6 @@ export function showShape(shape: Shape): string {
 /** A dimension as people write it. */
 export function showDim(d: Dim): string {
   if (typeof d === "number") return String(d);
-  return (d.coefficient === 1 ? d.names : [String(d.coefficient), ...d.names]).join("*");
+  return (d.coefficient === 1 ? d.names : [String(d.coefficient), ...d.names])
+    .join("*");
 }

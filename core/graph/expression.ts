@@ -21,7 +21,16 @@ export type UnaryOp =
   | "isFinite";
 
 /** Operators of two operands; comparisons give 1 or 0. */
-export type BinaryOp = "add" | "sub" | "mul" | "div" | "min" | "max" | "lt" | "le" | "eq";
+export type BinaryOp =
+  | "add"
+  | "sub"
+  | "mul"
+  | "div"
+  | "min"
+  | "max"
+  | "lt"
+  | "le"
+  | "eq";
 
 /** An expression as data. */
 export type Expression =
@@ -38,7 +47,12 @@ export type Expression =
    */
   | { readonly kind: "random"; readonly input: number; readonly stream: number }
   | { readonly kind: "unary"; readonly op: UnaryOp; readonly a: Expression }
-  | { readonly kind: "binary"; readonly op: BinaryOp; readonly a: Expression; readonly b: Expression }
+  | {
+    readonly kind: "binary";
+    readonly op: BinaryOp;
+    readonly a: Expression;
+    readonly b: Expression;
+  }
   /** `a` where the condition is not 0, else `b`. */
   | {
     readonly kind: "select";
@@ -62,9 +76,18 @@ export type Access = "matrix" | "row" | "column" | "scalars";
  * scalar inputs); `write` stores an expression into output `output`.
  */
 export type Stage =
-  | { readonly kind: "reduce"; readonly op: "sum" | "max"; readonly name: string; readonly of: Expression }
+  | {
+    readonly kind: "reduce";
+    readonly op: "sum" | "max";
+    readonly name: string;
+    readonly of: Expression;
+  }
   | { readonly kind: "let"; readonly name: string; readonly be: Expression }
-  | { readonly kind: "write"; readonly output: number; readonly value: Expression };
+  | {
+    readonly kind: "write";
+    readonly output: number;
+    readonly value: Expression;
+  };
 
 /**
  * A kernel over a (rows, columns) space. Output `matrix` has an element for every place, `column` one
@@ -176,7 +199,12 @@ export class Expr {
   }
   /** `a` where this is not 0, else `b` */
   select(a: Expr | number, b: Expr | number): Expr {
-    return new Expr({ kind: "select", condition: this.node, a: lift(a).node, b: lift(b).node });
+    return new Expr({
+      kind: "select",
+      condition: this.node,
+      a: lift(a).node,
+      b: lift(b).node,
+    });
   }
 }
 
@@ -190,7 +218,11 @@ export function constant(value: number): Expr {
 }
 /** Kernel input number `input`; `index` chooses among `scalars`. */
 export function input(number: number, index?: number): Expr {
-  return new Expr(index === undefined ? { kind: "input", input: number } : { kind: "input", input: number, index });
+  return new Expr(
+    index === undefined
+      ? { kind: "input", input: number }
+      : { kind: "input", input: number, index },
+  );
 }
 /** A value of an earlier stage. */
 export function value(name: string): Expr {

@@ -64,7 +64,11 @@ export interface KernelAttributes {
    * A row program over (rows, columns): inputs and outputs as the program lists them. In place:
    * any `matrix` output over any `matrix` input of the same place in memory.
    */
-  rows: { readonly rows: Dim; readonly columns: Dim; readonly program: RowProgram };
+  rows: {
+    readonly rows: Dim;
+    readonly columns: Dim;
+    readonly program: RowProgram;
+  };
   /**
    * `inputs..., addend? -> out (columns)`: out[c] = addend[c] + sum over rows of the expression at
    * (r, c). Accesses as in a row program. In place: addend (always the last input).
@@ -95,7 +99,11 @@ export interface KernelAttributes {
    * `values (R, columns), index i32 (R) -> out (rows, columns)`: zero everywhere, then out[index[i]] =
    * values[i]; indices are distinct.
    */
-  scatter_rows: { readonly rows: Dim; readonly count: Dim; readonly columns: number };
+  scatter_rows: {
+    readonly rows: Dim;
+    readonly count: Dim;
+    readonly columns: number;
+  };
   /**
    * `values (N, columns), order i32 (N), ids i32 (U), starts i32 (U + 1), addend (V, columns) -> out (V, columns)`:
    * out[ids[u]] = addend[ids[u]] + sum of values[order[i]] for i in [starts[u], starts[u + 1]), in that
@@ -132,9 +140,19 @@ export interface KernelAttributes {
    * `cache (B, capacity, columns), new (B*T, columns), lengths i32 (B) -> cache`: row t of b is written
    * at place lengths[b] + t; places beyond the capacity are dropped. In place: cache (always so).
    */
-  write_cache: { readonly B: Dim; readonly T: Dim; readonly capacity: number; readonly columns: number };
+  write_cache: {
+    readonly B: Dim;
+    readonly T: Dim;
+    readonly capacity: number;
+    readonly columns: number;
+  };
   /** `x (rows, from) -> out (rows, width)`: columns offset .. offset + width. */
-  slice_columns: { readonly rows: Dim; readonly from: number; readonly offset: number; readonly width: number };
+  slice_columns: {
+    readonly rows: Dim;
+    readonly from: number;
+    readonly offset: number;
+    readonly width: number;
+  };
   /** `x_0 (rows, widths[0]), x_1, ... -> out (rows, sum of widths)`. */
   concat_columns: { readonly rows: Dim; readonly widths: readonly number[] };
   /** `ring (S, columns), row (columns), index i32 (1) -> ring`: ring[index mod S] = row. In place: ring (always so). */
@@ -169,7 +187,11 @@ export type KernelCall = {
  */
 export interface Segment {
   readonly calls: readonly KernelCall[];
-  readonly repeat?: { readonly total: Dim; readonly chunk: number; readonly as: string };
+  readonly repeat?: {
+    readonly total: Dim;
+    readonly chunk: number;
+    readonly as: string;
+  };
 }
 
 /** A program as a backend gets it. */

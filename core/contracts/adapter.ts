@@ -1,0 +1,87 @@
+/**
+ * An adapter rewrites the outputs of named sites and declares parameters of its own.
+ * @module
+ */
+import type { Graph, Tensor } from "../graph/graph.ts";
+import type { Json } from "../plugin.ts";
+import type {
+  EmbeddingSite,
+  LinearSite,
+  ModelSpec,
+  WeightSpec,
+} from "./model.ts";
+
+/** A site of the model, as adapters see it. */
+export type Site =
+  | {
+    readonly kind: "linear";
+    readonly site: LinearSite;
+    readonly block: number | null;
+  }
+  | {
+    readonly kind: "embedding";
+    readonly site: EmbeddingSite;
+    readonly block: number | null;
+  }
+  | {
+    readonly kind: "head";
+    readonly name: string;
+    readonly rows: number;
+    readonly columns: number;
+    readonly tied: boolean;
+  };
+
+/** What an adapter builds with at a linear site. */
+export interface AdaptContext {
+  readonly graph: Graph;
+  readonly site: LinearSite;
+  readonly x: Tensor; // (N, in)
+  /** The residual that must be added to the result, if any. */
+  readonly addend: Tensor | undefined;
+  /** The base's weight and bias. */
+  readonly weight: Tensor;
+  readonly bias: Tensor | undefined;
+  /** One of the adapter's parameters, by name. */
+  parameter(name: string): Tensor;
+  /** Whether the graph trains (dropout is only then). */
+  readonly training: boolean;
+  /** i32 (N): keys of random numbers. */
+  readonly rowKeys: Tensor;
+  /** A number that tells this site's random numbers from others', the same at every build. */
+  readonly stream: number;
+}
+
+/** Reads a tensor by name: the base's or the adapter's, in float32. */
+export type TensorReader = (name: string) => Float32Array;
+
+/** An adapter bound to a model. */
+export interface AttachedAdapter {
+  /** Its own parameters, all trained, in PEFT's names (`base_model.model.<site>.lora_A.weight`). */
+  readonly parameters: readonly WeightSpec[];
+  /** Values that do not follow from `WeightSpec.init` (PiSSA, DoRA magnitudes): name -> data, from the base. */
+  initialise?(read: TensorReader): ReadonlyMap<string, Float32Array>;
+  /** Whether a weight of the base is trained too (`modules_to_save`, biases). */
+  trainsBase(name: string): boolean;
+  /** Output of a linear site, or null: not adapted. */
+  linear(context: AdaptContext): Tensor | null;
+  /** Change of the output of an embedding (NEFTune), or null. */
+  embedding?(
+    context: Omit<AdaptContext, "site" | "x" | "addend" | "weight" | "bias"> & {
+      output: Tensor;
+    },
+  ): Tensor | null;
+  /** The base weight with the adapter folded in, in float32, or null where a weight stays. */
+  merged(weight: string, read: TensorReader): Float32Array | null;
+  /** `adapter_config.json`. */
+  config(
+    base: { path: string | null; revision: string | null },
+  ): { readonly [key: string]: Json };
+  /** Name in `adapter_model.safetensors` of a base weight that is trained too. */
+  savedName(weight: string): string;
+}
+
+/** Makes adapters. */
+export interface Adapter {
+  /** Chooses sites. Throws `ConfigError` that lists the sites if none matches. */
+  attach(model: { spec: ModelSpec; sites: readonly Site[] }): AttachedAdapter;
+}

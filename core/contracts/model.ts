@@ -1,0 +1,132 @@
+/**
+ * A model is a function that builds a graph. It makes weights only through named sites, with Hugging
+ * Face's tensor names and layouts, so that adapters, checkpoints and exports need no model of their own.
+ * @module
+ */
+import type { Dim } from "../graph/dims.ts";
+import type { Graph, Tensor } from "../graph/graph.ts";
+import type { AttentionOptions } from "../graph/ops/attention.ts";
+import type { Json } from "../plugin.ts";
+
+/** How a weight starts when the model is made from its config. */
+export type Init =
+  | { readonly kind: "normal"; readonly std: number }
+  | { readonly kind: "ones" }
+  | { readonly kind: "zeros" };
+
+/** A weight as it stands in the file. */
+export interface WeightSpec {
+  /** Hugging Face's name: `model.layers.0.self_attn.q_proj.weight`. */
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly init: Init;
+}
+
+/** A linear layer: y = x W^T + b (`NT`, W (out, in)) or x W + b (`NN`, Conv1D's layout, W (in, out)). */
+export interface LinearSite {
+  /** Name without `.weight`: `model.layers.0.mlp.down_proj`. */
+  readonly name: string;
+  readonly in: number;
+  readonly out: number;
+  readonly bias: boolean;
+  readonly layout: "NT" | "NN";
+  readonly init: Init;
+}
+
+/** A table of rows by id. */
+export interface EmbeddingSite {
+  readonly name: string;
+  readonly rows: number;
+  readonly columns: number;
+  readonly init: Init;
+}
+
+/** A norm: `rms` has a weight, `layer` a weight and a bias. */
+export interface NormSite {
+  readonly name: string;
+  readonly kind: "rms" | "layer";
+  readonly columns: number;
+  readonly eps: number;
+}
+
+/** What a model builds with: the same for training, evaluation, prefill and decoding. */
+export interface ModelBuilder {
+  readonly graph: Graph;
+  /** i32 (B, T) */
+  readonly tokens: Tensor;
+  /** i32 (B, T), restart at 0 in each segment. */
+  readonly positions: Tensor;
+  /** N = B * T */
+  readonly N: Dim;
+  /** One more than the largest position of this run: sizes tables made from positions. */
+  readonly maxPositions: number;
+  /** Whether tokens see later ones (from the objective). */
+  readonly causal: boolean;
+  /** Rows of a table: (N, columns). */
+  embedding(index: Tensor, site: EmbeddingSite): Tensor;
+  /** x (N, in) -> (N, out), plus `addend` (the residual) where given. */
+  linear(x: Tensor, site: LinearSite, addend?: Tensor): Tensor;
+  /** Over the last `columns` of x: x may be (N, heads * columns), then each head is normed alone. */
+  norm(x: Tensor, site: NormSite): Tensor;
+  /** A constant table, computed once on the host. The same name is the same table. */
+  constant(
+    name: string,
+    shape: readonly number[],
+    make: () => Float32Array,
+  ): Tensor;
+  /** Rotates x (N, heads * headDim) by `positions`; `table` (maxPositions, rotary) as in `ops/rope.ts`. */
+  rope(
+    x: Tensor,
+    table: Tensor,
+    options: { headDim: number; rotary: number },
+  ): Tensor;
+  /** Attention of one layer; generation puts its key/value cache here. */
+  attention(
+    layer: number,
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    options: Omit<AttentionOptions, "causal">,
+  ): Tensor;
+  /** One block of the model: labels it, and is the unit of gradient checkpointing. */
+  block(index: number, body: () => Tensor): Tensor;
+}
+
+/** A model of fixed sizes. */
+export interface ModelSpec {
+  readonly modelType: string;
+  /** `config.json` as it is saved: Hugging Face's keys. */
+  readonly config: { readonly [key: string]: Json };
+  readonly vocabSize: number;
+  readonly hiddenSize: number;
+  readonly layers: number;
+  /** Largest position it was made for, or null where there is no bound. */
+  readonly maxPositions: number | null;
+  /** Whether positions beyond `maxPositions` cannot be run at all (a learned table). */
+  readonly positionsAreBounded: boolean;
+  /** Width of the key (and of the value) cache of a layer: kvHeads * headDim. */
+  readonly kvColumns: number;
+  /** Vocabulary projection: `lm_head.weight`, or the embedding's name when tied. Shape (V, C), no bias. */
+  readonly head: {
+    readonly name: string;
+    readonly tied: boolean;
+    readonly init: Init;
+  };
+  /** Hidden states after the last norm (N, C). */
+  forward(builder: ModelBuilder): Tensor;
+  /** Tensors of the file that are no weights (masks, inverse frequencies): skipped without a word. */
+  ignores(name: string): boolean;
+  /** Other names under which the file may hold a weight (files without the `model.` prefix). */
+  aliases(name: string): readonly string[];
+}
+
+/** One family of models: the built-in kinds `llama` and `gpt2`. */
+export interface Architecture {
+  /** The `model_type`s of `config.json` that it reads. */
+  readonly modelTypes: readonly string[];
+  /**
+   * The model that a `config.json` describes. Throws `ConfigError` by name for every setting that
+   * would change the result and is not supported: never run wrong.
+   */
+  describe(config: { readonly [key: string]: unknown }): ModelSpec;
+}

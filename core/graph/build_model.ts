@@ -1,0 +1,337 @@
+/**
+ * Builds a model's graph through its sites: once dry, to list weights and sites, and then for each
+ * program (training, evaluation, prefill and decoding).
+ * @module
+ */
+import type { AttachedAdapter, Site } from "../contracts/adapter.ts";
+import type {
+  LinearSite,
+  ModelBuilder,
+  ModelSpec,
+  NormSite,
+  WeightSpec,
+} from "../contracts/model.ts";
+import { dim, product } from "./dims.ts";
+import { Graph, type Tensor } from "./graph.ts";
+import {
+  attention,
+  type AttentionOptions,
+  cachedAttention,
+} from "./ops/attention.ts";
+import { embedding, type SortedTokens } from "./ops/embedding.ts";
+import { matmul } from "./ops/matmul.ts";
+import { layerNorm, rmsNorm } from "./ops/norms.ts";
+import { rope } from "./ops/rope.ts";
+
+/** A table that the host computes once. */
+export interface ConstantSpec {
+  readonly name: string;
+  readonly shape: readonly number[];
+  make(): Float32Array;
+}
+
+/** What a model is made of. */
+export interface ModelInventory {
+  readonly weights: readonly WeightSpec[];
+  readonly sites: readonly Site[];
+  readonly constants: readonly ConstantSpec[];
+}
+
+/** How a graph is built. */
+export interface BuildOptions {
+  readonly adapter: AttachedAdapter | null;
+  readonly training: boolean;
+  readonly causal: boolean;
+  readonly maxPositions: number;
+  /** Weights that are trained: their embeddings need the tokens sorted. */
+  trains(weight: string): boolean;
+  /** Storage of a weight. */
+  dtypeOf(weight: string): "f32" | "bf16" | "f16";
+  /** Recompute each block in the backward pass. */
+  readonly checkpoint: boolean;
+  /** Generation: (capacity) of the cache; null: plain attention over segments. */
+  readonly cache: { readonly capacity: number; readonly rows: number } | null;
+}
+
+/** A model's graph up to the hidden states. */
+export interface BuiltModel {
+  readonly graph: Graph;
+  readonly hidden: Tensor; // (N, C)
+  readonly head: Tensor; // (V, C)
+  readonly inputs: {
+    readonly tokens: Tensor;
+    readonly positions: Tensor;
+    readonly rowKeys: Tensor;
+  };
+}
+
+/** Lists the weights, sites and constants of a model, in the order in which it uses them. */
+export function inventoryOf(
+  spec: ModelSpec,
+  maxPositions: number,
+): ModelInventory {
+  const weights = new Map<string, WeightSpec>();
+  const sites: Site[] = [];
+  const constants = new Map<string, ConstantSpec>();
+  const recorder: Recorder = {
+    weight: (w) => weights.set(w.name, w),
+    site: (s) => sites.push(s),
+    constant: (c) => constants.set(c.name, c),
+  };
+  buildModel(spec, {
+    adapter: null,
+    training: false,
+    causal: true,
+    maxPositions,
+    trains: () => false,
+    dtypeOf: () => "f32",
+    checkpoint: false,
+    cache: null,
+  }, recorder);
+  return {
+    weights: [...weights.values()],
+    sites,
+    constants: [...constants.values()],
+  };
+}
+
+interface Recorder {
+  weight(w: WeightSpec): void;
+  site(s: Site): void;
+  constant(c: ConstantSpec): void;
+}
+
+/** Builds the graph of a model: named inputs `tokens`, `positions`, `segments` or `lengths`, `row_keys`. */
+export function buildModel(
+  spec: ModelSpec,
+  options: BuildOptions,
+  recorder?: Recorder,
+): BuiltModel {
+  const graph = new Graph();
+  const [B, T] = [dim("B"), dim("T")];
+  const N = product([B, T]);
+  const tokens = graph.input("tokens", [B, T], "i32");
+  const positions = graph.input("positions", [B, T], "i32");
+  const rowKeys = graph.input("row_keys", [B, T], "i32");
+  let block: number | null = null;
+  let stream = 0;
+
+  const weight = (w: WeightSpec): Tensor => {
+    recorder?.weight(w);
+    return graph.variable(w.name, w.shape, options.dtypeOf(w.name));
+  };
+  const adaptation = () => ({
+    graph,
+    parameter: (name: string) => {
+      const found = options.adapter?.parameters.find((p) => p.name === name);
+      if (found === undefined) {
+        throw new RangeError(`The adapter has no parameter ${name}`);
+      }
+      return graph.variable(name, found.shape);
+    },
+    training: options.training,
+    rowKeys,
+    stream: stream++,
+  });
+
+  const builder: ModelBuilder = {
+    graph,
+    tokens,
+    positions,
+    N,
+    maxPositions: options.maxPositions,
+    causal: options.causal,
+    embedding(index, site) {
+      recorder?.site({ kind: "embedding", site, block });
+      const name = `${site.name}.weight`;
+      const table = weight({
+        name,
+        shape: [site.rows, site.columns],
+        init: site.init,
+      });
+      const output = graph.scope(
+        site.name,
+        () =>
+          embedding(
+            graph,
+            table,
+            index,
+            options.trains(name) ? sortedInputs(graph, index) : undefined,
+          ),
+      );
+      return options.adapter?.embedding?.({ ...adaptation(), output }) ??
+        output;
+    },
+    linear(x, site, addend) {
+      recorder?.site({ kind: "linear", site, block });
+      const w = weight({
+        name: `${site.name}.weight`,
+        shape: weightShape(site),
+        init: site.init,
+      });
+      const bias = site.bias
+        ? weight({
+          name: `${site.name}.bias`,
+          shape: [site.out],
+          init: { kind: "zeros" },
+        })
+        : undefined;
+      return graph.scope(site.name, () => {
+        const adapted = options.adapter?.linear({
+          ...adaptation(),
+          site,
+          x,
+          addend,
+          weight: w,
+          bias,
+        }) ?? null;
+        return adapted ??
+          matmul(graph, x, w, { layout: site.layout, bias, addend });
+      });
+    },
+    norm: (x, site) =>
+      graph.scope(site.name, () => norm(graph, x, site, weight)),
+    constant(name, shape, make) {
+      recorder?.constant({ name, shape, make });
+      return graph.variable(name, shape);
+    },
+    rope: (x, table, o) => rope(graph, x, positions, table, o),
+    attention: (layer, q, k, v, o) =>
+      graph.scope(
+        `attention.${layer}`,
+        () =>
+          attend(
+            graph,
+            { layer, q, k, v },
+            { ...o, causal: options.causal },
+            options,
+            B,
+            T,
+          ),
+      ),
+    block(index, body) {
+      block = index;
+      try {
+        return options.checkpoint ? graph.checkpoint(body) : body();
+      } finally {
+        block = null;
+      }
+    },
+  };
+
+  const hidden = spec.forward(builder);
+  if (!spec.head.tied) {
+    weight({
+      name: spec.head.name,
+      shape: [spec.vocabSize, spec.hiddenSize],
+      init: spec.head.init,
+    });
+  }
+  recorder?.site({
+    kind: "head",
+    name: spec.head.name,
+    rows: spec.vocabSize,
+    columns: spec.hiddenSize,
+    tied: spec.head.tied,
+  });
+  const head = graph.variable(
+    spec.head.name,
+    [spec.vocabSize, spec.hiddenSize],
+    options.dtypeOf(spec.head.name),
+  );
+  return { graph, hidden, head, inputs: { tokens, positions, rowKeys } };
+}
+
+function attend(
+  graph: Graph,
+  { layer, q, k, v }: { layer: number; q: Tensor; k: Tensor; v: Tensor },
+  attributes: AttentionOptions,
+  options: BuildOptions,
+  B: ReturnType<typeof dim>,
+  T: ReturnType<typeof dim>,
+): Tensor {
+  if (options.cache === null) {
+    return attention(
+      graph,
+      q,
+      k,
+      v,
+      graph.input("segments", [B, T], "i32"),
+      attributes,
+    );
+  }
+  const { capacity, rows } = options.cache;
+  const columns = attributes.kvHeads * attributes.headDim;
+  const variable = (which: string) =>
+    graph.variable(`cache.${layer}.${which}`, [rows, capacity, columns]);
+  return cachedAttention(graph, q, k, v, {
+    k: variable("k"),
+    v: variable("v"),
+    lengths: graph.input("lengths", [B], "i32"),
+    B,
+    T,
+  }, attributes);
+}
+
+function norm(
+  graph: Graph,
+  x: Tensor,
+  site: NormSite,
+  weight: (w: WeightSpec) => Tensor,
+): Tensor {
+  const w = weight({
+    name: `${site.name}.weight`,
+    shape: [site.columns],
+    init: { kind: "ones" },
+  });
+  const heads = columnsOf(x) / site.columns;
+  const view = heads === 1
+    ? x
+    : reshape(x, [product([x.shape[0], heads]), site.columns]);
+  const y = site.kind === "rms"
+    ? rmsNorm(graph, view, w, { eps: site.eps })
+    : layerNorm(
+      graph,
+      view,
+      w,
+      weight({
+        name: `${site.name}.bias`,
+        shape: [site.columns],
+        init: { kind: "zeros" },
+      }),
+      {
+        eps: site.eps,
+      },
+    );
+  return heads === 1 ? y : reshape(y, x.shape);
+}
+
+/** The same tensor under another shape of as many elements: no node, no copy. */
+function reshape(x: Tensor, shape: Tensor["shape"]): Tensor {
+  return { ...x, shape };
+}
+
+function columnsOf(x: Tensor): number {
+  const columns = x.shape[x.shape.length - 1];
+  if (typeof columns !== "number") {
+    throw new RangeError("Expected a fixed last dimension");
+  }
+  return columns;
+}
+
+function weightShape(site: LinearSite): readonly number[] {
+  return site.layout === "NT" ? [site.out, site.in] : [site.in, site.out];
+}
+
+/** The inputs in which the host lays out an index sorted: shared by all embeddings of the same index. */
+function sortedInputs(graph: Graph, index: Tensor): SortedTokens {
+  const of = index.source.kind === "input" ? index.source.name : null;
+  if (of === null) {
+    throw new RangeError("Only embeddings of an input can be trained");
+  }
+  return {
+    order: graph.input(`${of}.order`, [product(index.shape)], "i32"),
+    ids: graph.input(`${of}.ids`, [dim(`${of}.unique`)], "i32"),
+    starts: graph.input(`${of}.starts`, [dim(`${of}.unique+1`)], "i32"),
+  };
+}

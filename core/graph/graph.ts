@@ -1,0 +1,249 @@
+/**
+ * A graph of symbolic tensors: what a model function builds, once. Nodes run in the order in which
+ * they were made; `gradients` adds the backward nodes behind them.
+ * @module
+ */
+import { type Shape, showShape } from "./dims.ts";
+import type { DType } from "./dtype.ts";
+import type { Json } from "../plugin.ts";
+import type { KernelCall, View } from "./plan.ts";
+import type { Dim } from "./dims.ts";
+
+/** Attributes of a node: plain data. */
+export type Attributes = { readonly [key: string]: unknown };
+
+/** Shape and storage of a tensor. */
+export interface TensorType {
+  readonly shape: Shape;
+  readonly dtype: DType;
+}
+
+/** A symbolic tensor: an output of a node, or a leaf (an input or a variable). */
+export interface Tensor extends TensorType {
+  readonly id: number;
+  /** Where it comes from. */
+  readonly source:
+    | { readonly kind: "input"; readonly name: string }
+    | { readonly kind: "variable"; readonly name: string }
+    | { readonly kind: "node"; readonly node: Node; readonly output: number };
+}
+
+/** One application of an op. */
+export interface Node {
+  readonly id: number;
+  readonly op: Op;
+  readonly inputs: readonly Tensor[];
+  readonly attributes: Attributes;
+  readonly outputs: readonly Tensor[];
+  /** What it is for: `layers.0.mlp.down_proj`. */
+  readonly label: string;
+  /** The checkpointed block it belongs to, if any. */
+  readonly block: number | null;
+}
+
+/** What a gradient rule is given. */
+export interface GradientContext {
+  readonly graph: Graph;
+  readonly node: Node;
+  /** Gradient that arrives at each output; undefined where nothing depends on it. */
+  readonly dOutputs: readonly (Tensor | undefined)[];
+  /** Whether the gradient of input `i` is wanted. */
+  wants(i: number): boolean;
+  /**
+   * Adds a contribution to the gradient of input `i`. `make` gets what has been summed so far, or
+   * undefined, and returns the new sum: a kernel that can add in place does it there.
+   */
+  add(i: number, make: (addend: Tensor | undefined) => Tensor): void;
+}
+
+/** What an op is lowered with. */
+export interface LowerContext {
+  readonly node: Node;
+  /** Capacity of a dimension. */
+  capacity(d: Dim): number;
+  /** The view of an input. */
+  input(i: number): View;
+  /** The view of an output. */
+  output(i: number): View;
+  /** A temporary that lives during this node only. */
+  scratch(type: TensorType): View;
+  /** Adds a kernel call. */
+  emit(call: CallWithoutLabel): void;
+  /**
+   * Repeats what `body` emits over chunks of `total`; within it use the extent `as` for the chunk's size
+   * and {@linkcode advancing} for what moves along.
+   */
+  repeat(
+    options: { total: Dim; chunk: number; as: string },
+    body: () => void,
+  ): void;
+}
+
+/** A kernel call; its label is the node's. */
+export type CallWithoutLabel = KernelCall extends infer C
+  ? C extends KernelCall ? Omit<C, "label"> : never
+  : never;
+
+/** The view of a chunk of rows: shape (rows, ...), moving `chunk` rows an iteration. */
+export function advancing(view: View, chunk: number, rows: Dim): View {
+  let size = 1;
+  for (const d of view.shape.slice(1)) {
+    if (typeof d !== "number") {
+      throw new RangeError(
+        `Only rows of fixed size can be cut into chunks: ${
+          showShape(view.shape)
+        }`,
+      );
+    }
+    size *= d;
+  }
+  return {
+    ...view,
+    shape: [rows, ...view.shape.slice(1)],
+    advance: chunk * size,
+  };
+}
+
+/** An op: shape rule, gradient rule, and how it becomes kernels. A value that nodes hold. */
+export interface Op {
+  readonly name: string;
+  /** Types of the outputs. Throws `RangeError` for inputs that do not fit. */
+  infer(
+    inputs: readonly TensorType[],
+    attributes: Attributes,
+  ): readonly TensorType[];
+  /** Adds the backward nodes. An op without it stops gradients (and an error says so if one is needed). */
+  gradient?(context: GradientContext): void;
+  /** Emits the kernel calls. */
+  lower(context: LowerContext): void;
+  /** Pairs [output, input] that may share a buffer when the input is not needed any more. */
+  inPlace?(node: Node): readonly (readonly [number, number])[];
+}
+
+/** Builds and holds a graph. */
+export class Graph {
+  readonly nodes: Node[] = [];
+  readonly inputs = new Map<string, Tensor>();
+  readonly variables = new Map<string, Tensor>();
+  /** Variables that hold a new value after the program. */
+  readonly assignments = new Map<string, Tensor>();
+  readonly outputs = new Map<string, Tensor>();
+  #nextId = 0;
+  #labels: string[] = [];
+  #block: number | null = null;
+  #nextBlock = 0;
+
+  /** A tensor that the host writes before each run. The same name is the same tensor. */
+  input(name: string, shape: Shape, dtype: DType = "f32"): Tensor {
+    return this.#leaf(this.inputs, { kind: "input", name }, { shape, dtype });
+  }
+
+  /** A tensor that lives on the device between runs: a parameter, a gradient, optimizer state. */
+  variable(name: string, shape: Shape, dtype: DType = "f32"): Tensor {
+    return this.#leaf(this.variables, { kind: "variable", name }, {
+      shape,
+      dtype,
+    });
+  }
+
+  /** Applies an op. */
+  apply(
+    op: Op,
+    inputs: readonly Tensor[],
+    attributes: Attributes = {},
+  ): readonly Tensor[] {
+    const outputs: Tensor[] = [];
+    const node: Node = {
+      id: this.#nextId++,
+      op,
+      inputs,
+      attributes,
+      outputs,
+      label: [...this.#labels, op.name].join("."),
+      block: this.#block,
+    };
+    let types: readonly TensorType[];
+    try {
+      types = op.infer(inputs, attributes);
+    } catch (error) {
+      throw new RangeError(
+        `${node.label}: ${
+          error instanceof Error ? error.message : String(error)
+        }`,
+        { cause: error },
+      );
+    }
+    types.forEach((type, output) => {
+      outputs.push({
+        id: this.#nextId++,
+        ...type,
+        source: { kind: "node", node, output },
+      });
+    });
+    this.nodes.push(node);
+    return outputs;
+  }
+
+  /** Applies an op with one output. */
+  apply1(
+    op: Op,
+    inputs: readonly Tensor[],
+    attributes: Attributes = {},
+  ): Tensor {
+    return this.apply(op, inputs, attributes)[0];
+  }
+
+  /** After the program the variable holds `value`; computed in its place where possible. */
+  assign(variable: Tensor, value: Tensor): void {
+    if (variable.source.kind !== "variable") {
+      throw new RangeError("Only variables can be assigned");
+    }
+    this.assignments.set(variable.source.name, value);
+  }
+
+  /** Makes a tensor readable by the host after a run. */
+  output(name: string, value: Tensor): void {
+    this.outputs.set(name, value);
+  }
+
+  /** Labels the nodes made inside. */
+  scope<T>(label: string, body: () => T): T {
+    this.#labels.push(label);
+    try {
+      return body();
+    } finally {
+      this.#labels.pop();
+    }
+  }
+
+  /**
+   * A block whose forward nodes are computed again in the backward pass instead of being kept
+   * (gradient checkpointing, arXiv:1604.06174).
+   */
+  checkpoint<T>(body: () => T): T {
+    const outer = this.#block;
+    this.#block = this.#nextBlock++;
+    try {
+      return body();
+    } finally {
+      this.#block = outer;
+    }
+  }
+
+  #leaf(
+    map: Map<string, Tensor>,
+    source: Tensor["source"] & { name: string },
+    type: TensorType,
+  ): Tensor {
+    const before = map.get(source.name);
+    if (before !== undefined) return before;
+    const tensor: Tensor = { id: this.#nextId++, ...type, source };
+    map.set(source.name, tensor);
+    return tensor;
+  }
+}
+
+/** Attributes as JSON, for messages and hashes. */
+export function showAttributes(attributes: Attributes): string {
+  return JSON.stringify(attributes as Json);
+}

@@ -1,0 +1,146 @@
+/**
+ * Matrix products with a fused epilogue, in the three layouts that training needs: no transpose is
+ * ever stored.
+ * @module
+ */
+import { type Dim, product, type Shape } from "../dims.ts";
+import type {
+  GradientContext,
+  Graph,
+  Op,
+  Tensor,
+  TensorType,
+} from "../graph.ts";
+import { expectDim, expectShape, matrix } from "./_check.ts";
+import { addTo } from "./add.ts";
+import { columnSum } from "./column_sum.ts";
+import { input } from "../expression.ts";
+
+/** NN: a (m, k) b (k, n). NT: a (m, k) b (n, k). TN: a (k, m) b (k, n). */
+export type Layout = "NN" | "NT" | "TN";
+
+interface MatmulAttributes {
+  readonly layout: Layout;
+  readonly alpha: number;
+  readonly bias: boolean;
+  readonly addend: boolean;
+}
+
+function sizes(
+  layout: Layout,
+  a: TensorType,
+  b: TensorType,
+): { m: Dim; n: Dim; k: Dim } {
+  const [a0, a1] = matrixOf(a);
+  const [b0, b1] = matrixOf(b);
+  if (layout === "NN") {
+    return expectDim(b0, a1, "inner size of b"), { m: a0, n: b1, k: a1 };
+  }
+  if (layout === "NT") {
+    return expectDim(b1, a1, "inner size of b"), { m: a0, n: b0, k: a1 };
+  }
+  return expectDim(b0, a0, "inner size of b"), { m: a1, n: b1, k: a0 };
+}
+
+function matrixOf(t: TensorType): readonly [Dim, Dim] {
+  if (t.shape.length !== 2) matrix(t, "matmul operand");
+  return [t.shape[0], t.shape[1]];
+}
+
+function attributesOf(node: { attributes: unknown }): MatmulAttributes {
+  return node.attributes as MatmulAttributes;
+}
+
+/** out = alpha * op(a) op(b) + bias + addend. Inputs: a, b, bias?, addend?. */
+export const matmulOp: Op = {
+  name: "matmul",
+  infer(inputs, attributes) {
+    const { layout, bias, addend } = attributes as unknown as MatmulAttributes;
+    const { m, n } = sizes(layout, inputs[0], inputs[1]);
+    const shape: Shape = [m, n];
+    if (bias) expectShape(inputs[2].shape, [n], "bias");
+    if (addend) {
+      expectDim(
+        product(inputs[inputs.length - 1].shape),
+        product(shape),
+        "addend",
+      );
+    }
+    return [{ shape, dtype: "f32" }];
+  },
+  gradient: gradientOfMatmul,
+  lower({ node, input, output, emit }) {
+    const { layout, alpha, bias, addend } = attributesOf(node);
+    emit({
+      kernel: "matmul",
+      attributes: {
+        layout,
+        batch: 1,
+        ...sizes(layout, node.inputs[0], node.inputs[1]),
+        alpha,
+        bias,
+        addend,
+      },
+      inputs: node.inputs.map((_, i) => input(i)),
+      outputs: [output(0)],
+    });
+  },
+  inPlace(node) {
+    return attributesOf(node).addend ? [[0, node.inputs.length - 1]] : [];
+  },
+};
+
+function gradientOfMatmul(context: GradientContext): void {
+  const { graph, node, dOutputs } = context;
+  const dOut = dOutputs[0];
+  if (dOut === undefined) return;
+  const { layout, alpha, bias, addend: hasAddend } = attributesOf(node);
+  const [a, b] = node.inputs;
+  const into = (i: number, layoutOf: Layout, x: Tensor, y: Tensor) =>
+    context.add(
+      i,
+      (addend) => matmul(graph, x, y, { layout: layoutOf, alpha, addend }),
+    );
+  if (layout === "NN") {
+    if (context.wants(0)) into(0, "NT", dOut, b);
+    if (context.wants(1)) into(1, "TN", a, dOut);
+  } else if (layout === "NT") {
+    if (context.wants(0)) into(0, "NN", dOut, b);
+    if (context.wants(1)) into(1, "TN", dOut, a);
+  } else {
+    if (context.wants(0)) into(0, "NT", b, dOut);
+    if (context.wants(1)) into(1, "NN", a, dOut);
+  }
+  if (bias && context.wants(2)) {
+    context.add(
+      2,
+      (addend) => columnSum(graph, [dOut], ["matrix"], input(0), addend),
+    );
+  }
+  const last = node.inputs.length - 1;
+  if (hasAddend && context.wants(last)) {
+    context.add(last, (addend) => addTo(graph, addend, dOut));
+  }
+}
+
+/** alpha * op(a) op(b) + bias + addend. A weight may be stored in 16 bits if it is `b`. */
+export function matmul(
+  graph: Graph,
+  a: Tensor,
+  b: Tensor,
+  options: { layout: Layout; alpha?: number; bias?: Tensor; addend?: Tensor },
+): Tensor {
+  const { layout, alpha = 1, bias, addend } = options;
+  const inputs = [
+    a,
+    b,
+    ...(bias === undefined ? [] : [bias]),
+    ...(addend === undefined ? [] : [addend]),
+  ];
+  return graph.apply1(matmulOp, inputs, {
+    layout,
+    alpha,
+    bias: bias !== undefined,
+    addend: addend !== undefined,
+  });
+}

@@ -1,0 +1,112 @@
+/**
+ * The op behind everything elementwise and row-wise: a row program over a (rows, columns) space.
+ * @module
+ */
+import { type Dim, product } from "../dims.ts";
+import type { RowProgram } from "../expression.ts";
+import type { GradientContext, Graph, Op, Tensor } from "../graph.ts";
+import { expectDim, expectShape } from "./_check.ts";
+
+interface RowsAttributes {
+  readonly rows: Dim;
+  readonly columns: Dim;
+  readonly program: RowProgram;
+  readonly gradient?: (context: GradientContext) => void;
+}
+
+function attributesOf(node: { attributes: unknown }): RowsAttributes {
+  return node.attributes as RowsAttributes;
+}
+
+/** Applies a row program to tensors whose space is (rows, columns). */
+export const rowsOp: Op = {
+  name: "rows",
+  infer(inputs, attributes) {
+    const { rows, columns, program } = attributes as unknown as RowsAttributes;
+    if (inputs.length !== program.inputs.length) {
+      throw new RangeError(
+        `the program has ${program.inputs.length} inputs, given ${inputs.length}`,
+      );
+    }
+    program.inputs.forEach((access, i) => {
+      const { shape } = inputs[i];
+      const what = `input ${i} (${access})`;
+      if (access === "matrix") {
+        expectDim(product(shape), product([rows, columns]), what);
+      } else if (access === "row") expectDim(product(shape), columns, what);
+      else if (access === "column") expectDim(product(shape), rows, what);
+      else if (shape.some((d) => typeof d !== "number")) {
+        expectShape(shape, [1], what);
+      }
+    });
+    const full = program.inputs.indexOf("matrix");
+    return program.outputs.map((access) => ({
+      shape: access === "column"
+        ? [rows]
+        : full >= 0
+        ? inputs[full].shape
+        : [rows, columns],
+      dtype: "f32" as const,
+    }));
+  },
+  gradient(context) {
+    const rule = attributesOf(context.node).gradient;
+    if (rule === undefined) {
+      throw new RangeError(
+        `${context.node.label}: this row program has no gradient`,
+      );
+    }
+    rule(context);
+  },
+  lower({ node, input, output, emit }) {
+    const { rows, columns, program } = attributesOf(node);
+    emit({
+      kernel: "rows",
+      attributes: { rows, columns, program },
+      inputs: node.inputs.map((_, i) => input(i)),
+      outputs: node.outputs.map((_, i) => output(i)),
+    });
+  },
+  inPlace(node) {
+    const { program } = attributesOf(node);
+    const pairs: [number, number][] = [];
+    program.outputs.forEach((access, o) => {
+      if (access !== "matrix" || !writtenLast(program, o)) return;
+      program.inputs.forEach((inputAccess, i) => {
+        if (inputAccess === "matrix" && node.inputs[i].dtype === "f32") {
+          pairs.push([o, i]);
+        }
+      });
+    });
+    return pairs;
+  },
+};
+
+/** Whether nothing reads a matrix input in a stage after the one that writes output `o`. */
+function writtenLast(program: RowProgram, o: number): boolean {
+  const at = program.stages.findIndex((s) =>
+    s.kind === "write" && s.output === o
+  );
+  return program.stages.slice(at + 1).every((s) => s.kind === "let");
+}
+
+/** Applies a row program; `gradient` is its rule, if it needs one. */
+export function rows(
+  graph: Graph,
+  inputs: readonly Tensor[],
+  space: { rows: Dim; columns: Dim },
+  program: RowProgram,
+  gradient?: (context: GradientContext) => void,
+): readonly Tensor[] {
+  return graph.apply(rowsOp, inputs, { ...space, program, gradient });
+}
+
+/** The (rows, columns) space of a tensor: its last dimension is the columns. */
+export function spaceOf(
+  t: { shape: readonly Dim[] },
+): { rows: Dim; columns: Dim } {
+  return {
+    rows: product(t.shape.slice(0, -1)),
+    columns: t.shape[t.shape.length - 1] ?? 1,
+  };
+}
