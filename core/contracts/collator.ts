@@ -34,10 +34,14 @@ export interface Batch {
   readonly firstRow: number;
 }
 
-/** A plan of one epoch: which examples make up which row. Rows hold indices into `lengths`. */
+/**
+ * A plan of one epoch: which examples make up which row, as indices into `lengths`. Row r holds
+ * `members[offsets[r]] ... members[offsets[r + 1] - 1]`, in order. Two typed arrays, so that a plan of
+ * millions of rows stays small.
+ */
 export interface RowPlan {
-  /** For every row of the epoch, the examples it holds, in order. */
-  readonly rows: readonly (readonly number[])[];
+  readonly offsets: Uint32Array; // (rows + 1)
+  readonly members: Uint32Array; // (examples)
 }
 
 /** Lays out examples. */

@@ -65,6 +65,12 @@ export interface Format {
    * what was found, and `record.where`.
    */
   parse(record: RawRecord): Example;
+  /**
+   * Optional: decides by a sample of rows which format reads the set (`auto`). It is asked once, before
+   * any row is parsed; the format that it gives is used in its place. Throws `DataError` where no
+   * format reads the rows, or more than one does.
+   */
+  choose?(sample: readonly RawRecord[]): { readonly format: Format; readonly name: string; readonly reason: string };
   /** Template used under `template: auto` where the tokenizer has no chat template: a part's name or `{use, ...options}`. */
   readonly template: string | {
     readonly use: string;
