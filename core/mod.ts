@@ -65,5 +65,25 @@ export {
   sum,
   writeRow,
 } from "./graph/ops/sums.ts";
-export * from "./device/serve.ts";
-export * from "./device/worker_device.ts";
+export type { Executor, KernelTime } from "./device/executor.ts";
+export type { QueuedDevice } from "./device/host_device.ts";
+export { localDevice } from "./device/local_device.ts";
+export { serve } from "./device/serve.ts";
+export { connectWorker } from "./device/worker_device.ts";
+export {
+  type Arena,
+  Memory,
+  type MemoryReport,
+  type Placement,
+  type Role,
+} from "./graph/memory.ts";
+export { type PlannedProgram, planProgram } from "./graph/planner.ts";
+export { type InputData, Session } from "./graph/session.ts";
+export {
+  buildModel,
+  type BuildOptions,
+  type BuiltModel,
+  inventoryOf,
+  type ModelInventory,
+} from "./graph/build_model.ts";
+export { linearCrossEntropy } from "./graph/ops/linear_cross_entropy.ts";

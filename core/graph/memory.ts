@@ -1,0 +1,231 @@
+/**
+ * Where tensors live: numbered buffers, sized before anything is allocated.
+ * @module
+ */
+import type { DType } from "./dtype.ts";
+import { bytesOf } from "./dtype.ts";
+import type { BufferId } from "./plan.ts";
+
+/** What a buffer is for, as the memory line names it. */
+export type Role =
+  | "weights"
+  | "gradients"
+  | "optimizer"
+  | "activations"
+  | "cache"
+  | "inputs";
+
+/** A buffer to be allocated. */
+export interface PlannedBuffer {
+  bytes: number;
+  readonly role: Role;
+  readonly label: string;
+}
+
+/** Where a tensor lies. */
+export interface Placement {
+  readonly buffer: BufferId;
+  /** First element, in elements of `dtype`. */
+  readonly offset: number;
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+}
+
+/** Tensors that lie one behind the other in one buffer, so that one dispatch reaches all. */
+export interface Arena {
+  /** Name of the variable that covers it all: shape (elements). */
+  readonly name: string;
+  readonly elements: number;
+  readonly members: readonly {
+    readonly name: string;
+    readonly shape: readonly number[];
+    readonly offset: number;
+  }[];
+}
+
+/** Bytes by role. */
+export type MemoryReport = Readonly<Record<Role, number>> & {
+  readonly total: number;
+};
+
+/** Plans buffers, variables and the pool of activations that all programs share. */
+export class Memory {
+  readonly buffers: PlannedBuffer[] = [];
+  readonly variables = new Map<string, Placement>();
+  readonly inputs = new Map<string, BufferId>();
+  readonly pool: BufferId[] = [];
+  readonly #alignment: number;
+  readonly #maxBufferBytes: number;
+
+  constructor(limits: { alignment: number; maxBufferBytes: number }) {
+    this.#alignment = limits.alignment;
+    this.#maxBufferBytes = limits.maxBufferBytes;
+  }
+
+  /** A new buffer. */
+  buffer(bytes: number, role: Role, label: string): BufferId {
+    this.buffers.push({
+      bytes: Math.max(this.#aligned(bytes), this.#alignment),
+      role,
+      label,
+    });
+    return this.buffers.length - 1;
+  }
+
+  /** A variable with a buffer of its own. */
+  variable(
+    name: string,
+    shape: readonly number[],
+    options: { role: Role; dtype?: DType },
+  ): Placement {
+    const dtype = options.dtype ?? "f32";
+    const placement = {
+      buffer: this.buffer(count(shape) * bytesOf(dtype), options.role, name),
+      offset: 0,
+      shape,
+      dtype,
+    };
+    this.#place(name, placement);
+    return placement;
+  }
+
+  /**
+   * Cuts a list of float32 tensors into arenas no larger than a buffer. No tensor straddles an arena;
+   * starts are aligned.
+   */
+  layout(
+    name: string,
+    tensors: readonly { name: string; shape: readonly number[] }[],
+  ): Arena[] {
+    const step = this.#alignment / 4;
+    const limit = Math.floor(this.#maxBufferBytes / 4);
+    const arenas: {
+      name: string;
+      elements: number;
+      members: { name: string; shape: readonly number[]; offset: number }[];
+    }[] = [];
+    for (const { name: tensor, shape } of tensors) {
+      const size = Math.ceil(count(shape) / step) * step;
+      let arena = arenas[arenas.length - 1];
+      if (arena === undefined || arena.elements + size > limit) {
+        arena = { name: `${name}.${arenas.length}`, elements: 0, members: [] };
+        arenas.push(arena);
+      }
+      arena.members.push({ name: tensor, shape, offset: arena.elements });
+      arena.elements += size;
+    }
+    return arenas;
+  }
+
+  /** Allocates an arena and, with `memberName`, places its members as variables. */
+  place(
+    arena: Arena,
+    options: {
+      name: string;
+      role: Role;
+      memberName: ((name: string) => string) | null;
+    },
+  ): void {
+    const buffer = this.buffer(arena.elements * 4, options.role, options.name);
+    this.#place(options.name, {
+      buffer,
+      offset: 0,
+      shape: [arena.elements],
+      dtype: "f32",
+    });
+    if (options.memberName === null) return;
+    for (const { name, shape, offset } of arena.members) {
+      this.#place(options.memberName(name), {
+        buffer,
+        offset,
+        shape,
+        dtype: "f32",
+      });
+    }
+  }
+
+  /** The buffer of an input, large enough for all programs that use the name. */
+  input(name: string, bytes: number): BufferId {
+    const before = this.inputs.get(name);
+    if (before === undefined) {
+      const buffer = this.buffer(bytes, "inputs", name);
+      this.inputs.set(name, buffer);
+      return buffer;
+    }
+    this.#grow(before, bytes);
+    return before;
+  }
+
+  /** Takes the best slot for `bytes` out of `free` (indices into the pool), growing or adding one. */
+  takeSlot(bytes: number, free: Set<BufferId>): BufferId {
+    let best: BufferId | null = null;
+    let largest: BufferId | null = null;
+    for (const id of free) {
+      const size = this.buffers[id].bytes;
+      if (size >= bytes && (best === null || size < this.buffers[best].bytes)) {
+        best = id;
+      }
+      if (largest === null || size > this.buffers[largest].bytes) largest = id;
+    }
+    const chosen = best ?? largest;
+    if (chosen === null) {
+      const slot = this.buffer(
+        bytes,
+        "activations",
+        `activations.${this.pool.length}`,
+      );
+      this.pool.push(slot);
+      return slot;
+    }
+    free.delete(chosen);
+    this.#grow(chosen, bytes);
+    return chosen;
+  }
+
+  /** Bytes by role. */
+  report(): MemoryReport {
+    const report = {
+      weights: 0,
+      gradients: 0,
+      optimizer: 0,
+      activations: 0,
+      cache: 0,
+      inputs: 0,
+      total: 0,
+    };
+    for (const { bytes, role } of this.buffers) {
+      report[role] += bytes;
+      report.total += bytes;
+    }
+    return report;
+  }
+
+  /** The largest planned buffer. */
+  largest(): PlannedBuffer | null {
+    return this.buffers.reduce<PlannedBuffer | null>(
+      (a, b) => a === null || b.bytes > a.bytes ? b : a,
+      null,
+    );
+  }
+
+  #place(name: string, placement: Placement): void {
+    if (this.variables.has(name)) {
+      throw new RangeError(`Two variables are called ${name}`);
+    }
+    this.variables.set(name, placement);
+  }
+
+  #grow(id: BufferId, bytes: number): void {
+    const buffer = this.buffers[id];
+    buffer.bytes = Math.max(buffer.bytes, this.#aligned(bytes));
+  }
+
+  #aligned(bytes: number): number {
+    return Math.ceil(bytes / this.#alignment) * this.#alignment;
+  }
+}
+
+/** Number of elements of a fixed shape. */
+export function count(shape: readonly number[]): number {
+  return shape.reduce((a, b) => a * b, 1);
+}

@@ -1,0 +1,295 @@
+/**
+ * The planner: turns a graph into a plan. It drops what nothing needs, finds when each value dies, lets
+ * outputs take the place of inputs that are not needed any more, and assigns everything to buffers.
+ * Nodes keep their order.
+ * @module
+ */
+import { bytesOf } from "./dtype.ts";
+import { elementsOf, type Extents, product, sameDim, sizeOf } from "./dims.ts";
+import type { Graph, LowerContext, Node, Tensor, TensorType } from "./graph.ts";
+import type { Memory } from "./memory.ts";
+import type { BufferId, KernelCall, Plan, Segment, View } from "./plan.ts";
+
+/** A plan and where the host finds its inputs and outputs. */
+export interface PlannedProgram {
+  readonly plan: Plan;
+  readonly inputs: ReadonlyMap<string, View>;
+  readonly outputs: ReadonlyMap<string, View>;
+}
+
+interface Storage {
+  readonly buffer: BufferId;
+  readonly offset: number;
+  /** The variable that lies there, if any. */
+  readonly variable: string | null;
+  /** Whether the buffer goes back to the pool when its last tensor dies. */
+  readonly pooled: boolean;
+}
+
+/** Plans a graph on a memory. All programs of a session are planned before anything is allocated. */
+export function planProgram(
+  graph: Graph,
+  options: {
+    readonly name: string;
+    readonly memory: Memory;
+    readonly capacities: Extents;
+  },
+): PlannedProgram {
+  return new Planner(graph, options).run();
+}
+
+class Planner {
+  readonly #graph: Graph;
+  readonly #name: string;
+  readonly #memory: Memory;
+  readonly #capacities: Extents;
+  readonly #storage = new Map<number, Storage>(); // tensor id -> place
+  readonly #lastUse = new Map<number, number>(); // tensor id -> index of the last node that reads it
+  readonly #kept = new Set<number>(); // ids that must survive the program
+  readonly #free: Set<BufferId>;
+  readonly #segments: { calls: KernelCall[]; repeat?: Segment["repeat"] }[] = [{
+    calls: [],
+  }];
+  readonly #capacitiesOfChunks: Record<string, number> = {};
+
+  constructor(
+    graph: Graph,
+    options: { name: string; memory: Memory; capacities: Extents },
+  ) {
+    this.#graph = graph;
+    this.#name = options.name;
+    this.#memory = options.memory;
+    this.#capacities = options.capacities;
+    this.#free = new Set(options.memory.pool);
+  }
+
+  run(): PlannedProgram {
+    const graph = this.#graph;
+    const nodes = liveNodes(graph);
+    nodes.forEach((node, at) => {
+      for (const t of node.inputs) this.#lastUse.set(t.id, at);
+    });
+    for (const t of graph.outputs.values()) this.#kept.add(t.id);
+    const inputs = this.#placeLeaves(nodes);
+    nodes.forEach((node, at) => this.#lower(node, at));
+    this.#copyAssignments();
+    const outputs = new Map<string, View>();
+    for (const [name, t] of graph.outputs) outputs.set(name, this.#view(t));
+    const segments = this.#segments.filter((s) => s.calls.length > 0);
+    return {
+      plan: {
+        name: this.#name,
+        segments,
+        capacities: { ...this.#capacities, ...this.#capacitiesOfChunks },
+      },
+      inputs,
+      outputs,
+    };
+  }
+
+  #placeLeaves(nodes: readonly Node[]): Map<string, View> {
+    const used = new Set<number>();
+    for (const node of nodes) for (const t of node.inputs) used.add(t.id);
+    for (
+      const t of [
+        ...this.#graph.outputs.values(),
+        ...this.#graph.assignments.values(),
+      ]
+    ) used.add(t.id);
+    const inputs = new Map<string, View>();
+    for (const [name, t] of this.#graph.inputs) {
+      if (!used.has(t.id)) continue;
+      const buffer = this.#memory.input(name, this.#bytes(t));
+      this.#storage.set(t.id, {
+        buffer,
+        offset: 0,
+        variable: null,
+        pooled: false,
+      });
+      this.#kept.add(t.id);
+      inputs.set(name, this.#view(t));
+    }
+    for (const [name, t] of this.#graph.variables) {
+      const place = this.#memory.variables.get(name);
+      if (place === undefined) {
+        if (!used.has(t.id) && !this.#graph.assignments.has(name)) continue;
+        throw new RangeError(
+          `${this.#name}: the variable ${name} has no place in memory`,
+        );
+      }
+      if (
+        place.dtype !== t.dtype ||
+        elementsOf(t.shape, {}) !== elementsOf(place.shape, {})
+      ) {
+        throw new RangeError(
+          `${this.#name}: the variable ${name} is used with another shape or type than it was placed with`,
+        );
+      }
+      this.#storage.set(t.id, {
+        buffer: place.buffer,
+        offset: place.offset,
+        variable: name,
+        pooled: false,
+      });
+    }
+    return inputs;
+  }
+
+  #lower(node: Node, at: number): void {
+    const shared = this.#shareInPlace(node, at);
+    node.outputs.forEach((t, o) => {
+      if (!shared.has(o)) this.#storage.set(t.id, this.#placeOutput(t, at));
+    });
+    const scratches: BufferId[] = [];
+    const context: LowerContext = {
+      node,
+      capacity: (d) => sizeOf(d, this.#capacities),
+      input: (i) => this.#view(node.inputs[i]),
+      output: (o) => this.#view(node.outputs[o]),
+      scratch: (type) => {
+        const buffer = this.#memory.takeSlot(this.#bytes(type), this.#free);
+        scratches.push(buffer);
+        return { buffer, offset: 0, shape: type.shape, dtype: type.dtype };
+      },
+      emit: (call) => {
+        this.#segments[this.#segments.length - 1].calls.push(
+          { ...call, label: node.label } as KernelCall,
+        );
+      },
+      repeat: (options, body) => {
+        this.#capacitiesOfChunks[options.as] = options.chunk;
+        this.#segments.push({ calls: [], repeat: options });
+        body();
+        this.#segments.push({ calls: [] });
+      },
+    };
+    node.op.lower(context);
+    for (const buffer of scratches) this.#free.add(buffer);
+    this.#release(node, at);
+  }
+
+  /** Lets outputs take the place of inputs that die here. Returns the outputs that did. */
+  #shareInPlace(node: Node, at: number): Set<number> {
+    const done = new Set<number>();
+    const taken = new Set<number>();
+    for (const [o, i] of node.op.inPlace?.(node) ?? []) {
+      const source = node.inputs[i];
+      const target = node.outputs[o];
+      if (
+        done.has(o) || taken.has(source.id) || !this.#mayBeReplaced(source, at)
+      ) continue;
+      if (node.inputs.filter((t) => t.id === source.id).length > 1) continue;
+      if (
+        source.dtype !== target.dtype ||
+        !sameDim(product(source.shape), product(target.shape))
+      ) continue;
+      this.#storage.set(target.id, this.#storage.get(source.id)!);
+      done.add(o);
+      taken.add(source.id);
+    }
+    return done;
+  }
+
+  #mayBeReplaced(t: Tensor, at: number): boolean {
+    if (this.#lastUse.get(t.id) !== at || this.#kept.has(t.id)) return false;
+    const place = this.#storage.get(t.id)!;
+    // a variable's old value may go only if the program gives it a new one
+    return place.variable === null ||
+      this.#graph.assignments.has(place.variable);
+  }
+
+  #placeOutput(t: Tensor, at: number): Storage {
+    for (const [name, value] of this.#graph.assignments) {
+      if (value.id !== t.id) continue;
+      const variable = this.#graph.variables.get(name)!;
+      if ((this.#lastUse.get(variable.id) ?? -1) < at) {
+        return this.#storage.get(variable.id)!;
+      }
+    }
+    if (this.#kept.has(t.id)) {
+      const buffer = this.#memory.buffer(
+        this.#bytes(t),
+        "activations",
+        `${this.#name}.${t.id}`,
+      );
+      return { buffer, offset: 0, variable: null, pooled: false };
+    }
+    return {
+      buffer: this.#memory.takeSlot(this.#bytes(t), this.#free),
+      offset: 0,
+      variable: null,
+      pooled: true,
+    };
+  }
+
+  /** Gives back the slots of tensors that nothing reads after this node. */
+  #release(node: Node, at: number): void {
+    const alive = new Set<BufferId>();
+    const dying = new Set<BufferId>();
+    for (const t of [...node.inputs, ...node.outputs]) {
+      const place = this.#storage.get(t.id)!;
+      if (!place.pooled) continue;
+      const lives = (this.#lastUse.get(t.id) ?? -1) > at || this.#isAssigned(t);
+      (lives ? alive : dying).add(place.buffer);
+    }
+    for (const buffer of dying) if (!alive.has(buffer)) this.#free.add(buffer);
+  }
+
+  #isAssigned(t: Tensor): boolean {
+    for (const value of this.#graph.assignments.values()) {
+      if (value.id === t.id) return true;
+    }
+    return false;
+  }
+
+  /** Copies values that could not be computed in their variable's place. */
+  #copyAssignments(): void {
+    for (const [name, value] of this.#graph.assignments) {
+      const variable = this.#graph.variables.get(name)!;
+      const [from, to] = [this.#view(value), this.#view(variable)];
+      if (from.buffer === to.buffer && from.offset === to.offset) continue;
+      this.#segments[this.#segments.length - 1].calls.push({
+        kernel: "copy",
+        attributes: { elements: product(value.shape) },
+        inputs: [from],
+        outputs: [to],
+        label: `${name}.assign`,
+      });
+    }
+  }
+
+  #view(t: Tensor): View {
+    const place = this.#storage.get(t.id);
+    if (place === undefined) {
+      throw new RangeError(
+        `${this.#name}: tensor ${t.id} is used before it is made`,
+      );
+    }
+    return {
+      buffer: place.buffer,
+      offset: place.offset,
+      shape: t.shape,
+      dtype: t.dtype,
+    };
+  }
+
+  #bytes(type: TensorType): number {
+    return elementsOf(type.shape, this.#capacities) * bytesOf(type.dtype);
+  }
+}
+
+/** The nodes that outputs and assignments depend on, in order. */
+function liveNodes(graph: Graph): Node[] {
+  const needed = new Set<number>();
+  for (const t of [...graph.outputs.values(), ...graph.assignments.values()]) {
+    needed.add(t.id);
+  }
+  const live: Node[] = [];
+  for (let i = graph.nodes.length - 1; i >= 0; i--) {
+    const node = graph.nodes[i];
+    if (!node.outputs.some((o) => needed.has(o.id))) continue;
+    for (const t of node.inputs) needed.add(t.id);
+    live.push(node);
+  }
+  return live.reverse();
+}

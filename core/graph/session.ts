@@ -1,0 +1,203 @@
+/**
+ * A session: planned memory made real on a device, and programs that the host can run by name.
+ *
+ * 1. make a {@linkcode Memory}, place variables, `planProgram` each graph;
+ * 2. look at `memory.report()`;
+ * 3. `Session.open(device, memory, programs)`;
+ * 4. `session.write`, `session.run`, `session.read`.
+ * @module
+ */
+import type { Device, ProgramId } from "../contracts/backend.ts";
+import { DeviceError } from "../errors.ts";
+import { bytesOf, type DType } from "./dtype.ts";
+import { elementsOf, type Extents } from "./dims.ts";
+import { count, type Memory, type Placement } from "./memory.ts";
+import type { BufferId, Plan, View } from "./plan.ts";
+import type { PlannedProgram } from "./planner.ts";
+
+/** Data of inputs by name. */
+export type InputData = Readonly<Record<string, Int32Array | Float32Array>>;
+
+interface Ready {
+  readonly id: ProgramId;
+  readonly planned: PlannedProgram;
+}
+
+/** Memory and programs on a device. */
+export class Session implements AsyncDisposable {
+  readonly device: Device;
+  readonly memory: Memory;
+  readonly #buffers: readonly BufferId[];
+  readonly #programs: ReadonlyMap<string, Ready>;
+
+  private constructor(
+    device: Device,
+    memory: Memory,
+    buffers: readonly BufferId[],
+    programs: ReadonlyMap<string, Ready>,
+  ) {
+    this.device = device;
+    this.memory = memory;
+    this.#buffers = buffers;
+    this.#programs = programs;
+  }
+
+  /** Allocates all planned buffers and compiles all programs. Throws `DeviceError` when they do not fit. */
+  static async open(
+    device: Device,
+    memory: Memory,
+    programs: readonly PlannedProgram[],
+  ): Promise<Session> {
+    const largest = memory.largest();
+    if (largest !== null && largest.bytes > device.info.maxBufferBytes) {
+      throw new DeviceError(
+        `${largest.label} needs a buffer of ${largest.bytes} bytes; ${device.info.description} allows ${device.info.maxBufferBytes}`,
+      );
+    }
+    const buffers = memory.buffers.map((b) =>
+      device.allocate(b.bytes, b.label)
+    );
+    const ready = new Map<string, Ready>();
+    for (const planned of programs) {
+      const id = await device.compile(onDevice(planned.plan, buffers));
+      ready.set(planned.plan.name, { id, planned });
+    }
+    await device.idle();
+    return new Session(device, memory, buffers, ready);
+  }
+
+  /** Enqueues one run of a program: its inputs are written first. */
+  run(program: string, extents: Extents, inputs: InputData = {}): void {
+    const { id, planned } = this.#program(program);
+    for (const [name, data] of Object.entries(inputs)) {
+      const view = planned.inputs.get(name);
+      if (view === undefined) continue; // an input that this program does not need
+      this.device.write(this.#buffers[view.buffer], data);
+    }
+    this.device.run(id, extents);
+  }
+
+  /** Whether a program reads an input of that name. */
+  needs(program: string, input: string): boolean {
+    return this.#program(program).planned.inputs.has(input);
+  }
+
+  /** An output of a program's last run, cut to the extents. */
+  async output(
+    program: string,
+    name: string,
+    extents: Extents,
+  ): Promise<Float32Array | Int32Array> {
+    const view = this.#program(program).planned.outputs.get(name);
+    if (view === undefined) {
+      throw new RangeError(`Program ${program} has no output ${name}`);
+    }
+    const bytes = await this.#readView(view, extents);
+    return view.dtype === "i32"
+      ? new Int32Array(bytes)
+      : new Float32Array(bytes);
+  }
+
+  /** Writes a variable: float32 data, or 16-bit patterns for 16-bit storage. */
+  write(name: string, data: Float32Array | Int32Array | Uint16Array): void {
+    const place = this.#variable(name);
+    if (data.length !== count(place.shape)) {
+      throw new RangeError(
+        `${name} has ${count(place.shape)} elements, given ${data.length}`,
+      );
+    }
+    if (data.BYTES_PER_ELEMENT !== bytesOf(place.dtype)) {
+      throw new RangeError(
+        `${name} is stored as ${place.dtype}, given ${data.BYTES_PER_ELEMENT} bytes an element`,
+      );
+    }
+    this.device.write(
+      this.#buffers[place.buffer],
+      data,
+      place.offset * bytesOf(place.dtype),
+    );
+  }
+
+  /** Reads a float32 or i32 variable. */
+  async read(name: string): Promise<Float32Array> {
+    const place = this.#variable(name);
+    const size = bytesOf(place.dtype);
+    if (size !== 4) {
+      throw new RangeError(
+        `${name} is stored as ${place.dtype}: read it with readRaw`,
+      );
+    }
+    return new Float32Array(await this.readRaw(name));
+  }
+
+  /** The bytes of a variable as they are stored. */
+  readRaw(name: string): Promise<ArrayBuffer> {
+    const place = this.#variable(name);
+    const size = bytesOf(place.dtype);
+    return this.device.read(
+      this.#buffers[place.buffer],
+      place.offset * size,
+      count(place.shape) * size,
+    );
+  }
+
+  /** Storage of a variable. */
+  dtypeOf(name: string): DType {
+    return this.#variable(name).dtype;
+  }
+
+  /** Waits for all enqueued work. */
+  idle(): Promise<void> {
+    return this.device.idle();
+  }
+
+  /** Frees the buffers; the device stays open. */
+  [Symbol.asyncDispose](): Promise<void> {
+    for (const buffer of this.#buffers) this.device.free(buffer);
+    return Promise.resolve();
+  }
+
+  #readView(view: View, extents: Extents): Promise<ArrayBuffer> {
+    const size = bytesOf(view.dtype);
+    return this.device.read(
+      this.#buffers[view.buffer],
+      view.offset * size,
+      elementsOf(view.shape, extents) * size,
+    );
+  }
+
+  #variable(name: string): Placement {
+    const place = this.memory.variables.get(name);
+    if (place === undefined) {
+      throw new RangeError(`There is no variable ${name}`);
+    }
+    return place;
+  }
+
+  #program(name: string): Ready {
+    const program = this.#programs.get(name);
+    if (program === undefined) {
+      throw new RangeError(`There is no program ${name}`);
+    }
+    return program;
+  }
+}
+
+/** The plan with the device's own buffer numbers. */
+function onDevice(plan: Plan, buffers: readonly BufferId[]): Plan {
+  const move = (view: View): View => ({
+    ...view,
+    buffer: buffers[view.buffer],
+  });
+  return {
+    ...plan,
+    segments: plan.segments.map((segment) => ({
+      ...segment,
+      calls: segment.calls.map((call) => ({
+        ...call,
+        inputs: call.inputs.map(move),
+        outputs: call.outputs.map(move),
+      })),
+    })),
+  };
+}
