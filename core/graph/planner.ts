@@ -175,6 +175,7 @@ class Planner {
     for (const [o, i] of node.op.inPlace?.(node) ?? []) {
       const source = node.inputs[i];
       const target = node.outputs[o];
+      if (this.#belongsElsewhere(target, source)) continue;
       if (
         done.has(o) || taken.has(source.id) || !this.#mayBeReplaced(source, at)
       ) continue;
@@ -188,6 +189,17 @@ class Planner {
       taken.add(source.id);
     }
     return done;
+  }
+
+  /** Whether `target` is a variable's new value and `source` does not lie in that variable's place. */
+  #belongsElsewhere(target: Tensor, source: Tensor): boolean {
+    for (const [name, value] of this.#graph.assignments) {
+      if (value.id !== target.id) continue;
+      const home = this.#storage.get(this.#graph.variables.get(name)!.id)!;
+      const place = this.#storage.get(source.id)!;
+      return place.buffer !== home.buffer || place.offset !== home.offset;
+    }
+    return false;
   }
 
   #mayBeReplaced(t: Tensor, at: number): boolean {

@@ -3,7 +3,7 @@
  * @module
  */
 import { type Dim, product } from "../dims.ts";
-import type { RowProgram } from "../expression.ts";
+import type { Expression, RowProgram } from "../expression.ts";
 import type { GradientContext, Graph, Op, Tensor } from "../graph.ts";
 import { expectDim, expectShape } from "./_check.ts";
 
@@ -71,23 +71,42 @@ export const rowsOp: Op = {
     const { program } = attributesOf(node);
     const pairs: [number, number][] = [];
     program.outputs.forEach((access, o) => {
-      if (access !== "matrix" || !writtenLast(program, o)) return;
+      if (access !== "matrix") return;
       program.inputs.forEach((inputAccess, i) => {
-        if (inputAccess === "matrix" && node.inputs[i].dtype === "f32") {
-          pairs.push([o, i]);
-        }
+        if (
+          inputAccess === "matrix" && node.inputs[i].dtype === "f32" &&
+          !readAfterWrite(program, o, i)
+        ) pairs.push([o, i]);
       });
     });
     return pairs;
   },
 };
 
-/** Whether nothing reads a matrix input in a stage after the one that writes output `o`. */
-function writtenLast(program: RowProgram, o: number): boolean {
+/** Whether a stage after the one that writes output `o` reads input `i`. */
+function readAfterWrite(program: RowProgram, o: number, i: number): boolean {
   const at = program.stages.findIndex((s) =>
     s.kind === "write" && s.output === o
   );
-  return program.stages.slice(at + 1).every((s) => s.kind === "let");
+  return program.stages.slice(at + 1).some((s) =>
+    reads(s.kind === "reduce" ? s.of : s.kind === "let" ? s.be : s.value, i)
+  );
+}
+
+function reads(e: Expression, i: number): boolean {
+  switch (e.kind) {
+    case "input":
+    case "random":
+      return e.input === i;
+    case "unary":
+      return reads(e.a, i);
+    case "binary":
+      return reads(e.a, i) || reads(e.b, i);
+    case "select":
+      return reads(e.condition, i) || reads(e.a, i) || reads(e.b, i);
+    default:
+      return false;
+  }
 }
 
 /** Applies a row program; `gradient` is its rule, if it needs one. */
