@@ -1,0 +1,200 @@
+/**
+ * Attention forward: over segments, and over a cache.
+ * @module
+ */
+import { type AttentionAttributes, DeviceError } from "@denotune/denotune/core";
+import { INDEX, type Kernel, type Operand, type SizeOf } from "../kernel.ts";
+
+/** Sizes of an attention call, checked. */
+export interface AttentionSizes {
+  readonly B: number;
+  readonly T: number;
+  /** Query heads that read one key/value head. */
+  readonly group: number;
+  /** Elements of a row of q, and of a row of k or v. */
+  readonly width: number;
+  readonly kvWidth: number;
+}
+
+/** Fills in and checks the sizes. */
+export function attentionSizes(
+  attributes: AttentionAttributes,
+  size: SizeOf,
+): AttentionSizes {
+  const { heads, kvHeads, headDim, window } = attributes;
+  if (heads % kvHeads !== 0) {
+    throw new DeviceError(
+      `${heads} heads cannot share ${kvHeads} key/value heads: must divide`,
+    );
+  }
+  // With an empty window a query would see nothing and its softmax have no terms.
+  if (window !== null && window < 1) {
+    throw new DeviceError(`window is ${window}: must be at least 1, or null`);
+  }
+  return {
+    B: size(attributes.B),
+    T: size(attributes.T),
+    group: heads / kvHeads,
+    width: heads * headDim,
+    kvWidth: kvHeads * headDim,
+  };
+}
+
+/** Operands `q, k, v, segments` of attention over segments. */
+export function attentionOperands(
+  { B, T, width, kvWidth }: AttentionSizes,
+): Operand[] {
+  return [
+    { name: "q", elements: B * T * width },
+    { name: "k", elements: B * T * kvWidth },
+    { name: "v", elements: B * T * kvWidth },
+    { name: "segments", elements: B * T, dtypes: INDEX },
+  ];
+}
+
+/** Whether query place i sees key place j, segments apart. */
+export function sees(
+  { causal, window }: AttentionAttributes,
+  i: number,
+  j: number,
+): boolean {
+  if (causal && j > i) return false;
+  return window === null || (i - j < window && j - i < window);
+}
+
+/** The score of a query and a key, before the softmax. */
+export function score(
+  { scale, softcap }: AttentionAttributes,
+  product: number,
+): number {
+  const scaled = scale * product;
+  return softcap === null ? scaled : softcap * Math.tanh(scaled / softcap);
+}
+
+/** The product of `length` elements of a from `i` and of b from `j`. */
+export function dot(
+  a: Float64Array,
+  i: number,
+  b: Float64Array,
+  j: number,
+  length: number,
+): number {
+  let sum = 0;
+  for (let d = 0; d < length; d++) sum += a[i + d] * b[j + d];
+  return sum;
+}
+
+/**
+ * One query over the keys it sees: writes the mean of the values, weighed by the softmax of the scores,
+ * into `out` from `at`; returns the logarithm of the softmax's denominator.
+ */
+function attend(
+  scores: readonly number[],
+  valueStarts: readonly number[],
+  v: Float64Array,
+  out: {
+    readonly values: Float64Array;
+    readonly at: number;
+    readonly headDim: number;
+  },
+): number {
+  const largest = scores.reduce((a, b) => Math.max(a, b), -Infinity);
+  const exponentials = scores.map((s) => Math.exp(s - largest));
+  const denominator = exponentials.reduce((a, b) => a + b, 0);
+  for (const [n, exponential] of exponentials.entries()) {
+    for (let d = 0; d < out.headDim; d++) {
+      out.values[out.at + d] += (exponential / denominator) *
+        v[valueStarts[n] + d];
+    }
+  }
+  return largest + Math.log(denominator);
+}
+
+/** Attention within equal segments of each row of the batch. */
+export const attention: Kernel<"attention"> = {
+  signature(attributes, size) {
+    const sizes = attentionSizes(attributes, size);
+    const rows = sizes.B * sizes.T;
+    return {
+      inputs: attentionOperands(sizes),
+      outputs: [
+        { name: "out", elements: rows * sizes.width },
+        { name: "lse", elements: rows * attributes.heads },
+      ],
+    };
+  },
+  run(attributes, size, inputs, [outTensor, lseTensor]) {
+    const { B, T, group, width, kvWidth } = attentionSizes(attributes, size);
+    const { heads, headDim } = attributes;
+    const [q, k, v, segments] = inputs.map((input) => input.load());
+    const out = new Float64Array(outTensor.length);
+    const lse = new Float64Array(lseTensor.length);
+    for (let b = 0; b < B; b++) {
+      for (let i = 0; i < T; i++) {
+        for (let h = 0; h < heads; h++) {
+          const row = b * T + i;
+          const qAt = row * width + h * headDim;
+          const scores: number[] = [];
+          const starts: number[] = [];
+          for (let j = 0; j < T; j++) {
+            if (
+              segments[b * T + j] !== segments[row] || !sees(attributes, i, j)
+            ) continue;
+            const kvAt = (b * T + j) * kvWidth +
+              Math.floor(h / group) * headDim;
+            scores.push(score(attributes, dot(q, qAt, k, kvAt, headDim)));
+            starts.push(kvAt);
+          }
+          lse[row * heads + h] = attend(scores, starts, v, {
+            values: out,
+            at: qAt,
+            headDim,
+          });
+        }
+      }
+    }
+    outTensor.save(out);
+    lseTensor.save(lse);
+  },
+};
+
+/** Attention of T new queries over a cache that holds their own keys already. */
+export const attentionCached: Kernel<"attention_cached"> = {
+  signature(attributes, size) {
+    const { B, T, width, kvWidth } = attentionSizes(attributes, size);
+    return {
+      inputs: [
+        { name: "q", elements: B * T * width },
+        { name: "kCache", elements: B * attributes.capacity * kvWidth },
+        { name: "vCache", elements: B * attributes.capacity * kvWidth },
+        { name: "lengths", elements: B, dtypes: INDEX },
+      ],
+      outputs: [{ name: "out", elements: B * T * width }],
+    };
+  },
+  run(attributes, size, inputs, [output]) {
+    const { B, T, group, width, kvWidth } = attentionSizes(attributes, size);
+    const { heads, headDim, capacity } = attributes;
+    const [q, k, v, lengths] = inputs.map((input) => input.load());
+    const out = new Float64Array(output.length);
+    for (let b = 0; b < B; b++) {
+      for (let t = 0; t < T; t++) {
+        const i = lengths[b] + t; // the query's place in the cache
+        for (let h = 0; h < heads; h++) {
+          const qAt = (b * T + t) * width + h * headDim;
+          const scores: number[] = [];
+          const starts: number[] = [];
+          for (let j = 0; j <= i && j < capacity; j++) {
+            if (!sees({ ...attributes, causal: true }, i, j)) continue;
+            const kvAt = (b * capacity + j) * kvWidth +
+              Math.floor(h / group) * headDim;
+            scores.push(score(attributes, dot(q, qAt, k, kvAt, headDim)));
+            starts.push(kvAt);
+          }
+          attend(scores, starts, v, { values: out, at: qAt, headDim });
+        }
+      }
+    }
+    output.save(out);
+  },
+};

@@ -1,0 +1,97 @@
+/**
+ * Rows by index: gather, scatter, and the embedding's gradient.
+ * @module
+ */
+import { DeviceError } from "@denotune/denotune/core";
+import { checkIndex, INDEX, type Kernel, WEIGHT_TYPES } from "../kernel.ts";
+
+/** out[r] = table[index[r]]. */
+export const gatherRows: Kernel<"gather_rows"> = {
+  signature({ rows, columns }, size) {
+    return {
+      inputs: [
+        {
+          name: "table",
+          elements: { multipleOf: columns },
+          dtypes: WEIGHT_TYPES,
+        },
+        { name: "index", elements: size(rows), dtypes: INDEX },
+      ],
+      outputs: [{ name: "out", elements: size(rows) * columns }],
+    };
+  },
+  run({ columns }, _size, [table, index], [output]) {
+    for (const [row, from] of index.load().entries()) {
+      checkIndex(from, table.length / columns, `index[${row}]`);
+      output.save(table.load(from * columns, columns), row * columns);
+    }
+  },
+};
+
+/** out[index[i]] = values[i], zero elsewhere. */
+export const scatterRows: Kernel<"scatter_rows"> = {
+  signature({ rows, count, columns }, size) {
+    return {
+      inputs: [
+        { name: "values", elements: size(rows) * columns },
+        { name: "index", elements: size(rows), dtypes: INDEX },
+      ],
+      outputs: [{ name: "out", elements: size(count) * columns }],
+    };
+  },
+  run({ count, columns }, size, [values, index], [output]) {
+    output.save(new Float64Array(output.length));
+    const seen = new Set<number>();
+    for (const [row, to] of index.load().entries()) {
+      checkIndex(to, size(count), `index[${row}]`);
+      if (seen.has(to)) {
+        throw new DeviceError(
+          `index[${row}] is ${to} again: indices must be distinct`,
+        );
+      }
+      seen.add(to);
+      output.save(values.load(row * columns, columns), to * columns);
+    }
+  },
+};
+
+/**
+ * table[ids[u]] += values[order[i]] for i in [starts[u], starts[u + 1]).
+ *
+ * ```text
+ * tokens      7 3 7 7 3        order   1 4 | 0 2 3      ids  3 7      starts  0 2 5
+ * ```
+ */
+export const scatterAdd: Kernel<"scatter_add"> = {
+  signature({ unique, columns }, size) {
+    return {
+      inputs: [
+        { name: "values", elements: { multipleOf: columns } },
+        { name: "order", elements: { atLeast: 0 }, dtypes: INDEX },
+        { name: "ids", elements: size(unique), dtypes: INDEX },
+        { name: "starts", elements: size(unique) + 1, dtypes: INDEX },
+        { name: "addend", elements: { multipleOf: columns } },
+      ],
+      outputs: [{ name: "out", elements: { multipleOf: columns } }],
+      mustShare: [4, 0],
+    };
+  },
+  run({ columns }, _size, [values, orders, idList, startList], [table]) {
+    const [order, ids, starts] = [
+      orders.load(),
+      idList.load(),
+      startList.load(),
+    ];
+    for (const [u, id] of ids.entries()) {
+      checkIndex(id, table.length / columns, `ids[${u}]`);
+      const sums = table.load(id * columns, columns);
+      for (let i = starts[u]; i < starts[u + 1]; i++) {
+        checkIndex(i, order.length, `starts of ids[${u}]`);
+        checkIndex(order[i], values.length / columns, `order[${i}]`);
+        const row = values.load(order[i] * columns, columns);
+        for (let c = 0; c < columns; c++) sums[c] += row[c];
+      }
+      table.save(sums, id * columns);
+    }
+  },
+};

@@ -1,0 +1,7 @@
+/**
+ * The reference backend.
+ * @module
+ */
+export { reference } from "./backend.ts";
+export { ReferenceExecutor } from "./executor.ts";
+export type { ReferenceOptions } from "./options.ts";

@@ -1,0 +1,126 @@
+/**
+ * Walks the segments of a plan: repeats, extents, views. Compiling walks once with the capacities and
+ * checks every call; running walks with the extents, checks again and calls the kernels.
+ * @module
+ */
+import {
+  bytesOf,
+  DeviceError,
+  elementsOf,
+  type Extents,
+  type KernelCall,
+  type KernelName,
+  type Plan,
+  sizeOf,
+  type View,
+} from "@denotune/denotune/core";
+import { checkOperands, type Kernel } from "./kernel.ts";
+import { kernels } from "./kernels/mod.ts";
+import type { Store } from "./store.ts";
+import { Tensor } from "./tensor.ts";
+
+/** A call with everything filled in: `run` computes it. */
+export interface ReadyCall {
+  readonly kernel: KernelName;
+  readonly label: string;
+  run(): void;
+}
+
+/** The calls of a plan in order, each checked as it comes. Throws `DeviceError` that names plan and call. */
+export function* callsOf(
+  plan: Plan,
+  extents: Extents,
+  buffers: ReadonlyMap<number, Store>,
+): Generator<ReadyCall> {
+  for (const { calls, repeat } of plan.segments) {
+    if (repeat === undefined) {
+      for (const call of calls) {
+        yield ready(plan, call, { extents, iteration: 0, buffers });
+      }
+      continue;
+    }
+    if (!(repeat.chunk >= 1)) {
+      throw new DeviceError(
+        `Plan ${plan.name}: a segment repeats in chunks of ${repeat.chunk}`,
+      );
+    }
+    const total = named(
+      plan,
+      `repeat over ${repeat.as}`,
+      () => sizeOf(repeat.total, extents),
+    );
+    for (let i = 0; i * repeat.chunk < total; i++) {
+      const here = {
+        ...extents,
+        [repeat.as]: Math.min(repeat.chunk, total - i * repeat.chunk),
+      };
+      for (const call of calls) {
+        yield ready(plan, call, { extents: here, iteration: i, buffers });
+      }
+    }
+  }
+}
+
+interface Context {
+  readonly extents: Extents;
+  readonly iteration: number;
+  readonly buffers: ReadonlyMap<number, Store>;
+}
+
+function ready(plan: Plan, call: KernelCall, context: Context): ReadyCall {
+  return named(plan, `${call.label} (${call.kernel})`, () => {
+    // The table's type pairs names with attributes; only this lookup cannot be told so.
+    const kernel = kernels[call.kernel] as Kernel<KernelName> | undefined;
+    if (kernel === undefined) {
+      throw new DeviceError(`there is no kernel "${call.kernel}"`);
+    }
+    const size = (dim: Parameters<typeof sizeOf>[0]) =>
+      sizeOf(dim, context.extents);
+    const inputs = call.inputs.map((view) => tensorOf(view, context));
+    const outputs = call.outputs.map((view) => tensorOf(view, context));
+    checkOperands(kernel.signature(call.attributes, size), inputs, outputs);
+    const run = () => {
+      named(
+        plan,
+        `${call.label} (${call.kernel})`,
+        () => kernel.run(call.attributes, size, inputs, outputs),
+      );
+    };
+    return { kernel: call.kernel, label: call.label, run };
+  });
+}
+
+function tensorOf(
+  view: View,
+  { extents, iteration, buffers }: Context,
+): Tensor {
+  const store = buffers.get(view.buffer);
+  if (store === undefined) {
+    throw new DeviceError(`buffer ${view.buffer} is not allocated`);
+  }
+  const start = view.offset + iteration * (view.advance ?? 0);
+  const length = elementsOf(view.shape, extents);
+  if (
+    !Number.isInteger(start) || start < 0 ||
+    start + length > store.elements(view.dtype)
+  ) {
+    throw new DeviceError(
+      `elements ${start} to ${start + length} (${view.dtype}, ${
+        (start + length) * bytesOf(view.dtype)
+      } bytes) do not lie within buffer "${store.label}" of ${store.byteLength} bytes`,
+    );
+  }
+  return new Tensor(store, view.dtype, start, length);
+}
+
+/** Puts the plan's and the call's name in front of what is thrown within. */
+function named<T>(plan: Plan, what: string, body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new DeviceError(`${plan.name}: ${what}: ${message}`, {
+      cause: error,
+    });
+  }
+}
