@@ -87,3 +87,7 @@ export {
   type ModelInventory,
 } from "./graph/build_model.ts";
 export { linearCrossEntropy } from "./graph/ops/linear_cross_entropy.ts";
+export { describeWhere } from "./data/where.ts";
+export { NumberList } from "./data/number_list.ts";
+export { rowsStore } from "./data/rows_store.ts";
+export { sampleRecords, settleFormat } from "./data/settle_format.ts";

@@ -1,0 +1,202 @@
+/**
+ * Reads a list of turns: the shape behind `messages` and `sharegpt`.
+ * @module
+ */
+import type { Message, RawRecord } from "@denotune/denotune/core";
+import { describe, isObject, refuse } from "./_columns.ts";
+import { knownNames, type RoleMap, roleOf } from "./_roles.ts";
+import { toolCallsOf } from "./_tools.ts";
+
+/** How turns are written. */
+export interface TurnShape {
+  /** Key of who speaks: `role` or `from`. */
+  readonly roleKey: string;
+  /** Key of what is said: `content` or `value`. */
+  readonly contentKey: string;
+  /** Further names of roles. */
+  readonly roles: RoleMap;
+  /** How errors name the list: the column. */
+  readonly column: string;
+}
+
+/** The turns of a list. Throws `DataError` naming the turn, counted from 1. */
+export function turnsOf(
+  record: RawRecord,
+  list: unknown,
+  shape: TurnShape,
+): Message[] {
+  if (!Array.isArray(list)) {
+    return refuse(
+      record,
+      `the column "${shape.column}" must be a list of turns, found ${
+        describe(list)
+      }`,
+    );
+  }
+  if (list.length === 0) {
+    refuse(record, `the column "${shape.column}" has no turns; remove the row`);
+  }
+  return list.map((turn, i) =>
+    turnOf(record, turn, {
+      ...shape,
+      place: `turn ${i + 1} of "${shape.column}"`,
+    })
+  );
+}
+
+function turnOf(
+  record: RawRecord,
+  turn: unknown,
+  shape: TurnShape & { place: string },
+): Message {
+  const { place, roleKey, contentKey, roles } = shape;
+  if (!isObject(turn)) {
+    return refuse(
+      record,
+      `${place} must be an object, found ${describe(turn)}`,
+    );
+  }
+  const name = turn[roleKey];
+  if (typeof name !== "string") {
+    return refuse(
+      record,
+      `${place} has no "${roleKey}" that says who speaks; it is ${
+        describe(turn)
+      }`,
+    );
+  }
+  const role = roleOf(name, roles);
+  if (role === undefined) {
+    return refuse(
+      record,
+      `${place} has the unknown role ${JSON.stringify(name)}; known: ${
+        knownNames(roles)
+      }. Map it with roles`,
+    );
+  }
+  const weight = weightOf(record, turn, place);
+  const value = turn[contentKey];
+  if (role === "tool_call") {
+    return {
+      role: "assistant",
+      content: "",
+      tool_calls: toolCallsOf(record, turn.tool_calls ?? value, place),
+      ...(weight === undefined ? {} : { weight }),
+    };
+  }
+  const calls = turn.tool_calls;
+  const hasCalls = role === "assistant" && calls !== undefined &&
+    calls !== null && !(Array.isArray(calls) && calls.length === 0);
+  const { text, weight: partWeight } = contentOf(record, value, {
+    place,
+    key: contentKey,
+    optional: hasCalls,
+  });
+  const finalWeight = weight ?? partWeight;
+  return {
+    role,
+    content: text,
+    ...(hasCalls ? { tool_calls: toolCallsOf(record, calls, place) } : {}),
+    ...(typeof turn.reasoning_content === "string"
+      ? { reasoning_content: turn.reasoning_content }
+      : {}),
+    ...(typeof turn.tool_call_id === "string"
+      ? { tool_call_id: turn.tool_call_id }
+      : {}),
+    ...(typeof turn.name === "string" ? { name: turn.name } : {}),
+    ...(finalWeight === undefined ? {} : { weight: finalWeight }),
+  };
+}
+
+/** Text, or a list of text parts, joined; parts may carry a weight if all carry the same. */
+function contentOf(
+  record: RawRecord,
+  value: unknown,
+  { place, key, optional }: { place: string; key: string; optional: boolean },
+): { text: string; weight?: number } {
+  if (typeof value === "string") return { text: value };
+  if ((value === null || value === undefined) && optional) return { text: "" };
+  if (!Array.isArray(value)) {
+    return refuse(
+      record,
+      `${place} must have text (or a list of text parts) in "${key}", found ${
+        describe(value)
+      }`,
+    );
+  }
+  let text = "";
+  let weight: number | undefined;
+  for (const [i, part] of value.entries()) {
+    const at = `part ${i + 1} of ${place}`;
+    if (typeof part === "string") {
+      text += part;
+      continue;
+    }
+    const type = isObject(part) ? part.type ?? "text" : undefined;
+    const said = isObject(part) ? part.text ?? part.value : undefined;
+    if (!isObject(part) || type !== "text" || typeof said !== "string") {
+      return refuse(
+        record,
+        isObject(part) && type !== "text"
+          ? `${at} is of type ${
+            JSON.stringify(type)
+          }; only text is trained on. Remove the row, or describe it in text`
+          : `${at} must be {"type": "text", "text": ...}, found ${
+            describe(part)
+          }`,
+      );
+    }
+    const own = weightOf(record, part, at);
+    if (i > 0 && own !== weight) {
+      refuse(
+        record,
+        `the parts of ${place} have different weights; a turn has one. Split it into turns`,
+      );
+    }
+    weight = own;
+    text += said;
+  }
+  return weight === undefined ? { text } : { text, weight };
+}
+
+/** `weight`, `loss_weight` or `train` of a turn or part. */
+function weightOf(
+  record: RawRecord,
+  turn: Readonly<Record<string, unknown>>,
+  place: string,
+): number | undefined {
+  let weight: number | undefined;
+  for (const key of ["weight", "loss_weight", "train"]) {
+    const value = turn[key];
+    if (value === undefined || value === null) continue;
+    const found = value === true ? 1 : value === false ? 0 : value;
+    if (typeof found !== "number" || !Number.isFinite(found) || found < 0) {
+      return refuse(
+        record,
+        `"${key}" of ${place} must be a number from 0 up, true or false, found ${
+          describe(value)
+        }`,
+      );
+    }
+    if (weight !== undefined && weight !== found) {
+      refuse(
+        record,
+        `${place} has several weights that differ (weight, loss_weight, train); keep one`,
+      );
+    }
+    weight = found;
+  }
+  return weight;
+}
+
+/** Whether a value looks like a list of turns with these keys: for `recognises`. */
+export function looksLikeTurns(
+  value: unknown,
+  { roleKey, contentKey }: { roleKey: string; contentKey: string },
+): boolean {
+  return Array.isArray(value) && value.length > 0 &&
+    value.every((turn) =>
+      isObject(turn) && typeof turn[roleKey] === "string" &&
+      (contentKey in turn || "tool_calls" in turn)
+    );
+}

@@ -1,0 +1,73 @@
+/**
+ * OpenAI's chat rows: `{messages: [{role, content, tool_calls?, weight?}], tools?}`.
+ * @module
+ */
+import { definePart, type Format, type Part } from "@denotune/denotune/core";
+import { z } from "zod";
+import {
+  columnOption,
+  infoOf,
+  optionalColumn,
+  required,
+  rowOf,
+  valueAt,
+} from "./_columns.ts";
+import { rolesOption } from "./_roles.ts";
+import { toolsOf } from "./_tools.ts";
+import { looksLikeTurns, turnsOf } from "./_turns.ts";
+
+const options = z.strictObject({
+  messages_field: columnOption("messages", "the turns"),
+  role_field: z.string().min(1).default("role").describe(
+    "Key of who speaks, within a turn",
+  ),
+  content_field: z.string().min(1).default("content").describe(
+    "Key of what is said, within a turn",
+  ),
+  tools_field: optionalColumn("tools", "the tools, a list or its JSON"),
+  roles: rolesOption,
+});
+
+/** Options of {@linkcode messages}. */
+export type MessagesOptions = z.output<typeof options>;
+
+/** Conversations of `role` and `content`. */
+export const messages: Part<
+  "format",
+  z.input<typeof options>,
+  MessagesOptions
+> = definePart({
+  kind: "format",
+  name: "messages",
+  description:
+    "OpenAI messages: role and content (text or text parts), tool calls, weight per turn",
+  options,
+  create: (options: MessagesOptions): Format => {
+    const shape = {
+      roleKey: options.role_field,
+      contentKey: options.content_field,
+      roles: options.roles,
+      column: options.messages_field,
+    };
+    return {
+      template: "chatml",
+      recognises: (row) =>
+        looksLikeTurns(valueAt(row, options.messages_field), shape) ? 1 : 0,
+      parse: (record) => {
+        const list = required(record, {
+          name: options.messages_field,
+          option: "messages_field",
+        });
+        const name = options.tools_field;
+        const tools = name === null
+          ? undefined
+          : toolsOf(record, valueAt(rowOf(record), name), name);
+        return {
+          ...infoOf(record),
+          messages: turnsOf(record, list, shape),
+          ...(tools === undefined ? {} : { tools }),
+        };
+      },
+    };
+  },
+});

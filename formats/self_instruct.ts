@@ -1,0 +1,108 @@
+/**
+ * Self-Instruct seed tasks: `{instruction, instances: [{input, output}]}`.
+ * @module
+ */
+import {
+  definePart,
+  type Format,
+  type Part,
+  type RawRecord,
+} from "@denotune/denotune/core";
+import { z } from "zod";
+import {
+  columnOption,
+  describe,
+  hasText,
+  infoOf,
+  optionalText,
+  refuse,
+  required,
+  textAt,
+  textsAt,
+  valueAt,
+} from "./_columns.ts";
+
+const options = z.strictObject({
+  instruction_field: columnOption("instruction", "the instruction"),
+  instances_field: columnOption("instances", "the list of {input, output}"),
+  instance: z.number().int().nonnegative().nullable().default(null).describe(
+    "Which instance to take, counted from 0; null where every row has exactly one",
+  ),
+});
+
+/** Options of {@linkcode selfInstruct}. */
+export type SelfInstructOptions = z.output<typeof options>;
+
+/** Tasks with instances. */
+export const selfInstruct: Part<
+  "format",
+  z.input<typeof options>,
+  SelfInstructOptions
+> = definePart({
+  kind: "format",
+  name: "self_instruct",
+  description:
+    "Self-Instruct tasks: an instruction and a list of instances with input and output",
+  options,
+  create: (options: SelfInstructOptions): Format => ({
+    template: "alpaca",
+    recognises: (row) =>
+      hasText(row, options.instruction_field) &&
+        hasText(row, `${options.instances_field}.0.output`)
+        ? 1
+        : 0,
+    parse: (record) => {
+      const instruction = textAt(record, {
+        name: options.instruction_field,
+        option: "instruction_field",
+      });
+      const instance: RawRecord = {
+        value: instanceOf(record, options),
+        where: record.where,
+      };
+      const output = textsAt(instance, {
+        name: "output",
+        option: "instances_field",
+      });
+      const input = optionalText(instance, "input");
+      return {
+        ...infoOf(record),
+        messages: [
+          {
+            role: "user",
+            content: instruction,
+            ...(input === undefined ? {} : { input }),
+          },
+          { role: "assistant", content: output },
+        ],
+      };
+    },
+  }),
+});
+
+function instanceOf(
+  record: RawRecord,
+  { instances_field, instance }: SelfInstructOptions,
+): unknown {
+  const list = required(record, {
+    name: instances_field,
+    option: "instances_field",
+  });
+  if (!Array.isArray(list)) {
+    return refuse(
+      record,
+      `the column "${instances_field}" must be a list, found ${describe(list)}`,
+    );
+  }
+  if (instance === null && list.length !== 1) {
+    return refuse(
+      record,
+      `the column "${instances_field}" has ${list.length} instances; set instance to the one to take`,
+    );
+  }
+  return valueAt(list, String(instance ?? 0)) ??
+    refuse(
+      record,
+      `the column "${instances_field}" has ${list.length} instances, none at ${instance}`,
+    );
+}

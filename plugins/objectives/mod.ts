@@ -1,0 +1,11 @@
+/**
+ * Objectives: what is learned from a batch.
+ * @module
+ */
+import type { AnyPart } from "@denotune/denotune/core";
+import { causalLm } from "./causal_lm.ts";
+
+export { causalLm };
+
+/** All built-in objectives. */
+export const objectives: readonly AnyPart[] = [causalLm];

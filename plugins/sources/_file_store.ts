@@ -1,0 +1,273 @@
+/**
+ * Rows of a file, fetched by offset and parsed when they are asked for.
+ * @module
+ */
+import { createHash } from "node:crypto";
+import {
+  DataError,
+  isDenotuneError,
+  type RawRecord,
+  type RecordStore,
+  type SourceRequest,
+} from "@denotune/denotune/core";
+import { invalidUtf8At, kindOfHead } from "./_encoding.ts";
+import type { FileLimits } from "./_options.ts";
+import { RowIndex } from "./_row_index.ts";
+import type { Scanner, ScannerOptions } from "./_scan_lines.ts";
+import { JsonProblem, parseStrictJson } from "./_strict_json.ts";
+import { unpackGzip } from "./_unpack.ts";
+
+const READ_BYTES = 2 ** 20;
+
+/** How a kind of file is opened. */
+export interface FileKind {
+  /** Chooses the scanner by the first bytes (after a byte order mark, up to 64 KiB). */
+  scanner(options: ScannerOptions, head: Uint8Array): Scanner;
+}
+
+/** Opens a file: unpacks it where needed, finds its rows in one pass, hashes its content. */
+export async function openFile(
+  request: SourceRequest,
+  { kind, limits }: { kind: FileKind; limits: FileLimits },
+): Promise<RecordStore> {
+  const { path, signal } = request;
+  let readable = path;
+  let file = await open(path, path);
+  try {
+    let head = await readHead(file);
+    if (kindOfHead(head) === "gzip") {
+      file.close();
+      readable = await unpackGzip({
+        path,
+        cacheDir: request.cacheDir,
+        maxExpansion: limits.max_expansion,
+        signal,
+      });
+      file = await open(readable, path);
+      head = await readHead(file);
+    }
+    const start = checkHead(head, path);
+    const index = new RowIndex();
+    const scanner = kind.scanner({
+      path,
+      index,
+      start,
+      maxRowBytes: limits.max_row_mb * 2 ** 20,
+      maxDepth: limits.max_depth,
+    }, head.subarray(start));
+    const fingerprint = await scan(file, { scanner, start, signal });
+    if (index.length === 0) {
+      throw new DataError(`${path}: there are no rows in it`);
+    }
+    return new FileStore(file, {
+      path,
+      index,
+      fingerprint,
+      maxDepth: limits.max_depth,
+    });
+  } catch (error) {
+    try {
+      file.close();
+    } catch {
+      // already closed
+    }
+    throw error;
+  }
+}
+
+async function open(readable: string, path: string): Promise<Deno.FsFile> {
+  try {
+    const file = await Deno.open(readable, { read: true });
+    if ((await file.stat()).isDirectory) {
+      file.close();
+      throw new DataError(`${path}: is a folder; name a file`);
+    }
+    return file;
+  } catch (cause) {
+    if (isDenotuneError(cause)) throw cause;
+    if (cause instanceof Deno.errors.NotFound) {
+      throw new DataError(`${path}: there is no such file`, { cause });
+    }
+    throw new DataError(
+      `${path}: cannot be opened: ${
+        cause instanceof Error ? cause.message : cause
+      }`,
+      { cause },
+    );
+  }
+}
+
+async function readHead(file: Deno.FsFile): Promise<Uint8Array> {
+  const head = new Uint8Array(65536);
+  let length = 0;
+  for (;;) {
+    const n = await file.read(head.subarray(length));
+    if (n === null || n === 0) break;
+    length += n;
+  }
+  await file.seek(0, Deno.SeekMode.Start);
+  return head.subarray(0, length);
+}
+
+/** Bytes to skip before the text. */
+function checkHead(head: Uint8Array, path: string): number {
+  switch (kindOfHead(head)) {
+    case "empty":
+      throw new DataError(`${path}: the file is empty`);
+    case "utf-16":
+      throw new DataError(
+        `${path}: is UTF-16, not UTF-8; convert it: iconv -f UTF-16 -t UTF-8 in.json > out.json`,
+      );
+    case "zstd":
+      throw new DataError(
+        `${path}: is packed with zstd, which is not read yet; unpack it first: zstd -d FILE`,
+      );
+    case "gzip":
+      throw new DataError(`${path}: is packed with gzip twice; unpack it once`);
+    case "utf-8-bom":
+      return 3;
+    case "utf-8":
+      return 0;
+  }
+}
+
+async function scan(
+  file: Deno.FsFile,
+  { scanner, start, signal }: {
+    scanner: Scanner;
+    start: number;
+    signal?: AbortSignal;
+  },
+): Promise<string> {
+  const hash = createHash("sha256");
+  const buffer = new Uint8Array(READ_BYTES);
+  await file.seek(start, Deno.SeekMode.Start);
+  for (;;) {
+    signal?.throwIfAborted();
+    const n = await file.read(buffer);
+    if (n === null) break;
+    const bytes = buffer.subarray(0, n);
+    hash.update(bytes);
+    scanner.push(bytes);
+  }
+  scanner.end();
+  return hash.digest("hex");
+}
+
+interface FileStoreInit {
+  readonly path: string;
+  readonly index: RowIndex;
+  readonly fingerprint: string;
+  readonly maxDepth: number;
+}
+
+class FileStore implements RecordStore {
+  readonly fingerprint: string;
+  readonly #file: Deno.FsFile;
+  readonly #path: string;
+  readonly #index: RowIndex;
+  readonly #maxDepth: number;
+  readonly #decoder = new TextDecoder("utf-8", {
+    fatal: true,
+    ignoreBOM: true,
+  });
+  #buffer = new Uint8Array(4096);
+  #open = true;
+
+  constructor(file: Deno.FsFile, init: FileStoreInit) {
+    this.#file = file;
+    this.#path = init.path;
+    this.#index = init.index;
+    this.fingerprint = init.fingerprint;
+    this.#maxDepth = init.maxDepth;
+  }
+
+  get length(): number {
+    return this.#index.length;
+  }
+
+  at(index: number): RawRecord {
+    if (!(index >= 0 && index < this.length)) {
+      throw new RangeError(
+        `Cannot read row ${index} of ${this.#path}: it has ${this.length} rows`,
+      );
+    }
+    const bytes = this.#read(index);
+    const line = this.#index.line(index);
+    let text: string;
+    try {
+      text = this.#decoder.decode(bytes);
+    } catch (cause) {
+      const at = invalidUtf8At(bytes);
+      const byte = bytes[at].toString(16).padStart(2, "0");
+      throw new DataError(
+        `${this.#path}:${
+          line + count(bytes.subarray(0, at), 0x0a)
+        }: byte 0x${byte} is not valid UTF-8; convert the file: iconv -f LATIN1 -t UTF-8 in > out (if it is Latin-1)`,
+        { cause },
+      );
+    }
+    try {
+      return {
+        value: parseStrictJson(text, this.#maxDepth),
+        where: { path: this.#path, line, index },
+      };
+    } catch (cause) {
+      if (!(cause instanceof JsonProblem)) throw cause;
+      const before = text.slice(0, cause.offset);
+      const lines = before.split("\n");
+      const column = lines[lines.length - 1].length + 1;
+      throw new DataError(
+        `${this.#path}:${
+          line + lines.length - 1
+        }: ${cause.message} (column ${column}: ${excerpt(text, cause.offset)})`,
+        { cause },
+      );
+    }
+  }
+
+  #read(index: number): Uint8Array {
+    const { start, byteLength } = this.#index.place(index);
+    if (this.#buffer.length < byteLength) {
+      this.#buffer = new Uint8Array(
+        Math.max(byteLength, 2 * this.#buffer.length),
+      );
+    } else if (this.#buffer.length > 2 ** 22 && byteLength < 2 ** 20) {
+      this.#buffer = new Uint8Array(2 ** 20); // one long row must not be paid for ever after
+    }
+    this.#file.seekSync(start, Deno.SeekMode.Start);
+    const bytes = this.#buffer.subarray(0, byteLength);
+    let done = 0;
+    while (done < byteLength) {
+      const n = this.#file.readSync(bytes.subarray(done));
+      if (n === null) {
+        throw new DataError(
+          `${this.#path}:${
+            this.#index.line(index)
+          }: the file has become shorter since it was opened; start again`,
+        );
+      }
+      done += n;
+    }
+    return bytes;
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#open) this.#file.close();
+    this.#open = false;
+  }
+}
+
+function count(bytes: Uint8Array, byte: number): number {
+  let n = 0;
+  for (const b of bytes) if (b === byte) n++;
+  return n;
+}
+
+/** A few characters around a place, on one line. */
+function excerpt(text: string, offset: number): string {
+  if (offset >= text.length) return "at its end";
+  const from = Math.max(0, offset - 12);
+  const cut = text.slice(from, offset + 12).replace(/\s+/g, " ");
+  return `near ${JSON.stringify(cut.toWellFormed())}`;
+}

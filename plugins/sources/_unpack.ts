@@ -1,0 +1,105 @@
+/**
+ * Unpacks gzip to a file of the cache, so that rows can be fetched by offset.
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { createReadStream, createWriteStream } from "node:fs";
+import { mkdir, rename, rm, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { Transform } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { createGunzip } from "node:zlib";
+import {
+  DataError,
+  DeviceError,
+  isDenotuneError,
+} from "@denotune/denotune/core";
+
+/** What is unpacked, and to where. */
+export interface UnpackRequest {
+  readonly path: string;
+  readonly cacheDir: string;
+  /** Unpacked size over packed size, from 16 MB on. */
+  readonly maxExpansion: number;
+  readonly signal?: AbortSignal;
+}
+
+const LOOK_FROM = 16 * 2 ** 20;
+
+/**
+ * Path of the unpacked file. A file that was unpacked before, and has not changed since, is taken
+ * from the cache. Throws `DataError` for a cut, broken or exploding archive.
+ */
+export async function unpackGzip(request: UnpackRequest): Promise<string> {
+  const { path, cacheDir, maxExpansion, signal } = request;
+  const info = await stat(path);
+  const key = createHash("sha256").update(
+    `${path}\0${info.size}\0${info.mtimeMs}`,
+  ).digest("hex").slice(0, 16);
+  const target = join(
+    cacheDir,
+    `unpacked-${key}-${basename(path).replace(/\.gz$/i, "")}`,
+  );
+  if (await stat(target).then((s) => s.isFile(), () => false)) return target;
+
+  let unpacked = 0;
+  const limit = new Transform({
+    transform(chunk: Uint8Array, _encoding, done) {
+      unpacked += chunk.length;
+      if (unpacked > LOOK_FROM && unpacked > maxExpansion * info.size) {
+        done(
+          new DataError(
+            `${path}: unpacks to more than ${maxExpansion} times its ${info.size} bytes; ` +
+              `if it is meant to, raise max_expansion`,
+          ),
+        );
+      } else done(null, chunk);
+    },
+  });
+  const partial = `${target}.${crypto.randomUUID()}.partial`;
+  try {
+    await mkdir(cacheDir, { recursive: true });
+    await pipeline(
+      createReadStream(path),
+      createGunzip(),
+      limit,
+      createWriteStream(partial),
+      { signal },
+    );
+    await rename(partial, target);
+  } catch (cause) {
+    await rm(partial, { force: true });
+    throw explain(cause, request);
+  }
+  return target;
+}
+
+function explain(
+  cause: unknown,
+  { path, cacheDir, signal }: UnpackRequest,
+): unknown {
+  if (signal?.aborted === true) return signal.reason;
+  if (isDenotuneError(cause)) return cause;
+  const message = cause instanceof Error ? cause.message : String(cause);
+  const code = cause instanceof Error && "code" in cause
+    ? String(cause.code)
+    : "";
+  if (/^(ENOSPC|EACCES|EROFS|EDQUOT)$/.test(code)) {
+    return new DeviceError(
+      `Cannot unpack ${path} to ${cacheDir}: ${message}; free space or choose another folder`,
+      {
+        cause,
+      },
+    );
+  }
+  if (/unexpected end/i.test(message)) {
+    return new DataError(
+      `${path}: the gzip file ends too early; it was cut off, fetch it again`,
+      { cause },
+    );
+  }
+  return new DataError(
+    `${path}: the gzip file is broken (${message}); fetch it again`,
+    { cause },
+  );
+}

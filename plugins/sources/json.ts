@@ -1,0 +1,83 @@
+/**
+ * JSON: a list of rows, plain or in gzip. Files named `.json` that hold JSON Lines, as many do, are
+ * read as such. An object around the list is refused, with the way out.
+ * @module
+ */
+import {
+  DataError,
+  definePart,
+  type Part,
+  type Source,
+  type SourceRequest,
+} from "@denotune/denotune/core";
+import { z } from "zod";
+import { openFile } from "./_file_store.ts";
+import { type FileLimits, fileLimits } from "./_options.ts";
+import { arrayScanner } from "./_scan_array.ts";
+import {
+  lineScanner,
+  type Scanner,
+  type ScannerOptions,
+} from "./_scan_lines.ts";
+
+const options = z.strictObject(fileLimits);
+
+/** Reads `.json`, its `.gz`, and files without a telling name that start with `[` or `{`. */
+export const json: Part<"source", Partial<FileLimits>, FileLimits> = definePart(
+  {
+    kind: "source",
+    name: "json",
+    description:
+      "JSON: a list of rows (or JSON Lines under the name .json), plain or in gzip",
+    options,
+    create: (limits: FileLimits): Source => ({
+      accepts: ({ path, head }) =>
+        /\.json(\.gz)?$/i.test(path) ||
+        (!/\.\w+$/.test(path) && /^(\xef\xbb\xbf)?\s*[[{]/.test(latin1(head))),
+      open: (request: SourceRequest) =>
+        openFile(request, { kind: { scanner }, limits }),
+    }),
+  },
+);
+
+function scanner(options: ScannerOptions, head: Uint8Array): Scanner {
+  const text = new TextDecoder().decode(head).trimStart();
+  if (!text.startsWith("{")) return arrayScanner(options);
+  const newline = text.indexOf("\n");
+  // a row as long as the head cannot be judged here: the line scanner will
+  const wholeRow = newline === -1
+    ? head.length >= 65536 || isJson(text)
+    : isJson(text.slice(0, newline));
+  const aroundList = /^\{\s*"(?:[^"\\]|\\.)*"\s*:\s*\[\s*\{/.test(text) &&
+    !hasSecondRow(text);
+  if (wholeRow && !aroundList) return lineScanner(options);
+  const key = /"((?:[^"\\]|\\.)*)"\s*:\s*\[\s*[{\]]/.exec(text.slice(0, 4096))
+    ?.[1];
+  throw new DataError(
+    `${options.path}:1: found one object, not a list of rows; ` +
+      (key === undefined
+        ? "write the rows as a list, [{...}, ...], or one a line"
+        : `its rows seem to stand under ${
+          JSON.stringify(key)
+        }: write that list alone, ` +
+          `jq '.${key}' in.json > rows.json (if the object is one row, name the file .jsonl)`),
+  );
+}
+
+function hasSecondRow(text: string): boolean {
+  const newline = text.indexOf("\n");
+  return newline !== -1 && /^\s*\{/.test(text.slice(newline));
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function latin1(bytes: Uint8Array): string {
+  return String.fromCharCode(...bytes.subarray(0, 64));
+}

@@ -1,0 +1,30 @@
+/**
+ * JSON Lines: one row a line, plain or in gzip. Blank lines are skipped and still counted.
+ * @module
+ */
+import {
+  definePart,
+  type Part,
+  type Source,
+  type SourceRequest,
+} from "@denotune/denotune/core";
+import { z } from "zod";
+import { openFile } from "./_file_store.ts";
+import { type FileLimits, fileLimits } from "./_options.ts";
+import { lineScanner } from "./_scan_lines.ts";
+
+const options = z.strictObject(fileLimits);
+
+/** Reads `.jsonl`, `.ndjson` and their `.gz`. */
+export const jsonl: Part<"source", Partial<FileLimits>, FileLimits> =
+  definePart({
+    kind: "source",
+    name: "jsonl",
+    description: "JSON Lines: one row a line, plain or in gzip",
+    options,
+    create: (limits: FileLimits): Source => ({
+      accepts: ({ path }) => /\.(jsonl|ndjson|jsonlines)(\.gz)?$/i.test(path),
+      open: (request: SourceRequest) =>
+        openFile(request, { kind: { scanner: lineScanner }, limits }),
+    }),
+  });

@@ -1,0 +1,12 @@
+/**
+ * Sources: kinds of files that rows are read from.
+ * @module
+ */
+import type { AnyPart } from "@denotune/denotune/core";
+import { json } from "./json.ts";
+import { jsonl } from "./jsonl.ts";
+
+export { json, jsonl };
+
+/** All built-in sources. */
+export const sources: readonly AnyPart[] = [jsonl, json];
