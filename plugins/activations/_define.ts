@@ -1,0 +1,25 @@
+/**
+ * An activation without options, from its expression.
+ * @module
+ */
+import { definePart, type Expr, type Part } from "@denotune/denotune/core";
+import { z } from "zod";
+
+/** The built-in activations have no options. */
+export type NoOptions = Record<string, never>;
+
+/** A part for the function x -> apply(x). */
+export function defineActivation(
+  name: string,
+  description: string,
+  apply: (x: Expr) => Expr,
+): Part<"activation", NoOptions, NoOptions> {
+  const options: z.ZodType<NoOptions, NoOptions> = z.strictObject({});
+  return definePart({
+    kind: "activation",
+    name,
+    description,
+    options,
+    create: () => ({ apply }),
+  });
+}

@@ -1,0 +1,27 @@
+/**
+ * Which tensors are decayed: the option that every built-in optimizer has.
+ * @module
+ */
+import { z } from "zod";
+
+/** Schema of `weight_decay`. */
+export const weightDecay: z.ZodDefault<z.ZodNumber> = z.number().min(0).default(
+  0,
+).describe("Decay of the weights; 0: none");
+
+/** Schema of `decay_norm_and_bias`. */
+export const decayNormAndBias: z.ZodDefault<z.ZodBoolean> = z.boolean().default(
+  false,
+).describe(
+  "Decay norms and biases (tensors of one dimension) too, as PyTorch does unless told otherwise",
+);
+
+/** Whether a tensor is decayed: those of one dimension (norms, biases) only if `all`. */
+export function decayRule(
+  all: boolean,
+): (tensor: { name: string; shape: readonly number[] }) => boolean {
+  return ({ shape }) => all || shape.length > 1;
+}
+
+/** Schema of a coefficient of a moving average: in [0, 1). */
+export const beta: z.ZodNumber = z.number().min(0).lt(1);

@@ -1,0 +1,87 @@
+/**
+ * AdamW (arXiv:1711.05101): Adam with decay that does not go through the moments. The rule is PyTorch's:
+ *
+ * ```text
+ * p := p (1 - lr decay)
+ * m := b1 m + (1 - b1) g          v := b2 v + (1 - b2) g^2
+ * p := p - lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + eps)
+ * ```
+ * @module
+ */
+import {
+  constant,
+  definePart,
+  type Optimizer,
+  type Part,
+} from "@denotune/denotune/core";
+import { z } from "zod";
+import { beta, decayNormAndBias, decayRule, weightDecay } from "./_decay.ts";
+
+/** Options of {@linkcode adamw}. */
+export interface AdamWOptions {
+  readonly learning_rate: number;
+  readonly betas: readonly [number, number];
+  readonly eps: number;
+  readonly weight_decay: number;
+  readonly decay_norm_and_bias: boolean;
+}
+
+/** Slots: the moving averages of the gradient and of its square. */
+export type AdamWSlot = "exp_avg" | "exp_avg_sq";
+/** Bias corrections of a step. */
+export type AdamWScalar = "correction" | "square_correction";
+
+const options: z.ZodType<AdamWOptions, Partial<AdamWOptions>> = z.strictObject({
+  learning_rate: z.number().min(0).default(5e-5).describe(
+    "Step size at factor 1 of the schedule",
+  ),
+  betas: z.tuple([beta, beta]).readonly().default([0.9, 0.999]).describe(
+    "Coefficients of the moving averages of the gradient and of its square",
+  ),
+  eps: z.number().positive().default(1e-8).describe(
+    "Added to the divisor, so that it is never 0",
+  ),
+  weight_decay: weightDecay,
+  decay_norm_and_bias: decayNormAndBias,
+});
+
+/** The update rule as expressions. */
+export function adamwRule(
+  o: AdamWOptions,
+): Optimizer<AdamWSlot, AdamWScalar> {
+  const [b1, b2] = o.betas;
+  return {
+    learningRate: o.learning_rate,
+    weightDecay: o.weight_decay,
+    decays: decayRule(o.decay_norm_and_bias),
+    slots: ["exp_avg", "exp_avg_sq"],
+    scalarNames: ["correction", "square_correction"],
+    scalars: (step) => ({
+      correction: 1 / (1 - b1 ** step),
+      square_correction: 1 / Math.sqrt(1 - b2 ** step),
+    }),
+    update({ parameter, gradient, slots, learningRate, ...inputs }) {
+      const mean = slots.exp_avg.mul(b1).add(gradient.mul(1 - b1));
+      const square = slots.exp_avg_sq.mul(b2)
+        .add(gradient.mul(gradient).mul(1 - b2));
+      const divisor = square.sqrt().mul(inputs.scalars.square_correction)
+        .add(o.eps);
+      const kept = constant(1).sub(learningRate.mul(inputs.weightDecay));
+      const step = learningRate.mul(inputs.scalars.correction);
+      return {
+        parameter: parameter.mul(kept).sub(step.mul(mean.div(divisor))),
+        slots: { exp_avg: mean, exp_avg_sq: square },
+      };
+    },
+  };
+}
+
+/** The part `adamw`. */
+export const adamw: Part<"optimizer", Partial<AdamWOptions>, AdamWOptions> =
+  definePart({
+    kind: "optimizer",
+    name: "adamw",
+    description: "Adam with decoupled weight decay, PyTorch's rule",
+    options,
+    create: adamwRule,
+  });

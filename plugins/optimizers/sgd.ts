@@ -1,0 +1,84 @@
+/**
+ * Stochastic gradient descent, PyTorch's rule: the decay is added to the gradient, and so goes through
+ * the momentum.
+ *
+ * ```text
+ * g := g + decay p          b := momentum b + g
+ * p := p - lr * (b, or g + momentum b with nesterov, or g without momentum)
+ * ```
+ * @module
+ */
+import {
+  ConfigError,
+  definePart,
+  type Optimizer,
+  type Part,
+} from "@denotune/denotune/core";
+import { z } from "zod";
+import { beta, decayNormAndBias, decayRule, weightDecay } from "./_decay.ts";
+
+/** Options of {@linkcode sgd}. */
+export interface SgdOptions {
+  readonly learning_rate: number;
+  readonly momentum: number;
+  readonly nesterov: boolean;
+  readonly weight_decay: number;
+  readonly decay_norm_and_bias: boolean;
+}
+
+const options: z.ZodType<SgdOptions, Partial<SgdOptions>> = z.strictObject({
+  learning_rate: z.number().min(0).default(1e-3).describe(
+    "Step size at factor 1 of the schedule",
+  ),
+  momentum: beta.default(0).describe(
+    "Share of the last direction that is kept; 0: no state at all",
+  ),
+  nesterov: z.boolean().default(false).describe(
+    "Look one step ahead; needs momentum",
+  ),
+  weight_decay: weightDecay,
+  decay_norm_and_bias: decayNormAndBias,
+});
+
+/** The update rule as expressions. Throws `ConfigError` for `nesterov` without momentum. */
+export function sgdRule(o: SgdOptions): Optimizer<"momentum", never> {
+  if (o.nesterov && o.momentum === 0) {
+    throw new ConfigError(
+      "optimizer.nesterov: true needs momentum, and optimizer.momentum is 0: set it (0.9 is usual), or nesterov: false",
+    );
+  }
+  return {
+    learningRate: o.learning_rate,
+    weightDecay: o.weight_decay,
+    decays: decayRule(o.decay_norm_and_bias),
+    slots: o.momentum === 0 ? [] : ["momentum"],
+    scalarNames: [],
+    scalars: () => ({}),
+    update({ parameter, gradient, slots, learningRate, weightDecay }) {
+      const decayed = gradient.add(parameter.mul(weightDecay));
+      if (o.momentum === 0) {
+        // no slot was asked for, so none is given or returned
+        return { parameter: parameter.sub(learningRate.mul(decayed)), slots };
+      }
+      const momentum = slots.momentum.mul(o.momentum).add(decayed);
+      const direction = o.nesterov
+        ? decayed.add(momentum.mul(o.momentum))
+        : momentum;
+      return {
+        parameter: parameter.sub(learningRate.mul(direction)),
+        slots: { momentum },
+      };
+    },
+  };
+}
+
+/** The part `sgd`. */
+export const sgd: Part<"optimizer", Partial<SgdOptions>, SgdOptions> =
+  definePart({
+    kind: "optimizer",
+    name: "sgd",
+    description:
+      "Gradient descent with momentum (classical or Nesterov's), PyTorch's rule",
+    options,
+    create: sgdRule,
+  });
