@@ -1,0 +1,43 @@
+/**
+ * The alphabet of byte-level tokenizers: every byte has a printable character, so that any bytes can
+ * stand in a JSON vocabulary. Printable Latin-1 characters stand for themselves, the other bytes for
+ * U+0100, U+0101, ... in order.
+ * @module
+ */
+
+function buildAlphabet(): string[] {
+  const alphabet: string[] = [];
+  let next = 0x100;
+  for (let byte = 0; byte < 256; byte++) {
+    const printable = (byte >= 0x21 && byte <= 0x7e) ||
+      (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
+    alphabet.push(String.fromCharCode(printable ? byte : next++));
+  }
+  return alphabet;
+}
+
+/** The character of each byte. */
+export const BYTE_CHARACTERS: readonly string[] = buildAlphabet(); // (256)
+
+/** The byte that each character of the alphabet stands for. */
+export const CHARACTER_BYTES: ReadonlyMap<string, number> = new Map(
+  BYTE_CHARACTERS.map((character, byte) => [character, byte]),
+);
+
+/** Writes bytes in the alphabet. */
+export function writeBytes(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += BYTE_CHARACTERS[byte];
+  return text;
+}
+
+/** Reads text of the alphabet back, or null if a character is not of it. */
+export function readBytes(text: string): Uint8Array | null {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) {
+    const byte = CHARACTER_BYTES.get(text[i]);
+    if (byte === undefined) return null;
+    bytes[i] = byte;
+  }
+  return bytes;
+}

@@ -1,0 +1,246 @@
+/**
+ * `huggingface`: the tokenizer of a `tokenizer.json`, as models on the Hub bring it.
+ * @module
+ */
+import {
+  ConfigError,
+  DataError,
+  definePart,
+  type Part,
+  type Tokenizer,
+  type TokenStream,
+} from "@denotune/denotune/core";
+import type { Tokenizer as Library } from "@huggingface/tokenizers";
+import { z } from "zod";
+import type { AddedToken } from "./_added_tokens.ts";
+import {
+  isObject,
+  readTokenizerFolder,
+  type TokenizerFolder,
+} from "./huggingface/files.ts";
+import { savedFiles } from "./huggingface/saved_files.ts";
+import { findSpecialTokens, prefixOf } from "./huggingface/special.ts";
+
+/** Options of the tokenizer `huggingface`. */
+export interface HuggingFaceOptions {
+  readonly path: string | null;
+}
+
+/** The part `huggingface`. */
+export const huggingface: Part<
+  "tokenizer",
+  { path?: string | null },
+  HuggingFaceOptions
+> = definePart({
+  kind: "tokenizer",
+  name: "huggingface",
+  description:
+    "The tokenizer.json that came with the model, or that of another folder",
+  options: z.strictObject({
+    path: z.string().nullable().default(null).describe(
+      "Folder with tokenizer.json and tokenizer_config.json; null = the model's own",
+    ),
+  }),
+  create({ path }, host) {
+    const folder = path === null ? host.modelDir : host.resolvePath(path);
+    if (folder === null) {
+      throw new ConfigError(
+        "Cannot choose a tokenizer: the model has no folder to take one from; " +
+          "set `tokenizer: {use: huggingface, path: ...}` or `tokenizer: byte`",
+      );
+    }
+    return loadTokenizer(folder);
+  },
+});
+
+/** Loads the tokenizer of a folder. Throws `DataError` for files that are missing, broken or unknown. */
+export async function loadTokenizer(path: string): Promise<Tokenizer> {
+  // the library is loaded only where a tokenizer is
+  const [
+    folder,
+    { Tokenizer: LibraryTokenizer },
+    { makeEncoder },
+    { decodingStages },
+  ] = await Promise.all([
+    readTokenizerFolder(path),
+    import("@huggingface/tokenizers"),
+    import("./huggingface/encode.ts"),
+    import("./huggingface/decode.ts"),
+  ]);
+  checkModel(folder);
+  const added = addedTokens(folder);
+  const eos = folder.config.eos_token;
+  const library = construct(
+    folder,
+    () =>
+      new LibraryTokenizer(folder.tokenizer, {
+        eos_token: isObject(eos) ? eos.content : eos,
+      }),
+  );
+  const vocab = library.model?.vocab ?? [];
+  const idOf = (token: string): number | null =>
+    library.token_to_id(token) ?? null;
+  const tokenOf = (id: number): string | null => vocab[id] ?? null;
+
+  const specialTokens = findSpecialTokens(folder.config, idOf);
+  const prefix = prefixOf(folder.tokenizer.post_processor);
+  const addBos = folder.config.add_bos_token;
+  const front = addBos === false
+    ? []
+    : prefix.length === 0 && addBos === true && specialTokens.bos !== null
+    ? [specialTokens.bos]
+    : prefix;
+  const tokens = {
+    ...specialTokens,
+    bos: specialTokens.bos ?? front[0] ?? null,
+  };
+  const idOrNull = (token: string | null): number | null =>
+    token === null ? null : idOf(token);
+  const specialIds = {
+    bos: idOrNull(tokens.bos),
+    eos: idOrNull(tokens.eos),
+    pad: idOrNull(tokens.pad),
+    unk: idOrNull(tokens.unk),
+  };
+  const special = new Set<number>(
+    [
+      ...added.filter((token) => token.special).map(({ id }) => id),
+      ...Object.values(specialIds),
+    ]
+      .filter((id) => id !== null),
+  );
+  const literal = new Set(added.map(({ id }) => id));
+  const encode = makeEncoder({
+    library,
+    added,
+    prefix: front.map(idOf).filter((id) => id !== null),
+  });
+
+  function decoder(options: { skipSpecialTokens?: boolean } = {}): TokenStream {
+    let text = "";
+    const stages = decodingStages(
+      folder.tokenizer.decoder,
+      library.decoder,
+      (more) => {
+        text += more;
+      },
+    );
+    const take = (): string => {
+      const taken = text;
+      text = "";
+      return taken;
+    };
+    return {
+      push(...ids) {
+        for (const id of ids) {
+          if (options.skipSpecialTokens === true && special.has(id)) continue;
+          const token = vocab[id];
+          if (token !== undefined) stages.write(token, literal.has(id));
+        }
+        return take();
+      },
+      end() {
+        stages.end();
+        return take();
+      },
+    };
+  }
+
+  return {
+    vocabSize: vocab.length,
+    specialTokens: tokens,
+    specialIds,
+    chatTemplate: folder.chatTemplate,
+    addsBos: front.length > 0,
+    encode: (text, { addBos }) => encode(text, addBos),
+    decode(ids, options) {
+      const stream = decoder(options);
+      let text = "";
+      for (const id of ids) text += stream.push(id);
+      return text + stream.end();
+    },
+    decoder,
+    idOf,
+    tokenOf,
+    isSpecial: (id) => special.has(id),
+    files: ({ chatTemplate }) =>
+      savedFiles(folder, {
+        bos_token: tokens.bos,
+        eos_token: tokens.eos,
+        pad_token: tokens.pad,
+        unk_token: tokens.unk,
+      }, chatTemplate),
+  };
+}
+
+const MODELS: readonly string[] = ["BPE", "WordPiece", "Unigram", "WordLevel"];
+
+function checkModel({ path, tokenizer }: TokenizerFolder): void {
+  const { model } = tokenizer;
+  const file = `${path}/tokenizer.json`;
+  if (!isObject(model)) {
+    throw new DataError(`Cannot use ${file}: it has no \`model\``);
+  }
+  const type = model.type ?? (Array.isArray(model.vocab) ? "Unigram" : "BPE"); // absent in old files
+  if (!MODELS.includes(String(type))) {
+    throw new DataError(
+      `Cannot use ${file}: its model is of type ${
+        JSON.stringify(type)
+      }; known: ${MODELS.join(", ")}`,
+    );
+  }
+  if (!isObject(model.vocab) && !Array.isArray(model.vocab)) {
+    throw new DataError(`Cannot use ${file}: its model has no \`vocab\``);
+  }
+  const cannot = type === "Unigram" && model.byte_fallback === true
+    ? "byte fallback in a Unigram model"
+    : type === "BPE" && typeof model.continuing_subword_prefix === "string" &&
+        model.continuing_subword_prefix !== ""
+    ? "BPE with a continuing_subword_prefix"
+    : null;
+  if (cannot !== null) {
+    throw new DataError(`Cannot use ${file}: ${cannot} is not supported`);
+  }
+}
+
+function addedTokens(
+  { path, tokenizer }: TokenizerFolder,
+): (AddedToken & { readonly normalized: boolean })[] {
+  const list = Array.isArray(tokenizer.added_tokens)
+    ? tokenizer.added_tokens
+    : [];
+  return list.map((entry, i) => {
+    if (
+      !isObject(entry) || typeof entry.content !== "string" ||
+      typeof entry.id !== "number"
+    ) {
+      throw new DataError(
+        `Cannot use ${path}/tokenizer.json: added_tokens[${i}] is not {id, content, ...}`,
+      );
+    }
+    const special = entry.special === true;
+    return {
+      id: entry.id,
+      content: entry.content,
+      lstrip: entry.lstrip === true,
+      rstrip: entry.rstrip === true,
+      special,
+      normalized: typeof entry.normalized === "boolean"
+        ? entry.normalized
+        : !special,
+    };
+  });
+}
+
+function construct(folder: TokenizerFolder, make: () => Library): Library {
+  try {
+    return make();
+  } catch (cause) {
+    throw new DataError(
+      `Cannot use ${folder.path}/tokenizer.json: ${
+        cause instanceof Error ? cause.message : String(cause)
+      }`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,56 @@
+/**
+ * The files to save beside a model: what was read, with another chat template.
+ * @module
+ */
+import type { JsonObject, TokenizerFolder } from "./files.ts";
+
+const TEMPLATE_FILES: readonly string[] = [
+  "chat_template.jinja",
+  "chat_template.json",
+];
+
+/** What `tokenizer_config.json` says where the folder had none. */
+export interface FallbackConfig {
+  readonly bos_token: string | null;
+  readonly eos_token: string | null;
+  readonly pad_token: string | null;
+  readonly unk_token: string | null;
+}
+
+/**
+ * File name -> content. With `chatTemplate` null the files are as they were read; else the template
+ * stands in tokenizer_config.json alone, since transformers would prefer the other files.
+ */
+export function savedFiles(
+  folder: TokenizerFolder,
+  fallback: FallbackConfig,
+  chatTemplate: string | null,
+): Record<string, string> {
+  const decoder = new TextDecoder();
+  const files: Record<string, string> = {};
+  for (const [name, bytes] of folder.originals) {
+    if (chatTemplate === null || !TEMPLATE_FILES.includes(name)) {
+      files[name] = decoder.decode(bytes);
+    }
+  }
+  const original = files["tokenizer_config.json"];
+  if (chatTemplate === null && original !== undefined) return files;
+  const config: JsonObject = original === undefined
+    ? { tokenizer_class: "PreTrainedTokenizerFast", ...withoutNulls(fallback) }
+    : JSON.parse(original);
+  if (chatTemplate !== null) config.chat_template = chatTemplate;
+  let text = JSON.stringify(config, null, 2);
+  // an integer beyond 2^53 (transformers' "no limit") would come back as a float
+  const limit = /"model_max_length"\s*:\s*(\d{16,})/.exec(original ?? "");
+  if (limit !== null) {
+    text = text.replace(/("model_max_length": )[^,\n}]+/, `$1${limit[1]}`);
+  }
+  files["tokenizer_config.json"] = text + "\n";
+  return files;
+}
+
+function withoutNulls(values: FallbackConfig): JsonObject {
+  return Object.fromEntries(
+    Object.entries(values).filter(([, value]) => value !== null),
+  );
+}
