@@ -1,0 +1,166 @@
+/**
+ * From the tensors of a folder to the weights of a model: names, aliases and shapes are all checked
+ * before the first number is read; then the numbers pass by in chunks.
+ * @module
+ */
+import type { ModelSpec, WeightSpec } from "../contracts/model.ts";
+import { DataError } from "../errors.ts";
+import { showShape } from "../graph/dims.ts";
+import { type ModelFolder, some } from "./model_folder.ts";
+import type { Storage, StoredTensor } from "./read_safetensors.ts";
+
+/** Elements of a chunk: 16 MiB of float32. */
+const CHUNK = 1 << 22;
+
+/** The head's name in files, whether it is tied or not. */
+const HEAD = "lm_head.weight";
+
+/** What a model says of its weights: `ModelSpec` and its inventory. */
+export interface WantedWeights {
+  readonly spec: Pick<ModelSpec, "aliases" | "ignores" | "head" | "modelType">;
+  readonly weights: readonly WeightSpec[];
+}
+
+/** Weights found in a folder. */
+export interface FoundWeights {
+  /** By the weight's name, in the model's order. */
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** Tensors of the files that the model has no use for: worth a warning. */
+  readonly surplus: readonly string[];
+}
+
+/**
+ * Finds every weight of a model in its folder. Throws `DataError` that lists up to ten missing tensors, or
+ * tensors of another shape than the config asks for, or says that the files hold an untied head although
+ * the config ties it.
+ */
+export function findWeights(
+  folder: ModelFolder,
+  { spec, weights }: WantedWeights,
+): FoundWeights {
+  const tensors = new Map<string, StoredTensor>();
+  const used = new Set<string>();
+  const missing: string[] = [];
+  const misshapen: string[] = [];
+  for (const { name, shape } of weights) {
+    const tensor = [name, ...spec.aliases(name)]
+      .map((n) => folder.tensors.get(n)).find((t) => t !== undefined);
+    if (tensor === undefined) {
+      missing.push(name);
+      continue;
+    }
+    used.add(tensor.name);
+    tensors.set(name, tensor);
+    if (
+      tensor.shape.length !== shape.length ||
+      tensor.shape.some((d, i) => d !== shape[i])
+    ) {
+      misshapen.push(
+        `${tensor.name} is ${showShape(tensor.shape)}, config.json asks for ${
+          showShape(shape)
+        }`,
+      );
+    }
+  }
+  const left = [...folder.tensors.keys()].filter((n) => !used.has(n));
+  if (missing.length > 0) {
+    const untied = missing.length === 1 && missing[0] === HEAD;
+    throw new DataError(
+      `${folder.path} lacks ${missing.length} of ${weights.length} tensors that a ${spec.modelType} of its config.json has: ${
+        some(missing)
+      }. ${
+        untied
+          ? "If the head shares the embedding, set tie_word_embeddings to true in config.json"
+          : left.length > 0
+          ? `Not used: ${some(left)}`
+          : "The files hold nothing else"
+      }`,
+    );
+  }
+  if (misshapen.length > 0) {
+    throw new DataError(
+      `${folder.path}: ${misshapen.length} tensors have another shape than expected: ${
+        some(misshapen)
+      }`,
+    );
+  }
+  checkTie(folder, spec, tensors);
+  return {
+    tensors,
+    surplus: left.filter((n) =>
+      !spec.ignores(n) && !(spec.head.tied && n === HEAD)
+    ),
+  };
+}
+
+/** A chunk of a weight on its way to where it is kept. */
+export interface WeightChunk {
+  readonly name: string;
+  /** First element. */
+  readonly start: number;
+  /** As `dtype` says: float32, or 16-bit numbers. Valid until `sink` is done. */
+  readonly data: Float32Array | Uint16Array;
+  readonly dtype: Storage;
+}
+
+/** Where weights go. */
+export interface WeightSink {
+  /** How a weight is to be stored. */
+  dtypeOf(name: string): Storage;
+  /** Takes the next chunk: each weight's come in order, one weight after the other. */
+  sink(chunk: WeightChunk): void | Promise<void>;
+}
+
+/**
+ * Loads every weight of a model, in chunks. Returns the names of tensors that were not used. Throws as
+ * {@linkcode findWeights} does.
+ */
+export async function loadWeights(
+  folder: ModelFolder,
+  wanted: WantedWeights,
+  { dtypeOf, sink }: WeightSink,
+): Promise<{ surplus: readonly string[] }> {
+  const { tensors, surplus } = findWeights(folder, wanted);
+  for (const [name, tensor] of tensors) {
+    const dtype = dtypeOf(name);
+    for (let start = 0; start < tensor.elements; start += CHUNK) {
+      const range = { start, count: Math.min(CHUNK, tensor.elements - start) };
+      const data = dtype === "f32"
+        ? tensor.read(range)
+        : tensor.readHalf(dtype, range);
+      await sink({ name, start, data, dtype });
+    }
+    // between tensors the thread is free for signals: loading may take minutes
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  return { surplus };
+}
+
+/** transformers leaves a head alone that differs from the embedding, whatever the config says. So must we. */
+function checkTie(
+  folder: ModelFolder,
+  { head }: WantedWeights["spec"],
+  tensors: ReadonlyMap<string, StoredTensor>,
+): void {
+  const copy = folder.tensors.get(HEAD);
+  const table = tensors.get(head.name);
+  if (!head.tied || copy === undefined || table === undefined) return;
+  if (copy === table) return;
+  if (!sameNumbers(copy, table)) {
+    throw new DataError(
+      `${copy.path} has a head of its own: ${HEAD} differs from ${table.name}, but the config ties them; set tie_word_embeddings to false in ${folder.path}/config.json`,
+    );
+  }
+}
+
+function sameNumbers(a: StoredTensor, b: StoredTensor): boolean {
+  if (a.elements !== b.elements) return false;
+  for (let start = 0; start < a.elements; start += CHUNK) {
+    const range = { start, count: Math.min(CHUNK, a.elements - start) };
+    const [x, y] = [a.read(range), b.read(range)];
+    if (x.some((v, i) => v !== y[i] && !(v !== v && y[i] !== y[i]))) {
+      return false;
+    }
+  }
+  return true;
+}

@@ -1,0 +1,212 @@
+/**
+ * Writes safetensors files, one or several with an index, tensor by tensor in bounded memory.
+ * @module
+ */
+import { join } from "node:path";
+import { DataError } from "../errors.ts";
+import { showShape } from "../graph/dims.ts";
+import { asUserError, userError, writeAll } from "./atomic.ts";
+import { f32ToBf16, f32ToF16 } from "./half.ts";
+import { showJson } from "./json_file.ts";
+import { elementBytes, type WeightDType } from "./safetensors_header.ts";
+
+/** Elements that are asked for at a time: 16 MiB of float32. */
+const CHUNK = 1 << 22;
+
+/** A tensor to be saved: its elements are asked for by ranges, in order. */
+export interface TensorToSave {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** Elements `start` .. `start + count`, row-major, in float32. */
+  read(start: number, count: number): Float32Array | Promise<Float32Array>;
+}
+
+/** How tensors are written. */
+export interface WriteOptions {
+  /** Narrower types are rounded to nearest even. */
+  readonly dtype: WeightDType;
+  /** `__metadata__`; `{format: "pt"}` by default, without which transformers refuses a file. */
+  readonly metadata?: { readonly [key: string]: string };
+}
+
+/** A tensor whose values are all in memory. */
+export function tensorOf(
+  name: string,
+  shape: readonly number[],
+  data: Float32Array,
+): TensorToSave {
+  return {
+    name,
+    shape,
+    read: (start, count) => data.subarray(start, start + count),
+  };
+}
+
+/**
+ * Writes one file and syncs it. Not atomic by itself: write into a folder of `beginFolder`, or under a
+ * temporary name. Throws `DataError` for a number that the type cannot hold, `DeviceError` for a full disk.
+ */
+export async function writeSafetensors(
+  path: string,
+  tensors: readonly TensorToSave[],
+  options: WriteOptions,
+): Promise<void> {
+  const header = makeHeader(path, tensors, options);
+  using file = asUserError(
+    `write ${path}`,
+    () => Deno.openSync(path, { write: true, create: true, truncate: true }),
+  );
+  const put = (bytes: Uint8Array) =>
+    asUserError(`write ${path}`, () => writeAll(file, bytes));
+  put(header);
+  for (const tensor of tensors) {
+    const total = elementsOf(tensor);
+    for (let at = 0; at < total; at += CHUNK) {
+      const count = Math.min(CHUNK, total - at);
+      const values = await tensor.read(at, count);
+      if (values.length !== count) {
+        throw new RangeError(
+          `${tensor.name}: asked for ${count} elements from ${at} on, given ${values.length}`,
+        );
+      }
+      put(encode(tensor.name, values, options.dtype));
+    }
+  }
+  asUserError(`write ${path}`, () => file.syncSync());
+}
+
+/** How a set of files is written. */
+export interface ShardOptions extends WriteOptions {
+  /** Largest file, in bytes of data; a larger tensor gets a file of its own. Default 5e9. */
+  readonly maxShardBytes?: number;
+}
+
+/**
+ * Writes `model.safetensors` into a folder, or, where that would exceed `maxShardBytes`,
+ * `model-00001-of-00003.safetensors` ... with `model.safetensors.index.json`. Returns the file names.
+ */
+export async function writeShards(
+  folder: string,
+  tensors: readonly TensorToSave[],
+  options: ShardOptions,
+): Promise<string[]> {
+  const size = elementBytes(options.dtype);
+  const shards = cut(tensors, size, options.maxShardBytes ?? 5e9);
+  if (shards.length <= 1) {
+    const name = "model.safetensors";
+    await writeSafetensors(join(folder, name), tensors, options);
+    return [name];
+  }
+  const files: string[] = [];
+  const weightMap: Record<string, string> = {};
+  let elements = 0;
+  for (const [i, shard] of shards.entries()) {
+    const part = (n: number) => String(n).padStart(5, "0");
+    const name = `model-${part(i + 1)}-of-${part(shards.length)}.safetensors`;
+    await writeSafetensors(join(folder, name), shard, options);
+    files.push(name);
+    for (const tensor of shard) {
+      weightMap[tensor.name] = name;
+      elements += elementsOf(tensor);
+    }
+  }
+  const index = "model.safetensors.index.json";
+  try {
+    await Deno.writeTextFile(
+      join(folder, index),
+      showJson({
+        metadata: { total_parameters: elements, total_size: elements * size },
+        weight_map: weightMap,
+      }),
+    );
+  } catch (error) {
+    throw userError(`write ${join(folder, index)}`, error);
+  }
+  return [...files, index];
+}
+
+/** Lengths first, in order: a file is closed when the next tensor would not fit. */
+function cut(
+  tensors: readonly TensorToSave[],
+  size: number,
+  limit: number,
+): TensorToSave[][] {
+  const shards: TensorToSave[][] = [];
+  let used = Infinity;
+  for (const tensor of tensors) {
+    const bytes = elementsOf(tensor) * size;
+    if (used + bytes > limit) {
+      shards.push([]);
+      used = 0;
+    }
+    shards[shards.length - 1].push(tensor);
+    used += bytes;
+  }
+  return shards;
+}
+
+function makeHeader(
+  path: string,
+  tensors: readonly TensorToSave[],
+  { dtype, metadata = { format: "pt" } }: WriteOptions,
+): Uint8Array {
+  const entries = new Map<string, unknown>([["__metadata__", metadata]]);
+  let at = 0;
+  for (const tensor of tensors) {
+    if (entries.has(tensor.name)) {
+      throw new RangeError(`Cannot write ${path}: two tensors ${tensor.name}`);
+    }
+    const end = at + elementsOf(tensor) * elementBytes(dtype);
+    entries.set(tensor.name, {
+      dtype,
+      shape: tensor.shape,
+      data_offsets: [at, end],
+    });
+    at = end;
+  }
+  const json = new TextEncoder().encode(
+    JSON.stringify(Object.fromEntries(entries)),
+  );
+  // padded with blanks, so that the data start at a multiple of 8
+  const length = Math.ceil(json.length / 8) * 8;
+  const header = new Uint8Array(8 + length).fill(0x20);
+  new DataView(header.buffer).setBigUint64(0, BigInt(length), true);
+  header.set(json, 8);
+  return header;
+}
+
+function encode(
+  name: string,
+  values: Float32Array,
+  dtype: WeightDType,
+): Uint8Array {
+  const bytes = (a: Float32Array | Uint16Array) =>
+    new Uint8Array(a.buffer, a.byteOffset, a.byteLength);
+  if (dtype === "F32") return bytes(values);
+  const half = dtype === "BF16" ? f32ToBf16(values) : f32ToF16(values);
+  const infinity = dtype === "BF16" ? 0x7f80 : 0x7c00;
+  for (let i = 0; i < half.length; i++) {
+    if ((half[i] & 0x7fff) === infinity && Number.isFinite(values[i])) {
+      throw new DataError(
+        `Cannot save ${name} as ${dtype}: it holds ${
+          values[i]
+        }, and the largest ${dtype} is ${
+          dtype === "F16" ? "65504" : "3.39e38"
+        }; set save_dtype to ${
+          dtype === "F16" ? "bfloat16 or float32" : "float32"
+        }`,
+      );
+    }
+  }
+  return bytes(half);
+}
+
+function elementsOf(tensor: TensorToSave): number {
+  const n = tensor.shape.reduce((a, b) => a * b, 1);
+  if (!Number.isSafeInteger(n) || n < 0) {
+    throw new RangeError(
+      `${tensor.name} has shape ${showShape(tensor.shape)}`,
+    );
+  }
+  return n;
+}

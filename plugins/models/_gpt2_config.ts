@@ -1,0 +1,106 @@
+/**
+ * The config of a GPT-2. Read, but without effect here: `attn_pdrop`, `embd_pdrop`, `resid_pdrop`
+ * (fine-tuning runs without dropout, where transformers would apply 0.1), `reorder_and_upcast_attn` (the
+ * same numbers in float32) and everything about summaries.
+ * @module
+ */
+import type { Json } from "@denotune/denotune/core";
+import {
+  CHANGES_NUMBERS,
+  completed,
+  ConfigReader,
+  type RawConfig,
+  show,
+} from "./_config_reader.ts";
+
+/** The function between the two layers of the MLP. */
+export type Gpt2Activation = "gelu" | "gelu-tanh" | "relu";
+
+/** A GPT-2 in numbers. */
+export interface Gpt2Config {
+  readonly vocabSize: number;
+  readonly positions: number;
+  readonly hiddenSize: number;
+  readonly innerSize: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly activation: Gpt2Activation;
+  readonly eps: number;
+  readonly tied: boolean;
+  /** Attention scores are divided by the square root of the head size. */
+  readonly scaled: boolean;
+  /** And by the number of the layer, counted from 1. */
+  readonly scaledByLayer: boolean;
+  readonly std: number;
+  readonly json: { readonly [key: string]: Json };
+}
+
+/** Names that other models use for the same sizes; transformers takes both. */
+const ALIASES = {
+  hidden_size: "n_embd",
+  num_attention_heads: "n_head",
+  num_hidden_layers: "n_layer",
+  max_position_embeddings: "n_positions",
+} as const;
+
+const ACTIVATIONS: ReadonlyMap<string, Gpt2Activation> = new Map([
+  ["gelu_new", "gelu-tanh"],
+  ["gelu_pytorch_tanh", "gelu-tanh"],
+  ["gelu", "gelu"],
+  ["relu", "relu"],
+]);
+
+/** Reads a config. Throws `ConfigError` that names every setting that cannot be followed. */
+export function readGpt2Config(raw: RawConfig): Gpt2Config {
+  const config: Record<string, unknown> = { ...raw };
+  const reader = new ConfigReader(config, "gpt2");
+  if (raw.model_type !== "gpt2") {
+    reader.problem(`model_type is ${show(raw.model_type)}; supported: gpt2`);
+  }
+  for (const [alias, name] of Object.entries(ALIASES)) {
+    if (config[alias] === undefined) continue;
+    if (config[name] !== undefined && config[name] !== config[alias]) {
+      reader.problem(
+        `${alias} ${show(config[alias])} and ${name} ${
+          show(config[name])
+        } are two names of one size`,
+      );
+    }
+    config[name] ??= config[alias];
+    delete config[alias];
+  }
+  const hiddenSize = reader.count("n_embd");
+  const heads = reader.count("n_head");
+  if (hiddenSize % heads !== 0) {
+    reader.problem(`n_embd ${hiddenSize} is no multiple of n_head ${heads}`);
+  }
+  const read = {
+    vocabSize: reader.count("vocab_size"),
+    positions: reader.count("n_positions", 1024),
+    hiddenSize,
+    innerSize: reader.countOrNull("n_inner", null) ?? 4 * hiddenSize,
+    layers: reader.count("n_layer"),
+    heads,
+    activation: reader.oneOf("activation_function", "gelu_new", ACTIVATIONS),
+    eps: reader.number("layer_norm_epsilon", 1e-5),
+    tied: reader.flag("tie_word_embeddings", true),
+    scaled: reader.flag("scale_attn_weights", true),
+    scaledByLayer: reader.flag("scale_attn_by_inverse_layer_idx", false),
+    std: reader.number("initializer_range", 0.02, { zero: true }),
+  };
+  reader.refuse(CHANGES_NUMBERS);
+  reader.done();
+  return {
+    ...read,
+    json: completed(config, {
+      architectures: ["GPT2LMHeadModel"],
+      n_positions: read.positions,
+      activation_function: "gelu_new",
+      layer_norm_epsilon: read.eps,
+      tie_word_embeddings: read.tied,
+      scale_attn_weights: read.scaled,
+      scale_attn_by_inverse_layer_idx: read.scaledByLayer,
+      initializer_range: read.std,
+    }),
+  };
+}

@@ -1,0 +1,275 @@
+/**
+ * The config of a Llama-like model. An absent key takes the default that transformers has for that
+ * `model_type`; sizes without which a model is no model must be there. Read, but without effect here:
+ * `attention_dropout` (fine-tuning runs without dropout) and `pretraining_tp` (how the same product was
+ * once cut).
+ * @module
+ */
+import type { Json } from "@denotune/denotune/core";
+import {
+  CHANGES_NUMBERS,
+  completed,
+  ConfigReader,
+  type RawConfig,
+  show,
+} from "./_config_reader.ts";
+import { readRope, type RopeScaling } from "./_rope_scaling.ts";
+
+/** A Llama-like model in numbers. */
+export interface LlamaConfig {
+  readonly modelType: LlamaType;
+  readonly vocabSize: number;
+  readonly hiddenSize: number;
+  readonly intermediateSize: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+  readonly eps: number;
+  readonly maxPositions: number;
+  readonly rope: RopeScaling;
+  readonly tied: boolean;
+  readonly biases: {
+    readonly qkv: boolean;
+    readonly output: boolean;
+    readonly mlp: boolean;
+  };
+  /** Norms of each head's queries and keys, before the rotation. */
+  readonly qkNorm: boolean;
+  /** Window of each layer: a query sees itself and the `window` - 1 tokens before it; null: all. */
+  readonly windows: readonly (number | null)[];
+  /** Standard deviation of random weights. */
+  readonly std: number;
+  /** `config.json` with the defaults made explicit. */
+  readonly json: { readonly [key: string]: Json };
+}
+
+/** What tells the families apart: defaults of absent keys, and which settings they have. */
+const FAMILIES = {
+  llama: {
+    architecture: "LlamaForCausalLM",
+    kvHeads: null,
+    headDim: null,
+    maxPositions: 2048,
+    window: "none",
+    qkNorm: false,
+  },
+  mistral: {
+    architecture: "MistralForCausalLM",
+    kvHeads: 8,
+    headDim: null,
+    maxPositions: 131072,
+    window: "every layer",
+    qkNorm: false,
+  },
+  qwen2: {
+    architecture: "Qwen2ForCausalLM",
+    kvHeads: 32,
+    headDim: null,
+    maxPositions: 32768,
+    window: "some layers",
+    qkNorm: false,
+  },
+  qwen3: {
+    architecture: "Qwen3ForCausalLM",
+    kvHeads: 32,
+    headDim: 128,
+    maxPositions: 32768,
+    window: "some layers",
+    qkNorm: true,
+  },
+} as const;
+
+/** A `model_type` of this family. */
+export type LlamaType = keyof typeof FAMILIES;
+
+/** Every `model_type` of this family. */
+export const LLAMA_TYPES: readonly LlamaType[] = [
+  "llama",
+  "mistral",
+  "qwen2",
+  "qwen3",
+];
+
+/** Reads a config. Throws `ConfigError` that names every setting that cannot be followed. */
+export function readLlamaConfig(config: RawConfig): LlamaConfig {
+  const modelType = LLAMA_TYPES.find((t) => t === config.model_type) ?? null;
+  const reader = new ConfigReader(config, modelType ?? "llama");
+  if (modelType === null) {
+    reader.fail(
+      `model_type is ${show(config.model_type)}; supported here: ${
+        LLAMA_TYPES.join(", ")
+      }`,
+    );
+  }
+  const family = FAMILIES[modelType];
+  const hiddenSize = reader.count("hidden_size");
+  const layers = reader.count("num_hidden_layers");
+  const { heads, kvHeads, headDim } = readHeads(reader, family, hiddenSize);
+  const maxPositions = reader.count(
+    "max_position_embeddings",
+    family.maxPositions,
+  );
+  const eps = reader.number("rms_norm_eps", 1e-6);
+  const std = reader.number("initializer_range", 0.02, { zero: true });
+  const tied = reader.flag("tie_word_embeddings", false);
+  const rope = readRope(reader, maxPositions);
+  const biases = readBiases(reader, modelType);
+  const windows = readWindows(reader, family.window, layers);
+  // the same function under two names
+  reader.oneOf("hidden_act", "silu", new Map([["silu", 0], ["swish", 0]]));
+  reader.refuse(CHANGES_NUMBERS);
+  const vocabSize = reader.count("vocab_size");
+  const intermediateSize = reader.count("intermediate_size");
+  reader.done();
+  return {
+    modelType,
+    vocabSize,
+    hiddenSize,
+    intermediateSize,
+    layers,
+    heads,
+    kvHeads,
+    headDim,
+    eps,
+    maxPositions,
+    rope,
+    tied,
+    biases,
+    qkNorm: family.qkNorm,
+    windows,
+    std,
+    json: completed(config, {
+      architectures: [family.architecture],
+      num_key_value_heads: kvHeads,
+      head_dim: headDim,
+      hidden_act: "silu",
+      max_position_embeddings: maxPositions,
+      rms_norm_eps: eps,
+      initializer_range: std,
+      tie_word_embeddings: tied,
+      ...(config.rope_parameters == null
+        ? { rope_theta: rope.theta, rope_scaling: null }
+        : {}),
+      ...(modelType === "mistral" ? { sliding_window: windows[0] } : {}),
+    }),
+  };
+}
+
+function readHeads(
+  reader: ConfigReader,
+  family: typeof FAMILIES[LlamaType],
+  hiddenSize: number,
+): { heads: number; kvHeads: number; headDim: number } {
+  const heads = reader.count("num_attention_heads");
+  // null means as many as heads everywhere; an absent key does so for llama only
+  const kvHeads = reader.countOrNull("num_key_value_heads", family.kvHeads) ??
+    heads;
+  if (heads % kvHeads !== 0) {
+    const byDefault = reader.config.num_key_value_heads === undefined
+      ? ` (the default of ${reader.modelType}; set it)`
+      : "";
+    reader.problem(
+      `num_attention_heads ${heads} is no multiple of num_key_value_heads ${kvHeads}${byDefault}`,
+    );
+  }
+  const given = reader.countOrNull("head_dim", null) ?? family.headDim;
+  if (given === null && hiddenSize % heads !== 0) {
+    reader.problem(
+      `hidden_size ${hiddenSize} is no multiple of num_attention_heads ${heads}, and head_dim is not given`,
+    );
+  }
+  const headDim = given ?? Math.max(2, Math.floor(hiddenSize / heads));
+  if (headDim % 2 !== 0) {
+    reader.problem(
+      `head_dim ${headDim} is odd: rotary positions turn pairs of columns`,
+    );
+  }
+  return { heads, kvHeads, headDim };
+}
+
+function readBiases(
+  reader: ConfigReader,
+  modelType: LlamaType,
+): LlamaConfig["biases"] {
+  if (modelType === "llama") {
+    const attention = reader.flag("attention_bias", false);
+    return {
+      qkv: attention,
+      output: attention,
+      mlp: reader.flag("mlp_bias", false),
+    };
+  }
+  reader.refuse({ mlp_bias: [false] });
+  if (modelType === "qwen3") {
+    const attention = reader.flag("attention_bias", false);
+    return { qkv: attention, output: attention, mlp: false };
+  }
+  // qwen2 has its biases whatever `attention_bias` says; transformers does not read the key
+  if (modelType === "mistral") reader.refuse({ attention_bias: [false] });
+  return { qkv: modelType === "qwen2", output: false, mlp: false };
+}
+
+/** The window of each layer. */
+function readWindows(
+  reader: ConfigReader,
+  kind: "none" | "every layer" | "some layers",
+  layers: number,
+): (number | null)[] {
+  const types = readLayerTypes(reader, layers);
+  const all = (window: number | null) =>
+    Array.from({ length: layers }, () => window);
+  if (kind === "none") {
+    reader.refuse({ sliding_window: [], use_sliding_window: [false] });
+    if (types?.includes("sliding_attention")) {
+      reader.problem(
+        "layer_types names sliding_attention, which a llama has not",
+      );
+    }
+    return all(null);
+  }
+  const window = reader.countOrNull("sliding_window", 4096);
+  if (kind === "every layer") {
+    const implied = window === null ? "full_attention" : "sliding_attention";
+    if (types?.some((t) => t !== implied)) {
+      reader.problem(
+        `layer_types is ${
+          show(types)
+        }; a mistral has one kind of attention for all layers (here ${implied})`,
+      );
+    }
+    return all(window);
+  }
+  const used = reader.flag("use_sliding_window", false) ? window : null;
+  const first = reader.config.max_window_layers === 0
+    ? 0
+    : reader.count("max_window_layers", 28);
+  if (types === null) {
+    return all(null).map((_, i) => i >= first ? used : null);
+  }
+  if (used === null && types.includes("sliding_attention")) {
+    reader.problem(
+      "layer_types names sliding_attention, but there is no window: use_sliding_window or sliding_window is off",
+    );
+  }
+  return types.map((t) => t === "sliding_attention" ? used : null);
+}
+
+function readLayerTypes(
+  reader: ConfigReader,
+  layers: number,
+): readonly string[] | null {
+  const value = reader.config.layer_types;
+  if (value === undefined || value === null) return null;
+  const known = ["full_attention", "sliding_attention"];
+  if (
+    Array.isArray(value) && value.length === layers &&
+    value.every((t) => known.includes(t))
+  ) return value;
+  reader.problem(
+    `layer_types is ${show(value)}; ${layers} of ${
+      known.join(", ")
+    } are supported`,
+  );
+  return null;
+}

@@ -1,0 +1,164 @@
+/**
+ * GPT-2 (Radford et al. 2019): pre-norm blocks with learned positions. Its linear layers are kept as
+ * Conv1D: weights (in, out), queries, keys and values in one. Training runs without dropout, whatever the
+ * config's `*_pdrop` (transformers applies 0.1 by default).
+ * @module
+ */
+import {
+  add,
+  type Architecture,
+  constant,
+  definePart,
+  elementwise,
+  type Expr,
+  type LinearSite,
+  type ModelBuilder,
+  type ModelSpec,
+  type Part,
+  splitColumns,
+  type Tensor,
+} from "@denotune/denotune/core";
+import { z } from "zod";
+import {
+  type Gpt2Activation,
+  type Gpt2Config,
+  readGpt2Config,
+} from "./_gpt2_config.ts";
+
+const EMBEDDING = "transformer.wte";
+
+/** GPT-2 as an architecture. */
+export const gpt2Architecture: Architecture = {
+  modelTypes: ["gpt2"],
+  describe: (config) => describe(readGpt2Config(config)),
+};
+
+/** Part `gpt2`: models of the type `gpt2`. */
+export const gpt2: Part<"model", Record<string, never>, Record<string, never>> =
+  definePart({
+    kind: "model",
+    name: "gpt2",
+    description: "GPT-2 and models of its shape from Hugging Face folders.",
+    options: z.strictObject({}),
+    create: () => gpt2Architecture,
+  });
+
+function describe(c: Gpt2Config): ModelSpec {
+  return {
+    modelType: "gpt2",
+    config: c.json,
+    vocabSize: c.vocabSize,
+    hiddenSize: c.hiddenSize,
+    layers: c.layers,
+    maxPositions: c.positions,
+    positionsAreBounded: true,
+    kvColumns: c.hiddenSize,
+    head: {
+      name: c.tied ? `${EMBEDDING}.weight` : "lm_head.weight",
+      tied: c.tied,
+      init: { kind: "normal", std: c.std },
+    },
+    forward: (builder) => forward(builder, c),
+    // causal masks, which old files carry as buffers
+    ignores: (name) => /(^|\.)h\.\d+\.attn\.(masked_)?bias$/.test(name),
+    aliases: (name) => [
+      // the files of OpenAI's own models have no prefix
+      ...(name.startsWith("transformer.")
+        ? [name.slice("transformer.".length)]
+        : []),
+      ...(c.tied && name === `${EMBEDDING}.weight` ? ["lm_head.weight"] : []),
+    ],
+  };
+}
+
+function forward(builder: ModelBuilder, c: Gpt2Config): Tensor {
+  const { graph, tokens, positions } = builder;
+  const init = { kind: "normal", std: c.std } as const;
+  const columns = c.hiddenSize;
+  const table = (name: string, rows: number) => ({ name, rows, columns, init });
+  let x = graph.scope("transformer.embeddings", () =>
+    add(
+      graph,
+      builder.embedding(tokens, table(EMBEDDING, c.vocabSize)),
+      builder.embedding(positions, table("transformer.wpe", c.positions)),
+    )); // (N, C)
+  for (let layer = 0; layer < c.layers; layer++) {
+    const before = x;
+    x = builder.block(layer, () => block(builder, c, { layer, x: before }));
+  }
+  return layerNorm(builder, c, x, "transformer.ln_f");
+}
+
+function block(
+  builder: ModelBuilder,
+  c: Gpt2Config,
+  { layer, x }: { layer: number; x: Tensor },
+): Tensor {
+  const { graph } = builder;
+  const at = `transformer.h.${layer}`;
+  const [C, F] = [c.hiddenSize, c.innerSize];
+  const D = C / c.heads;
+  const linear = (
+    input: Tensor,
+    site: Pick<LinearSite, "name" | "in" | "out">,
+    addend?: Tensor,
+  ) =>
+    builder.linear(input, {
+      ...site,
+      name: `${at}.${site.name}`,
+      bias: true,
+      layout: "NN",
+      // what adds to the residual starts smaller the deeper the model, as in the paper
+      init: {
+        kind: "normal",
+        std: addend === undefined ? c.std : c.std / Math.sqrt(2 * c.layers),
+      },
+    }, addend);
+
+  const h = layerNorm(builder, c, x, `${at}.ln_1`);
+  const [q, k, v] = graph.scope(`${at}.attn`, () =>
+    splitColumns(
+      graph,
+      linear(h, { name: "attn.c_attn", in: C, out: 3 * C }),
+      [C, C, C],
+    ));
+  const attended = builder.attention(layer, q, k, v, {
+    heads: c.heads,
+    kvHeads: c.heads,
+    headDim: D,
+    scale: (c.scaled ? 1 / Math.sqrt(D) : 1) /
+      (c.scaledByLayer ? layer + 1 : 1),
+  });
+  const middle = linear(attended, { name: "attn.c_proj", in: C, out: C }, x);
+
+  const m = layerNorm(builder, c, middle, `${at}.ln_2`);
+  const inner = linear(m, { name: "mlp.c_fc", in: C, out: F });
+  const active = graph.scope(
+    `${at}.mlp`,
+    () => elementwise(graph, [inner], (u) => activate(u, c.activation)),
+  ); // (N, F)
+  return linear(active, { name: "mlp.c_proj", in: F, out: C }, middle);
+}
+
+/** GELU (arXiv:1606.08415), exact or by tanh, or ReLU. */
+function activate(u: Expr, kind: Gpt2Activation): Expr {
+  if (kind === "relu") return constant(0).lt(u).select(u, 0);
+  const share = kind === "gelu"
+    ? u.mul(Math.SQRT1_2).erf()
+    : u.add(u.mul(u).mul(u).mul(0.044715)).mul(Math.sqrt(2 / Math.PI)).tanh();
+  return u.mul(0.5).mul(share.add(1));
+}
+
+function layerNorm(
+  builder: ModelBuilder,
+  c: Gpt2Config,
+  x: Tensor,
+  name: string,
+): Tensor {
+  return builder.norm(x, {
+    name,
+    kind: "layer",
+    columns: c.hiddenSize,
+    eps: c.eps,
+  });
+}

@@ -1,0 +1,13 @@
+/**
+ * Built-in models: families of architectures that read a `config.json`.
+ * @module
+ */
+import type { AnyPart } from "@denotune/denotune/core";
+import { gpt2 } from "./gpt2.ts";
+import { llama } from "./llama.ts";
+
+export { gpt2, gpt2Architecture } from "./gpt2.ts";
+export { llama, llamaArchitecture } from "./llama.ts";
+
+/** Every built-in model part. */
+export const modelParts: readonly AnyPart[] = [llama, gpt2];
