@@ -96,7 +96,7 @@ export interface KernelAttributes {
   /** `table (V, columns), index i32 (rows) -> out (rows, columns)`. The table may be bf16 or f16. */
   gather_rows: { readonly rows: Dim; readonly columns: number };
   /**
-   * `values (R, columns), index i32 (R) -> out (rows, columns)`: zero everywhere, then out[index[i]] =
+   * `values (count, columns), index i32 (count) -> out (rows, columns)`: zero everywhere, then out[index[i]] =
    * values[i]; indices are distinct.
    */
   scatter_rows: {
@@ -198,6 +198,9 @@ export interface Segment {
 export interface Plan {
   readonly name: string;
   readonly segments: readonly Segment[];
-  /** Capacity of each named dimension: no extent is ever larger. */
+  /**
+   * Capacity of each named dimension that a run gives: no extent is ever larger. The extents that repeated
+   * segments define themselves are not among them: their capacity is the chunk.
+   */
   readonly capacities: Extents;
 }

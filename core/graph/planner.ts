@@ -50,7 +50,6 @@ class Planner {
   readonly #segments: { calls: KernelCall[]; repeat?: Segment["repeat"] }[] = [{
     calls: [],
   }];
-  readonly #capacitiesOfChunks: Record<string, number> = {};
 
   constructor(
     graph: Graph,
@@ -80,7 +79,7 @@ class Planner {
       plan: {
         name: this.#name,
         segments,
-        capacities: { ...this.#capacities, ...this.#capacitiesOfChunks },
+        capacities: this.#capacities,
       },
       inputs,
       outputs,
@@ -157,7 +156,6 @@ class Planner {
         );
       },
       repeat: (options, body) => {
-        this.#capacitiesOfChunks[options.as] = options.chunk;
         this.#segments.push({ calls: [], repeat: options });
         body();
         this.#segments.push({ calls: [] });

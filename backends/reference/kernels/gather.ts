@@ -33,24 +33,24 @@ export const scatterRows: Kernel<"scatter_rows"> = {
   signature({ rows, count, columns }, size) {
     return {
       inputs: [
-        { name: "values", elements: size(rows) * columns },
-        { name: "index", elements: size(rows), dtypes: INDEX },
+        { name: "values", elements: size(count) * columns },
+        { name: "index", elements: size(count), dtypes: INDEX },
       ],
-      outputs: [{ name: "out", elements: size(count) * columns }],
+      outputs: [{ name: "out", elements: size(rows) * columns }],
     };
   },
-  run({ count, columns }, size, [values, index], [output]) {
+  run({ rows, columns }, size, [values, index], [output]) {
     output.save(new Float64Array(output.length));
     const seen = new Set<number>();
-    for (const [row, to] of index.load().entries()) {
-      checkIndex(to, size(count), `index[${row}]`);
+    for (const [i, to] of index.load().entries()) {
+      checkIndex(to, size(rows), `index[${i}]`);
       if (seen.has(to)) {
         throw new DeviceError(
-          `index[${row}] is ${to} again: indices must be distinct`,
+          `index[${i}] is ${to} again: indices must be distinct`,
         );
       }
       seen.add(to);
-      output.save(values.load(row * columns, columns), to * columns);
+      output.save(values.load(i * columns, columns), to * columns);
     }
   },
 };

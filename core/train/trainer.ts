@@ -1,0 +1,385 @@
+/**
+ * The loop: batches to micro-batches, steps to updates, and what happens in between (logging, evaluation,
+ * checkpoints). Losses are sums with one division, whatever the accumulation.
+ * @module
+ */
+import type { Batch } from "../contracts/collator.ts";
+import type { Collective } from "../contracts/collective.ts";
+import type { Inputs, Objective } from "../contracts/objective.ts";
+import type { Optimizer } from "../contracts/optimizer.ts";
+import type { Schedule } from "../contracts/schedule.ts";
+import { DataError } from "../errors.ts";
+import type { Every } from "../config/types.ts";
+import type { Engine, StepResult } from "./engine.ts";
+import { gradientName } from "./trainables.ts";
+import { makePace } from "./pace.ts";
+
+/** The batches of a run: a pure function of epoch and step. */
+export interface TrainingData {
+  /** Optimizer steps of an epoch. */
+  stepsInEpoch(epoch: number): number;
+  /** Micro-batches of one optimizer step; the last window of an epoch may have fewer. */
+  batches(epoch: number, step: number): readonly Batch[];
+}
+
+/** Where a run stands; all that a checkpoint needs besides tensors. */
+export interface TrainerState {
+  /** Optimizer steps done. */
+  step: number;
+  epoch: number;
+  /** Steps done in this epoch. */
+  stepInEpoch: number;
+  /** Sums of this epoch so far. */
+  epochLossSum: number;
+  epochWeight: number;
+  /** Sums over the run. */
+  trainedTokens: number;
+  skippedUpdates: number;
+  /** Sums since the last logged step. */
+  window: WindowSums;
+}
+
+/** Sums over the steps since the last logged one. */
+export interface WindowSums {
+  steps: number;
+  lossSum: number;
+  correctSum: number;
+  weight: number;
+  realTokens: number;
+  paddedTokens: number;
+  rows: number;
+  gradNorm: number;
+  sourceLoss: number[];
+  sourceWeight: number[];
+}
+
+/** What one logged step says. Loss and accuracy are averages since the last logged one, token-weighted. */
+export interface StepReport {
+  readonly loss: number;
+  readonly token_accuracy: number;
+  readonly learning_rate: number;
+  readonly grad_norm: number;
+  readonly trained_tokens: number;
+  readonly total_trained_tokens: number;
+  readonly padded_tokens: number;
+  readonly tokens_per_second: number;
+  readonly trained_tokens_per_second: number;
+  readonly seconds_left: number;
+  readonly skipped_updates: number;
+  readonly source_losses: readonly (number | null)[];
+}
+
+/** What the loop calls out to. */
+export interface TrainerHooks {
+  onStep(state: Readonly<TrainerState>, report: StepReport): void;
+  onEpoch(state: Readonly<TrainerState>, epochLoss: number): void;
+  /** Evaluates; called when all steps before are done. */
+  evaluate(state: Readonly<TrainerState>): Promise<void>;
+  save(state: Readonly<TrainerState>): Promise<void>;
+}
+
+/** What the loop runs on. */
+export interface TrainerRequest {
+  readonly engine: Engine;
+  readonly data: TrainingData;
+  readonly objective: Objective;
+  readonly optimizer: Optimizer;
+  readonly schedule: Schedule;
+  readonly collective: Collective;
+  readonly settings: {
+    readonly totalSteps: number;
+    readonly logging_steps: number;
+    readonly eval_steps: Every;
+    readonly eval_on_start: boolean;
+    readonly save_steps: Every;
+    readonly seed: number;
+    readonly sources: number;
+  };
+  readonly state: TrainerState;
+  readonly hooks: TrainerHooks;
+  /** Abort: the step that runs ends, a checkpoint is saved. */
+  readonly signal: AbortSignal | undefined;
+  /** Seconds, monotonic. */
+  readonly now: () => number;
+}
+
+/** A run that has done nothing yet. */
+export function freshState(): TrainerState {
+  return {
+    step: 0,
+    epoch: 0,
+    stepInEpoch: 0,
+    epochLossSum: 0,
+    epochWeight: 0,
+    trainedTokens: 0,
+    skippedUpdates: 0,
+    window: emptySums(),
+  };
+}
+
+/** Steps of a whole run: `max_steps`, or all epochs (a fraction of an epoch is rounded up). */
+export function totalSteps(
+  data: TrainingData,
+  settings: { epochs: number; max_steps: number | null },
+): number {
+  if (settings.max_steps !== null) return settings.max_steps;
+  let steps = 0;
+  for (let epoch = 0; epoch < settings.epochs; epoch++) {
+    steps += Math.ceil(
+      data.stepsInEpoch(epoch) * Math.min(1, settings.epochs - epoch),
+    );
+  }
+  return steps;
+}
+
+interface Pending {
+  readonly divisor: number;
+  readonly sourceWeights: Float64Array;
+  readonly realTokens: number;
+  readonly paddedTokens: number;
+  readonly rows: number;
+}
+
+/** Trains to the end, or until the signal. */
+export async function runTraining(
+  request: TrainerRequest,
+): Promise<"done" | "interrupted"> {
+  const loop = new Loop(request);
+  return await loop.run();
+}
+
+class Loop {
+  readonly #r: TrainerRequest;
+  readonly #state: TrainerState;
+  #pending: Pending[] = [];
+  /** Seconds since the last logged step that were no training. */
+  #paused = 0;
+  #loggedAt: number;
+  #secondsPerStep = 0;
+  #savedAt = -1;
+
+  constructor(request: TrainerRequest) {
+    this.#r = request;
+    this.#state = request.state;
+    this.#loggedAt = request.now();
+  }
+
+  async run(): Promise<"done" | "interrupted"> {
+    const { engine, settings, hooks, data, signal, now } = this.#r;
+    const state = this.#state;
+    const pace = makePace(() => engine.session.idle(), now);
+    if (settings.eval_on_start && state.step === 0) await hooks.evaluate(state);
+    this.#loggedAt = now();
+    while (state.step < settings.totalSteps) {
+      if (signal?.aborted) return await this.#interrupt();
+      const inEpoch = data.stepsInEpoch(state.epoch);
+      if (inEpoch === 0) {
+        throw new DataError("The training data give no step");
+      }
+      await this.#step();
+      await pace.step();
+      state.step++;
+      state.stepInEpoch++;
+      const last = state.step === settings.totalSteps;
+      const epochEnds = state.stepInEpoch === inEpoch;
+      if (
+        state.step % settings.logging_steps === 0 || last || epochEnds ||
+        this.#pending.length >= 128
+      ) {
+        await this.#collect(state.step % settings.logging_steps === 0 || last);
+      }
+      if (epochEnds || last) this.#closeEpoch(epochEnds);
+      const due = (every: Every) =>
+        every !== null &&
+        (every === "epoch" ? epochEnds : state.step % every === 0);
+      if (due(settings.eval_steps) || last) {
+        await this.#pause(() => hooks.evaluate(state));
+      }
+      if (due(settings.save_steps) && !last) await this.#save();
+    }
+    await this.#collect(false);
+    return "done";
+  }
+
+  async #step(): Promise<void> {
+    const {
+      engine,
+      data,
+      objective,
+      optimizer,
+      schedule,
+      settings,
+      collective,
+    } = this.#r;
+    const state = this.#state;
+    const batches = data.batches(state.epoch, state.stepInEpoch);
+    let firstRow = 0;
+    const micro: Inputs[] = batches.map((batch) => {
+      const inputs = objective.inputs(batch, {
+        seed: settings.seed,
+        step: state.step,
+        firstRow,
+        training: true,
+      });
+      firstRow += batch.B;
+      return inputs;
+    });
+    let divisor = micro.reduce((sum, inputs) => sum + inputs.divisor, 0);
+    if (collective.world > 1) divisor = await sumOver(collective, divisor);
+    for (const [i, inputs] of micro.entries()) {
+      if (i % collective.world === collective.rank) {
+        engine.micro(inputs, divisor > 0 ? divisor : 1);
+      }
+    }
+    if (collective.world > 1) await this.#sumGradients();
+    engine.update({
+      learningRate: optimizer.learningRate *
+        schedule.factor(state.step, { totalSteps: settings.totalSteps }),
+      step: state.step + 1,
+    });
+    const sourceWeights = new Float64Array(settings.sources);
+    for (const inputs of micro) {
+      inputs.weights.forEach((w, i) => sourceWeights[inputs.sources[i]] += w);
+    }
+    this.#pending.push({
+      divisor,
+      sourceWeights,
+      realTokens: batches.reduce((n, b) => n + b.realTokens, 0),
+      paddedTokens: batches.reduce((n, b) => n + b.B * b.T - b.realTokens, 0),
+      rows: micro.reduce((n, inputs) => n + inputs.rows.length, 0),
+    });
+  }
+
+  /** Reads the results of the steps enqueued since the last time; waits for them. */
+  async #collect(log: boolean): Promise<void> {
+    const { engine, now, hooks } = this.#r;
+    const state = this.#state;
+    if (this.#pending.length > 0) {
+      const results = await engine.results(this.#pending.length);
+      results.forEach((result, i) => this.#add(result, this.#pending[i]));
+      this.#pending = [];
+    }
+    if (!log || state.window.steps === 0) return;
+    const seconds = Math.max(
+      1e-9,
+      now() - this.#loggedAt - this.#paused,
+    );
+    const perStep = seconds / Math.max(1, state.window.steps);
+    this.#secondsPerStep = this.#secondsPerStep === 0
+      ? perStep
+      : 0.7 * this.#secondsPerStep + 0.3 * perStep;
+    hooks.onStep(state, this.#report(seconds));
+    state.window = emptySums();
+    this.#paused = 0;
+    this.#loggedAt = now();
+  }
+
+  #add(result: StepResult, pending: Pending): void {
+    const state = this.#state;
+    const sums = state.window;
+    sums.steps++;
+    sums.lossSum += result.lossSum;
+    sums.correctSum += result.correctSum;
+    sums.weight += pending.divisor;
+    sums.realTokens += pending.realTokens;
+    sums.paddedTokens += pending.paddedTokens;
+    sums.rows += pending.rows;
+    sums.gradNorm = result.gradNorm;
+    result.sourceLossSums.forEach((loss, s) => {
+      sums.sourceLoss[s] = (sums.sourceLoss[s] ?? 0) + loss;
+      sums.sourceWeight[s] = (sums.sourceWeight[s] ?? 0) +
+        pending.sourceWeights[s];
+    });
+    state.epochLossSum += result.lossSum;
+    state.epochWeight += pending.divisor;
+    state.trainedTokens += pending.rows;
+    if (!result.finite) state.skippedUpdates++;
+  }
+
+  #report(seconds: number): StepReport {
+    const { optimizer, schedule, settings } = this.#r;
+    const state = this.#state;
+    const sums = state.window;
+    return {
+      loss: sums.lossSum / sums.weight,
+      token_accuracy: sums.correctSum / sums.weight,
+      learning_rate: optimizer.learningRate *
+        schedule.factor(state.step - 1, { totalSteps: settings.totalSteps }),
+      grad_norm: sums.gradNorm,
+      trained_tokens: sums.rows,
+      total_trained_tokens: state.trainedTokens,
+      padded_tokens: sums.paddedTokens,
+      tokens_per_second: sums.realTokens / seconds,
+      trained_tokens_per_second: sums.rows / seconds,
+      seconds_left: this.#secondsPerStep * (settings.totalSteps - state.step),
+      skipped_updates: state.skippedUpdates,
+      source_losses: sums.sourceLoss.map((loss, s) =>
+        sums.sourceWeight[s] > 0 ? loss / sums.sourceWeight[s] : null
+      ),
+    };
+  }
+
+  #closeEpoch(complete: boolean): void {
+    const state = this.#state;
+    if (state.epochWeight > 0) {
+      this.#r.hooks.onEpoch(state, state.epochLossSum / state.epochWeight);
+    }
+    if (!complete) return;
+    state.epoch++;
+    state.stepInEpoch = 0;
+    state.epochLossSum = 0;
+    state.epochWeight = 0;
+  }
+
+  /** Runs something that is no training; its time does not count in tokens per second. */
+  async #pause(body: () => Promise<void>): Promise<void> {
+    await this.#collect(false);
+    const start = this.#r.now();
+    await body();
+    this.#paused += this.#r.now() - start;
+  }
+
+  async #save(): Promise<void> {
+    if (this.#savedAt === this.#state.step) return;
+    await this.#pause(() => this.#r.hooks.save(this.#state));
+    this.#savedAt = this.#state.step;
+  }
+
+  async #interrupt(): Promise<"interrupted"> {
+    await this.#collect(false);
+    await this.#save();
+    return "interrupted";
+  }
+
+  async #sumGradients(): Promise<void> {
+    const { engine, collective } = this.#r;
+    for (const group of engine.planned.trainables?.groups ?? []) {
+      for (const arena of group.arenas) {
+        const values = await engine.session.read(gradientName(arena.name));
+        await collective.sum(values);
+        engine.session.write(gradientName(arena.name), values);
+      }
+    }
+  }
+}
+
+function emptySums(): WindowSums {
+  return {
+    steps: 0,
+    lossSum: 0,
+    correctSum: 0,
+    weight: 0,
+    realTokens: 0,
+    paddedTokens: 0,
+    rows: 0,
+    gradNorm: 0,
+    sourceLoss: [],
+    sourceWeight: [],
+  };
+}
+
+async function sumOver(collective: Collective, value: number): Promise<number> {
+  const values = Float32Array.of(value);
+  await collective.sum(values);
+  return values[0];
+}
