@@ -1,0 +1,74 @@
+/**
+ * The suite that every backend passes: each kernel of the plan's contract against the reference, over
+ * sizes of every kind, and what a device promises besides.
+ *
+ * ```ts
+ * import { testBackend } from "@denotune/denotune/testing";
+ * testBackend("my-backend", () => myBackend.open());
+ * ```
+ * @module
+ */
+import { type Device, localDevice } from "@denotune/denotune/core";
+import { ReferenceExecutor } from "../../backends/reference/mod.ts";
+import { attentionCases } from "./backend/attention.ts";
+import { type Case, checkCase } from "./backend/case.ts";
+import { deviceChecks } from "./backend/device.ts";
+import { gatherCases } from "./backend/gather.ts";
+import { matmulCases } from "./backend/matmul.ts";
+import { moveCases } from "./backend/moves.ts";
+import { planCases } from "./backend/plans.ts";
+import { rowCases } from "./backend/rows.ts";
+import { sumCases } from "./backend/sums.ts";
+
+/** What may be said about a suite run. */
+export interface BackendSuiteOptions {
+  /** Whether to register the tests as ignored, for example where there is no such device. */
+  readonly ignore?: boolean;
+}
+
+const GROUPS: Readonly<Record<string, readonly Case[]>> = {
+  "matrix products": matmulCases,
+  "row programs": rowCases,
+  sums: sumCases,
+  "rows by index": gatherCases,
+  attention: attentionCases,
+  "moved elements": moveCases,
+  plans: planCases,
+};
+
+/**
+ * Registers the tests of a backend: one test a group of kernels, with a device of its own and one step a
+ * case. Every case is run twice (the same bits are expected) and on the reference in this thread.
+ */
+export function testBackend(
+  name: string,
+  open: () => Promise<Device>,
+  { ignore = false }: BackendSuiteOptions = {},
+): void {
+  for (const [group, cases] of Object.entries(GROUPS)) {
+    Deno.test({
+      name: `${name} agrees with the reference on ${group}`,
+      ignore,
+      async fn(t) {
+        await using tested = await open();
+        await using witness = localDevice(new ReferenceExecutor());
+        for (const test of cases) {
+          await t.step(
+            `${name} ${test.title}`,
+            () => checkCase(test, tested, witness),
+          );
+        }
+      },
+    });
+  }
+  Deno.test({
+    name: `${name} keeps the promises of a device`,
+    ignore,
+    async fn(t) {
+      await using device = await open();
+      for (const { title, run } of deviceChecks) {
+        await t.step(`${name} ${title}`, () => run(device));
+      }
+    },
+  });
+}

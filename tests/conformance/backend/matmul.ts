@@ -1,0 +1,185 @@
+/**
+ * Cases of matmul.
+ * @module
+ */
+import {
+  type Dim,
+  dim,
+  type DType,
+  type KernelCall,
+  type View,
+} from "@denotune/denotune/core";
+import { type Case, caseOf, normal, type TensorSpec } from "./case.ts";
+import { SUM } from "./compare.ts";
+
+type Layout = "NN" | "NT" | "TN";
+const LAYOUTS: readonly Layout[] = ["NN", "NT", "TN"];
+
+interface Sizes {
+  readonly batch?: Dim;
+  readonly m: Dim;
+  readonly n: Dim;
+  readonly k: Dim;
+}
+
+interface Epilogue {
+  readonly alpha?: number;
+  readonly bias?: boolean;
+  readonly addend?: "none" | "separate" | "in place";
+  readonly dtype?: DType;
+}
+
+/** Tensors and call of one product; names begin with `prefix`, so that several stand in one plan. */
+function productOf(
+  layout: Layout,
+  { batch = 1, m, n, k }: Sizes,
+  { alpha = 1, bias = false, addend = "none", dtype = "f32", prefix = "" }:
+    & Epilogue
+    & { prefix?: string },
+): {
+  tensors: Record<string, TensorSpec>;
+  call: (view: (name: string) => View) => KernelCall;
+  output: string;
+} {
+  const tensors: Record<string, TensorSpec> = {
+    [`${prefix}a`]: {
+      shape: layout === "TN" ? [batch, k, m] : [batch, m, k],
+      data: normal,
+    },
+    [`${prefix}b`]: {
+      shape: layout === "NT" ? [batch, n, k] : [batch, k, n],
+      data: normal,
+      dtype,
+    },
+  };
+  const inputs = [`${prefix}a`, `${prefix}b`];
+  if (bias) {
+    tensors[`${prefix}bias`] = { shape: [n], data: normal };
+    inputs.push(`${prefix}bias`);
+  }
+  const output = `${prefix}out`;
+  tensors[output] = {
+    shape: [batch, m, n],
+    data: addend === "in place" ? normal : undefined,
+  };
+  if (addend === "in place") inputs.push(output);
+  if (addend === "separate") {
+    tensors[`${prefix}addend`] = { shape: [batch, m, n], data: normal };
+    inputs.push(`${prefix}addend`);
+  }
+  const call = (view: (name: string) => View): KernelCall => ({
+    kernel: "matmul",
+    attributes: {
+      layout,
+      batch,
+      m,
+      n,
+      k,
+      alpha,
+      bias,
+      addend: addend !== "none",
+    },
+    inputs: inputs.map((name) => view(name)),
+    outputs: [view(output)],
+    label: `${layout} ${prefix}`,
+  });
+  return { tensors, call, output };
+}
+
+// One and odd sizes; around the widths of vectors, tiles and unrolled loops; rows of a decode step.
+const SHAPES: readonly (readonly [number, number, number])[] = [
+  [1, 1, 1],
+  [1, 7, 5],
+  [3, 5, 2],
+  [4, 8, 16],
+  [7, 1, 9],
+  [17, 33, 9],
+  [16, 64, 32],
+  [1, 259, 64],
+  [65, 127, 66],
+  [130, 96, 301],
+];
+
+function shapes(layout: Layout): Case {
+  const products = SHAPES.map(([m, n, k]) =>
+    productOf(layout, { m, n, k }, { prefix: `${m}x${n}x${k} ` })
+  );
+  return caseOf({
+    title: `multiplies ${layout} matrices of every size`,
+    tensors: Object.assign({}, ...products.map((p) => p.tensors)),
+    calls: (view) => products.map((p) => p.call(view)),
+    outputs: Object.fromEntries(products.map((p) => [p.output, SUM])),
+  });
+}
+
+function epilogues(layout: Layout, dtype: DType): Case {
+  const products = [false, true].flatMap((bias) =>
+    (["none", "separate", "in place"] as const).flatMap((addend) =>
+      [1, -0.375].map((alpha) =>
+        productOf(layout, { m: 9, n: 22, k: 13 }, {
+          bias,
+          addend,
+          alpha,
+          dtype,
+          prefix: `bias ${bias} addend ${addend} alpha ${alpha} `,
+        })
+      )
+    )
+  );
+  return caseOf({
+    title: `adds bias and addend to ${layout} products with ${dtype} weights`,
+    tensors: Object.assign({}, ...products.map((p) => p.tensors)),
+    calls: (view) => products.map((p) => p.call(view)),
+    outputs: Object.fromEntries(products.map((p) => [p.output, SUM])),
+  });
+}
+
+function extents(layout: Layout): Case {
+  // The data fix rows in activations and their gradients (m), and terms in the gradients of weights (k).
+  const rows = dim("B", "T");
+  const products = [
+    productOf(layout, { m: rows, n: 24, k: 20 }, {
+      bias: true,
+      addend: "in place",
+      prefix: "m ",
+    }),
+    productOf(layout, { m: 18, n: rows, k: 12 }, { bias: true, prefix: "n " }),
+    productOf(layout, { m: 10, n: 24, k: rows }, {
+      addend: "in place",
+      alpha: 0.5,
+      prefix: "k ",
+    }),
+    productOf(layout, { batch: dim("B"), m: dim("T"), n: dim("T"), k: 8 }, {
+      prefix: "batch ",
+    }),
+    productOf(layout, { batch: 3, m: 5, n: 6, k: 7 }, {
+      addend: "separate",
+      bias: true,
+      prefix: "3 ",
+    }),
+    productOf(layout, { batch: dim("B"), m: 4, n: 9, k: dim("T") }, {
+      dtype: "bf16",
+      prefix: "half ",
+    }),
+  ];
+  return caseOf({
+    title: `multiplies ${layout} matrices under extents below the capacity`,
+    tensors: Object.assign({}, ...products.map((p) => p.tensors)),
+    calls: (view) => products.map((p) => p.call(view)),
+    capacities: { B: 3, T: 19 },
+    runs: [{ B: 3, T: 19 }, { B: 2, T: 7 }, { B: 1, T: 1 }, { B: 3, T: 16 }, {
+      B: 0,
+      T: 5,
+    }],
+    outputs: Object.fromEntries(products.map((p) => [p.output, SUM])),
+  });
+}
+
+/** Cases of matmul. */
+export const matmulCases: readonly Case[] = LAYOUTS.flatMap((layout) => [
+  shapes(layout),
+  epilogues(layout, "f32"),
+  epilogues(layout, "bf16"),
+  epilogues(layout, "f16"),
+  extents(layout),
+]);
