@@ -1,0 +1,9 @@
+/**
+ * The built-in evaluators.
+ * @module
+ */
+import type { AnyPart } from "@denotune/denotune/core";
+import { exactMatch } from "./exact_match.ts";
+
+/** Every part of this folder. */
+export const evaluators: readonly AnyPart[] = [exactMatch];

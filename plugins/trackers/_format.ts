@@ -1,0 +1,84 @@
+/**
+ * How numbers are written for people.
+ * @module
+ */
+
+const THOUSANDS = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
+
+/** 12,345 */
+export function whole(value: number): string {
+  return THOUSANDS.format(value);
+}
+
+/** 134.5 M, 12.3 k, 950 */
+export function short(value: number): string {
+  for (const [size, unit] of [[1e9, "B"], [1e6, "M"], [1e3, "k"]] as const) {
+    if (Math.abs(value) >= size) return `${digits(value / size)} ${unit}`;
+  }
+  return digits(value);
+}
+
+/** 513 MB, 1.2 GB (of 1024 bytes a step) */
+export function bytes(value: number): string {
+  for (const [power, unit] of [[3, "GB"], [2, "MB"], [1, "kB"]] as const) {
+    const size = 1024 ** power;
+    if (value >= size) return `${digits(value / size)} ${unit}`;
+  }
+  return `${value} B`;
+}
+
+/** Three digits that count: 1.23, 12.3, 123; whole numbers as they are. */
+function digits(value: number): string {
+  if (Number.isInteger(value) || Math.abs(value) >= 100) {
+    return value.toFixed(0);
+  }
+  return value.toFixed(Math.abs(value) >= 10 ? 1 : 2);
+}
+
+/** 42s, 3m 20s, 2h 05m, 1d 4h */
+export function duration(seconds: number): string {
+  const s = Math.max(0, Math.round(seconds));
+  if (s < 60) return `${s}s`;
+  const two = (n: number) => String(n).padStart(2, "0");
+  const minutes = Math.floor(s / 60);
+  if (minutes < 60) return `${minutes}m ${two(s % 60)}s`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 24) return `${hours}h ${two(minutes % 60)}m`;
+  return `${Math.floor(hours / 24)}d ${hours % 24}h`;
+}
+
+/** 12 %, 0.4 % */
+export function percent(share: number): string {
+  const value = share * 100;
+  return `${
+    value >= 10 || value === 0 ? value.toFixed(0) : value.toFixed(1)
+  } %`;
+}
+
+/** A loss or another measure: four digits, `-` where there is none. */
+export function measure(value: number | null | undefined): string {
+  if (value === null || value === undefined || !Number.isFinite(value)) {
+    return "-";
+  }
+  return Math.abs(value) >= 1000 ? value.toExponential(3) : value.toFixed(4);
+}
+
+/** 5.00e-5 */
+export function rate(value: number): string {
+  return value === 0 ? "0" : value.toExponential(2);
+}
+
+/** A text on one line, cut to `width` places. Control characters, which could move the cursor, are shown as dots. */
+export function oneLine(text: string, width: number): string {
+  const flat = harmless(text).replaceAll(/\s+/g, " ").trim();
+  const places = [...flat];
+  return places.length <= width
+    ? flat
+    : `${places.slice(0, Math.max(0, width - 1)).join("")}…`;
+}
+
+/** A text without control characters but line breaks and tabs: what a model writes may hold any. */
+export function harmless(text: string): string {
+  // deno-lint-ignore no-control-regex -- control characters are what this is about
+  return text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "·");
+}

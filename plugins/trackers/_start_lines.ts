@@ -1,0 +1,82 @@
+/**
+ * What is said of a run before it starts.
+ * @module
+ */
+import type { MemoryFields, StartEvent } from "@denotune/denotune/core";
+import { bytes, percent, short, whole } from "./_format.ts";
+import type { Terminal } from "./_terminal.ts";
+
+/** A title and one line each for model, data, backend and memory. */
+export function startLines(event: StartEvent, terminal: Terminal): string[] {
+  const entry = (name: string, text: string) =>
+    `${terminal.style("dim", name.padEnd(8))} ${text}`;
+  return [
+    terminal.style("bold", `denotune ${event.version}`) +
+    `  ${event.output_dir}` +
+    (event.resumed_at === null ? "" : `, resumed at step ${event.resumed_at}`),
+    entry("model", modelLine(event)),
+    entry("data", dataLine(event)),
+    entry(
+      "train",
+      `${event.optimizer}, ${event.schedule} · seed ${event.seed}`,
+    ),
+    entry(
+      "backend",
+      `${event.backend} · ${event.device}` +
+        (event.backend_reason === null ? "" : ` (${event.backend_reason})`),
+    ),
+    entry("memory", memoryLine(event.memory)),
+  ];
+}
+
+function modelLine(event: StartEvent): string {
+  const share = event.trained_parameters / event.parameters;
+  const trained = event.adapter === null && share === 1
+    ? "all trained"
+    : `${short(event.trained_parameters)} trained (${percent(share)}${
+      event.adapter === null ? "" : `, ${event.adapter}`
+    })`;
+  return `${event.model} · ${event.model_type} · ${
+    short(event.parameters)
+  } parameters, ${trained}`;
+}
+
+/** `999 rows -> 212 packs -> 53 steps an epoch`, and what stands around it. */
+function dataLine(event: StartEvent): string {
+  const flow = [
+    `${whole(event.rows)} rows`,
+    ...(event.packs === null ? [] : [`${whole(event.packs)} packs`]),
+    `${whole(event.steps_per_epoch)} steps an epoch`,
+  ].join(" -> ");
+  const parts = [
+    flow,
+    `${short(event.trained_tokens)} of ${short(event.tokens)} tokens trained`,
+    `${whole(event.total_steps)} steps in all`,
+    ...(event.skipped_rows > 0
+      ? [`${whole(event.skipped_rows)} rows skipped`]
+      : []),
+    ...(event.eval_rows > 0
+      ? [`${whole(event.eval_rows)} rows to evaluate`]
+      : []),
+    `${event.template}, ${event.masker}`,
+  ];
+  return parts.join(" · ");
+}
+
+/** `weights 513 MB · gradients 47 MB · ... · total 1.0 of 8.0 GB` */
+function memoryLine(memory: MemoryFields): string {
+  const parts = [
+    "weights",
+    "gradients",
+    "optimizer",
+    "activations",
+    "cache",
+    "inputs",
+  ] as const;
+  return [
+    ...parts.filter((name) => memory[name] > 0).map((name) =>
+      `${name} ${bytes(memory[name])}`
+    ),
+    `total ${bytes(memory.total)} of ${bytes(memory.available)}`,
+  ].join(" · ");
+}

@@ -1,0 +1,290 @@
+/**
+ * What a person watches: on a terminal a moving line and the lines worth keeping, otherwise plain lines.
+ * @module
+ */
+import {
+  definePart,
+  type EvalEvent,
+  type Part,
+  type SampleEvent,
+  type StepEvent,
+  type Tracker,
+  type TrackerContext,
+  type TrackerEvent,
+} from "@denotune/denotune/core";
+import { z } from "zod";
+import { movingLine } from "./_bar.ts";
+import {
+  duration,
+  harmless,
+  measure,
+  oneLine,
+  percent,
+  rate,
+  short,
+  whole,
+} from "./_format.ts";
+import { startLines } from "./_start_lines.ts";
+import { processStreams, type Streams, Terminal } from "./_terminal.ts";
+
+/** Options of {@linkcode console}. */
+export interface ConsoleOptions {
+  readonly progress: "auto" | "bar" | "lines";
+}
+
+const options: z.ZodType<ConsoleOptions, Partial<ConsoleOptions>> = z
+  .strictObject({
+    progress: z.enum(["auto", "bar", "lines"]).default("auto").describe(
+      "A moving bar, or a line for each logged step; auto: a bar on a terminal, else lines",
+    ),
+  });
+
+/** The part `console`. */
+export const console: Part<"tracker", Partial<ConsoleOptions>, ConsoleOptions> =
+  definePart({
+    kind: "tracker",
+    name: "console",
+    description: "Shows the run: a progress bar on a terminal, else lines",
+    options,
+    create: (o: ConsoleOptions): Tracker =>
+      new ConsoleTracker(o, processStreams(), () => performance.now() / 1000),
+  });
+
+/** Least seconds between two pictures of the moving line. */
+const REDRAW_SECONDS = 0.1;
+
+/** The tracker over any streams; `now` gives seconds. */
+export class ConsoleTracker implements Tracker {
+  readonly #terminal: Terminal;
+  readonly #bar: boolean;
+  readonly #now: () => number;
+  readonly #before = new Map<number, string>(); // index of a prompt -> answer at the start
+  #totalSteps = 0;
+  #outputDir = "";
+  #drawnAt = -Infinity;
+
+  constructor(o: ConsoleOptions, streams: Streams, now: () => number) {
+    this.#terminal = new Terminal(streams);
+    this.#bar = o.progress === "bar" ||
+      (o.progress === "auto" && this.#terminal.movable);
+    this.#now = now;
+  }
+
+  start(context: TrackerContext): void {
+    this.#totalSteps = context.totalSteps;
+    this.#outputDir = context.outputDir;
+  }
+
+  event(event: TrackerEvent): void {
+    switch (event.event) {
+      case "start":
+        return this.#lines(startLines(event, this.#terminal));
+      case "step":
+        return this.#step(event);
+      case "progress":
+        return this.#progress(event.task, event.done, event.total);
+      case "epoch":
+        return this.#terminal.line(
+          `${this.#head(`epoch ${epochOf(event.epoch)}`)}  loss ${
+            measure(event.epoch_loss)
+          }  ${whole(event.trained_tokens)} trained tokens in ${
+            duration(event.seconds)
+          }`,
+        );
+      case "eval":
+        return this.#terminal.line(
+          `${this.#head("eval")}   ${
+            evalFields(event).join("  ")
+          }  (step ${event.step})`,
+        );
+      case "sample":
+        return this.#sample(event);
+      case "save": {
+        const removed = event.removed.length === 0
+          ? ""
+          : this.#terminal.style("dim", `  (removed ${event.removed.length})`);
+        return this.#terminal.line(
+          `${this.#head("saved")}  ${event.kind} ${
+            this.#shown(event.path)
+          }${removed}`,
+        );
+      }
+      case "notice": {
+        const warning = event.level === "warning";
+        return this.#terminal.line(
+          `${
+            this.#terminal.style(
+              warning ? "warning" : "dim",
+              warning ? "warning" : "note",
+            )
+          }  ${harmless(event.message)}`,
+        );
+      }
+      case "end":
+        return this.#end(event);
+    }
+  }
+
+  close(): void {
+    this.#terminal.clear();
+  }
+
+  #step(event: StepEvent): void {
+    const label = `${event.step}/${this.#totalSteps}`;
+    if (this.#bar) {
+      this.#draw(true, {
+        share: this.#totalSteps === 0 ? 1 : event.step / this.#totalSteps,
+        label,
+        fields: stepFields(event),
+      });
+      return;
+    }
+    this.#terminal.line(
+      [`step ${label}`, `epoch ${event.epoch.toFixed(2)}`, ...stepFields(event)]
+        .join("  "),
+    );
+  }
+
+  #progress(task: string, done: number, total: number | null): void {
+    const finished = total !== null && done >= total;
+    this.#draw(finished, {
+      share: total === null || total === 0 ? null : done / total,
+      label: total === null
+        ? `${task} ${whole(done)}`
+        : `${task} ${whole(done)}/${whole(total)}`,
+      fields: [],
+    });
+  }
+
+  #draw(
+    always: boolean,
+    what: { share: number | null; label: string; fields: readonly string[] },
+  ): void {
+    const now = this.#now();
+    if (!this.#bar || (!always && now - this.#drawnAt < REDRAW_SECONDS)) return;
+    this.#drawnAt = now;
+    this.#terminal.move(
+      movingLine({ ...what, width: this.#terminal.width }),
+    );
+  }
+
+  #sample(event: SampleEvent): void {
+    const width = this.#terminal.lineWidth - 10;
+    this.#terminal.line(
+      `${this.#head("sample")} ${oneLine(event.prompt, width)}`,
+    );
+    const answer = (when: string, text: string) =>
+      this.#terminal.line(
+        `  ${this.#terminal.style("dim", when.padEnd(6))} ${
+          oneLine(text, width) || this.#terminal.style("dim", "(nothing)")
+        }`,
+      );
+    const before = this.#before.get(event.index);
+    if (event.at === "start") this.#before.set(event.index, event.text);
+    else if (before !== undefined) answer("before", before);
+    answer(
+      event.at === "start"
+        ? "now"
+        : event.at === "end"
+        ? "after"
+        : `${event.step}`,
+      event.text,
+    );
+  }
+
+  #end(event: Extract<TrackerEvent, { event: "end" }>): void {
+    const head = {
+      done: this.#terminal.style("good", "done"),
+      interrupted: this.#terminal.style("warning", "interrupted"),
+      failed: this.#terminal.style("bad", "failed"),
+    }[event.status];
+    const after = `after ${whole(event.step)} steps, ${
+      whole(event.total_trained_tokens)
+    } trained tokens, ${duration(event.seconds)}`;
+    this.#terminal.line(
+      `${head} ${after}${
+        event.path === null ? "" : `: ${this.#shown(event.path)}`
+      }`,
+    );
+    if (event.skipped_updates > 0) {
+      this.#terminal.line(
+        `  ${
+          whole(event.skipped_updates)
+        } updates were left out: the gradient was not finite`,
+      );
+    }
+    if (event.status === "interrupted") {
+      this.#terminal.line("  the same command goes on from there");
+    }
+  }
+
+  #head(text: string): string {
+    return this.#terminal.style("bold", text);
+  }
+
+  /** A path as the user would write it, where it lies in the run's folder. */
+  #shown(path: string): string {
+    const base = this.#outputDir.split("/").at(-1) ?? "";
+    return path.startsWith(`${this.#outputDir}/`)
+      ? `${base}/${path.slice(this.#outputDir.length + 1)}`
+      : path;
+  }
+
+  #lines(lines: readonly string[]): void {
+    for (const line of lines) this.#terminal.line(line);
+  }
+}
+
+/** The fields of a step, most important first. */
+function stepFields(event: StepEvent): string[] {
+  const speed = event.trained_tokens_per_second;
+  return [
+    `loss ${measure(event.loss)}`,
+    ...(event.seconds_left === null
+      ? []
+      : [`${duration(event.seconds_left)} left`]),
+    ...(speed === null ? [] : [`${short(speed)} trained tok/s`]),
+    `lr ${rate(event.learning_rate)}`,
+    `norm ${event.grad_norm === null ? "-" : event.grad_norm.toFixed(2)}`,
+    ...(event.padded_share > 0
+      ? [`padding ${percent(event.padded_share)}`]
+      : []),
+    ...(event.skipped_updates > 0
+      ? [`${event.skipped_updates} updates skipped`]
+      : []),
+  ];
+}
+
+/** The numbers of an evaluation: ours first, then what evaluators gave. */
+function evalFields(event: EvalEvent): string[] {
+  const fields: string[] = [];
+  if (event.eval_loss !== null) {
+    fields.push(
+      `loss ${measure(event.eval_loss)}`,
+      `perplexity ${measure(event.eval_perplexity)}`,
+    );
+    if (event.eval_token_accuracy !== null) {
+      fields.push(`token accuracy ${percent(event.eval_token_accuracy)}`);
+    }
+  }
+  const own = [
+    "eval_loss",
+    "eval_perplexity",
+    "eval_token_accuracy",
+    "eval_seconds",
+  ];
+  for (const [key, value] of Object.entries(event)) {
+    if (!key.startsWith("eval_") || own.includes(key)) continue;
+    fields.push(
+      `${key.slice("eval_".length)} ${
+        typeof value === "number" ? measure(value) : "-"
+      }`,
+    );
+  }
+  return fields;
+}
+
+/** 1, or 0.5 for half of one. */
+function epochOf(epoch: number): string {
+  return Number.isInteger(epoch) ? String(epoch) : epoch.toFixed(2);
+}
