@@ -94,10 +94,10 @@ export class ConfigReader {
     if (this.#problems.length > 0) throw this.#error();
   }
 
-  /** Records a problem after which nothing more can be read, and throws. */
-  fail(text: string): never {
+  /** The error for a problem after which nothing more can be read. */
+  last(text: string): ConfigError {
     this.problem(text);
-    throw this.#error();
+    return this.#error();
   }
 
   #error(): ConfigError {

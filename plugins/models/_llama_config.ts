@@ -93,10 +93,10 @@ export const LLAMA_TYPES: readonly LlamaType[] = [
 
 /** Reads a config. Throws `ConfigError` that names every setting that cannot be followed. */
 export function readLlamaConfig(config: RawConfig): LlamaConfig {
-  const modelType = LLAMA_TYPES.find((t) => t === config.model_type) ?? null;
+  const modelType = LLAMA_TYPES.find((t) => t === config.model_type);
   const reader = new ConfigReader(config, modelType ?? "llama");
-  if (modelType === null) {
-    reader.fail(
+  if (modelType === undefined) {
+    throw reader.last(
       `model_type is ${show(config.model_type)}; supported here: ${
         LLAMA_TYPES.join(", ")
       }`,
