@@ -221,16 +221,20 @@ export class Registry {
         `Plugin "${checked.name}" from ${module} is already registered by ${before.module}: remove one of them from \`plugins\``,
       );
     }
+    const added = new Map<string, Registered>();
     for (const part of checked.parts) {
       const key = `${part.kind}/${part.name}`;
-      const other = this.#parts.get(key);
+      const other = this.#parts.get(key) ?? added.get(key);
       if (other !== undefined) {
-        throw new PluginError(
-          `Two plugins bring the ${part.kind} "${part.name}": "${other.plugin}" (${other.module}) and "${checked.name}" (${module}); remove or rename one`,
-        );
+        const brought = other.plugin === checked.name
+          ? `Plugin "${checked.name}" (${module}) brings the ${part.kind} "${part.name}" twice`
+          : `Two plugins bring the ${part.kind} "${part.name}": "${other.plugin}" (${other.module}) and "${checked.name}" (${module})`;
+        throw new PluginError(`${brought}; remove or rename one`);
       }
-      this.#parts.set(key, { part, plugin: checked.name, module });
+      added.set(key, { part, plugin: checked.name, module });
     }
+    // all or nothing: a refused plugin leaves no parts behind
+    for (const [key, part] of added) this.#parts.set(key, part);
     this.#plugins.set(checked.name, { plugin: checked, module });
   }
 
@@ -268,55 +272,72 @@ function checkPlugin(value: unknown, module: string): Plugin {
   }
   if (typeof value !== "object" || value === null) {
     fail(
-      `its default export is ${typeof value}, not a plugin {name, api, parts}`,
+      `its default export is ${
+        value === null ? "null" : `a ${typeof value}`
+      }, not a plugin {name, api, parts}`,
     );
   }
   const plugin = value as Record<string, unknown>;
   if (typeof plugin.name !== "string" || plugin.name === "") {
-    fail("its default export has no `name`");
+    fail("its default export has no `name`; a plugin is {name, api, parts}");
   }
   if (plugin.api !== API_VERSION) {
+    const found = plugin.api === undefined
+      ? "says no `api`"
+      : `is written for plugin API ${String(plugin.api)}`;
     fail(
-      `plugin "${plugin.name}" is written for plugin API ${
-        String(plugin.api)
-      }; this denotune speaks ${API_VERSION}`,
+      `plugin "${plugin.name}" ${found}; this denotune speaks API ${API_VERSION}`,
     );
   }
   if (!Array.isArray(plugin.parts)) {
     fail(`plugin "${plugin.name}" has no list \`parts\``);
   }
   for (const [i, part] of (plugin.parts as unknown[]).entries()) {
-    const at = `plugin "${plugin.name}", parts[${i}]`;
-    if (typeof part !== "object" || part === null) {
-      fail(`${at} is not an object`);
-    }
-    const p = part as Record<string, unknown>;
-    if (!(KINDS as readonly unknown[]).includes(p.kind)) {
-      fail(
-        `${at} has kind ${JSON.stringify(p.kind)}; known kinds: ${
-          KINDS.join(", ")
-        }`,
-      );
-    }
-    if (typeof p.name !== "string" || !/^[a-z0-9][a-z0-9_+.-]*$/.test(p.name)) {
-      fail(
-        `${at} needs a name of lower-case letters, digits and -_+. (found ${
-          JSON.stringify(p.name)
-        })`,
-      );
-    }
-    if (typeof p.create !== "function") {
-      fail(`${at} ("${p.name}") has no function \`create\``);
-    }
-    const options = p.options as Record<string, unknown> | undefined;
-    if (
-      typeof options !== "object" || options === null ||
-      typeof options["~standard"] !== "object"
-    ) {
-      fail(
-        `${at} ("${p.name}") needs \`options\`, a Standard Schema (for example a zod object)`,
-      );
-    }
+    const wrong = partFault(part);
+    if (wrong !== null) fail(`plugin "${plugin.name}", parts[${i}] ${wrong}`);
   }
   return value as Plugin;
+}
+
+/** What keeps a value from being a part, as the end of a sentence about it; null where it is one. */
+export function partFault(part: unknown): string | null {
+  if (typeof part !== "object" || part === null) {
+    return "is not an object {kind, name, options, create}";
+  }
+  const p = part as Record<string, unknown>;
+  if (!(KINDS as readonly unknown[]).includes(p.kind)) {
+    return `has kind ${JSON.stringify(p.kind)}; known kinds: ${
+      KINDS.join(", ")
+    }`;
+  }
+  if (typeof p.name !== "string" || !/^[a-z0-9][a-z0-9_+.-]*$/.test(p.name)) {
+    return `needs a name of lower-case letters, digits and -_+. (found ${
+      JSON.stringify(p.name)
+    })`;
+  }
+  const at = `(${p.kind} "${p.name}")`;
+  if (typeof p.create !== "function") return `${at} has no function \`create\``;
+  // the object of a schema may be a function, as arktype's are
+  const options = p.options as
+    | { readonly "~standard"?: unknown }
+    | undefined
+    | null;
+  const isHolder = (typeof options === "object" && options !== null) ||
+    typeof options === "function";
+  const standard = isHolder
+    ? options["~standard"] as Record<string, unknown> | undefined
+    : undefined;
+  if (
+    typeof standard !== "object" || standard === null ||
+    typeof standard.validate !== "function"
+  ) {
+    return `${at} needs \`options\`, a Standard Schema (for example a zod object)`;
+  }
+  if (
+    standard.jsonSchema === undefined &&
+    (typeof p.jsonSchema !== "object" || p.jsonSchema === null)
+  ) {
+    return `${at} needs \`jsonSchema\`, because its options have no \`~standard.jsonSchema\``;
+  }
+  return null;
 }

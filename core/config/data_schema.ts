@@ -1,0 +1,137 @@
+/**
+ * The schema of the key `data`.
+ * @module
+ */
+import { z } from "zod";
+import { CODE_ONLY, optionalPartField, partField } from "./part_field.ts";
+import type {
+  DataConfig,
+  DataInput,
+  EvalEntry,
+  EvalEntryInput,
+  TrainEntry,
+  TrainEntryInput,
+  TrainingMode,
+  Truncation,
+} from "./types.ts";
+
+const TRUNCATIONS: readonly Truncation[] = [
+  "drop",
+  "error",
+  "keep-start",
+  "keep-end",
+  "drop-oldest-turns",
+  "trim-prompt",
+  "split",
+];
+
+/** The schema of `data`; `pretrain` has other defaults. */
+export function dataSchema(
+  mode: TrainingMode,
+): z.ZodType<DataConfig, DataInput> {
+  const pretrain = mode === "pretrain";
+  return z.strictObject({
+    train: z.array(trainEntry(mode)).min(1).describe(
+      "What is trained on: at least one entry.",
+    ),
+    eval: z.array(evalEntry(mode)).default([]).describe(
+      "What is evaluated on.",
+    ),
+    eval_fraction: z.number().min(0).lt(1).default(0).describe(
+      "Share of the training rows kept for evaluation, picked by a hash of (seed, row).",
+    ),
+    template: partField("template", { auto: true }).default(
+      pretrain ? "plain" : "auto",
+    ).describe(
+      "How turns are written. `auto`: the tokenizer's chat template for messages, else the format's own. Pretrain: `plain`.",
+    ),
+    masker: partField("masker", { auto: true }).default(
+      pretrain ? "all" : "auto",
+    ).describe(
+      "Which tokens are trained. `auto`: what the model writes; in pretrain `all`.",
+    ),
+    include_system_prompt: z.boolean().default(true).describe(
+      "Whether system messages of the data are used.",
+    ),
+    max_length: z.int().min(2).default(1024).describe(
+      "Tokens an example (a pack, if packed) may have.",
+    ),
+    truncation: z.enum(TRUNCATIONS).default(
+      pretrain ? "split" : "drop-oldest-turns",
+    ).describe(
+      "What happens to longer examples. Pretrain: `split`.",
+    ),
+    collator: partField("collator").default(pretrain ? "packed" : "padded")
+      .describe(
+        "How examples are laid out in a batch. Pretrain: `packed`.",
+      ),
+    shuffle: z.boolean().default(true).describe(
+      "Whether each epoch has an order of its own.",
+    ),
+    boundary_token: z.enum(["mask", "train", "split"]).default("mask").describe(
+      "What happens to a token that straddles trained and untrained text.",
+    ),
+    stopping: z.enum(["first_exhausted", "all_exhausted"]).default(
+      "first_exhausted",
+    ).describe(
+      "When an epoch over weighted sources ends.",
+    ),
+    max_untrained_share: z.number().min(0).max(1).default(0.5).describe(
+      "Share of examples without a trained token above which the run is refused.",
+    ),
+    allow_unlearned_end: z.boolean().default(false).describe(
+      "Train although no example teaches the model to end its turn.",
+    ),
+  }).describe("What is trained and evaluated on, and how rows become tokens.");
+}
+
+function entryShape(mode: TrainingMode) {
+  return {
+    path: z.string().min(1).nullable().default(null).describe(
+      "A file, or the Hub id `owner/name` of a data set.",
+    ),
+    rows: z.array(z.unknown()).nullable().default(null).describe(
+      "Rows in memory; in TypeScript only.",
+    ).meta({ [CODE_ONLY]: true }),
+    format: partField("format", { auto: true }).default(
+      mode === "pretrain" ? "text" : "auto",
+    ).describe(
+      "What the columns mean. `auto`: the format that recognises the rows. Pretrain: `text`.",
+    ),
+    name: z.string().min(1).nullable().default(null).describe(
+      "Configuration of a Hub data set.",
+    ),
+    split: z.string().min(1).nullable().default(null).describe(
+      "Split of a Hub data set.",
+    ),
+    revision: z.string().min(1).default("main").describe(
+      "Branch, tag or commit of a Hub data set.",
+    ),
+    max_rows: z.int().min(1).nullable().default(null).describe(
+      "Use only this many rows.",
+    ),
+    template: optionalPartField("template").default(null).describe(
+      "Template of this source; null: that of `data`.",
+    ),
+    masker: optionalPartField("masker").default(null).describe(
+      "Masker of this source; null: that of `data`.",
+    ),
+  };
+}
+
+function evalEntry(mode: TrainingMode): z.ZodType<EvalEntry, EvalEntryInput> {
+  return z.strictObject(entryShape(mode)).describe(
+    "One source of evaluation rows.",
+  );
+}
+
+function trainEntry(
+  mode: TrainingMode,
+): z.ZodType<TrainEntry, TrainEntryInput> {
+  return z.strictObject({
+    ...entryShape(mode),
+    weight: z.number().positive().nullable().default(null).describe(
+      "Share of this source in the mixture; given for all sources or for none.",
+    ),
+  }).describe("One source of training rows.");
+}

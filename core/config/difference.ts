@@ -1,0 +1,106 @@
+/**
+ * What changed between two resolved runs, and whether it can change numbers: an unfinished run goes
+ * on only with the settings it began with.
+ * @module
+ */
+import { isDeepStrictEqual } from "node:util";
+import type { Json } from "../plugin.ts";
+import type { ConfigData } from "./resolved.ts";
+import { isPlainObject } from "./tree.ts";
+
+/** One key that differs. */
+export interface Difference {
+  readonly key: string;
+  /** Undefined where the key was not there. */
+  readonly was: Json | undefined;
+  readonly now: Json | undefined;
+  /** Whether it cannot change the weights that a run ends with, nor the losses it logs. */
+  readonly harmless: boolean;
+}
+
+/**
+ * Keys that may differ between an interrupted run and its continuation: who is told, when, and
+ * where things are saved. Evaluators and samples read the model and change nothing in it. Another
+ * backend computes the same numbers but for rounding, which the checkpoint's fingerprint tells.
+ */
+const HARMLESS: readonly string[] = [
+  "output_dir",
+  "extends",
+  "backend",
+  "evaluators",
+  "generation",
+  "samples",
+  "trackers",
+  "model.save_dtype",
+  "data.max_untrained_share",
+  "data.allow_unlearned_end",
+  "training.logging_steps",
+  "training.eval_steps",
+  "training.eval_on_start",
+  "training.save_steps",
+  "training.save_total_limit",
+  "training.resume",
+];
+
+/** The keys in which `now` differs from `was`, in their order. Take the data from `configData` or `readResolved`. */
+export function configDifference(
+  was: ConfigData,
+  now: ConfigData,
+): Difference[] {
+  const differences: Difference[] = [];
+  const compare = (
+    was: Json | undefined,
+    now: Json | undefined,
+    path: readonly string[],
+  ): void => {
+    if (isDeepStrictEqual(was, now)) return;
+    const steps = stepsInto(was, now);
+    if (steps === null) {
+      const key = path.join(".");
+      differences.push({ key, was, now, harmless: isHarmless(key) });
+      return;
+    }
+    for (const step of steps) {
+      compare(child(was, step), child(now, step), [...path, step]);
+    }
+  };
+  compare(was, now, []);
+  return differences;
+}
+
+/** Keys to go on into; null where two values are compared as a whole (another part, another type). */
+function stepsInto(
+  was: Json | undefined,
+  now: Json | undefined,
+): string[] | null {
+  if (isList(was) && isList(now)) {
+    const length = Math.max(was.length, now.length);
+    return length === 0 ? null : Array.from({ length }, (_, i) => String(i));
+  }
+  if (isMap(was) && isMap(now)) {
+    if (was.use !== now.use) return null;
+    return [...new Set([...Object.keys(was), ...Object.keys(now)])];
+  }
+  return null;
+}
+
+function child(value: Json | undefined, step: string): Json | undefined {
+  if (isList(value)) return value[Number(step)];
+  return isMap(value) && Object.hasOwn(value, step) ? value[step] : undefined;
+}
+
+function isList(value: Json | undefined): value is readonly Json[] {
+  return Array.isArray(value);
+}
+
+function isMap(
+  value: Json | undefined,
+): value is { readonly [key: string]: Json } {
+  return isPlainObject(value);
+}
+
+function isHarmless(key: string): boolean {
+  return HARMLESS.some((harmless) =>
+    key === harmless || key.startsWith(`${harmless}.`)
+  );
+}

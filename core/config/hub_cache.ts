@@ -1,0 +1,93 @@
+/**
+ * Looks for what is already in the Hugging Face cache of this machine. Reads only.
+ *
+ * ```text
+ * HF_HOME/hub/models--owner--name/refs/main             a commit
+ * HF_HOME/hub/models--owner--name/snapshots/<commit>/   the files
+ * ```
+ * @module
+ */
+import { join } from "node:path";
+
+/** What a Hub id names. */
+export type HubKind = "model" | "dataset";
+
+/** A Hub repository found in the cache. */
+export interface CachedSnapshot {
+  /** Absolute folder of the files. */
+  readonly folder: string;
+  /** The commit, 40 hexadecimal digits. */
+  readonly commit: string;
+}
+
+/** Reads an environment variable. */
+export type Environment = (name: string) => string | undefined;
+
+/** Whether a text may be a Hub id: `owner/name`. */
+export function isHubId(text: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9._-]*\/[A-Za-z0-9][A-Za-z0-9._-]*$/.test(
+    text,
+  ) && !text.includes("..");
+}
+
+/** The cache's folder: `HF_HUB_CACHE`, else `HF_HOME/hub`, else `~/.cache/huggingface/hub`. */
+export function hubCacheFolder(env: Environment): string {
+  const own = env("HF_HUB_CACHE");
+  if (own) return own;
+  const home = env("HF_HOME");
+  if (home) return join(home, "hub");
+  const cache = env("XDG_CACHE_HOME") ||
+    join(env("HOME") ?? env("USERPROFILE") ?? ".", ".cache");
+  return join(cache, "huggingface", "hub");
+}
+
+/** The snapshot of a revision (branch, tag or commit), or null where it is not in the cache. */
+export async function findInHubCache(
+  id: string,
+  options: { kind: HubKind; revision: string; env: Environment },
+): Promise<CachedSnapshot | null> {
+  const { kind, revision, env } = options;
+  if (
+    revision.split("/").some((step) =>
+      step === "" || step === "." || step === ".."
+    )
+  ) return null;
+  const repository = join(
+    hubCacheFolder(env),
+    `${kind}s--${id.replace("/", "--")}`,
+  );
+  const commit = await readCommit(join(repository, "refs", revision)) ??
+    (isCommit(revision) ? revision : null);
+  if (commit === null) return null;
+  const folder = join(repository, "snapshots", commit);
+  return await isFolder(folder) ? { folder, commit } : null;
+}
+
+async function readCommit(file: string): Promise<string | null> {
+  try {
+    const text = (await Deno.readTextFile(file)).trim();
+    return isCommit(text) ? text : null;
+  } catch (error) {
+    if (isAbsence(error)) return null;
+    throw error;
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).isDirectory;
+  } catch (error) {
+    if (isAbsence(error)) return false;
+    throw error;
+  }
+}
+
+function isCommit(text: string): boolean {
+  return /^[0-9a-f]{40}$/.test(text);
+}
+
+/** Whether an error says that there is nothing at a path. */
+export function isAbsence(error: unknown): boolean {
+  return error instanceof Deno.errors.NotFound ||
+    error instanceof Deno.errors.NotADirectory;
+}

@@ -1,0 +1,148 @@
+/**
+ * From a run file, an object or overrides to a checked run.
+ * @module
+ */
+import { basename, extname, resolve } from "node:path";
+import { Registry } from "../plugin.ts";
+import type { Kind } from "../plugin.ts";
+import { checkRun } from "./check_run.ts";
+import type { ResolvedChoice } from "./choices.ts";
+import type { Environment } from "./hub_cache.ts";
+import { layoutOf } from "./layout.ts";
+import { applyOverride, parseOverrides, writtenMode } from "./override.ts";
+import { loadPlugins } from "./plugins.ts";
+import { configError, type Problem } from "./problem.ts";
+import { readRunFile, readRunObject } from "./read.ts";
+import { absoluteOutputDir, type FileCheck } from "./run_paths.ts";
+import { originAt, type Tree } from "./tree.ts";
+import type { RunConfig, RunInput } from "./types.ts";
+
+/** What is to be run: a file, or an object. */
+export interface RunRequest {
+  /** Run file in YAML, JSON or TypeScript, relative to `cwd`. */
+  readonly file?: string;
+  /** The run itself; its paths start from `base`. */
+  readonly object?: RunInput;
+  /** Folder that paths in `object` start from; `cwd` where absent. */
+  readonly base?: string;
+  /** `key=value`, laid over the run in order. */
+  readonly overrides?: readonly string[];
+  /** The working directory. */
+  readonly cwd?: string;
+  /** The parts that are known; not changed. */
+  readonly registry: Registry;
+  /** `ignore`: don't look whether model and data are there. */
+  readonly files?: FileCheck;
+  /** The environment; that of the process where absent. */
+  readonly env?: Environment;
+}
+
+/** A checked run. */
+export interface LoadedRun {
+  readonly config: RunConfig;
+  /** The known parts and those that the run's plugins brought. */
+  readonly registry: Registry;
+  /** The parts chosen, by key: `optimizer`, `data.train.0.format`. `auto` and null are not in it. */
+  readonly choices: ReadonlyMap<string, ResolvedChoice>;
+  /** Absolute path of the run file, or null. */
+  readonly file: string | null;
+  /** Where a key was written, as shown to people: `run.yaml:3:5`. */
+  whereIs(key: string): string;
+}
+
+/**
+ * Reads, merges and checks a run. Throws one `ConfigError` with every problem, or the `PluginError`
+ * of a plugin that cannot be loaded.
+ */
+export async function loadRun(request: RunRequest): Promise<LoadedRun> {
+  const cwd = resolve(request.cwd ?? Deno.cwd());
+  const file = request.file === undefined ? null : resolve(cwd, request.file);
+  const anyLayout = layoutOf("sft"); // keys and places of parts are the same in every mode
+  const written = file !== null
+    ? await readRunFile(file, cwd, anyLayout)
+    : await readRunObject(
+      request.object ?? {},
+      resolve(cwd, request.base ?? "."),
+      cwd,
+      anyLayout,
+    );
+
+  const { overrides, problems } = parseOverrides(request.overrides ?? [], cwd);
+  const mode = writtenMode(written, overrides) === "pretrain"
+    ? "pretrain"
+    : "sft";
+  const layout = layoutOf(mode);
+  let run = written;
+  for (const override of overrides) {
+    const changed = applyOverride(run, override, layout);
+    if ("type" in changed) run = changed;
+    else problems.push(changed);
+  }
+
+  const registry = copyOf(request.registry);
+  const plugins = await loadPlugins(run, registry);
+  const checked = await checkRun(run, {
+    registry,
+    layout,
+    mode,
+    cwd,
+    files: request.files ?? "check",
+    env: request.env,
+  });
+  const all: Problem[] = [...problems, ...checked.problems];
+  if (checked.parsed === null || all.length > 0) throw configError(all);
+  const name = file === null ? "run" : basename(file, extname(file));
+  const config: RunConfig = {
+    ...checked.parsed,
+    output_dir: absoluteOutputDir(checked.parsed.output_dir, name, cwd),
+    extends: null,
+    plugins,
+  };
+  return {
+    config,
+    registry,
+    choices: checked.choices,
+    file,
+    whereIs: (key) => placeOf(run, key),
+  };
+}
+
+/**
+ * The choice at a key, or null where it is `auto`, null or not in the run. Throws `TypeError` where
+ * another kind of part stands at that key.
+ */
+export function chosenAt<K extends Kind>(
+  run: LoadedRun,
+  kind: K,
+  key: string,
+): ResolvedChoice<K> | null {
+  const choice = run.choices.get(key);
+  if (choice === undefined) return null;
+  if (!isOfKind(choice, kind)) {
+    throw new TypeError(
+      `\`${key}\` chooses a part of kind ${choice.kind}, not ${kind}`,
+    );
+  }
+  return choice;
+}
+
+function isOfKind<K extends Kind>(
+  choice: ResolvedChoice,
+  kind: K,
+): choice is ResolvedChoice<K> {
+  return choice.kind === kind;
+}
+
+/** The same plugins in a registry of its own: a run's plugins are that run's alone. */
+function copyOf(registry: Registry): Registry {
+  const copy = new Registry();
+  for (const { plugin, module } of registry.plugins()) copy.add(plugin, module);
+  return copy;
+}
+
+function placeOf(run: Tree, key: string): string {
+  return originAt(
+    run,
+    key.split(".").map((step) => /^\d+$/.test(step) ? Number(step) : step),
+  ).place;
+}

@@ -1,0 +1,46 @@
+/**
+ * The schema of the key `model`.
+ * @module
+ */
+import { z } from "zod";
+import type { Json } from "../plugin.ts";
+import { isPlainObject } from "./tree.ts";
+import type { ModelConfig, ModelInput, StorageDtype } from "./types.ts";
+
+const DTYPES: readonly StorageDtype[] = ["float32", "bfloat16", "float16"];
+
+/** The schema of `model`. That exactly one of `path` and `from_config` is given is a rule of `rules.ts`. */
+export function modelSchema(): z.ZodType<ModelConfig, ModelInput> {
+  return z.strictObject({
+    path: z.string().min(1).nullable().default(null).describe(
+      "Folder of the model, or its Hub id `owner/name`; the architecture comes from its config.json.",
+    ),
+    revision: z.string().min(1).default("main").describe(
+      "Branch, tag or commit, where `path` is a Hub id.",
+    ),
+    dtype: z.enum(DTYPES).default("float32").describe(
+      "Storage of frozen weights; anything but float32 needs an adapter. Arithmetic is in float32.",
+    ),
+    save_dtype: z.enum(DTYPES).default("float32").describe(
+      "Storage of the weights that are saved.",
+    ),
+    from_config: z.record(
+      z.string(),
+      z.custom<Json>(isJson, { error: "a value that JSON can hold" }),
+    )
+      .nullable().default(null).describe(
+        "Contents of a Hugging Face config.json: random weights, instead of `path`.",
+      ),
+  }).describe(
+    "The model to train: `path`, or `from_config` for random weights.",
+  );
+}
+
+function isJson(value: unknown): value is Json {
+  if (
+    value === null || typeof value === "string" || typeof value === "boolean"
+  ) return true;
+  if (typeof value === "number") return Number.isFinite(value);
+  if (Array.isArray(value)) return value.every(isJson);
+  return isPlainObject(value) && Object.values(value).every(isJson);
+}

@@ -1,0 +1,133 @@
+/**
+ * Rules about several keys of a run at once. They read what is written and say nothing about values
+ * of a wrong type: those are the schema's to refuse.
+ * @module
+ */
+import type { Problem } from "./problem.ts";
+import { show } from "./problem.ts";
+import {
+  at,
+  inside,
+  keyOf,
+  keyOriginAt,
+  originAt,
+  type Path,
+  plain,
+  type Tree,
+} from "./tree.ts";
+
+/** What is wrong with a run although every key has a value that it may have. */
+export function ruleProblems(run: Tree): Problem[] {
+  return [...modelRules(run), ...entryRules(run), ...weightRules(run)];
+}
+
+function modelRules(run: Tree): Problem[] {
+  const model = inside(run, "model");
+  if (model?.type !== "map") return [];
+  const problems: Problem[] = [];
+  const fromConfig = at(run, ["model", "from_config"]);
+  const hasPath = isGiven(run, ["model", "path"]);
+  const hasConfig = isGiven(run, ["model", "from_config"]);
+  if (hasPath && hasConfig && fromConfig !== undefined) {
+    problems.push({
+      origin: keyOriginAt(run, ["model", "from_config"]),
+      message: `\`model\` has both \`path\` (${
+        originAt(run, ["model", "path"]).place
+      }) and \`from_config\`; remove one`,
+    });
+  }
+  if (!hasPath && !hasConfig) {
+    problems.push({
+      origin: model.origin,
+      message:
+        "`model` needs `path` (a folder or Hub id), or `from_config` for random weights",
+    });
+  }
+  const dtype = at(run, ["model", "dtype"]);
+  if (
+    dtype?.type === "leaf" &&
+    (dtype.value === "bfloat16" || dtype.value === "float16") &&
+    !isGiven(run, ["adapter"])
+  ) {
+    problems.push({
+      origin: dtype.origin,
+      message: `\`model.dtype\` is ${
+        show(dtype.value)
+      }, which only frozen weights may have, but without an adapter all weights are trained; set an \`adapter\`, or float32`,
+    });
+  }
+  return problems;
+}
+
+function entryRules(run: Tree): Problem[] {
+  const problems: Problem[] = [];
+  for (const path of entryPaths(run)) {
+    const entry = at(run, path);
+    if (entry?.type !== "map") continue;
+    const key = keyOf(path);
+    const hasPath = isGiven(run, [...path, "path"]);
+    const rows = at(run, [...path, "rows"]);
+    const hasRows = isGiven(run, [...path, "rows"]);
+    if (hasPath && hasRows) {
+      problems.push({
+        origin: entry.origin,
+        message: `\`${key}\` has both \`path\` and \`rows\`; remove one`,
+      });
+    }
+    if (!hasPath && !hasRows) {
+      problems.push({
+        origin: entry.origin,
+        message: `\`${key}\` needs \`path\`, a file or a Hub id`,
+      });
+    }
+    if (hasRows && rows?.origin.code !== true) {
+      problems.push({
+        origin: keyOriginAt(run, [...path, "rows"]),
+        message:
+          `\`${key}.rows\` can only be given in TypeScript; write the rows to a JSON Lines file and give its \`path\``,
+      });
+    }
+    for (const name of ["name", "split"]) {
+      if (hasRows && isGiven(run, [...path, name])) {
+        problems.push({
+          origin: keyOriginAt(run, [...path, name]),
+          message:
+            `\`${key}.${name}\` belongs to a Hub data set; \`${key}\` has rows in memory`,
+        });
+      }
+    }
+  }
+  return problems;
+}
+
+function weightRules(run: Tree): Problem[] {
+  const train = at(run, ["data", "train"]);
+  if (train?.type !== "list") return [];
+  const isWeighted = train.items.map((_, i) =>
+    isGiven(run, ["data", "train", i, "weight"])
+  );
+  const without = isWeighted.indexOf(false);
+  if (without < 0 || !isWeighted.includes(true)) return [];
+  return [{
+    origin: train.items[without].origin,
+    message: `\`data.train.${without}\` has no \`weight\`, but \`data.train.${
+      isWeighted.indexOf(true)
+    }\` has; give a weight to every entry, or to none`,
+  }];
+}
+
+/** Paths of all entries of `data.train` and `data.eval`. */
+export function entryPaths(run: Tree): Path[] {
+  return ["train", "eval"].flatMap((name) => {
+    const list = at(run, ["data", name]);
+    return list?.type === "list"
+      ? list.items.map((_, i) => ["data", name, i])
+      : [];
+  });
+}
+
+/** Whether a key has a value other than null. */
+function isGiven(run: Tree, path: Path): boolean {
+  const tree = at(run, path);
+  return tree !== undefined && !(tree.type === "leaf" && plain(tree) === null);
+}
