@@ -91,3 +91,75 @@ export { describeWhere } from "./data/where.ts";
 export { NumberList } from "./data/number_list.ts";
 export { rowsStore } from "./data/rows_store.ts";
 export { sampleRecords, settleFormat } from "./data/settle_format.ts";
+export { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "./io/half.ts";
+export {
+  beginFolder,
+  commitFolder,
+  recover,
+  temporaryBeside,
+  writeFileAtomic,
+} from "./io/atomic.ts";
+export { type JsonObject, readJsonObject, showJson } from "./io/json_file.ts";
+export {
+  type SafetensorsDType,
+  type WeightDType,
+} from "./io/safetensors_header.ts";
+export {
+  type ElementRange,
+  SafetensorsFile,
+  type Storage,
+  StoredTensor,
+} from "./io/read_safetensors.ts";
+export {
+  type ShardOptions,
+  tensorOf,
+  type TensorToSave,
+  type WriteOptions,
+  writeSafetensors,
+  writeShards,
+} from "./io/write_safetensors.ts";
+export { type ModelFolder, openModelFolder } from "./io/model_folder.ts";
+export {
+  findWeights,
+  type FoundWeights,
+  loadWeights,
+  type WantedWeights,
+  type WeightChunk,
+  type WeightSink,
+} from "./io/load_weights.ts";
+export {
+  type ModelToSave,
+  type SaveDType,
+  saveModelFolder,
+  writeModelFiles,
+} from "./io/save_model.ts";
+export { hashOfName, initialWeights } from "./io/initial_weights.ts";
+export {
+  DATA_DEFAULTS,
+  type DataOptions,
+  type DataReport,
+  type DataSource,
+  type ExampleOptions,
+  type PreparedExample,
+  type SourceReport,
+  type Stopping,
+  type Truncation,
+  type TruncationReport,
+} from "./data/types.ts";
+export { prepareDataset, type PrepareRequest } from "./data/prepare.ts";
+export { PreparedDataset } from "./data/prepared_dataset.ts";
+export { preflight, type PreflightOptions } from "./data/preflight.ts";
+export {
+  inspectBatch,
+  type InspectedToken,
+  inspectExample,
+  renderTable,
+  renderText,
+  type ViewOptions,
+} from "./data/inspect.ts";
+export {
+  type ExamplePipeline,
+  tokenizeExample,
+  type WeightedText,
+} from "./data/tokenize_example.ts";
+export { type Piece, truncate } from "./data/truncate.ts";

@@ -1,0 +1,21 @@
+/**
+ * Which rows are kept for evaluation: a hash of the seed and of what the row says, so that exact
+ * duplicates fall on one side, in whichever file or format they stand.
+ * @module
+ */
+import type { Example } from "../contracts/format.ts";
+import { hash32, mix32 } from "../random.ts";
+
+/** A number in [0, 1) of the content, `id` and `category` left out. */
+export function contentFraction(example: Example, seed: number): number {
+  const { id: _id, category: _category, ...content } = example;
+  const text = JSON.stringify(content);
+  let low = hash32(seed, text.length, 1);
+  let high = hash32(seed, text.length, 2);
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    low = Math.imul(low ^ unit, 0x01000193);
+    high = Math.imul(high ^ unit, 0x85ebca6b);
+  }
+  return hash32(mix32(low), mix32(high)) / 4294967296;
+}

@@ -1,0 +1,145 @@
+/**
+ * The order of examples in an epoch: a function of (seed, epoch) alone.
+ *
+ * Without weights, all examples once, shuffled. With weights, sources are interleaved so that every
+ * stretch has nearly its share of each:
+ *
+ * ```text
+ * a 0.5, b 0.25, c 0.25:   a b a c | a c a b | ...     the j-th draw of a source falls in its j-th stratum
+ * ```
+ * @module
+ */
+import { ConfigError } from "../errors.ts";
+import { hash32, mix32, shuffledIndices } from "../random.ts";
+import type { Stopping } from "./types.ts";
+
+/** What the order depends on. */
+export interface OrderRequest {
+  /** Examples of each source; source k's examples follow those of source k - 1. */
+  readonly counts: readonly number[];
+  /** Share of each source, adding to 1; null to take all examples once. */
+  readonly shares: readonly number[] | null;
+  readonly stopping: Stopping;
+  readonly shuffle: boolean;
+  readonly seed: number;
+  readonly epoch: number;
+}
+
+/** Shares of the sources: null where no weight is given. Throws `ConfigError` where only some are. */
+export function sharesOf(
+  sources: readonly { name: string; weight?: number | null }[],
+): number[] | null {
+  const weights = sources.map((source) => source.weight ?? null);
+  const missing = sources.filter((_, k) => weights[k] === null);
+  if (missing.length === sources.length) return null;
+  if (missing.length > 0) {
+    throw new ConfigError(
+      `Some data sources have a weight, and ${
+        missing.map((s) => `"${s.name}"`).join(", ")
+      } has none; give every source a weight, or none`,
+    );
+  }
+  const given = weights.map((weight) => weight ?? 0);
+  for (const [k, weight] of given.entries()) {
+    if (!(weight > 0 && weight < Infinity)) {
+      throw new ConfigError(
+        `The weight of the data source "${
+          sources[k].name
+        }" is ${weight}; it must be above 0`,
+      );
+    }
+  }
+  const sum = given.reduce((a, b) => a + b, 0);
+  return given.map((weight) => weight / sum);
+}
+
+/** Draws from each source in one epoch. */
+export function drawsOf(
+  { counts, shares, stopping }: Pick<
+    OrderRequest,
+    "counts" | "shares" | "stopping"
+  >,
+): number[] {
+  if (shares === null) return [...counts];
+  const epochs = counts.map((count, k) => count / shares[k]); // rows of an epoch that uses source k once
+  const total = stopping === "first_exhausted"
+    ? Math.min(...epochs)
+    : Math.max(...epochs);
+  if (total > 2 ** 31) {
+    throw new ConfigError(
+      `An epoch over these weights would have ${
+        Math.round(total)
+      } rows; weigh small sources less, or stop at first_exhausted`,
+    );
+  }
+  const slack = 1e-6; // shares such as 0.1 are not exact in binary
+  return counts.map((count, k) => {
+    if (count === 0) return 0;
+    const draws = total * shares[k];
+    return stopping === "first_exhausted"
+      ? Math.max(1, Math.min(count, Math.floor(draws + slack)))
+      : Math.max(1, Math.ceil(draws - slack));
+  });
+}
+
+/** Indices of examples in the epoch's order. */
+export function epochOrder(request: OrderRequest): Uint32Array {
+  const { counts, shares, shuffle, seed, epoch } = request;
+  if (shares === null) {
+    const n = counts.reduce((a, b) => a + b, 0);
+    return shuffle
+      ? shuffledIndices(n, seed, epoch)
+      : Uint32Array.from({ length: n }, (_, i) => i);
+  }
+  const draws = drawsOf(request);
+  const total = draws.reduce((a, b) => a + b, 0);
+  const starts = counts.map((_, k) =>
+    counts.slice(0, k).reduce((a, b) => a + b, 0)
+  );
+  const sources = counts.map((count, k) => ({
+    start: starts[k],
+    count,
+    draws: draws[k],
+    taken: 0,
+    pass: -1,
+    within: shuffledIndices(0),
+    key: hash32(seed, epoch, k, 0x6d6978),
+    next: draws[k] === 0 ? Infinity : 0,
+  }));
+  const place = (
+    source: { key: number; taken: number; draws: number },
+  ): number => {
+    const jitter = shuffle
+      ? mix32((source.key + Math.imul(source.taken, 0x9e3779b9)) | 0) /
+        4294967296
+      : 0.5;
+    return source.taken < source.draws
+      ? (source.taken + jitter) / source.draws
+      : Infinity;
+  };
+  for (const source of sources) source.next = place(source);
+  const order = new Uint32Array(total);
+  for (let i = 0; i < total; i++) {
+    let chosen = sources[0];
+    for (const source of sources) {
+      if (source.next < chosen.next) chosen = source;
+    }
+    const pass = Math.floor(chosen.taken / chosen.count);
+    if (pass !== chosen.pass) {
+      chosen.pass = pass;
+      chosen.within = shuffle
+        ? shuffledIndices(
+          chosen.count,
+          seed,
+          epoch,
+          sources.indexOf(chosen),
+          pass,
+        )
+        : Uint32Array.from({ length: chosen.count }, (_, j) => j);
+    }
+    order[i] = chosen.start + chosen.within[chosen.taken % chosen.count];
+    chosen.taken++;
+    chosen.next = place(chosen);
+  }
+  return order;
+}

@@ -1,0 +1,301 @@
+/**
+ * A prepared set: its examples, and the batches of every step of every epoch, each a function of
+ * (seed, epoch, step) alone.
+ * @module
+ */
+import { createHash } from "node:crypto";
+import type {
+  Batch,
+  Collator,
+  CollatorLimits,
+  RowPlan,
+  WeightedExample,
+} from "../contracts/collator.ts";
+import type { Tokenizer } from "../contracts/tokenizer.ts";
+import { DataError, PluginError } from "../errors.ts";
+import { hash32 } from "../random.ts";
+import { buildExamples, parseRecord } from "./build_examples.ts";
+import { epochOrder } from "./epoch_order.ts";
+import { type InspectedToken, inspectExample, renderText } from "./inspect.ts";
+import type { NumberList } from "./number_list.ts";
+import { reportOf } from "./report.ts";
+import { countTrained, type RowPlace, type Statistics } from "./statistics.ts";
+import type { TokenStore } from "./token_store.ts";
+import type { Piece } from "./truncate.ts";
+import type {
+  DataOptions,
+  DataReport,
+  DataSource,
+  PreparedExample,
+} from "./types.ts";
+
+/** What a prepared set is made of. */
+export interface PreparedParts {
+  readonly sources: readonly DataSource[];
+  readonly tokenizer: Tokenizer;
+  readonly collator: Collator;
+  readonly options: DataOptions;
+  readonly shares: readonly number[] | null;
+  readonly tokens: TokenStore;
+  /** Record of each example, within its source. */
+  readonly records: NumberList;
+  /** Index of the first example of each source, and the number of all. */
+  readonly starts: readonly number[];
+  readonly statistics: Statistics;
+  /** Hash of all ids and weights, in order. */
+  readonly contentHash: string;
+}
+
+/** The plan of one epoch. */
+interface Epoch {
+  readonly epoch: number;
+  /** Examples in the order of the epoch. */
+  readonly order: Uint32Array;
+  /** Rows of positions in `order`. */
+  readonly plan: RowPlan;
+}
+
+/** Examples and batches. Holds a file where the set is large: dispose of it. */
+export class PreparedDataset implements Disposable {
+  readonly report: DataReport;
+  readonly statistics: Statistics;
+  /** Names of the sources, in the order of `Batch.sources`. */
+  readonly sourceNames: readonly string[];
+  /** Hash of everything that batches depend on: for checkpoints. */
+  readonly fingerprint: string;
+  readonly #parts: PreparedParts;
+  #current: Epoch | null = null;
+  readonly #rowCounts = new Map<number, number>();
+
+  constructor(parts: PreparedParts) {
+    this.#parts = parts;
+    this.statistics = parts.statistics;
+    this.sourceNames = parts.sources.map((source) => source.name);
+    this.fingerprint = this.#fingerprint();
+    this.report = reportOf({
+      statistics: parts.statistics,
+      names: this.sourceNames,
+      shares: parts.shares,
+      options: parts.options,
+      packs: this.rowsInEpoch(0),
+      steps: this.stepsInEpoch(0),
+    });
+  }
+
+  /** Number of examples. */
+  get length(): number {
+    return this.#parts.tokens.length;
+  }
+
+  /** Examples drawn in an epoch. */
+  examplesInEpoch(epoch: number): number {
+    return this.#epoch(epoch).order.length;
+  }
+
+  /** Rows of the collator's plan: packs, or examples. */
+  rowsInEpoch(epoch: number): number {
+    const known = this.#rowCounts.get(epoch);
+    return known ?? this.#epoch(epoch).plan.offsets.length - 1;
+  }
+
+  /** Optimizer steps; the last one may be short. Packing may give other numbers in other epochs. */
+  stepsInEpoch(epoch: number): number {
+    const { batch_size, gradient_accumulation_steps } = this.#parts.options;
+    return Math.ceil(
+      this.rowsInEpoch(epoch) / (batch_size * gradient_accumulation_steps),
+    );
+  }
+
+  /** The micro-batches of a step, counted from 0 within the epoch. */
+  batches(epoch: number, step: number): Batch[] {
+    const { batch_size, gradient_accumulation_steps } = this.#parts.options;
+    const rows = this.rowsInEpoch(epoch);
+    const first = step * batch_size * gradient_accumulation_steps;
+    const last = Math.min(
+      rows,
+      first + batch_size * gradient_accumulation_steps,
+    );
+    if (!(step >= 0 && first < rows)) {
+      throw new RangeError(
+        `Cannot give step ${step} of epoch ${epoch}: it has ${
+          this.stepsInEpoch(epoch)
+        }`,
+      );
+    }
+    const batches: Batch[] = [];
+    for (let row = first; row < last; row += batch_size) {
+      batches.push(this.#batch(epoch, row, Math.min(last, row + batch_size)));
+    }
+    return batches;
+  }
+
+  /** An example by index, in the order of the sources. */
+  example(index: number): PreparedExample {
+    const { tokens, records } = this.#parts;
+    const { ids, weights } = tokens.at(index);
+    return {
+      ids,
+      weights,
+      source: this.#sourceOf(index),
+      record: records.at(index),
+    };
+  }
+
+  /** The tokens of an example, made anew from its record. */
+  inspect(index: number): InspectedToken[] {
+    const { records, starts, tokenizer } = this.#parts;
+    const place = { source: this.#sourceOf(index), record: records.at(index) };
+    let first = index; // the pieces of a record stand side by side
+    while (
+      first > starts[place.source] && records.at(first - 1) === place.record
+    ) first--;
+    const pieces = this.#pieces(place).filter((piece) =>
+      countTrained(piece.weights) > 0
+    );
+    return inspectExample(pieces[index - first], tokenizer);
+  }
+
+  /** A row as errors show it: its place, and the text with what is trained in «marks». */
+  sample(place: RowPlace): string {
+    const { sources, tokenizer } = this.#parts;
+    return sampleOf(this.#pieces(place), {
+      name: sources[place.source].name,
+      record: place.record,
+      tokenizer,
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#parts.tokens[Symbol.dispose]();
+
+  #pieces({ source, record }: RowPlace): readonly Piece[] {
+    const { sources, tokenizer, options } = this.#parts;
+    const { store, format, template, masker } = sources[source];
+    const raw = store.at(record);
+    const built = buildExamples(parseRecord(raw, format), raw, {
+      tokenizer,
+      template,
+      masker,
+      options,
+    });
+    if (built.refused !== null) throw new DataError(built.refused);
+    return built.pieces;
+  }
+
+  #batch(epoch: number, from: number, to: number): Batch {
+    const { collator } = this.#parts;
+    const { order, plan: { offsets, members } } = this.#epoch(epoch);
+    const rows: WeightedExample[][] = [];
+    for (let row = from; row < to; row++) {
+      const examples: WeightedExample[] = [];
+      for (let m = offsets[row]; m < offsets[row + 1]; m++) {
+        const { ids, weights, source } = this.example(order[members[m]]);
+        examples.push({ ids, weights, source, row });
+      }
+      rows.push(examples);
+    }
+    return collator.collate(rows, this.#limits(epoch));
+  }
+
+  #epoch(epoch: number): Epoch {
+    if (this.#current?.epoch === epoch) return this.#current;
+    const { options, starts, shares, tokens, collator } = this.#parts;
+    const order = epochOrder({
+      counts: starts.slice(1).map((end, k) => end - starts[k]),
+      shares,
+      stopping: options.stopping,
+      shuffle: options.shuffle,
+      seed: options.seed,
+      epoch,
+    });
+    const lengths = Int32Array.from(order, (index) => tokens.lengthOf(index));
+    const plan = collator.plan(lengths, this.#limits(epoch));
+    checkPlan(plan, order.length);
+    this.#current = { epoch, order, plan };
+    this.#rowCounts.set(epoch, plan.offsets.length - 1);
+    return this.#current;
+  }
+
+  #limits(epoch: number): CollatorLimits {
+    const { options, tokenizer } = this.#parts;
+    const { pad, eos } = tokenizer.specialIds;
+    return {
+      maxLength: options.max_length,
+      batchSize: options.batch_size,
+      padId: pad ?? eos ?? 0,
+      seed: hash32(options.seed, options.shuffle ? epoch : -1),
+    };
+  }
+
+  #sourceOf(index: number): number {
+    const { starts } = this.#parts;
+    let source = 0;
+    while (source + 2 < starts.length && index >= starts[source + 1]) source++;
+    return source;
+  }
+
+  #fingerprint(): string {
+    const { sources, options, shares, contentHash } = this.#parts;
+    const {
+      token_cache_mb: _,
+      allow_unlearned_end: __,
+      max_untrained_share: ___,
+      ...numbers
+    } = options;
+    return createHash("sha256")
+      .update(
+        JSON.stringify([
+          contentHash,
+          shares,
+          numbers,
+          sources.map((source) => source.store.fingerprint),
+        ]),
+      )
+      .digest("hex");
+  }
+}
+
+/** Every example once, none twice: whoever wrote the collator. */
+function checkPlan({ offsets, members }: RowPlan, examples: number): void {
+  const fail = (what: string): never => {
+    throw new PluginError(
+      `The collator's plan ${what}; every example must be in it exactly once`,
+    );
+  };
+  if (members.length !== examples) {
+    fail(`has ${members.length} examples of ${examples}`);
+  }
+  if (
+    offsets.length < 2 || offsets[0] !== 0 ||
+    offsets[offsets.length - 1] !== examples
+  ) {
+    fail("has rows that do not cover it");
+  }
+  for (let r = 1; r < offsets.length; r++) {
+    if (offsets[r] <= offsets[r - 1]) fail(`has an empty row, ${r - 1}`);
+  }
+  const seen = new Uint8Array(examples);
+  for (const member of members) {
+    if (member >= examples || seen[member] === 1) {
+      fail(`has example ${member} twice, or there is no such example`);
+    }
+    seen[member] = 1;
+  }
+}
+
+/** A row as errors show it. */
+export function sampleOf(
+  pieces: readonly Piece[],
+  { name, record, tokenizer }: {
+    name: string;
+    record: number;
+    tokenizer: Tokenizer;
+  },
+): string {
+  const shown = pieces.slice(0, 2).map((piece) =>
+    renderText(inspectExample(piece, tokenizer), { color: false, limit: 200 })
+  );
+  return `row ${record} of ${name}:\n${
+    shown.length === 0 ? "(dropped)" : shown.join("\n---\n")
+  }`;
+}

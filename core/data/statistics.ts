@@ -1,0 +1,169 @@
+/**
+ * Counts that preparation keeps while it goes through the rows.
+ * @module
+ */
+import type { Tokenizer } from "../contracts/tokenizer.ts";
+import type { WeightedText } from "./tokenize_example.ts";
+import type { Piece } from "./truncate.ts";
+
+/** Counts of one source. */
+export interface SourceCounts {
+  rows: number;
+  examples: number;
+  tokens: number;
+  trainedTokens: number;
+}
+
+/** Where a row stands: its source and its index there. */
+export interface RowPlace {
+  readonly source: number;
+  readonly record: number;
+}
+
+/** Counts over all rows. */
+export class Statistics {
+  readonly sources: SourceCounts[];
+  rows = 0;
+  untrainedRows = 0;
+  /** The first row without a target, whose sample errors show. */
+  firstUntrained: RowPlace | null = null;
+  /** Rows that would have targets, were they not cut. */
+  untrainedByTruncation = 0;
+  refusedRows = 0;
+  firstRefusal: string | null = null;
+  rowsCut = 0;
+  rowsDropped = 0;
+  tokensLost = 0;
+  trainedTokensLost = 0;
+  straddledTokens = 0;
+  straddledRows = 0;
+  rowsWithEnd = 0;
+  rowsWithTrainedEnd = 0;
+  firstWithoutEnd: RowPlace | null = null;
+  doubleBosRows = 0;
+  firstDoubleBos: RowPlace | null = null;
+  largestId = -1;
+  smallestId = 0;
+  longest = 0;
+
+  constructor(sources: number) {
+    this.sources = Array.from(
+      { length: sources },
+      () => ({ rows: 0, examples: 0, tokens: 0, trainedTokens: 0 }),
+    );
+  }
+
+  /** Counts a row whose spans could not be verified. */
+  refuse(reason: string, place: RowPlace): void {
+    this.rows++;
+    this.sources[place.source].rows++;
+    this.refusedRows++;
+    this.firstRefusal ??= reason;
+  }
+
+  /** Counts a row and gives the pieces that are trained on. */
+  add(
+    row: { text: WeightedText; pieces: readonly Piece[] },
+    place: RowPlace,
+    tokenizer: Tokenizer,
+  ): Piece[] {
+    const { text, pieces } = row;
+    const counts = this.sources[place.source];
+    this.rows++;
+    counts.rows++;
+    const trainedBefore = countTrained(text.weights);
+    let tokens = 0;
+    let trained = 0;
+    const kept: Piece[] = [];
+    for (const piece of pieces) {
+      const own = countTrained(piece.weights);
+      tokens += piece.ids.length - (piece.bos ? 1 : 0);
+      trained += own;
+      if (own > 0) kept.push(piece);
+    }
+    if (isCut(text, pieces)) {
+      this.rowsCut++;
+      if (pieces.length === 0) this.rowsDropped++;
+      this.tokensLost += Math.max(0, text.encoding.ids.length - tokens);
+      this.trainedTokensLost += Math.max(0, trainedBefore - trained);
+    }
+    if (text.straddled > 0) {
+      this.straddledRows++;
+      this.straddledTokens += text.straddled;
+    }
+    this.#lookAtIds(text, place, tokenizer);
+    if (pieces.length > 0 && kept.length === 0) {
+      this.untrainedRows++;
+      this.firstUntrained ??= place;
+      if (trainedBefore > 0) this.untrainedByTruncation++;
+    }
+    if (kept.length > 0) this.#lookAtEnds(text, kept, place);
+    for (const piece of kept) {
+      counts.examples++;
+      counts.tokens += piece.ids.length;
+      counts.trainedTokens += countTrained(piece.weights);
+      this.longest = Math.max(this.longest, piece.ids.length);
+    }
+    return kept;
+  }
+
+  #lookAtIds(
+    { encoding: { ids } }: WeightedText,
+    place: RowPlace,
+    tokenizer: Tokenizer,
+  ): void {
+    for (const id of ids) {
+      if (id > this.largestId) this.largestId = id;
+      if (id < this.smallestId) this.smallestId = id;
+    }
+    const { bos } = tokenizer.specialIds;
+    if (bos !== null && ids.length > 1 && ids[0] === bos && ids[1] === bos) {
+      this.doubleBosRows++;
+      this.firstDoubleBos ??= place;
+    }
+  }
+
+  #lookAtEnds(
+    text: WeightedText,
+    kept: readonly Piece[],
+    place: RowPlace,
+  ): void {
+    if (text.spans.some((span) => span.kind === "end" && span.generated)) {
+      this.rowsWithEnd++;
+    }
+    if (kept.some(trainsEnd)) this.rowsWithTrainedEnd++;
+    else this.firstWithoutEnd ??= place;
+  }
+}
+
+/** Tokens with a weight above 0. */
+export function countTrained(weights: Float32Array): number {
+  let n = 0;
+  for (const weight of weights) if (weight > 0) n++;
+  return n;
+}
+
+function isCut(text: WeightedText, pieces: readonly Piece[]): boolean {
+  const [only] = pieces;
+  return pieces.length !== 1 || only.of !== text || only.from !== 0 ||
+    only.to !== text.encoding.ids.length;
+}
+
+/** Whether the last token of some end marker is trained: a model that writes all but that does not stop. */
+function trainsEnd(
+  { of: { spans, encoding }, from, to, bos, weights }: Piece,
+): boolean {
+  const lead = bos ? 1 : 0;
+  let t = from;
+  for (const span of spans) {
+    if (span.kind !== "end" || !span.generated || span.end <= span.start) {
+      continue;
+    }
+    // the token that holds the marker's last character; tokens are in the order of their text
+    while (t < to && encoding.ends[t] < span.end) t++;
+    if (
+      t < to && encoding.starts[t] < span.end && weights[lead + t - from] > 0
+    ) return true;
+  }
+  return false;
+}

@@ -1,0 +1,161 @@
+/**
+ * What the data pipeline takes and what it reports. Option names are those of the run file.
+ * @module
+ */
+import type { BoundaryToken, Masker } from "../contracts/masker.ts";
+import type { Format } from "../contracts/format.ts";
+import type { RecordStore } from "../contracts/source.ts";
+import type { Template } from "../contracts/template.ts";
+
+/** What happens to an example that is longer than `max_length`. */
+export type Truncation =
+  | "drop"
+  | "error"
+  | "keep-start"
+  | "keep-end"
+  | "drop-oldest-turns"
+  | "trim-prompt"
+  | "split";
+
+/** When an epoch over weighted sources ends. */
+export type Stopping = "first_exhausted" | "all_exhausted";
+
+/** How examples are made of rows. */
+export interface ExampleOptions {
+  /** Longest example, in tokens. */
+  readonly max_length: number;
+  readonly truncation: Truncation;
+  readonly boundary_token: BoundaryToken;
+  /** Whether system turns are kept. */
+  readonly include_system_prompt: boolean;
+  /**
+   * Whether the first token of an example can be a target. No for causal models: nothing stands
+   * before it. Yes for objectives that see both sides.
+   */
+  readonly train_first_token: boolean;
+}
+
+/** How a set is prepared and cut into steps. */
+export interface DataOptions extends ExampleOptions {
+  readonly seed: number;
+  readonly shuffle: boolean;
+  /** Rows (of the collator's plan) in a micro-batch. */
+  readonly batch_size: number;
+  readonly gradient_accumulation_steps: number;
+  readonly stopping: Stopping;
+  /** Share of rows without a trained token above which preparation fails, in [0, 1]. */
+  readonly max_untrained_share: number;
+  /** Lets a run start whose end-of-turn tokens are never trained. */
+  readonly allow_unlearned_end: boolean;
+  /** Share of rows kept for evaluation, by a hash of (seed, content), in [0, 1). */
+  readonly eval_fraction: number;
+  /** Tokens that are kept in memory, in MB; above that they go to a file of the cache. */
+  readonly token_cache_mb: number;
+}
+
+/** The defaults of the run file. */
+export const DATA_DEFAULTS: DataOptions = {
+  max_length: 1024,
+  truncation: "drop-oldest-turns",
+  boundary_token: "mask",
+  include_system_prompt: true,
+  train_first_token: false,
+  seed: 42,
+  shuffle: true,
+  batch_size: 4,
+  gradient_accumulation_steps: 1,
+  stopping: "first_exhausted",
+  max_untrained_share: 0.5,
+  allow_unlearned_end: false,
+  eval_fraction: 0,
+  token_cache_mb: 64,
+};
+
+/** One entry of `data.train` or `data.eval`, its parts made. */
+export interface DataSource {
+  /** How reports name it. */
+  readonly name: string;
+  readonly store: RecordStore;
+  /** Settled (see `settleFormat`). */
+  readonly format: Format;
+  readonly template: Template;
+  readonly masker: Masker;
+  /** Share of the rows drawn; null where none is given. All sources have one, or none has. */
+  readonly weight?: number | null;
+  /** The first so many rows; null for all. */
+  readonly max_rows?: number | null;
+  /** Which side of `eval_fraction` is taken; `all` (the default) takes every row. */
+  readonly side?: "train" | "eval" | "all";
+}
+
+/** What was found in one source. */
+export interface SourceReport {
+  readonly name: string;
+  /** Rows read: those of this side, within `max_rows`. */
+  readonly rows: number;
+  /** Examples that are trained on. */
+  readonly examples: number;
+  readonly tokens: number;
+  readonly trainedTokens: number;
+  /** Share of the rows drawn in an epoch. */
+  readonly share: number;
+}
+
+/** What preparation found. Counts of tokens are after truncation, unless they say otherwise. */
+export interface DataReport {
+  readonly sources: readonly SourceReport[];
+  /** Rows read. */
+  readonly rows: number;
+  /** Examples that are trained on (more than rows under `truncation: split`). */
+  readonly examples: number;
+  /** Rows of the collator's plan in the first epoch: packs, or examples. */
+  readonly packs: number;
+  /** Optimizer steps of the first epoch. */
+  readonly steps: number;
+  readonly tokens: number;
+  readonly trainedTokens: number;
+  /** Tokens of the longest example. */
+  readonly longest: number;
+  /** Share of the rectangle's places that hold tokens, were every row `max_length` wide. */
+  readonly packing: number;
+  /** Rows without a trained token: skipped. */
+  readonly untrainedRows: number;
+  /** Rows whose character spans could not be verified: skipped; and why, for the first of them. */
+  readonly refusedRows: number;
+  readonly firstRefusal: string | null;
+  readonly truncation: TruncationReport;
+  /** Tokens that straddle a trained and an untrained text, and rows that have one. */
+  readonly straddledTokens: number;
+  readonly straddledRows: number;
+  /** Rows that hold a turn the model ends, and those of them whose end is trained. */
+  readonly rowsWithEnd: number;
+  readonly rowsWithTrainedEnd: number;
+  /** Rows that start with two BOS tokens. */
+  readonly doubleBosRows: number;
+  /** Largest token id. */
+  readonly largestId: number;
+  /** `999 rows -> 212 packs -> 53 steps an epoch`. */
+  readonly startLine: string;
+  /** Things worth saying once, one sentence each. */
+  readonly notices: readonly string[];
+}
+
+/** What truncation cost. */
+export interface TruncationReport {
+  /** Rows that were too long. */
+  readonly rowsCut: number;
+  /** Of these, rows that were dropped whole. */
+  readonly rowsDropped: number;
+  readonly tokensLost: number;
+  readonly trainedTokensLost: number;
+}
+
+/** One example, ready to be laid out. */
+export interface PreparedExample {
+  readonly ids: Int32Array; // (T)
+  readonly weights: Float32Array; // (T)
+  /** Index of its source. */
+  readonly source: number;
+  /** Index of the record in its source. */
+  readonly record: number;
+}
