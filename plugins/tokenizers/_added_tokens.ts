@@ -79,6 +79,13 @@ export class AddedTokenSplitter {
   }
 }
 
+/** The text without the white space at its end, as Unicode counts white space. */
+export function trimEnd(text: string): string {
+  let end = text.length;
+  while (end > 0 && /\p{White_Space}/u.test(text[end - 1])) end--;
+  return text.slice(0, end);
+}
+
 /** Moves the borders of tokens that take the white space beside them. */
 function absorbSpace(text: string, sections: Section[]): Section[] {
   if (
@@ -95,14 +102,15 @@ function absorbSpace(text: string, sections: Section[]): Section[] {
     const before = result[i - 1];
     if (token.lstrip && before !== undefined && before.token === null) {
       const cut = before.start +
-        text.slice(before.start, before.end).trimEnd().length;
+        trimEnd(text.slice(before.start, before.end)).length;
       result[i - 1] = { ...before, end: cut };
       result[i] = { ...result[i], start: cut };
     }
     const after = result[i + 1];
     if (token.rstrip && after !== undefined && after.token === null) {
       const cut = after.end -
-        text.slice(after.start, after.end).trimStart().length;
+        text.slice(after.start, after.end).replace(/^\p{White_Space}+/u, "")
+          .length;
       result[i + 1] = { ...after, start: cut };
       result[i] = { start: result[i].start, end: Math.max(end, cut), token };
     }

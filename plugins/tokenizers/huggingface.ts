@@ -61,22 +61,27 @@ export async function loadTokenizer(path: string): Promise<Tokenizer> {
     { Tokenizer: LibraryTokenizer },
     { makeEncoder },
     { decodingStages },
+    { correctSteps },
   ] = await Promise.all([
     readTokenizerFolder(path),
     import("@huggingface/tokenizers"),
     import("./huggingface/encode.ts"),
     import("./huggingface/decode.ts"),
+    import("./huggingface/corrections.ts"),
   ]);
   checkModel(folder);
   const added = addedTokens(folder);
   const eos = folder.config.eos_token;
+  const { model } = folder.tokenizer;
   const library = construct(
     folder,
     () =>
       new LibraryTokenizer(folder.tokenizer, {
         eos_token: isObject(eos) ? eos.content : eos,
+        unk_token: isObject(model) ? model.unk_token : undefined,
       }),
   );
+  correctSteps(library);
   const vocab = library.model?.vocab ?? [];
   const idOf = (token: string): number | null =>
     library.token_to_id(token) ?? null;

@@ -70,16 +70,23 @@ function alignOne(normalizer: Normalizer): Step {
     case "NFKC":
     case "NFKD":
     case "Precompiled":
-      // what may combine: a base with its marks, Hangul letters with each other; else whole words
-      return (text, whole) =>
-        bySegment(
-          normalizer,
-          /[\u1100-\u11ff\ua960-\ua97f\uac00-\ud7ff]+|[^]\p{M}*/gu,
-        )(text, whole) ??
-          bySegment(normalizer, /\s+|\S+/gu)(text, whole);
+      return unicodeForm(normalizer);
     default:
       return bySegment(normalizer, /[^]/gu);
   }
+}
+
+/** What may combine: a base with its marks, Hangul letters with each other; else whole words. */
+function unicodeForm(normalizer: Normalizer): Step {
+  const byCluster = bySegment(
+    normalizer,
+    /[\u1100-\u11ff\ua960-\ua97f\uac00-\ud7ff]+|[^]\p{M}*/gu,
+  );
+  const byWord = bySegment(normalizer, /\s+|\S+/gu);
+  return (text, whole) => {
+    const result = byCluster(text, whole);
+    return result?.text === whole ? result : byWord(text, whole);
+  };
 }
 
 function prepend(lead: string): Step {
@@ -115,31 +122,24 @@ function replace(pattern: RegExp, content: string): Step {
   };
 }
 
-function strip(text: Aligned, whole: string): Aligned | null {
-  const from = text.text.indexOf(whole);
-  const left = text.text.length - text.text.trimStart().length;
-  // the stripped text starts at 0 or behind the leading white space
-  const start = text.text.startsWith(whole) && from === 0 ? 0 : left;
-  return sliceAligned(text, start, start + whole.length);
+function strip(text: Aligned, whole: string): Aligned {
+  // what is left starts at 0, or behind the white space that was cut off
+  const kept = text.text.startsWith(whole)
+    ? 0
+    : text.text.search(/\P{White_Space}/u);
+  return sliceAligned(text, kept, kept + whole.length);
 }
 
 /** Normalises stretches one by one; right if they join to what the whole gives. */
 function bySegment(normalizer: Normalizer, pattern: RegExp): Step {
-  return (text, whole) => {
+  return (text) => {
     const builder = new AlignedBuilder(text);
-    let length = 0;
     for (const match of text.text.matchAll(pattern)) {
       const end = match.index + match[0].length;
       const result = normalizer.normalize(match[0]);
-      length += result.length;
       if (result === match[0]) builder.keep(match.index, end);
       else builder.replace(match.index, end, result);
     }
-    const built = builder.finish();
-    if (built.text === whole) return built;
-    // the last letter of a Greek word is lowered by its neighbours: other letters, same places
-    const sameLength = length === whole.length &&
-      text.text.length === whole.length;
-    return sameLength ? { ...built, text: whole } : null;
+    return builder.finish();
   };
 }
