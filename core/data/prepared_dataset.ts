@@ -167,6 +167,7 @@ export class PreparedDataset implements Disposable {
 
   [Symbol.dispose](): void {
     this.#parts.tokens[Symbol.dispose]();
+  }
 
   #pieces({ source, record }: RowPlace): readonly Piece[] {
     const { sources, tokenizer, options } = this.#parts;
