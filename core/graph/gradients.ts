@@ -88,14 +88,12 @@ export function gradients(
   );
 }
 
-/** A gradient in the shape in which its tensor is seen (a reshaped tensor is the same tensor). */
+/** A tensor in the shape in which another is seen (a reshaped tensor is the same tensor). */
 function shaped(
-  gradient: Tensor | undefined,
+  tensor: Tensor | undefined,
   like: Tensor,
 ): Tensor | undefined {
-  return gradient === undefined
-    ? undefined
-    : { ...gradient, shape: like.shape };
+  return tensor === undefined ? undefined : { ...tensor, shape: like.shape };
 }
 
 function tensorsThatNeedGradients(
@@ -128,7 +126,7 @@ function emitAgain(
         () =>
           graph.apply(
             node.op,
-            node.inputs.map((t) => copies.get(t.id) ?? t),
+            node.inputs.map((t) => shaped(copies.get(t.id), t) ?? t),
             node.attributes,
           ),
       );

@@ -1,0 +1,204 @@
+/**
+ * Models against transformers: `models/NAME.json`. The reference computes in double precision and torch in
+ * float32, so what is compared are torch's last digits: 1e-4 on logits of size 3 to 6 (torch's two kinds
+ * of attention differ by 4e-6), 1e-4 relative on gradients, 1e-4 relative on losses of AdamW.
+ */
+import assert from "node:assert/strict";
+import type {
+  Architecture,
+  Backend,
+  Device,
+  Storage,
+} from "@denotune/denotune/core";
+import { reference } from "../../backends/reference/mod.ts";
+import {
+  gpt2Architecture,
+  llamaArchitecture,
+} from "../../plugins/models/mod.ts";
+import {
+  type GoldenBatch,
+  HostAdamW,
+  layOut,
+  openTiny,
+  rowsOf,
+} from "./_run_model.ts";
+
+interface Golden extends GoldenBatch {
+  readonly logits: { readonly [row: string]: readonly (readonly number[])[] };
+  readonly loss: number;
+  readonly grad_norms: { readonly [name: string]: number };
+  readonly gradients: { readonly [name: string]: unknown };
+  readonly adamw: {
+    readonly lr: number;
+    readonly betas: readonly number[];
+    readonly eps: number;
+    readonly weight_decay: number;
+    readonly losses: readonly number[];
+    readonly grad_norms: readonly number[];
+    readonly loss_after: number;
+  };
+}
+
+const ROOT = new URL("models/", import.meta.url).pathname;
+const NAMES = [...Deno.readDirSync(ROOT)].filter((e) => e.isDirectory)
+  .map((e) => e.name).sort();
+
+function golden(name: string): Golden {
+  return JSON.parse(Deno.readTextFileSync(`${ROOT}${name}.json`));
+}
+
+function architectureOf(name: string): Architecture {
+  return name.startsWith("gpt2") ? gpt2Architecture : llamaArchitecture;
+}
+
+async function openReference(): Promise<Device> {
+  const backend: Backend = await reference.create(
+    { memory_gb: 1, profile: false },
+    {
+      resolvePath: (path) => path,
+      modelDir: null,
+      create: () => Promise.reject(new Error("not here")),
+      notice: () => {},
+      seed: 0,
+    },
+  );
+  return await backend.open();
+}
+
+/** Every backend whose numbers are compared. */
+const BACKENDS: readonly { name: string; open(): Promise<Device> }[] = [
+  { name: "reference", open: openReference },
+];
+
+for (const backend of BACKENDS) {
+  for (const name of NAMES) {
+    Deno.test(`${name} on ${backend.name} computes what transformers computes`, async (t) => {
+      const expected = golden(name);
+      const options = {
+        folder: `${ROOT}${name}`,
+        describe: architectureOf(name).describe,
+      };
+      const rows = rowsOf(expected);
+      const padded = layOut(rows.map((r) => [r]));
+      const packed = layOut([rows]);
+      await using device = await backend.open();
+
+      await t.step("logits", async () => {
+        await using model = await openTiny(device, options);
+        const logits = await model.logits(padded);
+        const V = model.spec.vocabSize;
+        for (const [row, wanted] of Object.entries(expected.logits)) {
+          const start = Number(row) * padded.extents.T * V;
+          const found = logits.subarray(start, start + wanted.length * V);
+          close(found, wanted.flat(), { absolute: 1e-4 });
+        }
+      });
+
+      for (
+        const [layout, batch] of [["padded", padded], [
+          "packed",
+          packed,
+        ]] as const
+      ) {
+        await t.step(`loss and gradients, ${layout}`, async () => {
+          await using model = await openTiny(device, options);
+          const { loss, gradients } = await model.step(batch);
+          close([loss], [expected.loss], { relative: 1e-5 });
+          assert.deepEqual(
+            [...gradients.keys()].sort(),
+            Object.keys(expected.grad_norms).sort(),
+          );
+          for (const [weight, norm] of Object.entries(expected.grad_norms)) {
+            const found = norm2(gradients.get(weight) ?? []);
+            close([found], [norm], { relative: 1e-4, what: weight });
+          }
+          for (const [weight, wanted] of Object.entries(expected.gradients)) {
+            const flat = [wanted].flat(3).map(Number);
+            const largest = Math.max(...flat.map(Math.abs));
+            close(gradients.get(weight) ?? [], flat, {
+              absolute: 1e-4 * largest,
+              what: weight,
+            });
+          }
+        });
+      }
+
+      await t.step("five steps of AdamW", async () => {
+        await using model = await openTiny(device, options);
+        const adamw = new HostAdamW(expected.adamw);
+        const { losses, grad_norms, loss_after } = expected.adamw;
+        for (const [i, wanted] of losses.entries()) {
+          const { loss, gradients } = await model.step(padded);
+          close([loss], [wanted], { relative: 1e-4, what: `step ${i}` });
+          const total = norm2([...gradients.values()].map(norm2));
+          close([total], [grad_norms[i]], { relative: 1e-3 });
+          await adamw.update(model, gradients);
+        }
+        const { loss } = await model.step(padded);
+        close([loss], [loss_after], { relative: 1e-4, what: "after" });
+      });
+    });
+  }
+
+  for (const name of ["llama-gqa-untied", "qwen3", "gpt2-tied"]) {
+    Deno.test(`${name} on ${backend.name} has the same gradients when blocks are computed again`, async () => {
+      const options = {
+        folder: `${ROOT}${name}`,
+        describe: architectureOf(name).describe,
+      };
+      const batch = layOut(rowsOf(golden(name)).map((r) => [r]));
+      await using device = await backend.open();
+      await using plain = await openTiny(device, options);
+      const wanted = await plain.step(batch);
+      await using again = await openTiny(device, {
+        ...options,
+        checkpoint: true,
+      });
+      const found = await again.step(batch);
+      assert.equal(found.loss, wanted.loss);
+      for (const [weight, gradient] of wanted.gradients) {
+        assert.deepEqual(found.gradients.get(weight), gradient, weight);
+      }
+    });
+  }
+
+  for (const dtype of ["bf16", "f16"] as const) {
+    Deno.test(`llama-${dtype} on ${backend.name} computes the same from weights kept in 16 bits`, async () => {
+      const name = `llama-${dtype}`;
+      const expected = golden(name);
+      const batch = layOut(rowsOf(expected).map((r) => [r]));
+      await using device = await backend.open();
+      await using model = await openTiny(device, {
+        folder: `${ROOT}${name}`,
+        describe: llamaArchitecture.describe,
+        storageOf: (_, shape): Storage => shape.length === 2 ? dtype : "f32",
+      });
+      const logits = await model.logits(batch);
+      const wanted = expected.logits["0"].flat();
+      close(logits.subarray(0, wanted.length), wanted, { absolute: 1e-4 });
+    });
+  }
+}
+
+function norm2(values: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i] ** 2;
+  return Math.sqrt(sum);
+}
+
+function close(
+  found: ArrayLike<number>,
+  wanted: ArrayLike<number>,
+  tolerance: { absolute?: number; relative?: number; what?: string },
+): void {
+  const { absolute = 0, relative = 0, what = "value" } = tolerance;
+  assert.equal(found.length, wanted.length, `${what}: number of values`);
+  for (let i = 0; i < wanted.length; i++) {
+    const limit = absolute + relative * Math.abs(wanted[i]);
+    const off = Math.abs(found[i] - wanted[i]);
+    assert.ok(
+      off <= limit,
+      `${what} [${i}] is ${found[i]}, expected ${wanted[i]} within ${limit}`,
+    );
+  }
+}
