@@ -118,6 +118,8 @@ export interface Op {
   lower(context: LowerContext): void;
   /** Pairs [output, input] that may share a buffer when the input is not needed any more. */
   inPlace?(node: Node): readonly (readonly [number, number])[];
+  /** The pairs of `inPlace` must share: where an input has to stay, the planner copies it first. */
+  readonly alwaysInPlace?: true;
 }
 
 /** Builds and holds a graph. */

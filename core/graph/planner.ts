@@ -7,8 +7,10 @@
 import { bytesOf } from "./dtype.ts";
 import { elementsOf, type Extents, product, sameDim, sizeOf } from "./dims.ts";
 import type { Graph, LowerContext, Node, Tensor, TensorType } from "./graph.ts";
+import { liveNodes } from "./live_nodes.ts";
 import type { Memory } from "./memory.ts";
 import type { BufferId, KernelCall, Plan, Segment, View } from "./plan.ts";
+import { refuseOverlaps } from "./refuse_overlaps.ts";
 
 /** A plan and where the host finds its inputs and outputs. */
 export interface PlannedProgram {
@@ -20,7 +22,7 @@ export interface PlannedProgram {
 interface Storage {
   readonly buffer: BufferId;
   readonly offset: number;
-  /** The variable that lies there, if any. */
+  /** The variable whose place this is, if any: another tensor may live there before its new value does. */
   readonly variable: string | null;
   /** Whether the buffer goes back to the pool when its last tensor dies. */
   readonly pooled: boolean;
@@ -46,6 +48,8 @@ class Planner {
   readonly #storage = new Map<number, Storage>(); // tensor id -> place
   readonly #lastUse = new Map<number, number>(); // tensor id -> index of the last node that reads it
   readonly #kept = new Set<number>(); // ids that must survive the program
+  readonly #assigned = new Set<number>(); // ids that are some variable's new value
+  readonly #residents = new Map<string, number[]>(); // variable -> ids of the tensors that ever lie in its place
   readonly #free: Set<BufferId>;
   readonly #segments: { calls: KernelCall[]; repeat?: Segment["repeat"] }[] = [{
     calls: [],
@@ -69,11 +73,14 @@ class Planner {
       for (const t of node.inputs) this.#lastUse.set(t.id, at);
     });
     for (const t of graph.outputs.values()) this.#kept.add(t.id);
+    for (const t of graph.assignments.values()) this.#assigned.add(t.id);
     const inputs = this.#placeLeaves(nodes);
+    const outputs = this.#saveOldValues();
     nodes.forEach((node, at) => this.#lower(node, at));
-    this.#copyAssignments();
-    const outputs = new Map<string, View>();
-    for (const [name, t] of graph.outputs) outputs.set(name, this.#view(t));
+    this.#moveAssignments();
+    for (const [name, t] of graph.outputs) {
+      if (!outputs.has(name)) outputs.set(name, this.#view(t));
+    }
     const segments = this.#segments.filter((s) => s.calls.length > 0);
     return {
       plan: {
@@ -130,20 +137,37 @@ class Planner {
         variable: name,
         pooled: false,
       });
+      this.#residents.set(name, [t.id]);
     }
+    refuseOverlaps(this.#name, this.#graph, this.#memory);
     return inputs;
+  }
+
+  /** Outputs that are the old values of variables which get new ones are copied before anything runs. */
+  #saveOldValues(): Map<string, View> {
+    const saved = new Map<string, View>();
+    for (const [name, t] of this.#graph.outputs) {
+      if (t.source.kind !== "variable") continue;
+      if (!this.#graph.assignments.has(t.source.name)) continue;
+      const view = { ...this.#view(t), ...this.#ownBuffer(t) };
+      this.#copy(this.#view(t), view, `${name}.output`);
+      this.#kept.delete(t.id);
+      saved.set(name, view);
+    }
+    return saved;
   }
 
   #lower(node: Node, at: number): void {
     const shared = this.#shareInPlace(node, at);
     node.outputs.forEach((t, o) => {
-      if (!shared.has(o)) this.#storage.set(t.id, this.#placeOutput(t, at));
+      if (!shared.has(o)) this.#place(t, this.#placeOutput(t, at));
     });
+    const copied = this.#copyForInPlace(node, shared);
     const scratches: BufferId[] = [];
     const context: LowerContext = {
       node,
       capacity: (d) => sizeOf(d, this.#capacities),
-      input: (i) => this.#view(node.inputs[i]),
+      input: (i) => this.#view(copied.get(i) ?? node.inputs[i]),
       output: (o) => this.#view(node.outputs[o]),
       scratch: (type) => {
         const buffer = this.#memory.takeSlot(this.#bytes(type), this.#free);
@@ -173,6 +197,8 @@ class Planner {
     for (const [o, i] of node.op.inPlace?.(node) ?? []) {
       const source = node.inputs[i];
       const target = node.outputs[o];
+      // what the host reads lies apart: neither the pool nor a variable keeps it until then
+      if (this.#kept.has(target.id)) continue;
       if (this.#belongsElsewhere(target, source)) continue;
       if (
         done.has(o) || taken.has(source.id) || !this.#mayBeReplaced(source, at)
@@ -182,11 +208,24 @@ class Planner {
         source.dtype !== target.dtype ||
         !sameDim(product(source.shape), product(target.shape))
       ) continue;
-      this.#storage.set(target.id, this.#storage.get(source.id)!);
+      this.#place(target, this.#storage.get(source.id)!);
       done.add(o);
       taken.add(source.id);
     }
     return done;
+  }
+
+  /** For ops that work in place only: inputs that must stay are copied first. Returns what stands for them. */
+  #copyForInPlace(node: Node, shared: Set<number>): Map<number, Tensor> {
+    const copied = new Map<number, Tensor>();
+    if (node.op.alwaysInPlace !== true) return copied;
+    for (const [o, i] of node.op.inPlace?.(node) ?? []) {
+      if (shared.has(o)) continue;
+      const [source, target] = [node.inputs[i], node.outputs[o]];
+      this.#copy(this.#view(source), this.#view(target), `${node.label}.copy`);
+      copied.set(i, target);
+    }
+    return copied;
   }
 
   /** Whether `target` is a variable's new value and `source` does not lie in that variable's place. */
@@ -201,7 +240,10 @@ class Planner {
   }
 
   #mayBeReplaced(t: Tensor, at: number): boolean {
-    if (this.#lastUse.get(t.id) !== at || this.#kept.has(t.id)) return false;
+    if (
+      this.#lastUse.get(t.id) !== at || this.#kept.has(t.id) ||
+      this.#assigned.has(t.id)
+    ) return false;
     const place = this.#storage.get(t.id)!;
     // a variable's old value may go only if the program gives it a new one
     return place.variable === null ||
@@ -209,20 +251,10 @@ class Planner {
   }
 
   #placeOutput(t: Tensor, at: number): Storage {
+    if (this.#kept.has(t.id)) return this.#ownBuffer(t);
     for (const [name, value] of this.#graph.assignments) {
-      if (value.id !== t.id) continue;
-      const variable = this.#graph.variables.get(name)!;
-      if ((this.#lastUse.get(variable.id) ?? -1) < at) {
-        return this.#storage.get(variable.id)!;
-      }
-    }
-    if (this.#kept.has(t.id)) {
-      const buffer = this.#memory.buffer(
-        this.#bytes(t),
-        "activations",
-        `${this.#name}.${t.id}`,
-      );
-      return { buffer, offset: 0, variable: null, pooled: false };
+      if (value.id !== t.id || !this.#isVacant(name, at)) continue;
+      return this.#storage.get(this.#graph.variables.get(name)!.id)!;
     }
     return {
       buffer: this.#memory.takeSlot(this.#bytes(t), this.#free),
@@ -232,6 +264,30 @@ class Planner {
     };
   }
 
+  /** Whether nothing that lies in a variable's place is read at or after a node. */
+  #isVacant(variable: string, at: number): boolean {
+    return this.#residents.get(variable)!.every((id) =>
+      (this.#lastUse.get(id) ?? -1) < at && !this.#assigned.has(id)
+    );
+  }
+
+  #place(t: Tensor, storage: Storage): void {
+    this.#storage.set(t.id, storage);
+    if (storage.variable !== null) {
+      this.#residents.get(storage.variable)!.push(t.id);
+    }
+  }
+
+  /** A place that no other tensor of any program shares. */
+  #ownBuffer(t: Tensor): Storage {
+    const buffer = this.#memory.buffer(
+      this.#bytes(t),
+      "activations",
+      `${this.#name}.${t.id}`,
+    );
+    return { buffer, offset: 0, variable: null, pooled: false };
+  }
+
   /** Gives back the slots of tensors that nothing reads after this node. */
   #release(node: Node, at: number): void {
     const alive = new Set<BufferId>();
@@ -239,33 +295,63 @@ class Planner {
     for (const t of [...node.inputs, ...node.outputs]) {
       const place = this.#storage.get(t.id)!;
       if (!place.pooled) continue;
-      const lives = (this.#lastUse.get(t.id) ?? -1) > at || this.#isAssigned(t);
+      const lives = (this.#lastUse.get(t.id) ?? -1) > at ||
+        this.#assigned.has(t.id);
       (lives ? alive : dying).add(place.buffer);
     }
     for (const buffer of dying) if (!alive.has(buffer)) this.#free.add(buffer);
   }
 
-  #isAssigned(t: Tensor): boolean {
-    for (const value of this.#graph.assignments.values()) {
-      if (value.id === t.id) return true;
+  /**
+   * Copies values that could not be computed in their variable's place. All happen at once: a place is
+   * overwritten only when nothing that lies there is still to be copied; a ring of variables that change
+   * places is broken by one copy aside.
+   */
+  #moveAssignments(): void {
+    let moves = [...this.#graph.assignments].map(([name, value]) => ({
+      label: `${name}.assign`,
+      from: this.#view(value),
+      to: this.#view(this.#graph.variables.get(name)!),
+    })).filter(({ from, to }) => !samePlace(from, to));
+    while (moves.length > 0) {
+      const ready = moves.find((move) =>
+        moves.every((other) =>
+          other === move || !this.#meet(move.to, other.from)
+        )
+      );
+      if (ready !== undefined) {
+        this.#copy(ready.from, ready.to, ready.label);
+        moves = moves.filter((move) => move !== ready);
+        continue;
+      }
+      const { from, label } = moves[0];
+      const buffer = this.#memory.takeSlot(
+        this.#bytes(from),
+        this.#free,
+      );
+      const aside = { ...from, buffer, offset: 0 };
+      this.#copy(from, aside, label);
+      moves = moves.map((move) =>
+        samePlace(move.from, from) ? { ...move, from: aside } : move
+      );
     }
-    return false;
   }
 
-  /** Copies values that could not be computed in their variable's place. */
-  #copyAssignments(): void {
-    for (const [name, value] of this.#graph.assignments) {
-      const variable = this.#graph.variables.get(name)!;
-      const [from, to] = [this.#view(value), this.#view(variable)];
-      if (from.buffer === to.buffer && from.offset === to.offset) continue;
-      this.#segments[this.#segments.length - 1].calls.push({
-        kernel: "copy",
-        attributes: { elements: product(value.shape) },
-        inputs: [from],
-        outputs: [to],
-        label: `${name}.assign`,
-      });
-    }
+  /** Whether two views share a byte. */
+  #meet(a: View, b: View): boolean {
+    const start = (v: View) => v.offset * bytesOf(v.dtype);
+    const end = (v: View) => start(v) + this.#bytes(v);
+    return a.buffer === b.buffer && start(a) < end(b) && start(b) < end(a);
+  }
+
+  #copy(from: View, to: View, label: string): void {
+    this.#segments[this.#segments.length - 1].calls.push({
+      kernel: "copy",
+      attributes: { elements: product(from.shape) },
+      inputs: [from],
+      outputs: [to],
+      label,
+    });
   }
 
   #view(t: Tensor): View {
@@ -288,18 +374,7 @@ class Planner {
   }
 }
 
-/** The nodes that outputs and assignments depend on, in order. */
-function liveNodes(graph: Graph): Node[] {
-  const needed = new Set<number>();
-  for (const t of [...graph.outputs.values(), ...graph.assignments.values()]) {
-    needed.add(t.id);
-  }
-  const live: Node[] = [];
-  for (let i = graph.nodes.length - 1; i >= 0; i--) {
-    const node = graph.nodes[i];
-    if (!node.outputs.some((o) => needed.has(o.id))) continue;
-    for (const t of node.inputs) needed.add(t.id);
-    live.push(node);
-  }
-  return live.reverse();
+function samePlace(a: View, b: View): boolean {
+  return a.buffer === b.buffer &&
+    a.offset * bytesOf(a.dtype) === b.offset * bytesOf(b.dtype);
 }

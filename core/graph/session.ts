@@ -98,15 +98,25 @@ export class Session implements AsyncDisposable {
       : new Float32Array(bytes);
   }
 
-  /** Writes a variable: float32 data, or 16-bit patterns for 16-bit storage. */
-  write(name: string, data: Float32Array | Int32Array | Uint16Array): void {
+  /**
+   * Writes a variable, or part of it from element `start`: float32 or i32 data, or 16-bit patterns for
+   * 16-bit storage. Throws `RangeError` for data that do not fit.
+   */
+  write(
+    name: string,
+    data: Float32Array | Int32Array | Uint16Array,
+    start = 0,
+  ): void {
     const place = this.#variable(name);
-    if (data.length !== count(place.shape)) {
+    const size = bytesOf(place.dtype);
+    if (start < 0 || start + data.length > count(place.shape)) {
       throw new RangeError(
-        `${name} has ${count(place.shape)} elements, given ${data.length}`,
+        `${name} has ${
+          count(place.shape)
+        } elements, given ${data.length} from ${start}`,
       );
     }
-    if (data.BYTES_PER_ELEMENT !== bytesOf(place.dtype)) {
+    if (data.BYTES_PER_ELEMENT !== size) {
       throw new RangeError(
         `${name} is stored as ${place.dtype}, given ${data.BYTES_PER_ELEMENT} bytes an element`,
       );
@@ -114,31 +124,27 @@ export class Session implements AsyncDisposable {
     this.device.write(
       this.#buffers[place.buffer],
       data,
-      place.offset * bytesOf(place.dtype),
+      (place.offset + start) * size,
     );
   }
 
-  /** Reads a float32 or i32 variable. */
-  async read(name: string): Promise<Float32Array> {
+  /** Reads a float32 variable, or `range` of its elements. */
+  async read(
+    name: string,
+    range?: { readonly start: number; readonly count: number },
+  ): Promise<Float32Array> {
     const place = this.#variable(name);
-    const size = bytesOf(place.dtype);
-    if (size !== 4) {
-      throw new RangeError(
-        `${name} is stored as ${place.dtype}: read it with readRaw`,
-      );
+    if (place.dtype !== "f32") {
+      throw new RangeError(`${name} is stored as ${place.dtype}, not as f32`);
     }
-    return new Float32Array(await this.readRaw(name));
-  }
-
-  /** The bytes of a variable as they are stored. */
-  readRaw(name: string): Promise<ArrayBuffer> {
-    const place = this.#variable(name);
-    const size = bytesOf(place.dtype);
-    return this.device.read(
+    const { start, count: n } = range ??
+      { start: 0, count: count(place.shape) };
+    const bytes = await this.device.read(
       this.#buffers[place.buffer],
-      place.offset * size,
-      count(place.shape) * size,
+      (place.offset + start) * 4,
+      n * 4,
     );
+    return new Float32Array(bytes);
   }
 
   /** Storage of a variable. */

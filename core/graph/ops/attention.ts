@@ -126,6 +126,7 @@ const writeCacheOp: Op = {
     });
   },
   inPlace: () => [[0, 0]],
+  alwaysInPlace: true,
 };
 
 const attentionCachedOp: Op = {

@@ -64,6 +64,7 @@ const scatterAddOp: Op = {
     });
   },
   inPlace: () => [[0, 4]],
+  alwaysInPlace: true,
 };
 
 /** A tensor of zeros. */

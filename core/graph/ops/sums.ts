@@ -90,6 +90,7 @@ const writeRowOp: Op = {
     });
   },
   inPlace: () => [[0, 0]],
+  alwaysInPlace: true,
 };
 
 /** ring[index mod slots] = row; gives the new ring. */

@@ -1,0 +1,58 @@
+/**
+ * Opens the device of a run: the backend that the run names, or with `auto` a hardware GPU, else the
+ * processor. Says which and why.
+ * @module
+ */
+import type { Backend, Device } from "../contracts/backend.ts";
+import {
+  createPart,
+  createResolved,
+  type Creating,
+} from "../config/create_part.ts";
+import { chosenAt, type LoadedRun } from "../config/load.ts";
+import { DeviceError } from "../errors.ts";
+
+/** Backends that `auto` tries, in order. */
+const AUTO = ["webgpu", "cpu"];
+
+/** An open device and how it was chosen. */
+export interface ChosenDevice {
+  readonly device: Device;
+  readonly name: string;
+  /** Why; null where the run names the backend. */
+  readonly reason: string | null;
+}
+
+/** Opens the device of a run. Throws `DeviceError` that says what to change. */
+export async function openDevice(
+  run: LoadedRun,
+  creating: Creating,
+): Promise<ChosenDevice> {
+  const chosen = chosenAt(run, "backend", "backend");
+  if (chosen !== null) {
+    const backend = await createResolved(chosen, creating);
+    const name = chosen.part.name;
+    const state = await backend.available();
+    if (!state.ok) {
+      throw new DeviceError(
+        `The backend ${name} cannot run here: ${state.reason}`,
+      );
+    }
+    return { device: await backend.open(), name, reason: null };
+  }
+  const reasons: string[] = [];
+  for (const name of AUTO) {
+    if (creating.registry.find("backend", name) === undefined) continue;
+    const backend: Backend = await createPart("backend", name, creating);
+    const state = await backend.available();
+    if (!state.ok) {
+      reasons.push(`${name}: ${state.reason}`);
+      continue;
+    }
+    const reason = reasons.length === 0
+      ? "backend: auto"
+      : `backend: auto; ${reasons.join("; ")}`;
+    return { device: await backend.open(), name, reason };
+  }
+  throw new DeviceError(`No backend can run here. ${reasons.join("; ")}`);
+}

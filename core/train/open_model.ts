@@ -1,0 +1,157 @@
+/**
+ * From the key `model` of a run to a model: what it is (a spec), and where its weights come from.
+ * @module
+ */
+import type {
+  Architecture,
+  ModelSpec,
+  WeightSpec,
+} from "../contracts/model.ts";
+import { createPart, type Creating } from "../config/create_part.ts";
+import { resolveModelPath } from "../config/paths.ts";
+import type { ModelConfig } from "../config/types.ts";
+import { ConfigError } from "../errors.ts";
+import type { TensorReader } from "../contracts/adapter.ts";
+import { initialWeights } from "../io/initial_weights.ts";
+import { findWeights, loadWeights } from "../io/load_weights.ts";
+import { type ModelFolder, openModelFolder } from "../io/model_folder.ts";
+import type { Session } from "../graph/session.ts";
+
+/** A model whose weights have not been read. */
+export interface OpenedModel extends Disposable {
+  readonly spec: ModelSpec;
+  /** Folder of the files, or null with `from_config`. */
+  readonly folder: ModelFolder | null;
+  /** The model as people call it: its Hub id, its path, or its type. */
+  readonly name: string;
+  /** Hub id and commit, where it came from the Hub. */
+  readonly hub: { readonly id: string; readonly commit: string } | null;
+}
+
+/** The architecture that reads a `model_type`. Throws `ConfigError` that lists the known ones. */
+export async function findArchitecture(
+  modelType: unknown,
+  creating: Creating,
+  where: string,
+): Promise<Architecture> {
+  const known: string[] = [];
+  for (const { part } of creating.registry.list("model")) {
+    const architecture = await createPart("model", part.name, creating);
+    if (
+      typeof modelType === "string" &&
+      architecture.modelTypes.includes(modelType)
+    ) return architecture;
+    known.push(...architecture.modelTypes);
+  }
+  throw new ConfigError(
+    `${where}: model_type is ${
+      JSON.stringify(modelType) ?? "missing"
+    }, which no plugin reads; known: ${known.sort().join(", ")}`,
+  );
+}
+
+/** Folder of the run's model files, or null: before any part is made. */
+export async function modelFolderOf(
+  config: ModelConfig,
+): Promise<
+  { path: string; hub: { id: string; commit: string } | null } | null
+> {
+  if (config.path === null) return null;
+  return await resolveModelPath(config.path, {
+    base: Deno.cwd(),
+    revision: config.revision,
+  });
+}
+
+/** Opens the model of a run; reads headers only. */
+export async function openModel(
+  config: ModelConfig,
+  located: Awaited<ReturnType<typeof modelFolderOf>>,
+  creating: Creating,
+): Promise<OpenedModel> {
+  if (located === null) {
+    const from = config.from_config ?? {};
+    const architecture = await findArchitecture(
+      from.model_type,
+      creating,
+      "model.from_config",
+    );
+    const spec = architecture.describe(from);
+    return {
+      spec,
+      folder: null,
+      name: `${spec.modelType} from random weights`,
+      hub: null,
+      [Symbol.dispose]: () => {},
+    };
+  }
+  const folder = openModelFolder(located.path);
+  try {
+    const architecture = await findArchitecture(
+      folder.config.model_type,
+      creating,
+      `${located.path}/config.json`,
+    );
+    return {
+      spec: architecture.describe(folder.config),
+      folder,
+      name: located.hub?.id ?? located.path,
+      hub: located.hub,
+      [Symbol.dispose]: () => folder[Symbol.dispose](),
+    };
+  } catch (error) {
+    folder[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** Checks that the folder has every weight, before a device wakes. Returns names of unused tensors. */
+export function checkWeights(
+  model: OpenedModel,
+  weights: readonly WeightSpec[],
+): readonly string[] {
+  if (model.folder === null) return [];
+  return findWeights(model.folder, { spec: model.spec, weights }).surplus;
+}
+
+/** Writes the base weights to the device, in chunks. */
+export async function writeBaseWeights(
+  model: OpenedModel,
+  weights: readonly WeightSpec[],
+  options: { session: Session; seed: number },
+): Promise<void> {
+  const { session, seed } = options;
+  if (model.folder === null) {
+    for (const w of weights) session.write(w.name, initialWeights(w, seed));
+    return;
+  }
+  await loadWeights(model.folder, { spec: model.spec, weights }, {
+    dtypeOf: (name) => {
+      const dtype = session.dtypeOf(name);
+      if (dtype === "i32") throw new RangeError(`${name} is no weight`);
+      return dtype;
+    },
+    sink: ({ name, start, data }) => session.write(name, data, start),
+  });
+}
+
+/** Reads base weights on the host, in float32: for adapters that start from them. */
+export function baseReader(
+  model: OpenedModel,
+  weights: readonly WeightSpec[],
+  seed: number,
+): TensorReader {
+  const found = model.folder === null
+    ? null
+    : findWeights(model.folder, { spec: model.spec, weights }).tensors;
+  return (name) => {
+    const spec = weights.find((w) => w.name === name);
+    const stored = found?.get(name);
+    if (spec === undefined) {
+      throw new RangeError(`The model has no weight ${name}`);
+    }
+    return stored === undefined
+      ? initialWeights(spec, seed)
+      : stored.read({ start: 0, count: stored.elements });
+  };
+}
