@@ -88,13 +88,8 @@ export async function loadTokenizer(path: string): Promise<Tokenizer> {
   const tokenOf = (id: number): string | null => vocab[id] ?? null;
 
   const specialTokens = findSpecialTokens(folder.config, idOf);
-  const prefix = prefixOf(folder.tokenizer.post_processor);
-  const addBos = folder.config.add_bos_token;
-  const front = addBos === false
-    ? []
-    : prefix.length === 0 && addBos === true && specialTokens.bos !== null
-    ? [specialTokens.bos]
-    : prefix;
+  // the post-processor alone decides, as in transformers 5; `add_bos_token` says the same or is ignored
+  const front = prefixOf(folder.tokenizer.post_processor);
   const tokens = {
     ...specialTokens,
     bos: specialTokens.bos ?? front[0] ?? null,
