@@ -6,7 +6,9 @@ import { z } from "zod";
 
 /** What a run file may say of the reference backend. */
 export interface ReferenceOptions {
+  /** Most memory of tensors, GB of their stored size. */
   readonly memory_gb: number;
+  /** Whether kernels are timed. */
   readonly profile: boolean;
 }
 

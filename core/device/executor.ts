@@ -10,9 +10,13 @@ import type { BufferId, Plan } from "../graph/plan.ts";
 
 /** Seconds that one kernel of one label took since the last profile. */
 export interface KernelTime {
+  /** Name of the kernel. */
   readonly kernel: string;
+  /** Label of its calls in the plan. */
   readonly label: string;
+  /** Time of all calls together. */
   readonly seconds: number;
+  /** How often it ran. */
   readonly calls: number;
 }
 
@@ -22,6 +26,7 @@ export interface KernelTime {
  * the buffer or of the kernel call in the message.
  */
 export interface Executor {
+  /** What the device says of itself. */
   readonly info: DeviceInfo;
   /** Makes a zeroed buffer of `bytes` bytes under this id. */
   allocate(id: BufferId, bytes: number, label: string): void | Promise<void>;
