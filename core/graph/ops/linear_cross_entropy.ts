@@ -37,6 +37,7 @@ const CHUNK_ELEMENTS = 16 * 1024 * 1024;
 interface LossAttributes {
   readonly dHidden: boolean;
   readonly dWeight: boolean;
+  readonly chunkElements: number;
 }
 
 /** Inputs: hidden (R, C), weight (V, C), targets i32 (R), weights (R), scale (1), addend of dWeight?. */
@@ -66,7 +67,8 @@ const lossOp: Op = {
 function lowerLoss(
   { node, input, output, scratch, emit, repeat, capacity }: LowerContext,
 ): void {
-  const { dHidden, dWeight } = node.attributes as unknown as LossAttributes;
+  const { dHidden, dWeight, chunkElements } = node
+    .attributes as unknown as LossAttributes;
   const [rows, columns] = matrix(node.inputs[0], "hidden");
   const [V] = node.inputs[1].shape;
   if (typeof V !== "number") {
@@ -74,7 +76,7 @@ function lowerLoss(
   }
   const chunk = Math.max(
     1,
-    Math.min(capacity(rows), Math.floor(CHUNK_ELEMENTS / V)),
+    Math.min(capacity(rows), Math.floor(chunkElements / V)),
   );
   const as = `chunk${node.id}`;
   const R = dim(as);
@@ -199,6 +201,7 @@ export interface Loss {
 /**
  * Cross-entropy of softmax(hidden weight^T) against targets, times weights. With `train`, also the
  * gradients of (scale * sum of losses): `dWeightSlot` receives the weight's (it is added to).
+ * `chunkElements` bounds the logits that exist at a time.
  */
 export function linearCrossEntropy(
   graph: Graph,
@@ -210,6 +213,7 @@ export function linearCrossEntropy(
     scale: Tensor;
   },
   train: { dHidden: boolean; dWeightSlot: Tensor | null } | null,
+  { chunkElements = CHUNK_ELEMENTS }: { chunkElements?: number } = {},
 ): Loss & { dWeight: Tensor | null } {
   const { hidden, weight, targets, weights, scale } = operands;
   const dHidden = train?.dHidden ?? false;
@@ -217,7 +221,7 @@ export function linearCrossEntropy(
   const outputs = graph.apply(
     lossOp,
     [hidden, weight, targets, weights, scale, ...(slot === null ? [] : [slot])],
-    { dHidden, dWeight: slot !== null },
+    { dHidden, dWeight: slot !== null, chunkElements },
   );
   return {
     losses: outputs[0],
