@@ -72,10 +72,12 @@ class Planner {
     nodes.forEach((node, at) => {
       for (const t of node.inputs) this.#lastUse.set(t.id, at);
     });
-    for (const t of graph.outputs.values()) this.#kept.add(t.id);
+    for (const t of graph.outputs.values()) {
+      if (t.source.kind === "node") this.#kept.add(t.id); // leaves are copied
+    }
     for (const t of graph.assignments.values()) this.#assigned.add(t.id);
     const inputs = this.#placeLeaves(nodes);
-    const outputs = this.#saveOldValues();
+    const outputs = this.#saveLeaves();
     nodes.forEach((node, at) => this.#lower(node, at));
     this.#moveAssignments();
     for (const [name, t] of graph.outputs) {
@@ -143,15 +145,13 @@ class Planner {
     return inputs;
   }
 
-  /** Outputs that are the old values of variables which get new ones are copied before anything runs. */
-  #saveOldValues(): Map<string, View> {
+  /** Outputs that are leaves are copied before anything runs: this program or another may write there. */
+  #saveLeaves(): Map<string, View> {
     const saved = new Map<string, View>();
     for (const [name, t] of this.#graph.outputs) {
-      if (t.source.kind !== "variable") continue;
-      if (!this.#graph.assignments.has(t.source.name)) continue;
+      if (t.source.kind === "node") continue;
       const view = { ...this.#view(t), ...this.#ownBuffer(t) };
       this.#copy(this.#view(t), view, `${name}.output`);
-      this.#kept.delete(t.id);
       saved.set(name, view);
     }
     return saved;
