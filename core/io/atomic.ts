@@ -21,21 +21,27 @@ export function writeFileAtomic(path: string, data: string | Uint8Array): void {
   const temporary = temporaryBeside(path);
   asUserError(`write ${path}`, () => {
     try {
-      using file = Deno.openSync(temporary, {
-        write: true,
-        create: true,
-        truncate: true,
-      });
-      writeAll(
-        file,
-        typeof data === "string" ? new TextEncoder().encode(data) : data,
-      );
-      file.syncSync();
+      {
+        using file = Deno.openSync(temporary, {
+          write: true,
+          create: true,
+          truncate: true,
+        });
+        writeAll(
+          file,
+          typeof data === "string" ? new TextEncoder().encode(data) : data,
+        );
+        file.syncSync();
+      }
+      Deno.renameSync(temporary, path);
     } catch (error) {
-      removeQuietly(temporary);
+      try {
+        Deno.removeSync(temporary);
+      } catch {
+        // the first error says more
+      }
       throw error;
     }
-    Deno.renameSync(temporary, path);
     syncFolder(dirname(path));
   });
 }

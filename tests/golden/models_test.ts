@@ -4,11 +4,13 @@
  * of attention differ by 4e-6), 1e-4 relative on gradients, 1e-4 relative on losses of AdamW.
  */
 import assert from "node:assert/strict";
-import type {
-  Architecture,
-  Backend,
-  Device,
-  Storage,
+import {
+  type Architecture,
+  type Backend,
+  type Device,
+  loadWeights,
+  openModelFolder,
+  type Storage,
 } from "@denotune/denotune/core";
 import { reference } from "../../backends/reference/mod.ts";
 import {
@@ -17,11 +19,12 @@ import {
 } from "../../plugins/models/mod.ts";
 import {
   type GoldenBatch,
-  HostAdamW,
   layOut,
   openTiny,
   rowsOf,
-} from "./_run_model.ts";
+  type TinyModel,
+  type TinyOptions,
+} from "../conformance/model/tiny_model.ts";
 
 interface Golden extends GoldenBatch {
   readonly logits: { readonly [row: string]: readonly (readonly number[])[] };
@@ -65,6 +68,28 @@ async function openReference(): Promise<Device> {
   return await backend.open();
 }
 
+/** A golden model with its weights on a device. */
+async function load(
+  device: Device,
+  name: string,
+  options: TinyOptions = {},
+): Promise<TinyModel> {
+  using folder = openModelFolder(`${ROOT}${name}`);
+  const spec = architectureOf(name).describe(folder.config);
+  const model = await openTiny(device, spec, options);
+  const { weights } = model.inventory;
+  const { surplus } = await loadWeights(folder, { spec, weights }, {
+    dtypeOf: (weight) =>
+      options.storageOf?.(
+        weight,
+        weights.find((w) => w.name === weight)?.shape ?? [],
+      ) ?? "f32",
+    sink: ({ name, data }) => model.write(name, data), // tiny: one chunk each
+  });
+  assert.deepEqual(surplus, []);
+  return model;
+}
+
 /** Every backend whose numbers are compared. */
 const BACKENDS: readonly { name: string; open(): Promise<Device> }[] = [
   { name: "reference", open: openReference },
@@ -74,19 +99,15 @@ for (const backend of BACKENDS) {
   for (const name of NAMES) {
     Deno.test(`${name} on ${backend.name} computes what transformers computes`, async (t) => {
       const expected = golden(name);
-      const options = {
-        folder: `${ROOT}${name}`,
-        describe: architectureOf(name).describe,
-      };
       const rows = rowsOf(expected);
       const padded = layOut(rows.map((r) => [r]));
       const packed = layOut([rows]);
       await using device = await backend.open();
 
       await t.step("logits", async () => {
-        await using model = await openTiny(device, options);
+        await using model = await load(device, name);
         const logits = await model.logits(padded);
-        const V = model.spec.vocabSize;
+        const V = model.inventory.weights[0].shape[0];
         for (const [row, wanted] of Object.entries(expected.logits)) {
           const start = Number(row) * padded.extents.T * V;
           const found = logits.subarray(start, start + wanted.length * V);
@@ -101,7 +122,7 @@ for (const backend of BACKENDS) {
         ]] as const
       ) {
         await t.step(`loss and gradients, ${layout}`, async () => {
-          await using model = await openTiny(device, options);
+          await using model = await load(device, name);
           const { loss, gradients } = await model.step(batch);
           close([loss], [expected.loss], { relative: 1e-5 });
           assert.deepEqual(
@@ -124,7 +145,7 @@ for (const backend of BACKENDS) {
       }
 
       await t.step("five steps of AdamW", async () => {
-        await using model = await openTiny(device, options);
+        await using model = await load(device, name);
         const adamw = new HostAdamW(expected.adamw);
         const { losses, grad_norms, loss_after } = expected.adamw;
         for (const [i, wanted] of losses.entries()) {
@@ -142,18 +163,11 @@ for (const backend of BACKENDS) {
 
   for (const name of ["llama-gqa-untied", "qwen3", "gpt2-tied"]) {
     Deno.test(`${name} on ${backend.name} has the same gradients when blocks are computed again`, async () => {
-      const options = {
-        folder: `${ROOT}${name}`,
-        describe: architectureOf(name).describe,
-      };
       const batch = layOut(rowsOf(golden(name)).map((r) => [r]));
       await using device = await backend.open();
-      await using plain = await openTiny(device, options);
+      await using plain = await load(device, name);
       const wanted = await plain.step(batch);
-      await using again = await openTiny(device, {
-        ...options,
-        checkpoint: true,
-      });
+      await using again = await load(device, name, { checkpoint: true });
       const found = await again.step(batch);
       assert.equal(found.loss, wanted.loss);
       for (const [weight, gradient] of wanted.gradients) {
@@ -168,9 +182,7 @@ for (const backend of BACKENDS) {
       const expected = golden(name);
       const batch = layOut(rowsOf(expected).map((r) => [r]));
       await using device = await backend.open();
-      await using model = await openTiny(device, {
-        folder: `${ROOT}${name}`,
-        describe: llamaArchitecture.describe,
+      await using model = await load(device, name, {
         storageOf: (_, shape): Storage => shape.length === 2 ? dtype : "f32",
       });
       const logits = await model.logits(batch);
@@ -200,5 +212,43 @@ function close(
       off <= limit,
       `${what} [${i}] is ${found[i]}, expected ${wanted[i]} within ${limit}`,
     );
+  }
+}
+
+/** One step of AdamW on the host, in double precision, with decoupled decay on every weight. */
+class HostAdamW {
+  readonly #state = new Map<string, { m: Float64Array; v: Float64Array }>();
+  #step = 0;
+
+  constructor(
+    readonly settings: {
+      readonly lr: number;
+      readonly betas: readonly number[];
+      readonly eps: number;
+      readonly weight_decay: number;
+    },
+  ) {}
+
+  /** Updates every weight by its gradient. */
+  async update(
+    model: TinyModel,
+    grads: ReadonlyMap<string, Float32Array>,
+  ): Promise<void> {
+    const { lr, betas: [b1, b2], eps, weight_decay } = this.settings;
+    this.#step++;
+    for (const [name, g] of grads) {
+      const p = await model.read(name);
+      const { m, v } = this.#state.get(name) ??
+        { m: new Float64Array(p.length), v: new Float64Array(p.length) };
+      this.#state.set(name, { m, v });
+      for (let i = 0; i < p.length; i++) {
+        m[i] = b1 * m[i] + (1 - b1) * g[i];
+        v[i] = b2 * v[i] + (1 - b2) * g[i] * g[i];
+        const step = m[i] / (1 - b1 ** this.#step) /
+          (Math.sqrt(v[i] / (1 - b2 ** this.#step)) + eps);
+        p[i] = p[i] * (1 - lr * weight_decay) - lr * step;
+      }
+      model.write(name, p);
+    }
   }
 }

@@ -1,27 +1,28 @@
 /**
- * Runs a golden model on a device: the graph as the trainer builds it, without the trainer.
+ * Runs a small model on a device: the graphs that training and generation use, without the trainer.
  * @module
  */
 import {
   buildModel,
+  type BuiltModel,
   type Device,
   dim,
   type Extents,
   gradients,
+  type Graph,
   type InputData,
   inventoryOf,
   linearCrossEntropy,
-  loadWeights,
   matmul,
   Memory,
-  type ModelFolder,
+  type ModelInventory,
   type ModelSpec,
-  openModelFolder,
   planProgram,
   selectRows,
   Session,
   type Storage,
   type Tensor,
+  type WeightSpec,
 } from "@denotune/denotune/core";
 
 /** A batch as it goes to the device. */
@@ -32,14 +33,15 @@ export interface TinyBatch {
   readonly trained: number;
 }
 
-/** What `models/NAME.json` says of the batch. */
+/** A padded batch as golden files write it. */
 export interface GoldenBatch {
   readonly input_ids: readonly (readonly number[])[];
   readonly lengths: readonly number[];
   readonly labels: readonly (readonly number[])[];
 }
 
-interface Row {
+/** Tokens, and labels that are not shifted (-100: not trained). */
+export interface Row {
   readonly ids: readonly number[];
   readonly labels: readonly number[];
 }
@@ -132,59 +134,54 @@ function sorted(
   };
 }
 
-/** A golden model on a device. */
+/** A model on a device. Its weights are written by name; until then they are zero. */
 export interface TinyModel extends AsyncDisposable {
-  readonly spec: ModelSpec;
-  readonly names: readonly string[];
+  readonly inventory: ModelInventory;
   /** Logits of every token (B*T, V). */
   logits(batch: TinyBatch): Promise<Float32Array>;
   /** Mean loss of the batch, and the gradient of every weight. */
   step(
     batch: TinyBatch,
   ): Promise<{ loss: number; gradients: Map<string, Float32Array> }>;
+  /** Logits of each id (T, V), fed through the key/value cache behind `from` tokens of row 0. */
+  cached(ids: readonly number[], from: number): Promise<Float32Array>;
   read(name: string): Promise<Float32Array>;
-  write(name: string, data: Float32Array): void;
+  write(name: string, data: Float32Array | Uint16Array): void;
 }
 
-/** Loads a model folder on a device and plans its programs for batches up to `capacities`. */
+/** How a small model is run. */
+export interface TinyOptions {
+  /** Compute blocks again in the backward pass. */
+  readonly checkpoint?: boolean;
+  /** Storage of the weights; with it only `logits` can run. */
+  storageOf?(name: string, shape: readonly number[]): Storage;
+}
+
+/** Largest position + 1, and tokens of a cache row. */
+const MAX_POSITIONS = 32;
+
+const CAPACITIES: Extents = {
+  B: 3,
+  T: MAX_POSITIONS,
+  R: 48,
+  "tokens.unique": 96,
+  "tokens.unique+1": 97,
+  "positions.unique": 96,
+  "positions.unique+1": 97,
+};
+
+/** Plans a model's programs on a device, for batches of up to 3 x 32 tokens. */
 export async function openTiny(
   device: Device,
-  options: {
-    folder: string;
-    describe(config: { readonly [key: string]: unknown }): ModelSpec;
-    checkpoint?: boolean;
-    /** Storage of the weights of `logits`; without it also `step` can run. */
-    storageOf?(name: string, shape: readonly number[]): Storage;
-  },
+  spec: ModelSpec,
+  options: TinyOptions = {},
 ): Promise<TinyModel> {
-  using folder: ModelFolder = openModelFolder(options.folder);
-  const spec = options.describe(folder.config);
-  const maxPositions = 64;
-  const capacities: Extents = {
-    B: 3,
-    T: 32,
-    R: 48,
-    "tokens.unique": 64,
-    "tokens.unique+1": 65,
-    "positions.unique": 64,
-    "positions.unique+1": 65,
-  };
-  const { weights, constants } = inventoryOf(spec, maxPositions);
+  const inventory = inventoryOf(spec, MAX_POSITIONS);
+  const { weights, constants } = inventory;
   const storage = new Map(
     weights.map((w) => [w.name, options.storageOf?.(w.name, w.shape) ?? "f32"]),
   );
   const memory = new Memory(device.info);
-  const build = (training: boolean) =>
-    buildModel(spec, {
-      adapter: null,
-      training,
-      causal: true,
-      maxPositions,
-      trains: () => training,
-      dtypeOf: (name) => storage.get(name) ?? "f32",
-      checkpoint: training && (options.checkpoint ?? false),
-      cache: null,
-    });
   for (const { name, shape } of weights) {
     memory.variable(name, shape, { role: "weights", dtype: storage.get(name) });
     memory.variable(`grad.${name}`, shape, { role: "gradients" });
@@ -192,65 +189,50 @@ export async function openTiny(
   for (const { name, shape } of constants) {
     memory.variable(name, shape, { role: "weights" });
   }
-
-  const look = build(false);
-  look.graph.output(
-    "logits",
-    matmul(look.graph, look.hidden, look.head, { layout: "NT" }),
-  );
-  const programs = [
-    planProgram(look.graph, { name: "logits", memory, capacities }),
-  ];
-  if (options.storageOf === undefined) {
-    const { graph, hidden, head } = build(true);
-    const R = dim("R");
-    const slots = new Map<Tensor, Tensor>();
-    for (const { name, shape } of weights) {
-      slots.set(
-        graph.variable(name, shape),
-        graph.variable(`grad.${name}`, shape),
+  for (let layer = 0; layer < spec.layers; layer++) {
+    for (const which of ["k", "v"]) {
+      memory.variable(
+        `cache.${layer}.${which}`,
+        [1, MAX_POSITIONS, spec.kvColumns],
+        { role: "cache" },
       );
     }
-    const selected = selectRows(graph, hidden, graph.input("rows", [R], "i32"));
-    const loss = linearCrossEntropy(graph, {
-      hidden: selected,
-      weight: head,
-      targets: graph.input("targets", [R], "i32"),
-      weights: graph.input("weights", [R]),
-      scale: graph.input("scale", [1]),
-    }, { dHidden: true, dWeightSlot: slots.get(head) ?? null });
-    if (loss.dWeight === null) throw new Error("the head is trained");
-    graph.output("losses", loss.losses);
-    const parameters = [...slots.keys()];
-    slots.set(head, loss.dWeight);
-    const grads = gradients(graph, {
-      seeds: loss.seeds,
-      parameters,
-      accumulators: slots,
+  }
+  const build = (kind: "logits" | "step" | "cached") =>
+    buildModel(spec, {
+      adapter: null,
+      training: kind === "step",
+      causal: true,
+      maxPositions: MAX_POSITIONS,
+      trains: () => kind === "step",
+      dtypeOf: (name) => storage.get(name) ?? "f32",
+      checkpoint: kind === "step" && (options.checkpoint ?? false),
+      cache: kind === "cached" ? { capacity: MAX_POSITIONS, rows: 1 } : null,
     });
-    for (const { name } of weights) {
-      const parameter = graph.variable(name, []);
-      const grad = grads.get(parameter) ??
-        (parameter === head ? loss.dWeight : undefined);
-      if (grad === undefined) throw new Error(`${name} has no gradient`);
-      graph.assign(graph.variable(`grad.${name}`, []), grad);
-    }
-    programs.push(planProgram(graph, { name: "step", memory, capacities }));
+  const plan = (name: string, graph: Graph) =>
+    planProgram(graph, {
+      name,
+      memory,
+      capacities: name === "cached" ? { ...CAPACITIES, B: 1 } : CAPACITIES,
+    });
+  const programs = (["logits", "cached"] as const).map((name) => {
+    const { graph, hidden, head } = build(name);
+    graph.output("logits", matmul(graph, hidden, head, { layout: "NT" }));
+    return plan(name, graph);
+  });
+  if (options.storageOf === undefined) {
+    programs.push(plan("step", trainable(build("step"), weights)));
   }
 
   const session = await Session.open(device, memory, programs);
-  await loadWeights(folder, { spec, weights }, {
-    dtypeOf: (name) => storage.get(name) ?? "f32",
-    sink: ({ name, data }) => session.write(name, data), // tiny: one chunk each
-  });
   for (const { name, make } of constants) session.write(name, make());
   return {
-    spec,
-    names: weights.map((w) => w.name),
+    inventory,
     async logits({ extents, inputs }) {
       session.run("logits", extents, inputs);
-      const out = await session.output("logits", "logits", extents);
-      return Float32Array.from(out);
+      return Float32Array.from(
+        await session.output("logits", "logits", extents),
+      );
     },
     async step({ extents, inputs, trained }) {
       for (const { name, shape } of weights) {
@@ -270,46 +252,59 @@ export async function openTiny(
         gradients: found,
       };
     },
+    async cached(ids, from) {
+      const T = ids.length;
+      const extents = { ...CAPACITIES, B: 1, T };
+      session.run("cached", extents, {
+        tokens: Int32Array.from(ids),
+        positions: Int32Array.from(ids, (_, i) => from + i),
+        row_keys: new Int32Array(T),
+        lengths: Int32Array.of(from),
+      });
+      return Float32Array.from(
+        await session.output("cached", "logits", extents),
+      );
+    },
     read: (name) => session.read(name),
     write: (name, data) => session.write(name, data),
     [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
   };
 }
 
-/** One step of AdamW on the host, in double precision, with decoupled decay on every weight. */
-export class HostAdamW {
-  readonly #state = new Map<string, { m: Float64Array; v: Float64Array }>();
-  #step = 0;
-
-  constructor(
-    readonly settings: {
-      readonly lr: number;
-      readonly betas: readonly number[];
-      readonly eps: number;
-      readonly weight_decay: number;
-    },
-  ) {}
-
-  /** Updates every weight by its gradient. */
-  async update(
-    model: TinyModel,
-    grads: ReadonlyMap<string, Float32Array>,
-  ): Promise<void> {
-    const { lr, betas: [b1, b2], eps, weight_decay } = this.settings;
-    this.#step++;
-    for (const [name, g] of grads) {
-      const p = await model.read(name);
-      const { m, v } = this.#state.get(name) ??
-        { m: new Float64Array(p.length), v: new Float64Array(p.length) };
-      this.#state.set(name, { m, v });
-      for (let i = 0; i < p.length; i++) {
-        m[i] = b1 * m[i] + (1 - b1) * g[i];
-        v[i] = b2 * v[i] + (1 - b2) * g[i] * g[i];
-        const step = m[i] / (1 - b1 ** this.#step) /
-          (Math.sqrt(v[i] / (1 - b2 ** this.#step)) + eps);
-        p[i] = p[i] * (1 - lr * weight_decay) - lr * step;
-      }
-      model.write(name, p);
-    }
+/** Adds the loss and the gradient of every weight, summed into `grad.NAME`. */
+function trainable(
+  { graph, hidden, head }: BuiltModel,
+  weights: readonly WeightSpec[],
+): Graph {
+  const R = dim("R");
+  const slots = new Map<Tensor, Tensor>();
+  for (const { name, shape } of weights) {
+    slots.set(
+      graph.variable(name, shape),
+      graph.variable(`grad.${name}`, shape),
+    );
   }
+  const loss = linearCrossEntropy(graph, {
+    hidden: selectRows(graph, hidden, graph.input("rows", [R], "i32")),
+    weight: head,
+    targets: graph.input("targets", [R], "i32"),
+    weights: graph.input("weights", [R]),
+    scale: graph.input("scale", [1]),
+  }, { dHidden: true, dWeightSlot: slots.get(head) ?? null });
+  if (loss.dWeight === null) throw new Error("The head is no weight");
+  graph.output("losses", loss.losses);
+  const grads = gradients(graph, {
+    seeds: loss.seeds,
+    parameters: [...slots.keys()],
+    accumulators: new Map([...slots, [head, loss.dWeight]]),
+  });
+  for (const [parameter, slot] of slots) {
+    const grad = grads.get(parameter) ??
+      (parameter === head ? loss.dWeight : undefined);
+    if (grad === undefined) {
+      throw new Error(`${JSON.stringify(parameter.source)} has no gradient`);
+    }
+    graph.assign(slot, grad);
+  }
+  return graph;
 }

@@ -1,0 +1,230 @@
+/**
+ * The suite that every model passes: what it says of itself holds, tokens do not see later ones, packing
+ * and recomputation change nothing, the cache gives what a whole pass gives, and gradients are slopes.
+ *
+ * ```ts
+ * import { testModel } from "@denotune/denotune/testing";
+ * testModel("my-model", myArchitecture, { tiny: { model_type: "mine", hidden_size: 16 } });
+ * ```
+ * @module
+ */
+import assert from "node:assert/strict";
+import {
+  type Architecture,
+  initialWeights,
+  inventoryOf,
+  isDenotuneError,
+  localDevice,
+  type ModelSpec,
+  randomFrom,
+} from "@denotune/denotune/core";
+import { ReferenceExecutor } from "../../backends/reference/mod.ts";
+import {
+  layOut,
+  openTiny,
+  type Row,
+  type TinyModel,
+  type TinyOptions,
+} from "./model/tiny_model.ts";
+
+/** A `config.json`. */
+type Config = { readonly [key: string]: unknown };
+
+/**
+ * Registers the tests of an architecture. `configs` are tiny models by name, each with at least 32
+ * positions and two layers: they run in plain loops.
+ */
+export function testModel(
+  name: string,
+  architecture: Architecture,
+  configs: { readonly [name: string]: Config },
+): void {
+  Deno.test(`${name} refuses a model_type that it does not list, by name`, () => {
+    const [config] = Object.values(configs);
+    assert.ok(architecture.modelTypes.length > 0);
+    assert.throws(
+      () => architecture.describe({ ...config, model_type: "no-such-model" }),
+      (error) =>
+        isConfigError(error) && error.message.includes("no-such-model"),
+    );
+  });
+  for (const [tiny, config] of Object.entries(configs)) {
+    const spec = architecture.describe(config);
+    Deno.test(`${name} (${tiny}) lists weights and sites that fit together`, () =>
+      checkInventory(architecture, spec));
+    Deno.test(`${name} (${tiny}) refuses quantized weights by name`, () => {
+      assert.throws(
+        () =>
+          architecture.describe({
+            ...config,
+            quantization_config: { quant_method: "gptq" },
+          }),
+        (error) =>
+          isConfigError(error) && error.message.includes("quantization_config"),
+      );
+    });
+    Deno.test(`${name} (${tiny}) computes what it should`, async (t) => {
+      await using device = localDevice(new ReferenceExecutor());
+      const open = (options?: TinyOptions) =>
+        withWeights(openTiny(device, spec, options));
+      await t.step("a token does not see later ones", async () => {
+        await using model = await open();
+        await checkCausal(model, spec);
+      });
+      await t.step("packing and recomputation change nothing", async () => {
+        await using model = await open();
+        const rows = makeRows(spec, [7, 4, 9]);
+        const padded = await model.step(layOut(rows.map((r) => [r])));
+        const packed = await model.step(layOut([rows]));
+        near(packed.loss, padded.loss, 1e-5, "loss");
+        sameGradients(packed.gradients, padded.gradients, 1e-4);
+        await using again = await open({ checkpoint: true });
+        const found = await again.step(layOut(rows.map((r) => [r])));
+        sameGradients(found.gradients, padded.gradients, 0);
+      });
+      await t.step("the cache gives what a whole pass gives", async () => {
+        await using model = await open();
+        await checkCache(model, spec);
+      });
+      await t.step("gradients are slopes", async () => {
+        await using model = await open();
+        await checkSlope(model, spec);
+      });
+    });
+  }
+}
+
+function checkInventory(architecture: Architecture, spec: ModelSpec): void {
+  assert.ok(architecture.modelTypes.includes(spec.modelType));
+  assert.equal(spec.config.model_type, spec.modelType);
+  const { weights, sites, constants } = inventoryOf(spec, 32);
+  const names = weights.map((w) => w.name);
+  assert.equal(new Set(names).size, names.length, "no name comes twice");
+  for (const { shape, name } of weights) {
+    assert.ok(shape.every((d) => Number.isSafeInteger(d) && d > 0), name);
+    assert.ok(!spec.ignores(name), `${name} is a weight, and ignored`);
+    for (const alias of spec.aliases(name)) {
+      assert.ok(!names.includes(alias), `${alias} is another weight's name`);
+    }
+  }
+  const head = weights.find((w) => w.name === spec.head.name);
+  assert.deepEqual(head?.shape, [spec.vocabSize, spec.hiddenSize]);
+  const blocks = new Set(sites.map((s) => s.kind === "head" ? null : s.block));
+  for (let i = 0; i < spec.layers; i++) assert.ok(blocks.has(i), `block ${i}`);
+  for (const { name, shape, make } of constants) {
+    const data = make();
+    assert.equal(data.length, shape.reduce((a, b) => a * b, 1), name);
+    assert.ok(data.every(Number.isFinite), `${name} is finite`);
+    assert.deepEqual(make(), data, `${name} is the same each time`);
+  }
+  // what is saved describes the same model
+  const again = architecture.describe(JSON.parse(JSON.stringify(spec.config)));
+  assert.deepEqual(inventoryOf(again, 32).weights, weights);
+  assert.deepEqual(again.config, spec.config);
+}
+
+async function checkCausal(model: TinyModel, spec: ModelSpec): Promise<void> {
+  const [row] = makeRows(spec, [9]);
+  const logits = await model.logits(layOut([[row]]));
+  const changed = [...row.ids];
+  changed[6] = (changed[6] + 1) % spec.vocabSize;
+  const other = await model.logits(layOut([[{ ...row, ids: changed }]]));
+  const V = spec.vocabSize;
+  assert.deepEqual(other.subarray(0, 6 * V), logits.subarray(0, 6 * V));
+  assert.notDeepEqual(other.subarray(6 * V), logits.subarray(6 * V));
+}
+
+async function checkCache(model: TinyModel, spec: ModelSpec): Promise<void> {
+  const [row] = makeRows(spec, [11]);
+  const V = spec.vocabSize;
+  const whole = await model.logits(layOut([[row]]));
+  const compare = (found: Float32Array, from: number) => {
+    for (let i = 0; i < found.length; i++) {
+      near(found[i], whole[from * V + i], 1e-4, `logit ${i} from ${from} on`);
+    }
+  };
+  compare(await model.cached(row.ids.slice(0, 5), 0), 0);
+  compare(await model.cached(row.ids.slice(5, 7), 5), 5);
+  for (let at = 7; at < 11; at++) {
+    compare(await model.cached([row.ids[at]], at), at);
+  }
+}
+
+/** The loss along a random direction of all weights at once: its slope is gradient times direction. */
+async function checkSlope(model: TinyModel, spec: ModelSpec): Promise<void> {
+  const batch = layOut(makeRows(spec, [7, 4, 9]).map((r) => [r]));
+  const { gradients } = await model.step(batch);
+  const random = randomFrom(7);
+  const start = new Map<string, Float32Array>();
+  const direction = new Map<string, Float32Array>();
+  let slope = 0;
+  for (const [name, gradient] of gradients) {
+    start.set(name, await model.read(name));
+    // along the gradient's own sign, so that no weight's part cancels another's
+    const along = gradient.map((g) => Math.sign(g) * (0.5 + random.next()));
+    direction.set(name, along);
+    gradient.forEach((g, i) => slope += g * along[i]);
+  }
+  const step = 1e-4;
+  const at = async (distance: number) => {
+    for (const [name, values] of start) {
+      const along = direction.get(name) ?? values;
+      model.write(name, values.map((v, i) => v + distance * along[i]));
+    }
+    return (await model.step(batch)).loss;
+  };
+  const measured = (await at(step) - await at(-step)) / (2 * step);
+  near(measured, slope, 1e-2 * Math.abs(slope), "slope");
+}
+
+/** Fills in weights large enough that a mistake shows: as at the start of training they are too small. */
+async function withWeights(opening: Promise<TinyModel>): Promise<TinyModel> {
+  const model = await opening;
+  for (const { name, shape } of model.inventory.weights) {
+    const isNorm = shape.length === 1 && name.endsWith("weight");
+    const noise = initialWeights({
+      name,
+      shape,
+      init: { kind: "normal", std: 0.2 },
+    }, 1);
+    model.write(name, isNorm ? noise.map((v) => v + 1) : noise);
+  }
+  return model;
+}
+
+function makeRows(spec: ModelSpec, lengths: readonly number[]): Row[] {
+  const random = randomFrom(3);
+  return lengths.map((n) => {
+    const ids = Array.from({ length: n }, () => random.below(spec.vocabSize));
+    return { ids, labels: ids.map((id, i) => i < 2 ? -100 : id) };
+  });
+}
+
+function sameGradients(
+  found: ReadonlyMap<string, Float32Array>,
+  wanted: ReadonlyMap<string, Float32Array>,
+  tolerance: number,
+): void {
+  for (const [name, values] of wanted) {
+    const other = found.get(name) ?? [];
+    assert.equal(other.length, values.length, name);
+    const largest = values.reduce((a, b) => Math.max(a, Math.abs(b)), 1e-3);
+    values.forEach((v, i) => near(other[i], v, tolerance * largest, name));
+  }
+}
+
+function near(
+  found: number,
+  wanted: number,
+  limit: number,
+  what: string,
+): void {
+  assert.ok(
+    Math.abs(found - wanted) <= limit,
+    `${what} is ${found}, expected ${wanted} within ${limit}`,
+  );
+}
+
+function isConfigError(error: unknown): error is Error {
+  return isDenotuneError(error) && error.name === "ConfigError";
+}
