@@ -25,24 +25,41 @@ import { PluginError } from "./errors.ts";
 
 /** What each kind of part creates. The list of kinds is closed; parts are open. */
 export interface KindMap {
+  /** Reads one kind of file. */
   source: Source;
+  /** Knows one data set's columns. */
   format: Format;
   /** Bound to a tokenizer's special tokens when it is known. */
   template: (context: TemplateContext) => Template;
+  /** Text to ids and back. */
   tokenizer: Tokenizer;
+  /** Says how much each token counts. */
   masker: Masker;
+  /** Lays examples out as a rectangle. */
   collator: Collator;
+  /** Turns a batch into inputs and targets. */
   objective: Objective;
+  /** An architecture. */
   model: Architecture;
+  /** Trains something beside frozen weights. */
   adapter: Adapter;
+  /** One update rule. */
   optimizer: Optimizer;
+  /** Learning rate over time. */
   schedule: Schedule;
+  /** Runs plans. */
   backend: Backend;
+  /** Sums over processes. */
   collective: Collective;
+  /** Measures a model. */
   evaluator: Evaluator;
+  /** Is told what happens. */
   tracker: Tracker;
+  /** Writes a model for other tools. */
   exporter: Exporter;
+  /** An operation of graphs. */
   op: Op;
+  /** An elementwise function. */
   activation: Activation;
 }
 
@@ -84,6 +101,7 @@ export type Json = null | boolean | number | string | readonly Json[] | {
  * without `~standard.jsonSchema` comes with `Part.jsonSchema`. Types are inferred structurally.
  */
 export interface OptionsSchema<Input = unknown, Output = Input> {
+  /** The entry of Standard Schema. */
   readonly "~standard": {
     readonly version: 1;
     readonly vendor: string;
@@ -136,11 +154,13 @@ export interface Part<
   Input = unknown,
   Options = unknown,
 > {
+  /** What it is one of. */
   readonly kind: K;
   /** kebab-case, unique within its kind. */
   readonly name: string;
   /** One sentence for `denotune plugins`. */
   readonly description: string;
+  /** Schema of the options: strict, a default and a description on every field. */
   readonly options: OptionsSchema<Input, Options>;
   /** JSON Schema of the options, where `options` cannot give it itself. */
   readonly jsonSchema?: Record<string, unknown>;
@@ -154,12 +174,15 @@ export type AnyPart = { [K in Kind]: Part<K, any, any> }[Kind];
 
 /** What a plugin module exports by default. */
 export interface Plugin {
+  /** Unique among the plugins of a run. */
   readonly name: string;
   /** The plugin contract it was written for: {@linkcode API_VERSION}. */
   readonly api: number;
+  /** Its own version, recorded with each run. */
   readonly version?: string;
   /** Deno permissions it needs, for `doctor` and `plugins` to show: `net`, `ffi`, `read:/data`. */
   readonly permissions?: readonly string[];
+  /** What it brings. */
   readonly parts: readonly AnyPart[];
 }
 
@@ -186,7 +209,9 @@ export type Choice = string | {
 
 /** A part with its options, chosen in code. */
 export interface ChosenPart {
+  /** The part itself. */
   readonly use: AnyPart;
+  /** What is written as its options. */
   readonly options: unknown;
 }
 
@@ -200,6 +225,7 @@ export function choose<K extends Kind, Input, Options>(
 
 /** A part and who brought it. */
 export interface Registered {
+  /** The part. */
   readonly part: AnyPart;
   /** Name of the plugin. */
   readonly plugin: string;

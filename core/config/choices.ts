@@ -40,12 +40,15 @@ import {
 
 /** A part that a run chose, its options checked. */
 export interface ResolvedChoice<K extends Kind = Kind> {
+  /** The kind that was asked for. */
   readonly kind: K;
   /** Where it was chosen: `optimizer`, `data.train.0.format`. */
   readonly key: string;
+  /** The part itself. */
   readonly part: AnyPart;
-  /** The plugin that brought it, and the module of that plugin. */
+  /** Name of the plugin that brought it. */
   readonly plugin: string;
+  /** The module of that plugin; `inline` for a part chosen in code. */
   readonly module: string;
   /** What `create` gets. */
   readonly options: unknown;
@@ -57,6 +60,7 @@ export interface ResolvedChoice<K extends Kind = Kind> {
 
 /** Where options are checked. */
 export interface Choosing {
+  /** Where parts are found. */
   readonly registry: Registry;
   /** Where else a key of that name may stand. */
   elsewhere?(key: string): readonly string[];

@@ -19,9 +19,11 @@ import { type Origin, type Tree, treeOf } from "./tree.ts";
 
 /** What a host is made of. */
 export interface HostOptions {
+  /** Where parts are found. */
   readonly registry: Registry;
   /** Absolute folder of the run's model, or null. */
   readonly modelDir: string | null;
+  /** The run's seed. */
   readonly seed: number;
   /** Absolute folder that relative paths start from where a part's choice says nothing else. */
   readonly base: string;
@@ -31,7 +33,9 @@ export interface HostOptions {
 
 /** What parts are created with. */
 export interface Creating {
+  /** Where parts are found. */
   readonly registry: Registry;
+  /** What parts are created with. */
   readonly host: Host;
 }
 

@@ -90,10 +90,10 @@ function entryShape(mode: TrainingMode) {
     path: z.string().min(1).nullable().default(null).describe(
       "A file, or the Hub id `owner/name` of a data set.",
     ),
-    rows: z.array(z.unknown()).nullable().default(null).describe(
+    rows: rows().nullable().default(null).describe(
       "Rows in memory; in TypeScript only.",
     ).meta({ [CODE_ONLY]: true }),
-    format: partField("format", { auto: true }).default(
+    format: partField("format").default(
       mode === "pretrain" ? "text" : "auto",
     ).describe(
       "What the columns mean. `auto`: the format that recognises the rows. Pretrain: `text`.",
@@ -117,6 +117,13 @@ function entryShape(mode: TrainingMode) {
       "Masker of this source; null: that of `data`.",
     ),
   };
+}
+
+/** Rows are neither looked into nor copied. */
+function rows(): z.ZodType<readonly unknown[], readonly unknown[]> {
+  return z.custom<readonly unknown[]>((value) => Array.isArray(value), {
+    error: "expected a list of rows",
+  });
 }
 
 function evalEntry(mode: TrainingMode): z.ZodType<EvalEntry, EvalEntryInput> {

@@ -10,9 +10,11 @@ import { isPlainObject } from "./tree.ts";
 
 /** One key that differs. */
 export interface Difference {
+  /** Full path: `optimizer.betas.1`. */
   readonly key: string;
   /** Undefined where the key was not there. */
   readonly was: Json | undefined;
+  /** Undefined where the key is gone. */
   readonly now: Json | undefined;
   /** Whether it cannot change the weights that a run ends with, nor the losses it logs. */
   readonly harmless: boolean;

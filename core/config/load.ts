@@ -39,6 +39,7 @@ export interface RunRequest {
 
 /** A checked run. */
 export interface LoadedRun {
+  /** Every default filled in. */
   readonly config: RunConfig;
   /** The known parts and those that the run's plugins brought. */
   readonly registry: Registry;

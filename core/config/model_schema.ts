@@ -26,7 +26,7 @@ export function modelSchema(): z.ZodType<ModelConfig, ModelInput> {
     ),
     from_config: z.record(
       z.string(),
-      z.custom<Json>(isJson, { error: "a value that JSON can hold" }),
+      z.custom<Json>(isJson, { error: "expected a value that JSON can hold" }),
     )
       .nullable().default(null).describe(
         "Contents of a Hugging Face config.json: random weights, instead of `path`.",

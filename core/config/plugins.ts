@@ -7,7 +7,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { isDenotuneError, PluginError } from "../errors.ts";
 import type { Registry } from "../plugin.ts";
 import { kindAt } from "./paths.ts";
-import { show } from "./problem.ts";
+import { lowerFirst, show } from "./problem.ts";
 import { messageOf } from "./read.ts";
 import { inside, type Leaf, type Tree } from "./tree.ts";
 
@@ -69,7 +69,7 @@ async function loadPlugin(
     registry.add(module.default, specifier);
   } catch (error) {
     // the registry names the module; the line that asked for it is added
-    if (isDenotuneError(error)) return fail(error.message, error);
+    if (isDenotuneError(error)) return fail(lowerFirst(error.message), error);
     return fail(
       `cannot read the plugin ${specifier}: ${messageOf(error)}`,
       error,

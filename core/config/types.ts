@@ -26,10 +26,15 @@ export type Every = number | "epoch" | null;
 
 /** The key `model`, as written: exactly one of `path` and `from_config`. */
 export interface ModelInput {
+  /** Folder (or file) or Hub id; null where something else stands for it. */
   path?: string | null;
+  /** Branch, tag or commit of a Hub id. */
   revision?: string;
+  /** Storage of frozen weights. */
   dtype?: StorageDtype;
+  /** Storage of the weights that are saved. */
   save_dtype?: StorageDtype;
+  /** Contents of a Hugging Face config.json: random weights, instead of `path`. */
   from_config?: Readonly<Record<string, Json>> | null;
 }
 
@@ -41,26 +46,37 @@ export interface ModelConfig {
   readonly revision: string;
   /** Storage of frozen weights. */
   readonly dtype: StorageDtype;
+  /** Storage of the weights that are saved. */
   readonly save_dtype: StorageDtype;
+  /** Contents of a Hugging Face config.json: random weights, instead of `path`. */
   readonly from_config: Readonly<Record<string, Json>> | null;
 }
 
 /** One entry of `data.eval`, as written: exactly one of `path` and `rows`. */
 export interface EvalEntryInput {
+  /** Folder (or file) or Hub id; null where something else stands for it. */
   path?: string | null;
   /** Rows in memory, in TypeScript only. */
   rows?: readonly unknown[] | null;
+  /** What the columns mean. */
   format?: Choice;
+  /** Configuration of a Hub data set. */
   name?: string | null;
+  /** Split of a Hub data set. */
   split?: string | null;
+  /** Branch, tag or commit of a Hub id. */
   revision?: string;
+  /** Use only this many rows; null: all. */
   max_rows?: number | null;
+  /** How turns are written. */
   template?: Choice | null;
+  /** Which tokens are trained. */
   masker?: Choice | null;
 }
 
 /** One entry of `data.train`, as written. */
 export interface TrainEntryInput extends EvalEntryInput {
+  /** Share of this source; given for all sources or for none. */
   weight?: number | null;
 }
 
@@ -68,16 +84,21 @@ export interface TrainEntryInput extends EvalEntryInput {
 export interface EvalEntry {
   /** An absolute path, or a Hub id; null with `rows`. */
   readonly path: string | null;
+  /** Rows in memory, instead of `path`. */
   readonly rows: readonly unknown[] | null;
   /** A format, or `auto`: the one that recognises the rows. */
   readonly format: Choice;
   /** Configuration of a Hub data set. */
   readonly name: string | null;
+  /** Split of a Hub data set. */
   readonly split: string | null;
+  /** Branch, tag or commit of a Hub id. */
   readonly revision: string;
+  /** Use only this many rows; null: all. */
   readonly max_rows: number | null;
   /** Null: that of `data`. */
   readonly template: Choice | null;
+  /** Which tokens are trained. */
   readonly masker: Choice | null;
 }
 
@@ -89,52 +110,91 @@ export interface TrainEntry extends EvalEntry {
 
 /** The key `data`, as written. */
 export interface DataInput {
+  /** What is trained on. */
   train: readonly TrainEntryInput[];
+  /** What is evaluated on. */
   eval?: readonly EvalEntryInput[];
+  /** Share of the training rows kept for evaluation, in [0, 1). */
   eval_fraction?: number;
+  /** How turns are written. */
   template?: Choice;
+  /** Which tokens are trained. */
   masker?: Choice;
+  /** Whether system messages of the data are used. */
   include_system_prompt?: boolean;
+  /** Tokens an example (a pack, if packed) may have. */
   max_length?: number;
+  /** What happens to longer examples. */
   truncation?: Truncation;
+  /** How examples are laid out in a batch. */
   collator?: Choice;
+  /** Whether each epoch has an order of its own. */
   shuffle?: boolean;
+  /** What happens to a token that straddles trained and untrained text. */
   boundary_token?: "mask" | "train" | "split";
+  /** When an epoch over weighted sources ends. */
   stopping?: "first_exhausted" | "all_exhausted";
+  /** Share of examples without a trained token above which the run is refused. */
   max_untrained_share?: number;
+  /** Train although no example teaches the model to end its turn. */
   allow_unlearned_end?: boolean;
 }
 
 /** The key `data`, resolved. `template` and `masker` may still be `auto`. */
 export interface DataConfig {
+  /** What is trained on. */
   readonly train: readonly TrainEntry[];
+  /** What is evaluated on. */
   readonly eval: readonly EvalEntry[];
+  /** Share of the training rows kept for evaluation, in [0, 1). */
   readonly eval_fraction: number;
+  /** How turns are written. */
   readonly template: Choice;
+  /** Which tokens are trained. */
   readonly masker: Choice;
+  /** Whether system messages of the data are used. */
   readonly include_system_prompt: boolean;
+  /** Tokens an example (a pack, if packed) may have. */
   readonly max_length: number;
+  /** What happens to longer examples. */
   readonly truncation: Truncation;
+  /** How examples are laid out in a batch. */
   readonly collator: Choice;
+  /** Whether each epoch has an order of its own. */
   readonly shuffle: boolean;
+  /** What happens to a token that straddles trained and untrained text. */
   readonly boundary_token: "mask" | "train" | "split";
+  /** When an epoch over weighted sources ends. */
   readonly stopping: "first_exhausted" | "all_exhausted";
+  /** Share of examples without a trained token above which the run is refused. */
   readonly max_untrained_share: number;
+  /** Train although no example teaches the model to end its turn. */
   readonly allow_unlearned_end: boolean;
 }
 
 /** The key `training`, resolved. */
 export interface TrainingConfig {
+  /** Passes over the data. */
   readonly epochs: number;
+  /** Ends the run earlier: optimizer steps. */
   readonly max_steps: number | null;
+  /** Examples (packs, if packed) in one micro-batch. */
   readonly batch_size: number;
+  /** Micro-batches in one optimizer step. */
   readonly gradient_accumulation_steps: number;
+  /** Global gradient norm above which gradients are scaled down; null: never. */
   readonly max_grad_norm: number | null;
+  /** Compute activations again instead of keeping them. */
   readonly gradient_checkpointing: boolean;
+  /** Steps between two log lines. */
   readonly logging_steps: number;
+  /** Steps between two evaluations. */
   readonly eval_steps: Every;
+  /** Evaluate before the first step. */
   readonly eval_on_start: boolean;
+  /** Steps between two checkpoints. */
   readonly save_steps: Every;
+  /** Checkpoints that are kept; null: all. */
   readonly save_total_limit: number | null;
   /** `auto`, `never`, or the absolute path of a checkpoint. */
   readonly resume: string;
@@ -146,10 +206,13 @@ export type TrainingInput = {
 
 /** The key `generation`, resolved: how samples and answers are drawn. */
 export interface GenerationConfig {
+  /** Tokens written at most. */
   readonly max_new_tokens: number;
   /** 0 = greedy. */
   readonly temperature: number;
+  /** Draw from the likeliest tokens that together have this probability. */
   readonly top_p: number;
+  /** Texts that end an answer, besides the template's own. */
   readonly stop: readonly string[];
 }
 /** The key `generation`, as written. */
@@ -159,7 +222,9 @@ export type GenerationInput = {
 
 /** The key `samples`, resolved: prompts answered for people to look at. */
 export interface SamplesConfig {
+  /** Prompts that the model answers. */
   readonly prompts: readonly string[];
+  /** When it answers them. */
   readonly at: readonly ("start" | "end")[];
 }
 /** The key `samples`, as written. */
@@ -169,23 +234,41 @@ export type SamplesInput = {
 
 /** A run file as people write it, in YAML or in TypeScript. */
 export interface RunInput {
+  /** Where everything is written. */
   output_dir?: string | null;
+  /** Run files merged first. */
   extends?: string | readonly string[] | null;
+  /** Key of everything random. */
   seed?: number;
+  /** Modules that bring parts. */
   plugins?: readonly string[];
+  /** What computes. */
   backend?: Choice;
+  /** Only changes defaults. */
   training_mode?: TrainingMode;
+  /** The model to train. */
   model: ModelInput;
+  /** Text to ids. */
   tokenizer?: Choice;
+  /** What is trained instead of all weights; null: all weights. */
   adapter?: Choice | null;
+  /** What is trained and evaluated on. */
   data: DataInput;
+  /** What is learned. */
   objective?: Choice;
+  /** How weights are updated. */
   optimizer?: Choice;
+  /** The learning rate over time. */
   schedule?: Choice;
+  /** How long, how much at once, what is said and saved. */
   training?: TrainingInput;
+  /** What is asked of the model at each evaluation. */
   evaluators?: readonly Choice[];
+  /** How samples are drawn. */
   generation?: GenerationInput;
+  /** Answers to look at. */
   samples?: SamplesInput;
+  /** Who is told what happens. */
   trackers?: readonly Choice[];
 }
 
@@ -198,22 +281,37 @@ export interface RunConfig {
   readonly output_dir: string;
   /** Always null: what was extended is merged. */
   readonly extends: string | readonly string[] | null;
+  /** Key of everything random. */
   readonly seed: number;
   /** Absolute paths and `npm:`, `jsr:`, `https:` specifiers. */
   readonly plugins: readonly string[];
+  /** What computes. */
   readonly backend: Choice;
+  /** Only changes defaults. */
   readonly training_mode: TrainingMode;
+  /** The model to train. */
   readonly model: ModelConfig;
+  /** Text to ids. */
   readonly tokenizer: Choice;
+  /** What is trained instead of all weights; null: all weights. */
   readonly adapter: Choice | null;
+  /** What is trained and evaluated on. */
   readonly data: DataConfig;
+  /** What is learned. */
   readonly objective: Choice;
+  /** How weights are updated. */
   readonly optimizer: Choice;
+  /** The learning rate over time. */
   readonly schedule: Choice;
+  /** How long, how much at once, what is said and saved. */
   readonly training: TrainingConfig;
+  /** What is asked of the model at each evaluation. */
   readonly evaluators: readonly Choice[];
+  /** How samples are drawn. */
   readonly generation: GenerationConfig;
+  /** Answers to look at. */
   readonly samples: SamplesConfig;
+  /** Who is told what happens. */
   readonly trackers: readonly Choice[];
 }
 

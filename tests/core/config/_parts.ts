@@ -11,11 +11,10 @@ import {
 } from "../../../core/plugin.ts";
 
 /** A part that is the options it was created with. */
-// deno-lint-ignore no-explicit-any -- a stand-in is whatever kind a test needs
 function stub(
   kind: Kind,
   name: string,
-  options: any = z.strictObject({}),
+  options: AnyPart["options"] = z.strictObject({}),
 ): AnyPart {
   const create = (given: unknown): never => ({ name, given }) as never;
   const made = kind === "template"
@@ -88,7 +87,7 @@ export const PARTS: readonly AnyPart[] = [
       ).describe("Sites."),
     }),
   ),
-  ...["alpaca", "messages", "text"].map((name) =>
+  ...["alpaca", "auto", "messages", "text"].map((name) =>
     stub(
       "format",
       name,
