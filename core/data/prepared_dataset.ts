@@ -98,6 +98,24 @@ export class PreparedDataset implements Disposable {
     return known ?? this.#epoch(epoch).plan.offsets.length - 1;
   }
 
+  /**
+   * Tokens of the widest row that a batch may have: what memory is sized by. Packs of another epoch may be
+   * fuller, so with packing it is the longest row allowed.
+   */
+  get widest(): number {
+    const { collator, options } = this.#parts;
+    const { offsets } = this.#epoch(0).plan;
+    if (offsets.length - 1 < this.examplesInEpoch(0)) return options.max_length;
+    const longest = this.report.longest;
+    const row: WeightedExample = {
+      ids: new Int32Array(longest),
+      weights: new Float32Array(longest),
+      source: 0,
+      row: 0,
+    };
+    return collator.collate([[row]], this.#limits(0)).T;
+  }
+
   /** Optimizer steps; the last one may be short. Packing may give other numbers in other epochs. */
   stepsInEpoch(epoch: number): number {
     const { batch_size, gradient_accumulation_steps } = this.#parts.options;

@@ -81,7 +81,13 @@ function keepEnd(text: WeightedText, { options }: ExamplePipeline): Piece {
   const T = text.encoding.ids.length;
   const room = options.max_length - (text.addedBos ? 1 : 0);
   const from = characterBorder(text, T - room, 1);
-  return piece(text, { from, to: T, bos: text.addedBos, dropEnds: true });
+  return piece(text, {
+    from,
+    to: T,
+    bos: text.addedBos,
+    dropEnds: true,
+    firstIsTarget: options.train_first_token,
+  });
 }
 
 /** Pieces one after the other; of plain text the last one still ends, of turns only those that are whole. */
@@ -160,7 +166,7 @@ function piece(
   ids.set(encoding.ids.subarray(from, to), lead);
   weights.set(text.weights.subarray(from, to), lead);
   if (from > 0 && dropEnds) clearCutEnds(text, { from, to, weights, lead });
-  if (!bos && !firstIsTarget && weights.length > 0) weights[0] = 0; // nothing stands before it
+  if (from > 0 && !bos && !firstIsTarget) weights[0] = 0; // nothing stands before it
   return { of: text, from, to, bos, ids, weights };
 }
 

@@ -198,3 +198,18 @@ function removeQuietly(path: string): void {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }
+
+/**
+ * Moves the files of a prepared folder into an existing one, after everything in them has reached the disk;
+ * files of the same names are replaced. The prepared folder is removed.
+ */
+export function moveInto(temporary: string, folder: string): void {
+  asUserError(`write ${folder}`, () => {
+    syncTree(temporary);
+    for (const entry of Deno.readDirSync(temporary)) {
+      Deno.renameSync(join(temporary, entry.name), join(folder, entry.name));
+    }
+    syncFolder(folder);
+    Deno.removeSync(temporary, { recursive: true });
+  });
+}

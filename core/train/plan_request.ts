@@ -1,0 +1,94 @@
+/**
+ * From a run to what its engine is planned for: how large batches, contexts and caches get.
+ * @module
+ */
+import type { Adapter } from "../contracts/adapter.ts";
+import type { Objective } from "../contracts/objective.ts";
+import type { Optimizer } from "../contracts/optimizer.ts";
+import type { RunConfig } from "../config/types.ts";
+import type { PreparedDataset } from "../data/prepared_dataset.ts";
+import type { GenerationLimits } from "../generate/generator.ts";
+import { inventoryOf } from "../graph/build_model.ts";
+import type { EngineRequest } from "./engine.ts";
+import type { OpenedData } from "./open_data.ts";
+import type { OpenedModel } from "./open_model.ts";
+
+/** Bytes that the key/value cache of evaluation and samples may take. */
+const CACHE_BYTES = 256 * 2 ** 20;
+const MOST_ROWS = 64;
+const PREFILL = 256;
+
+/** The engine request of a run. */
+export function planRequest(of: {
+  readonly config: RunConfig;
+  readonly model: OpenedModel;
+  readonly data: OpenedData;
+  readonly objective: Objective;
+  readonly optimizer: Optimizer;
+  readonly adapter: Adapter | null;
+  readonly evaluators: readonly unknown[];
+}): EngineRequest {
+  const { config, model, data } = of;
+  const { spec } = model;
+  const B = config.training.batch_size;
+  const adapter = of.adapter === null ? null : of.adapter.attach({
+    spec,
+    sites: inventoryOf(spec, config.data.max_length).sites,
+  });
+  const T = data.train.widest;
+  const evaluationT = data.evaluation?.widest ?? 0;
+  const generates = of.evaluators.length > 0 ||
+    config.samples.prompts.length > 0;
+  return {
+    spec,
+    adapter,
+    frozenDtype: adapter === null ? "f32" : STORAGE[config.model.dtype],
+    causal: of.objective.attention === "causal",
+    train: {
+      B,
+      T,
+      optimizer: of.optimizer,
+      maxGradNorm: config.training.max_grad_norm,
+      checkpointing: config.training.gradient_checkpointing,
+    },
+    evaluate: data.evaluation === null ? null : { B, T: evaluationT },
+    generate: generates
+      ? generationLimits(spec, {
+        capacity: Math.max(T, evaluationT, 64) +
+          config.generation.max_new_tokens,
+        rows: of.evaluators.length > 0
+          ? MOST_ROWS
+          : Math.max(1, config.samples.prompts.length),
+      })
+      : null,
+    sources: Math.max(
+      data.train.sourceNames.length,
+      data.evaluation?.sourceNames.length ?? 0,
+    ),
+  };
+}
+
+const STORAGE = { float32: "f32", bfloat16: "bf16", float16: "f16" } as const;
+
+/** Rows and context of generation: as many rows as the cache's budget holds. */
+export function generationLimits(
+  spec: OpenedModel["spec"],
+  wanted: { capacity: number; rows: number },
+): GenerationLimits {
+  const capacity = spec.positionsAreBounded && spec.maxPositions !== null
+    ? Math.min(wanted.capacity, spec.maxPositions)
+    : wanted.capacity;
+  const perRow = capacity * spec.kvColumns * spec.layers * 2 * 4;
+  const rows = Math.max(
+    1,
+    Math.min(MOST_ROWS, wanted.rows, Math.floor(CACHE_BYTES / perRow)),
+  );
+  return { rows, capacity, prefill: Math.min(PREFILL, capacity) };
+}
+
+/** Batches of a prepared set, in order: for evaluation. */
+export function* allBatches(set: PreparedDataset) {
+  for (let step = 0; step < set.stepsInEpoch(0); step++) {
+    yield* set.batches(0, step);
+  }
+}

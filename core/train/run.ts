@@ -1,0 +1,361 @@
+/**
+ * A whole run, from a checked config to a saved model: what `denotune train` and the library's `train` do.
+ * Silent: everything that happens is told to trackers. Config, data and memory problems come before the
+ * device wakes.
+ * @module
+ */
+import { join } from "node:path";
+import type { Tracker, TrackerEvent } from "../contracts/tracker.ts";
+import {
+  createHost,
+  createPart,
+  createResolved,
+  type Creating,
+} from "../config/create_part.ts";
+import { chosenAt, type LoadedRun } from "../config/load.ts";
+import { configData, resolvedText } from "../config/resolved.ts";
+import { preflight } from "../data/preflight.ts";
+import { writeFileAtomic } from "../io/atomic.ts";
+import { showJson } from "../io/json_file.ts";
+import { initialWeights } from "../io/initial_weights.ts";
+import type { Json } from "../plugin.ts";
+import { VERSION } from "../version.ts";
+import { cacheFolder } from "../io/cache_folder.ts";
+import { readCheckpointState, restoreCheckpoint } from "./checkpoint.ts";
+import { openDevice } from "./choose_backend.ts";
+import { Engine, planEngine } from "./engine.ts";
+import { Events } from "./events.ts";
+import { openData } from "./open_data.ts";
+import {
+  baseReader,
+  checkWeights,
+  modelFolderOf,
+  openModel,
+  writeBaseWeights,
+} from "./open_model.ts";
+import { planRequest } from "./plan_request.ts";
+import { checkModelFits } from "./checks.ts";
+import {
+  prepareRunFolder,
+  refuseOtherData,
+  RESOLVED,
+  SUMMARY,
+} from "./run_folder.ts";
+import { RunHooks, saveFinal } from "./run_hooks.ts";
+import { startEvent } from "./start_event.ts";
+import { freshState, runTraining, totalSteps } from "./trainer.ts";
+
+/** How a run is watched and stopped. */
+export interface RunOptions {
+  /** Abort: a checkpoint is saved and the run ends as `interrupted`. */
+  readonly signal?: AbortSignal;
+  /** Trackers besides those of the config. */
+  readonly trackers?: readonly Tracker[];
+}
+
+/** What a run gave. */
+export interface RunResult {
+  readonly status: "done" | "interrupted";
+  readonly outputDir: string;
+  /** The trained model or adapter, or the checkpoint from which an interrupted run goes on. */
+  readonly path: string;
+  readonly steps: number;
+  /** The last evaluation's numbers, by name: `eval_loss`, ... */
+  readonly metrics: Readonly<Record<string, number | null>>;
+}
+
+/** Trains. Throws our errors; trackers are closed in any case. */
+export async function trainRun(
+  run: LoadedRun,
+  options: RunOptions = {},
+): Promise<RunResult> {
+  const now = () => performance.now() / 1000;
+  const { config } = run;
+  const pending: (() => void)[] = [];
+  let events: Events | null = null;
+  const located = await modelFolderOf(config.model);
+  const host = createHost({
+    registry: run.registry,
+    modelDir: located?.path ?? null,
+    seed: config.seed,
+    base: Deno.cwd(),
+    notice: (message) =>
+      events === null
+        ? void pending.push(() => events?.notice(message))
+        : events.notice(message),
+  });
+  const creating: Creating = { registry: run.registry, host };
+  const trackers: Tracker[] = [...options.trackers ?? []];
+  for (const i of config.trackers.keys()) {
+    const chosen = chosenAt(run, "tracker", `trackers.${i}`);
+    if (chosen !== null) trackers.push(await createResolved(chosen, creating));
+  }
+  events = new Events(trackers, now);
+  for (const tell of pending) tell();
+  try {
+    const result = await new Run(run, creating, events, options.signal, now).go(
+      located,
+    );
+    await events.close();
+    return result;
+  } catch (error) {
+    events.emit({
+      event: "end",
+      status: "failed",
+      seconds: events.seconds,
+      total_trained_tokens: 0,
+      skipped_updates: 0,
+      path: null,
+      error: error instanceof Error ? error.message : String(error),
+    });
+    await events.close().catch(() => {});
+    throw error;
+  }
+}
+
+class Run {
+  readonly #run: LoadedRun;
+  readonly #creating: Creating;
+  readonly #events: Events;
+  readonly #signal: AbortSignal | undefined;
+  readonly #now: () => number;
+
+  constructor(
+    run: LoadedRun,
+    creating: Creating,
+    events: Events,
+    signal: AbortSignal | undefined,
+    now: () => number,
+  ) {
+    this.#run = run;
+    this.#creating = creating;
+    this.#events = events;
+    this.#signal = signal;
+    this.#now = now;
+  }
+
+  async go(
+    located: Awaited<ReturnType<typeof modelFolderOf>>,
+  ): Promise<RunResult> {
+    const run = this.#run;
+    const creating = this.#creating;
+    const events = this.#events;
+    const signal = this.#signal;
+    const { config } = run;
+    const settings = configData(config);
+
+    using model = await openModel(config.model, located, creating);
+    const tokenizer = await this.#create("tokenizer", "tokenizer");
+    checkModelFits(config, model, tokenizer);
+    using data = await openData(run, {
+      tokenizer,
+      creating,
+      cacheDir: cacheFolder(),
+      signal,
+      onProgress: ({ task, rows, of }) =>
+        events.emit({ event: "progress", task, done: rows, total: of }),
+    });
+    const notices = preflight(data.train, {
+      modelVocabSize: model.spec.vocabSize,
+      allow_unlearned_end: config.data.allow_unlearned_end,
+    });
+    for (const notice of [...data.train.report.notices, ...notices]) {
+      events.notice(notice);
+    }
+
+    const parts = {
+      objective: await this.#create("objective", "objective"),
+      optimizer: await this.#create("optimizer", "optimizer"),
+      schedule: await this.#create("schedule", "schedule"),
+      adapter: chosenAt(run, "adapter", "adapter") === null
+        ? null
+        : await this.#create("adapter", "adapter"),
+      collective: await createPart("collective", "single", creating),
+      evaluators: await Promise.all(
+        config.evaluators.map(async (_, i) => ({
+          name: chosenAt(run, "evaluator", `evaluators.${i}`)?.part.name ??
+            String(i),
+          evaluator: await this.#create("evaluator", `evaluators.${i}`),
+        })),
+      ),
+    };
+    const request = planRequest({ config, model, data, ...parts });
+    const inventory =
+      planEngine(request, { alignment: 4, maxBufferBytes: 2 ** 50 }).inventory;
+    const surplus = checkWeights(model, inventory.weights);
+    if (surplus.length > 0) {
+      events.notice(
+        `${surplus.length} tensors of the model's files are not used: ${
+          surplus.slice(0, 5).join(", ")
+        }`,
+        "warning",
+      );
+    }
+    const steps = totalSteps(data.train, config.training);
+    const folder = prepareRunFolder(config.output_dir, {
+      config: settings,
+      resume: config.training.resume,
+    });
+    if (folder.moved !== null) {
+      events.notice(
+        `The finished run in ${config.output_dir} is now ${folder.moved}`,
+      );
+    }
+    const checkpoint = folder.checkpoint === null
+      ? null
+      : readCheckpointState(folder.checkpoint);
+    if (checkpoint !== null) {
+      refuseOtherData(
+        config.output_dir,
+        checkpoint.data,
+        data.train.fingerprint,
+      );
+    }
+    if (!folder.continues) {
+      writeFileAtomic(
+        join(config.output_dir, RESOLVED),
+        resolvedText(run, VERSION),
+      );
+    }
+
+    const chosen = await openDevice(run, creating);
+    await using device = chosen.device;
+    const planned = planEngine(request, device.info);
+    await events.start({
+      outputDir: config.output_dir,
+      totalSteps: steps,
+      resumedAt: checkpoint?.state.step ?? 0,
+    });
+    events.emit(
+      startEvent({
+        run,
+        model,
+        data,
+        planned,
+        chosen,
+        steps,
+        resumedAt: checkpoint?.state.step ?? null,
+      }),
+    );
+    await using engine = await Engine.open(planned, device);
+    await writeBaseWeights(model, planned.inventory.weights, {
+      session: engine.session,
+      seed: config.seed,
+    });
+    if (request.adapter !== null) {
+      const read = baseReader(model, planned.inventory.weights, config.seed);
+      const own = request.adapter.initialise?.(read) ??
+        new Map<string, Float32Array>();
+      for (const p of request.adapter.parameters) {
+        engine.session.write(
+          p.name,
+          own.get(p.name) ?? initialWeights(p, config.seed),
+        );
+      }
+    }
+    const state = checkpoint?.state ?? freshState();
+    if (folder.checkpoint !== null && checkpoint !== null) {
+      restoreCheckpoint(engine, folder.checkpoint);
+      if (checkpoint.device !== device.info.fingerprint) {
+        events.notice(
+          "The checkpoint was made on another processor or backend: the run goes on, but bits will differ",
+          "warning",
+        );
+      }
+    }
+
+    const hooks = new RunHooks({
+      config,
+      settings,
+      engine,
+      model,
+      data,
+      tokenizer,
+      events,
+      evaluators: parts.evaluators,
+      objective: parts.objective,
+      signal,
+      deviceFingerprint: device.info.fingerprint,
+      now: this.#now,
+    });
+    if (state.step === 0) await hooks.samples("start");
+    const status = await runTraining({
+      engine,
+      data: data.train,
+      objective: parts.objective,
+      optimizer: parts.optimizer,
+      schedule: parts.schedule,
+      collective: parts.collective,
+      settings: {
+        totalSteps: steps,
+        logging_steps: config.training.logging_steps,
+        eval_steps: config.training.eval_steps,
+        eval_on_start: config.training.eval_on_start,
+        save_steps: config.training.save_steps,
+        seed: config.seed,
+        sources: data.train.sourceNames.length,
+      },
+      state,
+      hooks,
+      signal,
+      now: this.#now,
+    });
+    if (status === "done") {
+      await hooks.samples("end");
+      await saveFinal(hooks);
+      writeFileAtomic(
+        join(config.output_dir, SUMMARY),
+        showJson(
+          {
+            steps: state.step,
+            seconds: events.seconds,
+            ...hooks.metrics,
+          } as Record<string, Json>,
+        ),
+      );
+    }
+    const path = status === "done"
+      ? config.output_dir
+      : hooks.lastCheckpoint ?? config.output_dir;
+    events.emit({
+      event: "end",
+      status,
+      seconds: events.seconds,
+      total_trained_tokens: state.trainedTokens,
+      skipped_updates: state.skippedUpdates,
+      path,
+      error: null,
+    });
+    return {
+      status,
+      outputDir: config.output_dir,
+      path,
+      steps: state.step,
+      metrics: hooks.metrics,
+    };
+  }
+
+  async #create<
+    K extends
+      | "tokenizer"
+      | "objective"
+      | "optimizer"
+      | "schedule"
+      | "adapter"
+      | "evaluator",
+  >(
+    kind: K,
+    key: string,
+  ) {
+    const chosen = chosenAt(this.#run, kind, key);
+    if (chosen === null) throw new RangeError(`\`${key}\` is not set`);
+    return await createResolved(chosen, this.#creating);
+  }
+}
+
+/** A tracker that hands every event to a function: for callers of the library. */
+export function callbackTracker(
+  onEvent: (event: TrackerEvent) => void,
+): Tracker {
+  return { start: () => {}, event: onEvent, close: () => {} };
+}

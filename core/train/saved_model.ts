@@ -1,0 +1,178 @@
+/**
+ * A trained model as files: a Hugging Face folder, or a PEFT folder for an adapter. The same writer serves
+ * checkpoints (always float32) and the end of a run.
+ * @module
+ */
+import { join } from "node:path";
+import type { AttachedAdapter } from "../contracts/adapter.ts";
+import type { WeightSpec } from "../contracts/model.ts";
+import type { Template } from "../contracts/template.ts";
+import type { Tokenizer } from "../contracts/tokenizer.ts";
+import { DataError } from "../errors.ts";
+import { stopIds } from "../generate/answer.ts";
+import { writeFileAtomic } from "../io/atomic.ts";
+import { showJson } from "../io/json_file.ts";
+import { SafetensorsFile } from "../io/read_safetensors.ts";
+import { type SaveDType, writeModelFiles } from "../io/save_model.ts";
+import {
+  type TensorToSave,
+  writeSafetensors,
+} from "../io/write_safetensors.ts";
+import type { Json } from "../plugin.ts";
+import type { Engine } from "./engine.ts";
+import type { OpenedModel } from "./open_model.ts";
+
+/** File of an adapter's tensors. */
+export const ADAPTER_FILE = "adapter_model.safetensors";
+
+/** What is written. */
+export interface SaveRequest {
+  readonly engine: Engine;
+  readonly model: OpenedModel;
+  readonly tokenizer: Tokenizer;
+  readonly template: Template;
+  readonly dtype: SaveDType;
+  /** What `adapter_config.json` names as its base. */
+  readonly base: {
+    readonly path: string | null;
+    readonly revision: string | null;
+  };
+}
+
+/** Writes the trained model into an existing folder. Returns the names of the files. */
+export async function writeTrained(
+  folder: string,
+  request: SaveRequest,
+): Promise<string[]> {
+  const { engine, tokenizer, template } = request;
+  const { adapter, spec } = engine.planned.request;
+  const files = tokenizer.files({
+    chatTemplate: template.jinja ?? tokenizer.chatTemplate,
+  });
+  if (adapter !== null) {
+    return await writeAdapter(folder, adapter, { ...request, files });
+  }
+  return await writeModelFiles(folder, {
+    config: spec.config,
+    tensors: engine.planned.inventory.weights.map((w) => tensorOf(engine, w)),
+    dtype: request.dtype,
+    generationConfig: generationConfig(request),
+    files,
+  });
+}
+
+/** Writes the base of an adapter, for runs whose base was made from random weights. */
+export async function writeBase(
+  folder: string,
+  request: Omit<SaveRequest, "base">,
+  read: (name: string) => Float32Array,
+): Promise<void> {
+  const { engine, tokenizer, template } = request;
+  await writeModelFiles(folder, {
+    config: engine.planned.request.spec.config,
+    tensors: engine.planned.inventory.weights.map((w) => {
+      let data: Float32Array | null = null;
+      return {
+        name: w.name,
+        shape: w.shape,
+        read: (start, count) =>
+          (data ??= read(w.name)).subarray(start, start + count),
+      };
+    }),
+    dtype: request.dtype,
+    generationConfig: generationConfig(request),
+    files: tokenizer.files({
+      chatTemplate: template.jinja ?? tokenizer.chatTemplate,
+    }),
+  });
+}
+
+async function writeAdapter(
+  folder: string,
+  adapter: AttachedAdapter,
+  request: SaveRequest & { files: Record<string, string> },
+): Promise<string[]> {
+  const { engine, files, base, dtype } = request;
+  const tensors = savedTensors(engine).map(({ saved, spec }) => ({
+    ...tensorOf(engine, spec),
+    name: saved,
+  }));
+  const texts = {
+    ...files,
+    "adapter_config.json": showJson(adapter.config(base)),
+  };
+  for (const [name, content] of Object.entries(texts)) {
+    writeFileAtomic(join(folder, name), content);
+  }
+  await writeSafetensors(join(folder, ADAPTER_FILE), tensors, {
+    dtype: dtype === "float32" ? "F32" : dtype === "bfloat16" ? "BF16" : "F16",
+  });
+  return [...Object.keys(texts), ADAPTER_FILE];
+}
+
+/** Trained tensors and the names under which files hold them. */
+export function savedTensors(
+  engine: Engine,
+): { readonly saved: string; readonly spec: WeightSpec }[] {
+  const { adapter } = engine.planned.request;
+  const own = new Set(adapter?.parameters.map((p) => p.name) ?? []);
+  return (engine.planned.trainables?.tensors ?? []).map((spec) => ({
+    saved: adapter === null || own.has(spec.name)
+      ? spec.name
+      : adapter.savedName(spec.name),
+    spec,
+  }));
+}
+
+/** Reads trained tensors back from a folder that {@linkcode writeTrained} wrote in float32. */
+export function readTrained(engine: Engine, file: SafetensorsFile): void {
+  for (const { saved, spec } of savedTensors(engine)) {
+    readInto(engine, { file, name: saved, variable: spec.name });
+  }
+}
+
+/** Copies a stored tensor to a variable, in chunks. */
+export function readInto(
+  engine: Engine,
+  { file, name, variable }: {
+    file: SafetensorsFile;
+    name: string;
+    variable: string;
+  },
+): void {
+  const stored = file.tensors.get(name);
+  if (stored === undefined) {
+    throw new DataError(`${file.path} has no tensor ${name}`);
+  }
+  const chunk = 1 << 22;
+  for (let start = 0; start < stored.elements; start += chunk) {
+    const count = Math.min(chunk, stored.elements - start);
+    engine.session.write(variable, stored.read({ start, count }), start);
+  }
+}
+
+function tensorOf(engine: Engine, { name, shape }: WeightSpec): TensorToSave {
+  return {
+    name,
+    shape,
+    read: (start, count) => engine.session.read(name, { start, count }),
+  };
+}
+
+/** `generation_config.json`: what came with the model, with every id at which an answer ends. */
+function generationConfig(
+  { model, tokenizer, template }: Pick<
+    SaveRequest,
+    "model" | "tokenizer" | "template"
+  >,
+) {
+  const ends = stopIds(tokenizer, template);
+  const { bos, pad } = tokenizer.specialIds;
+  const config: Record<string, Json> = {
+    ...(model.folder?.generationConfig as Record<string, Json> | null ?? {}),
+  };
+  if (bos !== null) config.bos_token_id ??= bos;
+  if (pad !== null) config.pad_token_id ??= pad;
+  if (ends.length > 0) config.eos_token_id = ends.length === 1 ? ends[0] : ends;
+  return config;
+}
