@@ -44,18 +44,17 @@ function scanner(options: ScannerOptions, head: Uint8Array): Scanner {
   const text = new TextDecoder().decode(head).trimStart();
   if (!text.startsWith("{")) return arrayScanner(options);
   const newline = text.indexOf("\n");
-  // a row as long as the head cannot be judged here: the line scanner will
-  const wholeRow = newline === -1
-    ? head.length >= 65536 || isJson(text)
-    : isJson(text.slice(0, newline));
-  const aroundList = /^\{\s*"(?:[^"\\]|\\.)*"\s*:\s*\[\s*\{/.test(text) &&
-    !hasSecondRow(text);
-  if (wholeRow && !aroundList) return lineScanner(options);
-  const key = /"((?:[^"\\]|\\.)*)"\s*:\s*\[\s*[{\]]/.exec(text.slice(0, 4096))
-    ?.[1];
+  const secondRow = newline !== -1 && /^\s*\{/.test(text.slice(newline));
+  const key = listKey(text);
+  if (
+    secondRow || (key === null && newline === -1) ||
+    (key === null && isJson(text.slice(0, newline)))
+  ) {
+    return lineScanner(options);
+  }
   throw new DataError(
     `${options.path}:1: found one object, not a list of rows; ` +
-      (key === undefined
+      (key === null
         ? "write the rows as a list, [{...}, ...], or one a line"
         : `its rows seem to stand under ${
           JSON.stringify(key)
@@ -64,9 +63,26 @@ function scanner(options: ScannerOptions, head: Uint8Array): Scanner {
   );
 }
 
-function hasSecondRow(text: string): boolean {
-  const newline = text.indexOf("\n");
-  return newline !== -1 && /^\s*\{/.test(text.slice(newline));
+/** Key of the first list of objects in the outermost object, or null. */
+function listKey(text: string): string | null {
+  let depth = 0;
+  let last = "";
+  for (let i = 0; i < text.length; i++) {
+    const c = text[i];
+    if (c === '"') {
+      const string = /"((?:[^"\\]|\\.)*)"/sy;
+      string.lastIndex = i;
+      const found = string.exec(text);
+      if (found === null) return null;
+      i = string.lastIndex - 1;
+      last = found[1];
+    } else if (
+      c === "[" && depth === 1 && /^\[\s*\{/.test(text.slice(i, i + 64))
+    ) return last;
+    else if (c === "{" || c === "[") depth++;
+    else if (c === "}" || c === "]") depth--;
+  }
+  return null;
 }
 
 function isJson(text: string): boolean {

@@ -1,0 +1,489 @@
+import assert from "node:assert/strict";
+import { type AnyPart, rowsStore, settleFormat } from "@denotune/denotune/core";
+import {
+  alpaca,
+  auto,
+  chatToCompletion,
+  custom,
+  dolly,
+  formats,
+  messages,
+  promptCompletion,
+  questionAnswer,
+  selfInstruct,
+  sharegpt,
+  text,
+} from "../../formats/mod.ts";
+import { json, jsonl } from "../../plugins/sources/mod.ts";
+import { testFormat } from "../conformance/format.ts";
+import { hostOf, make } from "../core/data/_support.ts";
+import { testData } from "../test_data.ts";
+
+const of = (part: AnyPart, options: Record<string, unknown> = {}) => async () =>
+  await make("format", part, options);
+const user = (content: string) => ({ role: "user", content } as const);
+const assistant = (
+  content: string,
+) => ({ role: "assistant", content } as const);
+const system = (content: string) => ({ role: "system", content } as const);
+
+testFormat("alpaca", {
+  make: of(alpaca),
+  rows: [
+    {
+      row: { instruction: "a", output: "b" },
+      example: { messages: [user("a"), assistant("b")] },
+    },
+    {
+      row: {
+        id: 7,
+        instruction: "a",
+        input: "i",
+        system: "s",
+        output: ["b", "c"],
+        category: "k",
+      },
+      example: {
+        id: "7",
+        category: "k",
+        messages: [
+          system("s"),
+          { ...user("a"), input: "i" },
+          assistant("b\n\nc"),
+        ],
+      },
+    },
+    {
+      row: {
+        instruction: "a",
+        input: "",
+        system: null,
+        output: "",
+        history: [["q", "r"]],
+      },
+      example: {
+        messages: [user("q"), assistant("r"), user("a"), assistant("")],
+      },
+    },
+  ],
+  refused: [
+    {
+      row: { instruction: "a", response: "b" },
+      message:
+        /"output" is missing; the row has instruction, response. Set output_field/,
+    },
+    { row: { instruction: "a", output: null }, message: /"output" is null/ },
+    {
+      row: { instruction: 3, output: "b" },
+      message: /"instruction" must be text, found the number 3/,
+    },
+    {
+      row: { instruction: "a", output: ["b", 3] },
+      message: /text or a list of texts, found a list of 2/,
+    },
+    {
+      row: { instruction: "a", output: "b", history: [["q"]] },
+      message: /entry 1 of "history"/,
+    },
+    { row: "text", message: /expected a row with named columns/ },
+  ],
+});
+
+testFormat("alpaca with other columns", {
+  make: of(alpaca, {
+    instruction_field: "task.text",
+    output_field: "answers.0",
+    input_field: null,
+  }),
+  rows: [{
+    row: { task: { text: "a" }, answers: ["b", "c"], input: 3 },
+    example: { messages: [user("a"), assistant("b")] },
+  }],
+  refused: [{
+    row: { task: { text: "a" }, answers: [] },
+    message: /"answers.0" is missing/,
+  }],
+});
+
+testFormat("dolly", {
+  make: of(dolly),
+  rows: [
+    {
+      row: { instruction: "a", context: "", response: "b", category: "qa" },
+      example: { category: "qa", messages: [user("a"), assistant("b")] },
+    },
+    {
+      row: { instruction: "a", context: "c", response: "b" },
+      example: { messages: [{ ...user("a"), input: "c" }, assistant("b")] },
+    },
+  ],
+  refused: [{ row: { instruction: "a" }, message: /"response" is missing/ }],
+});
+
+testFormat("custom", {
+  make: of(custom, {
+    instruction_field: "q",
+    response_field: "a",
+    system_field: "s",
+  }),
+  rows: [{
+    row: { q: "x", a: "y", s: "z" },
+    example: { messages: [system("z"), user("x"), assistant("y")] },
+  }],
+  refused: [{
+    row: { instruction: "x" },
+    message: /"q" is missing; the row has instruction. Set instruction_field/,
+  }],
+});
+
+testFormat("self_instruct", {
+  make: of(selfInstruct),
+  rows: [{
+    row: { instruction: "a", instances: [{ input: "", output: "b" }] },
+    example: { messages: [user("a"), assistant("b")] },
+  }],
+  refused: [{
+    row: { instruction: "a", instances: [{ output: "b" }, { output: "c" }] },
+    message: /has 2 instances; set instance/,
+  }],
+});
+
+testFormat("sharegpt", {
+  make: of(sharegpt),
+  rows: [
+    {
+      row: {
+        id: "x",
+        conversations: [{ from: "human", value: "a" }, {
+          from: "gpt",
+          value: "b",
+        }],
+      },
+      example: { id: "x", messages: [user("a"), assistant("b")] },
+    },
+    {
+      row: {
+        system: "s",
+        tools: '[{"name": "f"}]',
+        conversations: [
+          { from: "user", value: "a" },
+          {
+            from: "function_call",
+            value: '{"name": "f", "arguments": {"x": 1}}',
+          },
+          { from: "observation", value: "3" },
+          { from: "bing", value: "b" },
+        ],
+      },
+      example: {
+        messages: [
+          system("s"),
+          user("a"),
+          {
+            ...assistant(""),
+            tool_calls: [{
+              type: "function",
+              function: { name: "f", arguments: { x: 1 } },
+            }],
+          },
+          { role: "tool", content: "3" },
+          assistant("b"),
+        ],
+        tools: [{ name: "f" }],
+      },
+    },
+  ],
+  refused: [
+    {
+      row: { conversations: [{ from: "robot", value: "a" }] },
+      message: /turn 1 .* unknown role "robot"; known: .*gpt.*roles/,
+    },
+    { row: { conversations: [] }, message: /has no turns/ },
+    {
+      row: { conversations: [{ from: "human" }] },
+      message: /turn 1 .*"value", found nothing/,
+    },
+    {
+      row: { conversations: [{ from: "function_call", value: "f(x)" }] },
+      message: /must hold tool calls/,
+    },
+    {
+      row: { messages: [] },
+      message: /"conversations" is missing; the row has messages/,
+    },
+  ],
+});
+
+testFormat("sharegpt with roles", {
+  make: of(sharegpt, {
+    roles: { robot: "assistant" },
+    conversations_field: "c",
+  }),
+  rows: [{
+    row: { c: [{ from: "robot", value: "a" }] },
+    example: { messages: [assistant("a")] },
+  }],
+  refused: [],
+});
+
+testFormat("messages", {
+  make: of(messages),
+  rows: [
+    {
+      row: { messages: [user("a"), assistant("b")] },
+      example: { messages: [user("a"), assistant("b")] },
+    },
+    {
+      row: {
+        messages: [
+          {
+            role: "user",
+            content: [{ type: "text", text: "a" }, {
+              type: "text",
+              value: "b",
+            }],
+            loss_weight: 0,
+          },
+          { role: "assistant", content: "c", weight: 1 },
+          { role: "assistant", content: "d", train: false },
+          {
+            role: "assistant",
+            content: [{ type: "text", text: "e", loss_weight: 0.5 }],
+          },
+        ],
+      },
+      example: {
+        messages: [
+          { ...user("ab"), weight: 0 },
+          { ...assistant("c"), weight: 1 },
+          { ...assistant("d"), weight: 0 },
+          { ...assistant("e"), weight: 0.5 },
+        ],
+      },
+    },
+    {
+      row: {
+        tools: [{ type: "function" }],
+        messages: [
+          {
+            role: "assistant",
+            content: null,
+            tool_calls: [{
+              id: "1",
+              type: "function",
+              function: { name: "f", arguments: '{"x": 1}' },
+            }],
+          },
+          { role: "tool", tool_call_id: "1", name: "f", content: "3" },
+        ],
+      },
+      example: {
+        tools: [{ type: "function" }],
+        messages: [
+          {
+            ...assistant(""),
+            tool_calls: [{
+              id: "1",
+              type: "function",
+              function: { name: "f", arguments: { x: 1 } },
+            }],
+          },
+          { role: "tool", content: "3", tool_call_id: "1", name: "f" },
+        ],
+      },
+    },
+  ],
+  refused: [
+    {
+      row: {
+        messages: [{
+          role: "user",
+          content: [{ type: "image_url", image_url: "x" }],
+        }],
+      },
+      message: /part 1 of turn 1 .* of type "image_url"; only text/,
+    },
+    {
+      row: { messages: [{ role: "assistant", content: null }] },
+      message: /turn 1 .* found null/,
+    },
+    {
+      row: { messages: [{ content: "a" }] },
+      message: /no "role" that says who speaks/,
+    },
+    {
+      row: { messages: [{ ...user("a"), weight: -1 }] },
+      message: /"weight" of turn 1 .* from 0 up/,
+    },
+    {
+      row: { messages: [{ ...user("a"), weight: 1, train: false }] },
+      message: /several weights that differ/,
+    },
+    {
+      row: { messages: "a" },
+      message: /must be a list of turns, found the string "a"/,
+    },
+  ],
+});
+
+testFormat("prompt_completion", {
+  make: of(promptCompletion),
+  rows: [
+    {
+      row: { prompt: "a", completion: "b" },
+      example: { prompt: "a", completion: "b" },
+    },
+    {
+      row: {
+        prompt: [user("a"), assistant("b"), user("c")],
+        completion: [assistant("d")],
+      },
+      example: {
+        messages: [
+          user("a"),
+          { ...assistant("b"), weight: 0 },
+          user("c"),
+          assistant("d"),
+        ],
+      },
+    },
+  ],
+  refused: [{
+    row: { prompt: "a", chosen: "b" },
+    message: /"completion" is missing/,
+  }],
+});
+
+testFormat("question_answer", {
+  make: of(questionAnswer),
+  rows: [{
+    row: { question: "What is {answer}?", answer: "x" },
+    example: {
+      prompt: "Question: What is {answer}?\n\nAnswer:",
+      completion: "x",
+    },
+  }],
+  refused: [{ row: { question: "a" }, message: /"answer" is missing/ }],
+});
+
+testFormat("question_answer with a template", {
+  make: of(questionAnswer, {
+    prompt_template: "{context}\nQ: {question}\nA:",
+    question_field: "q",
+    answer_field: "a",
+  }),
+  rows: [{
+    row: { q: "{context}", a: "x", context: "c" },
+    example: { prompt: "c\nQ: {context}\nA:", completion: "x" },
+  }],
+  refused: [],
+});
+
+testFormat("chat_to_completion", {
+  make: of(chatToCompletion),
+  rows: [{
+    row: {
+      messages: [
+        system("s"),
+        user("a"),
+        assistant("b"),
+        user("c"),
+        assistant("d"),
+      ],
+    },
+    example: { prompt: "System: s\n\nUser: a\n\nAssistant:", completion: "b" },
+  }],
+  refused: [{ row: { messages: [user("a")] }, message: /no assistant turn/ }],
+});
+
+testFormat("text", {
+  make: of(text),
+  rows: [{ row: { text: "a" }, example: { text: "a" } }, {
+    row: "a",
+    example: { text: "a" },
+  }],
+  refused: [{ row: { content: "a" }, message: /"text" is missing/ }],
+});
+
+async function settled(rows: readonly unknown[]): Promise<string> {
+  const options = await auto.options["~standard"].validate({});
+  if (options.issues !== undefined) throw new Error("options");
+  const format = await auto.create(options.value, hostOf(formats));
+  const { choice } = settleFormat(format, rowsStore(rows));
+  return choice === null ? "none" : `${choice.name}: ${choice.reason}`;
+}
+
+Deno.test("auto names the format that reads the rows, and why", async () => {
+  assert.equal(
+    await settled([{ instruction: "a", output: "b", text: "c" }]),
+    "alpaca: it reads all 1 rows looked at, with columns instruction, output, text",
+  );
+  assert.match(
+    await settled([{ instruction: "a", response: "b", context: "" }]),
+    /^dolly/,
+  );
+  assert.match(await settled([{ instruction: "a", response: "b" }]), /^custom/);
+  assert.match(await settled([{ messages: [user("a")] }]), /^messages/);
+  assert.match(
+    await settled([{ conversations: [{ from: "human", value: "a" }] }]),
+    /^sharegpt/,
+  );
+  assert.match(
+    await settled([{ question: "a", answer: "b" }]),
+    /^question_answer/,
+  );
+  assert.match(await settled(["a", "b"]), /^text/);
+});
+
+Deno.test("auto refuses what is ambiguous, unknown or mixed", async () => {
+  await assert.rejects(
+    () => settled([{ prompt: "a", completion: "b", messages: [user("a")] }]),
+    /"messages" and "prompt_completion"|"prompt_completion" and "messages"/,
+  );
+  await assert.rejects(
+    () => settled([{ a: 1, b: 2 }]),
+    /no format reads these rows, with columns a, b/,
+  );
+  await assert.rejects(
+    () =>
+      settled([{ instruction: "a", output: "b" }, {
+        question: "a",
+        answer: "b",
+      }]),
+    /reads 1 of the 2 rows looked at, but not rows row/,
+  );
+});
+
+for (
+  const [file, name, rows] of [
+    ["instruct/alpaca_999.json", "alpaca", 999],
+    ["instruct/dolly_12.json", "dolly", 12],
+    ["instruct/messages_5.jsonl", "messages", 5],
+    ["instruct/messages_parts_500.jsonl", "messages", 500],
+    ["instruct/prompt_completion_200.jsonl", "prompt_completion", 200],
+    ["instruct/self_instruct_175.jsonl", "self_instruct", 175],
+    ["instruct/sharegpt_500.json", "sharegpt", 500],
+    ["instruct/sharegpt_tools_300.json", "sharegpt", 300],
+    ["parquet/dialogues_525.jsonl", "messages", 525],
+  ] as const
+) {
+  const path = testData(file);
+  Deno.test({
+    name: `auto reads every row of ${file} as ${name}`,
+    ignore: path === null,
+    fn: async () => {
+      if (path === null) return;
+      const source = await make("source", file.endsWith("l") ? jsonl : json);
+      using store = await source.open({ path, cacheDir: "unused" });
+      assert.equal(store.length, rows);
+      const options = await auto.options["~standard"].validate({});
+      if (options.issues !== undefined) throw new Error("options");
+      const { format, choice } = settleFormat(
+        await auto.create(options.value, hostOf(formats)),
+        store,
+      );
+      assert.equal(choice?.name, name);
+      for (let i = 0; i < rows; i++) assert.ok(format.parse(store.at(i)));
+    },
+  });
+}
