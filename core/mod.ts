@@ -163,3 +163,16 @@ export {
   type WeightedText,
 } from "./data/tokenize_example.ts";
 export { type Piece, truncate } from "./data/truncate.ts";
+export {
+  createHost,
+  createPart,
+  type Creating,
+  type HostOptions,
+} from "./config/create_part.ts";
+export {
+  type PathRequest,
+  type ResolvedPath,
+  resolveDataPath,
+  resolveModelPath,
+} from "./config/paths.ts";
+export type { Environment } from "./config/hub_cache.ts";

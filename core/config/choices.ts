@@ -25,8 +25,13 @@ import {
   optionsJsonSchema,
   withAbsolutePaths,
 } from "./options_schema.ts";
-import { didYouMean, listed, type Problem, show } from "./problem.ts";
-import { messageOf } from "./read.ts";
+import {
+  didYouMean,
+  listed,
+  messageOf,
+  type Problem,
+  show,
+} from "./problem.ts";
 import {
   at,
   isPlainObject,

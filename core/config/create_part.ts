@@ -14,7 +14,7 @@ import type {
 } from "../plugin.ts";
 import { resolveChoice, type ResolvedChoice } from "./choices.ts";
 import { describePart } from "./options_schema.ts";
-import { messageOf } from "./read.ts";
+import { messageOf } from "./problem.ts";
 import { type Origin, type Tree, treeOf } from "./tree.ts";
 
 /** What a host is made of. */

@@ -5,9 +5,9 @@
 import { PluginError } from "../errors.ts";
 import type { Json, OptionsSchema, Registered } from "../plugin.ts";
 import { schemaAt } from "./layout.ts";
-import { messageOf } from "./read.ts";
 import { kindAt } from "./paths.ts";
 import { type Entry, isPlainObject, type Path, type Tree } from "./tree.ts";
+import { messageOf } from "./problem.ts";
 import { resolve } from "node:path";
 
 /** Who a part is, in messages: `optimizer "lion" of plugin "acme" (npm:@acme/lion@1)`. */

@@ -7,8 +7,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { isDenotuneError, PluginError } from "../errors.ts";
 import type { Registry } from "../plugin.ts";
 import { kindAt } from "./paths.ts";
-import { lowerFirst, show } from "./problem.ts";
-import { messageOf } from "./read.ts";
+import { lowerFirst, messageOf, show } from "./problem.ts";
 import { inside, type Leaf, type Tree } from "./tree.ts";
 
 /**

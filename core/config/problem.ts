@@ -3,7 +3,7 @@
  * @module
  */
 import { ConfigError } from "../errors.ts";
-import type { Origin } from "./tree.ts";
+import { isPlainObject, type Origin } from "./tree.ts";
 
 /** One thing that is wrong with a run. */
 export interface Problem {
@@ -85,4 +85,13 @@ export function lowerFirst(text: string): string {
   return /^[A-Z][a-z ]/.test(text)
     ? text[0].toLowerCase() + text.slice(1)
     : text;
+}
+
+/** What an unknown thrown value says. */
+export function messageOf(error: unknown): string {
+  if (error instanceof Error) return error.message;
+  if (isPlainObject(error) && typeof error.message === "string") {
+    return error.message;
+  }
+  return String(error);
 }

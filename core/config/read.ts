@@ -7,15 +7,8 @@ import { pathToFileURL } from "node:url";
 import { ConfigError, isDenotuneError } from "../errors.ts";
 import type { Layout } from "./layout.ts";
 import { mergeTrees } from "./merge.ts";
-import { configError, show } from "./problem.ts";
-import {
-  inside,
-  isPlainObject,
-  type Origin,
-  type Path,
-  type Tree,
-  treeOf,
-} from "./tree.ts";
+import { configError, messageOf, show } from "./problem.ts";
+import { inside, type Origin, type Path, type Tree, treeOf } from "./tree.ts";
 import { parseYaml } from "./yaml.ts";
 
 const CODE = [".ts", ".mts", ".js", ".mjs"];
@@ -183,13 +176,4 @@ function extended(tree: Tree): { path: string; origin: Origin }[] {
       ? [{ path: leaf.value, origin: leaf.origin }]
       : []
   );
-}
-
-/** What an unknown thrown value says. */
-export function messageOf(error: unknown): string {
-  if (error instanceof Error) return error.message;
-  if (isPlainObject(error) && typeof error.message === "string") {
-    return error.message;
-  }
-  return String(error);
 }

@@ -7,8 +7,8 @@ import { ConfigError } from "../errors.ts";
 import type { Json } from "../plugin.ts";
 import type { LoadedRun } from "./load.ts";
 import { isData } from "./options_schema.ts";
-import { messageOf } from "./read.ts";
 import { isPlainObject } from "./tree.ts";
+import { messageOf } from "./problem.ts";
 import type { RunConfig } from "./types.ts";
 
 /** A run as data: what `config.resolved.yaml` holds. */
