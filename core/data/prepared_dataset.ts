@@ -77,6 +77,7 @@ export class PreparedDataset implements Disposable {
       names: this.sourceNames,
       shares: parts.shares,
       options: parts.options,
+      drawn: this.examplesInEpoch(0),
       packs: this.rowsInEpoch(0),
       steps: this.stepsInEpoch(0),
     });

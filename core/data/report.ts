@@ -11,13 +11,15 @@ export interface ReportInput {
   readonly names: readonly string[];
   readonly shares: readonly number[] | null;
   readonly options: DataOptions;
+  /** Examples drawn in the first epoch. */
+  readonly drawn: number;
   readonly packs: number;
   readonly steps: number;
 }
 
 /** The report. */
 export function reportOf(
-  { statistics: s, names, shares, options, packs, steps }: ReportInput,
+  { statistics: s, names, shares, options, drawn, packs, steps }: ReportInput,
 ): DataReport {
   const sum = (key: "examples" | "tokens" | "trainedTokens"): number =>
     s.sources.reduce((total, source) => total + source[key], 0);
@@ -31,12 +33,13 @@ export function reportOf(
     })),
     rows: s.rows,
     examples,
+    drawn,
     packs,
     steps,
     tokens,
     trainedTokens: sum("trainedTokens"),
     longest: s.longest,
-    packing: shares === null ? tokens / (packs * options.max_length) : NaN,
+    packing: drawn === examples ? tokens / (packs * options.max_length) : null,
     untrainedRows: s.untrainedRows,
     refusedRows: s.refusedRows,
     firstRefusal: s.firstRefusal,
@@ -52,20 +55,25 @@ export function reportOf(
     rowsWithTrainedEnd: s.rowsWithTrainedEnd,
     doubleBosRows: s.doubleBosRows,
     largestId: s.largestId,
-    startLine: startLine({ rows: s.rows, examples, packs, steps }),
+    startLine: startLine({ rows: s.rows, examples, drawn, packs, steps }),
     notices: noticesOf(s, options),
   };
 }
 
 /** `999 rows -> 212 packs -> 53 steps an epoch`; examples are named where they are not the rows. */
 function startLine(
-  n: { rows: number; examples: number; packs: number; steps: number },
+  n: {
+    rows: number;
+    examples: number;
+    drawn: number;
+    packs: number;
+    steps: number;
+  },
 ): string {
   const parts = [count(n.rows, "row")];
   if (n.examples !== n.rows) parts.push(count(n.examples, "example"));
-  if (n.packs !== n.examples) {
-    parts.push(count(n.packs, n.packs < n.examples ? "pack" : "draw"));
-  }
+  if (n.drawn !== n.examples) parts.push(`${n.drawn} drawn`);
+  if (n.packs !== n.drawn) parts.push(count(n.packs, "pack"));
   parts.push(`${count(n.steps, "step")} an epoch`);
   return parts.join(" -> ");
 }

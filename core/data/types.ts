@@ -108,6 +108,8 @@ export interface DataReport {
   readonly rows: number;
   /** Examples that are trained on (more than rows under `truncation: split`). */
   readonly examples: number;
+  /** Examples drawn in the first epoch: other than `examples` where sources have weights. */
+  readonly drawn: number;
   /** Rows of the collator's plan in the first epoch: packs, or examples. */
   readonly packs: number;
   /** Optimizer steps of the first epoch. */
@@ -116,8 +118,8 @@ export interface DataReport {
   readonly trainedTokens: number;
   /** Tokens of the longest example. */
   readonly longest: number;
-  /** Share of the rectangle's places that hold tokens, were every row `max_length` wide. */
-  readonly packing: number;
+  /** Tokens over the places of all packs, were each `max_length` wide; null where sources have weights. */
+  readonly packing: number | null;
   /** Rows without a trained token: skipped. */
   readonly untrainedRows: number;
   /** Rows whose character spans could not be verified: skipped; and why, for the first of them. */

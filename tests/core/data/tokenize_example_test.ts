@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Example } from "@denotune/denotune/core";
+import type { AnyPart, Example } from "@denotune/denotune/core";
 import { tokenizeExample } from "../../../core/data/tokenize_example.ts";
 import { DATA_DEFAULTS } from "../../../core/data/types.ts";
 import { all, completionOnly, lastTurn } from "../../../plugins/maskers/mod.ts";
@@ -10,7 +10,7 @@ const prompted: Example = { prompt: "Answer: ", completion: "yes, so" };
 async function tokenize(
   example: Example,
   options: Record<string, unknown> = {},
-  masker = completionOnly,
+  masker: AnyPart = completionOnly,
 ) {
   return tokenizeExample(example, {
     tokenizer: words(),

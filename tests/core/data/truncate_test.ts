@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Example } from "@denotune/denotune/core";
+import type { AnyPart, Example } from "@denotune/denotune/core";
 import { tokenizeExample } from "../../../core/data/tokenize_example.ts";
 import { truncate } from "../../../core/data/truncate.ts";
 import { DATA_DEFAULTS, type Truncation } from "../../../core/data/types.ts";
@@ -10,7 +10,7 @@ async function cut(
   example: Example,
   truncation: Truncation,
   max_length: number,
-  { tokenizer = words(), masker = completionOnly } = {},
+  { tokenizer = words(), masker = completionOnly as AnyPart } = {},
 ) {
   const pipeline = {
     tokenizer,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import {
+  type AnyPart,
   type Batch,
   hash32,
   type Inputs,
@@ -35,7 +36,7 @@ const examples: WeightedExample[] = [
 
 async function inputsOf(
   rows: WeightedExample[][],
-  part = packed,
+  part: AnyPart = packed,
   stepKey = key,
 ): Promise<{ batch: Batch; inputs: Inputs }> {
   const batch = (await make("collator", part)).collate(rows, limits);
