@@ -171,8 +171,8 @@ export {
 } from "./config/create_part.ts";
 export {
   type PathRequest,
-  type ResolvedPath,
   resolveDataPath,
+  type ResolvedPath,
   resolveModelPath,
 } from "./config/paths.ts";
 export type { Environment } from "./config/hub_cache.ts";
