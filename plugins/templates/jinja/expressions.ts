@@ -1,0 +1,404 @@
+/**
+ * Expressions of a chat template.
+ * @module
+ */
+import { applyFilter } from "./filters.ts";
+import type { RunNotes } from "./interpreter.ts";
+import { dictMethod, formatText, listMethod, stringMethod } from "./methods.ts";
+import type { FilterNode, MemberNode, Node, SliceNode } from "./syntax.ts";
+import { contains, runTest } from "./tests.ts";
+import { joinTraced, Traced } from "./traced.ts";
+import {
+  type Arguments,
+  asNumber,
+  Callable,
+  characters,
+  compare,
+  Dict,
+  Float,
+  isEqual,
+  isTrue,
+  iterate,
+  JinjaError,
+  lengthOf,
+  List,
+  Namespace,
+  toText,
+  typeName,
+  type Value,
+} from "./values.ts";
+
+/** Names and what they stand for, innermost first. */
+export interface Scope {
+  readonly variables: Map<string, Value>;
+  readonly parent: Scope | null;
+}
+
+/** Evaluates expressions. */
+export class Expressions {
+  readonly #notes: RunNotes;
+
+  /** `notes` learns which message was read last. */
+  constructor(notes: RunNotes) {
+    this.#notes = notes;
+  }
+
+  /** The value of an expression. */
+  evaluate(node: Node, scope: Scope): Value {
+    switch (node.type) {
+      case "StringLiteral":
+        return Traced.of(node.value);
+      case "IntegerLiteral":
+        return node.value;
+      case "FloatLiteral":
+        return new Float(node.value);
+      case "ArrayLiteral":
+        return new List(node.value.map((item) => this.evaluate(item, scope)));
+      case "TupleLiteral":
+        return new List(
+          node.value.map((item) => this.evaluate(item, scope)),
+          true,
+        );
+      case "ObjectLiteral":
+        return new Dict(
+          new Map(
+            [...node.value].map(([key, value]) => [
+              toText(this.evaluate(key, scope)).text,
+              this.evaluate(value, scope),
+            ]),
+          ),
+        );
+      case "Identifier":
+        return lookUp(node.value, scope);
+      case "MemberExpression":
+        return this.#member(node, scope);
+      case "CallExpression": {
+        const callee = this.evaluate(node.callee, scope);
+        if (!(callee instanceof Callable)) {
+          throw new JinjaError(
+            callee === undefined
+              ? `${describe(node.callee)} is undefined`
+              : `'${typeName(callee)}' object is not callable`,
+          );
+        }
+        return callee.call(this.arguments(node.args, scope));
+      }
+      case "FilterExpression":
+        return this.filter(
+          this.evaluate(node.operand, scope),
+          node.filter,
+          scope,
+        );
+      case "TestExpression":
+        return runTest(node.test.value, this.evaluate(node.operand, scope)) !==
+          node.negate;
+      case "SelectExpression":
+        return isTrue(this.evaluate(node.test, scope))
+          ? this.evaluate(node.lhs, scope)
+          : undefined;
+      case "Ternary":
+        return this.evaluate(
+          isTrue(this.evaluate(node.condition, scope))
+            ? node.trueExpr
+            : node.falseExpr,
+          scope,
+        );
+      case "UnaryExpression":
+        return unary(node.operator.value, this.evaluate(node.argument, scope));
+      case "BinaryExpression":
+        return this.#binary(node, scope);
+      default:
+        throw new JinjaError(`cannot evaluate ${node.type}`);
+    }
+  }
+
+  /** Applies the filter of `value | filter`. */
+  filter(value: Value, filter: FilterNode, scope: Scope): Value {
+    if (filter.type === "Identifier") {
+      return applyFilter(filter.value, value, {
+        positional: [],
+        named: new Map(),
+      });
+    }
+    if (filter.callee.type !== "Identifier") {
+      throw new JinjaError("cannot tell which filter to apply");
+    }
+    return applyFilter(
+      filter.callee.value,
+      value,
+      this.arguments(filter.args, scope),
+    );
+  }
+
+  /** The arguments of a call. */
+  arguments(nodes: readonly Node[], scope: Scope): Arguments {
+    const positional: Value[] = [];
+    const named = new Map<string, Value>();
+    for (const node of nodes) {
+      if (node.type === "KeywordArgumentExpression") {
+        named.set(node.key.value, this.evaluate(node.value, scope));
+      } else if (node.type === "SpreadExpression") {
+        positional.push(...iterate(this.evaluate(node.argument, scope)));
+      } else if (node.type === "KeywordSpreadExpression") {
+        const given = this.evaluate(node.argument, scope);
+        if (given instanceof Dict) {
+          for (const [key, value] of given.entries) named.set(key, value);
+        }
+      } else positional.push(this.evaluate(node, scope));
+    }
+    return { positional, named };
+  }
+
+  #member(node: MemberNode, scope: Scope): Value {
+    const object = this.evaluate(node.object, scope);
+    if (object === undefined) {
+      throw new JinjaError(`${describe(node.object)} is undefined`);
+    }
+    if (node.computed && node.property.type === "SliceExpression") {
+      return this.#slice(object, node.property, scope);
+    }
+    if (!node.computed && node.property.type === "Identifier") {
+      return this.#attribute(object, node.property.value);
+    }
+    const key = this.evaluate(node.property, scope);
+    if (typeof key === "number") return itemAt(object, key);
+    if (!(key instanceof Traced)) return undefined;
+    // `d["items"]` is the entry, `d.items` the method
+    const entry = object instanceof Dict
+      ? this.#entry(object, key.text)
+      : undefined;
+    return entry ?? this.#attribute(object, key.text);
+  }
+
+  #entry(object: Dict, name: string): Value {
+    if (object.message !== null) {
+      this.#notes.message = object.message;
+      if (name === "input") this.#notes.readsInput = true;
+    }
+    return object.entries.get(name);
+  }
+
+  #attribute(object: Value, name: string): Value {
+    if (object instanceof Dict) {
+      return dictMethod(object, name) ?? this.#entry(object, name);
+    }
+    if (object instanceof Namespace) return object.entries.get(name);
+    if (object instanceof Traced) return stringMethod(object, name);
+    return object instanceof List ? listMethod(object, name) : undefined;
+  }
+
+  #slice(object: Value, node: SliceNode, scope: Scope): Value {
+    const limit = (part: Node | undefined): number | null => {
+      const value = part === undefined ? null : this.evaluate(part, scope);
+      if (value === null || value === undefined) return null;
+      const number = asNumber(value);
+      if (number === null) {
+        throw new JinjaError("slice indices must be integers or None");
+      }
+      return number;
+    };
+    const [start, stop, step] = [
+      limit(node.start),
+      limit(node.stop),
+      limit(node.step) ?? 1,
+    ];
+    if (object instanceof Traced) {
+      if (step === 1 && !/[\ud800-\udfff]/.test(object.text)) {
+        const [from, to] = bounds(object.text.length, start, stop);
+        return object.slice(from, Math.max(from, to));
+      }
+      return joinTraced(
+        sliced(characters(object), start, stop, step),
+        Traced.of(""),
+      );
+    }
+    if (object instanceof List) {
+      return new List(sliced(object.items, start, stop, step), object.tuple);
+    }
+    throw new JinjaError(`'${typeName(object)}' object is not subscriptable`);
+  }
+
+  #binary(
+    node: Extract<Node, { type: "BinaryExpression" }>,
+    scope: Scope,
+  ): Value {
+    const operator = node.operator.value;
+    const left = this.evaluate(node.left, scope);
+    if (operator === "and") {
+      return isTrue(left) ? this.evaluate(node.right, scope) : left;
+    }
+    if (operator === "or") {
+      return isTrue(left) ? left : this.evaluate(node.right, scope);
+    }
+    const right = this.evaluate(node.right, scope);
+    switch (operator) {
+      case "==":
+        return isEqual(left, right);
+      case "!=":
+        return !isEqual(left, right);
+      case "~":
+        return joinTraced([toText(left), toText(right)], Traced.of(""));
+      case "in":
+        return contains(right, left);
+      case "not in":
+        return !contains(right, left);
+    }
+    if (left === undefined) {
+      throw new JinjaError(`${describe(node.left)} is undefined`);
+    }
+    if (right === undefined) {
+      throw new JinjaError(`${describe(node.right)} is undefined`);
+    }
+    switch (operator) {
+      case "<":
+        return compare(left, right, operator) < 0;
+      case "<=":
+        return compare(left, right, operator) <= 0;
+      case ">":
+        return compare(left, right, operator) > 0;
+      case ">=":
+        return compare(left, right, operator) >= 0;
+    }
+    return arithmetic(operator, left, right);
+  }
+}
+
+function lookUp(name: string, scope: Scope): Value {
+  for (let inner: Scope | null = scope; inner !== null; inner = inner.parent) {
+    if (inner.variables.has(name)) return inner.variables.get(name);
+  }
+  return undefined;
+}
+
+function describe(node: Node): string {
+  if (node.type === "Identifier") return `'${node.value}'`;
+  if (node.type !== "MemberExpression") return "a value";
+  const { property } = node;
+  const name = property.type === "Identifier" && !node.computed
+    ? property.value
+    : property.type === "StringLiteral"
+    ? property.value
+    : "?";
+  return `${describe(node.object).replace(/'$/, "")}.${name}'`;
+}
+
+function itemAt(object: Value, index: number): Value {
+  if (object instanceof Dict) return object.entries.get(String(index));
+  if (object instanceof List) return object.items.at(index);
+  if (object instanceof Traced) return characters(object).at(index);
+  return undefined;
+}
+
+function bounds(
+  length: number,
+  start: number | null,
+  stop: number | null,
+): [number, number] {
+  const place = (value: number): number =>
+    Math.min(length, value < 0 ? Math.max(0, length + value) : value);
+  return [place(start ?? 0), place(stop ?? length)];
+}
+
+function sliced<T>(
+  items: readonly T[],
+  start: number | null,
+  stop: number | null,
+  step: number,
+): T[] {
+  if (step > 0) {
+    const [from, to] = bounds(items.length, start, stop);
+    return items.slice(from, Math.max(from, to)).filter((_, i) =>
+      i % step === 0
+    );
+  }
+  const place = (value: number): number =>
+    value < 0 ? items.length + value : Math.min(items.length - 1, value);
+  const from = start === null ? items.length - 1 : place(start);
+  const to = stop === null ? -1 : Math.max(-1, place(stop));
+  const result: T[] = [];
+  for (let i = from; i > to; i += step) result.push(items[i]);
+  return result;
+}
+
+function unary(operator: string, value: Value): Value {
+  if (operator === "not") return !isTrue(value);
+  const number = asNumber(value);
+  if (number === null) {
+    throw new JinjaError(
+      `bad operand type for unary ${operator}: '${typeName(value)}'`,
+    );
+  }
+  const signed = operator === "-" ? -number : number;
+  return value instanceof Float ? new Float(signed) : signed;
+}
+
+function arithmetic(operator: string, left: Value, right: Value): Value {
+  const a = asNumber(left);
+  const b = asNumber(right);
+  if (a !== null && b !== null) {
+    const result = calculate(operator, a, b);
+    const float = operator === "/" || left instanceof Float ||
+      right instanceof Float;
+    return float || !Number.isInteger(result) ? new Float(result) : result;
+  }
+  if (operator === "+" && left instanceof Traced) {
+    if (right instanceof Traced) {
+      return joinTraced([left, right], Traced.of(""));
+    }
+    throw new JinjaError(
+      `can only concatenate str (not "${typeName(right)}") to str`,
+    );
+  }
+  if (operator === "+" && left instanceof List && right instanceof List) {
+    return new List([...left.items, ...right.items], left.tuple);
+  }
+  if (operator === "%" && left instanceof Traced) {
+    return formatText(
+      left,
+      right instanceof List && right.tuple ? right.items : [right],
+    );
+  }
+  if (operator === "*" && left instanceof Traced && b !== null) {
+    return joinTraced(
+      Array.from({ length: Math.max(0, b) }, () => left),
+      Traced.of(""),
+    );
+  }
+  if (operator === "*" && left instanceof List && b !== null) {
+    return new List(
+      Array.from(
+        { length: Math.max(0, b) * lengthOf(left) },
+        (_, i) => left.items[i % left.items.length],
+      ),
+    );
+  }
+  throw new JinjaError(
+    `unsupported operand type(s) for ${operator}: '${typeName(left)}' and '${
+      typeName(right)
+    }'`,
+  );
+}
+
+function calculate(operator: string, a: number, b: number): number {
+  if (b === 0 && (operator === "/" || operator === "//" || operator === "%")) {
+    throw new JinjaError("division by zero");
+  }
+  switch (operator) {
+    case "+":
+      return a + b;
+    case "-":
+      return a - b;
+    case "*":
+      return a * b;
+    case "/":
+      return a / b;
+    case "//":
+      return Math.floor(a / b);
+    case "%":
+      return a - b * Math.floor(a / b);
+    case "**":
+      return a ** b;
+    default:
+      throw new JinjaError(`unknown operator ${operator}`);
+  }
+}

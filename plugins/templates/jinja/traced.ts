@@ -1,0 +1,148 @@
+/**
+ * Text that knows where each of its characters came from: from the template, or from a field of a
+ * message. It is what strings are while a chat template runs.
+ * @module
+ */
+
+/** Characters of one origin: from the end of the run before to `end`. May be empty, as a mark. */
+export interface Run {
+  readonly end: number;
+  readonly tag: Tag;
+}
+
+/**
+ * An origin as a number: bit 0 says whether it was written inside `{% generation %}`, bits 1-2 the
+ * field, the rest the message + 1; 0 (or 1) is the template's own text.
+ */
+export type Tag = number;
+
+/** The tag of text that the template wrote. */
+export const LITERAL: Tag = 0;
+
+/** Fields that the trace tells apart. */
+export const FIELDS = [
+  "content",
+  "reasoning_content",
+  "tool_calls",
+  "other",
+] as const;
+
+/** A field of a message. */
+export type Field = typeof FIELDS[number];
+
+/** The tag of a message's field. */
+export function tagOf(message: number, field: Field): Tag {
+  return ((message + 1) << 3) | (FIELDS.indexOf(field) << 1);
+}
+
+/** The message of a tag, or null for the template's own text. */
+export function messageOf(tag: Tag): number | null {
+  return tag >> 3 === 0 ? null : (tag >> 3) - 1;
+}
+
+/** Whether the text was written inside `{% generation %}`. */
+export function isGeneration(tag: Tag): boolean {
+  return (tag & 1) === 1;
+}
+
+/** A string with its origins. */
+export class Traced {
+  readonly text: string;
+  readonly runs: readonly Run[];
+
+  constructor(text: string, runs: readonly Run[]) {
+    this.text = text;
+    this.runs = runs;
+  }
+
+  /** Text of one origin. An empty one is kept as a mark, unless it is the template's own. */
+  static of(text: string, tag: Tag = LITERAL): Traced {
+    return new Traced(
+      text,
+      text === "" && tag === LITERAL ? [] : [{ end: text.length, tag }],
+    );
+  }
+
+  /** Units `[from, to)`. What is cut to nothing leaves its mark. */
+  slice(from: number, to: number = this.text.length): Traced {
+    if (from <= 0 && to >= this.text.length) return this;
+    const runs: Run[] = [];
+    const text = this.text.slice(from, to);
+    let start = 0;
+    for (const { end, tag } of this.runs) {
+      const cutStart = Math.max(start, from);
+      const cutEnd = Math.min(end, to);
+      const inside = start === end
+        ? start >= from && start <= to
+        : cutEnd > cutStart;
+      if (inside) runs.push({ end: cutEnd - from, tag });
+      start = end;
+    }
+    if (text === "" && runs.length === 0) {
+      const first = this.runs.find(({ tag }) => messageOf(tag) !== null);
+      if (first !== undefined) runs.push({ end: 0, tag: first.tag });
+    }
+    return new Traced(text, runs);
+  }
+
+  /** The text changed run by run (letters to capitals, and the like). */
+  map(change: (text: string) => string): Traced {
+    const builder = new TracedBuilder();
+    let start = 0;
+    for (const { end, tag } of this.runs) {
+      builder.text(change(this.text.slice(start, end)), tag);
+      start = end;
+    }
+    return builder.finish();
+  }
+}
+
+/** Collects text. */
+export class TracedBuilder {
+  readonly #parts: string[] = [];
+  readonly #runs: Run[] = [];
+  #length = 0;
+
+  /** Adds text of one origin. */
+  text(text: string, tag: Tag = LITERAL): void {
+    if (text === "" && tag === LITERAL) return;
+    this.#parts.push(text);
+    this.#length += text.length;
+    this.#run(tag);
+  }
+
+  /** Adds text with its origins; `bits` are set in all of its tags. */
+  add(value: Traced, bits = 0): void {
+    this.#parts.push(value.text);
+    const base = this.#length;
+    for (const { end, tag } of value.runs) {
+      this.#length = base + end;
+      this.#run(tag | bits);
+    }
+    this.#length = base + value.text.length;
+  }
+
+  /** What was collected. */
+  finish(): Traced {
+    return new Traced(this.#parts.join(""), this.#runs);
+  }
+
+  #run(tag: Tag): void {
+    const last = this.#runs.at(-1);
+    if (last?.tag === tag) this.#runs.pop();
+    this.#runs.push({ end: this.#length, tag });
+  }
+}
+
+/** Joins texts with a separator between them. */
+export function joinTraced(
+  values: readonly Traced[],
+  separator: Traced,
+): Traced {
+  const builder = new TracedBuilder();
+  for (const [i, value] of values.entries()) {
+    if (i > 0) builder.add(separator);
+    builder.add(value);
+  }
+  return builder.finish();
+}
