@@ -1,0 +1,52 @@
+/**
+ * Numbers as WebAssembly writes them.
+ * @module
+ */
+
+/** Bytes of code. */
+export type Code = readonly number[];
+
+/** Unsigned LEB128 of an integer below 2^53. */
+export function unsigned(value: number): number[] {
+  const bytes: number[] = [];
+  do {
+    const low = value % 128;
+    value = Math.floor(value / 128);
+    bytes.push(value === 0 ? low : low | 0x80);
+  } while (value !== 0);
+  return bytes;
+}
+
+/** Signed LEB128. */
+export function signed(value: bigint): number[] {
+  const bytes: number[] = [];
+  for (;;) {
+    const low = Number(value & 0x7fn);
+    value >>= 7n;
+    const last = (value === 0n && (low & 0x40) === 0) ||
+      (value === -1n && (low & 0x40) !== 0);
+    bytes.push(last ? low : low | 0x80);
+    if (last) return bytes;
+  }
+}
+
+/** Little-endian float32. */
+export function float32(value: number): number[] {
+  return [...new Uint8Array(new Float32Array([value]).buffer)];
+}
+
+/** Little-endian float64. */
+export function float64(value: number): number[] {
+  return [...new Uint8Array(new Float64Array([value]).buffer)];
+}
+
+/** A name: length and UTF-8. */
+export function text(value: string): number[] {
+  const bytes = new TextEncoder().encode(value);
+  return [...unsigned(bytes.length), ...bytes];
+}
+
+/** Appends without the argument limit of `push(...)`. */
+export function append(target: number[], code: Code): void {
+  for (const byte of code) target.push(byte);
+}

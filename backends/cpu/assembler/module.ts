@@ -1,0 +1,105 @@
+/**
+ * Puts functions together into a WebAssembly module that imports one shared 64-bit memory, `env.memory`.
+ * @module
+ */
+import { append, type Code, text, unsigned } from "./encoding.ts";
+import { FunctionBuilder, type FunctionRef, TYPE_CODES } from "./function.ts";
+import type { ValueType } from "./values.ts";
+
+/** Largest memory that V8 gives, in pages of 64 KiB: 16 GiB. */
+export const MAX_PAGES = 262144;
+
+/** Bytes of a page of WebAssembly memory. */
+export const PAGE_BYTES = 65536;
+
+interface Entry {
+  readonly type: number;
+  readonly body: Code;
+}
+
+/** A module in the making. */
+export class ModuleBuilder {
+  readonly #types: string[] = [];
+  readonly #typeCodes: Code[] = [];
+  readonly #functions: (Entry | null)[] = [];
+  readonly #exports: { name: string; index: number }[] = [];
+  readonly #shared = new Map<string, FunctionRef>();
+
+  constructor(readonly maxPages: number = MAX_PAGES) {}
+
+  /** Adds a function; `name` exports it. */
+  function(
+    signature: {
+      parameters: readonly ValueType[];
+      result?: ValueType;
+      name?: string;
+    },
+    build: (f: FunctionBuilder) => void,
+  ): FunctionRef {
+    const { parameters, result = null, name } = signature;
+    const builder = new FunctionBuilder(parameters);
+    const index = this.#functions.length;
+    this.#functions.push(null); // functions made while this one is built get later numbers
+    build(builder);
+    this.#functions[index] = {
+      type: this.#type(parameters, result),
+      body: builder.finish(),
+    };
+    if (name !== undefined) this.#exports.push({ name, index });
+    return { index, parameters, result };
+  }
+
+  /** A function that several others call: built once for each key. */
+  once(key: string, make: () => FunctionRef): FunctionRef {
+    let made = this.#shared.get(key);
+    if (made === undefined) this.#shared.set(key, made = make());
+    return made;
+  }
+
+  #type(parameters: readonly ValueType[], result: ValueType | null): number {
+    const key = `${parameters.join()}>${result}`;
+    const known = this.#types.indexOf(key);
+    if (known >= 0) return known;
+    this.#typeCodes.push([
+      0x60,
+      ...unsigned(parameters.length),
+      ...parameters.map((t) => TYPE_CODES[t]),
+      ...(result === null ? [0] : [1, TYPE_CODES[result]]),
+    ]);
+    return this.#types.push(key) - 1;
+  }
+
+  /** The binary. */
+  finish(): Uint8Array<ArrayBuffer> {
+    const functions = this.#functions.map((entry) => {
+      if (entry === null) throw new Error("A function has not been finished");
+      return entry;
+    });
+    const bytes: number[] = [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
+    section(bytes, 1, this.#typeCodes);
+    // limits 0x07: with a maximum, shared, 64-bit
+    section(bytes, 2, [[
+      ...text("env"),
+      ...text("memory"),
+      0x02,
+      0x07,
+      1,
+      ...unsigned(this.maxPages),
+    ]]);
+    section(bytes, 3, functions.map((f) => unsigned(f.type)));
+    section(
+      bytes,
+      7,
+      this.#exports.map((e) => [...text(e.name), 0x00, ...unsigned(e.index)]),
+    );
+    section(bytes, 10, functions.map((f) => f.body));
+    return new Uint8Array(bytes);
+  }
+}
+
+function section(target: number[], id: number, items: readonly Code[]): void {
+  const content: number[] = unsigned(items.length);
+  for (const item of items) append(content, item);
+  target.push(id, ...unsigned(content.length));
+  append(target, content);
+}

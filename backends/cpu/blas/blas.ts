@@ -1,0 +1,183 @@
+/**
+ * A BLAS of the system, called through Deno's foreign functions on the shared memory. One thread a call: the
+ * workers are the threads, and each takes whole slices that shapes alone decide (other slices, other bits).
+ * @module
+ */
+import { DeviceError } from "@denotune/denotune/core";
+import type { BlasStep } from "../kernels/step.ts";
+import {
+  type Candidate,
+  candidates,
+  describeLibrary,
+  limitThreads,
+} from "./libraries.ts";
+
+/** `auto`: if there is one and it is permitted. */
+export type BlasChoice = "auto" | "off" | "required";
+
+/** A library that was found: enough to open it in another worker. */
+export interface BlasFound extends Candidate {
+  /** `OpenBLAS 0.3.21 (SkylakeX)`. */
+  readonly description: string;
+}
+
+/** What looking for a BLAS gives. */
+export type BlasSearch =
+  | { readonly found: BlasFound; readonly reason: null }
+  | { readonly found: null; readonly reason: string };
+
+const SGEMM = {
+  cblas_sgemm: {
+    parameters: [
+      "i32",
+      "i32",
+      "i32",
+      "i32",
+      "i32",
+      "i32",
+      "f32",
+      "usize",
+      "i32",
+      "usize",
+      "i32",
+      "f32",
+      "usize",
+      "i32",
+    ],
+    result: "void",
+  },
+} as const;
+
+const ROW_MAJOR = 101;
+const PLAIN = 111;
+const TRANSPOSED = 112;
+
+/** Slices that a large product is cut into, so that so many workers have something to do. */
+const SLICES = 8;
+/** Slices are multiples of this many rows or columns. */
+const SLICE_UNIT = 64;
+
+/**
+ * Looks for a BLAS without asking the user for anything: only where the permission `ffi` has been granted.
+ * Throws `DeviceError` when one is required, or a path is given, and cannot be used.
+ */
+export function findBlas(choice: BlasChoice, path: string | null): BlasSearch {
+  if (choice === "off") return { found: null, reason: "switched off" };
+  const refuse = (reason: string): BlasSearch => {
+    if (choice === "required" || path !== null) {
+      throw new DeviceError(
+        `Cannot use a BLAS: ${reason}. Set blas to "auto" or "off" to do without.`,
+      );
+    }
+    return { found: null, reason };
+  };
+  if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") {
+    return refuse("the permission --allow-ffi has not been given");
+  }
+  const tried: string[] = [];
+  for (const candidate of candidates(Deno.build.os, path)) {
+    let description: string;
+    try {
+      Deno.dlopen(candidate.path, SGEMM).close();
+      description = describeLibrary(candidate);
+    } catch {
+      tried.push(candidate.path); // not there, or not a library that we know how to call
+      continue;
+    }
+    return { found: { ...candidate, description }, reason: null };
+  }
+  return refuse(`none of these could be opened: ${tried.join(", ")}`);
+}
+
+/** A BLAS opened in this worker, for this memory. */
+export class Blas {
+  readonly #library: Deno.DynamicLibrary<typeof SGEMM>;
+  /** Address of byte 0 of the shared memory in this process: growing does not move it. */
+  readonly #base: number;
+
+  constructor(found: BlasFound, memory: WebAssembly.Memory) {
+    limitThreads(found);
+    this.#library = Deno.dlopen(found.path, SGEMM);
+    const pointer = Deno.UnsafePointer.of(new Uint8Array(memory.buffer, 0, 1));
+    this.#base = Number(Deno.UnsafePointer.value(pointer));
+  }
+
+  /**
+   * Does slices of a product until none is left. `slots` are the step's arguments: temporary memory, a, b (if
+   * not widened), out, batch, m, n, k.
+   */
+  run(step: BlasStep, slots: Float64Array, take: () => number): void {
+    const shift = step.widened ? 2 : 3;
+    const a = slots[1],
+      b = step.widened ? slots[0] : slots[2],
+      out = slots[shift];
+    const batch = slots[shift + 1],
+      m = slots[shift + 2],
+      n = slots[shift + 3],
+      k = slots[shift + 4];
+    if (batch === 0 || m === 0 || n === 0) return;
+    const byRows = m >= 2 * SLICE_UNIT || m >= n;
+    const whole = byRows ? m : n;
+    const slice = Math.ceil(whole / SLICES / SLICE_UNIT) * SLICE_UNIT;
+    const slices = Math.ceil(whole / slice);
+    for (let piece = take(); piece < batch * slices; piece = take()) {
+      const which = Math.floor(piece / slices);
+      const first = (piece - which * slices) * slice;
+      const count = Math.min(slice, whole - first);
+      this.#multiply(step, {
+        a: a + 4 * which * m * k,
+        b: b + 4 * which * n * k,
+        out: out + 4 * which * m * n,
+        rowFrom: byRows ? first : 0,
+        rows: byRows ? count : m,
+        columnFrom: byRows ? 0 : first,
+        columns: byRows ? n : count,
+        m,
+        n,
+        k,
+      });
+    }
+  }
+
+  #multiply(step: BlasStep, s: Slice): void {
+    const { layout, alpha, accumulate } = step;
+    const { m, n, k } = s;
+    const a = s.a + 4 * (layout === "TN" ? s.rowFrom : s.rowFrom * k);
+    const b = s.b + 4 * (layout === "NT" ? s.columnFrom * k : s.columnFrom);
+    const out = s.out + 4 * (s.rowFrom * n + s.columnFrom);
+    this.#library.symbols.cblas_sgemm(
+      ROW_MAJOR,
+      layout === "TN" ? TRANSPOSED : PLAIN,
+      layout === "NT" ? TRANSPOSED : PLAIN,
+      s.rows,
+      s.columns,
+      k,
+      alpha,
+      BigInt(this.#base + a),
+      layout === "TN" ? m : k,
+      BigInt(this.#base + b),
+      layout === "NT" ? k : n,
+      accumulate ? 1 : 0,
+      BigInt(this.#base + out),
+      n,
+    );
+  }
+
+  /** Closes the library. */
+  close(): void {
+    this.#library.close();
+  }
+}
+
+interface Slice {
+  readonly a: number;
+  readonly b: number;
+  readonly out: number;
+  readonly rowFrom: number;
+  readonly rows: number;
+  readonly columnFrom: number;
+  readonly columns: number;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+}

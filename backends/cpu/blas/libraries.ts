@@ -1,0 +1,123 @@
+/**
+ * The BLAS libraries that are known: where they lie, how they say their version, how they are kept to one
+ * thread.
+ * @module
+ */
+
+/** Which library: plain data, so that it crosses into workers. */
+export type LibraryName = "OpenBLAS" | "MKL" | "Accelerate" | "BLIS" | "BLAS";
+
+/** A library and where it may lie. */
+export interface Candidate {
+  readonly path: string;
+  readonly library: LibraryName;
+}
+
+/** Paths to try, the best first. A path given by the user is the only one. */
+export function candidates(
+  os: typeof Deno.build.os,
+  path: string | null,
+): Candidate[] {
+  if (path !== null) return [{ path, library: nameOf(path) }];
+  const openblas = (...paths: string[]): Candidate[] =>
+    paths.map((p) => ({ path: p, library: "OpenBLAS" }));
+  if (os === "darwin") {
+    return [
+      {
+        path: "/System/Library/Frameworks/Accelerate.framework/Accelerate",
+        library: "Accelerate",
+      },
+      ...openblas(
+        "/opt/homebrew/opt/openblas/lib/libopenblas.dylib",
+        "/usr/local/opt/openblas/lib/libopenblas.dylib",
+      ),
+    ];
+  }
+  if (os === "windows") {
+    return [...openblas("libopenblas.dll", "openblas.dll"), {
+      path: "mkl_rt.2.dll",
+      library: "MKL",
+    }];
+  }
+  return [
+    ...openblas("libopenblas.so.0", "libopenblas.so"),
+    { path: "libmkl_rt.so.2", library: "MKL" },
+    { path: "libmkl_rt.so", library: "MKL" },
+    { path: "libblis.so.4", library: "BLIS" },
+    { path: "libblis.so", library: "BLIS" },
+  ];
+}
+
+function nameOf(path: string): LibraryName {
+  if (/openblas/i.test(path)) return "OpenBLAS";
+  if (/mkl/i.test(path)) return "MKL";
+  if (/accelerate/i.test(path)) return "Accelerate";
+  if (/blis/i.test(path)) return "BLIS";
+  return "BLAS";
+}
+
+/** Name, version and core type of a library, as far as it says. */
+export function describeLibrary({ path, library }: Candidate): string {
+  if (library === "OpenBLAS") return describeOpenBlas(path) ?? library;
+  return library;
+}
+
+function describeOpenBlas(path: string): string | null {
+  return using(path, {
+    openblas_get_config: { parameters: [], result: "pointer" },
+    openblas_get_corename: { parameters: [], result: "pointer" },
+  }, ({ openblas_get_config, openblas_get_corename }) => {
+    const config = textAt(openblas_get_config()); // "OpenBLAS 0.3.21 NO_AFFINITY ..."
+    const version = /OpenBLAS (\S+)/.exec(config)?.[1] ?? "of unknown version";
+    return `OpenBLAS ${version} (${textAt(openblas_get_corename())})`;
+  });
+}
+
+function textAt(pointer: Deno.PointerValue): string {
+  return pointer === null ? "" : Deno.UnsafePointerView.getCString(pointer);
+}
+
+/** Keeps a library to one thread a call, if it knows how. Accelerate and BLIS are told by the environment only. */
+export function limitThreads({ path, library }: Candidate): void {
+  if (library === "OpenBLAS") {
+    using(path, {
+      openblas_set_num_threads: { parameters: ["i32"], result: "void" },
+    }, (symbols) => {
+      symbols.openblas_set_num_threads(1);
+      return true;
+    });
+  } else if (library === "MKL") {
+    using(path, {
+      MKL_Set_Num_Threads: { parameters: ["i32"], result: "void" },
+    }, (symbols) => {
+      symbols.MKL_Set_Num_Threads(1);
+      return true;
+    });
+  } else if (library === "BLIS") {
+    using(path, {
+      bli_thread_set_num_threads: { parameters: ["i64"], result: "void" },
+    }, (symbols) => {
+      symbols.bli_thread_set_num_threads(1n);
+      return true;
+    });
+  }
+}
+
+/** Opens a library for a moment; null where it does not have the symbols. */
+function using<S extends Deno.ForeignLibraryInterface, R>(
+  path: string,
+  symbols: S,
+  body: (symbols: Deno.DynamicLibrary<S>["symbols"]) => R,
+): R | null {
+  let library: Deno.DynamicLibrary<S>;
+  try {
+    library = Deno.dlopen(path, symbols);
+  } catch {
+    return null; // another build of the library, without these functions
+  }
+  try {
+    return body(library.symbols);
+  } finally {
+    library.close();
+  }
+}

@@ -1,0 +1,216 @@
+/**
+ * What forward and backward attention share: blocks, distances in bytes, ranges of segments, masks.
+ *
+ * Scores are made block by block (queries x keys) with the micro-kernel of matrix products, in the worker's
+ * own memory; blocks that no query of the block can see are never touched.
+ * @module
+ */
+import type { AttentionAttributes, View } from "@denotune/denotune/core";
+import {
+  f32x4,
+  type FunctionBuilder,
+  i32,
+  i32x4,
+  i64,
+  type Int,
+  v128,
+  type Vector,
+} from "../assembler/mod.ts";
+import { tanh } from "../simd_math.ts";
+import { element, keyOf, type Step } from "./step.ts";
+import { TILE_COLUMNS } from "./tile.ts";
+
+/** Queries of a block: a multiple of the rows of a tile. */
+export const QUERIES = 48;
+/** Keys of a block: a multiple of the columns of a tile. */
+export const KEYS = 64;
+/** Bytes from one row of scores to the next. */
+export const SCORE_ROW = 4 * KEYS;
+
+/** Scores that count for nothing; finite, so that differences are numbers. */
+export const HIDDEN = -3e38;
+/** Scores up to here are hidden. */
+export const HIDDEN_LIMIT = -1e38;
+
+/** Literal sizes of an attention kernel. */
+export interface Geometry {
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+  /** Query heads of one key/value head. */
+  readonly group: number;
+  /** headDim up to whole tiles. */
+  readonly padded: number;
+  /** Tiles across a head. */
+  readonly panels: number;
+  /** Bytes from one row of q to the next. */
+  readonly qRow: number;
+  /** Bytes from one row of k to the next. */
+  readonly kRow: number;
+}
+
+/** The sizes of an attention kernel. */
+export function geometryOf(attributes: AttentionAttributes): Geometry {
+  const { heads, kvHeads, headDim } = attributes;
+  const panels = Math.ceil(headDim / TILE_COLUMNS);
+  return {
+    heads,
+    kvHeads,
+    headDim,
+    group: heads / kvHeads,
+    padded: panels * TILE_COLUMNS,
+    panels,
+    qRow: 4 * heads * headDim,
+    kRow: 4 * kvHeads * headDim,
+  };
+}
+
+/** The attributes that code depends on. */
+export function attentionKey(attributes: AttentionAttributes): unknown {
+  const { heads, kvHeads, headDim, causal, scale, window, softcap } =
+    attributes;
+  return [heads, kvHeads, headDim, causal, scale, window, softcap];
+}
+
+/** Bytes of the ranges of segments: two i32 a position. */
+export function rangeBytes(positions: number): number {
+  return 8 * positions;
+}
+
+/**
+ * The step that finds, for each position, the first and the last position of its row that is in the same
+ * segment: (B*T, 2) i32 at the start of the temporary memory.
+ */
+export function rangesStep(
+  attributes: AttentionAttributes,
+  segments: View,
+  temporaryBytes: number,
+): Step {
+  const dims = [attributes.B, attributes.T];
+  return {
+    key: keyOf("segment_ranges", [], dims),
+    views: [segments],
+    writes: [],
+    dims,
+    temporary: { bytes: temporaryBytes, use: "write" },
+    build: (k) => {
+      const { f } = k;
+      const [B, T] = k.dims;
+      k.pieces(B, (row) => {
+        const start = f.local("i64", i64.mul(row, T));
+        const end = f.local("i64", i64.add(start, T));
+        /** Scans in one direction; `side` is 0 for the first, 1 for the last. */
+        const scan = (side: 0 | 1): void => {
+          const step = side === 0 ? 1 : -1;
+          const position = f.local(
+            "i64",
+            side === 0 ? start : i64.sub(end, i64.const(1)),
+          );
+          const found = f.local("i64");
+          const outermost = f.local("i64", position);
+          const segmentAt = (at: Int) => i32.load(element(k.at[0], at));
+          f.for(i64.const(0), T, 1, () => {
+            const own = f.local("i32", segmentAt(position));
+            const before = i64.sub(position, i64.const(step));
+            const continues = i32.and(
+              i64.ne(position, outermost),
+              i32.eq(segmentAt(i64.max(before, start)), own),
+            );
+            // the same as its neighbour's, or else looked for from the row's end
+            f.if(continues, () => {}, () => {
+              f.set(found, outermost);
+              f.loop((again) => {
+                f.if(i32.ne(segmentAt(found), own), () => {
+                  f.increase(found, i64.const(step));
+                  f.branch(again);
+                });
+              });
+            });
+            const target = i64.add(
+              k.temporary,
+              i64.mul(position, i64.const(8)),
+            );
+            f.store(target, i32.wrap(i64.sub(found, start)), 4 * side);
+            f.increase(position, i64.const(step));
+          });
+        };
+        scan(0);
+        scan(1);
+      });
+    },
+  };
+}
+
+/** First (or last) position of the segment of a position; `at` counts over the batch. */
+export function rangeEnd(temporary: Int, at: Int, side: 0 | 1): Int {
+  return i64.load32S(i64.add(temporary, i64.mul(at, i64.const(8))), 4 * side);
+}
+
+/** What one query sees of a block of keys: places from `low` up to `high`, in its own segment. */
+export interface Sight {
+  /** First place that is seen, or null: from the start. */
+  readonly low: Int | null;
+  /** First place that is not seen any more. */
+  readonly high: Int;
+  /** Segment in every lane, and address of the segments of the block's keys; null: one segment. */
+  readonly segment: { readonly own: Vector; readonly keys: Int } | null;
+}
+
+/** All ones where the query sees the keys at places `first` .. `first` + 3, `index` in the block. */
+export function sightMask(
+  f: FunctionBuilder,
+  sight: Sight,
+  at: { first: Int; index: Int },
+): Vector {
+  const splat = (value: Int) => i32x4.splat(i32.wrap(value));
+  const places = f.local(
+    "v128",
+    i32x4.add(splat(at.first), v128.const32([0, 1, 2, 3])),
+  );
+  let mask = i32x4.ltS(places, splat(sight.high));
+  if (sight.low !== null) {
+    mask = v128.and(mask, i32x4.geS(places, splat(sight.low)));
+  }
+  if (sight.segment !== null) {
+    const keys = v128.load(element(sight.segment.keys, at.index));
+    mask = v128.and(mask, i32x4.eq(keys, sight.segment.own));
+  }
+  return f.local("v128", mask);
+}
+
+/** Places that a query at `place` sees, within keys up to `end`. */
+export function sightOf(
+  f: FunctionBuilder,
+  attributes: AttentionAttributes,
+  query: { place: Int; end: Int },
+): { low: Int | null; high: Int } {
+  const { causal, window } = attributes;
+  const high = f.local("i64", query.end);
+  const reach = causal ? 1 : window;
+  if (reach !== null) {
+    const beyond = f.local("i64", i64.add(query.place, i64.const(reach)));
+    f.set(high, i64.min(high, beyond));
+  }
+  const low = window === null
+    ? null
+    : f.local("i64", i64.add(query.place, i64.const(1 - window)));
+  return { low, high };
+}
+
+/** A raw product of query and key as a score, and what the score's gradient is multiplied by. */
+export function scoreOf(
+  f: FunctionBuilder,
+  attributes: AttentionAttributes,
+  raw: Vector,
+): { score: Vector; slope: Vector } {
+  const { scale, softcap } = attributes;
+  const scaled = f.local("v128", f32x4.mul(raw, f32x4.const(scale)));
+  if (softcap === null) return { score: scaled, slope: f32x4.const(scale) };
+  const bent = tanh(f, f32x4.mul(scaled, f32x4.const(1 / softcap)));
+  const score = f.local("v128", f32x4.mul(bent, f32x4.const(softcap)));
+  const slope = f32x4.mul(
+    f32x4.sub(f32x4.const(1), f32x4.mul(bent, bent)),
+    f32x4.const(scale),
+  );
+  return { score, slope };
+}

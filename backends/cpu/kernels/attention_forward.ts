@@ -1,0 +1,451 @@
+/**
+ * Attention forward: for a block of queries of one head, key blocks pass by, with a running maximum and sum a
+ * query. Nothing larger than a block of scores exists.
+ * @module
+ */
+import {
+  type AttentionAttributes,
+  type Extents,
+  type KernelAttributes,
+  sizeOf,
+  type View,
+} from "@denotune/denotune/core";
+import {
+  f32,
+  f32x4,
+  i64,
+  type Int,
+  type Local,
+  v128,
+} from "../assembler/mod.ts";
+import { exp, log, maxLanes, sumLanes } from "../simd_math.ts";
+import {
+  attentionKey,
+  type Geometry,
+  geometryOf,
+  HIDDEN,
+  HIDDEN_LIMIT,
+  KEYS,
+  QUERIES,
+  rangeBytes,
+  rangeEnd,
+  rangesStep,
+  SCORE_ROW,
+  scoreOf,
+  sightMask,
+  sightOf,
+} from "./attention_common.ts";
+import { packTransposed } from "./pack.ts";
+import { element, type Kernel, keyOf, type Step } from "./step.ts";
+import { blockProduct, TILE_COLUMNS } from "./tile.ts";
+import { storeLanes, vectorLoop } from "./vector_loop.ts";
+
+/** The steps of an `attention` call. */
+export function lowerAttention(
+  attributes: AttentionAttributes,
+  inputs: readonly View[],
+  outputs: readonly View[],
+  capacities: Extents,
+): Step[] {
+  const [q, k, v, segments] = inputs;
+  const dims = [attributes.B, attributes.T];
+  const bytes = rangeBytes(
+    sizeOf(attributes.B, capacities) * sizeOf(attributes.T, capacities),
+  );
+  return [
+    rangesStep(attributes, segments, bytes),
+    {
+      key: keyOf("attention", attentionKey(attributes), dims),
+      views: [q, k, v, segments, ...outputs],
+      writes: [4, 5],
+      dims,
+      temporary: { bytes, use: "read" },
+      scratch: scratchOf(geometryOf(attributes)).bytes,
+      build: (kernel) => build(kernel, { attributes, capacity: null }),
+    },
+  ];
+}
+
+/** The steps of an `attention_cached` call. */
+export function lowerCachedAttention(
+  attributes: KernelAttributes["attention_cached"],
+  inputs: readonly View[],
+  out: View,
+  _capacities: Extents,
+): Step[] {
+  const dims = [attributes.B, attributes.T];
+  return [{
+    key: keyOf("attention_cached", [
+      attentionKey(attributes),
+      attributes.capacity,
+    ], dims),
+    views: [...inputs, out],
+    writes: [4],
+    dims,
+    scratch: scratchOf(geometryOf(attributes)).bytes,
+    build: (kernel) =>
+      build(kernel, {
+        attributes: { ...attributes, causal: true },
+        capacity: attributes.capacity,
+      }),
+  }];
+}
+
+/** Offsets into the worker's own memory. */
+function scratchOf(g: Geometry) {
+  const scores = 0;
+  const result = scores + QUERIES * SCORE_ROW;
+  const maxima = result + QUERIES * 4 * g.padded;
+  const sums = maxima + 4 * QUERIES;
+  const keys = sums + 4 * QUERIES;
+  return {
+    scores,
+    result,
+    maxima,
+    sums,
+    keys,
+    bytes: keys + 4 * KEYS * g.headDim + 64,
+  };
+}
+
+interface Variant {
+  readonly attributes: AttentionAttributes;
+  /** Places of the cache that keys come from; null: keys stand beside the queries. */
+  readonly capacity: number | null;
+}
+
+/** A block of queries of one head. */
+interface Block {
+  readonly b: Int;
+  readonly head: Int;
+  /** First query of the block in its row, and how many. */
+  readonly first: Int;
+  readonly queries: Int;
+  /** Place of the row's query 0 among the keys. */
+  readonly shift: Int;
+}
+
+function build(k: Kernel, variant: Variant): void {
+  const { f } = k;
+  const g = geometryOf(variant.attributes);
+  const [B, T] = k.dims;
+  const blocks = f.hold(i64.ceilDiv(T, QUERIES));
+  const perRow = f.hold(i64.mul(blocks, i64.const(g.heads)));
+  k.pieces(i64.mul(B, perRow), (piece) => {
+    // late blocks first: they see the most keys when attention is causal
+    const turned = f.local(
+      "i64",
+      i64.divU(piece, i64.mul(B, i64.const(g.heads))),
+    );
+    const inside = f.local(
+      "i64",
+      i64.sub(piece, i64.mul(turned, i64.mul(B, i64.const(g.heads)))),
+    );
+    const b = f.local("i64", i64.divU(inside, i64.const(g.heads)));
+    const head = f.local(
+      "i64",
+      i64.sub(inside, i64.mul(b, i64.const(g.heads))),
+    );
+    const first = f.local(
+      "i64",
+      i64.mul(
+        i64.sub(i64.sub(blocks, i64.const(1)), turned),
+        i64.const(QUERIES),
+      ),
+    );
+    const queries = f.local("i64", i64.sub(T, first));
+    f.set(queries, i64.min(queries, i64.const(QUERIES)));
+    const shift = f.local(
+      "i64",
+      variant.capacity === null
+        ? i64.const(0)
+        : i64.load32S(element(k.at[3], b)),
+    );
+    block(k, variant, { b, head, first, queries, shift });
+  });
+}
+
+function block(k: Kernel, variant: Variant, own: Block): void {
+  const { f } = k;
+  const { attributes, capacity } = variant;
+  const g = geometryOf(attributes);
+  const s = scratchOf(g);
+  const at = (offset: number) => i64.add(k.scratch, i64.const(offset));
+  const T = k.dims[1];
+  const row0 = f.local("i64", i64.add(i64.mul(own.b, T), own.first)); // of q, over the batch
+  const headBytes = f.local("i64", i64.mul(own.head, i64.const(4 * g.headDim)));
+  const kvBytes = f.local(
+    "i64",
+    i64.mul(i64.divU(own.head, i64.const(g.group)), i64.const(4 * g.headDim)),
+  );
+  const queries = f.local(
+    "i64",
+    i64.add(k.at[0], i64.add(i64.mul(row0, i64.const(g.qRow)), headBytes)),
+  );
+  const keyRow0 = f.local(
+    "i64",
+    i64.mul(own.b, capacity === null ? T : i64.const(capacity)),
+  );
+  const kvAt = (base: Int) =>
+    f.local(
+      "i64",
+      i64.add(base, i64.add(i64.mul(keyRow0, i64.const(g.kRow)), kvBytes)),
+    );
+  const keys = kvAt(k.at[1]), values = kvAt(k.at[2]);
+  const range = keyRange(k, variant, own, row0);
+  const scores = blockProduct(k.module, {
+    aRow: g.qRow,
+    aStep: 4,
+    bStep: 4 * TILE_COLUMNS,
+    bPanel: 4 * TILE_COLUMNS * g.headDim,
+    cRow: SCORE_ROW,
+    accumulate: false,
+  });
+  const result = blockProduct(k.module, {
+    aRow: SCORE_ROW,
+    aStep: 4,
+    bStep: g.kRow,
+    bPanel: 4 * TILE_COLUMNS,
+    cRow: 4 * g.padded,
+    accumulate: true,
+  });
+  clear(k, own.queries, s, g);
+  f.for(range.low, range.high, KEYS, (place) => {
+    const count = f.local("i64", i64.sub(range.high, place));
+    f.set(count, i64.min(count, i64.const(KEYS)));
+    const keyBlock = f.local(
+      "i64",
+      i64.add(keys, i64.mul(place, i64.const(g.kRow))),
+    );
+    packTransposed(
+      f,
+      {
+        at: keyBlock,
+        stride: i64.const(g.kRow),
+        dtype: "f32",
+        columns: count,
+        count: i64.const(g.headDim),
+      },
+      at(s.keys),
+    );
+    const panels = f.local("i64", i64.ceilDiv(count, TILE_COLUMNS));
+    f.call(scores, [
+      queries,
+      at(s.keys),
+      at(s.scores),
+      own.queries,
+      panels,
+      i64.const(g.headDim),
+    ]);
+    f.for(i64.const(0), own.queries, 1, (i) => {
+      const query = {
+        i,
+        place,
+        count,
+        row0,
+        first: own.first,
+        shift: own.shift,
+      };
+      softmaxRow(k, variant, query);
+    });
+    const valueBlock = i64.add(values, i64.mul(place, i64.const(g.kRow)));
+    f.call(result, [
+      at(s.scores),
+      valueBlock,
+      at(s.result),
+      own.queries,
+      i64.const(g.panels),
+      count,
+    ]);
+  });
+  finish(k, variant, { own, row0, headBytes });
+}
+
+/** Keys that any query of the block can see. */
+function keyRange(
+  k: Kernel,
+  variant: Variant,
+  own: Block,
+  row0: Local<"i64">,
+): { low: Int; high: Int } {
+  const { f } = k;
+  const { attributes: { causal, window }, capacity } = variant;
+  const last = f.local(
+    "i64",
+    i64.add(own.shift, i64.add(own.first, i64.sub(own.queries, i64.const(1)))),
+  );
+  const low = f.local("i64", i64.const(0)), high = f.local("i64");
+  if (capacity === null) {
+    f.set(low, k.dims[1]);
+    f.for(i64.const(0), own.queries, 1, (i) => {
+      const position = f.local("i64", i64.add(row0, i));
+      const start = f.local("i64", rangeEnd(k.temporary, position, 0));
+      const end = f.local(
+        "i64",
+        i64.add(rangeEnd(k.temporary, position, 1), i64.const(1)),
+      );
+      f.set(low, i64.min(low, start));
+      f.set(high, i64.max(high, end));
+    });
+  } else f.set(high, i64.const(capacity));
+  if (causal || window !== null) {
+    const beyond = f.local(
+      "i64",
+      i64.add(last, i64.const(causal ? 1 : window ?? 1)),
+    );
+    f.set(high, i64.min(high, beyond));
+  }
+  if (window !== null) {
+    const from = f.local(
+      "i64",
+      i64.add(i64.add(own.shift, own.first), i64.const(1 - window)),
+    );
+    f.set(low, i64.max(low, from));
+  }
+  return { low, high };
+}
+
+function clear(
+  k: Kernel,
+  queries: Int,
+  s: ReturnType<typeof scratchOf>,
+  g: Geometry,
+): void {
+  const { f } = k;
+  const result = i64.add(k.scratch, i64.const(s.result));
+  vectorLoop(
+    f,
+    { from: i64.const(0), to: i64.mul(queries, i64.const(g.padded)) },
+    (lanes) =>
+      storeLanes(
+        f,
+        { address: element(result, lanes.index) },
+        f32x4.const(0),
+        lanes.rest,
+      ),
+  );
+  f.for(i64.const(0), queries, 1, (i) => {
+    const slot = element(k.scratch, i);
+    f.store(slot, f32.const(HIDDEN), s.maxima);
+    f.store(slot, f32.const(0), s.sums);
+  });
+}
+
+/** Turns a row of raw scores into weights, and scales what the row has summed so far. */
+function softmaxRow(
+  k: Kernel,
+  variant: Variant,
+  query: { i: Int; place: Int; count: Int; row0: Int; first: Int; shift: Int },
+): void {
+  const { f } = k;
+  const { attributes, capacity } = variant;
+  const g = geometryOf(attributes);
+  const s = scratchOf(g);
+  const { i, place, count } = query;
+  const own = f.local("i64", i64.add(query.shift, i64.add(query.first, i)));
+  const end = f.local("i64", i64.add(place, count));
+  const { low, high } = sightOf(f, attributes, { place: own, end });
+  const segment = capacity !== null ? null : {
+    own: f.local(
+      "v128",
+      v128.load32Splat(element(k.at[3], i64.add(query.row0, i))),
+    ),
+    keys: f.local(
+      "i64",
+      element(k.at[3], i64.add(i64.sub(query.row0, query.first), place)),
+    ),
+  };
+  const row = f.local(
+    "i64",
+    i64.add(k.scratch, i64.mul(i, i64.const(SCORE_ROW))),
+  );
+  const width = f.local("i64", i64.mul(i64.ceilDiv(count, 4), i64.const(4)));
+  const best = f.local("v128", f32x4.const(HIDDEN));
+  vectorLoop(f, { from: i64.const(0), to: width }, ({ index, rest }) => {
+    if (rest !== null) return; // the width is a multiple of four
+    const mask = sightMask(f, { low, high, segment }, {
+      first: i64.add(place, index),
+      index,
+    });
+    const address = f.local("i64", element(row, index));
+    const { score } = scoreOf(f, attributes, v128.load(address));
+    const seen = f.local("v128", v128.select(score, f32x4.const(HIDDEN), mask));
+    f.store(address, seen);
+    f.set(best, f32x4.max(best, seen));
+  });
+  const slot = f.local("i64", element(k.scratch, i));
+  const before = f.local("v128", v128.load32Splat(slot, s.maxima));
+  const now = f.local("v128", f32x4.max(before, maxLanes(f, best)));
+  const total = f.local("v128", f32x4.const(0));
+  vectorLoop(f, { from: i64.const(0), to: width }, ({ index, rest }) => {
+    if (rest !== null) return;
+    const address = f.local("i64", element(row, index));
+    const seen = f.local("v128", v128.load(address));
+    const power = exp(f, f32x4.sub(seen, now));
+    const hidden = f32x4.le(seen, f32x4.const(HIDDEN_LIMIT)); // false for NaN, which stays
+    const weight = f.local("v128", v128.andNot(power, hidden));
+    f.store(address, weight);
+    f.set(total, f32x4.add(total, weight));
+  });
+  const correction = exp(f, f32x4.sub(before, now));
+  const sum = f32x4.add(
+    f32x4.mul(v128.load32Splat(slot, s.sums), correction),
+    sumLanes(f, total),
+  );
+  f.storeLane32(slot, sum, 0, s.sums);
+  f.storeLane32(slot, now, 0, s.maxima);
+  f.if(v128.anyTrue(f32x4.ne(correction, f32x4.const(1))), () => {
+    const result = f.local(
+      "i64",
+      i64.add(k.scratch, i64.mul(i, i64.const(4 * g.padded))),
+    );
+    for (let c = 0; c < g.padded; c += 4) {
+      const offset = s.result + 4 * c;
+      f.store(result, f32x4.mul(v128.load(result, offset), correction), offset);
+    }
+  });
+}
+
+/** Divides by the sums and stores the block's result. */
+function finish(
+  k: Kernel,
+  variant: Variant,
+  place: { own: Block; row0: Int; headBytes: Int },
+): void {
+  const { f } = k;
+  const g = geometryOf(variant.attributes);
+  const s = scratchOf(g);
+  f.for(i64.const(0), place.own.queries, 1, (i) => {
+    const slot = f.local("i64", element(k.scratch, i));
+    const sum = f.local("v128", v128.load32Splat(slot, s.sums));
+    const inverse = f.local("v128", f32x4.div(f32x4.const(1), sum));
+    const from = f.local(
+      "i64",
+      i64.add(k.scratch, i64.mul(i, i64.const(4 * g.padded))),
+    );
+    const row = f.local("i64", i64.add(place.row0, i));
+    const to = f.local(
+      "i64",
+      i64.add(
+        k.at[4],
+        i64.add(i64.mul(row, i64.const(g.qRow)), place.headBytes),
+      ),
+    );
+    vectorLoop(
+      f,
+      { from: i64.const(0), to: i64.const(g.headDim) },
+      ({ index, rest }) => {
+        const value = f32x4.mul(
+          v128.load(element(from, index), s.result),
+          inverse,
+        );
+        storeLanes(f, { address: element(to, index) }, value, rest);
+      },
+    );
+    if (variant.capacity === null) {
+      const lse = f32x4.add(v128.load32Splat(slot, s.maxima), log(f, sum));
+      const index = i64.add(i64.mul(row, i64.const(g.heads)), place.own.head);
+      f.storeLane32(element(k.at[5], index), lse, 0);
+    }
+  });
+}

@@ -1,0 +1,144 @@
+/**
+ * Matrix products for a BLAS: what must lie in the output first, the widening of 16-bit factors, and the
+ * product itself. Small products stay in WebAssembly, where they are faster.
+ * @module
+ */
+import {
+  type Extents,
+  type KernelAttributes,
+  product,
+  sizeOf,
+  type View,
+} from "@denotune/denotune/core";
+import { f32x4, i64, v128 } from "../assembler/mod.ts";
+import { loadWidened } from "./convert.ts";
+import { rowsAPiece } from "./row_moves.ts";
+import { element, keyOf, type Step } from "./step.ts";
+import { storeLanes, vectorLoop } from "./vector_loop.ts";
+
+/** Multiply-adds from which on a BLAS is faster than the kernel here. */
+const LEAST_WORK = 1 << 20;
+/** Largest factor that is widened into temporary memory, bytes of float32. */
+const WIDENED_BYTES = 256 * 1024 * 1024;
+
+/** The steps of a `matmul` call by BLAS, or null where WebAssembly does better. */
+export function lowerBlasMatmul(
+  attributes: KernelAttributes["matmul"],
+  inputs: readonly View[],
+  out: View,
+  capacities: Extents,
+): Step[] | null {
+  const { layout, alpha, bias, addend } = attributes;
+  const dims = [attributes.batch, attributes.m, attributes.n, attributes.k];
+  const [batch, m, n, k] = dims.map((d) => sizeOf(d, capacities));
+  const [a, b] = inputs;
+  const widenedBytes = 4 * batch * n * k;
+  const wide = b.dtype === "f32";
+  if (m * n * k < LEAST_WORK || (!wide && widenedBytes > WIDENED_BYTES)) {
+    return null;
+  }
+  const steps: Step[] = [];
+  if (!wide) steps.push(widenStep(attributes, b, widenedBytes));
+  const added = addend ? inputs[inputs.length - 1] : null;
+  const inPlace = added !== null && added.buffer === out.buffer &&
+    added.offset === out.offset &&
+    (added.advance ?? 0) === (out.advance ?? 0);
+  if (bias || (added !== null && !inPlace)) {
+    steps.push(
+      startStep(attributes, { bias: bias ? inputs[2] : null, added, out }),
+    );
+  }
+  steps.push({
+    key: "blas",
+    views: wide ? [a, b, out] : [a, out],
+    writes: [wide ? 2 : 1],
+    dims,
+    temporary: wide ? undefined : { bytes: widenedBytes, use: "read" },
+    build: () => {
+      throw new Error("a BLAS step has no code");
+    },
+    blas: { layout, alpha, accumulate: bias || addend, widened: !wide },
+  });
+  return steps;
+}
+
+function widenStep(
+  attributes: KernelAttributes["matmul"],
+  b: View,
+  bytes: number,
+): Step {
+  const dims = [product([attributes.batch, attributes.n, attributes.k])];
+  return {
+    key: keyOf("widen", [b.dtype], dims),
+    views: [b],
+    writes: [],
+    dims,
+    temporary: { bytes, use: "write" },
+    build: (k) =>
+      k.ranges(
+        k.dims[0],
+        16384,
+        (from, to) =>
+          vectorLoop(k.f, { from, to }, ({ index, rest }) => {
+            const value = loadWidened(
+              k.f,
+              b.dtype,
+              i64.add(k.at[0], i64.mul(index, i64.const(2))),
+            );
+            storeLanes(
+              k.f,
+              { address: element(k.temporary, index) },
+              value,
+              rest,
+            );
+          }),
+      ),
+  };
+}
+
+/** Puts bias and addend into the output, for the product to be added to. */
+function startStep(
+  attributes: KernelAttributes["matmul"],
+  views: { bias: View | null; added: View | null; out: View },
+): Step {
+  const list = [views.bias, views.added, views.out].filter((v) => v !== null);
+  const dims = [product([attributes.batch, attributes.m]), attributes.n];
+  const rows = typeof attributes.n === "number" ? rowsAPiece(attributes.n) : 1;
+  return {
+    key: keyOf(
+      "matmul_start",
+      [views.bias !== null, views.added !== null],
+      dims,
+    ),
+    views: list,
+    writes: [list.length - 1],
+    dims,
+    build: (k) => {
+      const { f } = k;
+      const out = k.at[list.length - 1];
+      const added = views.added === null ? null : k.at[list.length - 2];
+      const columns = k.dims[1];
+      k.ranges(k.dims[0], rows, (from, to) =>
+        f.for(from, to, 1, (row) => {
+          const start = f.local("i64", i64.mul(row, columns));
+          vectorLoop(
+            f,
+            { from: i64.const(0), to: columns },
+            ({ index, rest }) => {
+              const place = f.local("i64", i64.add(start, index));
+              const terms = [
+                ...(views.bias === null
+                  ? []
+                  : [v128.load(element(k.at[0], index))]),
+                ...(added === null ? [] : [v128.load(element(added, place))]),
+              ];
+              const value = terms.length === 2
+                ? f32x4.add(terms[0], terms[1])
+                : terms[0];
+              storeLanes(f, { address: element(out, place) }, value, rest);
+            },
+          );
+        }));
+    },
+  };
+}

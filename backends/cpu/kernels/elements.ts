@@ -1,0 +1,211 @@
+/**
+ * Kernels over elements that are not expressions: copy with conversion, fill, rotary embedding.
+ * @module
+ */
+import {
+  bytesOf,
+  type DType,
+  type KernelAttributes,
+  type View,
+} from "@denotune/denotune/core";
+import { f32x4, i32x4, i64, type Int, v128 } from "../assembler/mod.ts";
+import {
+  checkedIndex,
+  loadWidened,
+  narrow,
+  patternOf,
+  storeHalves,
+} from "./convert.ts";
+import { rowsAPiece } from "./row_moves.ts";
+import { element, type Kernel, keyOf, type Step } from "./step.ts";
+import { storeLanes, vectorLoop } from "./vector_loop.ts";
+
+/** Elements of one piece. */
+const PIECE = 16384;
+
+/** The steps of a `copy` call. */
+export function lowerCopy(
+  attributes: KernelAttributes["copy"],
+  views: readonly [x: View, out: View],
+): Step[] {
+  const [from, to] = views.map((v) => v.dtype);
+  const dims = [attributes.elements];
+  return [{
+    key: keyOf("copy", [from, to], dims),
+    views,
+    writes: [1],
+    dims,
+    build: (k) =>
+      k.ranges(
+        k.dims[0],
+        PIECE,
+        (first, end) => copyRange(k, { from, to }, first, end),
+      ),
+  }];
+}
+
+function copyRange(
+  k: Kernel,
+  dtypes: { from: DType; to: DType },
+  first: Int,
+  end: Int,
+): void {
+  const { f } = k;
+  const { from, to } = dtypes;
+  const place = (base: Int, index: Int, dtype: DType) =>
+    i64.add(base, i64.mul(index, i64.const(bytesOf(dtype))));
+  vectorLoop(f, { from: first, to: end }, ({ index, rest }) => {
+    const source = place(k.at[0], index, from);
+    const target = place(k.at[1], index, to);
+    if (from === to && bytesOf(from) === 2) {
+      return storeHalves(f, target, v128.load16x4U(source), rest);
+    }
+    const value = from === to
+      ? v128.load(source)
+      : loadWidened(f, from, source);
+    if (to === "bf16" || to === "f16") {
+      storeHalves(f, target, narrow(f, to, value), rest);
+    } else storeLanes(f, { address: target }, value, rest);
+  });
+}
+
+/** The steps of a `fill` call. */
+export function lowerFill(
+  attributes: KernelAttributes["fill"],
+  out: View,
+): Step[] {
+  const dims = [attributes.elements];
+  const bits = patternOf(out.dtype, attributes.value);
+  const bytes = bytesOf(out.dtype);
+  return [{
+    key: keyOf("fill", [bits, bytes], dims),
+    views: [out],
+    writes: [0],
+    dims,
+    build: (k) =>
+      k.ranges(
+        k.dims[0],
+        PIECE,
+        (from, to) =>
+          vectorLoop(k.f, { from, to, unroll: 4 }, ({ index, ahead, rest }) => {
+            const address = i64.add(
+              k.at[0],
+              i64.mul(i64.add(index, i64.const(ahead)), i64.const(bytes)),
+            );
+            const lanes = i32x4.const(bits);
+            if (bytes === 4) storeLanes(k.f, { address }, lanes, rest);
+            else {storeHalves(
+                k.f,
+                address,
+                v128.and(lanes, i32x4.const(0xffff)),
+                rest,
+              );}
+          }),
+      ),
+  }];
+}
+
+/** The steps of a `rope` call. */
+export function lowerRope(
+  attributes: KernelAttributes["rope"],
+  views: readonly [x: View, positions: View, table: View, out: View],
+): Step[] {
+  const { heads, headDim, rotary, inverse } = attributes;
+  const [x, , table, out] = views;
+  const inPlace = x.buffer === out.buffer && x.offset === out.offset &&
+    (x.advance ?? 0) === (out.advance ?? 0);
+  const dims = [attributes.rows, table.shape[0]];
+  return [{
+    key: keyOf("rope", [heads, headDim, rotary, inverse, inPlace], dims),
+    views,
+    writes: [3],
+    dims,
+    build: (k) => {
+      const { f } = k;
+      const width = heads * headDim;
+      k.ranges(
+        k.dims[0],
+        rowsAPiece(width),
+        (from, to) =>
+          f.for(from, to, 1, (row) => {
+            const position = checkedIndex(f, element(k.at[1], row), k.dims[1]);
+            const half = Math.floor(rotary / 2);
+            const cosines = f.local(
+              "i64",
+              element(k.at[2], i64.mul(position, i64.const(2 * half))),
+            );
+            const start = i64.mul(row, i64.const(width));
+            const source = f.local("i64", element(k.at[0], start));
+            const target = f.local("i64", element(k.at[3], start));
+            f.for(i64.const(0), i64.const(heads), 1, () => {
+              turnHead(k, { half, inverse, source, target, cosines });
+              if (!inPlace && 2 * half < headDim) {
+                copyRest(k, { source, target, from: 2 * half, to: headDim });
+              }
+              f.increase(source, i64.const(4 * headDim));
+              f.increase(target, i64.const(4 * headDim));
+            });
+          }),
+      );
+    },
+  }];
+}
+
+function turnHead(
+  k: Kernel,
+  head: {
+    half: number;
+    inverse: boolean;
+    source: Int;
+    target: Int;
+    cosines: Int;
+  },
+): void {
+  const { f } = k;
+  const { half, source, target } = head;
+  vectorLoop(
+    f,
+    { from: i64.const(0), to: i64.const(half) },
+    ({ index, rest }) => {
+      const second = 4 * half;
+      const at = f.local("i64", element(source, index));
+      const to = f.local("i64", element(target, index));
+      const angle = f.local("i64", element(head.cosines, index));
+      const cos = f.local("v128", v128.load(angle));
+      const sin = f.local(
+        "v128",
+        head.inverse
+          ? f32x4.neg(v128.load(angle, second))
+          : v128.load(angle, second),
+      );
+      const a = f.local("v128", v128.load(at));
+      const b = f.local("v128", v128.load(at, second));
+      storeLanes(
+        f,
+        { address: to },
+        f32x4.sub(f32x4.mul(a, cos), f32x4.mul(b, sin)),
+        rest,
+      );
+      storeLanes(
+        f,
+        { address: to, offset: second },
+        f32x4.add(f32x4.mul(b, cos), f32x4.mul(a, sin)),
+        rest,
+      );
+    },
+  );
+}
+
+function copyRest(
+  k: Kernel,
+  head: { source: Int; target: Int; from: number; to: number },
+): void {
+  vectorLoop(
+    k.f,
+    { from: i64.const(head.from), to: i64.const(head.to) },
+    ({ index, rest }) => {
+      const value = v128.load(element(head.source, index));
+      storeLanes(k.f, { address: element(head.target, index) }, value, rest);
+    },
+  );
+}

@@ -1,0 +1,411 @@
+/**
+ * Kernels that move whole rows: gather, scatter, caches, slices. An index out of range ends the run.
+ * @module
+ */
+import {
+  bytesOf,
+  type Dim,
+  type KernelAttributes,
+  type View,
+} from "@denotune/denotune/core";
+import {
+  f32x4,
+  type FunctionBuilder,
+  i32,
+  i32x4,
+  i64,
+  type Int,
+  v128,
+} from "../assembler/mod.ts";
+import { checkedIndex, loadWidened } from "./convert.ts";
+import { element, keyOf, type Step } from "./step.ts";
+import { storeLanes, vectorLoop } from "./vector_loop.ts";
+
+/** Elements of one piece, about. */
+const PIECE = 8192;
+
+/** Rows of one piece, for rows of this many elements. */
+export function rowsAPiece(columns: number): number {
+  return Math.max(1, Math.floor(PIECE / Math.max(1, columns)));
+}
+
+/** Copies a row of 4-byte elements. */
+export function copyRow(
+  f: FunctionBuilder,
+  to: Int,
+  from: Int,
+  columns: number,
+): void {
+  const target = f.hold(to), source = f.hold(from);
+  vectorLoop(
+    f,
+    { from: i64.const(0), to: i64.const(columns), unroll: 4 },
+    ({ index, ahead, rest }) => {
+      const value = v128.load(element(source, index), 4 * ahead);
+      storeLanes(
+        f,
+        { address: element(target, index), offset: 4 * ahead },
+        value,
+        rest,
+      );
+    },
+  );
+}
+
+/** The dimension of a view's rows. */
+function rowsOf(view: View): Dim {
+  return view.shape[0];
+}
+
+/** The steps of a `gather_rows` call. */
+export function lowerGatherRows(
+  attributes: KernelAttributes["gather_rows"],
+  views: readonly [table: View, index: View, out: View],
+): Step[] {
+  const { columns } = attributes;
+  const dtype = views[0].dtype;
+  const dims = [attributes.rows, rowsOf(views[0])];
+  return [{
+    key: keyOf("gather_rows", [columns, dtype], dims),
+    views,
+    writes: [2],
+    dims,
+    build: (k) => {
+      const { f } = k;
+      const [table, index, out] = k.at;
+      k.ranges(
+        k.dims[0],
+        rowsAPiece(columns),
+        (from, to) =>
+          f.for(from, to, 1, (row) => {
+            const id = checkedIndex(f, element(index, row), k.dims[1]);
+            const source = f.local(
+              "i64",
+              i64.add(table, i64.mul(id, i64.const(columns * bytesOf(dtype)))),
+            );
+            const target = f.local(
+              "i64",
+              element(out, i64.mul(row, i64.const(columns))),
+            );
+            vectorLoop(
+              f,
+              { from: i64.const(0), to: i64.const(columns) },
+              (lanes) => {
+                const at = i64.add(
+                  source,
+                  i64.mul(lanes.index, i64.const(bytesOf(dtype))),
+                );
+                storeLanes(
+                  f,
+                  { address: element(target, lanes.index) },
+                  loadWidened(f, dtype, at),
+                  lanes.rest,
+                );
+              },
+            );
+          }),
+      );
+    },
+  }];
+}
+
+/** The steps of a `scatter_rows` call: zeros everywhere, then the rows. */
+export function lowerScatterRows(
+  attributes: KernelAttributes["scatter_rows"],
+  views: readonly [values: View, index: View, out: View],
+): Step[] {
+  const { columns } = attributes;
+  const dims = [attributes.count, attributes.rows];
+  return [
+    {
+      key: keyOf("scatter_rows_clear", [columns], [attributes.rows]),
+      views: [views[2]],
+      writes: [0],
+      dims: [attributes.rows],
+      build: (k) =>
+        k.ranges(k.dims[0], rowsAPiece(columns), (from, to) => {
+          const span = (i: Int) => i64.mul(i, i64.const(columns));
+          vectorLoop(k.f, {
+            from: span(from),
+            to: k.f.local("i64", span(to)),
+            unroll: 4,
+          }, (lanes) => {
+            const address = element(k.at[0], lanes.index);
+            storeLanes(
+              k.f,
+              { address, offset: 4 * lanes.ahead },
+              f32x4.const(0),
+              lanes.rest,
+            );
+          });
+        }),
+    },
+    {
+      key: keyOf("scatter_rows", [columns], dims),
+      views,
+      writes: [2],
+      dims,
+      build: (k) => {
+        const { f } = k;
+        const [values, index, out] = k.at;
+        k.ranges(
+          k.dims[0],
+          rowsAPiece(columns),
+          (from, to) =>
+            f.for(from, to, 1, (row) => {
+              const id = checkedIndex(f, element(index, row), k.dims[1]);
+              const target = element(out, i64.mul(id, i64.const(columns)));
+              copyRow(
+                f,
+                target,
+                element(values, i64.mul(row, i64.const(columns))),
+                columns,
+              );
+            }),
+        );
+      },
+    },
+  ];
+}
+
+/** The steps of a `scatter_add` call: each id belongs to one piece, its rows are added in order. */
+export function lowerScatterAdd(
+  attributes: KernelAttributes["scatter_add"],
+  views: readonly [
+    values: View,
+    order: View,
+    ids: View,
+    starts: View,
+    out: View,
+  ],
+): Step[] {
+  const { columns } = attributes;
+  const dims = [attributes.unique, rowsOf(views[0]), rowsOf(views[4])];
+  return [{
+    key: keyOf("scatter_add", [columns], dims),
+    views,
+    writes: [4],
+    dims,
+    build: (k) => {
+      const { f } = k;
+      const [values, order, ids, starts, out] = k.at;
+      k.ranges(k.dims[0], 4, (from, to) =>
+        f.for(from, to, 1, (unique) => {
+          const id = checkedIndex(f, element(ids, unique), k.dims[2]);
+          const target = f.local(
+            "i64",
+            element(out, i64.mul(id, i64.const(columns))),
+          );
+          const first = f.local("i64", i64.load32S(element(starts, unique)));
+          const end = f.local("i64", i64.load32S(element(starts, unique), 4));
+          f.for(first, end, 1, (i) => {
+            const row = checkedIndex(f, element(order, i), k.dims[1]);
+            const source = f.local(
+              "i64",
+              element(values, i64.mul(row, i64.const(columns))),
+            );
+            vectorLoop(f, {
+              from: i64.const(0),
+              to: i64.const(columns),
+              unroll: 2,
+            }, (lanes) => {
+              const offset = 4 * lanes.ahead;
+              const address = f.local("i64", element(target, lanes.index));
+              const added = f32x4.add(
+                v128.load(address, offset),
+                v128.load(element(source, lanes.index), offset),
+              );
+              storeLanes(f, { address, offset }, added, lanes.rest);
+            });
+          });
+        }));
+    },
+  }];
+}
+
+/** The steps of a `write_cache` call. */
+export function lowerWriteCache(
+  attributes: KernelAttributes["write_cache"],
+  views: readonly [rows: View, lengths: View, cache: View],
+): Step[] {
+  const { capacity, columns } = attributes;
+  const dims = [attributes.B, attributes.T];
+  return [{
+    key: keyOf("write_cache", [capacity, columns], dims),
+    views,
+    writes: [2],
+    dims,
+    build: (k) => {
+      const { f } = k;
+      const [rows, lengths, cache] = k.at;
+      const [B, T] = k.dims;
+      k.ranges(
+        i64.mul(B, T),
+        rowsAPiece(columns),
+        (from, to) =>
+          f.for(from, to, 1, (row) => {
+            const b = f.local("i64", i64.divU(row, T));
+            const t = i64.sub(row, i64.mul(b, T));
+            const place = f.local(
+              "i64",
+              i64.add(i64.load32S(element(lengths, b)), t),
+            );
+            f.if(i64.ltU(place, i64.const(capacity)), () => {
+              const slot = i64.add(i64.mul(b, i64.const(capacity)), place);
+              const target = element(cache, i64.mul(slot, i64.const(columns)));
+              copyRow(
+                f,
+                target,
+                element(rows, i64.mul(row, i64.const(columns))),
+                columns,
+              );
+            });
+          }),
+      );
+    },
+  }];
+}
+
+/** The steps of `slice_columns` and `concat_columns`: each part is a run of columns of both sides. */
+export function lowerColumns(
+  rows: Dim,
+  parts: readonly {
+    from: View;
+    to: View;
+    source: ColumnSpan;
+    target: ColumnSpan;
+    width: number;
+  }[],
+): Step[] {
+  return parts.map(({ from, to, source, target, width }) => ({
+    key: keyOf("columns", [source, target, width], [rows]),
+    views: [from, to],
+    writes: [1],
+    dims: [rows],
+    build: (k) =>
+      k.ranges(
+        k.dims[0],
+        rowsAPiece(width),
+        (first, end) =>
+          k.f.for(first, end, 1, (row) => {
+            const place = (base: Int, span: ColumnSpan) =>
+              element(
+                base,
+                i64.add(
+                  i64.mul(row, i64.const(span.stride)),
+                  i64.const(span.offset),
+                ),
+              );
+            copyRow(k.f, place(k.at[1], target), place(k.at[0], source), width);
+          }),
+      ),
+  }));
+}
+
+/** Where a run of columns lies: elements from row to row, and before the run. */
+export interface ColumnSpan {
+  readonly stride: number;
+  readonly offset: number;
+}
+
+/** The steps of a `write_row` call. */
+export function lowerWriteRow(
+  attributes: KernelAttributes["write_row"],
+  views: readonly [row: View, index: View, ring: View],
+): Step[] {
+  const { slots, columns } = attributes;
+  return [{
+    key: keyOf("write_row", [slots, columns], []),
+    views,
+    writes: [2],
+    dims: [],
+    build: (k) =>
+      k.pieces(i64.const(1), () => {
+        const [row, index, ring] = k.at;
+        const slot = i64.extendU(i32.remU(i32.load(index), i32.const(slots)));
+        copyRow(
+          k.f,
+          element(ring, i64.mul(slot, i64.const(columns))),
+          row,
+          columns,
+        );
+      }),
+  }];
+}
+
+/** The steps of an `argmax` call. */
+export function lowerArgmax(
+  attributes: KernelAttributes["argmax"],
+  views: readonly [x: View, out: View],
+): Step[] {
+  const { columns } = attributes;
+  const dims = [attributes.rows];
+  return [{
+    key: keyOf("argmax", [columns], dims),
+    views,
+    writes: [1],
+    dims,
+    build: (k) => {
+      const { f } = k;
+      k.ranges(
+        k.dims[0],
+        rowsAPiece(columns),
+        (from, to) =>
+          f.for(from, to, 1, (row) => {
+            const x = f.local(
+              "i64",
+              element(k.at[0], i64.mul(row, i64.const(columns))),
+            );
+            const found = f.local("i64", i64.const(0));
+            const best = largestOf(f, x, columns);
+            f.block((done) =>
+              vectorLoop(
+                f,
+                { from: i64.const(0), to: i64.const(columns) },
+                ({ index, rest }) => {
+                  const equal = f.local(
+                    "v128",
+                    f32x4.eq(v128.load(element(x, index)), best),
+                  );
+                  f.if(v128.anyTrue(equal), () => {
+                    for (let lane = 0; lane < 4; lane++) {
+                      const hit = i32.ne(i32x4.lane(equal, lane), i32.const(0));
+                      const counts = rest === null
+                        ? hit
+                        : i32.and(hit, i64.gtS(rest, i64.const(lane)));
+                      f.if(counts, () => {
+                        f.set(found, i64.add(index, i64.const(lane)));
+                        f.branch(done);
+                      });
+                    }
+                  });
+                },
+              )
+            );
+            f.store(element(k.at[1], row), i32.wrap(found));
+          }),
+      );
+    },
+  }];
+}
+
+function largestOf(f: FunctionBuilder, x: Int, columns: number) {
+  const best = f.local("v128", f32x4.const(-Infinity));
+  vectorLoop(
+    f,
+    { from: i64.const(0), to: i64.const(columns) },
+    ({ index, rest }) => {
+      const value = v128.load(element(x, index));
+      const lanes = rest === null ? value : v128.select(
+        value,
+        f32x4.const(-Infinity),
+        i32x4.ltS(v128.const32([0, 1, 2, 3]), i32x4.splat(i32.wrap(rest))),
+      );
+      f.set(best, f32x4.pmax(best, lanes));
+    },
+  );
+  for (const order of [[2, 3, 0, 1], [1, 0, 3, 2]]) {
+    f.set(best, f32x4.pmax(best, v128.shuffle32(best, best, order)));
+  }
+  return best;
+}

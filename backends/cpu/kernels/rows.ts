@@ -1,0 +1,348 @@
+/**
+ * Row programs as SIMD code. Stages that may share a pass over the columns do; a program without anything
+ * that belongs to a row runs flat over all its elements.
+ * @module
+ */
+import {
+  type Access,
+  type Expression,
+  type Extents,
+  type KernelAttributes,
+  product,
+  type RowProgram,
+  sizeOf,
+  type Stage,
+  type View,
+} from "@denotune/denotune/core";
+import {
+  f32x4,
+  i64,
+  type Int,
+  type Local,
+  v128,
+  type Vector,
+} from "../assembler/mod.ts";
+import { maxLanes, sumLanes } from "../simd_math.ts";
+import { ExpressionEmitter, type SourceInput, walk } from "./expressions.ts";
+import { element, type Kernel, keyOf, type Step } from "./step.ts";
+import { laneMask, type Lanes, storeLanes, vectorLoop } from "./vector_loop.ts";
+
+/** Elements of one piece, about. */
+const PIECE = 8192;
+
+type Reduce = Extract<Stage, { kind: "reduce" }>;
+type Write = Extract<Stage, { kind: "write" }>;
+/** Stages of one pass over the columns, or one stage of the row alone. */
+type Pass = readonly (Reduce | Write)[] | Stage;
+
+/** The steps of a `rows` call. */
+export function lowerRows(
+  attributes: KernelAttributes["rows"],
+  inputs: readonly View[],
+  outputs: readonly View[],
+  capacities: Extents,
+): Step[] {
+  const { program } = attributes;
+  const flat = isFlat(program);
+  const dims = flat
+    ? [product([attributes.rows, attributes.columns])]
+    : [attributes.rows, attributes.columns];
+  const integers = inputs.map((v) => v.dtype === "i32");
+  const aliases = outputs.map((out) =>
+    inputs.flatMap((v, i) => samePlace(v, out) ? [i] : [])
+  );
+  const passes = passesOf(program, aliases);
+  const columns = sizeOf(attributes.columns, capacities);
+  const views = [...inputs, ...outputs];
+  const shape = {
+    integers,
+    passes,
+    wide: columns > PIECE,
+    rowsAPiece: Math.max(1, Math.floor(PIECE / columns)),
+  };
+  return [{
+    key: keyOf("rows", [
+      program,
+      integers,
+      passes.length,
+      aliases,
+      shape.wide,
+      shape.rowsAPiece,
+      flat,
+    ], dims),
+    views,
+    dims,
+    writes: outputs.map((_, i) => inputs.length + i),
+    build: (k) =>
+      flat ? buildFlat(k, program, shape) : buildRows(k, program, shape),
+  }];
+}
+
+interface Layout {
+  readonly integers: readonly boolean[];
+  readonly passes: readonly Pass[];
+  /** Rows are longer than a piece. */
+  readonly wide: boolean;
+  readonly rowsAPiece: number;
+}
+
+function samePlace(a: View, b: View): boolean {
+  return a.buffer === b.buffer && a.offset === b.offset &&
+    (a.advance ?? 0) === (b.advance ?? 0);
+}
+
+function expressionOf(stage: Stage): Expression {
+  return stage.kind === "reduce"
+    ? stage.of
+    : stage.kind === "let"
+    ? stage.be
+    : stage.value;
+}
+
+function isFlat(program: RowProgram): boolean {
+  return program.inputs.every((access) =>
+    access === "matrix" || access === "scalars"
+  ) &&
+    program.outputs.every((access) => access === "matrix") &&
+    program.stages.every((stage) =>
+      stage.kind === "write" &&
+      [...walk(stage.value)].every((e) =>
+        e.kind !== "column" && e.kind !== "random" && e.kind !== "value"
+      )
+    );
+}
+
+/** Groups stages into passes. A stage joins a pass if it reads nothing that the pass defines or writes. */
+function passesOf(
+  program: RowProgram,
+  aliases: readonly (readonly number[])[],
+): Pass[] {
+  const passes: Pass[] = [];
+  let current: (Reduce | Write)[] = [];
+  const close = () => {
+    if (current.length > 0) passes.push(current);
+    current = [];
+  };
+  for (const stage of program.stages) {
+    if (
+      stage.kind === "let" ||
+      (stage.kind === "write" && program.outputs[stage.output] === "column")
+    ) {
+      close();
+      passes.push(stage);
+      continue;
+    }
+    const names = new Set(
+      current.map((s) => s.kind === "reduce" ? s.name : ""),
+    );
+    const written = new Set(
+      current.flatMap((s) => s.kind === "write" ? aliases[s.output] : []),
+    );
+    const depends = [...walk(expressionOf(stage))].some((e) =>
+      (e.kind === "value" && names.has(e.name)) ||
+      (e.kind === "input" && written.has(e.input))
+    );
+    if (depends) close();
+    current.push(stage);
+  }
+  close();
+  return passes;
+}
+
+/** Copies of the loop's body: more for short bodies, so that accumulators do not wait for each other. */
+export function unrollOf(expressions: readonly Expression[]): number {
+  let size = 0;
+  for (const e of expressions) for (const _ of walk(e)) size++;
+  return size <= 10 ? 4 : size <= 30 ? 2 : 1;
+}
+
+function buildFlat(k: Kernel, program: RowProgram, layout: Layout): void {
+  const sources = sourcesOf(program.inputs, layout.integers, k.at);
+  const emitter = new ExpressionEmitter(k.f, sources);
+  emitter.hoistToKernel(program.stages.map(expressionOf));
+  k.ranges(k.dims[0], PIECE, (from, to) => {
+    emitter.beginRow();
+    for (const pass of layout.passes) {
+      if (Array.isArray(pass)) {
+        emitPass(k, emitter, {
+          pass,
+          from,
+          to,
+          outputs: k.at.slice(program.inputs.length),
+        });
+      }
+    }
+  });
+}
+
+/** The inputs with pointers that stand still. */
+export function sourcesOf(
+  accesses: readonly Access[],
+  integers: readonly boolean[],
+  pointers: readonly Int[],
+): SourceInput[] {
+  return accesses.map((access, i) => ({
+    access,
+    integer: integers[i],
+    pointer: pointers[i],
+  }));
+}
+
+function buildRows(k: Kernel, program: RowProgram, layout: Layout): void {
+  const { f } = k;
+  const [rows, columns] = k.dims;
+  // pointers of matrices and columns move with the row
+  const moving = (access: Access, i: number): Int | Local<"i64"> =>
+    access === "matrix" || access === "column" ? f.local("i64") : k.at[i];
+  const accesses: readonly Access[] = [...program.inputs, ...program.outputs];
+  const pointers = accesses.map(moving);
+  const emitter = new ExpressionEmitter(
+    f,
+    sourcesOf(program.inputs, layout.integers, pointers),
+  );
+  emitter.hoistToKernel(program.stages.map(expressionOf));
+  const outputs = pointers.slice(program.inputs.length);
+  const emitRow = (row: Int, from: Int, to: Int): void => {
+    for (const [i, access] of accesses.entries()) {
+      const pointer = pointers[i];
+      if (!("index" in pointer)) continue;
+      if (access === "matrix") {
+        f.set(pointer as Local<"i64">, element(k.at[i], i64.mul(row, columns)));
+      }
+      if (access === "column") {
+        f.set(pointer as Local<"i64">, element(k.at[i], row));
+      }
+    }
+    emitter.beginRow();
+    for (const pass of layout.passes) {
+      if (Array.isArray(pass)) {
+        emitPass(k, emitter, { pass, from, to, outputs });
+      } else emitRowStage(k, emitter, pass as Stage, outputs);
+    }
+  };
+  const perRow = layout.passes.some((pass) =>
+    !Array.isArray(pass) || pass.some((s) => s.kind === "reduce")
+  );
+  if (layout.wide && !perRow) {
+    const blocks = f.hold(i64.ceilDiv(columns, PIECE));
+    k.pieces(i64.mul(rows, blocks), (piece) => {
+      const row = f.local("i64", i64.divU(piece, blocks));
+      const from = f.local(
+        "i64",
+        i64.mul(i64.sub(piece, i64.mul(row, blocks)), i64.const(PIECE)),
+      );
+      emitRow(
+        row,
+        from,
+        f.local("i64", i64.min(i64.add(from, i64.const(PIECE)), columns)),
+      );
+    });
+  } else {
+    k.ranges(
+      rows,
+      layout.rowsAPiece,
+      (from, to) =>
+        f.for(from, to, 1, (row) => emitRow(row, i64.const(0), columns)),
+    );
+  }
+}
+
+function emitRowStage(
+  k: Kernel,
+  emitter: ExpressionEmitter,
+  stage: Stage,
+  outputs: readonly Int[],
+): void {
+  if (stage.kind === "let") emitter.define(stage.name, emitter.row(stage.be));
+  else if (stage.kind === "write") {
+    k.f.storeLane32(outputs[stage.output], emitter.row(stage.value), 0);
+  }
+}
+
+interface PassSpan {
+  readonly pass: readonly (Reduce | Write)[];
+  readonly from: Int;
+  readonly to: Int;
+  readonly outputs: readonly Int[];
+}
+
+const MOST_NEGATIVE = -3.4028234663852886e38;
+
+/** One pass over columns from .. to of the current row. */
+function emitPass(k: Kernel, emitter: ExpressionEmitter, span: PassSpan): void {
+  const { f } = k;
+  const { pass, from, to, outputs } = span;
+  const expressions = pass.map(expressionOf);
+  emitter.hoistToRow(expressions);
+  const unroll = unrollOf(expressions);
+  const starts = pass.map((s) =>
+    s.kind === "reduce" && s.op === "max" ? MOST_NEGATIVE : 0
+  );
+  const accumulators = pass.map((s, i) =>
+    s.kind === "reduce"
+      ? Array.from(
+        { length: unroll },
+        () => f.local("v128", f32x4.const(starts[i])),
+      )
+      : []
+  );
+  vectorLoop(f, { from, to, unroll }, (lanes) => {
+    const values = emitter.at(lanes, expressions);
+    for (const [i, stage] of pass.entries()) {
+      if (stage.kind === "write") {
+        storeColumns(k, outputs[stage.output], values[i], lanes);
+      } else {accumulate(
+          k,
+          stage.op,
+          accumulators[i][lanes.copy],
+          values[i],
+          lanes,
+          starts[i],
+        );}
+    }
+  });
+  for (const [i, stage] of pass.entries()) {
+    if (stage.kind === "reduce") {
+      emitter.define(stage.name, combine(k, stage.op, accumulators[i]));
+    }
+  }
+}
+
+function storeColumns(
+  k: Kernel,
+  pointer: Int,
+  value: Vector,
+  lanes: Lanes,
+): void {
+  const address = i64.add(pointer, i64.shl(lanes.index, i64.const(2)));
+  storeLanes(k.f, { address, offset: 4 * lanes.ahead }, value, lanes.rest);
+}
+
+function accumulate(
+  k: Kernel,
+  op: "sum" | "max",
+  into: Local<"v128">,
+  value: Vector,
+  lanes: Lanes,
+  neutral: number,
+): void {
+  const counted = lanes.rest === null
+    ? value
+    : v128.select(value, f32x4.const(neutral), laneMask(lanes.rest));
+  k.f.set(
+    into,
+    op === "sum" ? f32x4.add(into, counted) : f32x4.max(into, counted),
+  );
+}
+
+/** The accumulators of an unrolled loop as one number, in every lane. */
+function combine(
+  k: Kernel,
+  op: "sum" | "max",
+  accumulators: readonly Local<"v128">[],
+): Vector {
+  const two = op === "sum" ? f32x4.add : f32x4.max;
+  let all: Vector = accumulators[0];
+  for (const other of accumulators.slice(1)) all = two(all, other);
+  return op === "sum" ? sumLanes(k.f, all) : maxLanes(k.f, all);
+}

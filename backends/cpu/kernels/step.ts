@@ -1,0 +1,134 @@
+/**
+ * What kernels are made of: steps. A step is one assembled function, run by all workers at once; each worker
+ * takes pieces of the work from a common counter until none is left. Pieces depend on shapes alone and never
+ * share an output element, so results do not depend on who takes which.
+ * @module
+ */
+import type { Dim, View } from "@denotune/denotune/core";
+import {
+  f64,
+  type FunctionBuilder,
+  i32,
+  i64,
+  type Int,
+  type Local,
+  type ModuleBuilder,
+} from "../assembler/mod.ts";
+
+/** A matrix product of a BLAS, done in slices of rows or columns by the workers. */
+export interface BlasStep {
+  readonly layout: "NN" | "NT" | "TN";
+  readonly alpha: number;
+  /** Whether the product is added to what the output holds. */
+  readonly accumulate: boolean;
+  /** Whether b has been widened into the temporary memory (views a, out). */
+  readonly widened: boolean;
+}
+
+/** One function over pieces, with what it touches. */
+export interface Step {
+  /** Equal keys mean equal code. */
+  readonly key: string;
+  /** Tensors, as the function numbers them. */
+  readonly views: readonly View[];
+  /** Which of `views` are written; all may be read. */
+  readonly writes: readonly number[];
+  /** Sizes, as the function numbers them; those with names are arguments, the others literal. */
+  readonly dims: readonly Dim[];
+  /** Memory that the steps of one call share: its bytes, and how this step uses it. */
+  readonly temporary?: {
+    readonly bytes: number;
+    readonly use: "read" | "write";
+  };
+  /** Bytes of memory of each worker's own. */
+  readonly scratch?: number;
+  readonly build: (k: Kernel) => void;
+  /** Set where BLAS does the work: views a, b, out; dims batch, m, n, k. `build` is then not called. */
+  readonly blas?: BlasStep;
+}
+
+/** Bytes of one argument. */
+const ARGUMENT_BYTES = 8;
+
+/**
+ * The function of a step while it is built. Its parameters are addresses of the arguments, the scratch
+ * memory and the counter of pieces, as float64: JavaScript passes such numbers without allocating.
+ */
+export class Kernel {
+  /** Addresses of the step's views. */
+  readonly at: readonly Int[];
+  /** The step's sizes. */
+  readonly dims: readonly Int[];
+  /** Address of the memory that the call's steps share. */
+  readonly temporary: Int;
+  /** Address of this worker's own memory. */
+  readonly scratch: Int;
+  readonly #counter: Local<"i64">;
+
+  constructor(
+    readonly f: FunctionBuilder,
+    readonly module: ModuleBuilder,
+    step: Step,
+  ) {
+    const args = f.local("i64", i64.fromF64(f.parameter("f64", 0)));
+    this.scratch = f.local("i64", i64.fromF64(f.parameter("f64", 1)));
+    this.#counter = f.local("i64", i64.fromF64(f.parameter("f64", 2)));
+    let count = 0;
+    const next = () =>
+      f.local("i64", i64.fromF64(f64.load(args, ARGUMENT_BYTES * count++)));
+    this.temporary = next();
+    this.at = step.views.map(next);
+    this.dims = step.dims.map((d) =>
+      typeof d === "number" ? i64.const(d) : next()
+    );
+  }
+
+  /** Runs `body` for pieces 0 .. count, shared out among the workers. */
+  pieces(count: Int, body: (piece: Local<"i64">) => void): void {
+    const { f } = this;
+    const total = f.hold(count);
+    const piece = f.local("i64");
+    f.block((done) =>
+      f.loop((again) => {
+        f.set(piece, i64.extendU(i32.atomicAdd(this.#counter, i32.const(1))));
+        f.branch(done, i64.geS(piece, total));
+        body(piece);
+        f.branch(again);
+      })
+    );
+  }
+
+  /** Runs `body(from, to)` for ranges of at most `size` items out of `count`. */
+  ranges(count: Int, size: number, body: (from: Int, to: Int) => void): void {
+    const { f } = this;
+    if (count.constant !== undefined && count.constant <= size) {
+      return this.pieces(
+        i64.const(count.constant === 0 ? 0 : 1),
+        () => body(i64.const(0), count),
+      );
+    }
+    this.pieces(i64.ceilDiv(count, size), (piece) => {
+      const from = f.local("i64", i64.mul(piece, i64.const(size)));
+      const end = f.local("i64", i64.add(from, i64.const(size)));
+      body(from, f.local("i64", i64.min(end, f.hold(count))));
+    });
+  }
+}
+
+/** Address of element `index` (4 bytes each) from `base`. */
+export function element(base: Int, index: Int): Int {
+  return i64.add(base, i64.mul(index, i64.const(4)));
+}
+
+/** The key of a step: its name, what its code depends on, and its literal sizes. */
+export function keyOf(
+  name: string,
+  dependsOn: unknown,
+  dims: readonly Dim[],
+): string {
+  return JSON.stringify([
+    name,
+    dependsOn,
+    dims.map((d) => typeof d === "number" ? d : "?"),
+  ]);
+}

@@ -1,0 +1,130 @@
+/**
+ * From a kernel call to its steps: the one list of what this backend can do.
+ * @module
+ */
+import type { Extents, KernelCall } from "@denotune/denotune/core";
+import {
+  lowerAttention,
+  lowerCachedAttention,
+} from "./kernels/attention_forward.ts";
+import { lowerAttentionBackward } from "./kernels/attention_backward.ts";
+import { lowerBlasMatmul } from "./kernels/blas_matmul.ts";
+import { lowerCopy, lowerFill, lowerRope } from "./kernels/elements.ts";
+import { lowerMatmul } from "./kernels/matmul.ts";
+import {
+  lowerColumnSum,
+  lowerGroupSum,
+  lowerSum,
+} from "./kernels/reductions.ts";
+import {
+  lowerArgmax,
+  lowerColumns,
+  lowerGatherRows,
+  lowerScatterAdd,
+  lowerScatterRows,
+  lowerWriteCache,
+  lowerWriteRow,
+} from "./kernels/row_moves.ts";
+import { lowerRows } from "./kernels/rows.ts";
+import type { Step } from "./kernels/step.ts";
+
+/** What lowering depends on besides the call. */
+export interface LowerOptions {
+  /** Whether large matrix products go to a BLAS. */
+  readonly blas: boolean;
+}
+
+/** The steps of a call; `capacities` are the largest extents inside its segment. */
+export function lower(
+  call: KernelCall,
+  capacities: Extents,
+  options: LowerOptions,
+): readonly Step[] {
+  const { inputs, outputs } = call;
+  const [out] = outputs;
+  switch (call.kernel) {
+    case "matmul":
+      return (options.blas
+        ? lowerBlasMatmul(call.attributes, inputs, out, capacities)
+        : null) ??
+        lowerMatmul(call.attributes, inputs, out, capacities);
+    case "rows":
+      return lowerRows(call.attributes, inputs, outputs, capacities);
+    case "column_sum":
+      return lowerColumnSum(call.attributes, inputs, out, capacities);
+    case "sum":
+      return lowerSum(call.attributes, inputs, out, capacities);
+    case "group_sum":
+      return lowerGroupSum(call.attributes, {
+        values: inputs[0],
+        groups: inputs[1],
+        addend: inputs[2],
+        out,
+      });
+    case "gather_rows":
+      return lowerGatherRows(call.attributes, [inputs[0], inputs[1], out]);
+    case "scatter_rows":
+      return lowerScatterRows(call.attributes, [inputs[0], inputs[1], out]);
+    case "scatter_add":
+      return lowerScatterAdd(call.attributes, [
+        inputs[0],
+        inputs[1],
+        inputs[2],
+        inputs[3],
+        out,
+      ]);
+    case "rope":
+      return lowerRope(call.attributes, [inputs[0], inputs[1], inputs[2], out]);
+    case "attention":
+      return lowerAttention(call.attributes, inputs, outputs, capacities);
+    case "attention_backward":
+      return lowerAttentionBackward(
+        call.attributes,
+        inputs,
+        outputs,
+        capacities,
+      );
+    case "attention_cached":
+      return lowerCachedAttention(call.attributes, inputs, out, capacities);
+    case "write_cache":
+      return lowerWriteCache(call.attributes, [inputs[1], inputs[2], out]);
+    case "slice_columns": {
+      const { rows, from, offset, width } = call.attributes;
+      const source = { stride: from, offset };
+      return lowerColumns(rows, [{
+        from: inputs[0],
+        to: out,
+        source,
+        target: { stride: width, offset: 0 },
+        width,
+      }]);
+    }
+    case "concat_columns": {
+      const { rows, widths } = call.attributes;
+      const stride = widths.reduce((a, b) => a + b, 0);
+      let offset = 0;
+      return lowerColumns(
+        rows,
+        widths.map((width, i) => {
+          const target = { stride, offset };
+          offset += width;
+          return {
+            from: inputs[i],
+            to: out,
+            source: { stride: width, offset: 0 },
+            target,
+            width,
+          };
+        }),
+      );
+    }
+    case "write_row":
+      return lowerWriteRow(call.attributes, [inputs[1], inputs[2], out]);
+    case "copy":
+      return lowerCopy(call.attributes, [inputs[0], out]);
+    case "fill":
+      return lowerFill(call.attributes, out);
+    case "argmax":
+      return lowerArgmax(call.attributes, [inputs[0], out]);
+  }
+}

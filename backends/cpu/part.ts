@@ -1,0 +1,92 @@
+/**
+ * The part `cpu`.
+ * @module
+ */
+import {
+  type Backend,
+  connectWorker,
+  definePart,
+  type Part,
+} from "@denotune/denotune/core";
+import { z } from "zod";
+import { findBlas } from "./blas/blas.ts";
+import type { CpuOptions } from "./executor.ts";
+import { describeProcessor } from "./processor.ts";
+
+/** Most workers that are taken without being asked for. */
+const AUTOMATIC_WORKERS = 16;
+/** What V8 gives to one memory, GiB. */
+const LARGEST_MEMORY_GB = 16;
+
+const options = z.strictObject({
+  workers: z.union([z.literal("auto"), z.int().min(1).max(64)]).default("auto")
+    .describe(
+      "How many threads compute; auto: one a processor, at most 16. Results do not depend on it.",
+    ),
+  blas: z.enum(["auto", "off", "required"]).default("auto")
+    .describe(
+      "Matrix products by a BLAS of the system (OpenBLAS, MKL, Accelerate): if there is one, never, or always.",
+    ),
+  blas_path: z.string().nullable().default(null)
+    .describe(
+      "A BLAS library to use and no other, as a path or a name that the system finds.",
+    ),
+  profile: z.boolean().default(false)
+    .describe("Measure the time of every kernel; steps are a little slower."),
+  memory_limit_gb: z.number().positive().max(LARGEST_MEMORY_GB).nullable()
+    .default(null)
+    .describe("Largest memory of the device in GiB; null: 16 GiB."),
+});
+
+/** What users write. */
+export type CpuInput = z.input<typeof options>;
+/** The options with their defaults. */
+export type CpuSettings = z.output<typeof options>;
+
+/** Runs on the processor: WebAssembly SIMD on several threads, with a BLAS of the system where there is one. */
+export const cpu: Part<"backend", CpuInput, CpuSettings> = definePart({
+  kind: "backend",
+  name: "cpu",
+  description:
+    "Every processor core: WebAssembly SIMD, with a BLAS of the system where there is one.",
+  options,
+  create: (settings): Backend => cpuBackend(settings),
+});
+
+function cpuBackend(settings: CpuSettings): Backend {
+  const workers = settings.workers === "auto"
+    ? Math.min(AUTOMATIC_WORKERS, navigator.hardwareConcurrency)
+    : settings.workers;
+  const opened: CpuOptions = {
+    workers,
+    blas: settings.blas,
+    blasPath: settings.blas_path,
+    profile: settings.profile,
+    memoryBytes: (settings.memory_limit_gb ?? LARGEST_MEMORY_GB) * 2 ** 30,
+  };
+  return {
+    available() {
+      try {
+        const search = findBlas(settings.blas, settings.blas_path);
+        const arithmetic = search.found?.description ??
+          `WebAssembly SIMD (no BLAS: ${search.reason})`;
+        return Promise.resolve({
+          ok: true,
+          description:
+            `${describeProcessor()}, ${workers} workers, ${arithmetic}`,
+        });
+      } catch (error) {
+        return Promise.resolve({
+          ok: false,
+          reason: error instanceof Error ? error.message : String(error),
+        });
+      }
+    },
+    open() {
+      const worker = new Worker(new URL("./worker.ts", import.meta.url), {
+        type: "module",
+      });
+      return connectWorker(worker, opened);
+    },
+  };
+}

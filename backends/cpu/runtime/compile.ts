@@ -1,0 +1,300 @@
+/**
+ * Turns a plan into steps with addresses, and decides where the workers must meet: a step waits for all
+ * earlier ones that write what it touches, or touch what it writes.
+ * @module
+ */
+import {
+  bytesOf,
+  DeviceError,
+  type Dim,
+  elementsOf,
+  type Extents,
+  type KernelCall,
+  type Plan,
+  type Segment,
+  sizeOf,
+  type View,
+} from "@denotune/denotune/core";
+import { ModuleBuilder } from "../assembler/mod.ts";
+import { Kernel, type Step } from "../kernels/step.ts";
+import { lower, type LowerOptions } from "../lower.ts";
+import { MAX_NAMES, STEPS_WITHOUT_BARRIER } from "./layout.ts";
+import type {
+  Argument,
+  ProgramData,
+  SegmentData,
+  StepData,
+} from "./program.ts";
+
+/** Bytes of memory, from and to. */
+interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Functions that the device has assembled so far, by key. */
+export type FunctionTable = Map<string, number>;
+
+/** What compiling gives. */
+export interface Compiled {
+  readonly program: ProgramData;
+  /** The binary with the new functions, named by their numbers; null if all are known. */
+  readonly binary: Uint8Array<ArrayBuffer> | null;
+  readonly newNames: readonly string[];
+  readonly scratchBytes: number;
+  readonly temporaryBytes: number;
+}
+
+/** What the compiler asks of the device. */
+export interface CompileContext {
+  readonly functions: FunctionTable;
+  /** Address of a buffer. */
+  readonly addressOf: (buffer: number) => number;
+  /** Reserves memory that the program's steps share; called once, at the end of lowering. */
+  readonly reserve: (bytes: number) => number;
+  readonly options: LowerOptions;
+}
+
+interface Lowered {
+  readonly call: KernelCall;
+  readonly steps: readonly Step[];
+}
+
+/** Compiles a checked plan. Throws `DeviceError` that names the kernel and label of what cannot be done. */
+export function compilePlan(
+  id: number,
+  plan: Plan,
+  context: CompileContext,
+): Compiled {
+  const names = namesOf(plan);
+  const segments = plan.segments.map((segment) => {
+    const extents = chunkExtents(segment, plan.capacities);
+    return {
+      segment,
+      extents,
+      calls: segment.calls.map((call): Lowered => ({
+        call,
+        steps: lowered(call, extents, context.options),
+      })),
+    };
+  });
+  const all = segments.flatMap((s) => s.calls.flatMap((c) => c.steps));
+  const temporaryBytes = Math.max(
+    0,
+    ...all.map((s) => s.temporary?.bytes ?? 0),
+  );
+  const temporaryAt = temporaryBytes === 0
+    ? 0
+    : context.reserve(temporaryBytes);
+  const assembled = assemble(
+    segments.flatMap((s) => s.calls),
+    context.functions,
+  );
+  const place: Place = { names, temporaryAt, addressOf: context.addressOf };
+  const data = segments.map(({ segment, extents, calls }): SegmentData => {
+    const iterations = iterationsOf(segment, plan.capacities);
+    const barriers = new BarrierPlanner();
+    return {
+      steps: calls.flatMap(({ call, steps }) =>
+        steps.map((step): StepData => ({
+          kernel: call.kernel,
+          label: call.label,
+          function: step.blas === undefined
+            ? context.functions.get(step.key) ?? -1
+            : -1,
+          blas: step.blas ?? null,
+          arguments: argumentsOf(step, place),
+          barrier: barriers.before(
+            step,
+            spansOf(step, { place, extents, iterations }),
+          ),
+        }))
+      ),
+      repeat: segment.repeat === undefined ? null : {
+        total: sizeArgument(segment.repeat.total, names),
+        chunk: segment.repeat.chunk,
+        as: names.indexOf(segment.repeat.as),
+      },
+    };
+  });
+  return {
+    program: { id, name: plan.name, names, segments: data },
+    ...assembled,
+    scratchBytes: Math.max(0, ...all.map((s) => s.scratch ?? 0)),
+    temporaryBytes,
+  };
+}
+
+function lowered(
+  call: KernelCall,
+  extents: Extents,
+  options: LowerOptions,
+): readonly Step[] {
+  try {
+    return lower(call, extents, options);
+  } catch (error) {
+    if (error instanceof DeviceError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new DeviceError(
+      `Cannot compile ${call.kernel} (${call.label}): ${reason}`,
+      { cause: error },
+    );
+  }
+}
+
+function namesOf(plan: Plan): string[] {
+  const names = new Set(Object.keys(plan.capacities));
+  for (const { repeat } of plan.segments) {
+    if (repeat !== undefined) names.add(repeat.as);
+  }
+  if (names.size > MAX_NAMES) {
+    throw new DeviceError(
+      `Program ${plan.name} has ${names.size} named dimensions; ${MAX_NAMES} are possible`,
+    );
+  }
+  return [...names];
+}
+
+/** The largest extents inside a segment. */
+export function chunkExtents(segment: Segment, capacities: Extents): Extents {
+  const { repeat } = segment;
+  if (repeat === undefined) return capacities;
+  return {
+    ...capacities,
+    [repeat.as]: Math.min(
+      repeat.chunk,
+      Math.max(1, sizeOf(repeat.total, capacities)),
+    ),
+  };
+}
+
+/** How often a segment runs at most. */
+export function iterationsOf(segment: Segment, capacities: Extents): number {
+  const { repeat } = segment;
+  return repeat === undefined
+    ? 1
+    : Math.ceil(sizeOf(repeat.total, capacities) / repeat.chunk);
+}
+
+/** Builds the functions that are not known yet. */
+function assemble(
+  calls: readonly Lowered[],
+  functions: FunctionTable,
+): { binary: Uint8Array<ArrayBuffer> | null; newNames: string[] } {
+  const module = new ModuleBuilder();
+  const newNames: string[] = [];
+  const added: string[] = [];
+  for (const { call, steps } of calls) {
+    for (const step of steps) {
+      if (step.blas !== undefined || functions.has(step.key)) continue;
+      const name = `f${functions.size}`;
+      try {
+        module.function(
+          { parameters: ["f64", "f64", "f64"], name },
+          (f) => step.build(new Kernel(f, module, step)),
+        );
+      } catch (error) {
+        for (const key of added) functions.delete(key); // none of this program's functions will be sent
+        const reason = error instanceof Error ? error.message : String(error);
+        throw new DeviceError(
+          `Cannot assemble ${call.kernel} (${call.label}): ${reason}`,
+          { cause: error },
+        );
+      }
+      functions.set(step.key, functions.size);
+      added.push(step.key);
+      newNames.push(name);
+    }
+  }
+  return { binary: newNames.length === 0 ? null : module.finish(), newNames };
+}
+
+interface Place {
+  readonly names: readonly string[];
+  readonly temporaryAt: number;
+  readonly addressOf: (buffer: number) => number;
+}
+
+function argumentsOf(step: Step, place: Place): Argument[] {
+  const sizes = step.blas === undefined
+    ? step.dims.filter((d) => typeof d !== "number")
+    : step.dims;
+  return [
+    { kind: "constant", value: place.temporaryAt },
+    ...step.views.map((view): Argument => {
+      const at = addressOf(view, place);
+      const advance = (view.advance ?? 0) * bytesOf(view.dtype);
+      return advance === 0
+        ? { kind: "constant", value: at }
+        : { kind: "address", at, advance };
+    }),
+    ...sizes.map((d) => sizeArgument(d, place.names)),
+  ];
+}
+
+function addressOf(view: View, place: Place): number {
+  return place.addressOf(view.buffer) + view.offset * bytesOf(view.dtype);
+}
+
+function sizeArgument(d: Dim, names: readonly string[]): Argument {
+  if (typeof d === "number") return { kind: "constant", value: d };
+  return {
+    kind: "extent",
+    coefficient: d.coefficient,
+    names: d.names.map((n) => names.indexOf(n)),
+  };
+}
+
+function spansOf(
+  step: Step,
+  context: { place: Place; extents: Extents; iterations: number },
+): { reads: Span[]; writes: Span[] } {
+  const { place, extents, iterations } = context;
+  const reads: Span[] = [], writes: Span[] = [];
+  for (const [i, view] of step.views.entries()) {
+    const from = addressOf(view, place);
+    const elements = elementsOf(view.shape, extents) +
+      Math.max(0, iterations - 1) * (view.advance ?? 0);
+    const span = { from, to: from + elements * bytesOf(view.dtype) };
+    (step.writes.includes(i) ? writes : reads).push(span);
+  }
+  if (step.temporary !== undefined) {
+    const span = {
+      from: place.temporaryAt,
+      to: place.temporaryAt + step.temporary.bytes,
+    };
+    (step.temporary.use === "write" ? writes : reads).push(span);
+  }
+  return { reads, writes };
+}
+
+/** Remembers what has been touched since the last barrier of a segment. */
+class BarrierPlanner {
+  #reads: Span[] = [];
+  #writes: Span[] = [];
+  #steps = STEPS_WITHOUT_BARRIER; // a segment begins with a barrier
+
+  /** Whether a barrier must stand before the step. */
+  before(
+    _step: Step,
+    spans: { reads: readonly Span[]; writes: readonly Span[] },
+  ): boolean {
+    const barrier = this.#steps >= STEPS_WITHOUT_BARRIER ||
+      overlap(spans.reads, this.#writes) ||
+      overlap(spans.writes, this.#writes) ||
+      overlap(spans.writes, this.#reads);
+    if (barrier) {
+      this.#reads = [];
+      this.#writes = [];
+      this.#steps = 0;
+    }
+    this.#steps++;
+    this.#reads.push(...spans.reads);
+    this.#writes.push(...spans.writes);
+    return barrier;
+  }
+}
+
+function overlap(a: readonly Span[], b: readonly Span[]): boolean {
+  return a.some((x) => b.some((y) => x.from < y.to && y.from < x.to));
+}

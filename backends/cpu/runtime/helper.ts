@@ -1,0 +1,88 @@
+/**
+ * A helper: sleeps until worker 0 says what to do. Programs come as messages, runs through shared memory.
+ * @module
+ */
+import { Blas, type BlasFound } from "../blas/blas.ts";
+import { CELL, COMMAND } from "./layout.ts";
+import type { ProgramForWorker } from "./program.ts";
+import { Runner } from "./runner.ts";
+
+/** What a helper is told when it begins. */
+export interface HelperOptions {
+  readonly memory: WebAssembly.Memory;
+  readonly barrier: WebAssembly.Module;
+  readonly index: number;
+  readonly workers: number;
+  readonly profile: boolean;
+  readonly blas: BlasFound | null;
+}
+
+/** Messages to a helper. */
+export type ToHelper =
+  | { readonly type: "open"; readonly options: HelperOptions }
+  | { readonly type: "program"; readonly program: ProgramForWorker };
+
+/** Messages from a helper: each message to it is answered, and so is the loading of its module. */
+export type FromHelper =
+  | { readonly type: "done" }
+  | { readonly type: "failed"; readonly message: string };
+
+/** The global scope of a worker, as far as it is used here. */
+export interface HelperScope {
+  postMessage(message: FromHelper): void;
+  close(): void;
+  onmessage: ((event: MessageEvent<ToHelper>) => void) | null;
+}
+
+/** Makes a worker a helper: called once, in its module. */
+export function beHelper(scope: HelperScope): void {
+  let helper: Helper | null = null;
+  scope.onmessage = ({ data }) => {
+    try {
+      if (data.type === "open") helper = new Helper(data.options);
+      else helper?.add(data.program);
+      scope.postMessage({ type: "done" });
+    } catch (error) {
+      scope.postMessage({
+        type: "failed",
+        message: error instanceof Error ? error.message : String(error),
+      });
+      return;
+    }
+    if (helper !== null && helper.work() === COMMAND.quit) scope.close();
+  };
+  scope.postMessage({ type: "done" });
+}
+
+class Helper {
+  readonly #runner: Runner;
+  readonly #cells: Int32Array;
+  /** Commands seen so far. */
+  #sequence: number;
+
+  constructor(options: HelperOptions) {
+    const { memory, blas } = options;
+    this.#cells = new Int32Array(memory.buffer, 0, 256);
+    this.#sequence = Atomics.load(this.#cells, CELL.sequence);
+    this.#runner = new Runner(
+      options,
+      blas === null ? null : new Blas(blas, memory),
+    );
+  }
+
+  add(program: ProgramForWorker): void {
+    this.#runner.add(program);
+  }
+
+  /** Runs programs until something else is asked for, and says what. */
+  work(): number {
+    for (;;) {
+      Atomics.wait(this.#cells, CELL.sequence, this.#sequence);
+      if (Atomics.load(this.#cells, CELL.sequence) === this.#sequence) continue;
+      this.#sequence = (this.#sequence + 1) | 0;
+      const command = this.#cells[CELL.command];
+      if (command !== COMMAND.run) return command;
+      this.#runner.run(this.#cells[CELL.program]); // a failure is told through shared memory
+    }
+  }
+}

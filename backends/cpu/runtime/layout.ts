@@ -1,0 +1,58 @@
+/**
+ * The first page of the shared memory: what the workers tell each other. Cells that different workers write
+ * lie on cache lines of their own.
+ * @module
+ */
+
+/** Most workers that a device has. */
+export const MAX_WORKERS = 64;
+
+/** Indices of 32-bit cells. */
+export const CELL = {
+  /** Counts the commands of worker 0; the others sleep on it. */
+  sequence: 0,
+  /** What the last command was: {@linkcode COMMAND}. */
+  command: 1,
+  /** Which program to run. */
+  program: 2,
+  /** Number of the barrier at which a failed run is left, or 0. */
+  abort: 16,
+  /** Workers that have arrived at the barrier. */
+  arrived: 32,
+  /** Barriers passed. */
+  generation: 48,
+  /** Workers asleep at the barrier. */
+  asleep: 64,
+} as const;
+
+/** What worker 0 asks of the others. */
+export const COMMAND = {
+  /** Run a program. */
+  run: 1,
+  /** Go back to the event loop: a message is coming. */
+  listen: 2,
+  /** End. */
+  quit: 3,
+} as const;
+
+/** Where the extents of a run stand: float64, in the order of the program's names. */
+export const EXTENTS_AT = 1024;
+/** Most named dimensions of a program. */
+export const MAX_NAMES = 64;
+
+/** Where the counters of pieces stand, used in turn. */
+export const COUNTERS_AT = 4096;
+/** Number of counters, a power of two. */
+export const COUNTERS = 64;
+/** Bytes from one counter to the next. */
+export const COUNTER_BYTES = 64;
+/** Steps that may pass without a barrier, so that no counter is reset while it is used. */
+export const STEPS_WITHOUT_BARRIER = 16;
+
+/** Where workers leave the message of an error: length, then UTF-8. */
+export const ERRORS_AT = 8192;
+/** Bytes of one worker's error. */
+export const ERROR_BYTES = 512;
+
+/** Where buffers begin. */
+export const HEAP_AT = 65536;

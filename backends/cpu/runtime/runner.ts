@@ -1,0 +1,312 @@
+/**
+ * One worker's share of a run: every worker walks the same list of steps and takes pieces of each; none of
+ * them allocates on the way.
+ * @module
+ */
+import type { Blas } from "../blas/blas.ts";
+import {
+  CELL,
+  COUNTER_BYTES,
+  COUNTERS,
+  COUNTERS_AT,
+  ERROR_BYTES,
+  ERRORS_AT,
+  EXTENTS_AT,
+  MAX_NAMES,
+} from "./layout.ts";
+import type { Argument, ProgramForWorker, StepData } from "./program.ts";
+
+type StepFunction = (args: number, scratch: number, counter: number) => void;
+type Barrier = (workers: number) => void;
+
+/** What a worker is given when it begins. */
+export interface RunnerOptions {
+  readonly memory: WebAssembly.Memory;
+  readonly barrier: WebAssembly.Module;
+  /** Number of this worker, 0 .. workers - 1. */
+  readonly index: number;
+  readonly workers: number;
+  readonly profile: boolean;
+}
+
+/** A size or address that changes from run to run. */
+interface Update {
+  readonly slot: number;
+  readonly argument: Exclude<Argument, { kind: "constant" }>;
+}
+
+interface ReadyStep {
+  readonly data: StepData;
+  readonly run: StepFunction | null;
+  readonly argumentsAt: number;
+  readonly slots: Float64Array;
+  readonly updates: readonly Update[];
+  readonly time: StepTime;
+}
+
+interface ReadyProgram {
+  readonly data: ProgramForWorker["program"];
+  readonly segments: readonly (readonly ReadyStep[])[];
+  readonly extents: Float64Array;
+}
+
+/** Time of one kernel of one label. */
+export interface StepTime {
+  readonly kernel: string;
+  readonly label: string;
+  seconds: number;
+  calls: number;
+}
+
+/** A worker's programs, and how it runs them. */
+export class Runner {
+  readonly #options: RunnerOptions;
+  readonly #cells: Int32Array;
+  readonly #given: Float64Array;
+  readonly #barrier: Barrier;
+  readonly #blas: Blas | null;
+  readonly #functions: StepFunction[] = [];
+  readonly #programs = new Map<number, ReadyProgram>();
+  readonly #times = new Map<string, StepTime>();
+  #scratchAt = 0;
+  /** Steps done so far, by all workers alike: chooses the counter. */
+  #steps = 0;
+  /** Barriers passed so far, by all workers alike. */
+  #barriers = 0;
+
+  constructor(options: RunnerOptions, blas: Blas | null) {
+    this.#options = options;
+    this.#blas = blas;
+    this.#cells = new Int32Array(
+      options.memory.buffer,
+      0,
+      (COUNTERS_AT + COUNTERS * COUNTER_BYTES) / 4,
+    );
+    this.#given = new Float64Array(
+      options.memory.buffer,
+      EXTENTS_AT,
+      MAX_NAMES,
+    );
+    const { barrier } = instantiate(options.barrier, options.memory);
+    this.#barrier = barrier as unknown as Barrier;
+  }
+
+  /** Makes a program ready. */
+  add({ program, functions, argumentsAt, scratchAt }: ProgramForWorker): void {
+    this.#scratchAt = scratchAt;
+    if (functions.module !== null) {
+      const exports = instantiate(functions.module, this.#options.memory);
+      for (const name of functions.names) {
+        this.#functions.push(exports[name] as unknown as StepFunction);
+      }
+    }
+    let at = argumentsAt;
+    const segments = program.segments.map(({ steps }) =>
+      steps.map((data): ReadyStep => {
+        const slots = new Float64Array(
+          this.#options.memory.buffer,
+          at,
+          data.arguments.length,
+        );
+        const updates: Update[] = [];
+        for (const [slot, argument] of data.arguments.entries()) {
+          if (argument.kind === "constant") slots[slot] = argument.value;
+          else updates.push({ slot, argument });
+        }
+        const step = {
+          data,
+          run: data.blas === null ? this.#functions[data.function] : null,
+          argumentsAt: at,
+          slots,
+          updates,
+          time: this.#timeOf(data),
+        };
+        at += 8 * data.arguments.length;
+        return step;
+      })
+    );
+    this.#programs.set(program.id, {
+      data: program,
+      segments,
+      extents: new Float64Array(program.names.length),
+    });
+  }
+
+  #timeOf({ kernel, label }: StepData): StepTime {
+    const key = `${kernel} ${label}`;
+    let time = this.#times.get(key);
+    if (time === undefined) {
+      this.#times.set(key, time = { kernel, label, seconds: 0, calls: 0 });
+    }
+    return time;
+  }
+
+  /** The times since the last call. */
+  takeTimes(): StepTime[] {
+    const times = [...this.#times.values()].filter((t) => t.calls > 0).map((
+      t,
+    ) => ({ ...t }));
+    for (const time of this.#times.values()) time.seconds = time.calls = 0;
+    return times;
+  }
+
+  /** Runs a program together with the other workers; extents stand in shared memory. False if the run failed. */
+  run(id: number): boolean {
+    const program = this.#programs.get(id);
+    if (program === undefined) {
+      throw new Error(
+        `program ${id} is not known to worker ${this.#options.index}`,
+      );
+    }
+    const completed = this.#runSegments(program);
+    return this.#meet() && completed;
+  }
+
+  #runSegments(program: ReadyProgram): boolean {
+    const { extents, data } = program;
+    for (let i = 0; i < extents.length; i++) extents[i] = this.#given[i];
+    for (let s = 0; s < data.segments.length; s++) {
+      const { repeat } = data.segments[s];
+      const steps = program.segments[s];
+      if (repeat === null) {
+        if (!this.#runSteps(steps, extents, 0)) return false;
+        continue;
+      }
+      const total = valueOf(repeat.total, extents, 0);
+      for (let i = 0; i * repeat.chunk < total; i++) {
+        extents[repeat.as] = Math.min(repeat.chunk, total - i * repeat.chunk);
+        if (!this.#runSteps(steps, extents, i)) return false;
+      }
+    }
+    return true;
+  }
+
+  #runSteps(
+    steps: readonly ReadyStep[],
+    extents: Float64Array,
+    iteration: number,
+  ): boolean {
+    const { profile, index } = this.#options;
+    for (let i = 0; i < steps.length; i++) {
+      const step = steps[i];
+      if ((step.data.barrier || profile) && !this.#meet()) return false;
+      const start = profile ? performance.now() : 0;
+      this.#runStep(step, extents, iteration);
+      if (!profile) continue;
+      if (!this.#meet()) return false;
+      if (index === 0) {
+        step.time.seconds += (performance.now() - start) / 1000;
+        step.time.calls++;
+      }
+    }
+    return true;
+  }
+
+  #runStep(step: ReadyStep, extents: Float64Array, iteration: number): void {
+    const number = this.#steps++;
+    if (this.#options.index === 0) {
+      // far enough ahead that nobody uses it: barriers are never that far apart
+      Atomics.store(this.#cells, counterCell(number + COUNTERS / 2), 0);
+    }
+    const counter = counterCell(number);
+    try {
+      for (let u = 0; u < step.updates.length; u++) {
+        const { slot, argument } = step.updates[u];
+        step.slots[slot] = valueOf(argument, extents, iteration);
+      }
+      if (step.run !== null) {
+        step.run(step.argumentsAt, this.#scratchAt, 4 * counter);
+      } else this.#runBlas(step, counter);
+    } catch (error) {
+      this.#fail(explain(step.data, error));
+    }
+  }
+
+  #runBlas(step: ReadyStep, counter: number): void {
+    if (this.#blas === null || step.data.blas === null) {
+      throw new Error("no BLAS is loaded");
+    }
+    this.#blas.run(
+      step.data.blas,
+      step.slots,
+      () => Atomics.add(this.#cells, counter, 1),
+    );
+  }
+
+  /** Waits for the others. False if the run is to be left. */
+  #meet(): boolean {
+    this.#barriers++;
+    this.#barrier(this.#options.workers);
+    const abort = Atomics.load(this.#cells, CELL.abort);
+    return abort === 0 || this.#barriers < abort;
+  }
+
+  /** Notes an error; all workers leave the run at the next barrier, which every one of them reaches. */
+  #fail(message: string): void {
+    const { memory, index } = this.#options;
+    const text = new TextEncoder().encode(message).subarray(0, ERROR_BYTES - 4);
+    const at = ERRORS_AT + index * ERROR_BYTES;
+    new Uint8Array(memory.buffer, at + 4, text.length).set(text);
+    new Int32Array(memory.buffer, at, 1)[0] = text.length;
+    Atomics.compareExchange(this.#cells, CELL.abort, 0, this.#barriers + 1);
+  }
+
+  /** After a failed run: what went wrong, from the worker with the lowest number. Forgets it. */
+  takeError(): string {
+    const { memory, workers } = this.#options;
+    const messages: string[] = [];
+    for (let i = 0; i < workers; i++) {
+      const length = new Int32Array(
+        memory.buffer,
+        ERRORS_AT + i * ERROR_BYTES,
+        1,
+      );
+      const bytes = new Uint8Array(
+        memory.buffer,
+        ERRORS_AT + i * ERROR_BYTES + 4,
+        length[0],
+      );
+      if (length[0] > 0) messages.push(new TextDecoder().decode(bytes.slice()));
+      length[0] = 0;
+    }
+    Atomics.store(this.#cells, CELL.abort, 0);
+    return messages[0] ?? "a worker left the run without saying why";
+  }
+}
+
+function counterCell(step: number): number {
+  return (COUNTERS_AT + (step % COUNTERS) * COUNTER_BYTES) / 4;
+}
+
+function valueOf(
+  argument: Argument,
+  extents: Float64Array,
+  iteration: number,
+): number {
+  if (argument.kind === "constant") return argument.value;
+  if (argument.kind === "address") {
+    return argument.at + iteration * argument.advance;
+  }
+  let value = argument.coefficient;
+  for (let i = 0; i < argument.names.length; i++) {
+    value *= extents[argument.names[i]];
+  }
+  return value;
+}
+
+function explain(step: StepData, error: unknown): string {
+  const reason = error instanceof Error ? error.message : String(error);
+  const trapped = error instanceof WebAssembly.RuntimeError &&
+    /unreachable/.test(reason);
+  const what = trapped
+    ? "an index (token id, position, group or row) is out of range"
+    : reason;
+  return `Kernel ${step.kernel} (${step.label}) failed: ${what}`;
+}
+
+function instantiate(
+  module: WebAssembly.Module,
+  memory: WebAssembly.Memory,
+): WebAssembly.Exports {
+  return new WebAssembly.Instance(module, { env: { memory } }).exports;
+}

@@ -1,0 +1,9 @@
+/**
+ * Module of worker 0 of a cpu device.
+ * @module
+ */
+import { serve } from "@denotune/denotune/core";
+import { CpuExecutor, type CpuOptions } from "./executor.ts";
+
+// the options are those that the part sends
+serve((options) => CpuExecutor.open(options as CpuOptions));
