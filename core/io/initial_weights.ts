@@ -14,7 +14,9 @@ export function initialWeights(spec: WeightSpec, seed: number): Float32Array {
   if (init.kind === "zeros") return values;
   const random = randomFrom(seed, hashOfName(name));
   for (let i = 0; i < values.length; i++) {
-    values[i] = random.normal() * init.std;
+    values[i] = init.kind === "normal"
+      ? random.normal() * init.std
+      : (2 * random.next() - 1) * init.bound;
   }
   return values;
 }

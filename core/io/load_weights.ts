@@ -17,7 +17,9 @@ const HEAD = "lm_head.weight";
 
 /** What a model says of its weights: `ModelSpec` and its inventory. */
 export interface WantedWeights {
+  /** Names under which files may hold its weights. */
   readonly spec: Pick<ModelSpec, "aliases" | "ignores" | "head" | "modelType">;
+  /** Every weight. */
   readonly weights: readonly WeightSpec[];
 }
 
@@ -95,11 +97,13 @@ export function findWeights(
 
 /** A chunk of a weight on its way to where it is kept. */
 export interface WeightChunk {
+  /** The weight's name in the model. */
   readonly name: string;
   /** First element. */
   readonly start: number;
   /** As `dtype` says: float32, or 16-bit numbers. Valid until `sink` is done. */
   readonly data: Float32Array | Uint16Array;
+  /** How `data` are stored. */
   readonly dtype: Storage;
 }
 

@@ -12,6 +12,7 @@ const INDEX = "model.safetensors.index.json";
 
 /** An open model folder. Dispose it to close its files. */
 export interface ModelFolder extends Disposable {
+  /** The folder. */
   readonly path: string;
   /** `config.json`, unchecked. */
   readonly config: JsonObject;

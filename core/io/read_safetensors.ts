@@ -17,7 +17,9 @@ const CHUNK = 1 << 20;
 
 /** Consecutive elements of a tensor, row-major. */
 export interface ElementRange {
+  /** First element. */
   readonly start: number;
+  /** How many. */
   readonly count: number;
 }
 
@@ -26,12 +28,17 @@ export type Storage = Exclude<DType, "i32">;
 
 /** A safetensors file, open for reading. */
 export class SafetensorsFile implements Disposable {
+  /** Where it is. */
+  readonly path: string;
+  /** `__metadata__` of its header. */
   readonly metadata: { readonly [key: string]: string };
+  /** Its tensors by name. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   readonly #file: Deno.FsFile;
 
   /** Opens a file and checks its header. Throws `DataError` naming the file, the tensor and what was found. */
-  constructor(readonly path: string) {
+  constructor(path: string) {
+    this.path = path;
     try {
       this.#file = Deno.openSync(path, { read: true });
     } catch (error) {
@@ -59,6 +66,7 @@ export class SafetensorsFile implements Disposable {
     }
   }
 
+  /** Closes the file; its tensors cannot be read any more. */
   [Symbol.dispose](): void {
     this.#file.close();
   }
@@ -82,18 +90,26 @@ export class SafetensorsFile implements Disposable {
 
 /** A tensor of an open file. */
 export class StoredTensor {
+  /** The file that holds it. */
+  readonly path: string;
+  /** Its name in that file. */
   readonly name: string;
+  /** Type of the elements in the file. */
   readonly dtype: SafetensorsDType;
+  /** Sizes, outermost first. */
   readonly shape: readonly number[];
+  /** Number of elements. */
   readonly elements: number;
   readonly #offset: number;
   readonly #readAt: (offset: number, bytes: Uint8Array) => void;
 
+  /** Made by {@linkcode SafetensorsFile}: `readAt` fills bytes from a place of the file. */
   constructor(
-    readonly path: string,
+    path: string,
     entry: TensorEntry,
     readAt: (offset: number, bytes: Uint8Array) => void,
   ) {
+    this.path = path;
     this.name = entry.name;
     this.dtype = entry.dtype;
     this.shape = entry.shape;

@@ -6,8 +6,28 @@
 import { DataError } from "../errors.ts";
 import { isObject, parseJson } from "./json_file.ts";
 
+/** An element type's name in the file. */
+export type SafetensorsDType =
+  | "F64"
+  | "F32"
+  | "F16"
+  | "BF16"
+  | "I64"
+  | "I32"
+  | "I16"
+  | "I8"
+  | "U64"
+  | "U32"
+  | "U16"
+  | "U8"
+  | "BOOL"
+  | "F8_E4M3"
+  | "F8_E5M2"
+  | "F8_E8M0"
+  | "C64";
+
 /** Bytes of one element of each type that the format knows. */
-const ELEMENT_BYTES = {
+const ELEMENT_BYTES: { readonly [K in SafetensorsDType]: number } = {
   F64: 8,
   F32: 4,
   F16: 2,
@@ -25,10 +45,7 @@ const ELEMENT_BYTES = {
   F8_E5M2: 1,
   F8_E8M0: 1,
   C64: 8,
-} as const;
-
-/** An element type's name in the file. */
-export type SafetensorsDType = keyof typeof ELEMENT_BYTES;
+};
 
 /** The types in which weights can be read and written. */
 export type WeightDType = "F32" | "F16" | "BF16";
@@ -38,16 +55,21 @@ const MAX_HEADER_BYTES = 100_000_000;
 
 /** A tensor as the header describes it. */
 export interface TensorEntry {
+  /** Hugging Face's name. */
   readonly name: string;
+  /** Type of the elements. */
   readonly dtype: SafetensorsDType;
+  /** Sizes, outermost first. */
   readonly shape: readonly number[];
   /** First byte, counted from the start of the file. */
   readonly offset: number;
+  /** Length. */
   readonly bytes: number;
 }
 
 /** A checked header. */
 export interface SafetensorsHeader {
+  /** `__metadata__`. */
   readonly metadata: { readonly [key: string]: string };
   /** In the order of their bytes. */
   readonly tensors: readonly TensorEntry[];

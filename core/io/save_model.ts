@@ -30,6 +30,7 @@ export interface ModelToSave {
   readonly config: { readonly [key: string]: Json };
   /** All weights, under the names of `WeightSpec`; a tied head is not among them. */
   readonly tensors: readonly TensorToSave[];
+  /** Storage of the weights in the file. */
   readonly dtype: SaveDType;
   /** `generation_config.json`. */
   readonly generationConfig?: { readonly [key: string]: Json } | null;

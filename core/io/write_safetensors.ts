@@ -15,7 +15,9 @@ const CHUNK = 1 << 22;
 
 /** A tensor to be saved: its elements are asked for by ranges, in order. */
 export interface TensorToSave {
+  /** Hugging Face's name. */
   readonly name: string;
+  /** Sizes, outermost first. */
   readonly shape: readonly number[];
   /** Elements `start` .. `start + count`, row-major, in float32. */
   read(start: number, count: number): Float32Array | Promise<Float32Array>;

@@ -6,10 +6,10 @@
 import assert from "node:assert/strict";
 import {
   type Architecture,
-  type Backend,
   type Device,
   loadWeights,
   openModelFolder,
+  type Part,
   type Storage,
 } from "@denotune/denotune/core";
 import { reference } from "../../backends/reference/mod.ts";
@@ -54,17 +54,20 @@ function architectureOf(name: string): Architecture {
   return name.startsWith("gpt2") ? gpt2Architecture : llamaArchitecture;
 }
 
-async function openReference(): Promise<Device> {
-  const backend: Backend = await reference.create(
-    { memory_gb: 1, profile: false },
-    {
-      resolvePath: (path) => path,
-      modelDir: null,
-      create: () => Promise.reject(new Error("not here")),
-      notice: () => {},
-      seed: 0,
-    },
-  );
+/** Every backend whose numbers are compared. */
+const BACKENDS: readonly Part<"backend">[] = [reference];
+
+/** A device of a backend with its default options. */
+async function open(part: Part<"backend">): Promise<Device> {
+  const options = await part.options["~standard"].validate({});
+  assert.ok(options.issues === undefined);
+  const backend = await part.create(options.value, {
+    resolvePath: (path) => path,
+    modelDir: null,
+    create: () => Promise.reject(new Error("not here")),
+    notice: () => {},
+    seed: 0,
+  });
   return await backend.open();
 }
 
@@ -90,11 +93,6 @@ async function load(
   return model;
 }
 
-/** Every backend whose numbers are compared. */
-const BACKENDS: readonly { name: string; open(): Promise<Device> }[] = [
-  { name: "reference", open: openReference },
-];
-
 for (const backend of BACKENDS) {
   for (const name of NAMES) {
     Deno.test(`${name} on ${backend.name} computes what transformers computes`, async (t) => {
@@ -102,7 +100,7 @@ for (const backend of BACKENDS) {
       const rows = rowsOf(expected);
       const padded = layOut(rows.map((r) => [r]));
       const packed = layOut([rows]);
-      await using device = await backend.open();
+      await using device = await open(backend);
 
       await t.step("logits", async () => {
         await using model = await load(device, name);
@@ -164,7 +162,7 @@ for (const backend of BACKENDS) {
   for (const name of ["llama-gqa-untied", "qwen3", "gpt2-tied"]) {
     Deno.test(`${name} on ${backend.name} has the same gradients when blocks are computed again`, async () => {
       const batch = layOut(rowsOf(golden(name)).map((r) => [r]));
-      await using device = await backend.open();
+      await using device = await open(backend);
       await using plain = await load(device, name);
       const wanted = await plain.step(batch);
       await using again = await load(device, name, { checkpoint: true });
@@ -181,7 +179,7 @@ for (const backend of BACKENDS) {
       const name = `llama-${dtype}`;
       const expected = golden(name);
       const batch = layOut(rowsOf(expected).map((r) => [r]));
-      await using device = await backend.open();
+      await using device = await open(backend);
       await using model = await load(device, name, {
         storageOf: (_, shape): Storage => shape.length === 2 ? dtype : "f32",
       });

@@ -155,28 +155,28 @@ export interface TinyOptions {
   readonly checkpoint?: boolean;
   /** Storage of the weights; with it only `logits` can run. */
   storageOf?(name: string, shape: readonly number[]): Storage;
+  /** Most tokens of a row, and one more than the largest position; default 32. */
+  readonly maxLength?: number;
 }
 
-/** Largest position + 1, and tokens of a cache row. */
-const MAX_POSITIONS = 32;
-
-const CAPACITIES: Extents = {
-  B: 3,
-  T: MAX_POSITIONS,
-  R: 48,
-  "tokens.unique": 96,
-  "tokens.unique+1": 97,
-  "positions.unique": 96,
-  "positions.unique+1": 97,
-};
-
-/** Plans a model's programs on a device, for batches of up to 3 x 32 tokens. */
+/** Plans a model's programs on a device, for batches of up to 4 rows. */
 export async function openTiny(
   device: Device,
   spec: ModelSpec,
   options: TinyOptions = {},
 ): Promise<TinyModel> {
-  const inventory = inventoryOf(spec, MAX_POSITIONS);
+  const maxPositions = options.maxLength ?? 32;
+  const N = 4 * maxPositions;
+  const capacities: Extents = {
+    B: 4,
+    T: maxPositions,
+    R: N,
+    "tokens.unique": N,
+    "tokens.unique+1": N + 1,
+    "positions.unique": N,
+    "positions.unique+1": N + 1,
+  };
+  const inventory = inventoryOf(spec, maxPositions);
   const { weights, constants } = inventory;
   const storage = new Map(
     weights.map((w) => [w.name, options.storageOf?.(w.name, w.shape) ?? "f32"]),
@@ -193,7 +193,7 @@ export async function openTiny(
     for (const which of ["k", "v"]) {
       memory.variable(
         `cache.${layer}.${which}`,
-        [1, MAX_POSITIONS, spec.kvColumns],
+        [1, maxPositions, spec.kvColumns],
         { role: "cache" },
       );
     }
@@ -203,17 +203,17 @@ export async function openTiny(
       adapter: null,
       training: kind === "step",
       causal: true,
-      maxPositions: MAX_POSITIONS,
+      maxPositions,
       trains: () => kind === "step",
       dtypeOf: (name) => storage.get(name) ?? "f32",
       checkpoint: kind === "step" && (options.checkpoint ?? false),
-      cache: kind === "cached" ? { capacity: MAX_POSITIONS, rows: 1 } : null,
+      cache: kind === "cached" ? { capacity: maxPositions, rows: 1 } : null,
     });
   const plan = (name: string, graph: Graph) =>
     planProgram(graph, {
       name,
       memory,
-      capacities: name === "cached" ? { ...CAPACITIES, B: 1 } : CAPACITIES,
+      capacities: name === "cached" ? { ...capacities, B: 1 } : capacities,
     });
   const programs = (["logits", "cached"] as const).map((name) => {
     const { graph, hidden, head } = build(name);
@@ -254,7 +254,7 @@ export async function openTiny(
     },
     async cached(ids, from) {
       const T = ids.length;
-      const extents = { ...CAPACITIES, B: 1, T };
+      const extents = { ...capacities, B: 1, T };
       session.run("cached", extents, {
         tokens: Int32Array.from(ids),
         positions: Int32Array.from(ids, (_, i) => from + i),
