@@ -129,7 +129,7 @@ export function planEngine(
       });
     }
   }
-  for (const c of inventory.constants) {
+  for (const c of [...inventory.constants, ...(adapter?.constants ?? [])]) {
     memory.variable(c.name, c.shape, { role: "weights" });
   }
   const build: BuildOptions = {

@@ -12,10 +12,12 @@ import { resolveModelPath } from "../config/paths.ts";
 import type { ModelConfig } from "../config/types.ts";
 import { ConfigError } from "../errors.ts";
 import type { TensorReader } from "../contracts/adapter.ts";
+import { f32ToBf16, f32ToF16 } from "../io/half.ts";
 import { initialWeights } from "../io/initial_weights.ts";
 import { findWeights, loadWeights } from "../io/load_weights.ts";
 import { type ModelFolder, openModelFolder } from "../io/model_folder.ts";
 import type { Session } from "../graph/session.ts";
+import type { Engine } from "./engine.ts";
 
 /** A model whose weights have not been read. */
 export interface OpenedModel extends Disposable {
@@ -154,4 +156,35 @@ export function baseReader(
       ? initialWeights(spec, seed)
       : stored.read({ start: 0, count: stored.elements });
   };
+}
+
+/**
+ * Writes what an adapter starts from: its parameters, constants, and the weights of the base that it
+ * changes. A checkpoint or a saved adapter is written over it afterwards.
+ */
+export function writeAdapterStart(
+  model: OpenedModel,
+  { engine, seed }: { engine: Engine; seed: number },
+): void {
+  const { adapter } = engine.planned.request;
+  if (adapter === null) return;
+  const read = baseReader(model, engine.planned.inventory.weights, seed);
+  const given = adapter.initialise?.(read) ?? new Map<string, Float32Array>();
+  for (const p of adapter.parameters) {
+    if (!given.has(p.name)) {
+      engine.session.write(p.name, initialWeights(p, seed));
+    }
+  }
+  for (const [name, data] of given) {
+    const dtype = engine.session.dtypeOf(name);
+    if (dtype === "i32") throw new RangeError(`${name} is no weight`);
+    engine.session.write(
+      name,
+      dtype === "f32"
+        ? data
+        : dtype === "f16"
+        ? f32ToF16(data)
+        : f32ToBf16(data),
+    );
+  }
 }

@@ -31,10 +31,8 @@ export function planRequest(of: {
   const { config, model, data } = of;
   const { spec } = model;
   const B = config.training.batch_size;
-  const adapter = of.adapter === null ? null : of.adapter.attach({
-    spec,
-    sites: inventoryOf(spec, config.data.max_length).sites,
-  });
+  const { sites, weights } = inventoryOf(spec, config.data.max_length);
+  const adapter = of.adapter?.attach({ spec, sites, weights }) ?? null;
   const T = data.train.widest;
   const evaluationT = data.evaluation?.widest ?? 0;
   const generates = of.evaluators.length > 0 ||

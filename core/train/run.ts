@@ -17,7 +17,6 @@ import { configData, resolvedText } from "../config/resolved.ts";
 import { preflight } from "../data/preflight.ts";
 import { writeFileAtomic } from "../io/atomic.ts";
 import { showJson } from "../io/json_file.ts";
-import { initialWeights } from "../io/initial_weights.ts";
 import type { Json } from "../plugin.ts";
 import { VERSION } from "../version.ts";
 import { cacheFolder } from "../io/cache_folder.ts";
@@ -27,16 +26,17 @@ import { Engine, planEngine } from "./engine.ts";
 import { Events } from "./events.ts";
 import { openData } from "./open_data.ts";
 import {
-  baseReader,
   checkWeights,
   modelFolderOf,
   openModel,
+  writeAdapterStart,
   writeBaseWeights,
 } from "./open_model.ts";
 import { planRequest } from "./plan_request.ts";
 import { checkModelFits } from "./checks.ts";
 import {
-  prepareRunFolder,
+  decideRunFolder,
+  enterRunFolder,
   refuseOtherData,
   RESOLVED,
   SUMMARY,
@@ -192,15 +192,10 @@ class Run {
       );
     }
     const steps = totalSteps(data.train, config.training);
-    const folder = prepareRunFolder(config.output_dir, {
+    const folder = decideRunFolder(config.output_dir, {
       config: settings,
       resume: config.training.resume,
     });
-    if (folder.moved !== null) {
-      events.notice(
-        `The finished run in ${config.output_dir} is now ${folder.moved}`,
-      );
-    }
     const checkpoint = folder.checkpoint === null
       ? null
       : readCheckpointState(folder.checkpoint);
@@ -211,48 +206,37 @@ class Run {
         data.train.fingerprint,
       );
     }
+
+    const chosen = await openDevice(run, creating);
+    await using device = chosen.device;
+    const planned = planEngine(request, device.info);
+    await using engine = await Engine.open(planned, device);
+    const moved = enterRunFolder(config.output_dir, folder);
+    if (moved !== null) {
+      events.notice(
+        `The run that was in ${config.output_dir} is now in ${moved}`,
+      );
+    }
     if (!folder.continues) {
       writeFileAtomic(
         join(config.output_dir, RESOLVED),
         resolvedText(run, VERSION),
       );
     }
-
-    const chosen = await openDevice(run, creating);
-    await using device = chosen.device;
-    const planned = planEngine(request, device.info);
+    const resumedAt = checkpoint?.state.step ?? null;
     await events.start({
       outputDir: config.output_dir,
       totalSteps: steps,
-      resumedAt: checkpoint?.state.step ?? 0,
+      resumedAt: resumedAt ?? 0,
     });
     events.emit(
-      startEvent({
-        run,
-        model,
-        data,
-        planned,
-        chosen,
-        steps,
-        resumedAt: checkpoint?.state.step ?? null,
-      }),
+      startEvent({ run, model, data, planned, chosen, steps, resumedAt }),
     );
-    await using engine = await Engine.open(planned, device);
     await writeBaseWeights(model, planned.inventory.weights, {
       session: engine.session,
       seed: config.seed,
     });
-    if (request.adapter !== null) {
-      const read = baseReader(model, planned.inventory.weights, config.seed);
-      const own = request.adapter.initialise?.(read) ??
-        new Map<string, Float32Array>();
-      for (const p of request.adapter.parameters) {
-        engine.session.write(
-          p.name,
-          own.get(p.name) ?? initialWeights(p, config.seed),
-        );
-      }
-    }
+    writeAdapterStart(model, { engine, seed: config.seed });
     const state = checkpoint?.state ?? freshState();
     if (folder.checkpoint !== null && checkpoint !== null) {
       restoreCheckpoint(engine, folder.checkpoint);

@@ -22,21 +22,24 @@ export const SUMMARY = "summary.json";
 /** The settings of a run. */
 export const RESOLVED = "config.resolved.yaml";
 
-/** What to do. */
-export interface FolderState {
+/** What is to be done. */
+export interface FolderDecision {
   /** Whether a run that was begun here goes on (from its start, where it has no checkpoint yet). */
   readonly continues: boolean;
   /** The checkpoint to start from. */
   readonly checkpoint: string | null;
-  /** Where an older folder was moved. */
-  readonly moved: string | null;
+  /** Whether what is there must be renamed first. */
+  readonly stepsAside: boolean;
 }
 
-/** Looks at the run folder and makes it ready. Throws `ConfigError` for a folder that must not be touched. */
-export function prepareRunFolder(
+/**
+ * Looks at the run folder, makes sure that it can be written, and decides; what is there stays as it is.
+ * Throws `ConfigError` for a folder that must not be touched.
+ */
+export function decideRunFolder(
   outputDir: string,
   options: { readonly config: ConfigData; readonly resume: string },
-): FolderState {
+): FolderDecision {
   const { config, resume } = options;
   const explicit = resume === "auto" || resume === "never" ? null : resume;
   if (entriesOf(outputDir).length > 0) recover(outputDir);
@@ -48,25 +51,32 @@ export function prepareRunFolder(
       }); choose another output_dir`,
     );
   }
-  const own = explicit === null || dirname(explicit) === outputDir;
-  const unfinished = names.length > 0 && !names.includes(SUMMARY);
-  if (
-    resume === "never" || names.length === 0 || !own ||
-    (explicit === null && !unfinished)
-  ) {
-    const moved = names.length === 0 ? null : stepAside(outputDir);
-    create(outputDir);
-    return { continues: false, checkpoint: explicit, moved };
-  }
+  create(outputDir);
+  const stepsAside = names.length > 0;
+  const anew = { continues: false, checkpoint: explicit, stepsAside };
+  const finished = names.includes(SUMMARY);
+  const elsewhere = explicit !== null && dirname(explicit) !== outputDir;
+  if (!stepsAside || resume === "never" || elsewhere) return anew;
+  if (finished && explicit === null) return anew;
   const at = join(outputDir, RESOLVED);
   const was = readResolved(Deno.readTextFileSync(at), at);
-  refuseDifference(
-    outputDir,
-    configDifference(was, config).filter((d) => !d.harmless),
-  );
-  create(outputDir);
+  const differences = configDifference(was, config).filter((d) => !d.harmless);
   const newest = listCheckpoints(outputDir).at(-1)?.path ?? null;
-  return { continues: true, checkpoint: explicit ?? newest, moved: null };
+  if (differences.length > 0) {
+    if (newest === null) return anew; // nothing was saved, so nothing is lost
+    refuseDifference(outputDir, differences);
+  }
+  return { continues: true, checkpoint: explicit ?? newest, stepsAside: false };
+}
+
+/** Does what was decided. Returns where an older folder was moved, or null. */
+export function enterRunFolder(
+  outputDir: string,
+  decision: FolderDecision,
+): string | null {
+  const moved = decision.stepsAside ? stepAside(outputDir) : null;
+  create(outputDir);
+  return moved;
 }
 
 function create(outputDir: string): void {
@@ -115,7 +125,6 @@ function refuseDifference(
   outputDir: string,
   differences: readonly Difference[],
 ): void {
-  if (differences.length === 0) return;
   const show = (value: unknown) =>
     value === undefined ? "absent" : JSON.stringify(value);
   const lines = differences.slice(0, 12).map((d) =>
