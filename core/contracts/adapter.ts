@@ -58,7 +58,16 @@ export type TensorReader = (name: string) => Float32Array;
 export interface AttachedAdapter {
   /** Its own parameters, all trained, in PEFT's names (`base_model.model.<site>.lora_A.weight`). */
   readonly parameters: readonly WeightSpec[];
-  /** Values that do not follow from `WeightSpec.init` (PiSSA, DoRA magnitudes): name -> data, from the base. */
+  /**
+   * Values of its own that are not trained and not saved, always float32: they follow from the base, and
+   * `initialise` gives them. A graph gets them by `parameter`, as the trained ones.
+   */
+  readonly constants?: readonly WeightSpec[];
+  /**
+   * Values that do not follow from `WeightSpec.init`, by name, made from the base as it was loaded.
+   * Those of `parameters` start a new run. Those of `constants`, and of weights of the base (which take
+   * the place of the loaded ones), hold in every run: new, resumed, and when an adapter is only used.
+   */
   initialise?(read: TensorReader): ReadonlyMap<string, Float32Array>;
   /** Whether a weight of the base is trained too (`modules_to_save`, biases). */
   trainsBase(name: string): boolean;
@@ -70,7 +79,10 @@ export interface AttachedAdapter {
       output: Tensor;
     },
   ): Tensor | null;
-  /** The base weight with the adapter folded in, in float32, or null where a weight stays. */
+  /**
+   * The base weight with the adapter folded in, in float32, or null where a weight stays as it is. `read`
+   * gives weights of the base as they were loaded, and the adapter's parameters as they are trained.
+   */
   merged(weight: string, read: TensorReader): Float32Array | null;
   /** `adapter_config.json`. */
   config(
@@ -83,5 +95,17 @@ export interface AttachedAdapter {
 /** Makes adapters. */
 export interface Adapter {
   /** Chooses sites. Throws `ConfigError` that lists the sites if none matches. */
-  attach(model: { spec: ModelSpec; sites: readonly Site[] }): AttachedAdapter;
+  attach(
+    model: {
+      spec: ModelSpec;
+      sites: readonly Site[];
+      weights: readonly WeightSpec[];
+    },
+  ): AttachedAdapter;
+  /**
+   * The adapter that an `adapter_config.json` describes, or null where that is another kind's. Which
+   * options this one was made with does not matter. Throws `ConfigError` by name for settings that would
+   * change the result and are not supported.
+   */
+  configured?(config: { readonly [key: string]: unknown }): Adapter | null;
 }

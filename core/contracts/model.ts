@@ -11,6 +11,8 @@ import type { Json } from "../plugin.ts";
 /** How a weight starts when the model is made from its config. */
 export type Init =
   | { readonly kind: "normal"; readonly std: number }
+  /** Uniform in [-bound, bound). */
+  | { readonly kind: "uniform"; readonly bound: number }
   | { readonly kind: "ones" }
   | { readonly kind: "zeros" };
 

@@ -123,7 +123,9 @@ export function buildModel(
   const adaptation = () => ({
     graph,
     parameter: (name: string) => {
-      const found = options.adapter?.parameters.find((p) => p.name === name);
+      const own = options.adapter;
+      const found = [...own?.parameters ?? [], ...own?.constants ?? []]
+        .find((p) => p.name === name);
       if (found === undefined) {
         throw new RangeError(`The adapter has no parameter ${name}`);
       }
