@@ -1,0 +1,86 @@
+/**
+ * Options of LoRA and DoRA, under PEFT's names.
+ * @module
+ */
+import { z } from "zod";
+
+/** How `lora_A` and `lora_B` start. */
+export type LoraInit = "default" | "gaussian" | "pissa";
+
+/** Options of {@linkcode dora}. */
+export interface DoraOptions {
+  readonly r: number;
+  readonly lora_alpha: number;
+  readonly lora_dropout: number;
+  readonly target_modules: string | readonly string[];
+  readonly exclude_modules: string | readonly string[] | null;
+  readonly layers_to_transform: number | readonly number[] | null;
+  readonly layers_pattern: string | readonly string[] | null;
+  readonly rank_pattern: Readonly<Record<string, number>>;
+  readonly alpha_pattern: Readonly<Record<string, number>>;
+  readonly modules_to_save: readonly string[];
+  readonly bias: "none" | "all" | "lora_only";
+  readonly use_rslora: boolean;
+  readonly init_lora_weights: LoraInit;
+}
+
+/** Options of {@linkcode lora}. */
+export interface LoraOptions extends DoraOptions {
+  readonly use_dora: boolean;
+}
+
+const names = z.array(z.string()).readonly();
+
+const shared = {
+  r: z.int().min(1).default(16).describe("Rank of the update"),
+  lora_alpha: z.number().positive().default(32).describe(
+    "The update is scaled by lora_alpha / r",
+  ),
+  lora_dropout: z.number().min(0).lt(1).default(0).describe(
+    "Share of the inputs of the update that are dropped in training",
+  ),
+  target_modules: z.union([z.string(), names]).default("all-linear").describe(
+    "Layers that are adapted: all-linear (all but the head), a list of names or of their ends, or a regular expression for the whole name",
+  ),
+  exclude_modules: z.union([z.string(), names]).nullable().default(null)
+    .describe("Layers that are not, in the same way; null: none"),
+  layers_to_transform: z.union([z.int().min(0), z.array(z.int().min(0))])
+    .nullable().default(null).describe(
+      "Only blocks of these numbers, where target_modules is a list; null: all",
+    ),
+  layers_pattern: z.union([z.string(), names]).nullable().default(null)
+    .describe(
+      "Name of the list of blocks, where layers_to_transform could mean several",
+    ),
+  rank_pattern: z.record(z.string(), z.int().min(1)).default({}).describe(
+    "Other ranks, by a regular expression for the end of a layer's name; the first that fits counts",
+  ),
+  alpha_pattern: z.record(z.string(), z.number().positive()).default({})
+    .describe("Other values of lora_alpha, in the same way"),
+  modules_to_save: names.default([]).describe(
+    "Layers that are trained whole and saved beside the adapter, by name or its end: lm_head, embed_tokens, norm",
+  ),
+  bias: z.enum(["none", "all", "lora_only"]).default("none").describe(
+    "Biases of the model that are trained too: none, all, or those of adapted layers",
+  ),
+  use_rslora: z.boolean().default(false).describe(
+    "Scale by lora_alpha / sqrt(r) instead (arXiv:2312.03732)",
+  ),
+  init_lora_weights: z.enum(["default", "gaussian", "pissa"]).default("default")
+    .describe(
+      "How the update starts: default (A uniform, B zero), gaussian (A normal with deviation 1 / r, B zero), pissa (the largest singular vectors of the weight, which keeps the rest; arXiv:2404.02948)",
+    ),
+};
+
+/** Schema of {@linkcode DoraOptions}. */
+export const doraOptions: z.ZodType<DoraOptions, Partial<DoraOptions>> = z
+  .strictObject(shared);
+
+/** Schema of {@linkcode LoraOptions}. */
+export const loraOptions: z.ZodType<LoraOptions, Partial<LoraOptions>> = z
+  .strictObject({
+    ...shared,
+    use_dora: z.boolean().default(false).describe(
+      "Train the magnitude of each output apart from its direction (arXiv:2402.09353)",
+    ),
+  });
