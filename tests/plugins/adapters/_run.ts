@@ -1,0 +1,189 @@
+/**
+ * Models with adapters on the engine of training runs, without data sets, files or schedules.
+ * @module
+ */
+import {
+  type Adapter,
+  type AttachedAdapter,
+  type Device,
+  initialWeights,
+  inventoryOf,
+  loadWeights,
+  type ModelSpec,
+  openModelFolder,
+  type Optimizer,
+  SafetensorsFile,
+  type TensorReader,
+} from "@denotune/denotune/core";
+import type { Inputs } from "../../../core/contracts/objective.ts";
+import { Engine, planEngine } from "../../../core/train/engine.ts";
+import {
+  gpt2Architecture,
+  llamaArchitecture,
+} from "../../../plugins/models/mod.ts";
+
+/** A batch as golden files write it: padded, labels not shifted, -100 where nothing is trained. */
+export interface PaddedBatch {
+  readonly input_ids: readonly (readonly number[])[];
+  readonly labels: readonly (readonly number[])[];
+  /** Real tokens of each row. */
+  readonly lengths: readonly number[];
+}
+
+/** The batch as the device gets it. */
+export function inputsOf({ input_ids, labels, lengths }: PaddedBatch): Inputs {
+  const [B, T] = [input_ids.length, input_ids[0].length];
+  const rows: number[] = [];
+  const targets: number[] = [];
+  const segments = new Int32Array(B * T);
+  const positions = new Int32Array(B * T);
+  labels.forEach((row, b) => {
+    for (let t = 0; t < lengths[b]; t++) {
+      segments[b * T + t] = 1;
+      positions[b * T + t] = t;
+      const label = t + 1 < lengths[b] ? row[t + 1] : -100;
+      if (label < 0) continue;
+      rows.push(b * T + t);
+      targets.push(label);
+    }
+  });
+  return {
+    B,
+    T,
+    tokens: Int32Array.from(input_ids.flat()),
+    positions,
+    segments,
+    rows: Int32Array.from(rows),
+    targets: Int32Array.from(targets),
+    weights: new Float32Array(rows.length).fill(1),
+    sources: new Int32Array(rows.length),
+    divisor: rows.length,
+    rowKeys: Int32Array.from({ length: B * T }, (_, i) => i * 7919),
+  };
+}
+
+/** Tensors of a file by name. */
+export function readTensors(path: string): Map<string, Float32Array> {
+  using file = new SafetensorsFile(path);
+  return new Map(
+    [...file.tensors].map(([name, tensor]) => [name, tensor.read()]),
+  );
+}
+
+/** A model folder, read. */
+export interface Base {
+  readonly spec: ModelSpec;
+  readonly weights: ReadonlyMap<string, Float32Array>;
+}
+
+/** Reads a model folder. */
+export async function readBase(path: string): Promise<Base> {
+  using folder = openModelFolder(path);
+  const architecture = folder.config.model_type === "gpt2"
+    ? gpt2Architecture
+    : llamaArchitecture;
+  const spec = architecture.describe(folder.config);
+  const weights = new Map<string, Float32Array>();
+  await loadWeights(
+    folder,
+    { spec, weights: inventoryOf(spec, 8).weights },
+    {
+      dtypeOf: () => "f32",
+      sink: ({ name, data }) => {
+        weights.set(name, Float32Array.from(data));
+      },
+    },
+  );
+  return { spec, weights };
+}
+
+/** Binds an adapter to a model. */
+export function attachTo(base: Base, adapter: Adapter): AttachedAdapter {
+  const { sites, weights } = inventoryOf(base.spec, 8);
+  return adapter.attach({ spec: base.spec, sites, weights });
+}
+
+/** Reads the base, or the adapter's tensors. */
+export function reader(
+  ...maps: readonly ReadonlyMap<string, Float32Array>[]
+): TensorReader {
+  return (name) => {
+    for (const map of maps) {
+      const found = map.get(name);
+      if (found !== undefined) return found;
+    }
+    throw new RangeError(`no tensor ${name}`);
+  };
+}
+
+/** How a model is opened. */
+export interface OpenOptions {
+  readonly adapter: AttachedAdapter | null;
+  /** Tensors of an adapter file, in place of fresh ones. */
+  readonly tensors?: ReadonlyMap<string, Float32Array>;
+  readonly optimizer?: Optimizer;
+  readonly B: number;
+  readonly T: number;
+}
+
+/** A model, its weights and those of its adapter on a device. */
+export async function openAdapted(
+  device: Device,
+  base: Base,
+  { adapter, tensors, optimizer, B, T }: OpenOptions,
+): Promise<Engine> {
+  const planned = planEngine({
+    spec: base.spec,
+    adapter,
+    frozenDtype: "f32",
+    causal: true,
+    train: optimizer === undefined
+      ? null
+      : { B, T, optimizer, maxGradNorm: null, checkpointing: false },
+    evaluate: { B, T },
+    generate: null,
+    sources: 1,
+  }, device.info);
+  const engine = await Engine.open(planned, device);
+  const write = (name: string, data: Float32Array) =>
+    engine.session.write(name, data);
+  for (const [name, data] of base.weights) write(name, data);
+  if (adapter === null) return engine;
+  for (const spec of adapter.parameters) {
+    write(spec.name, initialWeights(spec, 5));
+  }
+  for (const [name, data] of adapter.initialise?.(reader(base.weights)) ?? []) {
+    write(name, data);
+  }
+  if (tensors === undefined) return engine;
+  const own = new Set(adapter.parameters.map((p) => p.name));
+  const left = new Set(tensors.keys());
+  const trained = [...base.weights.keys()].filter((n) => adapter.trainsBase(n));
+  for (const name of [...own, ...trained]) {
+    const saved = own.has(name) ? name : adapter.savedName(name);
+    const data = tensors.get(saved);
+    if (data === undefined) throw new RangeError(`the file has no ${saved}`);
+    left.delete(saved);
+    write(name, data);
+  }
+  if (left.size > 0) throw new RangeError(`not read: ${[...left].join(", ")}`);
+  return engine;
+}
+
+/** Mean loss of a batch. */
+export async function lossOf(engine: Engine, inputs: Inputs): Promise<number> {
+  const { lossSum } = await engine.evaluate([inputs]);
+  return lossSum / inputs.divisor;
+}
+
+/** One step of training: mean loss before it, and the norm of all gradients. */
+export async function trainStep(
+  engine: Engine,
+  inputs: Inputs,
+  options: { step: number; learningRate: number },
+): Promise<{ loss: number; gradNorm: number }> {
+  engine.micro(inputs, inputs.divisor);
+  engine.update(options);
+  const [result] = await engine.results(1);
+  return { loss: result.lossSum / inputs.divisor, gradNorm: result.gradNorm };
+}
