@@ -75,7 +75,7 @@ export {
   Memory,
   type MemoryReport,
   type Placement,
-  type Role,
+  type Role as MemoryRole,
 } from "./graph/memory.ts";
 export { type PlannedProgram, planProgram } from "./graph/planner.ts";
 export { type InputData, Session } from "./graph/session.ts";

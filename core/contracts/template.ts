@@ -70,4 +70,6 @@ export interface TemplateContext {
   readonly specialTokens: SpecialTokens;
   /** The Jinja chat template that came with the tokenizer, if any. */
   readonly chatTemplate: string | null;
+  /** `Tokenizer.addsBos`: then `Template.jinja` writes BOS, since chat templates are encoded without. */
+  readonly addsBos?: boolean;
 }
