@@ -1,0 +1,79 @@
+/**
+ * `jinja`: a Jinja chat template from a file, or written in the run file.
+ * @module
+ */
+import {
+  ConfigError,
+  DataError,
+  definePart,
+  type Part,
+} from "@denotune/denotune/core";
+import { z } from "zod";
+import {
+  type JinjaRunInput,
+  type JinjaRunOptions,
+  jinjaRunShape,
+  moment,
+} from "./_jinja_options.ts";
+import { jinjaTemplate } from "./_jinja_template.ts";
+
+/** Options of the template `jinja`. */
+export interface JinjaOptions extends JinjaRunOptions {
+  readonly path: string | null;
+  readonly source: string | null;
+}
+
+/** What users write. */
+export interface JinjaInput extends JinjaRunInput {
+  readonly path?: string | null;
+  readonly source?: string | null;
+}
+
+/** The part `jinja`. */
+export const jinja: Part<"template", JinjaInput, JinjaOptions> = definePart({
+  kind: "template",
+  name: "jinja",
+  description:
+    "A Jinja chat template from a file (path) or written in the run file (source)",
+  options: z.strictObject({
+    path: z.string().nullable().default(null).describe(
+      "File with the template",
+    ),
+    source: z.string().nullable().default(null).describe("The template itself"),
+    ...jinjaRunShape,
+  }),
+  async create(options, host) {
+    const { path, source } = options;
+    if ((path === null) === (source === null)) {
+      throw new ConfigError(
+        `The template \`jinja\` needs \`path\` or \`source\`, ${
+          path === null ? "found neither" : "not both"
+        }`,
+      );
+    }
+    const file = path === null ? null : host.resolvePath(path);
+    const text = file === null ? source ?? "" : await readSource(file);
+    const now = moment(options);
+    return ({ specialTokens }) =>
+      jinjaTemplate({
+        source: text,
+        where: file ?? "the template's `source`",
+        specialTokens,
+        now,
+        variables: options.variables,
+      });
+  },
+});
+
+async function readSource(path: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (cause) {
+    throw new DataError(
+      `Cannot read the chat template ${path}: ${
+        cause instanceof Error ? cause.message : String(cause)
+      }`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * `mistral`: `[INST]...[/INST]`, the answer, EOS; no spaces, as its newer tokenizers write it.
+ * @module
+ */
+import { definePart, type Part } from "@denotune/denotune/core";
+import { z } from "zod";
+import { turnsTemplate, USUAL_STYLE } from "./_turns.ts";
+
+/** The part `mistral`. */
+export const mistral: Part<
+  "template",
+  Record<string, never>,
+  Record<string, never>
+> = definePart({
+  kind: "template",
+  name: "mistral",
+  description:
+    "[INST]...[/INST]answer and EOS; a system text goes in front of the first user text",
+  options: z.strictObject({}),
+  create: () => (context) => {
+    const eos = context.specialTokens.eos ?? "";
+    return turnsTemplate({
+      ...USUAL_STYLE,
+      name: "mistral",
+      turns: {
+        system: null,
+        user: { open: "[INST]", close: "", after: "[/INST]" },
+        assistant: { open: "", close: eos, after: "" },
+        tool: null,
+      },
+      tools: false,
+      stops: [eos],
+    }, context);
+  },
+});

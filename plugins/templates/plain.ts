@@ -1,0 +1,98 @@
+/**
+ * `plain`: no tags. A prompt and its completion stand next to each other; a conversation has a
+ * separator before each answer. The tokenizer's EOS ends answers.
+ * @module
+ */
+import {
+  definePart,
+  type Example,
+  type Part,
+  type PromptRequest,
+  type Rendered,
+} from "@denotune/denotune/core";
+import { z } from "zod";
+import { SpanWriter, splitEnd } from "./_render.ts";
+import { turnsTemplate, USUAL_STYLE } from "./_turns.ts";
+
+/** Options of the template `plain`. */
+export interface PlainOptions {
+  readonly separator: string;
+  readonly turn_separator: string;
+}
+
+/** The part `plain`. */
+export const plain: Part<
+  "template",
+  { separator?: string; turn_separator?: string },
+  PlainOptions
+> = definePart({
+  kind: "template",
+  name: "plain",
+  description:
+    "The texts as they are, a separator before each answer, EOS after it",
+  options: z.strictObject({
+    separator: z.string().default("\n").describe(
+      "Text between what the user says and the answer; prompt and completion need none",
+    ),
+    turn_separator: z.string().default("\n\n").describe(
+      "Text between an answer and the next turn",
+    ),
+  }),
+  create: ({ separator, turn_separator }) => (context) => {
+    const eos = context.specialTokens.eos ?? "";
+    const none = { open: "", close: "", after: "" };
+    const turns = turnsTemplate({
+      ...USUAL_STYLE,
+      name: "plain",
+      turns: {
+        system: none,
+        user: none,
+        assistant: { ...none, close: eos },
+        tool: null,
+      },
+      tools: false,
+      between: [
+        { before: "user", after: "assistant", text: separator },
+        { before: "system", after: null, text: "\n\n" },
+        { before: null, after: null, text: turn_separator },
+      ],
+      stops: [eos],
+    }, context);
+    return {
+      ...turns,
+      render: (example: Example): Rendered =>
+        "prompt" in example ? renderPair(example, eos) : turns.render(example),
+      prompt: (request: PromptRequest): Rendered =>
+        "prompt" in request
+          ? renderPair({ prompt: request.prompt, completion: null }, eos)
+          : turns.prompt(request),
+    };
+  },
+});
+
+/** A prompt, and its completion directly behind it. */
+function renderPair(
+  pair: { prompt: string; completion: string | null },
+  eos: string,
+): Rendered {
+  const writer = new SpanWriter();
+  const label = { kind: "content", weight: 1 } as const;
+  writer.span(pair.prompt, {
+    ...label,
+    role: "prompt",
+    message: 0,
+    generated: false,
+  });
+  if (pair.completion !== null) {
+    const answer = {
+      ...label,
+      role: "completion",
+      message: 1,
+      generated: true,
+    } as const;
+    const [body, end] = splitEnd(pair.completion, eos);
+    writer.span(body, answer);
+    writer.span(end, { ...answer, kind: "end" });
+  }
+  return writer.finish();
+}

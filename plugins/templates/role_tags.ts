@@ -1,0 +1,43 @@
+/**
+ * `role-tags`: role tags on lines of their own, and one `<|end|>` that closes the conversation.
+ * @module
+ */
+import { definePart, type Part } from "@denotune/denotune/core";
+import { z } from "zod";
+import { roleTags as tagsOf } from "./_tags.ts";
+import { turnsTemplate, USUAL_STYLE } from "./_turns.ts";
+
+/** Options of the template `role-tags`. */
+export interface RoleTagsOptions {
+  readonly end_each_turn: boolean;
+}
+
+/** The part `role-tags`. */
+export const roleTags: Part<
+  "template",
+  { end_each_turn?: boolean },
+  RoleTagsOptions
+> = definePart({
+  kind: "template",
+  name: "role-tags",
+  description:
+    "<|role|> on a line of its own; one <|end|> closes the conversation",
+  options: z.strictObject({
+    end_each_turn: z.boolean().default(false).describe(
+      "Write <|end|> after every turn, not only at the end",
+    ),
+  }),
+  create: ({ end_each_turn }) => (context) =>
+    turnsTemplate({
+      ...USUAL_STYLE,
+      name: "role-tags",
+      turns: tagsOf((role) => ({
+        open: `<|${role}|>\n`,
+        close: end_each_turn ? "<|end|>" : "",
+        after: "\n",
+      })),
+      final: end_each_turn ? "" : "<|end|>",
+      // where only the conversation's end has a marker, an answer in the middle ends as the user speaks
+      stops: end_each_turn ? ["<|end|>"] : ["<|end|>", "<|user|>"],
+    }, context),
+});

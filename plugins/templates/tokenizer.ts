@@ -1,0 +1,40 @@
+/**
+ * `tokenizer`: the Jinja chat template that came with the tokenizer.
+ * @module
+ */
+import { ConfigError, definePart, type Part } from "@denotune/denotune/core";
+import { z } from "zod";
+import {
+  type JinjaRunInput,
+  type JinjaRunOptions,
+  jinjaRunShape,
+  moment,
+} from "./_jinja_options.ts";
+import { jinjaTemplate } from "./_jinja_template.ts";
+
+/** The part `tokenizer`. */
+export const tokenizer: Part<"template", JinjaRunInput, JinjaRunOptions> =
+  definePart({
+    kind: "template",
+    name: "tokenizer",
+    description: "The Jinja chat template that came with the tokenizer",
+    options: z.strictObject(jinjaRunShape),
+    create(options) {
+      const now = moment(options);
+      return ({ chatTemplate, specialTokens }) => {
+        if (chatTemplate === null) {
+          throw new ConfigError(
+            "Cannot use `template: tokenizer`: the tokenizer has no chat template; " +
+              "choose another, for example `template: chatml`",
+          );
+        }
+        return jinjaTemplate({
+          source: chatTemplate,
+          where: "the tokenizer's chat template",
+          specialTokens,
+          now,
+          variables: options.variables,
+        });
+      };
+    },
+  });
