@@ -201,7 +201,7 @@ export class CpuExecutor {
   }
 
   #reserveScratch(bytes: number, name: string): void {
-    if (bytes <= this.#scratchBytes) return;
+    if (this.#scratch.length > 0 && bytes <= this.#scratchBytes) return;
     for (const at of this.#scratch) this.#heap.free(at);
     this.#scratch = [];
     this.#scratchBytes = 0;

@@ -344,7 +344,7 @@ export const f32x4 = {
   /** To the nearest integer toward zero, saturating. */
   toI32: vector1(248),
   /** b where a < b, else a: `a` if `b` is NaN. */
-  pmax: (a: Vector, b: Vector): Vector => join("v128", simd(234), [b, a]),
+  pmax: (a: Vector, b: Vector): Vector => join("v128", simd(235), [a, b]),
   /** a * b + c, rounded once where the processor can. */
   madd: vector3(0x105),
   /** c - a * b, rounded once where the processor can. */

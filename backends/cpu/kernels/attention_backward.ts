@@ -16,7 +16,7 @@ import {
   type View,
 } from "@denotune/denotune/core";
 import { f32x4, i64, type Int, v128 } from "../assembler/mod.ts";
-import { exp, sumLanes } from "../simd_math.ts";
+import { exp } from "../simd_math.ts";
 import {
   attentionKey,
   type Geometry,
@@ -31,11 +31,11 @@ import {
   sightMask,
   sightOf,
 } from "./attention_common.ts";
-import { packTransposed } from "./pack.ts";
+import { packTransposed, transpose4 } from "./pack.ts";
 import { rowsAPiece } from "./row_moves.ts";
 import { element, type Kernel, keyOf, type Step } from "./step.ts";
 import { blockProduct, TILE_COLUMNS } from "./tile.ts";
-import { laneMask, storeLanes, vectorLoop } from "./vector_loop.ts";
+import { storeLanes, vectorLoop } from "./vector_loop.ts";
 
 /** The steps of an `attention_backward` call. */
 export function lowerAttentionBackward(
@@ -77,38 +77,57 @@ export function lowerAttentionBackward(
   ];
 }
 
+/**
+ * Four heads at a time, in the lanes. The sum over a head is one chain in the order of its elements, as in the
+ * micro-kernel: where a query sees one key alone, dP - delta is exactly 0.
+ */
 function buildDeltas(k: Kernel, g: Geometry, deltasAt: number): void {
   const { f } = k;
   const rows = f.hold(
     i64.mul(i64.mul(k.dims[0], k.dims[1]), i64.const(g.heads)),
   );
+  const headBytes = 4 * g.headDim;
   k.ranges(
     rows,
-    rowsAPiece(g.headDim),
+    4 * Math.ceil(rowsAPiece(g.headDim) / 4),
     (from, to) =>
-      f.for(from, to, 1, (row) => {
-        const start = i64.mul(row, i64.const(g.headDim));
-        const a = f.local("i64", element(k.at[0], start)),
-          b = f.local("i64", element(k.at[1], start));
+      vectorLoop(f, { from, to }, ({ index, rest }) => {
+        // missing heads of the last four stand for the first
+        const pointers = (base: Int) =>
+          [0, 1, 2, 3].map((lane) => {
+            const exists = rest === null
+              ? index
+              : i64.min(f.local("i64", i64.add(index, i64.const(lane))), last);
+            const row = rest === null
+              ? i64.add(exists, i64.const(lane))
+              : exists;
+            return f.local(
+              "i64",
+              i64.add(base, i64.mul(row, i64.const(headBytes))),
+            );
+          });
+        const last = rest === null
+          ? index
+          : f.local("i64", i64.sub(to, i64.const(1)));
+        const [out, dOut] = [pointers(k.at[0]), pointers(k.at[1])];
         const sum = f.local("v128", f32x4.const(0));
-        vectorLoop(
+        for (let d = 0; d < g.headDim; d += 4) {
+          const four = (list: readonly Int[]) =>
+            transpose4(
+              f,
+              list.map((at) => f.local("v128", v128.load(at, 4 * d))),
+            );
+          const [a, b] = [four(out), four(dOut)];
+          for (let i = 0; i < Math.min(4, g.headDim - d); i++) {
+            f.set(sum, f32x4.madd(b[i], a[i], sum));
+          }
+        }
+        storeLanes(
           f,
-          { from: i64.const(0), to: i64.const(g.headDim) },
-          ({ index, rest }) => {
-            const term = f32x4.mul(
-              v128.load(element(a, index)),
-              v128.load(element(b, index)),
-            );
-            f.set(
-              sum,
-              f32x4.add(
-                sum,
-                rest === null ? term : v128.and(term, laneMask(rest)),
-              ),
-            );
-          },
+          { address: element(k.temporary, index), offset: deltasAt },
+          sum,
+          rest,
         );
-        f.storeLane32(element(k.temporary, row), sumLanes(f, sum), 0, deltasAt);
       }),
   );
 }

@@ -112,7 +112,11 @@ function isFlat(program: RowProgram): boolean {
     );
 }
 
-/** Groups stages into passes. A stage joins a pass if it reads nothing that the pass defines or writes. */
+/**
+ * Groups stages into passes. A stage joins a pass if it needs no value that the pass defines. All stages read
+ * the inputs as they were: within a pass everything is computed before anything is stored, and a write over an
+ * input that a later pass reads waits for the last pass.
+ */
 function passesOf(
   program: RowProgram,
   aliases: readonly (readonly number[])[],
@@ -124,10 +128,9 @@ function passesOf(
     current = [];
   };
   for (const stage of program.stages) {
-    if (
-      stage.kind === "let" ||
-      (stage.kind === "write" && program.outputs[stage.output] === "column")
-    ) {
+    const columnWrite = stage.kind === "write" &&
+      program.outputs[stage.output] === "column";
+    if (stage.kind === "let" || columnWrite) {
       close();
       passes.push(stage);
       continue;
@@ -135,18 +138,48 @@ function passesOf(
     const names = new Set(
       current.map((s) => s.kind === "reduce" ? s.name : ""),
     );
-    const written = new Set(
-      current.flatMap((s) => s.kind === "write" ? aliases[s.output] : []),
+    const needs = [...walk(expressionOf(stage))].some((e) =>
+      e.kind === "value" && names.has(e.name)
     );
-    const depends = [...walk(expressionOf(stage))].some((e) =>
-      (e.kind === "value" && names.has(e.name)) ||
-      (e.kind === "input" && written.has(e.input))
-    );
-    if (depends) close();
+    if (needs) close();
     current.push(stage);
   }
   close();
-  return passes;
+  return postponeWrites(passes, aliases);
+}
+
+/** Moves writes over inputs that later passes read to the end. */
+function postponeWrites(
+  passes: readonly Pass[],
+  aliases: readonly (readonly number[])[],
+): Pass[] {
+  const readBy = (pass: Pass): number[] =>
+    (isPass(pass) ? pass : [pass]).flatMap((stage) =>
+      [...walk(expressionOf(stage))].flatMap((e) =>
+        e.kind === "input" ? [e.input] : []
+      )
+    );
+  const postponed: Write[] = [];
+  const kept = passes.map((pass, i): Pass => {
+    if (!isPass(pass)) return pass;
+    const later = new Set(passes.slice(i + 1).flatMap(readBy));
+    const waits = (s: Reduce | Write): s is Write =>
+      s.kind === "write" && aliases[s.output].some((input) => later.has(input));
+    postponed.push(...pass.filter(waits));
+    return pass.filter((s) => !waits(s));
+  }).filter((pass) => !isPass(pass) || pass.length > 0);
+  if (postponed.length === 0) return kept;
+  const last = kept[kept.length - 1];
+  if (
+    last === undefined || !isPass(last) || last.some((s) => s.kind === "reduce")
+  ) {
+    return [...kept, postponed];
+  }
+  return [...kept.slice(0, -1), [...postponed, ...last]];
+}
+
+function isPass(pass: Pass): pass is readonly (Reduce | Write)[] {
+  return Array.isArray(pass);
 }
 
 /** Copies of the loop's body: more for short bodies, so that accumulators do not wait for each other. */
@@ -163,7 +196,7 @@ function buildFlat(k: Kernel, program: RowProgram, layout: Layout): void {
   k.ranges(k.dims[0], PIECE, (from, to) => {
     emitter.beginRow();
     for (const pass of layout.passes) {
-      if (Array.isArray(pass)) {
+      if (isPass(pass)) {
         emitPass(k, emitter, {
           pass,
           from,
@@ -215,13 +248,13 @@ function buildRows(k: Kernel, program: RowProgram, layout: Layout): void {
     }
     emitter.beginRow();
     for (const pass of layout.passes) {
-      if (Array.isArray(pass)) {
+      if (isPass(pass)) {
         emitPass(k, emitter, { pass, from, to, outputs });
-      } else emitRowStage(k, emitter, pass as Stage, outputs);
+      } else emitRowStage(k, emitter, pass, outputs);
     }
   };
   const perRow = layout.passes.some((pass) =>
-    !Array.isArray(pass) || pass.some((s) => s.kind === "reduce")
+    !isPass(pass) || pass.some((s) => s.kind === "reduce")
   );
   if (layout.wide && !perRow) {
     const blocks = f.hold(i64.ceilDiv(columns, PIECE));

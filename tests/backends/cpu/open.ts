@@ -1,0 +1,25 @@
+/** Opens cpu devices for tests. */
+import type { Backend, Device, Host } from "@denotune/denotune/core";
+import { cpu, type CpuInput } from "../../../backends/cpu/mod.ts";
+
+const host: Host = {
+  resolvePath: (path) => path,
+  modelDir: null,
+  create: () => Promise.reject(new Error("no other parts here")),
+  notice: () => {},
+  seed: 0,
+};
+
+/** The backend with these options. */
+export async function cpuBackend(input: CpuInput): Promise<Backend> {
+  const result = await cpu.options["~standard"].validate(input);
+  if (result.issues !== undefined) {
+    throw new Error(JSON.stringify(result.issues));
+  }
+  return await cpu.create(result.value, host);
+}
+
+/** A device with these options. */
+export async function openCpu(input: CpuInput): Promise<Device> {
+  return await (await cpuBackend(input)).open();
+}
