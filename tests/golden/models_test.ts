@@ -9,10 +9,8 @@ import {
   type Device,
   loadWeights,
   openModelFolder,
-  type Part,
   type Storage,
 } from "@denotune/denotune/core";
-import { reference } from "../../backends/reference/mod.ts";
 import {
   gpt2Architecture,
   llamaArchitecture,
@@ -25,6 +23,7 @@ import {
   type TinyModel,
   type TinyOptions,
 } from "../conformance/model/tiny_model.ts";
+import { BACKENDS, openBackend } from "./_backends.ts";
 
 interface Golden extends GoldenBatch {
   readonly logits: { readonly [row: string]: readonly (readonly number[])[] };
@@ -52,23 +51,6 @@ function golden(name: string): Golden {
 
 function architectureOf(name: string): Architecture {
   return name.startsWith("gpt2") ? gpt2Architecture : llamaArchitecture;
-}
-
-/** Every backend whose numbers are compared. */
-const BACKENDS: readonly Part<"backend">[] = [reference];
-
-/** A device of a backend with its default options. */
-async function open(part: Part<"backend">): Promise<Device> {
-  const options = await part.options["~standard"].validate({});
-  assert.ok(options.issues === undefined);
-  const backend = await part.create(options.value, {
-    resolvePath: (path) => path,
-    modelDir: null,
-    create: () => Promise.reject(new Error("not here")),
-    notice: () => {},
-    seed: 0,
-  });
-  return await backend.open();
 }
 
 /** A golden model with its weights on a device. */
@@ -100,7 +82,7 @@ for (const backend of BACKENDS) {
       const rows = rowsOf(expected);
       const padded = layOut(rows.map((r) => [r]));
       const packed = layOut([rows]);
-      await using device = await open(backend);
+      await using device = await openBackend(backend);
 
       await t.step("logits", async () => {
         await using model = await load(device, name);
@@ -162,7 +144,7 @@ for (const backend of BACKENDS) {
   for (const name of ["llama-gqa-untied", "qwen3", "gpt2-tied"]) {
     Deno.test(`${name} on ${backend.name} has the same gradients when blocks are computed again`, async () => {
       const batch = layOut(rowsOf(golden(name)).map((r) => [r]));
-      await using device = await open(backend);
+      await using device = await openBackend(backend);
       await using plain = await load(device, name);
       const wanted = await plain.step(batch);
       await using again = await load(device, name, { checkpoint: true });
@@ -179,7 +161,7 @@ for (const backend of BACKENDS) {
       const name = `llama-${dtype}`;
       const expected = golden(name);
       const batch = layOut(rowsOf(expected).map((r) => [r]));
-      await using device = await open(backend);
+      await using device = await openBackend(backend);
       await using model = await load(device, name, {
         storageOf: (_, shape): Storage => shape.length === 2 ? dtype : "f32",
       });

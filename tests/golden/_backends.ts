@@ -1,0 +1,25 @@
+/**
+ * The backends whose numbers are compared with golden ones.
+ * @module
+ */
+import assert from "node:assert/strict";
+import type { Device, Part } from "@denotune/denotune/core";
+import { cpu } from "../../backends/cpu/mod.ts";
+import { reference } from "../../backends/reference/mod.ts";
+
+/** Every backend whose numbers are compared. */
+export const BACKENDS: readonly Part<"backend">[] = [reference, cpu];
+
+/** A device of a backend with its default options. */
+export async function openBackend(part: Part<"backend">): Promise<Device> {
+  const options = await part.options["~standard"].validate({});
+  assert.ok(options.issues === undefined);
+  const backend = await part.create(options.value, {
+    resolvePath: (path) => path,
+    modelDir: null,
+    create: () => Promise.reject(new Error("not here")),
+    notice: () => {},
+    seed: 0,
+  });
+  return await backend.open();
+}
