@@ -11,6 +11,7 @@ import {
 } from "../config/create_part.ts";
 import { chosenAt, type LoadedRun } from "../config/load.ts";
 import { DeviceError } from "../errors.ts";
+import type { Choice } from "../plugin.ts";
 
 /** Backends that `auto` tries, in order. */
 const AUTO = ["webgpu", "cpu"];
@@ -29,17 +30,37 @@ export async function openDevice(
   creating: Creating,
 ): Promise<ChosenDevice> {
   const chosen = chosenAt(run, "backend", "backend");
-  if (chosen !== null) {
-    const backend = await createResolved(chosen, creating);
-    const name = chosen.part.name;
-    const state = await backend.available();
-    if (!state.ok) {
-      throw new DeviceError(
-        `The backend ${name} cannot run here: ${state.reason}`,
-      );
-    }
-    return { device: await backend.open(), name, reason: null };
+  return chosen === null ? await openAuto(creating) : await openNamed(
+    await createResolved(chosen, creating),
+    chosen.part.name,
+  );
+}
+
+/** Opens the device of a backend chosen outside of a run; `auto` is allowed. */
+export async function openChosen(
+  choice: Choice,
+  creating: Creating,
+): Promise<ChosenDevice> {
+  if (choice === "auto") return await openAuto(creating);
+  const backend = await createPart("backend", choice, creating);
+  const use = typeof choice === "string" ? choice : choice.use;
+  return await openNamed(backend, typeof use === "string" ? use : use.name);
+}
+
+async function openNamed(
+  backend: Backend,
+  name: string,
+): Promise<ChosenDevice> {
+  const state = await backend.available();
+  if (!state.ok) {
+    throw new DeviceError(
+      `The backend ${name} cannot run here: ${state.reason}`,
+    );
   }
+  return { device: await backend.open(), name, reason: null };
+}
+
+async function openAuto(creating: Creating): Promise<ChosenDevice> {
   const reasons: string[] = [];
   for (const name of AUTO) {
     if (creating.registry.find("backend", name) === undefined) continue;

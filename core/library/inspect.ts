@@ -1,0 +1,161 @@
+/**
+ * `inspect` as a function: what is trained in which rows, token by token.
+ * @module
+ */
+import { loadRun } from "../config/load.ts";
+import type { RunInput } from "../config/types.ts";
+import { inspectBatch, type InspectedToken } from "../data/inspect.ts";
+import type { PreparedDataset } from "../data/prepared_dataset.ts";
+import { ConfigError } from "../errors.ts";
+import {
+  type PreparedRun,
+  type PrepareOptions,
+  prepareRun,
+} from "./prepare.ts";
+import { openRegistry } from "./registry.ts";
+
+/** Which examples are looked at. */
+export interface InspectOptions extends PrepareOptions {
+  /** Index of the row in its source, counted from 0 as in errors; absent: the first rows of every source. */
+  readonly row?: number;
+  /** Index of the source in `data.train`, counted from 0; absent: 0 with `row`, else all. */
+  readonly source?: number;
+  /** Examples a source, where no row is named (default 1). */
+  readonly examples?: number;
+  /** `key=value`, laid over the run as on the command line. */
+  readonly overrides?: readonly string[];
+}
+
+/** One example as the model sees it. */
+export interface InspectedExample {
+  /** Name of its source: the path, as a rule. */
+  readonly source: string;
+  /** Index of its row in the source, counted from 0. */
+  readonly row: number;
+  readonly tokens: readonly InspectedToken[];
+}
+
+/**
+ * The tokens of some training examples: id, characters, weight in the loss, who wrote them. A row that was
+ * split into several examples gives all of them.
+ *
+ * @example
+ * ```ts
+ * import { inspect } from "@denotune/denotune";
+ *
+ * for (const { tokens } of await inspect("run.yaml", { row: 0 })) {
+ *   console.log(tokens.filter((t) => t.weight > 0).map((t) => t.text).join(""));
+ * }
+ * ```
+ */
+export async function inspect(
+  run: RunInput | string,
+  options: InspectOptions = {},
+): Promise<InspectedExample[]> {
+  const loaded = await loadRun({
+    ...(typeof run === "string" ? { file: run } : { object: run }),
+    overrides: options.overrides,
+    registry: await openRegistry(),
+  });
+  using prepared = await prepareRun(loaded, options);
+  return inspectPrepared(prepared, options);
+}
+
+/** The same, of a run that is open. */
+export function inspectPrepared(
+  { data }: PreparedRun,
+  options: Pick<InspectOptions, "row" | "source" | "examples"> = {},
+): InspectedExample[] {
+  const { train } = data;
+  const names = train.sourceNames;
+  const { source, row, examples = 1 } = options;
+  if (source !== undefined && !(source >= 0 && source < names.length)) {
+    throw new ConfigError(
+      `There is no source ${source}: data.train has ${names.length}, counted from 0`,
+    );
+  }
+  const show = (index: number): InspectedExample => {
+    const { source, record } = train.example(index);
+    return { source: names[source], row: record, tokens: train.inspect(index) };
+  };
+  if (row !== undefined) {
+    const found = examplesOfRow(train, { source: source ?? 0, record: row });
+    if (found.length === 0) {
+      throw new ConfigError(
+        `Row ${row} of ${
+          names[source ?? 0]
+        } is not among the training examples: there is no such row, or it was held out, dropped, or has no trained token`,
+      );
+    }
+    return found.map(show);
+  }
+  const wanted = source === undefined ? [...names.keys()] : [source];
+  return wanted.flatMap((s) => {
+    const first = firstAtOrAfter(train, { source: s, record: 0 });
+    const found: InspectedExample[] = [];
+    for (let i = first; i < train.length && found.length < examples; i++) {
+      if (train.example(i).source !== s) break;
+      found.push(show(i));
+    }
+    return found;
+  });
+}
+
+/** One row of a batch. */
+export interface InspectedRow {
+  /** Index of the micro-batch within the step, and of the row within it, counted from 0. */
+  readonly batch: number;
+  readonly row: number;
+  readonly tokens: readonly InspectedToken[];
+}
+
+/** The rows of an optimizer step of the first epochs, counted from 1, padding included. */
+export function inspectStep(
+  { data, tokenizer }: PreparedRun,
+  step: number,
+): InspectedRow[] {
+  let epoch = 0;
+  let within = step - 1;
+  while (within >= data.train.stepsInEpoch(epoch)) {
+    within -= data.train.stepsInEpoch(epoch);
+    epoch++;
+  }
+  return data.train.batches(epoch, within).flatMap((batch, b) =>
+    inspectBatch(batch, tokenizer).map((tokens, row) => ({
+      batch: b,
+      row,
+      tokens,
+    }))
+  );
+}
+
+function examplesOfRow(
+  set: PreparedDataset,
+  place: { source: number; record: number },
+): number[] {
+  const found: number[] = [];
+  for (let i = firstAtOrAfter(set, place); i < set.length; i++) {
+    const { source, record } = set.example(i);
+    if (source !== place.source || record !== place.record) break;
+    found.push(i);
+  }
+  return found;
+}
+
+/** Index of the first example at that place or behind it: examples are ordered by source and row. */
+function firstAtOrAfter(
+  set: PreparedDataset,
+  place: { source: number; record: number },
+): number {
+  let low = 0;
+  let high = set.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const { source, record } = set.example(middle);
+    const isBefore = source < place.source ||
+      (source === place.source && record < place.record);
+    if (isBefore) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,65 @@
+/**
+ * `train` as a function: silent, and it never ends the process.
+ * @module
+ */
+import { chosenAt, type LoadedRun, loadRun } from "../config/load.ts";
+import type { RunInput } from "../config/types.ts";
+import type { Tracker, TrackerEvent } from "../contracts/tracker.ts";
+import { callbackTracker, type RunResult, trainRun } from "../train/run.ts";
+import { openRegistry } from "./registry.ts";
+
+/** How a run of the library is told about and stopped. */
+export interface TrainOptions {
+  /** Abort it: a checkpoint is saved and the result's `status` is `interrupted`. */
+  readonly signal?: AbortSignal;
+  /** Sees every event that a tracker sees: `start`, `step`, `eval`, `save`, ... */
+  readonly onEvent?: (event: TrackerEvent) => void;
+  /** `key=value`, laid over the run as on the command line. */
+  readonly overrides?: readonly string[];
+}
+
+/**
+ * Trains, and returns the numbers of the last evaluation and where things are. Takes a run or the path of a
+ * run file. Prints nothing: the tracker `console` is left out unless the object names it. Throws
+ * `ConfigError`, `PluginError`, `DataError` or `DeviceError`.
+ *
+ * @example
+ * ```ts
+ * import { train } from "@denotune/denotune";
+ *
+ * const { status, path, metrics } = await train("run.yaml", {
+ *   onEvent: (event) => event.event === "step" && console.log(event.loss),
+ * });
+ * console.log(status, path, metrics.eval_loss);
+ * ```
+ */
+export async function train(
+  run: RunInput | string,
+  options: TrainOptions = {},
+): Promise<RunResult> {
+  const loaded = await loadRun({
+    ...(typeof run === "string" ? { file: run } : { object: run }),
+    overrides: options.overrides,
+    registry: await openRegistry(),
+  });
+  const named = typeof run === "object" && run.trackers !== undefined;
+  const trackers: Tracker[] = options.onEvent === undefined
+    ? []
+    : [callbackTracker(options.onEvent)];
+  return await trainRun(named ? loaded : withoutConsole(loaded), {
+    signal: options.signal,
+    trackers,
+  });
+}
+
+/** The same run, its console tracker not made. The config keeps it, so that the run can be resumed anywhere. */
+function withoutConsole(run: LoadedRun): LoadedRun {
+  const choices = new Map(run.choices);
+  for (const i of run.config.trackers.keys()) {
+    const key = `trackers.${i}`;
+    if (chosenAt(run, "tracker", key)?.part.name === "console") {
+      choices.delete(key);
+    }
+  }
+  return { ...run, choices };
+}
