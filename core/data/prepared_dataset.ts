@@ -219,6 +219,7 @@ export class PreparedDataset implements Disposable {
 
   #epoch(epoch: number): Epoch {
     if (this.#current?.epoch === epoch) return this.#current;
+    this.#current = null; // two plans of millions of rows need not be held at once
     const { options, starts, shares, tokens, collator } = this.#parts;
     const order = epochOrder({
       counts: starts.slice(1).map((end, k) => end - starts[k]),
@@ -228,7 +229,10 @@ export class PreparedDataset implements Disposable {
       seed: options.seed,
       epoch,
     });
-    const lengths = Int32Array.from(order, (index) => tokens.lengthOf(index));
+    const lengths = new Int32Array(order.length); // no `from`: it would hold a list of all of them
+    for (let i = 0; i < order.length; i++) {
+      lengths[i] = tokens.lengthOf(order[i]);
+    }
     const plan = collator.plan(lengths, this.#limits(epoch));
     checkPlan(plan, order.length);
     this.#current = { epoch, order, plan };

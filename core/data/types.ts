@@ -68,7 +68,7 @@ export const DATA_DEFAULTS: DataOptions = {
   max_untrained_share: 0.5,
   allow_unlearned_end: false,
   eval_fraction: 0,
-  token_cache_mb: 64,
+  token_cache_mb: 32,
 };
 
 /** One entry of `data.train` or `data.eval`, its parts made. */

@@ -35,7 +35,7 @@ Deno.test("trained text stands in marks, and data cannot steer the terminal", ()
 
 Deno.test("with colours every stretch is closed", () => {
   const text = renderText(tokens, { color: true });
-  assert.equal(text.match(/\x1b\[[0-9;]+m/g)?.length, 6);
+  assert.equal(text.split("\x1b[").length - 1, 6);
   assert.ok(text.endsWith("\x1b[0m"));
 });
 
