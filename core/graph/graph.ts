@@ -210,7 +210,10 @@ export class Graph {
 
   /** Labels the nodes made inside. */
   scope<T>(label: string, body: () => T): T {
-    this.#labels.push(label);
+    const outer = this.#labels[this.#labels.length - 1];
+    // a full name inside the scope of its own beginning is not written twice
+    const own = outer !== undefined && label.startsWith(`${outer}.`);
+    this.#labels.push(own ? label.slice(outer.length + 1) : label);
     try {
       return body();
     } finally {

@@ -45,7 +45,7 @@ export async function writeTrained(
   request: SaveRequest,
 ): Promise<string[]> {
   const { engine, tokenizer, template } = request;
-  const { adapter, spec } = engine.planned.request;
+  const { adapter } = engine.planned.request;
   const files = tokenizer.files({
     chatTemplate: template.jinja ?? tokenizer.chatTemplate,
   });
@@ -53,7 +53,7 @@ export async function writeTrained(
     return await writeAdapter(folder, adapter, { ...request, files });
   }
   return await writeModelFiles(folder, {
-    config: spec.config,
+    config: savedConfig(request),
     tensors: engine.planned.inventory.weights.map((w) => tensorOf(engine, w)),
     dtype: request.dtype,
     generationConfig: generationConfig(request),
@@ -69,7 +69,7 @@ export async function writeBase(
 ): Promise<void> {
   const { engine, tokenizer, template } = request;
   await writeModelFiles(folder, {
-    config: engine.planned.request.spec.config,
+    config: savedConfig(request),
     tensors: engine.planned.inventory.weights.map((w) => {
       let data: Float32Array | null = null;
       return {
@@ -157,6 +157,19 @@ function tensorOf(engine: Engine, { name, shape }: WeightSpec): TensorToSave {
     shape,
     read: (start, count) => engine.session.read(name, { start, count }),
   };
+}
+
+/** `config.json`; a model that was made from its config is given the special ids of its tokenizer. */
+function savedConfig(
+  { engine, model, tokenizer }: Pick<
+    SaveRequest,
+    "engine" | "model" | "tokenizer"
+  >,
+) {
+  const { config } = engine.planned.request.spec;
+  if (model.folder !== null) return config;
+  const { bos, eos, pad } = tokenizer.specialIds;
+  return { ...config, bos_token_id: bos, eos_token_id: eos, pad_token_id: pad };
 }
 
 /** `generation_config.json`: what came with the model, with every id at which an answer ends. */
