@@ -160,9 +160,11 @@ class SpanFinder {
     const at = marker === ""
       ? -1
       : this.#text.slice(written, next).indexOf(marker);
-    return at < 0
-      ? [written, written]
-      : [written + at, written + at + marker.length];
+    if (at >= 0) return [written + at, written + at + marker.length];
+    // content may bring the marker itself
+    const brought = marker !== "" &&
+      this.#text.slice(0, written).endsWith(marker);
+    return [brought ? written - marker.length : written, written];
   }
 
   /** Spans where the template says itself what the model writes. */

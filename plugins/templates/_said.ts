@@ -43,9 +43,12 @@ export function toolsText(tools: readonly unknown[]): string {
     TOOLS_TAIL;
 }
 
-/** The text without white space at its ends, as Python counts white space. */
-export function trimmed(text: string): string {
-  return strip(Traced.of(text), undefined).text;
+/** The text without white space at its ends (or one of them), as Python counts white space. */
+export function trimmed(
+  text: string,
+  sides: "both" | "left" | "right" = "both",
+): string {
+  return strip(Traced.of(text), undefined, sides).text;
 }
 
 /** A string literal of Jinja. */
