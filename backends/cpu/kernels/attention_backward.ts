@@ -92,7 +92,10 @@ function buildDeltas(k: Kernel, g: Geometry, deltasAt: number): void {
     4 * Math.ceil(rowsAPiece(g.headDim) / 4),
     (from, to) =>
       vectorLoop(f, { from, to }, ({ index, rest }) => {
-        // missing heads of the last four stand for the first
+        const last = rest === null
+          ? index
+          : f.local("i64", i64.sub(to, i64.const(1)));
+        // the last head stands for those that are missing in the last four
         const pointers = (base: Int) =>
           [0, 1, 2, 3].map((lane) => {
             const exists = rest === null
@@ -106,9 +109,6 @@ function buildDeltas(k: Kernel, g: Geometry, deltasAt: number): void {
               i64.add(base, i64.mul(row, i64.const(headBytes))),
             );
           });
-        const last = rest === null
-          ? index
-          : f.local("i64", i64.sub(to, i64.const(1)));
         const [out, dOut] = [pointers(k.at[0]), pointers(k.at[1])];
         const sum = f.local("v128", f32x4.const(0));
         for (let d = 0; d < g.headDim; d += 4) {
