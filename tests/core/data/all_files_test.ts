@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import {
+  preflight,
+  prepareDataset,
+  settleFormat,
+} from "@denotune/denotune/core";
+import { auto, formats } from "../../../formats/mod.ts";
+import { packed } from "../../../plugins/collators/mod.ts";
+import { assistantOnly } from "../../../plugins/maskers/mod.ts";
+import { json, jsonl } from "../../../plugins/sources/mod.ts";
+import { chatml } from "../../../plugins/templates/chatml.ts";
+import { loadTokenizer } from "../../../plugins/tokenizers/huggingface.ts";
+import { testData } from "../../test_data.ts";
+import { hostOf, make } from "./_support.ts";
+
+const FILES = [
+  "alpaca_999.json",
+  "dolly_12.json",
+  "messages_5.jsonl",
+  "messages_parts_500.jsonl",
+  "prompt_completion_200.jsonl",
+  "self_instruct_175.jsonl",
+  "sharegpt_500.json",
+  "sharegpt_tools_300.json",
+];
+
+const folder = testData("models/stories260k");
+
+for (const file of FILES) {
+  const path = testData(`instruct/${file}`);
+  Deno.test({
+    name:
+      `${file} is prepared, passes preflight, and an epoch has each of its tokens once`,
+    ignore: path === null || folder === null,
+    fn: async () => {
+      if (path === null || folder === null) return;
+      const tokenizer = await loadTokenizer(folder);
+      const source = await make("source", file.endsWith("l") ? jsonl : json);
+      using store = await source.open({ path, cacheDir: "unused" });
+      const options = await auto.options["~standard"].validate({});
+      assert.ok(options.issues === undefined);
+      const bind = await make("template", chatml);
+      using dataset = await prepareDataset({
+        sources: [{
+          name: file,
+          store,
+          format: settleFormat(
+            await auto.create(options.value, hostOf(formats)),
+            store,
+          ).format,
+          template: bind({
+            specialTokens: tokenizer.specialTokens,
+            chatTemplate: tokenizer.chatTemplate,
+            addsBos: tokenizer.addsBos,
+          }),
+          masker: await make("masker", assistantOnly),
+          max_rows: 200,
+        }],
+        tokenizer,
+        collator: await make("collator", packed),
+        options: { max_length: 2048, max_untrained_share: 0.1 },
+        cacheDir: "unused",
+      });
+      assert.equal(dataset.report.refusedRows, 0);
+      assert.deepEqual(
+        preflight(dataset, {
+          modelVocabSize: tokenizer.vocabSize,
+          allow_unlearned_end: false,
+        }),
+        [],
+      );
+      let tokens = 0;
+      let trained = 0;
+      for (let step = 0; step < dataset.stepsInEpoch(0); step++) {
+        for (const batch of dataset.batches(0, step)) {
+          tokens += batch.realTokens;
+          trained += batch.weights.filter((weight) => weight > 0).length;
+        }
+      }
+      assert.equal(tokens, dataset.report.tokens);
+      assert.equal(trained, dataset.report.trainedTokens);
+    },
+  });
+}
