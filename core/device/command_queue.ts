@@ -51,15 +51,17 @@ export class CommandQueue {
       command !== undefined;
       command = this.#waiting.shift()
     ) {
+      let tell: () => void;
       try {
         const result = this.#start(command);
         // Awaiting only promises keeps a synchronous executor within the turn of its message.
         const value = result instanceof Promise ? await result : result;
-        this.#succeeded(command, value ?? undefined);
+        tell = () => this.#succeeded(command, value ?? undefined);
       } catch (error) {
-        this.#failed(command, errorToData(error));
+        tell = () => this.#failed(command, errorToData(error));
       }
-      this.#shared.countDone();
+      this.#shared.countDone(); // before the answer: who has it finds the command done
+      tell();
     }
     this.#busy = false;
   }
