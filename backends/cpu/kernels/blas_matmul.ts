@@ -14,6 +14,7 @@ import { f32x4, i64, v128 } from "../assembler/mod.ts";
 import { loadWidened } from "./convert.ts";
 import { rowsAPiece } from "./row_moves.ts";
 import { element, keyOf, type Step } from "./step.ts";
+import { MOST_ROWS } from "./small_matmul.ts";
 import { storeLanes, vectorLoop } from "./vector_loop.ts";
 
 /** Multiply-adds from which on a BLAS is faster than the kernel here. */
@@ -34,6 +35,7 @@ export function lowerBlasMatmul(
   const [a, b] = inputs;
   const widenedBytes = 4 * batch * n * k;
   const wide = b.dtype === "f32";
+  if (!wide && m <= MOST_ROWS) return null; // b would be widened to be read once
   if (m * n * k < LEAST_WORK || (!wide && widenedBytes > WIDENED_BYTES)) {
     return null;
   }

@@ -21,6 +21,7 @@ import {
   v128,
   type Vector,
 } from "../assembler/mod.ts";
+import { lowerSmallMatmul, MOST_ROWS } from "./small_matmul.ts";
 import { packStraight, packTransposed } from "./pack.ts";
 import { element, type Kernel, keyOf, type Step } from "./step.ts";
 import { dispatchRows, emitTile, TILE_COLUMNS, TILE_ROWS } from "./tile.ts";
@@ -73,6 +74,9 @@ export function lowerMatmul(
   const { layout, alpha, bias, addend } = attributes;
   const dims = [attributes.batch, attributes.m, attributes.n, attributes.k];
   const [batch, m, n, k] = dims.map((d) => sizeOf(d, capacities));
+  if (m <= MOST_ROWS && layout !== "TN") {
+    return lowerSmallMatmul(attributes, inputs, out, k);
+  }
   const blocks = blocksOf({ batch, m, n, k });
   const dtype = inputs[1].dtype;
   const panels = Math.ceil(blocks.columns / TILE_COLUMNS);

@@ -1,0 +1,317 @@
+/**
+ * Matrix products of a few rows, as in decoding: b is read once, straight from where it lies, because packing
+ * it would cost as much as the product.
+ * @module
+ */
+import {
+  bytesOf,
+  type KernelAttributes,
+  type View,
+} from "@denotune/denotune/core";
+import {
+  f32x4,
+  i64,
+  type Int,
+  type Local,
+  v128,
+  type Vector,
+} from "../assembler/mod.ts";
+import { loadWidened } from "./convert.ts";
+import { transpose4 } from "./pack.ts";
+import { element, type Kernel, keyOf, type Step } from "./step.ts";
+import { laneMask, storeLanes, vectorLoop } from "./vector_loop.ts";
+
+/** Most rows for which this is the better way. */
+export const MOST_ROWS = 4;
+/** Numbers of b in one piece, about. */
+const PIECE = 1 << 16;
+/** Columns of one piece of NN, at least and at most. */
+const SPAN = { least: 64, most: 512 };
+/** Lines of b that NN adds up at a time. */
+const LINES = 8;
+
+type Attributes = KernelAttributes["matmul"];
+
+/** The steps of a `matmul` call of few rows, NN or NT. `k` is its inner size at capacity. */
+export function lowerSmallMatmul(
+  attributes: Attributes,
+  inputs: readonly View[],
+  out: View,
+  depth: number,
+): Step[] {
+  const { layout, alpha, bias, addend } = attributes;
+  const dims = [attributes.batch, attributes.m, attributes.n, attributes.k];
+  const dtype = inputs[1].dtype;
+  const span = Math.max(8, Math.floor(PIECE / Math.max(1, depth) / 8) * 8);
+  const columns = layout === "NT"
+    ? span
+    : Math.min(SPAN.most, Math.max(SPAN.least, span));
+  return [{
+    key: keyOf(
+      "matmul_small",
+      [layout, alpha, bias, addend, dtype, columns],
+      dims,
+    ),
+    views: [...inputs, out],
+    writes: [inputs.length],
+    dims,
+    scratch: 4 * columns + 64,
+    build: (k) => {
+      const { f } = k;
+      const [batch, m, n] = k.dims;
+      const blocks = f.hold(i64.ceilDiv(n, columns));
+      k.pieces(i64.mul(batch, blocks), (piece) => {
+        const which = f.local("i64", i64.divU(piece, blocks));
+        const from = f.local(
+          "i64",
+          i64.mul(i64.sub(piece, i64.mul(which, blocks)), i64.const(columns)),
+        );
+        const to = f.local("i64", i64.add(from, i64.const(columns)));
+        f.set(to, i64.min(to, n));
+        const block: Block = {
+          ...attributes,
+          dtype,
+          from,
+          to,
+          ...placesOf(k, attributes, { dtype, which }),
+        };
+        if (layout === "NT") dotBlock(k, block, m);
+        else f.for(i64.const(0), m, 1, (row) => addLines(k, block, row));
+      });
+    },
+  }];
+}
+
+/** A run of columns of the result. */
+interface Block extends Attributes {
+  readonly dtype: View["dtype"];
+  readonly from: Int;
+  readonly to: Int;
+  /** Addresses of the batch's matrices. */
+  readonly a: Int;
+  readonly b: Int;
+  readonly biasAt: Int | null;
+  readonly addendAt: Int | null;
+  readonly out: Int;
+}
+
+function placesOf(
+  k: Kernel,
+  attributes: Attributes,
+  at: { dtype: View["dtype"]; which: Int },
+) {
+  const { f } = k;
+  const [, m, n, depth] = k.dims;
+  let next = 0;
+  const take = () => k.at[next++];
+  const matrix = (base: Int, rows: Int, columns: Int, size = 4) =>
+    f.local(
+      "i64",
+      i64.add(
+        base,
+        i64.mul(at.which, i64.mul(i64.mul(rows, columns), i64.const(size))),
+      ),
+    );
+  const a = matrix(take(), m, depth);
+  const b = matrix(take(), depth, n, bytesOf(at.dtype));
+  const biasAt = attributes.bias ? take() : null;
+  const addendAt = attributes.addend ? matrix(take(), m, n) : null;
+  return { a, b, biasAt, addendAt, out: matrix(take(), m, n) };
+}
+
+/** Stores four sums with the epilogue. */
+function finish(
+  k: Kernel,
+  block: Block,
+  at: { row: Int; column: Int; rest: Int | null },
+  sum: Vector,
+): void {
+  const { f } = k;
+  let value = block.alpha === 1
+    ? sum
+    : f32x4.mul(sum, f32x4.const(block.alpha));
+  if (block.biasAt !== null) {
+    value = f32x4.add(value, v128.load(element(block.biasAt, at.column)));
+  }
+  const place = f.local("i64", i64.add(i64.mul(at.row, k.dims[2]), at.column));
+  if (block.addendAt !== null) {
+    value = f32x4.add(value, v128.load(element(block.addendAt, place)));
+  }
+  storeLanes(f, { address: element(block.out, place) }, value, at.rest);
+}
+
+/** NT: rows of a with rows of b, along k; four columns at a time, one or two rows of a. */
+function dotBlock(k: Kernel, block: Block, m: Int): void {
+  const { f } = k;
+  const last = f.local("i64", i64.sub(block.to, i64.const(1)));
+  f.for(block.from, block.to, 4, (column) => {
+    const rest = f.local("i64", i64.sub(block.to, column));
+    const lines = [0, 1, 2, 3].map((i) => {
+      const own = f.local("i64", i64.add(column, i64.const(i)));
+      const line = i64.min(own, last);
+      return f.local(
+        "i64",
+        i64.add(
+          block.b,
+          i64.mul(i64.mul(line, k.dims[3]), i64.const(bytesOf(block.dtype))),
+        ),
+      );
+    });
+    const row = f.local("i64", i64.const(0));
+    f.block((done) =>
+      f.loop((again) => {
+        const left = i64.sub(m, row);
+        f.branch(done, i64.leS(left, i64.const(0)));
+        const rows = (count: number) => {
+          dotRows(k, block, { row, column, rest, lines, count });
+          f.increase(row, i64.const(count));
+        };
+        f.if(i64.geS(left, i64.const(2)), () => rows(2), () => rows(1));
+        f.branch(again);
+      })
+    );
+  });
+}
+
+interface Dots {
+  readonly row: Int;
+  readonly column: Int;
+  readonly rest: Int;
+  readonly lines: readonly Int[];
+  readonly count: number;
+}
+
+function dotRows(k: Kernel, block: Block, dots: Dots): void {
+  const { f } = k;
+  const depth = k.dims[3];
+  const { lines, count } = dots;
+  // one row alone has two sums a column, so that additions do not wait for each other
+  const copies = count === 1 ? 2 : 1;
+  const size = bytesOf(block.dtype);
+  const sums = Array.from(
+    { length: count * copies },
+    () => lines.map(() => f.local("v128", f32x4.const(0))),
+  );
+  const rows = Array.from(
+    { length: count },
+    (_, i) =>
+      f.local(
+        "i64",
+        element(block.a, i64.mul(i64.add(dots.row, i64.const(i)), depth)),
+      ),
+  );
+  vectorLoop(
+    f,
+    { from: i64.const(0), to: depth, unroll: copies },
+    ({ index, ahead, copy, rest }) => {
+      const offset = f.local("i64", i64.mul(index, i64.const(size)));
+      const wide = lines.map((line) =>
+        f.local(
+          "v128",
+          loadWidened(f, block.dtype, i64.add(line, offset), ahead * size),
+        )
+      );
+      for (const [i, row] of rows.entries()) {
+        const a = f.local(
+          "v128",
+          partOf(v128.load(element(row, index), 4 * ahead), rest),
+        );
+        for (const [c, b] of wide.entries()) {
+          const sum = sums[i * copies + copy][c];
+          const factor = rest === null ? b : partOf(b, rest); // what lies beyond may be NaN
+          f.set(sum, f32x4.madd(a, factor, sum));
+        }
+      }
+    },
+  );
+  for (let i = 0; i < count; i++) {
+    const all = lines.map((_, c) => {
+      const own = sums[i * copies][c];
+      return copies === 1
+        ? own
+        : f.local("v128", f32x4.add(own, sums[i * copies + 1][c]));
+    });
+    const [x, y, z, w] = transpose4(f, all);
+    const sum = f.local("v128", f32x4.add(f32x4.add(x, y), f32x4.add(z, w)));
+    const row = f.local("i64", i64.add(dots.row, i64.const(i)));
+    f.if(
+      i64.geS(dots.rest, i64.const(4)),
+      () => finish(k, block, { row, column: dots.column, rest: null }, sum),
+      () =>
+        finish(k, block, { row, column: dots.column, rest: dots.rest }, sum),
+    );
+  }
+}
+
+function partOf(value: Vector, rest: Int | null): Vector {
+  return rest === null ? value : v128.and(value, laneMask(rest));
+}
+
+/** NN: lines of b times numbers of a row of a, added up in the worker's own memory. */
+function addLines(k: Kernel, block: Block, row: Int): void {
+  const { f } = k;
+  const [, , n, depth] = k.dims;
+  const size = bytesOf(block.dtype);
+  const width = f.local("i64", i64.sub(block.to, block.from));
+  const padded = i64.mul(i64.ceilDiv(width, 4), i64.const(4));
+  vectorLoop(
+    f,
+    { from: i64.const(0), to: padded },
+    ({ index }) => f.store(element(k.scratch, index), f32x4.const(0)),
+  );
+  const number = f.local("i64", element(block.a, i64.mul(row, depth)));
+  const line = f.local(
+    "i64",
+    i64.add(block.b, i64.mul(block.from, i64.const(size))),
+  );
+  const stride = f.hold(i64.mul(n, i64.const(size)));
+  const left = f.local("i64", depth);
+  /** Adds `count` lines. */
+  const lines = (count: number) => {
+    const factors = Array.from(
+      { length: count },
+      (_, i) => f.local("v128", v128.load32Splat(number, 4 * i)),
+    );
+    const starts: Local<"i64">[] = [f.local("i64", line)];
+    for (let i = 1; i < count; i++) {
+      starts.push(f.local("i64", i64.add(starts[i - 1], stride)));
+    }
+    vectorLoop(f, { from: i64.const(0), to: padded }, ({ index }) => {
+      const target = f.local("i64", element(k.scratch, index));
+      const offset = f.local("i64", i64.mul(index, i64.const(size)));
+      const sum = f.local("v128", v128.load(target));
+      for (const [i, start] of starts.entries()) {
+        f.set(
+          sum,
+          f32x4.madd(
+            factors[i],
+            loadWidened(f, block.dtype, i64.add(start, offset)),
+            sum,
+          ),
+        );
+      }
+      f.store(target, sum);
+    });
+    f.increase(number, i64.const(4 * count));
+    f.set(line, i64.add(starts[count - 1], stride));
+    f.increase(left, i64.const(-count));
+  };
+  for (const count of [LINES, 1]) {
+    f.block((done) =>
+      f.loop((again) => {
+        f.branch(done, i64.ltS(left, i64.const(count)));
+        lines(count);
+        f.branch(again);
+      })
+    );
+  }
+  vectorLoop(f, { from: i64.const(0), to: width }, ({ index, rest }) => {
+    const column = f.local("i64", i64.add(block.from, index));
+    finish(
+      k,
+      block,
+      { row, column, rest },
+      v128.load(element(k.scratch, index)),
+    );
+  });
+}
