@@ -17,6 +17,7 @@ import { objectives } from "../../plugins/objectives/mod.ts";
 import { optimizers } from "../../plugins/optimizers/mod.ts";
 import { schedules } from "../../plugins/schedules/mod.ts";
 import { sources } from "../../plugins/sources/mod.ts";
+import { templateParts } from "../../plugins/templates/mod.ts";
 import { tokenizerParts } from "../../plugins/tokenizers/mod.ts";
 import { trackers } from "../../plugins/trackers/mod.ts";
 import { API_VERSION, definePlugin, type Plugin } from "../plugin.ts";
@@ -30,6 +31,7 @@ export const builtin: Plugin = definePlugin({
   parts: [
     ...sources,
     ...formats,
+    ...templateParts,
     ...tokenizerParts,
     ...maskers,
     ...collators,

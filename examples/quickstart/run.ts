@@ -6,6 +6,7 @@
  *
  * @module
  */
+import type { RunInput } from "@denotune/denotune";
 import { type AlpacaRow, quickstartRows } from "./data.ts";
 
 const { train, heldOut } = quickstartRows();
@@ -72,4 +73,4 @@ export default {
   evaluators: [{ use: "exact-match", max_rows: 280 }],
   generation: { max_new_tokens: 12, temperature: 0 },
   samples: { prompts, at: ["start", "end"] },
-};
+} satisfies RunInput;

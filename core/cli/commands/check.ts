@@ -1,0 +1,143 @@
+/**
+ * `denotune check`
+ * @module
+ */
+import type { Command } from "commander";
+import { chosenAt } from "../../config/load.ts";
+import type { DataReport } from "../../data/types.ts";
+import {
+  planRun,
+  type PreparedRun,
+  prepareRun,
+  type RunPlan,
+} from "../../library/prepare.ts";
+import { openDevice } from "../../train/choose_backend.ts";
+import { planEngine } from "../../train/engine.ts";
+import { DeviceError } from "../../errors.ts";
+import { bytes, whole } from "../numbers.ts";
+import { type CliContext, loadAskedRun } from "../context.ts";
+import type { Output } from "../terminal.ts";
+
+/** Adds the command. */
+export function addCheck(program: Command, context: CliContext): void {
+  program.command("check")
+    .summary("check a run without training: config, data, memory")
+    .description(
+      "Checks a run as far as it goes without training: the run file, the model's files, every row of the data, what is trained, and the memory it needs. Writes nothing.",
+    )
+    .argument(
+      "[run file] [key=value...]",
+      "a run file and settings laid over it, as `train` takes them",
+    )
+    .argument("[more...]")
+    .usage("[run file] [key=value ...]")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  ${context.command} check run.yaml
+  ${context.command} check run.yaml training.batch_size=8     does that fit?`,
+    )
+    .action((first: string | undefined, more: string[]) =>
+      runCheck(first === undefined ? more : [first, ...more], context)
+    );
+}
+
+async function runCheck(
+  args: readonly string[],
+  { out, err, command }: CliContext,
+): Promise<void> {
+  const { run } = await loadAskedRun(args, { out });
+  const notices: string[] = [];
+  const onNotice = (message: string) => void notices.push(message);
+  using prepared = await prepareRun(run, { onNotice });
+  const plan = await planRun(prepared, { onNotice });
+  const { config } = run;
+  const entry = (name: string, text: string) =>
+    out.line(`${out.style("dim", name.padEnd(8))} ${text}`);
+  entry("config", `${run.file ?? "the quickstart"}: every key is known`);
+  const adapter = chosenAt(run, "adapter", "adapter")?.part.name ?? null;
+  entry(
+    "model",
+    `${prepared.model.name} · ${prepared.model.spec.modelType}${
+      adapter === null ? ", all weights trained" : `, ${adapter}`
+    }`,
+  );
+  const { train, evaluation } = prepared.data;
+  entry("data", dataLine(train.report));
+  entry(
+    "",
+    `template ${prepared.data.templateName} · masker ${prepared.data.maskerName} · longest example ${
+      whole(train.report.longest)
+    } tokens`,
+  );
+  if (evaluation !== null) {
+    entry("eval", `${whole(evaluation.length)} examples`);
+  }
+  entry(
+    "training",
+    `${
+      whole(plan.totalSteps)
+    } steps in all · batch ${config.training.batch_size} x ${config.training.gradient_accumulation_steps} · into ${config.output_dir}`,
+  );
+  await showMemory(prepared, plan, entry);
+  for (const notice of notices) {
+    err.line(`${err.style("warning", "note")}     ${notice}`);
+  }
+  showSample(prepared, out);
+  out.line();
+  out.line(
+    `${out.style("good", "Good to go.")} To train: ${command} train${
+      args.length === 0 ? "" : ` ${args.join(" ")}`
+    }`,
+  );
+}
+
+function dataLine(report: DataReport): string {
+  return `${report.startLine} · ${whole(report.trainedTokens)} of ${
+    whole(report.tokens)
+  } tokens trained`;
+}
+
+async function showMemory(
+  { run, creating }: PreparedRun,
+  { request }: RunPlan,
+  entry: (name: string, text: string) => void,
+): Promise<void> {
+  const chosen = await openDevice(run, creating);
+  await using device = chosen.device;
+  const { info } = device;
+  entry(
+    "backend",
+    `${chosen.name} · ${info.description}${
+      chosen.reason === null ? "" : ` (${chosen.reason})`
+    }`,
+  );
+  const { total, ...uses } = planEngine(request, info).report;
+  const parts = Object.entries(uses).filter(([, n]) => n > 0)
+    .map(([name, n]) => `${name} ${bytes(n)}`);
+  entry(
+    "memory",
+    `${parts.join(" · ")} · total ${bytes(total)} of ${
+      bytes(info.memoryBytes)
+    }`,
+  );
+  if (total > info.memoryBytes) {
+    throw new DeviceError(
+      `The run needs ${bytes(total)} of memory; ${info.description} has ${
+        bytes(info.memoryBytes)
+      } for it. Lower training.batch_size or data.max_length, set training.gradient_checkpointing=true, or train an adapter`,
+    );
+  }
+}
+
+/** The first example, what is trained in it marked. */
+function showSample({ data }: PreparedRun, out: Output): void {
+  const { train } = data;
+  const { record, source } = train.example(0);
+  out.line();
+  out.line(
+    out.style("dim", `What is trained stands in «marks». `) +
+      train.sample({ source, record }).trimEnd(),
+  );
+}

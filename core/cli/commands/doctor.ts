@@ -1,0 +1,165 @@
+/**
+ * `denotune doctor`
+ * @module
+ */
+import type { Command } from "commander";
+import { createHost, createPart } from "../../config/create_part.ts";
+import { hubCacheFolder } from "../../config/hub_cache.ts";
+import { cacheFolder } from "../../io/cache_folder.ts";
+import { openRegistry } from "../../library/registry.ts";
+import { messageOf } from "../../config/problem.ts";
+import { VERSION } from "../../version.ts";
+import type { CliContext } from "../context.ts";
+import { bytes } from "../numbers.ts";
+import { listOption } from "../options.ts";
+import type { Output } from "../terminal.ts";
+
+/** What a backend says of itself. */
+interface BackendState {
+  readonly name: string;
+  readonly available: boolean;
+  /** The hardware, or why it cannot run. */
+  readonly description: string;
+  readonly memory_bytes: number | null;
+  readonly largest_buffer_bytes: number | null;
+}
+
+/** What `doctor --json` prints. */
+interface Diagnosis {
+  readonly denotune: string;
+  readonly deno: string;
+  readonly system: string;
+  readonly cores: number;
+  readonly memory: { readonly total: number; readonly available: number };
+  readonly permissions: Readonly<Record<string, string>>;
+  readonly backends: readonly BackendState[];
+  /** The backend that `auto` takes, or null where none can run. */
+  readonly auto: string | null;
+  readonly cache: string;
+  readonly hub_cache: string;
+}
+
+/** Adds the command. */
+export function addDoctor(program: Command, context: CliContext): void {
+  program.command("doctor")
+    .summary("show what denotune finds on this machine")
+    .description(
+      "Shows what a run would find here: Deno, permissions, memory, the backends with their devices (and the BLAS library that `cpu` uses), and the folders of caches. Exits with 1 where no backend can run.",
+    )
+    .option("--json", "as JSON", false)
+    .option(
+      "--plugin <module>",
+      "a plugin whose backends are tried too",
+      listOption,
+      [],
+    )
+    .action(async (flags: { json: boolean; plugin: string[] }) => {
+      const found = await diagnose(flags.plugin);
+      if (flags.json) context.out.line(JSON.stringify(found, null, 2));
+      else show(found, context.out);
+      if (found.auto === null) context.exitWith(1);
+    });
+}
+
+const PERMISSIONS = [
+  "read",
+  "write",
+  "net",
+  "env",
+  "sys",
+  "ffi",
+  "run",
+] as const;
+
+async function diagnose(plugins: readonly string[]): Promise<Diagnosis> {
+  const permissions: Record<string, string> = {};
+  for (const name of PERMISSIONS) {
+    permissions[name] = (await Deno.permissions.query({ name })).state;
+  }
+  const registry = await openRegistry({ plugins });
+  const host = createHost({
+    registry,
+    modelDir: null,
+    seed: 0,
+    base: Deno.cwd(),
+    notice: () => {},
+  });
+  const backends: BackendState[] = [];
+  for (const name of registry.names("backend")) {
+    backends.push(await tryBackend(name, { registry, host }));
+  }
+  const memory = Deno.systemMemoryInfo();
+  return {
+    denotune: VERSION,
+    deno: Deno.version.deno,
+    system: `${Deno.build.os} ${Deno.osRelease()}, ${Deno.build.arch}`,
+    cores: navigator.hardwareConcurrency,
+    memory: { total: memory.total, available: memory.available },
+    permissions,
+    backends,
+    auto:
+      ["webgpu", "cpu"].find((name) =>
+        backends.some((b) => b.name === name && b.available)
+      ) ?? null,
+    cache: cacheFolder(),
+    hub_cache: hubCacheFolder((name) => Deno.env.get(name)),
+  };
+}
+
+/** Opens the backend's device, so that what is told is what a run gets. */
+async function tryBackend(
+  name: string,
+  creating: Parameters<typeof createPart>[2],
+): Promise<BackendState> {
+  const none = { memory_bytes: null, largest_buffer_bytes: null };
+  try {
+    const backend = await createPart("backend", name, creating);
+    const state = await backend.available();
+    if (!state.ok) {
+      return { name, available: false, description: state.reason, ...none };
+    }
+    await using device = await backend.open();
+    return {
+      name,
+      available: true,
+      description: device.info.description,
+      memory_bytes: device.info.memoryBytes,
+      largest_buffer_bytes: device.info.maxBufferBytes,
+    };
+  } catch (error) {
+    return { name, available: false, description: messageOf(error), ...none };
+  }
+}
+
+function show(found: Diagnosis, out: Output): void {
+  const entry = (name: string, text: string) =>
+    out.line(`${out.style("dim", name.padEnd(12))} ${text}`);
+  entry("denotune", found.denotune);
+  entry("Deno", found.deno);
+  entry("system", `${found.system}, ${found.cores} cores`);
+  entry(
+    "memory",
+    `${bytes(found.memory.available)} free of ${bytes(found.memory.total)}`,
+  );
+  entry(
+    "permissions",
+    Object.entries(found.permissions).map(([name, state]) =>
+      state === "granted" ? name : `${name} (${state})`
+    ).join(", "),
+  );
+  found.backends.forEach((backend, i) => {
+    const mark = backend.available
+      ? out.style("good", "ok")
+      : out.style("bad", "no");
+    const memory = backend.memory_bytes === null
+      ? ""
+      : `, ${bytes(backend.memory_bytes)} for a run`;
+    entry(
+      i === 0 ? "backends" : "",
+      `${mark}  ${backend.name}: ${backend.description}${memory}`,
+    );
+  });
+  entry("auto", found.auto ?? out.style("bad", "no backend can run here"));
+  entry("cache", found.cache);
+  entry("Hub cache", found.hub_cache);
+}

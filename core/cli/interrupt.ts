@@ -1,0 +1,37 @@
+/**
+ * Ctrl-C and SIGTERM: the first asks for a clean end, the second ends the process at once.
+ * @module
+ */
+import type { Output } from "./terminal.ts";
+
+/** Exit code of an interrupted run. */
+export const INTERRUPTED = 130;
+
+/** A signal that the first interrupt aborts; dispose of it to stop listening. */
+export interface Interrupt extends Disposable {
+  readonly signal: AbortSignal;
+}
+
+/** Listens. Backends run in workers, so that signals are handled in the middle of a long step too. */
+export function onInterrupt(
+  output: Output,
+  message: string,
+  exit: (code: number) => void = Deno.exit,
+): Interrupt {
+  const controller = new AbortController();
+  const listen = () => {
+    if (controller.signal.aborted) exit(INTERRUPTED);
+    controller.abort();
+    output.line(`\n${message}`);
+  };
+  const names: Deno.Signal[] = Deno.build.os === "windows"
+    ? ["SIGINT", "SIGBREAK"]
+    : ["SIGINT", "SIGTERM"];
+  for (const name of names) Deno.addSignalListener(name, listen);
+  return {
+    signal: controller.signal,
+    [Symbol.dispose]: () => {
+      for (const name of names) Deno.removeSignalListener(name, listen);
+    },
+  };
+}

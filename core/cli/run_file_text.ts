@@ -1,0 +1,87 @@
+/**
+ * The run file that `init` writes.
+ * @module
+ */
+
+/** What the run file is about. */
+export interface RunFileSubject {
+  /** Path of the data, relative to the run file. */
+  readonly data: string;
+  readonly model: string;
+  readonly format: string;
+  readonly reason: string;
+  readonly rows: number;
+  readonly plugins: readonly string[];
+  /** Name of the run. */
+  readonly name: string;
+}
+
+/** Rows from which some are held out to see whether the model learns more than the rows. */
+const ENOUGH_TO_HOLD_OUT = 200;
+
+/** A commented run file in YAML. */
+export function runFileText(of: RunFileSubject): string {
+  const pretrain = of.format === "text";
+  const heldOut = of.rows >= ENOUGH_TO_HOLD_OUT ? 0.05 : 0;
+  const lines = [
+    `# ${of.name}: every key that is not here has a default; \`denotune schema\` lists them all.`,
+    "",
+    `output_dir: ${
+      text(`outputs/${of.name}`)
+    } # relative to where the command is run`,
+    "seed: 42",
+    ...(of.plugins.length === 0
+      ? []
+      : ["plugins:", ...of.plugins.map((p) => `  - ${text(p)}`)]),
+    ...(pretrain
+      ? [
+        "training_mode: pretrain # plain text: every token is trained, documents are packed",
+      ]
+      : []),
+    "",
+    "model:",
+    `  path: ${text(of.model)} # a folder, or a Hub id`,
+    "  # dtype: bfloat16 # frozen weights in half the memory (with an adapter only)",
+    "",
+    "# A small set of weights beside the frozen model: little memory, a small file.",
+    "# `adapter: null` trains all weights; then take a learning rate near 2.0e-5.",
+    "adapter: { use: lora, r: 16, lora_alpha: 32, target_modules: all-linear }",
+    "",
+    "data:",
+    "  train:",
+    `    # ${of.rows} rows; ${of.reason}`,
+    `    - { path: ${text(of.data)}, format: ${of.format} }`,
+    `  eval_fraction: ${heldOut} # share of the rows that is held out and evaluated on`,
+    "  max_length: 1024 # tokens; what happens to longer rows is `truncation`",
+    ...(pretrain ? [] : [
+      "  # masker: last-turn # train only the last answer of each conversation; default: every answer",
+      "  # collator: packed # several short rows in one; faster where lengths differ",
+    ]),
+    "",
+    "optimizer: { use: adamw, learning_rate: 2.0e-4 }",
+    "schedule: { use: cosine, warmup_ratio: 0.03 }",
+    "",
+    "training:",
+    "  epochs: 3",
+    "  batch_size: 4 # rows at once: lower it where memory is short ...",
+    "  gradient_accumulation_steps: 2 # ... and raise this by as much",
+    "  logging_steps: 10",
+    "  eval_steps: epoch",
+    "  save_steps: epoch",
+    "",
+    "# Answers to look at, before and after.",
+    "samples:",
+    `  prompts: [] # [${
+      pretrain ? '"Once upon a time"' : '"What can you do?"'
+    }]`,
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+/** A text as YAML writes it: bare where it cannot be read as something else. */
+function text(value: string): string {
+  return /^[A-Za-z.][\w./-]*$/.test(value) &&
+      !/^(true|false|null|yes|no|on|off|\.inf|\.nan)$/i.test(value)
+    ? value
+    : JSON.stringify(value);
+}

@@ -1,0 +1,57 @@
+/**
+ * Errors as people see them: one screen, what to do next, no stack trace unless it was asked for.
+ * @module
+ */
+import { exitCodeOf, isDenotuneError } from "../errors.ts";
+import { harmless, type Output } from "./terminal.ts";
+
+/** Lines of a message that are shown; a terminal has some 24. */
+const LINES = 20;
+
+/** Says what went wrong. Returns the exit code. */
+export function showError(
+  error: unknown,
+  output: Output,
+  options: { readonly verbose: boolean },
+): number {
+  if (error instanceof Deno.errors.BrokenPipe) return 1; // nobody reads any more: nothing to say, nobody to hear
+  const label = output.style("bad", "error");
+  const lines = describe(error).split("\n");
+  const shown = options.verbose ? lines : lines.slice(0, LINES);
+  if (shown.length < lines.length) {
+    shown.push(`... ${lines.length - shown.length} more lines with --verbose`);
+  }
+  output.line(`${label}: ${harmless(shown.join("\n"))}`);
+  if (options.verbose) output.line(stackOf(error));
+  return exitCodeOf(error);
+}
+
+function describe(error: unknown): string {
+  if (isDenotuneError(error)) return error.message;
+  if (error instanceof Deno.errors.NotCapable) {
+    return `${error.message}\nGive denotune its permissions: deno run -A mod.ts ...`;
+  }
+  if (isFromSystem(error)) return error.message;
+  const what = error instanceof Error
+    ? `${error.name}: ${error.message}`
+    : String(error);
+  return `${what}\nThis is a fault in denotune or in a plugin; --verbose shows where`;
+}
+
+/** Errors of files and networks speak for themselves. */
+function isFromSystem(error: unknown): error is Error {
+  return error instanceof Error &&
+    Object.values(Deno.errors).some((kind) => error instanceof kind);
+}
+
+function stackOf(error: unknown): string {
+  const stacks: string[] = [];
+  for (
+    let at: unknown = error;
+    at instanceof Error && stacks.length < 8;
+    at = at.cause
+  ) {
+    stacks.push(at.stack ?? at.message);
+  }
+  return stacks.join("\ncaused by ");
+}

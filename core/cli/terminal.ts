@@ -1,0 +1,68 @@
+/**
+ * What commands write with: results to stdout, everything else to stderr; colours where a person looks.
+ * @module
+ */
+
+/** Colours by meaning. */
+const STYLES = { bold: "1", dim: "2", good: "32", warning: "33", bad: "31" };
+
+/** Something that text is written to. */
+export interface Output {
+  /** Writes text as it is. */
+  write(text: string): void;
+  /** Writes a line. */
+  line(text?: string): void;
+  /** The text in a style, or as it is where there are no colours. */
+  style(style: keyof typeof STYLES, text: string): string;
+  /** Whether colours are shown. */
+  readonly color: boolean;
+  /** Places in a line: those of the terminal, else 100. */
+  readonly width: number;
+}
+
+/** The two outputs of a process. */
+export interface Outputs {
+  readonly out: Output;
+  readonly err: Output;
+}
+
+/** Stdout and stderr of this process. */
+export function processOutputs(): Outputs {
+  return { out: outputTo(Deno.stdout), err: outputTo(Deno.stderr) };
+}
+
+function outputTo(
+  stream: { writeSync(bytes: Uint8Array): number; isTerminal(): boolean },
+): Output {
+  const encoder = new TextEncoder();
+  const color = stream.isTerminal() && !Deno.noColor;
+  const output: Output = {
+    color,
+    get width() {
+      try {
+        return stream.isTerminal() ? Deno.consoleSize().columns : 100;
+      } catch {
+        return 80; // a terminal that does not know its size
+      }
+    },
+    write(text) {
+      const bytes = encoder.encode(text);
+      for (let at = 0; at < bytes.length;) {
+        at += stream.writeSync(bytes.subarray(at));
+      }
+    },
+    line: (text = "") => output.write(`${text}\n`),
+    style: (style, text) =>
+      color ? `\x1b[${STYLES[style]}m${text}\x1b[0m` : text,
+  };
+  return output;
+}
+
+/** Text without what could steer a terminal: control characters but newline and tab. */
+export function harmless(text: string): string {
+  return text.replace(
+    // deno-lint-ignore no-control-regex -- taking control characters out is the point
+    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
+    (c) => c === "\r" ? "" : "\ufffd",
+  );
+}

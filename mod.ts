@@ -1,0 +1,104 @@
+/**
+ * denotune fine-tunes language models: one YAML file, one command, no Python. This is the door for programs:
+ * train, ask and inspect, with runs written in TypeScript and checked by the compiler. Run as a program it
+ * is the command line. It is _not_ the door for plugin authors: that is `@denotune/denotune/core`.
+ *
+ * @example Train on two kinds of rows, then ask
+ * ```ts
+ * import { adamw, choose, defineRun, loadModel, train } from "@denotune/denotune";
+ *
+ * const run = defineRun({
+ *   model: { path: "HuggingFaceTB/SmolLM2-135M" },
+ *   data: { train: [{ rows: [{ question: "What is AI?", answer: "..." }], format: "question_answer" }] },
+ *   optimizer: choose(adamw, { learning_rate: 2e-5 }),
+ * });
+ * const { path } = await train(run);
+ * await using model = await loadModel(path);
+ * console.log((await model.generate("What is AI?")).text);
+ * ```
+ *
+ * @module
+ */
+import { denoProblem } from "./core/cli/deno_version.ts";
+
+export { defineRun } from "./core/config/types.ts";
+export type {
+  DataInput,
+  EvalEntryInput,
+  Every,
+  GenerationInput,
+  ModelInput,
+  RunConfig,
+  RunInput,
+  SamplesInput,
+  StorageDtype,
+  TrainEntryInput,
+  TrainingInput,
+  TrainingMode,
+} from "./core/config/types.ts";
+export {
+  type AnyPart,
+  type Choice,
+  choose,
+  type ChosenPart,
+  type Kind,
+  type KindMap,
+  type Part,
+} from "./core/plugin.ts";
+export {
+  ConfigError,
+  DataError,
+  type DenotuneErrorName,
+  DeviceError,
+  isDenotuneError,
+  PluginError,
+} from "./core/errors.ts";
+export type { TrackerEvent } from "./core/contracts/tracker.ts";
+export type { Message, Role } from "./core/contracts/format.ts";
+export type { InspectedToken } from "./core/data/inspect.ts";
+export type { Answer } from "./core/generate/answer.ts";
+export type { RunResult } from "./core/train/run.ts";
+export { train, type TrainOptions } from "./core/library/train.ts";
+export {
+  generate,
+  type GenerateOptions,
+  type LoadedModel,
+  loadModel,
+  type LoadModelOptions,
+  type Prompt,
+} from "./core/library/load_model.ts";
+export {
+  inspect,
+  type InspectedExample,
+  type InspectOptions,
+} from "./core/library/inspect.ts";
+
+// Parts with options worth checking by the compiler; every other one is chosen by its name.
+export { dora } from "./plugins/adapters/dora.ts";
+export { lora } from "./plugins/adapters/lora.ts";
+export { packed } from "./plugins/collators/packed.ts";
+export { padded } from "./plugins/collators/padded.ts";
+export { exactMatch } from "./plugins/evaluators/exact_match.ts";
+export { adamw } from "./plugins/optimizers/adamw.ts";
+export { lion } from "./plugins/optimizers/lion.ts";
+export { sgd } from "./plugins/optimizers/sgd.ts";
+export { constant } from "./plugins/schedules/constant.ts";
+export { cosine } from "./plugins/schedules/cosine.ts";
+export { linear } from "./plugins/schedules/linear.ts";
+export { chatToCompletion } from "./formats/chat_to_completion.ts";
+export { custom } from "./formats/custom.ts";
+export { promptCompletion } from "./formats/prompt_completion.ts";
+export { questionAnswer } from "./formats/question_answer.ts";
+export { plain } from "./plugins/templates/plain.ts";
+
+if (import.meta.main) {
+  const problem = denoProblem(Deno.version.deno);
+  if (problem !== null) {
+    console.error(problem);
+    Deno.exit(1);
+  }
+  // no top-level await: run files and plugins may import this module while the command line runs
+  import("./core/cli/main.ts").then(({ main }) => main(Deno.args)).then(
+    Deno.exit,
+  );
+}
