@@ -88,9 +88,13 @@ export {
 } from "./graph/build_model.ts";
 export { linearCrossEntropy } from "./graph/ops/linear_cross_entropy.ts";
 export { describeWhere } from "./data/where.ts";
-export { NumberList } from "./data/number_list.ts";
-export { rowsStore } from "./data/rows_store.ts";
-export { sampleRecords, settleFormat } from "./data/settle_format.ts";
+export { type NumberKind, NumberList } from "./data/number_list.ts";
+export { rowsStore, type RowsStoreOptions } from "./data/rows_store.ts";
+export {
+  sampleRecords,
+  type SettledFormat,
+  settleFormat,
+} from "./data/settle_format.ts";
 export { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "./io/half.ts";
 export {
   beginFolder,
@@ -147,7 +151,12 @@ export {
   type TruncationReport,
 } from "./data/types.ts";
 export { prepareDataset, type PrepareRequest } from "./data/prepare.ts";
-export { PreparedDataset } from "./data/prepared_dataset.ts";
+export {
+  PreparedDataset,
+  type PreparedParts,
+} from "./data/prepared_dataset.ts";
+export type { RowPlace, SourceCounts, Statistics } from "./data/statistics.ts";
+export type { TokenStore, TokenStoreOptions } from "./data/token_store.ts";
 export { preflight, type PreflightOptions } from "./data/preflight.ts";
 export {
   inspectBatch,

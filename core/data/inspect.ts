@@ -11,6 +11,7 @@ import type { Piece } from "./truncate.ts";
 
 /** One token. */
 export interface InspectedToken {
+  /** Its id. */
   readonly id: number;
   /**
    * Its characters. Tokens within one character show the character on the first of them and "" on
@@ -25,6 +26,7 @@ export interface InspectedToken {
   readonly kind: TextSpan["kind"] | null;
   /** 0 for padding, else 1, 2, ... within the row. */
   readonly segment: number;
+  /** Its position within the segment. */
   readonly position: number;
 }
 

@@ -14,6 +14,7 @@ export class NumberList {
   readonly #chunks: (Float64Array | Uint32Array)[] = [];
   #length = 0;
 
+  /** An empty list. */
   constructor(kind: NumberKind) {
     this.#kind = kind;
   }

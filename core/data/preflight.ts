@@ -9,6 +9,7 @@ import type { PreparedDataset } from "./prepared_dataset.ts";
 export interface PreflightOptions {
   /** Rows of the model's embedding. */
   readonly modelVocabSize: number;
+  /** Whether a run may start whose ends are never trained. */
   readonly allow_unlearned_end: boolean;
 }
 

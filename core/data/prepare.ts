@@ -18,13 +18,17 @@ import { DATA_DEFAULTS, type DataOptions, type DataSource } from "./types.ts";
 
 /** What is prepared. */
 export interface PrepareRequest {
+  /** Where rows come from. */
   readonly sources: readonly DataSource[];
+  /** One for all sources. */
   readonly tokenizer: Tokenizer;
+  /** Lays out the batches. */
   readonly collator: Collator;
   /** What differs from {@linkcode DATA_DEFAULTS}. */
   readonly options?: Partial<DataOptions>;
   /** Folder for tokens that do not fit in memory. */
   readonly cacheDir: string;
+  /** Stops the pass between rows. */
   readonly signal?: AbortSignal;
   /** Told now and then how many rows are done. */
   readonly onProgress?: (done: { rows: number; of: number }) => void;

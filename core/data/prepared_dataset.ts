@@ -31,16 +31,23 @@ import type {
 
 /** What a prepared set is made of. */
 export interface PreparedParts {
+  /** Where examples come from. */
   readonly sources: readonly DataSource[];
+  /** One for all sources. */
   readonly tokenizer: Tokenizer;
+  /** Lays out the batches. */
   readonly collator: Collator;
+  /** All options, defaults filled in. */
   readonly options: DataOptions;
+  /** Share of each source, or null. */
   readonly shares: readonly number[] | null;
+  /** Ids and weights of all examples. */
   readonly tokens: TokenStore;
   /** Record of each example, within its source. */
   readonly records: NumberList;
   /** Index of the first example of each source, and the number of all. */
   readonly starts: readonly number[];
+  /** Counts of the pass. */
   readonly statistics: Statistics;
   /** Hash of all ids and weights, in order. */
   readonly contentHash: string;
@@ -57,7 +64,9 @@ interface Epoch {
 
 /** Examples and batches. Holds a file where the set is large: dispose of it. */
 export class PreparedDataset implements Disposable {
+  /** What preparation found. */
   readonly report: DataReport;
+  /** The counts behind the report. */
   readonly statistics: Statistics;
   /** Names of the sources, in the order of `Batch.sources`. */
   readonly sourceNames: readonly string[];
@@ -67,6 +76,7 @@ export class PreparedDataset implements Disposable {
   #current: Epoch | null = null;
   readonly #rowCounts = new Map<number, number>();
 
+  /** Takes hold of the tokens; the stores stay their owner's. */
   constructor(parts: PreparedParts) {
     this.#parts = parts;
     this.statistics = parts.statistics;
@@ -184,6 +194,7 @@ export class PreparedDataset implements Disposable {
     });
   }
 
+  /** Gives the tokens back, and their file. */
   [Symbol.dispose](): void {
     this.#parts.tokens[Symbol.dispose]();
   }

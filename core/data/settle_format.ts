@@ -7,6 +7,7 @@ import type { RawRecord, RecordStore } from "../contracts/source.ts";
 
 /** A format that is ready to parse, and what it was settled on. */
 export interface SettledFormat {
+  /** Ready to parse. */
   readonly format: Format;
   /** Name of the chosen format and why; null where the format had nothing to decide. */
   readonly choice: { readonly name: string; readonly reason: string } | null;

@@ -8,44 +8,70 @@ import type { Piece } from "./truncate.ts";
 
 /** Counts of one source. */
 export interface SourceCounts {
+  /** Rows read. */
   rows: number;
+  /** Examples that are trained on. */
   examples: number;
+  /** Tokens of these. */
   tokens: number;
+  /** Of these, tokens with a weight. */
   trainedTokens: number;
 }
 
 /** Where a row stands: its source and its index there. */
 export interface RowPlace {
+  /** Index of the source. */
   readonly source: number;
+  /** Index of the record within it. */
   readonly record: number;
 }
 
 /** Counts over all rows. */
 export class Statistics {
+  /** Counts of each source. */
   readonly sources: SourceCounts[];
+  /** Rows read. */
   rows = 0;
+  /** Rows without a target after truncation. */
   untrainedRows = 0;
   /** The first row without a target, whose sample errors show. */
   firstUntrained: RowPlace | null = null;
   /** Rows that would have targets, were they not cut. */
   untrainedByTruncation = 0;
+  /** Rows whose spans could not be verified. */
   refusedRows = 0;
+  /** Why, for the first of them. */
   firstRefusal: string | null = null;
+  /** Rows that were too long. */
   rowsCut = 0;
+  /** Of these, rows dropped whole. */
   rowsDropped = 0;
+  /** Tokens cut away. */
   tokensLost = 0;
+  /** Of these, tokens with a weight. */
   trainedTokensLost = 0;
+  /** Tokens over trained and untrained text. */
   straddledTokens = 0;
+  /** Rows that have one. */
   straddledRows = 0;
+  /** Rows with a turn that the model ends. */
   rowsWithEnd = 0;
+  /** Of these, rows whose end is trained. */
   rowsWithTrainedEnd = 0;
+  /** The first row whose end is not. */
   firstWithoutEnd: RowPlace | null = null;
+  /** Rows that start with two BOS tokens. */
   doubleBosRows = 0;
+  /** The first of them. */
   firstDoubleBos: RowPlace | null = null;
+  /** Largest id seen; -1 before any. */
   largestId = -1;
+  /** Smallest id seen; 0 or below. */
   smallestId = 0;
+  /** Tokens of the longest example. */
   longest = 0;
 
+  /** All counts at 0. */
   constructor(sources: number) {
     this.sources = Array.from(
       { length: sources },

@@ -33,6 +33,7 @@ export class TokenStore implements Disposable {
     null;
   #scratch = new Int32Array(1024);
 
+  /** An empty store; the file is made when it is needed. */
   constructor(options: TokenStoreOptions) {
     this.#options = options;
   }
@@ -82,6 +83,7 @@ export class TokenStore implements Disposable {
     return { ids: record.slice(1 + 2 * runs, 1 + 2 * runs + length), weights };
   }
 
+  /** Forgets all tokens, and closes the file. */
   [Symbol.dispose](): void {
     this.#chunks = [];
     if (this.#file === null) return;

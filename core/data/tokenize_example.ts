@@ -17,15 +17,21 @@ import type { ExampleOptions } from "./types.ts";
 
 /** What examples are made with. */
 export interface ExamplePipeline {
+  /** Text to ids. */
   readonly tokenizer: Tokenizer;
+  /** Example to text. */
   readonly template: Template;
+  /** Spans to weights. */
   readonly masker: Masker;
+  /** Lengths and policies. */
   readonly options: ExampleOptions;
 }
 
 /** An example with its weights, not yet truncated. */
 export interface WeightedText extends Tokenized {
+  /** What was rendered: without system turns, where they are left out. */
   readonly example: Example;
+  /** Weight of each token as a target, (T). */
   readonly weights: Float32Array; // (T)
   /** Whether the tokenizer put BOS in front (a template's own BOS is text). */
   readonly addedBos: boolean;

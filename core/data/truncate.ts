@@ -14,13 +14,17 @@ import {
 
 /** A stretch of an example's tokens that is trained on. */
 export interface Piece {
+  /** What it is a stretch of. */
   readonly of: WeightedText;
   /** Tokens `[from, to)` of it. */
   readonly from: number;
+  /** One after its last token. */
   readonly to: number;
   /** Whether BOS goes before them, although `from` is not 0. */
   readonly bos: boolean;
+  /** Its tokens, BOS included, (T). */
   readonly ids: Int32Array; // (T)
+  /** Their weights, (T). */
   readonly weights: Float32Array; // (T)
 }
 

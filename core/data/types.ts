@@ -24,7 +24,9 @@ export type Stopping = "first_exhausted" | "all_exhausted";
 export interface ExampleOptions {
   /** Longest example, in tokens. */
   readonly max_length: number;
+  /** What happens to longer ones. */
   readonly truncation: Truncation;
+  /** What happens to a token over trained and untrained text. */
   readonly boundary_token: BoundaryToken;
   /** Whether system turns are kept. */
   readonly include_system_prompt: boolean;
@@ -37,11 +39,15 @@ export interface ExampleOptions {
 
 /** How a set is prepared and cut into steps. */
 export interface DataOptions extends ExampleOptions {
+  /** Key of everything random. */
   readonly seed: number;
+  /** Whether each epoch has an order of its own. */
   readonly shuffle: boolean;
   /** Rows (of the collator's plan) in a micro-batch. */
   readonly batch_size: number;
+  /** Micro-batches in an optimizer step. */
   readonly gradient_accumulation_steps: number;
+  /** When an epoch over weighted sources ends. */
   readonly stopping: Stopping;
   /** Share of rows without a trained token above which preparation fails, in [0, 1]. */
   readonly max_untrained_share: number;
@@ -75,10 +81,13 @@ export const DATA_DEFAULTS: DataOptions = {
 export interface DataSource {
   /** How reports name it. */
   readonly name: string;
+  /** Its rows. */
   readonly store: RecordStore;
   /** Settled (see `settleFormat`). */
   readonly format: Format;
+  /** How its examples are written. */
   readonly template: Template;
+  /** What is trained in them. */
   readonly masker: Masker;
   /** Share of the rows drawn; null where none is given. All sources have one, or none has. */
   readonly weight?: number | null;
@@ -90,12 +99,15 @@ export interface DataSource {
 
 /** What was found in one source. */
 export interface SourceReport {
+  /** As in the request. */
   readonly name: string;
   /** Rows read: those of this side, within `max_rows`. */
   readonly rows: number;
   /** Examples that are trained on. */
   readonly examples: number;
+  /** Tokens of these examples. */
   readonly tokens: number;
+  /** Of these, tokens with a weight. */
   readonly trainedTokens: number;
   /** Share of the rows drawn in an epoch. */
   readonly share: number;
@@ -103,6 +115,7 @@ export interface SourceReport {
 
 /** What preparation found. Counts of tokens are after truncation, unless they say otherwise. */
 export interface DataReport {
+  /** The same counts for each source. */
   readonly sources: readonly SourceReport[];
   /** Rows read. */
   readonly rows: number;
@@ -114,7 +127,9 @@ export interface DataReport {
   readonly packs: number;
   /** Optimizer steps of the first epoch. */
   readonly steps: number;
+  /** Tokens of these examples. */
   readonly tokens: number;
+  /** Of these, tokens with a weight. */
   readonly trainedTokens: number;
   /** Tokens of the longest example. */
   readonly longest: number;
@@ -124,13 +139,17 @@ export interface DataReport {
   readonly untrainedRows: number;
   /** Rows whose character spans could not be verified: skipped; and why, for the first of them. */
   readonly refusedRows: number;
+  /** Place and reason of the first of them. */
   readonly firstRefusal: string | null;
+  /** What truncation cost. */
   readonly truncation: TruncationReport;
   /** Tokens that straddle a trained and an untrained text, and rows that have one. */
   readonly straddledTokens: number;
+  /** Rows that have such a token. */
   readonly straddledRows: number;
   /** Rows that hold a turn the model ends, and those of them whose end is trained. */
   readonly rowsWithEnd: number;
+  /** Of these, rows whose end is trained. */
   readonly rowsWithTrainedEnd: number;
   /** Rows that start with two BOS tokens. */
   readonly doubleBosRows: number;
@@ -148,13 +167,17 @@ export interface TruncationReport {
   readonly rowsCut: number;
   /** Of these, rows that were dropped whole. */
   readonly rowsDropped: number;
+  /** Tokens cut away. */
   readonly tokensLost: number;
+  /** Of these, tokens with a weight. */
   readonly trainedTokensLost: number;
 }
 
 /** One example, ready to be laid out. */
 export interface PreparedExample {
+  /** Token ids, (T). */
   readonly ids: Int32Array; // (T)
+  /** Weight of each as a target, (T). */
   readonly weights: Float32Array; // (T)
   /** Index of its source. */
   readonly source: number;

@@ -121,3 +121,19 @@ Deno.test("bytes of one character share its weight", async () => {
   });
   assert.deepEqual([...text.weights], [0, 0, 1, 1, 1, 1, 1]);
 });
+
+Deno.test("what nothing stands before is no target of a causal model, and BOS never is", async () => {
+  const first = async (text: string, train_first_token: boolean) => {
+    const { weights } = tokenizeExample({ text }, {
+      tokenizer: bytes(),
+      template: chatTemplate,
+      masker: await make("masker", all),
+      options: { ...DATA_DEFAULTS, train_first_token },
+    });
+    assert.ok(weights.subarray(1).every((weight) => weight === 1));
+    return weights[0];
+  };
+  assert.equal(await first("ab", false), 0);
+  assert.equal(await first("ab", true), 1);
+  assert.equal(await first("<|bos|>ab", true), 0);
+});
