@@ -2,7 +2,8 @@
 import type { Backend, Device, Host } from "@denotune/denotune/core";
 import { cpu, type CpuInput } from "../../../backends/cpu/mod.ts";
 
-const host: Host = {
+/** A host for parts that need none. */
+export const benchHost: Host = {
   resolvePath: (path) => path,
   modelDir: null,
   create: () => Promise.reject(new Error("no other parts here")),
@@ -16,7 +17,7 @@ export async function cpuBackend(input: CpuInput): Promise<Backend> {
   if (result.issues !== undefined) {
     throw new Error(JSON.stringify(result.issues));
   }
-  return await cpu.create(result.value, host);
+  return await cpu.create(result.value, benchHost);
 }
 
 /** A device with these options. */
