@@ -70,7 +70,10 @@ export class PreparedDataset implements Disposable {
   readonly statistics: Statistics;
   /** Names of the sources, in the order of `Batch.sources`. */
   readonly sourceNames: readonly string[];
-  /** Hash of everything that batches depend on: for checkpoints. */
+  /**
+   * Hash of all ids, weights and shares, in order: with the options, all that batches depend on. For
+   * checkpoints.
+   */
   readonly fingerprint: string;
   readonly #parts: PreparedParts;
   #current: Epoch | null = null;
@@ -270,22 +273,8 @@ export class PreparedDataset implements Disposable {
   }
 
   #fingerprint(): string {
-    const { sources, options, shares, contentHash } = this.#parts;
-    const {
-      token_cache_mb: _,
-      allow_unlearned_end: __,
-      max_untrained_share: ___,
-      ...numbers
-    } = options;
-    return createHash("sha256")
-      .update(
-        JSON.stringify([
-          contentHash,
-          shares,
-          numbers,
-          sources.map((source) => source.store.fingerprint),
-        ]),
-      )
+    const { shares, contentHash } = this.#parts;
+    return createHash("sha256").update(JSON.stringify([contentHash, shares]))
       .digest("hex");
   }
 }
