@@ -27,12 +27,14 @@ import {
 import type { ConfigData } from "../config/resolved.ts";
 import type { Json } from "../plugin.ts";
 import type { Engine } from "./engine.ts";
+import { finiteTensor } from "./finite_tensor.ts";
 import {
   ADAPTER_FILE,
   readInto,
   readTrained,
   savedTensors,
   type SaveRequest,
+  writeStored,
   writeTrained,
 } from "./saved_model.ts";
 import { slotName } from "./trainables.ts";
@@ -106,7 +108,10 @@ export async function saveCheckpoint(
     for (
       const old of older.slice(0, Math.max(0, older.length + 1 - options.limit))
     ) {
-      await Deno.remove(old.path, { recursive: true });
+      // out of sight first: a checkpoint is complete or absent, also while it goes
+      const going = temporaryBeside(old.path);
+      await Deno.rename(old.path, going);
+      await Deno.remove(going, { recursive: true });
       removed.push(old.path);
     }
   }
@@ -118,12 +123,7 @@ function slotTensors(engine: Engine): TensorToSave[] {
   return savedTensors(engine).flatMap(({ spec }) =>
     slots.map((slot) => {
       const name = slotName(slot, spec.name);
-      return {
-        name,
-        shape: spec.shape,
-        read: (start: number, count: number) =>
-          engine.session.read(name, { start, count }),
-      };
+      return finiteTensor(engine, { name, variable: name, shape: spec.shape });
     })
   );
 }
@@ -163,17 +163,7 @@ export function restoreCheckpoint(engine: Engine, path: string): void {
       if (stored === undefined) {
         throw new DataError(`${path} has no tensor ${saved}`);
       }
-      const chunk = 1 << 22;
-      for (let start = 0; start < stored.elements; start += chunk) {
-        engine.session.write(
-          spec.name,
-          stored.read({
-            start,
-            count: Math.min(chunk, stored.elements - start),
-          }),
-          start,
-        );
-      }
+      writeStored(engine, { stored, variable: spec.name });
     }
   }
   using slots = new SafetensorsFile(join(path, OPTIMIZER));

@@ -64,7 +64,10 @@ export interface RunResult {
   readonly metrics: Readonly<Record<string, number | null>>;
 }
 
-/** Trains. Throws our errors; trackers are closed in any case. */
+/**
+ * Trains. Throws our errors, and the signal's reason where it is aborted before the first step is prepared:
+ * nothing is to be saved then. Trackers are closed in any case.
+ */
 export async function trainRun(
   run: LoadedRun,
   options: RunOptions = {},
@@ -99,14 +102,20 @@ export async function trainRun(
     await events.close();
     return result;
   } catch (error) {
+    const { signal } = options;
+    const isStopped = signal?.aborted === true && error === signal.reason;
     events.emit({
       event: "end",
-      status: "failed",
+      status: isStopped ? "interrupted" : "failed",
       seconds: events.seconds,
       total_trained_tokens: 0,
       skipped_updates: 0,
       path: null,
-      error: error instanceof Error ? error.message : String(error),
+      error: isStopped
+        ? null
+        : error instanceof Error
+        ? error.message
+        : String(error),
     });
     await events.close().catch(() => {});
     throw error;
@@ -262,7 +271,12 @@ class Run {
       deviceFingerprint: device.info.fingerprint,
       now: this.#now,
     });
-    if (state.step === 0) await hooks.samples("start");
+    // an interrupt ends answers early; what it means for the run follows right after
+    const samples = (at: "start" | "end") =>
+      hooks.samples(at).catch((error) => {
+        if (!signal?.aborted || error !== signal.reason) throw error;
+      });
+    if (state.step === 0) await samples("start");
     const status = await runTraining({
       engine,
       data: data.train,
@@ -285,7 +299,7 @@ class Run {
       now: this.#now,
     });
     if (status === "done") {
-      await hooks.samples("end");
+      await samples("end");
       await saveFinal(hooks);
       writeFileAtomic(
         join(config.output_dir, SUMMARY),

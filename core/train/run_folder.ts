@@ -14,7 +14,7 @@ import { basename, dirname, join } from "node:path";
 import { configDifference, type Difference } from "../config/difference.ts";
 import { type ConfigData, readResolved } from "../config/resolved.ts";
 import { ConfigError } from "../errors.ts";
-import { asUserError, recover } from "../io/atomic.ts";
+import { asUserError, recover, temporaryBeside } from "../io/atomic.ts";
 import { listCheckpoints } from "./checkpoint.ts";
 
 /** File that a run writes last. */
@@ -82,7 +82,8 @@ export function enterRunFolder(
 function create(outputDir: string): void {
   asUserError(`write to output_dir ${outputDir}`, () => {
     Deno.mkdirSync(outputDir, { recursive: true });
-    const probe = join(outputDir, `.write-${Deno.pid}.tmp`);
+    // named as what `recover` removes, should the process die right here
+    const probe = temporaryBeside(join(outputDir, "write"));
     Deno.writeTextFileSync(probe, "");
     Deno.removeSync(probe);
   });

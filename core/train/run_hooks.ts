@@ -54,7 +54,7 @@ export class RunHooks implements TrainerHooks {
   metrics: Readonly<Record<string, number | null>> = {};
   lastCheckpoint: string | null = null;
   #epochStarted: number;
-  #tokensBefore = 0;
+  #toldSkipped = false;
   #baseWritten = false;
 
   constructor(context: HooksContext) {
@@ -88,17 +88,26 @@ export class RunHooks implements TrainerHooks {
     });
   }
 
-  onEpoch(state: Readonly<TrainerState>, epochLoss: number): void {
+  onEpoch(state: Readonly<TrainerState>, epochLoss: number | null): void {
     const { events, now } = this.context;
     this.#moveTo(state);
     events.emit({
       event: "epoch",
       epoch_loss: finite(epochLoss),
-      trained_tokens: state.trainedTokens - this.#tokensBefore,
+      trained_tokens: state.epochTrainedTokens,
       seconds: now() - this.#epochStarted,
     });
-    this.#tokensBefore = state.trainedTokens;
     this.#epochStarted = now();
+  }
+
+  onSkipped(state: Readonly<TrainerState>, step: number): void {
+    if (this.#toldSkipped) return; // each is counted; one is explained
+    this.#toldSkipped = true;
+    this.#moveTo(state);
+    this.context.events.notice(
+      `The gradient of step ${step} is not finite: its update was left out, as others will be. A lower optimizer.learning_rate, a warm-up or training.max_grad_norm would help`,
+      "warning",
+    );
   }
 
   async evaluate(state: Readonly<TrainerState>): Promise<void> {

@@ -12,14 +12,13 @@ import { DataError } from "../errors.ts";
 import { stopIds } from "../generate/answer.ts";
 import { writeFileAtomic } from "../io/atomic.ts";
 import { showJson } from "../io/json_file.ts";
-import { SafetensorsFile } from "../io/read_safetensors.ts";
+import { elementsOf, showShape } from "../graph/dims.ts";
+import type { SafetensorsFile, StoredTensor } from "../io/read_safetensors.ts";
 import { type SaveDType, writeModelFiles } from "../io/save_model.ts";
-import {
-  type TensorToSave,
-  writeSafetensors,
-} from "../io/write_safetensors.ts";
+import { writeSafetensors } from "../io/write_safetensors.ts";
 import type { Json } from "../plugin.ts";
 import type { Engine } from "./engine.ts";
+import { finiteTensor } from "./finite_tensor.ts";
 import type { OpenedModel } from "./open_model.ts";
 
 /** File of an adapter's tensors. */
@@ -54,7 +53,9 @@ export async function writeTrained(
   }
   return await writeModelFiles(folder, {
     config: savedConfig(request),
-    tensors: engine.planned.inventory.weights.map((w) => tensorOf(engine, w)),
+    tensors: engine.planned.inventory.weights.map((w) =>
+      finiteTensor(engine, { ...w, variable: w.name })
+    ),
     dtype: request.dtype,
     generationConfig: generationConfig(request),
     files,
@@ -93,10 +94,13 @@ async function writeAdapter(
   request: SaveRequest & { files: Record<string, string> },
 ): Promise<string[]> {
   const { engine, files, base, dtype } = request;
-  const tensors = savedTensors(engine).map(({ saved, spec }) => ({
-    ...tensorOf(engine, spec),
-    name: saved,
-  }));
+  const tensors = savedTensors(engine).map(({ saved, spec }) =>
+    finiteTensor(engine, {
+      name: saved,
+      variable: spec.name,
+      shape: spec.shape,
+    })
+  );
   const texts = {
     ...files,
     "adapter_config.json": showJson(adapter.config(base)),
@@ -144,19 +148,27 @@ export function readInto(
   if (stored === undefined) {
     throw new DataError(`${file.path} has no tensor ${name}`);
   }
+  writeStored(engine, { stored, variable });
+}
+
+/** Writes a stored tensor to a variable, in chunks. Throws `DataError` where it has another size. */
+export function writeStored(
+  engine: Engine,
+  { stored, variable }: { stored: StoredTensor; variable: string },
+): void {
+  const place = engine.session.memory.variables.get(variable);
+  if (place === undefined || stored.elements !== elementsOf(place.shape, {})) {
+    throw new DataError(
+      `${stored.name} in ${stored.path} has shape ${
+        showShape(stored.shape)
+      }; the model needs ${showShape(place?.shape ?? [])}`,
+    );
+  }
   const chunk = 1 << 22;
   for (let start = 0; start < stored.elements; start += chunk) {
     const count = Math.min(chunk, stored.elements - start);
     engine.session.write(variable, stored.read({ start, count }), start);
   }
-}
-
-function tensorOf(engine: Engine, { name, shape }: WeightSpec): TensorToSave {
-  return {
-    name,
-    shape,
-    read: (start, count) => engine.session.read(name, { start, count }),
-  };
 }
 
 /** `config.json`; a model that was made from its config is given the special ids of its tokenizer. */

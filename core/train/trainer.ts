@@ -32,6 +32,9 @@ export interface TrainerState {
   /** Sums of this epoch so far. */
   epochLossSum: number;
   epochWeight: number;
+  epochTrainedTokens: number;
+  /** An evaluation was due at this step and was interrupted: it comes first when the run goes on. */
+  evaluationDue: boolean;
   /** Sums over the run. */
   trainedTokens: number;
   skippedUpdates: number;
@@ -72,7 +75,9 @@ export interface StepReport {
 /** What the loop calls out to. */
 export interface TrainerHooks {
   onStep(state: Readonly<TrainerState>, report: StepReport): void;
-  onEpoch(state: Readonly<TrainerState>, epochLoss: number): void;
+  onEpoch(state: Readonly<TrainerState>, epochLoss: number | null): void;
+  /** The update of a step was left out: its gradient was not finite. `step` is counted from 1. */
+  onSkipped(state: Readonly<TrainerState>, step: number): void;
   /** Evaluates; called when all steps before are done. */
   evaluate(state: Readonly<TrainerState>): Promise<void>;
   save(state: Readonly<TrainerState>): Promise<void>;
@@ -111,6 +116,8 @@ export function freshState(): TrainerState {
     stepInEpoch: 0,
     epochLossSum: 0,
     epochWeight: 0,
+    epochTrainedTokens: 0,
+    evaluationDue: false,
     trainedTokens: 0,
     skippedUpdates: 0,
     window: emptySums(),
@@ -165,10 +172,11 @@ class Loop {
   }
 
   async run(): Promise<"done" | "interrupted"> {
-    const { engine, settings, hooks, data, signal, now } = this.#r;
+    const { engine, settings, data, signal, now } = this.#r;
     const state = this.#state;
     const pace = makePace(() => engine.session.idle(), now);
-    if (settings.eval_on_start && state.step === 0) await hooks.evaluate(state);
+    if (settings.eval_on_start && state.step === 0) state.evaluationDue = true;
+    if (!await this.#evaluateIfDue()) return await this.#interrupt();
     this.#loggedAt = now();
     while (state.step < settings.totalSteps) {
       if (signal?.aborted) return await this.#interrupt();
@@ -192,9 +200,8 @@ class Loop {
       const due = (every: Every) =>
         every !== null &&
         (every === "epoch" ? epochEnds : state.step % every === 0);
-      if (due(settings.eval_steps) || last) {
-        await this.#pause(() => hooks.evaluate(state));
-      }
+      state.evaluationDue = due(settings.eval_steps) || last;
+      if (!await this.#evaluateIfDue()) return await this.#interrupt();
       if (due(settings.save_steps) && !last) await this.#save();
     }
     await this.#collect(false);
@@ -256,7 +263,10 @@ class Loop {
     const state = this.#state;
     if (this.#pending.length > 0) {
       const results = await engine.results(this.#pending.length);
-      results.forEach((result, i) => this.#add(result, this.#pending[i]));
+      const first = state.step - results.length + 1;
+      results.forEach((result, i) =>
+        this.#add(result, this.#pending[i], first + i)
+      );
       this.#pending = [];
     }
     if (!log || state.window.steps === 0) return;
@@ -274,17 +284,25 @@ class Loop {
     this.#loggedAt = now();
   }
 
-  #add(result: StepResult, pending: Pending): void {
+  #add(result: StepResult, pending: Pending, step: number): void {
     const state = this.#state;
     const sums = state.window;
     sums.steps++;
-    sums.lossSum += result.lossSum;
-    sums.correctSum += result.correctSum;
-    sums.weight += pending.divisor;
+    sums.gradNorm = result.gradNorm;
     sums.realTokens += pending.realTokens;
     sums.paddedTokens += pending.paddedTokens;
     sums.rows += pending.rows;
-    sums.gradNorm = result.gradNorm;
+    state.trainedTokens += pending.rows;
+    state.epochTrainedTokens += pending.rows;
+    if (!result.finite) {
+      state.skippedUpdates++;
+      this.#r.hooks.onSkipped(state, step);
+    }
+    // one NaN would make every average that it is part of NaN
+    if (!Number.isFinite(result.lossSum)) return;
+    sums.lossSum += result.lossSum;
+    sums.correctSum += result.correctSum;
+    sums.weight += pending.divisor;
     result.sourceLossSums.forEach((loss, s) => {
       sums.sourceLoss[s] = (sums.sourceLoss[s] ?? 0) + loss;
       sums.sourceWeight[s] = (sums.sourceWeight[s] ?? 0) +
@@ -292,8 +310,6 @@ class Loop {
     });
     state.epochLossSum += result.lossSum;
     state.epochWeight += pending.divisor;
-    state.trainedTokens += pending.rows;
-    if (!result.finite) state.skippedUpdates++;
   }
 
   #report(seconds: number): StepReport {
@@ -321,14 +337,31 @@ class Loop {
 
   #closeEpoch(complete: boolean): void {
     const state = this.#state;
-    if (state.epochWeight > 0) {
-      this.#r.hooks.onEpoch(state, state.epochLossSum / state.epochWeight);
-    }
+    this.#r.hooks.onEpoch(
+      state,
+      state.epochWeight > 0 ? state.epochLossSum / state.epochWeight : null,
+    );
     if (!complete) return;
     state.epoch++;
     state.stepInEpoch = 0;
     state.epochLossSum = 0;
     state.epochWeight = 0;
+    state.epochTrainedTokens = 0;
+  }
+
+  /** Evaluates where it is due; false where the signal ended it. */
+  async #evaluateIfDue(): Promise<boolean> {
+    const { hooks, signal } = this.#r;
+    const state = this.#state;
+    if (!state.evaluationDue) return true;
+    try {
+      await this.#pause(() => hooks.evaluate(state));
+    } catch (error) {
+      if (signal?.aborted && error === signal.reason) return false;
+      throw error;
+    }
+    state.evaluationDue = false;
+    return true;
   }
 
   /** Runs something that is no training; its time does not count in tokens per second. */
