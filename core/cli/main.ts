@@ -89,10 +89,14 @@ function programOf(context: CliContext): Command {
     "after",
     `
 To start:
-  ${command} train                           the quickstart: a small model, a minute or so
-  ${command} generate outputs/quickstart     ask what it learned
-  ${command} init data.jsonl                 a run file for your own data
+  ${command} train
+      the quickstart: a small model learns short tasks, in a minute or so
+  ${command} generate outputs/quickstart
+      ask it
+  ${command} init data.jsonl
+      a run file for your own data
 
-\`denotune help train\` says more of a command. Exit codes: 0 done, 1 failed, 2 wrong input, 130 interrupted.`,
+\`denotune help train\` says more of a command. 
+Exit codes: 0 done, 1 failed, 2 wrong input, 130 interrupted and saved.`,
   );
 }

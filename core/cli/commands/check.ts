@@ -26,10 +26,9 @@ export function addCheck(program: Command, context: CliContext): void {
       "Checks a run as far as it goes without training: the run file, the model's files, every row of the data, what is trained, and the memory it needs. Writes nothing.",
     )
     .argument(
-      "[run file] [key=value...]",
+      "[run...]",
       "a run file and settings laid over it, as `train` takes them",
     )
-    .argument("[more...]")
     .usage("[run file] [key=value ...]")
     .addHelpText(
       "after",
@@ -38,9 +37,7 @@ Examples:
   ${context.command} check run.yaml
   ${context.command} check run.yaml training.batch_size=8     does that fit?`,
     )
-    .action((first: string | undefined, more: string[]) =>
-      runCheck(first === undefined ? more : [first, ...more], context)
-    );
+    .action((args: string[]) => runCheck(args, context));
 }
 
 async function runCheck(
@@ -55,7 +52,7 @@ async function runCheck(
   const { config } = run;
   const entry = (name: string, text: string) =>
     out.line(`${out.style("dim", name.padEnd(8))} ${text}`);
-  entry("config", `${run.file ?? "the quickstart"}: every key is known`);
+  entry("config", run.file ?? "the bundled quickstart");
   const adapter = chosenAt(run, "adapter", "adapter")?.part.name ?? null;
   entry(
     "model",
@@ -137,7 +134,7 @@ function showSample({ data }: PreparedRun, out: Output): void {
   const { record, source } = train.example(0);
   out.line();
   out.line(
-    out.style("dim", `What is trained stands in «marks». `) +
-      train.sample({ source, record }).trimEnd(),
+    out.style("dim", "The first example; what is trained stands in «marks»:"),
   );
+  out.line(train.sample({ source, record }).trimEnd());
 }

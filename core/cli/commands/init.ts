@@ -5,8 +5,7 @@
 import { basename, relative, resolve } from "node:path";
 import type { Command } from "commander";
 import { createHost, createPart } from "../../config/create_part.ts";
-import { kindAt, resolveModelPath } from "../../config/paths.ts";
-import { messageOf } from "../../config/problem.ts";
+import { kindAt } from "../../config/paths.ts";
 import { settleFormat } from "../../data/settle_format.ts";
 import { ConfigError, DataError } from "../../errors.ts";
 import { cacheFolder } from "../../io/cache_folder.ts";
@@ -62,7 +61,7 @@ Examples:
 async function runInit(
   file: string,
   flags: InitFlags,
-  { out, err, command }: CliContext,
+  { out, command }: CliContext,
 ): Promise<void> {
   const data = resolve(file);
   const kind = await kindAt(data);
@@ -99,11 +98,6 @@ async function runInit(
     } rows, format ${found.format}: ${found.reason}`,
   );
   out.line(`Wrote ${shown}`);
-  try {
-    await resolveModelPath(flags.model, { base: Deno.cwd() });
-  } catch (error) {
-    err.line(`${err.style("warning", "note")} ${messageOf(error)}`);
-  }
   out.line();
   out.line(`Look at it, then: ${command} train ${quoted(shown)}`);
 }

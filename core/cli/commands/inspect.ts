@@ -34,10 +34,9 @@ export function addInspect(program: Command, context: CliContext): void {
       "Shows training examples as the model sees them: what is trained on green (yellow where the weight is not 1), what is only read in grey. Without colours, what is trained stands in «marks».",
     )
     .argument(
-      "[run file] [key=value...]",
+      "[run...]",
       "a run file and settings laid over it, as `train` takes them",
     )
-    .argument("[more...]")
     .usage("[run file] [key=value ...] [options]")
     .option("--row <n>", "this row of the source, counted from 0", countOption)
     .option(
@@ -76,12 +75,8 @@ Examples:
   ${context.command} inspect run.yaml --row 36 --table
   ${context.command} inspect run.yaml --step 1 data.collator=packed`,
     )
-    .action((
-      first: string | undefined,
-      more: string[],
-      flags: InspectFlags,
-    ) =>
-      runInspect(first === undefined ? more : [first, ...more], flags, context)
+    .action((args: string[], flags: InspectFlags) =>
+      runInspect(args, flags, context)
     );
 }
 

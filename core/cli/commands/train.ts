@@ -17,15 +17,12 @@ export function addTrain(program: Command, context: CliContext): void {
       "Trains a model as a run file says, and saves it where other tools load it. An unfinished run goes on from its last checkpoint; a finished one is kept under another name.",
     )
     .argument(
-      "[run file] [key=value...]",
+      "[run...]",
       "a run file (.yaml, .json, .ts) and settings laid over it; without a file denotune.yaml, else the quickstart",
     )
-    .argument("[more...]")
     .usage("[run file] [key=value ...]")
     .addHelpText("after", () => help(context.command))
-    .action((first: string | undefined, more: string[]) =>
-      runTrain(first === undefined ? more : [first, ...more], context)
-    );
+    .action((args: string[]) => runTrain(args, context));
 }
 
 async function runTrain(
