@@ -24,6 +24,9 @@ export function modelSchema(): z.ZodType<ModelConfig, ModelInput> {
     save_dtype: z.enum(DTYPES).default("float32").describe(
       "Storage of the weights that are saved.",
     ),
+    freeze: z.array(z.string().min(1)).default([]).describe(
+      "Weights that are not trained, by name; `*` stands for anything: `model.layers.0.*`.",
+    ),
     from_config: z.record(
       z.string(),
       z.custom<Json>(isJson, { error: "expected a value that JSON can hold" }),

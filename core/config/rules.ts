@@ -47,13 +47,13 @@ function modelRules(run: Tree): Problem[] {
   if (
     dtype?.type === "leaf" &&
     (dtype.value === "bfloat16" || dtype.value === "float16") &&
-    !isGiven(run, ["adapter"])
+    !isGiven(run, ["adapter"]) && !isGiven(run, ["model", "freeze", 0])
   ) {
     problems.push({
       origin: dtype.origin,
       message: `\`model.dtype\` is ${
         show(dtype.value)
-      }, which only frozen weights may have, but without an adapter all weights are trained; set an \`adapter\`, or float32`,
+      }, which only frozen weights may have, but without an adapter all weights are trained; set an \`adapter\` or \`model.freeze\`, or float32`,
     });
   }
   return problems;

@@ -34,6 +34,7 @@ export interface ModelInput {
   dtype?: StorageDtype;
   /** Storage of the weights that are saved. */
   save_dtype?: StorageDtype;
+  freeze?: readonly string[];
   /** Contents of a Hugging Face config.json: random weights, instead of `path`. */
   from_config?: Readonly<Record<string, Json>> | null;
 }
@@ -48,6 +49,8 @@ export interface ModelConfig {
   readonly dtype: StorageDtype;
   /** Storage of the weights that are saved. */
   readonly save_dtype: StorageDtype;
+  /** Names of weights that are not trained; `*` stands for anything. */
+  readonly freeze: readonly string[];
   /** Contents of a Hugging Face config.json: random weights, instead of `path`. */
   readonly from_config: Readonly<Record<string, Json>> | null;
 }

@@ -9,6 +9,7 @@
  */
 import type { Device, ProgramId } from "../contracts/backend.ts";
 import { DeviceError } from "../errors.ts";
+import { bf16ToF32, f16ToF32 } from "../io/half.ts";
 import { bytesOf, type DType } from "./dtype.ts";
 import { elementsOf, type Extents } from "./dims.ts";
 import { count, type Memory, type Placement } from "./memory.ts";
@@ -128,23 +129,25 @@ export class Session implements AsyncDisposable {
     );
   }
 
-  /** Reads a float32 variable, or `range` of its elements. */
+  /** Reads a variable as float32, or `range` of its elements. Throws `RangeError` for one of i32. */
   async read(
     name: string,
     range?: { readonly start: number; readonly count: number },
   ): Promise<Float32Array> {
     const place = this.#variable(name);
-    if (place.dtype !== "f32") {
-      throw new RangeError(`${name} is stored as ${place.dtype}, not as f32`);
-    }
+    const { dtype } = place;
+    if (dtype === "i32") throw new RangeError(`${name} holds whole numbers`);
     const { start, count: n } = range ??
       { start: 0, count: count(place.shape) };
+    const size = bytesOf(dtype);
     const bytes = await this.device.read(
       this.#buffers[place.buffer],
-      (place.offset + start) * 4,
-      n * 4,
+      (place.offset + start) * size,
+      n * size,
     );
-    return new Float32Array(bytes);
+    if (dtype === "f32") return new Float32Array(bytes);
+    const bits = new Uint16Array(bytes);
+    return dtype === "f16" ? f16ToF32(bits) : bf16ToF32(bits);
   }
 
   /** Storage of a variable. */

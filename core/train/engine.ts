@@ -8,7 +8,7 @@ import type { Device } from "../contracts/backend.ts";
 import type { ModelSpec } from "../contracts/model.ts";
 import type { Inputs } from "../contracts/objective.ts";
 import type { Optimizer } from "../contracts/optimizer.ts";
-import { DeviceError } from "../errors.ts";
+import { ConfigError, DeviceError } from "../errors.ts";
 import {
   type GenerationLimits,
   Generator,
@@ -46,6 +46,8 @@ import {
 export interface EngineRequest {
   readonly spec: ModelSpec;
   readonly adapter: AttachedAdapter | null;
+  /** Weights of the base that are not trained although there is no adapter. */
+  readonly frozen?: ReadonlySet<string>;
   /** Storage of frozen weights of two dimensions. */
   readonly frozenDtype: Exclude<DType, "i32">;
   readonly causal: boolean;
@@ -111,7 +113,13 @@ export function planEngine(
     weights: inventory.weights,
     adapter,
     optimizer: train.optimizer,
+    frozen: request.frozen ?? new Set(),
   });
+  if (trainables?.trained === 0) {
+    throw new ConfigError(
+      "Nothing is left to train: model.freeze covers every weight",
+    );
+  }
   if (trainables !== null) {
     placeTrainables(memory, trainables, train!.optimizer.slots);
   }

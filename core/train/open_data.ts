@@ -267,7 +267,10 @@ function filesOf(path: string): string[] {
 }
 
 /** The source part that reads a file. Throws `DataError` that lists them. */
-export async function sourceFor(path: string, creating: Creating): Promise<Source> {
+export async function sourceFor(
+  path: string,
+  creating: Creating,
+): Promise<Source> {
   const head = new Uint8Array(4096);
   let read = 0;
   using file = await Deno.open(path);

@@ -10,6 +10,7 @@ import type { PreparedDataset } from "../data/prepared_dataset.ts";
 import type { GenerationLimits } from "../generate/generator.ts";
 import { inventoryOf } from "../graph/build_model.ts";
 import type { EngineRequest } from "./engine.ts";
+import { frozenWeights } from "./trainables.ts";
 import type { OpenedData } from "./open_data.ts";
 import type { OpenedModel } from "./open_model.ts";
 
@@ -40,7 +41,8 @@ export function planRequest(of: {
   return {
     spec,
     adapter,
-    frozenDtype: adapter === null ? "f32" : STORAGE[config.model.dtype],
+    frozen: frozenWeights(config.model.freeze, weights),
+    frozenDtype: STORAGE[config.model.dtype],
     causal: of.objective.attention === "causal",
     train: {
       B,

@@ -94,12 +94,14 @@ async function writeAdapter(
   request: SaveRequest & { files: Record<string, string> },
 ): Promise<string[]> {
   const { engine, files, base, dtype } = request;
-  const tensors = savedTensors(engine).map(({ saved, spec }) =>
-    finiteTensor(engine, {
-      name: saved,
-      variable: spec.name,
-      shape: spec.shape,
-    })
+  const tensors = savedTensors(engine).flatMap(({ saved, spec }) =>
+    [saved, ...adapter.savedCopies?.(spec.name) ?? []].map((name) =>
+      finiteTensor(engine, {
+        name,
+        variable: spec.name,
+        shape: spec.shape,
+      })
+    )
   );
   const texts = {
     ...files,

@@ -6,6 +6,7 @@
 import type { AttachedAdapter } from "../contracts/adapter.ts";
 import type { WeightSpec } from "../contracts/model.ts";
 import type { Optimizer } from "../contracts/optimizer.ts";
+import { ConfigError } from "../errors.ts";
 import type { Arena, Memory } from "../graph/memory.ts";
 
 /** Tensors updated with the same learning rate and decay. */
@@ -43,12 +44,16 @@ export function chooseTrainables(
     readonly weights: readonly WeightSpec[];
     readonly adapter: AttachedAdapter | null;
     readonly optimizer: Optimizer;
+    /** Weights of the base that stay as they are. */
+    readonly frozen: ReadonlySet<string>;
   },
 ): Trainables {
-  const { weights, adapter, optimizer } = options;
-  const tensors = adapter === null ? [...weights] : [
-    ...adapter.parameters,
-    ...weights.filter((w) => adapter.trainsBase(w.name)),
+  const { weights, adapter, optimizer, frozen } = options;
+  const tensors = [
+    ...(adapter?.parameters ?? []),
+    ...weights.filter((w) =>
+      !frozen.has(w.name) && (adapter === null || adapter.trainsBase(w.name))
+    ),
   ];
   const byKey = new Map<
     string,
@@ -106,4 +111,32 @@ export function placeTrainables(
       }
     }
   }
+}
+
+/**
+ * Names that patterns choose; `*` stands for any run of characters. Throws `ConfigError` for a pattern that
+ * matches nothing.
+ */
+export function frozenWeights(
+  patterns: readonly string[],
+  weights: readonly WeightSpec[],
+): ReadonlySet<string> {
+  const frozen = new Set<string>();
+  for (const pattern of patterns) {
+    const rule = new RegExp(
+      `^${
+        pattern.split("*").map((t) => t.replace(/[.+?^${}()|[\]\\]/g, "\\$&"))
+          .join(".*")
+      }$`,
+    );
+    const found = weights.filter((w) => rule.test(w.name));
+    if (found.length === 0) {
+      const names = weights.slice(0, 8).map((w) => w.name).join(", ");
+      throw new ConfigError(
+        `model.freeze: "${pattern}" matches no weight; the model has ${weights.length}, such as ${names}`,
+      );
+    }
+    for (const w of found) frozen.add(w.name);
+  }
+  return frozen;
 }
