@@ -90,6 +90,8 @@ export interface AttachedAdapter {
   ): { readonly [key: string]: Json };
   /** Name in `adapter_model.safetensors` of a base weight that is trained too. */
   savedName(weight: string): string;
+  /** Other names under which readers look for the same tensor (a tied head): written beside it, never read. */
+  savedCopies?(weight: string): readonly string[];
 }
 
 /** Makes adapters. */

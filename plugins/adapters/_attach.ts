@@ -56,6 +56,8 @@ function attach(
   const { targets } = chosen;
   const saved = new Set(chosen.saved);
   const head = model.sites.find((s) => s.kind === "head");
+  const tiedSaved = head?.kind === "head" && head.tied &&
+    saved.has(moduleOf(head.name));
   const byWeight = new Map(
     [...targets.values()].map((t) => [`${t.site.name}.weight`, t]),
   );
@@ -100,14 +102,18 @@ function attach(
         linear: model.sites.flatMap((s) =>
           s.kind === "linear" ? [s.site.name] : []
         ),
-        tiedSaved: head?.kind === "head" && head.tied &&
-          saved.has(moduleOf(head.name)),
+        tiedSaved,
       }),
     // PEFT wraps an adapted layer: its own bias is the base layer's there
     savedName: (weight) =>
       targets.has(moduleOf(weight))
         ? `base_model.model.${moduleOf(weight)}.base_layer.bias`
         : `base_model.model.${weight}`,
+    // PEFT takes the head from the file too where it ties it to a trained table
+    savedCopies: (weight) =>
+      tiedSaved && weight === head.name
+        ? ["base_model.model.lm_head.weight"]
+        : [],
   };
 }
 

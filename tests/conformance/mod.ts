@@ -8,3 +8,14 @@ export { type FormatCase, testFormat } from "./format.ts";
 export { testMasker } from "./masker.ts";
 export { type SourceCase, testSource } from "./source.ts";
 export { testModel } from "./model.ts";
+export { type AdapterSuiteOptions, testAdapter } from "./adapter.ts";
+export { testEvaluator } from "./evaluator.ts";
+export { testOptimizer } from "./optimizer.ts";
+export { testSchedule } from "./schedule.ts";
+export { testTracker } from "./tracker.ts";
+export { type TemplateSuiteOptions, testTemplate } from "./template.ts";
+export {
+  rebuild,
+  testTokenizer,
+  type TokenizerSuiteOptions,
+} from "./tokenizer.ts";

@@ -18,7 +18,7 @@ import {
   reader,
   readTensors,
   trainStep,
-} from "./_run.ts";
+} from "../../conformance/adapter/run.ts";
 
 interface Golden extends PaddedBatch {
   readonly base: string;

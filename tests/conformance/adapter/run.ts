@@ -135,6 +135,7 @@ export async function openAdapted(
   const planned = planEngine({
     spec: base.spec,
     adapter,
+    frozen: new Set(),
     frozenDtype: "f32",
     causal: true,
     train: optimizer === undefined

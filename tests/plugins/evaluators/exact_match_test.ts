@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import type { EvaluationRow, Host } from "@denotune/denotune/core";
+import { exactMatch } from "../../../plugins/evaluators/exact_match.ts";
+import { exampleRows, testEvaluator } from "../../conformance/evaluator.ts";
+
+const host: Host = {
+  resolvePath: (path) => path,
+  modelDir: null,
+  create: () => Promise.reject(new Error("not here")),
+  notice: () => {},
+  seed: 0,
+};
+const make = async (max_rows: number | null = null) =>
+  await exactMatch.create({ max_new_tokens: 8, max_rows }, host);
+
+testEvaluator("exact-match", make);
+
+async function ask(
+  rows: readonly EvaluationRow[],
+  answers: readonly string[],
+  max_rows: number | null = null,
+) {
+  const asked: unknown[] = [];
+  const numbers = await (await make(max_rows)).evaluate({
+    rows,
+    generate(given, options) {
+      asked.push(options);
+      return Promise.resolve(answers.slice(0, given.length));
+    },
+  });
+  assert.deepEqual(asked, [{ maxNewTokens: 8, temperature: 0 }]);
+  return numbers;
+}
+
+Deno.test("exact-match counts right answers in all and by category", async () => {
+  assert.deepEqual(
+    await ask(exampleRows(), ["2", "5", "Paris", "no"]),
+    { "": 0.5, math: 0.5, geo_graphy: 1 },
+  );
+});
+
+Deno.test("exact-match trims, and looks at case and inner space", async () => {
+  const rows = exampleRows().slice(2);
+  assert.deepEqual(await ask(rows, [" Paris\n", "Hello"]), {
+    "": 0.5,
+    geo_graphy: 1,
+  });
+});
+
+Deno.test("exact-match asks the first max_rows", async () => {
+  assert.deepEqual(await ask(exampleRows(), ["2"], 1), { "": 1, math: 1 });
+});
+
+Deno.test("exact-match without rows says what is missing", async () => {
+  await assert.rejects(
+    async () => await ask([], []),
+    /has no rows to ask: set data\.eval/,
+  );
+});
