@@ -2,9 +2,10 @@
  * Expressions of a chat template.
  * @module
  */
+import { arithmetic, unary } from "./arithmetic.ts";
 import { applyFilter } from "./filters.ts";
 import type { RunNotes } from "./interpreter.ts";
-import { dictMethod, formatText, listMethod, stringMethod } from "./methods.ts";
+import { dictMethod, listMethod, stringMethod } from "./methods.ts";
 import type { FilterNode, MemberNode, Node, SliceNode } from "./syntax.ts";
 import { contains, runTest } from "./tests.ts";
 import { joinTraced, Traced } from "./traced.ts";
@@ -20,7 +21,6 @@ import {
   isTrue,
   iterate,
   JinjaError,
-  lengthOf,
   List,
   Namespace,
   toText,
@@ -77,7 +77,7 @@ export class Expressions {
         if (!(callee instanceof Callable)) {
           throw new JinjaError(
             callee === undefined
-              ? `${describe(node.callee)} is undefined`
+              ? `'${describe(node.callee)}' is undefined`
               : `'${typeName(callee)}' object is not callable`,
           );
         }
@@ -152,7 +152,7 @@ export class Expressions {
   #member(node: MemberNode, scope: Scope): Value {
     const object = this.evaluate(node.object, scope);
     if (object === undefined) {
-      throw new JinjaError(`${describe(node.object)} is undefined`);
+      throw new JinjaError(`'${describe(node.object)}' is undefined`);
     }
     if (node.computed && node.property.type === "SliceExpression") {
       return this.#slice(object, node.property, scope);
@@ -244,10 +244,10 @@ export class Expressions {
         return !contains(right, left);
     }
     if (left === undefined) {
-      throw new JinjaError(`${describe(node.left)} is undefined`);
+      throw new JinjaError(`'${describe(node.left)}' is undefined`);
     }
     if (right === undefined) {
-      throw new JinjaError(`${describe(node.right)} is undefined`);
+      throw new JinjaError(`'${describe(node.right)}' is undefined`);
     }
     switch (operator) {
       case "<":
@@ -270,16 +270,19 @@ function lookUp(name: string, scope: Scope): Value {
   return undefined;
 }
 
+/** How the template writes a value, for errors. */
 function describe(node: Node): string {
-  if (node.type === "Identifier") return `'${node.value}'`;
+  if (node.type === "Identifier") return node.value;
+  if (node.type === "CallExpression") return `${describe(node.callee)}()`;
   if (node.type !== "MemberExpression") return "a value";
   const { property } = node;
-  const name = property.type === "Identifier" && !node.computed
-    ? property.value
-    : property.type === "StringLiteral"
-    ? property.value
-    : "?";
-  return `${describe(node.object).replace(/'$/, "")}.${name}'`;
+  const name = property.type === "StringLiteral" ||
+      (property.type === "Identifier" && !node.computed)
+    ? `.${property.value}`
+    : property.type === "IntegerLiteral"
+    ? `[${property.value}]`
+    : "[...]";
+  return describe(node.object) + name;
 }
 
 function itemAt(object: Value, index: number): Value {
@@ -318,87 +321,4 @@ function sliced<T>(
   const result: T[] = [];
   for (let i = from; i > to; i += step) result.push(items[i]);
   return result;
-}
-
-function unary(operator: string, value: Value): Value {
-  if (operator === "not") return !isTrue(value);
-  const number = asNumber(value);
-  if (number === null) {
-    throw new JinjaError(
-      `bad operand type for unary ${operator}: '${typeName(value)}'`,
-    );
-  }
-  const signed = operator === "-" ? -number : number;
-  return value instanceof Float ? new Float(signed) : signed;
-}
-
-function arithmetic(operator: string, left: Value, right: Value): Value {
-  const a = asNumber(left);
-  const b = asNumber(right);
-  if (a !== null && b !== null) {
-    const result = calculate(operator, a, b);
-    const float = operator === "/" || left instanceof Float ||
-      right instanceof Float;
-    return float || !Number.isInteger(result) ? new Float(result) : result;
-  }
-  if (operator === "+" && left instanceof Traced) {
-    if (right instanceof Traced) {
-      return joinTraced([left, right], Traced.of(""));
-    }
-    throw new JinjaError(
-      `can only concatenate str (not "${typeName(right)}") to str`,
-    );
-  }
-  if (operator === "+" && left instanceof List && right instanceof List) {
-    return new List([...left.items, ...right.items], left.tuple);
-  }
-  if (operator === "%" && left instanceof Traced) {
-    return formatText(
-      left,
-      right instanceof List && right.tuple ? right.items : [right],
-    );
-  }
-  if (operator === "*" && left instanceof Traced && b !== null) {
-    return joinTraced(
-      Array.from({ length: Math.max(0, b) }, () => left),
-      Traced.of(""),
-    );
-  }
-  if (operator === "*" && left instanceof List && b !== null) {
-    return new List(
-      Array.from(
-        { length: Math.max(0, b) * lengthOf(left) },
-        (_, i) => left.items[i % left.items.length],
-      ),
-    );
-  }
-  throw new JinjaError(
-    `unsupported operand type(s) for ${operator}: '${typeName(left)}' and '${
-      typeName(right)
-    }'`,
-  );
-}
-
-function calculate(operator: string, a: number, b: number): number {
-  if (b === 0 && (operator === "/" || operator === "//" || operator === "%")) {
-    throw new JinjaError("division by zero");
-  }
-  switch (operator) {
-    case "+":
-      return a + b;
-    case "-":
-      return a - b;
-    case "*":
-      return a * b;
-    case "/":
-      return a / b;
-    case "//":
-      return Math.floor(a / b);
-    case "%":
-      return a - b * Math.floor(a / b);
-    case "**":
-      return a ** b;
-    default:
-      throw new JinjaError(`unknown operator ${operator}`);
-  }
 }

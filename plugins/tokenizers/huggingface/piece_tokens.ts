@@ -21,6 +21,8 @@ interface Surface {
   readonly end: number;
 }
 
+const CHECKED_LENGTH = 256;
+
 /** Finds the tokens of pieces. */
 export function pieceTokenizer(
   model: Model,
@@ -30,6 +32,8 @@ export function pieceTokenizer(
   const surfaces = surfaceFinder(model, encoder);
   const checked = (text: string): Surface[] => {
     const found = surfaces(text);
+    // beyond this the library's own cache does not help, and asking twice would cost as much again
+    if (text.length >= CHECKED_LENGTH) return found;
     const expected = model([text]);
     const same = expected.length === found.length &&
       found.every(({ id }, i) =>

@@ -146,7 +146,7 @@ function locate(text: string, texts: readonly string[]): Pieces {
   for (let i = 0; i < texts.length; i++) {
     if (!text.startsWith(texts[i], at)) {
       const found = text.indexOf(texts[i], at);
-      if (found < 0 || text.slice(at, found).trim() !== "") {
+      if (found < 0 || !isSpace(text.slice(at, found))) {
         throw cannotLocate(texts[i]);
       }
       at = found;
@@ -154,10 +154,14 @@ function locate(text: string, texts: readonly string[]): Pieces {
     offsets[i] = at;
     at += texts[i].length;
   }
-  if (at < text.length && text.slice(at).trim() !== "") {
+  if (at < text.length && !isSpace(text.slice(at))) {
     throw cannotLocate(text.slice(at, at + 20));
   }
   return { texts, offsets, leads: null };
+}
+
+function isSpace(text: string): boolean {
+  return !/\P{White_Space}/u.test(text);
 }
 
 function cannotLocate(piece: string): DataError {
