@@ -179,9 +179,29 @@ export {
   type HostOptions,
 } from "./config/create_part.ts";
 export {
+  locateModel,
   type PathRequest,
-  resolveDataPath,
   type ResolvedPath,
   resolveModelPath,
 } from "./config/paths.ts";
-export type { Environment } from "./config/hub_cache.ts";
+export type { Environment, HubKind } from "./config/hub_cache.ts";
+export type { DownloadProgress, HubOptions } from "./io/hub/access.ts";
+export {
+  type DataPart,
+  type DataRequest,
+  fetchData,
+  locateData,
+  type LocatedData,
+} from "./io/hub/locate_data.ts";
+export type {
+  DataChoice,
+  DataPlan,
+  PlannedPart,
+} from "./io/hub/dataset/plan.ts";
+export type {
+  SliceBound,
+  SplitSlice,
+} from "./io/hub/dataset/split_expression.ts";
+export type { RemoteFile, Repository } from "./io/hub/repository.ts";
+export { joinedStore, type StoreRange } from "./data/joined_store.ts";
+export { openParts, type PartOfSplit } from "./data/open_parts.ts";

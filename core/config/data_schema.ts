@@ -88,7 +88,7 @@ export function dataSchema(
 function entryShape(mode: TrainingMode) {
   return {
     path: z.string().min(1).nullable().default(null).describe(
-      "A file, or the Hub id `owner/name` of a data set.",
+      "A file, a folder, a pattern such as `data/*.jsonl`, or the Hub id `owner/name` of a data set.",
     ),
     rows: rows().nullable().default(null).describe(
       "Rows in memory; in TypeScript only.",
@@ -102,8 +102,12 @@ function entryShape(mode: TrainingMode) {
       "Configuration of a Hub data set.",
     ),
     split: z.string().min(1).nullable().default(null).describe(
-      "Split of a Hub data set.",
+      "Split of a Hub data set or a folder; also slices and sums: `train[:1000]`, `train[10%:20%]`, `train+test`. Null: `train`; of eval entries `validation` or `test`.",
     ),
+    data_files: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+      .nullable().default(null).describe(
+        "Files of a Hub data set or a folder, by path or pattern, instead of its splits.",
+      ),
     revision: z.string().min(1).default("main").describe(
       "Branch, tag or commit of a Hub data set.",
     ),

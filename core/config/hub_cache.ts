@@ -30,9 +30,9 @@ export function isHubId(text: string): boolean {
   ) && !text.includes("..");
 }
 
-/** The cache's folder: `HF_HUB_CACHE`, else `HF_HOME/hub`, else `~/.cache/huggingface/hub`. */
+/** The cache's folder: `HF_HUB_CACHE` (or its older name), else `HF_HOME/hub`, else `~/.cache/huggingface/hub`. */
 export function hubCacheFolder(env: Environment): string {
-  const own = env("HF_HUB_CACHE");
+  const own = env("HF_HUB_CACHE") || env("HUGGINGFACE_HUB_CACHE");
   if (own) return own;
   const home = env("HF_HOME");
   if (home) return join(home, "hub");
@@ -41,21 +41,23 @@ export function hubCacheFolder(env: Environment): string {
   return join(cache, "huggingface", "hub");
 }
 
+/** Name of a repository's folder in the cache: `models--owner--name`. */
+export function repositoryFolder(id: string, kind: HubKind): string {
+  return `${kind}s--${id.replace("/", "--")}`;
+}
+
 /** The snapshot of a revision (branch, tag or commit), or null where it is not in the cache. */
 export async function findInHubCache(
   id: string,
-  options: { kind: HubKind; revision: string; env: Environment },
+  options: { kind: HubKind; revision: string; cacheDir: string },
 ): Promise<CachedSnapshot | null> {
-  const { kind, revision, env } = options;
+  const { kind, revision, cacheDir } = options;
   if (
     revision.split("/").some((step) =>
       step === "" || step === "." || step === ".."
     )
   ) return null;
-  const repository = join(
-    hubCacheFolder(env),
-    `${kind}s--${id.replace("/", "--")}`,
-  );
+  const repository = join(cacheDir, repositoryFolder(id, kind));
   const commit = await readCommit(join(repository, "refs", revision)) ??
     (isCommit(revision) ? revision : null);
   if (commit === null) return null;

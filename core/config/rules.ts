@@ -87,7 +87,7 @@ function entryRules(run: Tree): Problem[] {
           `\`${key}.rows\` can only be given in TypeScript; write the rows to a JSON Lines file and give its \`path\``,
       });
     }
-    for (const name of ["name", "split"]) {
+    for (const name of ["name", "split", "data_files"]) {
       if (hasRows && isGiven(run, [...path, name])) {
         problems.push({
           origin: keyOriginAt(run, [...path, name]),

@@ -1,16 +1,13 @@
 /**
- * The paths of a run made absolute, Hub ids pinned to the commit that is in the cache.
+ * The paths of a run made absolute, Hub ids pinned to their commit: the one in the cache, else the one
+ * that the Hub names. Models and data are not downloaded here.
  * @module
  */
 import { isAbsolute, resolve } from "node:path";
 import { isDenotuneError } from "../errors.ts";
 import { type Environment, isHubId } from "./hub_cache.ts";
-import {
-  kindAt,
-  resolveDataPath,
-  type ResolvedPath,
-  resolveModelPath,
-} from "./paths.ts";
+import { locateData } from "../io/hub/locate_data.ts";
+import { kindAt, locateModel } from "./paths.ts";
 import { lowerFirst, type Problem } from "./problem.ts";
 import { entryPaths } from "./rules.ts";
 import {
@@ -26,6 +23,16 @@ import {
 /** Whether files must exist (`check`), or only the run file is looked at (`ignore`). */
 export type FileCheck = "check" | "ignore";
 
+interface Place {
+  readonly base: string;
+  readonly revision: string | undefined;
+  readonly env: Environment | undefined;
+}
+
+interface Found {
+  readonly hub: { readonly commit: string } | null;
+}
+
 /** A run with absolute paths, and what is wrong with them. */
 export async function withAbsoluteRunPaths(
   run: Tree,
@@ -34,10 +41,10 @@ export async function withAbsoluteRunPaths(
   const problems: Problem[] = [];
   let changed = run;
 
-  const place = async (
+  const place = async <F extends Found>(
     holder: Path,
-    find: typeof resolveDataPath,
-  ): Promise<ResolvedPath | null> => {
+    find: (written: string, at: Place) => Promise<F>,
+  ): Promise<F | null> => {
     const path = [...holder, "path"];
     const leaf = textAt(run, path);
     if (leaf === null) return null;
@@ -69,20 +76,32 @@ export async function withAbsoluteRunPaths(
     return found;
   };
 
-  await place(["model"], resolveModelPath);
+  await place(["model"], locateModel);
   for (const entry of entryPaths(run)) {
-    const found = await place(entry, resolveDataPath);
-    if (
-      found === null || found.hub !== null ||
-      await kindAt(found.path) !== "file"
-    ) continue;
-    for (const name of ["name", "split"]) {
-      if (textAt(run, [...entry, name]) === null) continue;
+    const value = (key: string) => textAt(run, [...entry, key])?.value ?? null;
+    const found = await place(
+      entry,
+      (path, { base, revision, env }) =>
+        locateData({
+          path,
+          base,
+          revision: revision ?? "main",
+          name: value("name"),
+          split: value("split"),
+          dataFiles: textsAt(run, [...entry, "data_files"]),
+          side: entry[1] === "eval" ? "eval" : "train",
+        }, { env }),
+    );
+    if (found?.kind !== "file" && found?.kind !== "pattern") continue;
+    for (const name of ["name", "split", "data_files"]) {
+      if (textsAt(run, [...entry, name]) === null) continue;
       problems.push({
         origin: keyOriginAt(run, [...entry, name]),
-        message: `\`${keyOf([...entry, name])}\` belongs to a Hub data set; \`${
+        message: `\`${
+          keyOf([...entry, name])
+        }\` belongs to a Hub data set or a folder; \`${
           keyOf(entry)
-        }.path\` is a file`,
+        }.path\` is a ${found.kind}`,
       });
     }
   }
@@ -124,7 +143,8 @@ async function attempt<T>(
   try {
     return await work();
   } catch (error) {
-    if (!isDenotuneError(error)) throw error;
+    // a network or disk that fails is no fault of the run file
+    if (!isDenotuneError(error) || error.name === "DeviceError") throw error;
     problems.push({
       origin: leaf.origin,
       message: `\`${keyOf(path)}\`: ${lowerFirst(error.message)}`,
@@ -142,4 +162,15 @@ function textAt(
     leaf?.type !== "leaf" || typeof leaf.value !== "string" || leaf.value === ""
   ) return null;
   return { ...leaf, value: leaf.value };
+}
+
+/** A text or a list of texts, as a list; null where there is neither. */
+function textsAt(run: Tree, path: Path): string[] | null {
+  const tree = at(run, path);
+  if (tree?.type !== "list") {
+    const text = textAt(run, path);
+    return text === null ? null : [text.value];
+  }
+  const texts = tree.items.map((_, i) => textAt(run, [...path, i])?.value);
+  return texts.every((t) => t !== undefined) ? texts : null;
 }

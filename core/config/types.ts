@@ -57,7 +57,7 @@ export interface ModelConfig {
 
 /** One entry of `data.eval`, as written: exactly one of `path` and `rows`. */
 export interface EvalEntryInput {
-  /** Folder (or file) or Hub id; null where something else stands for it. */
+  /** File, folder, pattern (`data/*.jsonl`) or Hub id; null where something else stands for it. */
   path?: string | null;
   /** Rows in memory, in TypeScript only. */
   rows?: readonly unknown[] | null;
@@ -65,8 +65,10 @@ export interface EvalEntryInput {
   format?: Choice;
   /** Configuration of a Hub data set. */
   name?: string | null;
-  /** Split of a Hub data set. */
+  /** Split of a Hub data set or a folder, slices and sums: `train`, `train[:1000]`, `train+test`. */
   split?: string | null;
+  /** Files of a Hub data set or a folder, by path or pattern, instead of its splits. */
+  data_files?: string | readonly string[] | null;
   /** Branch, tag or commit of a Hub id. */
   revision?: string;
   /** Use only this many rows; null: all. */
@@ -93,8 +95,10 @@ export interface EvalEntry {
   readonly format: Choice;
   /** Configuration of a Hub data set. */
   readonly name: string | null;
-  /** Split of a Hub data set. */
+  /** Split of a Hub data set or a folder, slices and sums: `train`, `train[:1000]`, `train+test`. */
   readonly split: string | null;
+  /** Files of a Hub data set or a folder, by path or pattern, instead of its splits. */
+  readonly data_files: string | readonly string[] | null;
   /** Branch, tag or commit of a Hub id. */
   readonly revision: string;
   /** Use only this many rows; null: all. */

@@ -3,7 +3,6 @@
  * maskers are chosen, and what was chosen is told.
  * @module
  */
-import { join } from "node:path";
 import type { EvaluationRow } from "../contracts/evaluator.ts";
 import type { Example, Message } from "../contracts/format.ts";
 import type { RecordStore, Source } from "../contracts/source.ts";
@@ -15,14 +14,16 @@ import {
   type Creating,
 } from "../config/create_part.ts";
 import { chosenAt, type LoadedRun } from "../config/load.ts";
-import { resolveDataPath } from "../config/paths.ts";
 import type { EvalEntry, TrainEntry } from "../config/types.ts";
+import { openParts } from "../data/open_parts.ts";
 import { prepareDataset } from "../data/prepare.ts";
 import type { PreparedDataset } from "../data/prepared_dataset.ts";
 import { rowsStore } from "../data/rows_store.ts";
 import { settleFormat } from "../data/settle_format.ts";
 import type { DataOptions, DataSource } from "../data/types.ts";
 import { ConfigError, DataError } from "../errors.ts";
+import type { DownloadProgress } from "../io/hub/access.ts";
+import { fetchData, locateData } from "../io/hub/locate_data.ts";
 import type { Kind } from "../plugin.ts";
 
 /** What data are opened with. */
@@ -240,30 +241,33 @@ async function openStore(
   if (entry.path === null) {
     throw new ConfigError(`\`${key}\` needs \`path\` or \`rows\``);
   }
-  const { path, hub } = await resolveDataPath(entry.path, {
+  const { signal, creating, cacheDir } = context;
+  const options = {
+    signal,
+    onProgress: ({ file, done, total }: DownloadProgress) =>
+      context.onProgress?.({
+        task: `downloading ${file}`,
+        rows: done,
+        of: total,
+      }),
+  };
+  const located = await locateData({
+    path: entry.path,
     base: Deno.cwd(),
     revision: entry.revision,
+    name: entry.name,
+    split: entry.split,
+    dataFiles: typeof entry.data_files === "string"
+      ? [entry.data_files]
+      : entry.data_files,
+    side: key.startsWith("data.eval") ? "eval" : "train",
+  }, options);
+  for (const notice of located.plan.notices) creating.host.notice(notice);
+  const parts = await fetchData(located, options);
+  return await openParts(parts, async (path) => {
+    const source = await sourceFor(path, creating);
+    return await source.open({ path, cacheDir, signal });
   });
-  const info = await Deno.stat(path);
-  if (info.isDirectory) {
-    throw new DataError(
-      `${hub?.id ?? path} is a folder; name one of its files: ${
-        filesOf(path).join(", ") || "it holds none"
-      }`,
-    );
-  }
-  const source = await sourceFor(path, context.creating);
-  return await source.open({
-    path,
-    cacheDir: context.cacheDir,
-    signal: context.signal,
-  });
-}
-
-function filesOf(path: string): string[] {
-  return [...Deno.readDirSync(path)].filter((e) => e.isFile).map((e) =>
-    join(path, e.name)
-  ).slice(0, 5);
 }
 
 /** The source part that reads a file. Throws `DataError` that lists them. */

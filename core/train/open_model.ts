@@ -12,6 +12,7 @@ import { resolveModelPath } from "../config/paths.ts";
 import type { ModelConfig } from "../config/types.ts";
 import { ConfigError } from "../errors.ts";
 import type { TensorReader } from "../contracts/adapter.ts";
+import type { HubOptions } from "../io/hub/access.ts";
 import { f32ToBf16, f32ToF16 } from "../io/half.ts";
 import { initialWeights } from "../io/initial_weights.ts";
 import { findWeights, loadWeights } from "../io/load_weights.ts";
@@ -52,14 +53,16 @@ export async function findArchitecture(
   );
 }
 
-/** Folder of the run's model files, or null: before any part is made. */
+/** Folder of the run's model files (downloaded where they are on the Hub), or null: before any part is made. */
 export async function modelFolderOf(
   config: ModelConfig,
+  options: HubOptions = {},
 ): Promise<
   { path: string; hub: { id: string; commit: string } | null } | null
 > {
   if (config.path === null) return null;
   return await resolveModelPath(config.path, {
+    ...options,
     base: Deno.cwd(),
     revision: config.revision,
   });

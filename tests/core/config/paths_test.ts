@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { isHubId } from "../../../core/config/hub_cache.ts";
 import { loadRun } from "../../../core/config/load.ts";
+import { resolveModelPath } from "../../../core/config/paths.ts";
 import {
-  resolveDataPath,
-  resolveModelPath,
-} from "../../../core/config/paths.ts";
+  type DataRequest,
+  locateData,
+} from "../../../core/io/hub/locate_data.ts";
 import { messageOf, stubRegistry, testFolder } from "./_parts.ts";
 
 const COMMIT = "0123456789abcdef0123456789abcdef01234567";
@@ -17,8 +18,27 @@ const CACHE = {
   [`${DATA}/snapshots/${COMMIT}/data.jsonl`]: "{}",
 };
 
+/** Offline: what is in the cache is all there is. */
 function envOf(folder: { path: string }) {
-  return (name: string) => name === "HF_HOME" ? `${folder.path}/hf` : undefined;
+  const env: Record<string, string> = {
+    HF_HOME: `${folder.path}/hf`,
+    DENOTUNE_CACHE: `${folder.path}/cache`,
+    HF_HUB_OFFLINE: "1",
+  };
+  return (name: string): string | undefined => env[name];
+}
+
+function dataAt(path: string, more: Partial<DataRequest> = {}): DataRequest {
+  return {
+    path,
+    base: "",
+    revision: "main",
+    name: null,
+    split: null,
+    dataFiles: null,
+    side: "train",
+    ...more,
+  };
 }
 
 Deno.test("a Hub id is owner/name and nothing else", () => {
@@ -76,11 +96,10 @@ Deno.test("a Hub id is found in the cache, by branch, by other ref and by commit
     }),
     model,
   );
-  const rows = await resolveDataPath("owner/rows", {
-    base: folder.path,
-    env,
-    revision: "refs/pr/1",
-  });
+  const rows = await locateData(
+    dataAt("owner/rows", { base: folder.path, revision: "refs/pr/1" }),
+    { env },
+  );
   assert.deepEqual(rows.hub, { id: "owner/rows", commit: COMMIT });
 });
 
@@ -92,7 +111,7 @@ Deno.test("the cache's folder is that of the Hub's own tools", async () => {
   const found = async (env: Record<string, string>) =>
     (await resolveModelPath("owner/name", {
       base: folder.path,
-      env: (name) => env[name],
+      env: (name) => ({ ...env, HF_HUB_OFFLINE: "1" })[name],
     })).hub?.commit;
   assert.equal(
     await found({ HF_HUB_CACHE: `${folder.path}/own`, HF_HOME: "/nowhere" }),
@@ -115,20 +134,26 @@ Deno.test("what is nowhere is refused with both readings", async () => {
   const request = { base: folder.path, env: envOf(folder) };
   assert.equal(
     await messageOf(() => resolveModelPath("owner/other", request), folder),
-    "There is no model `owner/other`: as a path, DIR/owner/other does not exist; as a Hub id, revision main is not downloaded " +
-      "(looked in DIR/hf/hub); fetch it, e.g. with `huggingface-cli download owner/other`, or give the folder",
+    "There is no model `owner/other`: as a path, DIR/owner/other does not exist; as a Hub id: Revision main of the model owner/other " +
+      "is not in DIR/hf/hub, and HF_HUB_OFFLINE is set; unset it, or download on a machine with network and copy the folder",
   );
   assert.match(
     await messageOf(
-      () => resolveDataPath("owner/rows", { ...request, revision: "v2" }),
-      folder,
+      () =>
+        locateData(
+          dataAt("owner/rows", { base: folder.path, revision: "v2" }),
+          request,
+        ),
     ),
-    /`huggingface-cli download owner\/rows --repo-type dataset --revision v2`/,
+    /as a Hub id: Revision v2 of the data set owner\/rows is not in /,
   );
   assert.equal(
-    await messageOf(() => resolveDataPath("data/rows.jsonl", request), folder),
-    "There is no data set `data/rows.jsonl`: as a path, DIR/data/rows.jsonl does not exist; as a Hub id, revision main is not " +
-      "downloaded (looked in DIR/hf/hub)",
+    await messageOf(
+      () =>
+        locateData(dataAt("data/rows.jsonl", { base: folder.path }), request),
+      folder,
+    ),
+    "There is no data set `data/rows.jsonl`: DIR/data/rows.jsonl does not exist",
   );
   assert.equal(
     await messageOf(() => resolveModelPath("./model", request), folder),
@@ -168,7 +193,7 @@ Deno.test("a model that is a file, or in the cache in part, is refused", async (
   );
   assert.match(
     await messageOf(() => resolveModelPath("owner/name", request), folder),
-    /is in the cache only in part: .* has no config\.json/,
+    /is in the cache only in part, and HF_HUB_OFFLINE is set: .* has no config\.json/,
   );
 });
 
@@ -231,7 +256,7 @@ Deno.test("name and split belong to Hub data sets; a checkpoint to resume from m
   assert.equal(
     await load(),
     "The run has 2 problems:\n" +
-      "  run.yaml:2:35: `data.train.0.split` belongs to a Hub data set; `data.train.0.path` is a file\n" +
+      "  run.yaml:2:35: `data.train.0.split` belongs to a Hub data set or a folder; `data.train.0.path` is a file\n" +
       '  run.yaml:3:20: `training.resume` is "ckpt"; expected auto, never or a checkpoint\'s folder, and there is none at DIR/ckpt',
   );
 });

@@ -1,0 +1,15 @@
+/**
+ * What lies on this disk.
+ * @module
+ */
+import { isAbsence } from "../../config/hub_cache.ts";
+
+/** What is at a path, links followed: null where there is nothing. */
+export async function kindAt(path: string): Promise<"file" | "folder" | null> {
+  try {
+    return (await Deno.stat(path)).isDirectory ? "folder" : "file";
+  } catch (error) {
+    if (isAbsence(error)) return null;
+    throw error;
+  }
+}
