@@ -86,7 +86,10 @@ export {
   inventoryOf,
   type ModelInventory,
 } from "./graph/build_model.ts";
-export { linearCrossEntropy } from "./graph/ops/linear_cross_entropy.ts";
+export {
+  linearCrossEntropy,
+  type Loss,
+} from "./graph/ops/linear_cross_entropy.ts";
 export { describeWhere } from "./data/where.ts";
 export { type NumberKind, NumberList } from "./data/number_list.ts";
 export { rowsStore, type RowsStoreOptions } from "./data/rows_store.ts";

@@ -33,13 +33,17 @@ export type Site =
 
 /** What an adapter builds with at a linear site. */
 export interface AdaptContext {
+  /** The graph that is built. */
   readonly graph: Graph;
+  /** The layer. */
   readonly site: LinearSite;
+  /** Its input (N, in). */
   readonly x: Tensor; // (N, in)
   /** The residual that must be added to the result, if any. */
   readonly addend: Tensor | undefined;
   /** The base's weight and bias. */
   readonly weight: Tensor;
+  /** Its bias, if any. */
   readonly bias: Tensor | undefined;
   /** One of the adapter's parameters, by name. */
   parameter(name: string): Tensor;

@@ -6,7 +6,9 @@
 
 /** Several processes that train together. */
 export interface Collective {
+  /** Number of this process, from 0. */
   readonly rank: number;
+  /** How many there are. */
   readonly world: number;
   /** Sums the array over all processes, in place. */
   sum(values: Float32Array): Promise<void>;

@@ -6,6 +6,7 @@ import type { Example } from "./format.ts";
 
 /** One evaluation row. */
 export interface EvaluationRow {
+  /** The example that it was made of. */
   readonly example: Example;
   /** The prompt, as it is shown to people. */
   readonly prompt: string;
@@ -15,12 +16,14 @@ export interface EvaluationRow {
 
 /** What an evaluator may use. */
 export interface EvaluatorContext {
+  /** Rows for evaluation, in order. */
   readonly rows: readonly EvaluationRow[];
   /** Answers of the model to the prompts of rows, in order; greedy unless told otherwise. */
   generate(
     rows: readonly EvaluationRow[],
     options: { maxNewTokens: number; temperature?: number },
   ): Promise<string[]>;
+  /** Aborts a long evaluation. */
   readonly signal?: AbortSignal;
 }
 

@@ -9,9 +9,11 @@ export interface UpdateInputs<
   Slot extends string = string,
   Scalar extends string = string,
 > {
+  /** The value before the update. */
   readonly parameter: Expr;
   /** The gradient, already divided and clipped. */
   readonly gradient: Expr;
+  /** State before the update, by name. */
   readonly slots: Readonly<Record<Slot, Expr>>;
   /** Learning rate of this step and group. */
   readonly learningRate: Expr;
@@ -26,7 +28,9 @@ export interface Optimizer<
   Slot extends string = string,
   Scalar extends string = string,
 > {
+  /** Step size at factor 1 of the schedule. */
   readonly learningRate: number;
+  /** Decay of the tensors that are decayed. */
   readonly weightDecay: number;
   /** Whether a tensor is decayed: by default all but biases and norms (tensors of one dimension). */
   decays(tensor: { name: string; shape: readonly number[] }): boolean;

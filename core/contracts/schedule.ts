@@ -5,6 +5,7 @@
 
 /** The length of a run. */
 export interface RunLength {
+  /** Optimizer steps of the run. */
   readonly totalSteps: number;
 }
 

@@ -16,12 +16,19 @@ export interface EventPlace {
 
 /** Bytes of device memory by use, and how many there are. */
 export interface MemoryFields {
+  /** Parameters, trained and frozen, bytes. */
   readonly weights: number;
+  /** Gradients, bytes. */
   readonly gradients: number;
+  /** Optimizer state, bytes. */
   readonly optimizer: number;
+  /** Values between layers, bytes. */
   readonly activations: number;
+  /** Keys and values of generation, bytes. */
   readonly cache: number;
+  /** Batches and what is read back, bytes. */
   readonly inputs: number;
+  /** All of these, bytes. */
   readonly total: number;
   /** What the device has for the run. */
   readonly available: number;
@@ -29,41 +36,61 @@ export interface MemoryFields {
 
 /** What a run is, before its first step. */
 export interface StartEvent extends EventPlace {
+  /** Tells the kinds of events apart. */
   readonly event: "start";
   /** Version of denotune. */
   readonly version: string;
+  /** The run folder, as the user wrote it. */
   readonly output_dir: string;
   /** The model as people call it: its path or Hub id, or its type when it starts from random weights. */
   readonly model: string;
+  /** `model_type` of its config. */
   readonly model_type: string;
+  /** Numbers in the model and its adapter. */
   readonly parameters: number;
+  /** How many of them are trained. */
   readonly trained_parameters: number;
   /** `lora`, or null where all weights are trained. */
   readonly adapter: string | null;
+  /** Name of the optimizer. */
   readonly optimizer: string;
+  /** Name of the schedule. */
   readonly schedule: string;
+  /** Key of everything random. */
   readonly seed: number;
-  /** Name of the backend, the hardware behind it, and why it was chosen (null: the run file names it). */
+  /** Name of the backend. */
   readonly backend: string;
+  /** The hardware, as people know it. */
   readonly device: string;
+  /** Why the backend was chosen; null where the run file names it. */
   readonly backend_reason: string | null;
-  /** Rows of the training data, those left out, and those kept for evaluation. */
+  /** Rows of the training data that are used. */
   readonly rows: number;
+  /** Rows left out: nothing in them is trained, or they cannot be read. */
   readonly skipped_rows: number;
+  /** Rows kept for evaluation. */
   readonly eval_rows: number;
   /** Packs that the rows make; null where nothing is packed. */
   readonly packs: number | null;
   /** Tokens of one epoch, and how many of them are trained. */
   readonly tokens: number;
+  /** Trained tokens of one epoch. */
   readonly trained_tokens: number;
   /** How examples are written and what is trained, by the parts' names. */
   readonly template: string;
+  /** Name of the masker. */
   readonly masker: string;
+  /** Rows of a micro-batch. */
   readonly batch_size: number;
+  /** Micro-batches of a step. */
   readonly gradient_accumulation_steps: number;
+  /** Optimizer steps of an epoch. */
   readonly steps_per_epoch: number;
+  /** Optimizer steps of the run. */
   readonly total_steps: number;
+  /** Epochs of the run. */
   readonly epochs: number;
+  /** Device memory as planned. */
   readonly memory: MemoryFields;
   /** The step at which the run goes on, or null for a new one. */
   readonly resumed_at: number | null;
@@ -71,8 +98,11 @@ export interface StartEvent extends EventPlace {
 
 /** The steps since the last such event. Loss and accuracy are averages by token. */
 export interface StepEvent extends EventPlace {
+  /** Tells the kinds of events apart. */
   readonly event: "step";
+  /** Average of natural logarithms; null: not finite, or nothing was trained. */
   readonly loss: number | null;
+  /** Share of trained tokens that the model would have written. */
   readonly token_accuracy: number | null;
   /** Learning rate of the last step, at factor 1 of its group. */
   readonly learning_rate: number;
@@ -80,12 +110,15 @@ export interface StepEvent extends EventPlace {
   readonly grad_norm: number | null;
   /** Tokens that carried a label, since the last event and since the run began. */
   readonly trained_tokens: number;
+  /** Trained tokens since the run began. */
   readonly total_trained_tokens: number;
   /** Tokens read (padding does not count), and tokens trained. */
   readonly tokens_per_second: number | null;
+  /** Trained tokens a second. */
   readonly trained_tokens_per_second: number | null;
   /** Share of the places that were padding, in [0, 1]. */
   readonly padded_share: number;
+  /** Estimate; null where it is not known yet. */
   readonly seconds_left: number | null;
   /** Updates left out so far because the norm was not finite. */
   readonly skipped_updates: number;
@@ -95,32 +128,43 @@ export interface StepEvent extends EventPlace {
 
 /** An epoch is over. */
 export interface EpochEvent extends EventPlace {
+  /** Tells the kinds of events apart. */
   readonly event: "epoch";
   /** Average over the trained tokens of the epoch. */
   readonly epoch_loss: number | null;
+  /** Trained tokens of the epoch. */
   readonly trained_tokens: number;
+  /** How long it took. */
   readonly seconds: number;
 }
 
 /** An evaluation is over. What evaluators return stands beside as `eval_<name>` and `eval_<name>_<what>`. */
 export interface EvalEvent extends EventPlace {
+  /** Tells the kinds of events apart. */
   readonly event: "eval";
   /** Average over the trained tokens; null where there are no rows for it. */
   readonly eval_loss: number | null;
+  /** e to the loss. */
   readonly eval_perplexity: number | null;
+  /** Share of trained tokens that the model would have written. */
   readonly eval_token_accuracy: number | null;
+  /** How long it took. */
   readonly eval_seconds: number;
+  /** What an evaluator gave. */
   readonly [metric: `eval_${string}`]: number | null;
 }
 
 /** What the model answers to a prompt of `samples.prompts`. */
 export interface SampleEvent extends EventPlace {
+  /** Tells the kinds of events apart. */
   readonly event: "sample";
   /** When it was asked. */
   readonly at: "start" | "step" | "end";
   /** Index in `samples.prompts`. */
   readonly index: number;
+  /** What was asked. */
   readonly prompt: string;
+  /** What the model answered. */
   readonly text: string;
   /** Why the answer ended: a stop, or `max_new_tokens`. */
   readonly finish: "stop" | "length";
@@ -128,8 +172,11 @@ export interface SampleEvent extends EventPlace {
 
 /** Something was written. */
 export interface SaveEvent extends EventPlace {
+  /** Tells the kinds of events apart. */
   readonly event: "save";
+  /** What was written. */
   readonly kind: "checkpoint" | "model" | "adapter";
+  /** The folder. */
   readonly path: string;
   /** Older checkpoints that were deleted (`save_total_limit`). */
   readonly removed: readonly string[];
@@ -137,16 +184,21 @@ export interface SaveEvent extends EventPlace {
 
 /** Something that the user should know: a fallback, a chosen default, a warning. */
 export interface NoticeEvent extends EventPlace {
+  /** Tells the kinds of events apart. */
   readonly event: "notice";
+  /** How serious it is. */
   readonly level: "info" | "warning";
+  /** The sentence. */
   readonly message: string;
 }
 
 /** How far something is: often told, never kept. */
 export interface ProgressEvent extends EventPlace {
+  /** Tells the kinds of events apart. */
   readonly event: "progress";
   /** What is being done, as a person would say it: `tokenizing`, `evaluating`. */
   readonly task: string;
+  /** How many are done. */
   readonly done: number;
   /** Null where it is not known. */
   readonly total: number | null;
@@ -154,10 +206,15 @@ export interface ProgressEvent extends EventPlace {
 
 /** The run is over. */
 export interface EndEvent extends EventPlace {
+  /** Tells the kinds of events apart. */
   readonly event: "end";
+  /** How the run ended. */
   readonly status: "done" | "interrupted" | "failed";
+  /** How long it took. */
   readonly seconds: number;
+  /** Trained tokens since the run began. */
   readonly total_trained_tokens: number;
+  /** Updates left out because the norm was not finite. */
   readonly skipped_updates: number;
   /** Where the trained model or adapter is, or the checkpoint from which an interrupted run goes on. */
   readonly path: string | null;
@@ -181,6 +238,7 @@ export type TrackerEvent =
 export interface TrackerContext {
   /** Absolute path of the run folder: it exists. */
   readonly outputDir: string;
+  /** Optimizer steps of the run. */
   readonly totalSteps: number;
   /** The step at which the run goes on; 0 for a new run. */
   readonly resumedAt: number;

@@ -14,8 +14,11 @@ import { refuseOverlaps } from "./refuse_overlaps.ts";
 
 /** A plan and where the host finds its inputs and outputs. */
 export interface PlannedProgram {
+  /** What the device compiles. */
   readonly plan: Plan;
+  /** Where the host writes, by name. */
   readonly inputs: ReadonlyMap<string, View>;
+  /** Where the host reads, by name. */
   readonly outputs: ReadonlyMap<string, View>;
 }
 
