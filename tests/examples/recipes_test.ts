@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { loadRun } from "../../core/config/load.ts";
+import { openRegistry } from "../../core/library/registry.ts";
+
+const folder = new URL("../../examples/recipes/", import.meta.url);
+const registry = await openRegistry();
+const recipes = [...Deno.readDirSync(folder)].map((e) => e.name)
+  .filter((name) => name.endsWith(".yaml")).sort();
+
+Deno.test("there are recipes for SmolLM2, Qwen3 and the OpenCoder mixture", () => {
+  assert.deepEqual(recipes, [
+    "opencoder_mixture.yaml",
+    "qwen3_1.7b_pretrain.yaml",
+    "qwen3_1.7b_sft.yaml",
+    "smollm2_135m_full.yaml",
+    "smollm2_135m_lora.yaml",
+  ]);
+});
+
+for (const name of recipes) {
+  const file = new URL(name, folder);
+
+  Deno.test(`${name} is a run that the schema accepts`, async () => {
+    const { config } = await loadRun({
+      file: file.pathname,
+      registry,
+      files: "ignore",
+    });
+    assert.ok(config.model.path?.includes("/"));
+  });
+
+  Deno.test(`${name} says what it needs and the command that runs it`, () => {
+    const text = Deno.readTextFileSync(file);
+    assert.match(text, /^# Needs {4}\d[\d.]* GB of device memory/m);
+    assert.ok(
+      text.includes(
+        `# Command  deno run -A mod.ts train examples/recipes/${name}`,
+      ),
+    );
+  });
+}
+
+Deno.test("the OpenCoder mixture has three configurations with weights 0.4, 0.3, 0.3", async () => {
+  const { config } = await loadRun({
+    file: new URL("opencoder_mixture.yaml", folder).pathname,
+    registry,
+    files: "ignore",
+  });
+  assert.deepEqual(
+    config.data.train.map((
+      { path, name, weight },
+    ) => [path, name, weight]),
+    [
+      ["OpenCoder-LLM/opc-sft-stage1", "filtered_infinity_instruct", 0.4],
+      ["OpenCoder-LLM/opc-sft-stage1", "largescale_diverse_instruct", 0.3],
+      ["OpenCoder-LLM/opc-sft-stage1", "realuser_instruct", 0.3],
+    ],
+  );
+});
