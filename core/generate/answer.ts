@@ -79,6 +79,7 @@ export async function answer(
         } has ${ids.length} tokens; ${generator.limits.capacity} fit, the answer included`,
       );
     }
+    watches[i].follow(ids);
     return {
       prompt: ids,
       maxNewTokens: options.maxNewTokens,
@@ -123,6 +124,12 @@ class StopWatch {
     this.#ends = options.ends;
     this.#texts = options.texts;
     this.#onText = options.onText;
+  }
+
+  /** Lets the text go on from a prompt: what its tokens say is not part of the answer. */
+  follow(prompt: Int32Array): void {
+    // a decoder drops the space before the first word of a text, not of its continuation
+    for (const id of prompt) this.#stream.push(id);
   }
 
   /** Adds a token; true where the answer ends with it. */

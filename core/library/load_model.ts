@@ -356,6 +356,7 @@ async function templatesOf(
   const chat = bind({
     specialTokens: tokenizer.specialTokens,
     chatTemplate: tokenizer.chatTemplate,
+    addsBos: tokenizer.addsBos,
   });
   return {
     chat: {

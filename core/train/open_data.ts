@@ -303,6 +303,7 @@ async function chooseTemplate(
   const bind = {
     specialTokens: tokenizer.specialTokens,
     chatTemplate: tokenizer.chatTemplate,
+    addsBos: tokenizer.addsBos,
   };
   const chosen = chosenAt(run, "template", `${of.key}.template`) ??
     chosenAt(run, "template", "data.template");
