@@ -2,7 +2,13 @@
  * The door to `@huggingface/hub`: imported by a computed specifier alone, see hub_package.ts.
  * @module
  */
-import { datasetInfo, listFiles, modelInfo } from "@huggingface/hub";
+// Not in deno.json: whatever is listed there is fetched by every run from a checkout.
+// deno-lint-ignore no-import-prefix
+import {
+  datasetInfo,
+  listFiles,
+  modelInfo,
+} from "npm:@huggingface/hub@^2.17.5";
 import type { HubPackage } from "./hub_package.ts";
 
 /** The package, as far as it is used. Tokens are added by the `fetch` that it gets. */
