@@ -3,6 +3,7 @@
  * @module
  */
 import type { Extents, KernelCall } from "@denotune/denotune/core";
+import { lowerArgmax } from "./kernels/argmax.ts";
 import {
   lowerAttention,
   lowerCachedAttention,
@@ -17,7 +18,6 @@ import {
   lowerSum,
 } from "./kernels/reductions.ts";
 import {
-  lowerArgmax,
   lowerColumns,
   lowerGatherRows,
   lowerScatterAdd,

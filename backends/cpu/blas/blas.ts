@@ -1,6 +1,6 @@
 /**
  * A BLAS of the system, called through Deno's foreign functions on the shared memory. One thread a call: the
- * workers are the threads, and each takes whole slices that shapes alone decide (other slices, other bits).
+ * workers are the threads, and each takes whole blocks that shapes alone decide (other blocks, other bits).
  * @module
  */
 import { DeviceError } from "@denotune/denotune/core";
@@ -52,10 +52,12 @@ const ROW_MAJOR = 101;
 const PLAIN = 111;
 const TRANSPOSED = 112;
 
-/** Slices that a large product is cut into, so that so many workers have something to do. */
-const SLICES = 8;
-/** Slices are multiples of this many rows or columns. */
-const SLICE_UNIT = 64;
+/** Blocks that a large product is cut into, so that so many workers have something to do. */
+const BLOCKS = 8;
+/** Multiply-adds for which a block of its own is worth while. */
+const BLOCK_WORK = 1 << 21;
+/** Blocks are multiples of this many rows and columns. */
+const BLOCK_UNIT = 16;
 
 /**
  * Looks for a BLAS without asking the user for anything: only where the permission `ffi` has been granted.
@@ -103,7 +105,7 @@ export class Blas {
   }
 
   /**
-   * Does slices of a product until none is left. `slots` are the step's arguments: temporary memory, a, b (if
+   * Does blocks of a product until none is left. `slots` are the step's arguments: temporary memory, a, b (if
    * not widened), out, batch, m, n, k.
    */
   run(step: BlasStep, slots: Float64Array, take: () => number): void {
@@ -116,22 +118,22 @@ export class Blas {
       n = slots[shift + 3],
       k = slots[shift + 4];
     if (batch === 0 || m === 0 || n === 0) return;
-    const byRows = m >= 2 * SLICE_UNIT || m >= n;
-    const whole = byRows ? m : n;
-    const slice = Math.ceil(whole / SLICES / SLICE_UNIT) * SLICE_UNIT;
-    const slices = Math.ceil(whole / slice);
-    for (let piece = take(); piece < batch * slices; piece = take()) {
-      const which = Math.floor(piece / slices);
-      const first = (piece - which * slices) * slice;
-      const count = Math.min(slice, whole - first);
+    const { rows, columns } = blasBlocks({ batch, m, n, k });
+    const across = Math.ceil(n / columns);
+    const blocks = Math.ceil(m / rows) * across;
+    for (let piece = take(); piece < batch * blocks; piece = take()) {
+      const which = Math.floor(piece / blocks);
+      const inside = piece - which * blocks;
+      const rowFrom = Math.floor(inside / across) * rows;
+      const columnFrom = (inside % across) * columns;
       this.#multiply(step, {
         a: a + 4 * which * m * k,
         b: b + 4 * which * n * k,
         out: out + 4 * which * m * n,
-        rowFrom: byRows ? first : 0,
-        rows: byRows ? count : m,
-        columnFrom: byRows ? 0 : first,
-        columns: byRows ? n : count,
+        rowFrom,
+        rows: Math.min(rows, m - rowFrom),
+        columnFrom,
+        columns: Math.min(columns, n - columnFrom),
         m,
         n,
         k,
@@ -139,7 +141,7 @@ export class Blas {
     }
   }
 
-  #multiply(step: BlasStep, s: Slice): void {
+  #multiply(step: BlasStep, s: Block): void {
     const { layout, alpha, accumulate } = step;
     const { m, n, k } = s;
     const a = s.a + 4 * (layout === "TN" ? s.rowFrom : s.rowFrom * k);
@@ -169,7 +171,27 @@ export class Blas {
   }
 }
 
-interface Slice {
+/**
+ * Rows and columns of the blocks that a product is cut into: the longer side is halved, because every call
+ * packs its rows of a and its columns of b, until there are enough.
+ */
+export function blasBlocks(
+  size: { batch: number; m: number; n: number; k: number },
+): { rows: number; columns: number } {
+  const half = (x: number) => Math.ceil(x / 2 / BLOCK_UNIT) * BLOCK_UNIT;
+  let rows = size.m, columns = size.n;
+  for (let blocks = size.batch; blocks < BLOCKS; blocks *= 2) {
+    const longer = Math.max(rows, columns);
+    if (rows * columns * size.k < 2 * BLOCK_WORK || longer <= 4 * BLOCK_UNIT) {
+      break;
+    }
+    if (rows >= columns) rows = half(rows);
+    else columns = half(columns);
+  }
+  return { rows, columns };
+}
+
+interface Block {
   readonly a: number;
   readonly b: number;
   readonly out: number;

@@ -1,0 +1,65 @@
+/**
+ * The sums of dO * O over each head, which the gradient of softmax subtracts.
+ * @module
+ */
+import { f32x4, i64, type Int, v128 } from "../assembler/mod.ts";
+import type { Geometry } from "./attention_common.ts";
+import { transpose4 } from "./pack.ts";
+import { rowsAPiece } from "./row_moves.ts";
+import { element, type Kernel } from "./step.ts";
+import { storeLanes, vectorLoop } from "./vector_loop.ts";
+
+/**
+ * Four heads at a time, in the lanes. The sum over a head is one chain in the order of its elements, as in the
+ * micro-kernel: where a query sees one key alone, dP - delta is exactly 0.
+ */
+export function buildDeltas(k: Kernel, g: Geometry, deltasAt: number): void {
+  const { f } = k;
+  const rows = f.hold(
+    i64.mul(i64.mul(k.dims[0], k.dims[1]), i64.const(g.heads)),
+  );
+  const headBytes = 4 * g.headDim;
+  k.ranges(
+    rows,
+    4 * Math.ceil(rowsAPiece(g.headDim) / 4),
+    (from, to) =>
+      vectorLoop(f, { from, to }, ({ index, rest }) => {
+        const last = rest === null
+          ? index
+          : f.local("i64", i64.sub(to, i64.const(1)));
+        // the last head stands for those that are missing in the last four
+        const pointers = (base: Int) =>
+          [0, 1, 2, 3].map((lane) => {
+            const exists = rest === null
+              ? index
+              : i64.min(f.local("i64", i64.add(index, i64.const(lane))), last);
+            const row = rest === null
+              ? i64.add(exists, i64.const(lane))
+              : exists;
+            return f.local(
+              "i64",
+              i64.add(base, i64.mul(row, i64.const(headBytes))),
+            );
+          });
+        const [out, dOut] = [pointers(k.at[0]), pointers(k.at[1])];
+        const sum = f.local("v128", f32x4.const(0));
+        for (let d = 0; d < g.headDim; d += 4) {
+          const four = (list: readonly Int[]) =>
+            transpose4(
+              f,
+              list.map((at) => f.local("v128", v128.load(at, 4 * d))),
+            );
+          const [a, b] = [four(out), four(dOut)];
+          for (let i = 0; i < Math.min(4, g.headDim - d); i++) {
+            f.set(sum, f32x4.madd(b[i], a[i], sum));
+          }
+        }
+        storeLanes(
+          f,
+          { address: element(k.temporary, index), offset: deltasAt },
+          sum,
+          rest,
+        );
+      }),
+  );
+}

@@ -1,0 +1,251 @@
+/**
+ * One block of queries with one block of keys: the five products of attention's gradient.
+ * @module
+ */
+import type { AttentionAttributes } from "@denotune/denotune/core";
+import { f32x4, i64, type Int, v128 } from "../assembler/mod.ts";
+import { exp } from "../simd_math.ts";
+import {
+  type Geometry,
+  geometryOf,
+  KEYS,
+  QUERIES,
+  SCORE_ROW,
+  scoreOf,
+  sightMask,
+  sightOf,
+} from "./attention_common.ts";
+import { element, type Kernel } from "./step.ts";
+import { blockProduct, TILE_COLUMNS } from "./tile.ts";
+import { vectorLoop } from "./vector_loop.ts";
+
+/** Offsets into the worker's own memory. */
+export function scratchOf(g: Geometry, capacity: number) {
+  const block = 4 * KEYS * g.padded;
+  const scores = 0;
+  const slopes = scores + QUERIES * SCORE_ROW;
+  const keys = slopes + QUERIES * SCORE_ROW;
+  const values = keys + block;
+  const dKeys = values + block;
+  const dValues = dKeys + block;
+  const dQueries = dValues + block;
+  // dQ is summed in place if whole tiles fit into a head, else here
+  const direct = g.padded === g.headDim;
+  const bytes = dQueries + (direct ? 0 : 4 * g.group * capacity * g.padded) +
+    64;
+  return {
+    scores,
+    slopes,
+    keys,
+    values,
+    dKeys,
+    dValues,
+    dQueries,
+    direct,
+    bytes,
+  };
+}
+
+/** What the code depends on besides sizes. */
+export interface Variant {
+  readonly attributes: AttentionAttributes;
+  readonly deltasAt: number;
+  readonly capacity: number;
+}
+
+/** One key/value head of one row of the batch. */
+export interface Piece {
+  /** First row of the batch row's tensors. */
+  readonly row0: Int;
+  readonly kvHead: Int;
+}
+
+/** Where dQ of a query head is summed: address of query 0, and bytes from query to query. */
+export function sumOfQueries(
+  k: Kernel,
+  variant: Variant,
+  own: Piece,
+  member: Int,
+): { at: Int; row: number } {
+  const g = geometryOf(variant.attributes);
+  const s = scratchOf(g, variant.capacity);
+  if (s.direct) {
+    return {
+      at: headAt(k.at[6], g.qRow, own.row0, headOf(own, g, member), g),
+      row: g.qRow,
+    };
+  }
+  const bytes = 4 * variant.capacity * g.padded;
+  return {
+    at: i64.add(
+      i64.add(k.scratch, i64.const(s.dQueries)),
+      i64.mul(member, i64.const(bytes)),
+    ),
+    row: 4 * g.padded,
+  };
+}
+
+/** Number of a query head among all. */
+export function headOf(own: Piece, g: Geometry, member: Int): Int {
+  return i64.add(i64.mul(own.kvHead, i64.const(g.group)), member);
+}
+
+/** Address of a head in a row of a tensor of heads. */
+export function headAt(
+  base: Int,
+  rowBytes: number,
+  row: Int,
+  head: Int,
+  g: Geometry,
+): Int {
+  return i64.add(
+    base,
+    i64.add(
+      i64.mul(row, i64.const(rowBytes)),
+      i64.mul(head, i64.const(4 * g.headDim)),
+    ),
+  );
+}
+
+/** A block of queries and a block of keys. */
+export interface Pair {
+  readonly place: Int;
+  readonly count: Int;
+  /** Address of the block's keys. */
+  readonly keys: Int;
+  readonly member: Int;
+  readonly head: Int;
+  readonly query: Int;
+  readonly queries: Int;
+}
+
+/** One block of queries with one block of keys. */
+export function pair(k: Kernel, variant: Variant, own: Piece, p: Pair): void {
+  const { f } = k;
+  const g = geometryOf(variant.attributes);
+  const s = scratchOf(g, variant.capacity);
+  const at = (offset: number) => i64.add(k.scratch, i64.const(offset));
+  const row = f.local("i64", i64.add(own.row0, p.query));
+  const queries = f.local("i64", headAt(k.at[0], g.qRow, row, p.head, g));
+  const dOut = f.local("i64", headAt(k.at[5], g.qRow, row, p.head, g));
+  const panels = f.local("i64", i64.ceilDiv(p.count, TILE_COLUMNS));
+  const depth = i64.const(g.headDim);
+  const raw = blockProduct(k.module, {
+    aRow: g.qRow,
+    aStep: 4,
+    bStep: 4 * TILE_COLUMNS,
+    bPanel: 4 * TILE_COLUMNS * g.headDim,
+    cRow: SCORE_ROW,
+    accumulate: false,
+  });
+  f.call(raw, [queries, at(s.keys), at(s.scores), p.queries, panels, depth]);
+  f.call(raw, [dOut, at(s.values), at(s.slopes), p.queries, panels, depth]);
+  f.for(
+    i64.const(0),
+    p.queries,
+    1,
+    (i) => gradientRow(k, variant, own, { ...p, i }),
+  );
+  const toKeys = blockProduct(k.module, {
+    aRow: 4,
+    aStep: SCORE_ROW,
+    bStep: g.qRow,
+    bPanel: 4 * TILE_COLUMNS,
+    cRow: 4 * g.padded,
+    accumulate: true,
+  });
+  const across = i64.const(g.panels);
+  f.call(toKeys, [
+    at(s.scores),
+    dOut,
+    at(s.dValues),
+    p.count,
+    across,
+    p.queries,
+  ]);
+  f.call(toKeys, [
+    at(s.slopes),
+    queries,
+    at(s.dKeys),
+    p.count,
+    across,
+    p.queries,
+  ]);
+  const target = sumOfQueries(k, variant, own, p.member);
+  const toQueries = blockProduct(k.module, {
+    aRow: SCORE_ROW,
+    aStep: 4,
+    bStep: g.kRow,
+    bPanel: 4 * TILE_COLUMNS,
+    cRow: target.row,
+    accumulate: true,
+  });
+  const dQueries = i64.add(target.at, i64.mul(p.query, i64.const(target.row)));
+  f.call(toQueries, [
+    at(s.slopes),
+    p.keys,
+    dQueries,
+    p.queries,
+    across,
+    p.count,
+  ]);
+}
+
+/** Turns raw scores into weights, and raw dP into dS, for one query. */
+function gradientRow(
+  k: Kernel,
+  variant: Variant,
+  own: Piece,
+  p: Pair & { i: Int },
+): void {
+  const { f } = k;
+  const { attributes } = variant;
+  const g = geometryOf(attributes);
+  const s = scratchOf(g, variant.capacity);
+  const place = f.local("i64", i64.add(p.query, p.i));
+  const position = f.local("i64", i64.add(own.row0, place));
+  const end = f.local("i64", i64.add(p.place, p.count));
+  const { low, high } = sightOf(f, attributes, { place, end });
+  const segment = {
+    own: f.local("v128", v128.load32Splat(element(k.at[3], position))),
+    keys: f.local("i64", element(k.at[3], i64.add(own.row0, p.place))),
+  };
+  const perHead = f.local(
+    "i64",
+    i64.add(i64.mul(position, i64.const(g.heads)), p.head),
+  );
+  const lse = f.local("v128", v128.load32Splat(element(k.at[4], perHead)));
+  const delta = f.local(
+    "v128",
+    v128.load32Splat(element(k.temporary, perHead), variant.deltasAt),
+  );
+  const row = f.local(
+    "i64",
+    i64.add(k.scratch, i64.mul(p.i, i64.const(SCORE_ROW))),
+  );
+  const width = f.local("i64", i64.mul(i64.ceilDiv(p.count, 4), i64.const(4)));
+  vectorLoop(f, { from: i64.const(0), to: width }, ({ index, rest }) => {
+    if (rest !== null) return; // the width is a multiple of four
+    const mask = sightMask(f, { low, high, segment }, {
+      first: i64.add(p.place, index),
+      index,
+    });
+    const address = f.local("i64", element(row, index));
+    const { score, slope } = scoreOf(
+      f,
+      attributes,
+      v128.load(address, s.scores),
+    );
+    const weight = f.local(
+      "v128",
+      v128.and(exp(f, f32x4.sub(score, lse)), mask),
+    );
+    const change = f32x4.mul(
+      f32x4.sub(v128.load(address, s.slopes), delta),
+      slope,
+    );
+    f.store(address, weight, s.scores);
+    // masked again: what lies beyond the keys may be anything, NaN included
+    f.store(address, v128.and(f32x4.mul(weight, change), mask), s.slopes);
+  });
+}

@@ -1,0 +1,120 @@
+/**
+ * The running softmax of attention: one query's raw scores of one block of keys become weights.
+ * @module
+ */
+import type { AttentionAttributes } from "@denotune/denotune/core";
+import { f32x4, i64, type Int, v128 } from "../assembler/mod.ts";
+import { exp, maxLanes, sumLanes } from "../simd_math.ts";
+import {
+  type Geometry,
+  geometryOf,
+  HIDDEN,
+  HIDDEN_LIMIT,
+  KEYS,
+  QUERIES,
+  SCORE_ROW,
+  scoreOf,
+  sightMask,
+  sightOf,
+} from "./attention_common.ts";
+import { element, type Kernel } from "./step.ts";
+import { vectorLoop } from "./vector_loop.ts";
+
+/** Offsets into the worker's own memory: a block of scores, its result, and what runs along. */
+export function scratchOf(g: Geometry) {
+  const scores = 0;
+  const result = scores + QUERIES * SCORE_ROW;
+  const maxima = result + QUERIES * 4 * g.padded;
+  const sums = maxima + 4 * QUERIES;
+  const keys = sums + 4 * QUERIES;
+  return {
+    scores,
+    result,
+    maxima,
+    sums,
+    keys,
+    bytes: keys + 4 * KEYS * g.headDim + 64,
+  };
+}
+
+/** What tells attention over a batch from attention over a cache. */
+export interface Variant {
+  readonly attributes: AttentionAttributes;
+  /** Places of the cache that keys come from; null: keys stand beside the queries. */
+  readonly capacity: number | null;
+}
+
+/** Turns a row of raw scores into weights, and scales what the row has summed so far. */
+export function softmaxRow(
+  k: Kernel,
+  variant: Variant,
+  query: { i: Int; place: Int; count: Int; row0: Int; first: Int; shift: Int },
+): void {
+  const { f } = k;
+  const { attributes, capacity } = variant;
+  const g = geometryOf(attributes);
+  const s = scratchOf(g);
+  const { i, place, count } = query;
+  const own = f.local("i64", i64.add(query.shift, i64.add(query.first, i)));
+  const end = f.local("i64", i64.add(place, count));
+  const { low, high } = sightOf(f, attributes, { place: own, end });
+  const segment = capacity !== null ? null : {
+    own: f.local(
+      "v128",
+      v128.load32Splat(element(k.at[3], i64.add(query.row0, i))),
+    ),
+    keys: f.local(
+      "i64",
+      element(k.at[3], i64.add(i64.sub(query.row0, query.first), place)),
+    ),
+  };
+  const row = f.local(
+    "i64",
+    i64.add(k.scratch, i64.mul(i, i64.const(SCORE_ROW))),
+  );
+  const width = f.local("i64", i64.mul(i64.ceilDiv(count, 4), i64.const(4)));
+  const best = f.local("v128", f32x4.const(HIDDEN));
+  vectorLoop(f, { from: i64.const(0), to: width }, ({ index, rest }) => {
+    if (rest !== null) return; // the width is a multiple of four
+    const mask = sightMask(f, { low, high, segment }, {
+      first: i64.add(place, index),
+      index,
+    });
+    const address = f.local("i64", element(row, index));
+    const { score } = scoreOf(f, attributes, v128.load(address));
+    const seen = f.local("v128", v128.select(score, f32x4.const(HIDDEN), mask));
+    f.store(address, seen);
+    f.set(best, f32x4.max(best, seen));
+  });
+  const slot = f.local("i64", element(k.scratch, i));
+  const before = f.local("v128", v128.load32Splat(slot, s.maxima));
+  const now = f.local("v128", f32x4.max(before, maxLanes(f, best)));
+  const total = f.local("v128", f32x4.const(0));
+  vectorLoop(f, { from: i64.const(0), to: width }, ({ index, rest }) => {
+    if (rest !== null) return;
+    const address = f.local("i64", element(row, index));
+    const seen = f.local("v128", v128.load(address));
+    const power = exp(f, f32x4.sub(seen, now));
+    const hidden = f32x4.le(seen, f32x4.const(HIDDEN_LIMIT)); // false for NaN, which stays
+    const weight = f.local("v128", v128.andNot(power, hidden));
+    f.store(address, weight);
+    f.set(total, f32x4.add(total, weight));
+  });
+  const correction = exp(f, f32x4.sub(before, now));
+  const sum = f32x4.add(
+    f32x4.mul(v128.load32Splat(slot, s.sums), correction),
+    sumLanes(f, total),
+  );
+  f.storeLane32(slot, sum, 0, s.sums);
+  f.storeLane32(slot, now, 0, s.maxima);
+  f.if(v128.anyTrue(f32x4.ne(correction, f32x4.const(1))), () => {
+    const result = f.local(
+      "i64",
+      i64.add(k.scratch, i64.mul(i, i64.const(4 * g.padded))),
+    );
+    for (let c = 0; c < g.padded; c += 4) {
+      const offset = s.result + 4 * c;
+      f.store(result, f32x4.mul(v128.load(result, offset), correction), offset);
+    }
+  });
+}

@@ -1,0 +1,165 @@
+import assert from "node:assert/strict";
+import {
+  f32,
+  f32x4,
+  i32,
+  i32x4,
+  i64,
+  ModuleBuilder,
+  select,
+  v128,
+} from "../../../backends/cpu/assembler/mod.ts";
+import { signed, unsigned } from "../../../backends/cpu/assembler/encoding.ts";
+import { assembled, DATA } from "./assembled.ts";
+
+Deno.test("integers are written in as few bytes as LEB128 allows", () => {
+  assert.deepEqual(unsigned(0), [0]);
+  assert.deepEqual(unsigned(624485), [0xe5, 0x8e, 0x26]);
+  assert.deepEqual(unsigned(2 ** 34), [0x80, 0x80, 0x80, 0x80, 0x40]);
+  assert.deepEqual(signed(-1n), [0x7f]);
+  assert.deepEqual(signed(-123456n), [0xc0, 0xbb, 0x78]);
+  assert.deepEqual(signed(64n), [0xc0, 0x00]);
+});
+
+Deno.test("an assembled function adds its parameters", () => {
+  const { functions } = assembled((module) =>
+    module.function(
+      { parameters: ["i64", "i64"], result: "i64", name: "add" },
+      (f) => f.result(i64.add(f.parameter("i64", 0), f.parameter("i64", 1))),
+    )
+  );
+  assert.equal(functions.add(2n ** 40n, 5n), 2n ** 40n + 5n);
+});
+
+Deno.test("operations on constants are done by the assembler", () => {
+  assert.equal(
+    i64.add(i64.const(3), i64.mul(i64.const(4), i64.const(5))).constant,
+    23,
+  );
+  assert.equal(i64.ceilDiv(i64.const(17), 8).constant, 3);
+  const parameter = { type: "i64", code: [0x20, 0] } as const;
+  assert.equal(i64.add(parameter, i64.const(0)), parameter);
+  assert.equal(i64.mul(i64.const(1), parameter), parameter);
+});
+
+Deno.test("loops count, may run no times, and can be left", () => {
+  const { functions } = assembled((module) => {
+    module.function({
+      parameters: ["i64", "i64", "i64"],
+      result: "i64",
+      name: "sum",
+    }, (f) => {
+      const sum = f.local("i64");
+      f.for(
+        f.parameter("i64", 0),
+        f.parameter("i64", 1),
+        f.parameter("i64", 2),
+        (i) => f.increase(sum, i),
+      );
+      f.result(sum);
+    });
+    module.function(
+      { parameters: ["i64"], result: "i64", name: "root" },
+      (f) => {
+        const root = f.local("i64");
+        f.block((found) =>
+          f.loop((again) => {
+            f.branch(
+              found,
+              i64.gtS(i64.mul(root, root), f.parameter("i64", 0)),
+            );
+            f.increase(root, i64.const(1));
+            f.branch(again);
+          })
+        );
+        f.result(root);
+      },
+    );
+  });
+  assert.equal(functions.sum(0n, 10n, 3n), 18n);
+  assert.equal(functions.sum(5n, 5n, 1n), 0n);
+  assert.equal(functions.sum(7n, 5n, 1n), 0n);
+  assert.equal(functions.root(99n), 10n);
+});
+
+Deno.test("branches and selects choose", () => {
+  const { functions } = assembled((module) =>
+    module.function(
+      { parameters: ["i64"], result: "i64", name: "sign" },
+      (f) => {
+        const x = f.parameter("i64", 0);
+        const result = f.local("i64");
+        f.if(
+          i64.eqz(x),
+          () => f.set(result, i64.const(0)),
+          () =>
+            f.set(
+              result,
+              select(i64.ltS(x, i64.const(0)), i64.const(-1), i64.const(1)),
+            ),
+        );
+        f.result(result);
+      },
+    )
+  );
+  assert.deepEqual([-7n, 0n, 7n].map((x) => functions.sign(x)), [-1n, 0n, 1n]);
+});
+
+Deno.test("vectors are loaded, computed, shuffled and stored", () => {
+  const { functions, memory } = assembled((module) =>
+    module.function({ parameters: [], name: "work" }, (f) => {
+      const at = i64.const(DATA);
+      const x = f.local("v128", v128.load(at));
+      f.store(
+        at,
+        f32x4.madd(x, f32x4.const(2), f32x4.splat(f32.const(0.5))),
+        16,
+      );
+      f.store(at, f32x4.nmadd(x, f32x4.const(2), f32x4.const(0)), 32);
+      f.store(at, v128.shuffle32(x, v128.load(at, 16), [3, 4, 0, 7]), 48);
+      f.store(at, i32x4.shrS(v128.const32([-8, 8, 16, -1]), 2), 64);
+      f.storeLane32(at, x, 2, 80);
+      f.store16(at, i32.const(0x1ffff), 84);
+    })
+  );
+  const numbers = new Float32Array(memory.buffer, memory.byteOffset, 32);
+  numbers.set([1, 2, 3, 4]);
+  functions.work();
+  assert.deepEqual([...numbers.subarray(4, 8)], [2.5, 4.5, 6.5, 8.5]);
+  assert.deepEqual([...numbers.subarray(8, 12)], [-2, -4, -6, -8]);
+  assert.deepEqual([...numbers.subarray(12, 16)], [4, 2.5, 1, 8.5]);
+  assert.deepEqual([
+    ...new Int32Array(memory.buffer, memory.byteOffset + 64, 4),
+  ], [-2, 2, 4, -1]);
+  assert.equal(numbers[20], 3);
+  assert.deepEqual([...memory.subarray(84, 88)], [255, 255, 0, 0]);
+});
+
+Deno.test("functions call each other and are made once for each key", () => {
+  const { functions } = assembled((module) => {
+    const square = () =>
+      module.function({ parameters: ["i64", "i64"] }, (f) => {
+        const x = f.parameter("i64", 0);
+        f.store(f.parameter("i64", 1), i64.mul(x, x));
+      });
+    const first = module.once("square", square);
+    assert.equal(module.once("square", square), first);
+    module.function(
+      { parameters: ["i64"], result: "i64", name: "run" },
+      (f) => {
+        f.call(first, [f.parameter("i64", 0), i64.const(DATA)]);
+        f.result(i64.load(i64.const(DATA)));
+      },
+    );
+  });
+  assert.equal(functions.run(12n), 144n);
+});
+
+Deno.test("the assembler refuses values of the wrong type", () => {
+  const module = new ModuleBuilder();
+  const callee = module.function({ parameters: ["i64"] }, () => {});
+  module.function({ parameters: ["f64"] }, (f) => {
+    assert.throws(() => f.parameter("i64", 0), TypeError);
+    assert.throws(() => f.call(callee, [f.parameter("f64", 0)]), TypeError);
+  });
+});

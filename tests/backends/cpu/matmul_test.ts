@@ -1,0 +1,228 @@
+import assert from "node:assert/strict";
+import {
+  bytesOf,
+  type Device,
+  type DType,
+  type KernelAttributes,
+  randomFrom,
+  type View,
+} from "@denotune/denotune/core";
+import { blasBlocks, findBlas } from "../../../backends/cpu/blas/blas.ts";
+import { blocksOf } from "../../../backends/cpu/kernels/matmul.ts";
+import { openCpu } from "./open.ts";
+
+interface Product {
+  readonly layout: KernelAttributes["matmul"]["layout"];
+  readonly batch?: number;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly alpha?: number;
+  readonly bias?: boolean;
+  readonly addend?: "none" | "separate" | "in place";
+  readonly dtype?: Exclude<DType, "i32">;
+}
+
+/** Sizes around those of tiles, panels and blocks; the last ones are large enough for a BLAS. */
+const SIZES: readonly (readonly [number, number, number])[] = [
+  [1, 1, 1],
+  [1, 9, 5],
+  [2, 13, 7],
+  [3, 8, 4],
+  [4, 21, 30],
+  [5, 7, 3],
+  [6, 8, 16],
+  [7, 17, 9],
+  [13, 40, 33],
+  [200, 65, 10],
+  [97, 130, 101],
+  [70, 300, 61],
+];
+
+function* products(): Generator<Product> {
+  for (const layout of ["NN", "NT", "TN"] as const) {
+    for (const [i, [m, n, k]] of SIZES.entries()) {
+      const addend = (["none", "separate", "in place"] as const)[i % 3];
+      const dtype = (["f32", "bf16", "f16"] as const)[Math.floor(i / 2) % 3];
+      yield { layout, m, n, k };
+      yield { layout, m, n, k, alpha: -0.5, bias: i % 2 === 0, addend, dtype };
+    }
+    yield {
+      layout,
+      batch: 3,
+      m: 11,
+      n: 10,
+      k: 5,
+      bias: true,
+      addend: "in place",
+    };
+    yield {
+      layout,
+      batch: 2,
+      m: 128,
+      n: 96,
+      k: 100,
+      bias: true,
+      addend: "separate",
+    };
+    yield {
+      layout,
+      m: 160,
+      n: 128,
+      k: 96,
+      bias: true,
+      addend: "in place",
+      dtype: "bf16",
+      alpha: 2,
+    };
+    yield { layout, m: 40, n: 1000, k: 64, dtype: "f16" };
+  }
+}
+
+/** Numbers that bf16 and f16 hold exactly. */
+function numbers(count: number, key: number): Float32Array {
+  const random = randomFrom(7, key);
+  return Float32Array.from(
+    { length: count },
+    () => (random.below(255) - 127) / 64,
+  );
+}
+
+function stored(data: Float32Array, dtype: DType): ArrayBufferView {
+  if (dtype === "f32") return data;
+  const view = new DataView(new ArrayBuffer(2 * data.length));
+  for (const [i, x] of data.entries()) {
+    if (dtype === "f16") view.setFloat16(2 * i, x, true);
+    else {view.setUint16(
+        2 * i,
+        new Uint32Array(Float32Array.of(x).buffer)[0] >>> 16,
+        true,
+      );}
+  }
+  return view;
+}
+
+async function check(device: Device, product: Product): Promise<void> {
+  const {
+    layout,
+    batch = 1,
+    m,
+    n,
+    k,
+    alpha = 1,
+    bias = false,
+    addend = "none",
+    dtype = "f32",
+  } = product;
+  const tensor = (data: Float32Array, type: DType = "f32"): View => {
+    const buffer = device.allocate(data.length * bytesOf(type), "tensor");
+    device.write(buffer, stored(data, type));
+    return { buffer, offset: 0, shape: [data.length], dtype: type };
+  };
+  const [a, b, c, d] = [batch * m * k, batch * k * n, n, batch * m * n].map(
+    numbers,
+  );
+  const views = [tensor(a), tensor(b, dtype)];
+  if (bias) views.push(tensor(c));
+  const added = addend === "none" ? null : tensor(d);
+  if (added !== null) views.push(added);
+  // room around the result shows writes outside of it
+  const out: View = added !== null && addend === "in place" ? added : {
+    ...tensor(new Float32Array(d.length + 32).fill(77)),
+    offset: 16,
+    shape: [d.length],
+  };
+  const program = await device.compile({
+    name: "product",
+    capacities: {},
+    segments: [{
+      calls: [{
+        kernel: "matmul",
+        label: "product",
+        attributes: {
+          layout,
+          batch,
+          m,
+          n,
+          k,
+          alpha,
+          bias,
+          addend: added !== null,
+        },
+        inputs: views,
+        outputs: [out],
+      }],
+    }],
+  });
+  device.run(program, {});
+  const found = new Float32Array(
+    await device.read(out.buffer, 0, 4 * (d.length + 2 * out.offset)),
+  );
+  const title = JSON.stringify(product);
+  for (let i = 0; i < out.offset; i++) {
+    assert.equal(found[i], 77, `${title} wrote before its result`);
+    assert.equal(
+      found[found.length - 1 - i],
+      77,
+      `${title} wrote behind its result`,
+    );
+  }
+  for (let p = 0; p < batch; p++) {
+    for (let i = 0; i < m; i++) {
+      for (let j = 0; j < n; j++) {
+        let sum = 0, size = 0;
+        for (let q = 0; q < k; q++) {
+          const x = a[p * m * k + (layout === "TN" ? q * m + i : i * k + q)];
+          const y = b[p * k * n + (layout === "NT" ? j * k + q : q * n + j)];
+          sum += x * y;
+          size += Math.abs(x * y);
+        }
+        const at = (p * m + i) * n + j;
+        const expected = alpha * sum + (bias ? c[j] : 0) +
+          (added === null ? 0 : d[at]);
+        const tolerance = 1e-6 * (Math.abs(alpha) * size + 4); // rounding of k terms in single precision
+        const got = found[out.offset + at];
+        assert(
+          Math.abs(got - expected) <= tolerance,
+          `${title} at ${p}, ${i}, ${j}: ${got}, expected ${expected}`,
+        );
+      }
+    }
+  }
+  for (const view of new Set([...views, out].map((v) => v.buffer))) {
+    device.free(view);
+  }
+}
+
+Deno.test("WebAssembly multiplies matrices of every layout, size, storage and epilogue", async () => {
+  await using device = await openCpu({ workers: 2, blas: "off" });
+  for (const product of products()) await check(device, product);
+});
+
+Deno.test({
+  name:
+    "a BLAS multiplies matrices of every layout, size, storage and epilogue",
+  ignore: findBlas("auto", null).found === null,
+  async fn() {
+    await using device = await openCpu({ workers: 2, blas: "required" });
+    for (const product of products()) await check(device, product);
+  },
+});
+
+Deno.test("blocks cover large products by several pieces, small ones by few", () => {
+  assert.deepEqual(blocksOf({ batch: 1, m: 6, n: 8, k: 8 }), {
+    rows: 6,
+    columns: 8,
+  });
+  const { rows, columns } = blocksOf({ batch: 1, m: 1024, n: 1024, k: 512 });
+  assert(rows % 6 === 0 && columns % 8 === 0);
+  assert(Math.ceil(1024 / rows) * Math.ceil(1024 / columns) >= 16);
+  assert.deepEqual(blasBlocks({ batch: 1, m: 1024, n: 1024, k: 512 }), {
+    rows: 256,
+    columns: 512,
+  });
+  assert.deepEqual(blasBlocks({ batch: 1, m: 64, n: 64, k: 64 }), {
+    rows: 64,
+    columns: 64,
+  });
+});

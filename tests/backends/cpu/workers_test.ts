@@ -1,0 +1,385 @@
+import assert from "node:assert/strict";
+import {
+  column,
+  constant,
+  define,
+  type Device,
+  dim,
+  input,
+  type KernelCall,
+  type Plan,
+  random,
+  randomFrom,
+  reduce,
+  type Shape,
+  value,
+  type View,
+  write,
+} from "@denotune/denotune/core";
+import { cpuBackend, openCpu } from "./open.ts";
+
+const B = 3, T = 70, HEADS = 4, KV_HEADS = 2, D = 16, C = HEADS * D;
+const CAPACITIES = { B, T };
+
+/** Buffers of a device, by name. */
+class Tensors {
+  readonly #device: Device;
+  readonly views = new Map<string, View>();
+  constructor(device: Device) {
+    this.#device = device;
+  }
+
+  of(name: string, shape: Shape, data?: Float32Array | Int32Array): View {
+    const known = this.views.get(name);
+    if (known !== undefined) return known;
+    const elements = data?.length ??
+      shape.reduce<number>(
+        (n, d) => n * (typeof d === "number" ? d : B * T),
+        1,
+      );
+    const buffer = this.#device.allocate(4 * elements, name);
+    if (data !== undefined) this.#device.write(buffer, data);
+    const view: View = {
+      buffer,
+      offset: 0,
+      shape,
+      dtype: data instanceof Int32Array ? "i32" : "f32",
+    };
+    this.views.set(name, view);
+    return view;
+  }
+
+  async read(name: string): Promise<Int32Array> {
+    const view = this.views.get(name);
+    assert(view !== undefined);
+    const elements = view.shape.reduce<number>(
+      (n, d) => n * (typeof d === "number" ? d : B * T),
+      1,
+    );
+    return new Int32Array(
+      await this.#device.read(view.buffer, 0, 4 * elements),
+    );
+  }
+}
+
+function normal(count: number, key: number): Float32Array {
+  const numbers = randomFrom(key);
+  return Float32Array.from({ length: count }, () => numbers.normal());
+}
+
+/** A plan in which steps depend on each other in many ways, and every kernel that adds up takes part. */
+function mixedPlan(t: Tensors): Plan {
+  const N = dim("B", "T"), kv = KV_HEADS * D;
+  const x = t.of("x", [N, C], normal(B * T * C, 1));
+  const segments = t.of(
+    "segments",
+    [N],
+    Int32Array.from({ length: B * T }, (_, i) => Math.floor((i % T) / 31)),
+  );
+  const keys = t.of(
+    "keys",
+    [N],
+    Int32Array.from({ length: B * T }, (_, i) => i * 17),
+  );
+  const weight = (name: string, n: number, key: number) =>
+    t.of(name, [n, C], normal(n * C, key));
+  const product = (
+    label: string,
+    b: View,
+    n: number,
+    out: View,
+  ): KernelCall => ({
+    kernel: "matmul",
+    label,
+    attributes: {
+      layout: "NT",
+      batch: 1,
+      m: N,
+      n,
+      k: C,
+      alpha: 0.3,
+      bias: false,
+      addend: false,
+    },
+    inputs: [x, b],
+    outputs: [out],
+  });
+  const q = t.of("q", [N, C]), k = t.of("k", [N, kv]), v = t.of("v", [N, kv]);
+  const out = t.of("out", [N, C]), lse = t.of("lse", [N, HEADS]);
+  const dOut = t.of("dOut", [N, C]);
+  const dQ = t.of("dQ", [N, C]),
+    dK = t.of("dK", [N, kv]),
+    dV = t.of("dV", [N, kv]);
+  const shared = {
+    B: dim("B"),
+    T: dim("T"),
+    heads: HEADS,
+    kvHeads: KV_HEADS,
+    headDim: D,
+    causal: true,
+    scale: 0.25,
+    window: null,
+    softcap: null,
+  };
+  const calls: KernelCall[] = [
+    product("q", weight("wq", C, 2), C, q),
+    product("k", weight("wk", kv, 3), kv, k),
+    product("v", weight("wv", kv, 4), kv, v),
+    {
+      kernel: "attention",
+      label: "attention",
+      attributes: shared,
+      inputs: [q, k, v, segments],
+      outputs: [out, lse],
+    },
+    {
+      kernel: "rows",
+      label: "norm and dropout",
+      attributes: {
+        rows: N,
+        columns: C,
+        program: {
+          inputs: ["matrix", "column"],
+          stages: [
+            reduce("sum", "s", input(0).mul(input(0))),
+            define("r", value("s").div(C).add(1e-5).rsqrt()),
+            write(
+              0,
+              random(1, 3).lt(0.1).select(0, input(0).mul(value("r"))).add(
+                column().mul(1e-3),
+              ),
+            ),
+          ],
+          outputs: ["matrix"],
+        },
+      },
+      inputs: [out, keys],
+      outputs: [dOut],
+    },
+    {
+      kernel: "attention_backward",
+      label: "attention backward",
+      attributes: shared,
+      inputs: [q, k, v, segments, out, lse, dOut],
+      outputs: [dQ, dK, dV],
+    },
+    {
+      kernel: "matmul",
+      label: "weight gradient",
+      attributes: {
+        layout: "TN",
+        batch: 1,
+        m: C,
+        n: C,
+        k: N,
+        alpha: 1,
+        bias: false,
+        addend: true,
+      },
+      inputs: [dQ, x, t.of("dW", [C, C])],
+      outputs: [t.of("dW", [C, C])],
+    },
+    {
+      kernel: "column_sum",
+      label: "bias gradient",
+      attributes: {
+        rows: N,
+        columns: C,
+        inputs: ["matrix"],
+        of: input(0).exp().node,
+        addend: false,
+      },
+      inputs: [dQ],
+      outputs: [t.of("dBias", [C])],
+    },
+    {
+      kernel: "sum",
+      label: "norm",
+      attributes: {
+        elements: dim("B", "T"),
+        inputs: ["matrix"],
+        of: input(0).mul(input(0)).node,
+        addend: false,
+      },
+      inputs: [dV],
+      outputs: [t.of("norm", [1])],
+    },
+  ];
+  return { name: "mixed", capacities: CAPACITIES, segments: [{ calls }] };
+}
+
+const RESULTS = ["out", "lse", "dQ", "dK", "dV", "dW", "dBias", "norm"];
+
+async function bitsWith(
+  workers: number,
+  blas: "off" | "auto",
+  profile = false,
+): Promise<Map<string, Int32Array>> {
+  await using device = await openCpu({ workers, blas, profile });
+  const tensors = new Tensors(device);
+  const program = await device.compile(mixedPlan(tensors));
+  device.run(program, { B, T });
+  device.run(program, { B: B - 1, T: T - 13 }); // adds to dW with other extents
+  const bits = new Map<string, Int32Array>();
+  for (const name of RESULTS) bits.set(name, await tensors.read(name));
+  return bits;
+}
+
+for (const blas of ["off", "auto"] as const) {
+  Deno.test(`1, 2, 3 and 5 workers give the same bits, blas ${blas}`, async () => {
+    const expected = await bitsWith(1, blas);
+    for (const workers of [2, 3, 5]) {
+      for (const [name, bits] of await bitsWith(workers, blas)) {
+        assert.deepEqual(
+          bits,
+          expected.get(name),
+          `${name} with ${workers} workers`,
+        );
+      }
+    }
+    assert(
+      new Float32Array(expected.get("dW")!.buffer).every((x) =>
+        Number.isFinite(x) && x !== 0
+      ),
+    );
+  });
+}
+
+Deno.test("profiling changes no bits and gives times by label", async () => {
+  const expected = await bitsWith(2, "off");
+  for (const [name, bits] of await bitsWith(2, "off", true)) {
+    assert.deepEqual(bits, expected.get(name), name);
+  }
+  await using device = await openCpu({
+    workers: 2,
+    blas: "off",
+    profile: true,
+  });
+  const program = await device.compile(mixedPlan(new Tensors(device)));
+  for (let i = 0; i < 3; i++) device.run(program, { B, T });
+  const times = await device.profile?.() ?? [];
+  const attention = times.find((time) => time.label === "attention backward");
+  assert.equal(attention?.calls, 9); // three steps
+  assert(times.every((time) => time.seconds >= 0));
+  assert.deepEqual(await device.profile?.(), []);
+});
+
+Deno.test("an index out of range names kernel and label, and the device goes on", async () => {
+  await using device = await openCpu({ workers: 3, blas: "off" });
+  const t = new Tensors(device);
+  const table = t.of("table", [10, 4], new Float32Array(40).fill(1));
+  const index = t.of("index", [5], Int32Array.of(0, 9, 10, 1, 2));
+  const out = t.of("gathered", [5, 4]);
+  const double: KernelCall = {
+    kernel: "rows",
+    label: "double",
+    attributes: {
+      rows: 5,
+      columns: 4,
+      program: {
+        inputs: ["matrix"],
+        stages: [write(0, input(0).mul(constant(2)))],
+        outputs: ["matrix"],
+      },
+    },
+    inputs: [out],
+    outputs: [out],
+  };
+  const program = await device.compile({
+    name: "look up",
+    capacities: {},
+    segments: [{
+      calls: [
+        {
+          kernel: "gather_rows",
+          label: "embed_tokens",
+          attributes: { rows: 5, columns: 4 },
+          inputs: [table, index],
+          outputs: [out],
+        },
+        double,
+      ],
+    }],
+  });
+  device.run(program, {});
+  await assert.rejects(device.idle(), {
+    name: "DeviceError",
+    message:
+      /Kernel gather_rows \(embed_tokens\) failed: an index .* is out of range/,
+  });
+  device.write(index.buffer, Int32Array.of(0, 9, 3, 1, 2));
+  device.run(program, {});
+  assert.deepEqual(
+    new Float32Array(await device.read(out.buffer, 0, 16)),
+    new Float32Array(4).fill(2),
+  );
+});
+
+Deno.test("plans that cannot be right are refused with the label", async () => {
+  await using device = await openCpu({ workers: 1, blas: "off" });
+  const t = new Tensors(device);
+  const small = t.of("small", [8], new Float32Array(8));
+  const copy = (from: View, to: View, elements: number): Plan => ({
+    name: "copies",
+    capacities: {},
+    segments: [{
+      calls: [{
+        kernel: "copy",
+        label: "layers.3.copy",
+        attributes: { elements },
+        inputs: [from],
+        outputs: [to],
+      }],
+    }],
+  });
+  const refused = (plan: Plan, message: RegExp) =>
+    assert.rejects(device.compile(plan), { name: "DeviceError", message });
+  await refused(
+    copy(small, small, 9),
+    /layers\.3\.copy.*8 elements at capacity, expected 9/,
+  );
+  await refused(
+    copy({ ...small, offset: 1 }, small, 8),
+    /layers\.3\.copy.*ends at byte 36 of buffer "small" of 32 bytes/,
+  );
+  await refused(
+    copy({ ...small, dtype: "i32" }, small, 8),
+    /layers\.3\.copy.*from i32 to f32/,
+  );
+  await refused(
+    copy({ ...small, buffer: 99 }, small, 8),
+    /layers\.3\.copy.*buffer 99 is not allocated/,
+  );
+  const unknown: unknown = {
+    ...copy(small, small, 8).segments[0].calls[0],
+    kernel: "telepathy",
+  };
+  await refused({
+    name: "odd",
+    capacities: {},
+    segments: [{ calls: [unknown as KernelCall] }],
+  }, /no kernel telepathy/);
+});
+
+Deno.test("memory beyond the limit is refused with the sizes", async () => {
+  await using device = await openCpu({
+    workers: 1,
+    blas: "off",
+    memory_limit_gb: 0.0625,
+  });
+  assert.equal(device.info.memoryBytes, 2 ** 26);
+  device.allocate(60_000_000, "weights");
+  device.allocate(60_000_000, "gradients");
+  await assert.rejects(device.idle(), {
+    name: "DeviceError",
+    message: /60\.0 MB for buffer "gradients".*limit is 67\.1 MB/,
+  });
+});
+
+Deno.test("the backend says what it would run on", async () => {
+  const off = await (await cpuBackend({ workers: 2, blas: "off" })).available();
+  assert(off.ok && /2 workers, WebAssembly SIMD/.test(off.description));
+  const missing = await (await cpuBackend({ blas_path: "no-such-library.so" }))
+    .available();
+  assert(!missing.ok && /no-such-library\.so/.test(missing.reason));
+});
