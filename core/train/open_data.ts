@@ -51,9 +51,50 @@ export interface OpenedData extends Disposable {
   evaluationRows(): EvaluationRow[];
 }
 
-interface OpenedSource extends DataSource {
+/** A source of a run, and the names of what was chosen for it. */
+export interface OpenedSource extends DataSource {
   readonly templateName: string;
   readonly maskerName: string;
+}
+
+/** The sources of a run; their stores are the caller's. */
+export interface OpenedSources {
+  /** What is trained on. */
+  readonly train: readonly OpenedSource[];
+  /** What is evaluated on: the rows held out of `data.train`, and `data.eval`. */
+  readonly held: readonly OpenedSource[];
+}
+
+/** Opens all sources of a run; no row but the first of each is parsed. */
+export async function openSources(
+  run: LoadedRun,
+  context: OpenDataContext,
+): Promise<OpenedSources> {
+  const { data } = run.config;
+  const train: OpenedSource[] = [];
+  const held: OpenedSource[] = [];
+  try {
+    const open = async (
+      into: OpenedSource[],
+      at: Parameters<typeof openSource>[1],
+    ) => into.push(await openSource(run, at, context));
+    const side = data.eval_fraction > 0 ? "train" : "all";
+    for (const index of data.train.keys()) {
+      await open(train, { list: "train", index, side });
+    }
+    if (data.eval_fraction > 0) {
+      for (const index of data.train.keys()) {
+        await open(held, { list: "train", index, side: "eval" });
+      }
+    }
+    for (const index of data.eval.keys()) {
+      await open(held, { list: "eval", index, side: "all" });
+    }
+    return { train, held };
+  } catch (error) {
+    for (const { store } of [...train, ...held]) store[Symbol.dispose]();
+    throw error;
+  }
 }
 
 /** Opens and prepares all data of a run. */
@@ -61,60 +102,16 @@ export async function openData(
   run: LoadedRun,
   context: OpenDataContext,
 ): Promise<OpenedData> {
-  const { config } = run;
-  const { data } = config;
-  const opened: OpenedSource[] = [];
+  const { train, held } = await openSources(run, context);
   const datasets = new DisposableStack();
   try {
-    const open = async (
-      list: "train" | "eval",
-      index: number,
-      side: DataSource["side"],
-    ) => {
-      const source = await openSource(run, { list, index, side }, context);
-      opened.push(source);
-      return source;
-    };
-    const trainSide = data.eval_fraction > 0 ? "train" : "all";
-    const train: OpenedSource[] = [];
-    for (const i of data.train.keys()) {
-      train.push(await open("train", i, trainSide));
-    }
-    const held: OpenedSource[] = [];
-    if (data.eval_fraction > 0) {
-      for (const i of data.train.keys()) {
-        held.push(await open("train", i, "eval"));
-      }
-    }
-    for (const i of data.eval.keys()) held.push(await open("eval", i, "all"));
-
     const collator = await create(
       run,
       "collator",
       "data.collator",
       context.creating,
     );
-    const objective = await create(
-      run,
-      "objective",
-      "objective",
-      context.creating,
-    );
-    const options: Partial<DataOptions> = {
-      max_length: data.max_length,
-      truncation: data.truncation,
-      boundary_token: data.boundary_token,
-      include_system_prompt: data.include_system_prompt,
-      train_first_token: objective.attention === "bidirectional",
-      seed: config.seed,
-      shuffle: data.shuffle,
-      batch_size: config.training.batch_size,
-      gradient_accumulation_steps: config.training.gradient_accumulation_steps,
-      stopping: data.stopping,
-      max_untrained_share: data.max_untrained_share,
-      allow_unlearned_end: data.allow_unlearned_end,
-      eval_fraction: data.eval_fraction,
-    };
+    const options = await dataOptions(run, context.creating);
     const prepare = (
       sources: readonly DataSource[],
       more: Partial<DataOptions>,
@@ -140,7 +137,7 @@ export async function openData(
     return describe(train, { train: trainSet, evaluation, held, datasets });
   } catch (error) {
     datasets.dispose();
-    for (const source of opened) source.store[Symbol.dispose]();
+    for (const { store } of [...train, ...held]) store[Symbol.dispose]();
     throw error;
   }
 }
@@ -183,6 +180,30 @@ async function create<K extends Kind>(
   const chosen = chosenAt(run, kind, key);
   if (chosen === null) throw new ConfigError(`\`${key}\` is not set`);
   return await createResolved(chosen, creating);
+}
+
+/** How the run makes examples and steps of its training rows. */
+export async function dataOptions(
+  run: LoadedRun,
+  creating: Creating,
+): Promise<Partial<DataOptions>> {
+  const { data, training, seed } = run.config;
+  const objective = await create(run, "objective", "objective", creating);
+  return {
+    max_length: data.max_length,
+    truncation: data.truncation,
+    boundary_token: data.boundary_token,
+    include_system_prompt: data.include_system_prompt,
+    train_first_token: objective.attention === "bidirectional",
+    seed,
+    shuffle: data.shuffle,
+    batch_size: training.batch_size,
+    gradient_accumulation_steps: training.gradient_accumulation_steps,
+    stopping: data.stopping,
+    max_untrained_share: data.max_untrained_share,
+    allow_unlearned_end: data.allow_unlearned_end,
+    eval_fraction: data.eval_fraction,
+  };
 }
 
 async function openSource(
