@@ -51,9 +51,20 @@ const LEARNING_RATE = 5e-3;
  */
 const NOISY = { end: "layers.3.self_attn.k_proj.lora_A.weight", index: 264 };
 
-function near(found: number, wanted: number, what: string): void {
+/**
+ * The gradient norm of one step is steep: PyTorch in float64 gives 5.176247, 8.6e-5 relative from the golden
+ * 5.175801, and another PyTorch in float32 5.175943. What is left of 1e-4 is less than float32 needs.
+ */
+const STEEP = { step: 18, tolerance: 2e-4 };
+
+function near(
+  found: number,
+  wanted: number,
+  what: string,
+  tolerance = 1e-4,
+): void {
   assert.ok(
-    Math.abs(found - wanted) <= 1e-4 * Math.abs(wanted),
+    Math.abs(found - wanted) <= tolerance * Math.abs(wanted),
     `${what}: ${found}, PEFT ${wanted}`,
   );
 }
@@ -106,7 +117,12 @@ for (const backend of BACKENDS) {
           { step: step + 1, learningRate: LEARNING_RATE },
         );
         near(found.loss, loss, `loss of step ${step}`);
-        near(found.gradNorm, norm, `gradient norm of step ${step}`);
+        near(
+          found.gradNorm,
+          norm,
+          `gradient norm of step ${step}`,
+          step === STEEP.step ? STEEP.tolerance : undefined,
+        );
       }
       if (!all) return;
       near(await lossOf(engine, batches[0]), final_batch0_loss, "loss after");
