@@ -47,7 +47,8 @@ const LEARNING_RATE = 5e-3;
 
 /**
  * One value of 46,240 whose second gradient is 1e-9 in float32 and 4e-9 in float64, beside AdamW's eps of
- * 1e-8: PyTorch's own run in float64 ends at -0.010875, 7.5e-4 from the golden one in float32.
+ * 1e-8: PyTorch's own run in float64 ends at -0.010875, 7.5e-4 from the golden one in float32. That step
+ * of AdamW may have any size up to the learning rate.
  */
 const NOISY = { end: "layers.3.self_attn.k_proj.lora_A.weight", index: 264 };
 
@@ -136,7 +137,7 @@ for (const backend of BACKENDS) {
         const found = trained.get(name)!;
         wanted.forEach((value, i) => {
           const tolerance = name.endsWith(NOISY.end) && i === NOISY.index
-            ? 1e-3
+            ? LEARNING_RATE
             : 1e-4;
           assert.ok(
             Math.abs(found[i] - value) <= tolerance,
