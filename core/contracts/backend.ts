@@ -61,9 +61,10 @@ export interface Device extends AsyncDisposable {
 /** Opens devices. */
 export interface Backend {
   /**
-   * Whether it can run here, and why not: `auto` asks before it opens.
+   * Whether it can run here, and why not: asked before it is opened. `explicit`: the run names this backend;
+   * absent or false: it is one of those that `auto` tries, and should decline where another would do better.
    */
-  available(): Promise<
+  available(context?: { readonly explicit: boolean }): Promise<
     { ok: true; description: string } | { ok: false; reason: string }
   >;
   /** Opens the device. Throws `DeviceError` that says what to change. */

@@ -1,0 +1,256 @@
+/**
+ * The WebGPU device: buffers and compiled programs.
+ * @module
+ */
+import {
+  DeviceError,
+  type DeviceInfo,
+  type Executor,
+  type Extents,
+  type KernelTime,
+  type Plan,
+} from "@denotune/denotune/core";
+import { type WebGpuOptions, webGpuOptions } from "./options.ts";
+import { factsOf, findAdapter, openGpu } from "./runtime/adapter.ts";
+import {
+  compilePlan,
+  type HostBuffer,
+  type ReadyProgram,
+} from "./runtime/compile.ts";
+import type { Counters } from "./runtime/counters.ts";
+import { type Gpu, MEMORY_ADVICE } from "./runtime/gpu.ts";
+import { Pipelines } from "./runtime/pipelines.ts";
+import { replay } from "./runtime/replay.ts";
+import { Staging } from "./runtime/staging.ts";
+import { Stopwatch } from "./runtime/stopwatch.ts";
+import { openTiles } from "./tune/cache.ts";
+
+/** Views start at multiples of this many bytes: enough for every adapter. */
+const ALIGNMENT = 256;
+
+/** Runs plans on a GPU. */
+export class WebGpuExecutor implements Executor {
+  readonly info: DeviceInfo;
+  /** Times of kernels where asked for and possible; what was counted stands beside them. */
+  readonly profile?: () => Promise<readonly KernelTime[]>;
+  readonly #gpu: Gpu;
+  readonly #pipelines: Pipelines;
+  readonly #staging: Staging;
+  readonly #stopwatch: Stopwatch | null;
+  readonly #buffers = new Map<number, HostBuffer>();
+  readonly #programs = new Map<number, ReadyProgram>();
+  #scratch: GPUBuffer | null = null;
+  #told: Counters;
+
+  private constructor(
+    gpu: Gpu,
+    info: DeviceInfo,
+    options: { profile: boolean; stopwatch: Stopwatch | null },
+  ) {
+    this.#gpu = gpu;
+    this.info = info;
+    this.#pipelines = new Pipelines(gpu);
+    this.#staging = new Staging(gpu);
+    this.#stopwatch = options.stopwatch;
+    this.#told = { ...gpu.counters };
+    if (options.profile) this.profile = () => this.#profile();
+  }
+
+  /** Opens the adapter that the options ask for. Throws `DeviceError` where there is none. */
+  static async open(
+    given: Partial<WebGpuOptions> = {},
+  ): Promise<WebGpuExecutor> {
+    const options = webGpuOptions.parse(given);
+    const adapter = await findAdapter(options);
+    if ("reason" in adapter) {
+      throw new DeviceError(`Cannot open a GPU: ${adapter.reason}`);
+    }
+    const facts = factsOf(adapter);
+    const tiles = await openTiles(facts.identity, options.tune);
+    const gpu = await openGpu(adapter, options, tiles);
+    const stopwatch = options.profile ? await Stopwatch.open(gpu) : null;
+    return new WebGpuExecutor(gpu, {
+      backend: "webgpu",
+      description: facts.description,
+      maxBufferBytes: Math.min(
+        gpu.device.limits.maxBufferSize,
+        gpu.traits.maxBindingBytes * 4,
+      ),
+      memoryBytes: memoryBytes(options, facts.software),
+      alignment: ALIGNMENT,
+      fingerprint: `webgpu 1; ${facts.identity}; subgroups ${
+        gpu.traits.subgroup === null
+          ? "off"
+          : `${gpu.traits.subgroup.min} to ${gpu.traits.subgroup.max}`
+      }; tiles ${tiles.fingerprint}`,
+    }, { profile: options.profile, stopwatch });
+  }
+
+  /** What has been counted so far. */
+  get counters(): Readonly<Counters> {
+    return this.#gpu.counters;
+  }
+
+  /** The device, for the tuner. */
+  get gpu(): Gpu {
+    return this.#gpu;
+  }
+
+  async allocate(id: number, bytes: number, label: string): Promise<void> {
+    this.#gpu.check();
+    const { info } = this;
+    if (
+      !Number.isInteger(bytes) || bytes < 0 || bytes > info.maxBufferBytes
+    ) {
+      throw new DeviceError(
+        `Cannot allocate ${bytes} bytes for "${label}": a buffer of ${info.description} holds 0 to ${info.maxBufferBytes}`,
+      );
+    }
+    const { counters } = this.#gpu;
+    if (counters.allocatedBytes + bytes > info.memoryBytes) {
+      throw new DeviceError(
+        `Cannot allocate ${bytes} bytes for "${label}": ${counters.allocatedBytes} of ${info.memoryBytes} are in use. ${MEMORY_ADVICE}; or raise memory_gb of the webgpu backend`,
+      );
+    }
+    const size = Math.max(16, Math.ceil(bytes / 16) * 16);
+    const gpu = await this.#gpu.guarded(
+      `allocate ${bytes} bytes for "${label}" (${counters.allocatedBytes} are in use)`,
+      MEMORY_ADVICE,
+      () =>
+        this.#gpu.device.createBuffer({
+          label,
+          size,
+          usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC |
+            GPUBufferUsage.COPY_DST,
+        }),
+    );
+    counters.buffers++;
+    counters.allocatedBytes += bytes;
+    this.#buffers.set(id, { gpu, label, bytes });
+  }
+
+  free(id: number): void {
+    const { gpu, bytes } = this.#buffer(id, "free");
+    this.#gpu.counters.allocatedBytes -= bytes;
+    this.#buffers.delete(id);
+    gpu.destroy();
+  }
+
+  write(
+    id: number,
+    byteOffset: number,
+    bytes: Uint8Array<ArrayBuffer>,
+  ): void | Promise<void> {
+    const { gpu } = this.#range(id, "write", byteOffset, bytes.byteLength);
+    return this.#staging.write(gpu, byteOffset, bytes);
+  }
+
+  async read(
+    id: number,
+    byteOffset: number,
+    byteLength: number,
+  ): Promise<ArrayBuffer> {
+    const { gpu } = this.#range(id, "read", byteOffset, byteLength);
+    const bytes = await this.#staging.read(gpu, byteOffset, byteLength);
+    this.#gpu.check();
+    return bytes;
+  }
+
+  async compile(id: number, plan: Plan): Promise<void> {
+    this.#gpu.check();
+    const program = await compilePlan(plan, {
+      gpu: this.#gpu,
+      pipelines: this.#pipelines,
+      buffers: this.#buffers,
+      scratch: (bytes) => this.#scratchOf(bytes),
+    });
+    this.#programs.set(id, program);
+  }
+
+  run(id: number, extents: Extents): void | Promise<void> {
+    this.#gpu.check();
+    const program = this.#programs.get(id);
+    if (program === undefined) {
+      throw new DeviceError(`Cannot run program ${id}: it was never compiled`);
+    }
+    replay(this.#gpu, program, extents, this.#stopwatch);
+    if (this.#stopwatch !== null) return this.#stopwatch.collect();
+  }
+
+  async idle(): Promise<void> {
+    await this.#gpu.device.queue.onSubmittedWorkDone();
+    this.#gpu.check();
+  }
+
+  close(): void {
+    for (const { gpu } of this.#buffers.values()) gpu.destroy();
+    this.#buffers.clear();
+    this.#programs.clear();
+    this.#gpu.close();
+  }
+
+  async #profile(): Promise<readonly KernelTime[]> {
+    await this.#gpu.device.queue.onSubmittedWorkDone();
+    const before = this.#told;
+    const now = { ...this.#gpu.counters };
+    this.#told = now;
+    const counted = (
+      [
+        "runs",
+        "dispatches",
+        "submits",
+        "bindGroups",
+        "pipelines",
+        "buffers",
+      ] as const
+    ).map((label) => ({
+      kernel: "(counted)",
+      label,
+      seconds: 0,
+      calls: now[label] - before[label],
+    }));
+    return [...this.#stopwatch?.take() ?? [], ...counted];
+  }
+
+  async #scratchOf(bytes: number): Promise<GPUBuffer> {
+    if (this.#scratch !== null && this.#scratch.size >= bytes) {
+      return this.#scratch;
+    }
+    // Programs compiled before keep the smaller one.
+    this.#scratch = await this.#gpu.ownBuffer(
+      "scratch",
+      Math.ceil(bytes / 2 ** 16) * 2 ** 16,
+      GPUBufferUsage.STORAGE,
+    );
+    return this.#scratch;
+  }
+
+  #buffer(id: number, what: string): HostBuffer {
+    const buffer = this.#buffers.get(id);
+    if (buffer === undefined) {
+      throw new DeviceError(`Cannot ${what} buffer ${id}: it is not allocated`);
+    }
+    return buffer;
+  }
+
+  #range(id: number, what: string, start: number, length: number): HostBuffer {
+    const buffer = this.#buffer(id, what);
+    if (
+      !Number.isInteger(start) || start < 0 || length < 0 ||
+      start + length > buffer.bytes
+    ) {
+      throw new DeviceError(
+        `Cannot ${what} bytes ${start} to ${
+          start + length
+        } of buffer "${buffer.label}": it has ${buffer.bytes}`,
+      );
+    }
+    return buffer;
+  }
+}
+
+/** A software adapter's memory is the system's; of others WebGPU says nothing. */
+function memoryBytes(options: WebGpuOptions, software: boolean): number {
+  if (options.memory_gb !== null) return options.memory_gb * 1e9;
+  return software ? Deno.systemMemoryInfo().total : Infinity;
+}

@@ -1,0 +1,124 @@
+/**
+ * Attention of new queries over a cache. A workgroup has one query of one head: its lanes first score a
+ * block of keys, one each, then sum the block's values, a column each.
+ * @module
+ */
+import { product } from "@denotune/denotune/core";
+import { INDEX, type Lower, type Scope } from "../shader/dispatch.ts";
+import { each } from "../shader/numbers.ts";
+import { LaneReduction, MOST_NEGATIVE } from "../shader/reduce.ts";
+import { attentionSizes, scoreText } from "./attention_tile.ts";
+
+/** Attention of T new queries over a cache that holds their own keys already. */
+export const attentionCached: Lower<"attention_cached"> = (lowering) => {
+  const { attributes, inputs, outputs, traits } = lowering;
+  const { B, T, heads, headDim, capacity, window } = attributes;
+  const sizes = attentionSizes(attributes, (d) => lowering.capacity(d));
+  const cached = lowering.capacity(B) * capacity * sizes.kvWidth;
+  const lanes = 64;
+  const columns = Math.ceil(headDim / lanes);
+  const reduction = new LaneReduction(traits, {
+    width: lanes,
+    invocations: lanes,
+  });
+  const body = (scope: Scope): string => {
+    const [q, k, v] = ["q", "k", "v"].map((name) => scope.tensor(name));
+    const row =
+      `((b * ${capacity}u + j) * ${sizes.kvWidth}u + kv * ${headDim}u)`;
+    const dot = q.wide && k.wide
+      ? `for (var d = 0u; d < ${headDim / 4}u; d++) {
+    score += dot(${q.loadWide("qAt / 4u + d")}, ${k.loadWide(`at / 4u + d`)});
+  }`
+      : `for (var d = 0u; d < ${headDim}u; d++) {
+    score += ${q.load("qAt + d")} * ${k.load("at + d")};
+  }`;
+    return `let head = group % ${heads}u;
+let row = group / ${heads}u;
+if (row >= ${scope.size(product([B, T]))}) { return; }
+let b = row / ${scope.size(T)};
+let kv = head / ${sizes.group}u;
+let i = u32(${scope.tensor("lengths").loadInt("b")}) + row - b * ${
+      scope.size(T)
+    };
+let end = min(i + 1u, ${capacity}u);
+let qAt = row * ${sizes.width}u + head * ${headDim}u;
+var m = ${MOST_NEGATIVE};
+var l = 0.0;
+${each(columns, (c) => `var sum_${c} = 0.0;`)}
+let start = ${window === null ? "0u" : `max(i + 1u, ${window}u) - ${window}u`};
+for (var j0 = start; j0 < end; j0 += ${lanes}u) {
+  let j = j0 + lane;
+  var score = 0.0;
+  if (j < end) {
+  let at = ${row};
+  ${dot}
+  }
+  score = select(${MOST_NEGATIVE}, ${scoreText(attributes, "score")}, j < end);
+  var top = score;
+  ${reduction.statements("max", "top")}
+  top = max(top, m);
+  let shrink = exp(m - top);
+  m = top;
+  let p = select(0.0, exp(score - top), j < end);
+  l = l * shrink + p;
+  workgroupBarrier(); // the weights before are read
+  weights[lane] = p;
+  workgroupBarrier();
+  ${each(columns, (c) => `sum_${c} *= shrink;`)}
+  let count = min(${lanes}u, end - j0);
+  for (var n = 0u; n < count; n++) {
+    let j = j0 + n;
+    let at = ${row};
+    let weight = weights[n];
+    ${
+      each(columns, (c) =>
+        `{ let d = min(lane + ${c * lanes}u, ${headDim - 1}u);
+    sum_${c} += weight * ${v.load("at + d")}; }`)
+    }
+  }
+}
+${reduction.statements("sum", "l")}
+${
+      each(columns, (c) =>
+        `if (lane + ${c * lanes}u < ${headDim}u) { ${
+          scope.tensor("out").store(
+            `qAt + lane + ${c * lanes}u`,
+            `sum_${c} / l`,
+          )
+        } }`)
+    }`;
+  };
+  const wide = headDim % 4 === 0;
+  lowering.emit({
+    name: "attention_cached",
+    tensors: [
+      {
+        name: "q",
+        view: lowering.expect("q", inputs[0], sizes.rows * sizes.width),
+        wide,
+      },
+      { name: "k", view: lowering.expect("kCache", inputs[1], cached), wide },
+      { name: "v", view: lowering.expect("vCache", inputs[2], cached) },
+      {
+        name: "lengths",
+        view: lowering.expect(
+          "lengths",
+          inputs[3],
+          lowering.capacity(B),
+          INDEX,
+        ),
+      },
+      {
+        name: "out",
+        view: lowering.expect("out", outputs[0], sizes.rows * sizes.width),
+        writes: true,
+      },
+    ],
+    workgroup: [lanes, 1, 1],
+    body,
+    declarations: () =>
+      `var<workgroup> weights: array<f32, ${lanes}>;\n${reduction.declarations}`,
+    grid: (size) => ({ groups: size(B) * size(T) * heads }),
+    cost: (size) => 4 * size(B) * size(T) * heads * capacity * headDim,
+  });
+};

@@ -1,0 +1,45 @@
+/**
+ * Every kernel of the plan's contract, by name.
+ * @module
+ */
+import type { Kernels } from "../shader/dispatch.ts";
+import { attention } from "./attention.ts";
+import { attentionBackward } from "./attention_backward.ts";
+import { attentionCached } from "./attention_cached.ts";
+import { gatherRows, scatterAdd, scatterRows } from "./gather.ts";
+import { matmul } from "./matmul.ts";
+import {
+  argmax,
+  concatColumns,
+  copy,
+  fill,
+  sliceColumns,
+  writeCache,
+  writeRow,
+} from "./places.ts";
+import { rope } from "./rope.ts";
+import { rows } from "./rows.ts";
+import { columnSum, groupSum, sum } from "./sums.ts";
+
+/** The kernels. */
+export const kernels: Kernels = {
+  matmul,
+  rows,
+  column_sum: columnSum,
+  sum,
+  group_sum: groupSum,
+  gather_rows: gatherRows,
+  scatter_rows: scatterRows,
+  scatter_add: scatterAdd,
+  rope,
+  attention,
+  attention_backward: attentionBackward,
+  attention_cached: attentionCached,
+  write_cache: writeCache,
+  slice_columns: sliceColumns,
+  concat_columns: concatColumns,
+  write_row: writeRow,
+  copy,
+  fill,
+  argmax,
+};

@@ -1,0 +1,296 @@
+/**
+ * Kernels that only move elements: caches, columns, rings, copies.
+ * @module
+ */
+import { DeviceError, type DType, product } from "@denotune/denotune/core";
+import {
+  type DispatchSpec,
+  INDEX,
+  type Lower,
+  perItem,
+} from "../shader/dispatch.ts";
+import { f32Text } from "../shader/numbers.ts";
+import { combineArgmax } from "./argmax_lanes.ts";
+
+const INVOCATIONS = 64;
+const WORKGROUP: DispatchSpec["workgroup"] = [INVOCATIONS, 1, 1];
+
+/** cache[b, lengths[b] + t] = new[b, t]; what would lie beyond the capacity is dropped. */
+export const writeCache: Lower<"write_cache"> = (lowering) => {
+  const { attributes: { B, T, capacity, columns }, inputs, outputs } = lowering;
+  const [b, t] = [lowering.capacity(B), lowering.capacity(T)];
+  lowering.expect("cache", inputs[0], b * capacity * columns);
+  lowering.emit({
+    name: "write_cache",
+    tensors: [
+      { name: "new", view: lowering.expect("new", inputs[1], b * t * columns) },
+      {
+        name: "lengths",
+        view: lowering.expect("lengths", inputs[2], b, INDEX),
+      },
+      {
+        name: "cache",
+        view: lowering.expect("cache", outputs[0], b * capacity * columns),
+        writes: true,
+      },
+    ],
+    workgroup: WORKGROUP,
+    body: (scope) =>
+      `let row = id / ${columns}u;
+if (row >= ${scope.size(product([B, T]))}) { return; }
+let c = id - row * ${columns}u;
+let b = row / ${scope.size(T)};
+let place = u32(${scope.tensor("lengths").loadInt("b")}) + row - b * ${
+        scope.size(T)
+      };
+if (place >= ${capacity}u) { return; }
+${
+        scope.tensor("cache").store(
+          `(b * ${capacity}u + place) * ${columns}u + c`,
+          scope.tensor("new").load("id"),
+        )
+      }`,
+    grid: perItem((size) => size(B) * size(T) * columns, INVOCATIONS),
+  });
+};
+
+/** out = columns offset .. offset + width of x. */
+export const sliceColumns: Lower<"slice_columns"> = (lowering) => {
+  const { attributes: { rows, from, offset, width }, inputs, outputs } =
+    lowering;
+  if (offset < 0 || offset + width > from) {
+    throw new DeviceError(
+      `columns ${offset} to ${offset + width} do not lie within ${from}`,
+    );
+  }
+  const capacity = lowering.capacity(rows);
+  lowering.emit({
+    name: "slice_columns",
+    tensors: [
+      { name: "x", view: lowering.expect("x", inputs[0], capacity * from) },
+      {
+        name: "out",
+        view: lowering.expect("out", outputs[0], capacity * width),
+        writes: true,
+      },
+    ],
+    workgroup: WORKGROUP,
+    body: (scope) =>
+      `if (id >= ${scope.size(rows)} * ${width}u) { return; }
+let r = id / ${width}u;
+let c = id - r * ${width}u;
+${
+        scope.tensor("out").store(
+          "id",
+          scope.tensor("x").load(`r * ${from}u + ${offset}u + c`),
+        )
+      }`,
+    grid: perItem((size) => size(rows) * width, INVOCATIONS),
+  });
+};
+
+/** out = the inputs side by side: one dispatch an input. */
+export const concatColumns: Lower<"concat_columns"> = (lowering) => {
+  const { attributes: { rows, widths }, inputs, outputs } = lowering;
+  const capacity = lowering.capacity(rows);
+  const total = widths.reduce((a, b) => a + b, 0);
+  const out = lowering.expect("out", outputs[0], capacity * total);
+  let start = 0;
+  widths.forEach((width, i) => {
+    const at = start;
+    start += width;
+    lowering.emit({
+      name: "concat_columns",
+      tensors: [
+        {
+          name: "x",
+          view: lowering.expect(`x_${i}`, inputs[i], capacity * width),
+        },
+        { name: "out", view: out, writes: true },
+      ],
+      workgroup: WORKGROUP,
+      body: (scope) =>
+        `if (id >= ${scope.size(rows)} * ${width}u) { return; }
+let r = id / ${width}u;
+let c = id - r * ${width}u;
+${
+          scope.tensor("out").store(
+            `r * ${total}u + ${at}u + c`,
+            scope.tensor("x").load("id"),
+          )
+        }`,
+      grid: perItem((size) => size(rows) * width, INVOCATIONS),
+    });
+  });
+};
+
+/** ring[index mod S] = row. */
+export const writeRow: Lower<"write_row"> = (lowering) => {
+  const { attributes: { slots, columns }, inputs, outputs } = lowering;
+  lowering.expect("ring", inputs[0], slots * columns);
+  lowering.emit({
+    name: "write_row",
+    tensors: [
+      { name: "row", view: lowering.expect("row", inputs[1], columns) },
+      { name: "index", view: lowering.expect("index", inputs[2], 1, INDEX) },
+      {
+        name: "ring",
+        view: lowering.expect("ring", outputs[0], slots * columns),
+        writes: true,
+      },
+    ],
+    workgroup: WORKGROUP,
+    body: (scope) =>
+      `if (id >= ${columns}u) { return; }
+let index = ${scope.tensor("index").loadInt("0u")};
+let slot = u32(((index % ${slots}) + ${slots}) % ${slots});
+${
+        scope.tensor("ring").store(
+          `slot * ${columns}u + id`,
+          scope.tensor("row").load("id"),
+        )
+      }`,
+    grid: perItem(() => columns, INVOCATIONS),
+  });
+};
+
+const ANY: readonly DType[] = ["f32", "i32", "bf16", "f16"];
+
+/** out = x, converted between f32 and 16-bit types. */
+export const copy: Lower<"copy"> = (lowering) => {
+  const { attributes: { elements }, inputs, outputs } = lowering;
+  const capacity = lowering.capacity(elements);
+  const x = lowering.expect("x", inputs[0], capacity, ANY);
+  const out = lowering.expect("out", outputs[0], capacity, ANY);
+  if (x.dtype !== out.dtype && (x.dtype === "i32" || out.dtype === "i32")) {
+    throw new DeviceError(
+      `cannot copy ${x.dtype} to ${out.dtype}: whole numbers are copied as they are`,
+    );
+  }
+  if (out.dtype === "bf16" || out.dtype === "f16") {
+    lowering.emit(copyToHalf(lowering, x.dtype, out.dtype));
+    return;
+  }
+  lowering.emit({
+    name: `copy ${x.dtype}`,
+    tensors: [{ name: "x", view: x }, { name: "out", view: out, writes: true }],
+    workgroup: WORKGROUP,
+    body: (scope) => {
+      const [from, to] = [scope.tensor("x"), scope.tensor("out")];
+      return `if (id >= ${scope.size(elements)}) { return; }
+${to.store("id", x.dtype === "i32" ? from.loadInt("id") : from.load("id"))}`;
+    },
+    grid: perItem((size) => size(elements), INVOCATIONS),
+    cost: (size) => size(elements) * 2,
+  });
+};
+
+/**
+ * Two elements share a word, so an invocation has a word: what of it lies outside of the tensor stays.
+ *
+ * ```text
+ * elements   . 0 | 1 2 | 3 .        words of a tensor of 4 that starts in the middle of one
+ * ```
+ */
+function copyToHalf(
+  { attributes: { elements }, inputs, outputs }: Parameters<
+    Lower<"copy">
+  >[0],
+  from: DType,
+  to: "bf16" | "f16",
+): DispatchSpec {
+  return {
+    name: `copy ${from} to ${to}`,
+    tensors: [{ name: "x", view: inputs[0] }, {
+      name: "out",
+      view: outputs[0],
+      writes: true,
+    }],
+    workgroup: WORKGROUP,
+    body: (scope) => {
+      const [x, out] = [scope.tensor("x"), scope.tensor("out")];
+      const n = scope.size(elements);
+      const element = (i: string, name: string) =>
+        from === to
+          ? `let at_${name} = ${x.place(i)};
+  let word_${name} = ${x.word(`at_${name} >> 1u`)};
+  let ${name} = select(word_${name} & 0xffffu, word_${name} >> 16u, (at_${name} & 1u) == 1u);`
+          : `let ${name} = narrow_${to}(${x.load(i)});`;
+      return `let first = ${out.place("0u")};
+let word = (first >> 1u) + id; // of the binding
+var bits = 0u;
+let low = i32(word * 2u) - i32(first); // element in the lower half
+let n = i32(${n});
+if (low >= n || n == 0) { return; }
+if (low < 0 || low + 1 >= n) { bits = ${out.word("word")}; }
+if (low >= 0) {
+  ${element("u32(low)", "x0")}
+  bits = (bits & 0xffff0000u) | x0;
+}
+if (low + 1 < n) {
+  ${element("u32(low + 1)", "x1")}
+  bits = (bits & 0xffffu) | (x1 << 16u);
+}
+${out.storeWord("word", "bits")}`;
+    },
+    grid: perItem((size) => Math.ceil(size(elements) / 2) + 1, INVOCATIONS),
+    cost: (size) => size(elements) * 2,
+  };
+}
+
+/** Every element of out is `value`. */
+export const fill: Lower<"fill"> = (lowering) => {
+  const { attributes: { elements, value }, outputs } = lowering;
+  lowering.emit({
+    name: "fill",
+    tensors: [{
+      name: "out",
+      view: lowering.expect("out", outputs[0], lowering.capacity(elements)),
+      writes: true,
+    }],
+    workgroup: WORKGROUP,
+    body: (scope) =>
+      `if (id >= ${scope.size(elements)}) { return; }
+let value = ${f32Text(value)};
+${scope.tensor("out").store("id", "value")}`,
+    grid: perItem((size) => size(elements), INVOCATIONS),
+    cost: (size) => size(elements),
+  });
+};
+
+/** out[r] = the first column that holds the largest element of row r: a workgroup a row. */
+export const argmax: Lower<"argmax"> = (lowering) => {
+  const { attributes: { rows, columns }, inputs, outputs } = lowering;
+  const [r, c] = [lowering.capacity(rows), lowering.capacity(columns)];
+  if (c < 1) {
+    throw new DeviceError("a row without columns has no largest element");
+  }
+  lowering.emit({
+    name: "argmax",
+    tensors: [
+      { name: "x", view: lowering.expect("x", inputs[0], r * c) },
+      {
+        name: "out",
+        view: lowering.expect("out", outputs[0], r, INDEX),
+        writes: true,
+      },
+    ],
+    workgroup: WORKGROUP,
+    declarations: () =>
+      `var<workgroup> largest: array<f32, ${INVOCATIONS}>;
+var<workgroup> places: array<u32, ${INVOCATIONS}>;`,
+    body: (scope) =>
+      `if (group >= ${scope.size(rows)}) { return; }
+let n = ${scope.size(columns)};
+var best = min(lane, n - 1u);
+var value = ${scope.tensor("x").load("group * n + best")};
+for (var c = lane + ${INVOCATIONS}u; c < n; c += ${INVOCATIONS}u) {
+  let other = ${scope.tensor("x").load("group * n + c")};
+  if (other > value) { value = other; best = c; }
+}
+${combineArgmax(INVOCATIONS)}
+if (lane == 0u) { ${scope.tensor("out").store("group", "i32(places[0])")} }`,
+    grid: (size) => ({ groups: size(rows) }),
+    cost: (size) => size(rows) * size(columns),
+  });
+};

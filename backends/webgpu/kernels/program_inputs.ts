@@ -1,0 +1,96 @@
+/**
+ * How expressions read the inputs of row programs and sums.
+ * @module
+ */
+import type { Access, Expression, View } from "@denotune/denotune/core";
+import { INDEX, type Scope } from "../shader/dispatch.ts";
+import { type Leaves, leavesOf } from "../shader/expression.ts";
+
+/** The place that is computed: one element, number `wide` of four, or a row as a whole. */
+export type Element = "scalar" | "row" | { readonly wide: number };
+
+/**
+ * Leaves at a place, where the shader has `r` (row), `c` (column, or group of four columns) and an index of
+ * the matrix element (or group). `load` may name what it is given, so that it is loaded once.
+ */
+export function leavesAt(
+  scope: Scope,
+  accesses: readonly Access[],
+  { element, matrixIndex = "", load }: {
+    element: Element;
+    matrixIndex?: string;
+    load: (text: string) => string;
+  },
+): Leaves {
+  const wide = typeof element === "object" ? element.wide : null;
+  const at = (name: string, index: string): string => {
+    const tensor = scope.tensor(name);
+    return wide === null
+      ? load(tensor.load(index))
+      : `${load(tensor.loadWide(index))}.${"xyzw"[wide]}`;
+  };
+  return {
+    input(input, index) {
+      const name = `in${input}`;
+      switch (accesses[input]) {
+        case "matrix":
+          return at(name, matrixIndex);
+        case "row":
+          return at(name, "c");
+        case "column":
+          return load(scope.tensor(name).load("r"));
+        case "scalars":
+          return load(scope.tensor(name).load(`${index ?? 0}u`));
+      }
+    },
+    value: (name) => `v_${name}`,
+    column: () => wide === null ? "c" : `(c * 4u + ${wide}u)`,
+    key: (input) => `bitcast<u32>(${scope.tensor(`in${input}`).loadInt("r")})`,
+  };
+}
+
+/** Whether an expression needs to know its column. */
+export function readsColumnIndex(expressions: readonly Expression[]): boolean {
+  return expressions.flatMap(leavesOf).some((e) =>
+    e.kind === "column" || e.kind === "random"
+  );
+}
+
+/** Checks the inputs of a program over a space. */
+export function expectProgramInputs(
+  lowering: {
+    readonly inputs: readonly View[];
+    expect(
+      what: string,
+      view: View | undefined,
+      elements: number | { readonly atLeast: number },
+      dtypes?: readonly ("f32" | "i32" | "bf16" | "f16")[],
+    ): View;
+  },
+  accesses: readonly Access[],
+  expressions: readonly Expression[],
+  space: { rows: number; columns: number },
+): void {
+  const leaves = expressions.flatMap(leavesOf);
+  accesses.forEach((access, i) => {
+    const isKey = leaves.some((e) => e.kind === "random" && e.input === i);
+    const last = Math.max(
+      -1,
+      ...leaves.map((e) =>
+        e.kind === "input" && e.input === i ? e.index ?? -1 : -1
+      ),
+    );
+    const elements = {
+      matrix: space.rows * space.columns,
+      row: space.columns,
+      column: space.rows,
+      scalars: { atLeast: last + 1 },
+    };
+    lowering.expect(
+      `input ${i} (${access})`,
+      lowering.inputs[i],
+      elements[access],
+      isKey ? INDEX : ["f32", "i32"],
+    );
+  });
+}

@@ -1,0 +1,72 @@
+/**
+ * Rotary position embedding.
+ * @module
+ */
+import { DeviceError, product } from "@denotune/denotune/core";
+import { INDEX, type Lower, perItem } from "../shader/dispatch.ts";
+
+const INVOCATIONS = 64;
+
+/**
+ * Turns the pairs (i, i + rotary / 2) of every head by the angles of its position. An invocation has a
+ * pair, or one element of the rest; so in place each element is read by whoever writes it.
+ */
+export const rope: Lower<"rope"> = (lowering) => {
+  const { attributes, inputs, outputs } = lowering;
+  const { rows, heads, headDim, rotary, inverse } = attributes;
+  if (rotary % 2 !== 0 || rotary > headDim || rotary <= 0) {
+    throw new DeviceError(
+      `rotary is ${rotary}: must be even, positive and at most the head's ${headDim}`,
+    );
+  }
+  const capacity = lowering.capacity(rows);
+  const half = rotary / 2;
+  const items = headDim - half; // of a head
+  lowering.emit({
+    name: "rope",
+    tensors: [
+      {
+        name: "x",
+        view: lowering.expect("x", inputs[0], capacity * heads * headDim),
+      },
+      {
+        name: "positions",
+        view: lowering.expect("positions", inputs[1], capacity, INDEX),
+      },
+      {
+        name: "table",
+        view: lowering.expect("table", inputs[2], { multipleOf: rotary }),
+      },
+      {
+        name: "out",
+        view: lowering.expect("out", outputs[0], capacity * heads * headDim),
+        writes: true,
+      },
+    ],
+    workgroup: [INVOCATIONS, 1, 1],
+    body: (scope) => {
+      const [x, table, out] = ["x", "table", "out"].map((n) => scope.tensor(n));
+      const all = scope.size(product([rows, heads, items]));
+      return `if (id >= ${all}) { return; }
+let head = id / ${items}u; // of all rows
+let i = id - head * ${items}u;
+let start = head * ${headDim}u;
+if (i >= ${half}u) {
+  let at = start + ${half}u + i;
+  ${out.store("at", x.load("at"))}
+  return;
+}
+let angle = u32(${
+        scope.tensor("positions").loadInt(`head / ${heads}u`)
+      }) * ${rotary}u + i;
+let cosine = ${table.load("angle")};
+let sine = ${inverse ? "-" : ""}${table.load(`angle + ${half}u`)};
+let a = ${x.load("start + i")};
+let b = ${x.load(`start + i + ${half}u`)};
+${out.store("start + i", "a * cosine - b * sine")}
+${out.store(`start + i + ${half}u`, "b * cosine + a * sine")}`;
+    },
+    grid: perItem((size) => size(rows) * heads * items, INVOCATIONS),
+    cost: (size) => size(rows) * heads * headDim * 4,
+  });
+};

@@ -1,0 +1,274 @@
+/**
+ * Sums over rows, over everything, and by group. Long ones go in two steps: chunks, whose number depends
+ * on capacities alone, then the chunks in order.
+ * @module
+ */
+import { DeviceError, type Dim } from "@denotune/denotune/core";
+import type { Lower, Scope } from "../shader/dispatch.ts";
+import { INDEX, perItem } from "../shader/dispatch.ts";
+import { checkInputs, ExpressionWriter } from "../shader/expression.ts";
+import { LaneReduction } from "../shader/reduce.ts";
+import { expectProgramInputs, leavesAt } from "./program_inputs.ts";
+
+/** Rows that one invocation adds up before it is worth while to share a column. */
+const ROWS_OF_A_CHUNK = 32;
+const MOST_CHUNKS = 128;
+
+/** out[c] = addend[c] + the sum over rows of an expression at (r, c). */
+export const columnSum: Lower<"column_sum"> = (lowering) => {
+  const { attributes, inputs, outputs, traits } = lowering;
+  const { rows, columns, of } = attributes;
+  const capacity = lowering.capacity(rows);
+  checkInputs([of], attributes.inputs.length);
+  expectProgramInputs(lowering, attributes.inputs, [of], {
+    rows: capacity,
+    columns,
+  });
+  const addend = attributes.addend
+    ? lowering.expect("addend", inputs[attributes.inputs.length], columns)
+    : null;
+  const out = lowering.expect("out", outputs[0], columns);
+  const invocations = traits.software ? 16 : 64;
+  const chunks = Math.max(
+    1,
+    Math.min(MOST_CHUNKS, Math.ceil(capacity / ROWS_OF_A_CHUNK)),
+  );
+  const tensors = attributes.inputs.map((_, i) => ({
+    name: `in${i}`,
+    view: inputs[i],
+  }));
+  const last = addend === null ? [] : [{ name: "addend", view: addend }];
+  const partial = chunks === 1 ? null : lowering.scratch(chunks * columns);
+  const sumOf = (scope: Scope, from: string, to: string) => {
+    const lines: string[] = [];
+    const writer = new ExpressionWriter(
+      leavesAt(scope, attributes.inputs, {
+        element: "scalar",
+        matrixIndex: `r * ${columns}u + c`,
+        load: (text) => text,
+      }),
+      "e",
+    );
+    const element = writer.write(of);
+    lines.push(
+      "var total = 0.0;",
+      `for (var r = ${from}; r < ${to}; r++) {`,
+      ...writer.lines,
+      `total += ${element};`,
+      "}",
+    );
+    return lines.join("\n");
+  };
+  if (partial === null) {
+    lowering.emit({
+      name: "column_sum",
+      tensors: [...tensors, ...last, { name: "out", view: out, writes: true }],
+      workgroup: [invocations, 1, 1],
+      body: (scope) =>
+        `let c = id;
+if (c >= ${columns}u) { return; }
+${sumOf(scope, "0u", scope.size(rows))}
+${scope.tensor("out").store("c", withAddend(scope, addend !== null, "c"))}`,
+      grid: perItem(() => columns, invocations),
+      cost: (size) => size(rows) * columns * 8,
+    });
+    return;
+  }
+  lowering.emit({
+    name: "column_sum of chunks",
+    tensors: [...tensors, { name: "partial", view: partial, writes: true }],
+    workgroup: [invocations, 1, 1],
+    body: (scope) =>
+      `let c = id;
+if (c >= ${columns}u) { return; }
+let length = (${scope.size(rows)} + ${chunks - 1}u) / ${chunks}u;
+let first = wg.z * length;
+${sumOf(scope, "first", `min(first + length, ${scope.size(rows)})`)}
+${scope.tensor("partial").store(`wg.z * ${columns}u + c`, "total")}`,
+    grid: () => ({ groups: Math.ceil(columns / invocations), z: chunks }),
+    cost: (size) => size(rows) * columns * 8,
+  });
+  lowering.emit({
+    name: "column_sum over chunks",
+    tensors: [{ name: "partial", view: partial }, ...last, {
+      name: "out",
+      view: out,
+      writes: true,
+    }],
+    workgroup: [invocations, 1, 1],
+    body: (scope) =>
+      `let c = id;
+if (c >= ${columns}u) { return; }
+var total = 0.0;
+for (var n = 0u; n < ${chunks}u; n++) { total += ${
+        scope.tensor("partial").load(`n * ${columns}u + c`)
+      }; }
+${scope.tensor("out").store("c", withAddend(scope, addend !== null, "c"))}`,
+    grid: perItem(() => columns, invocations),
+  });
+};
+
+function withAddend(scope: Scope, addend: boolean, index: string): string {
+  return addend ? `total + ${scope.tensor("addend").load(index)}` : "total";
+}
+
+/** out = addend + the sum of an expression over (1, elements). */
+export const sum: Lower<"sum"> = (lowering) => {
+  const { attributes, inputs, outputs, traits } = lowering;
+  const { elements, of } = attributes;
+  for (const access of attributes.inputs) {
+    if (access !== "matrix" && access !== "scalars") {
+      throw new DeviceError(
+        `a sum reads matrix and scalars only, found ${access}`,
+      );
+    }
+  }
+  checkInputs([of], attributes.inputs.length);
+  const capacity = lowering.capacity(elements);
+  expectProgramInputs(lowering, attributes.inputs, [of], {
+    rows: 1,
+    columns: capacity,
+  });
+  const addend = attributes.addend
+    ? lowering.expect("addend", inputs[attributes.inputs.length], 1)
+    : null;
+  const out = lowering.expect("out", outputs[0], 1);
+  const invocations = traits.software ? 8 : 256;
+  const groups = Math.max(
+    1,
+    Math.min(
+      traits.software ? 64 : 256,
+      Math.ceil(capacity / (invocations * 16)),
+    ),
+  );
+  const tensors = attributes.inputs.map((_, i) => ({
+    name: `in${i}`,
+    view: inputs[i],
+  }));
+  const last = addend === null ? [] : [{ name: "addend", view: addend }];
+  const sumOf = (scope: Scope): string => {
+    const writer = new ExpressionWriter(
+      leavesAt(scope, attributes.inputs, {
+        element: "scalar",
+        matrixIndex: "c",
+        load: (text) => text,
+      }),
+      "e",
+    );
+    const element = writer.write(of);
+    return `var total = 0.0;
+for (var c = id; c < ${scope.size(elements)}; c += ${groups * invocations}u) {
+${writer.lines.join("\n")}
+total += ${element};
+}`;
+  };
+  const fold = (
+    start: (scope: Scope) => string,
+    finish: (scope: Scope) => string,
+  ) => {
+    const reduction = new LaneReduction(traits, {
+      width: invocations,
+      invocations,
+    });
+    return {
+      body: (scope: Scope) =>
+        `${start(scope)}
+${reduction.statements("sum", "total")}
+if (lane == 0u) { ${finish(scope)} }`,
+      declarations: () => reduction.declarations,
+    };
+  };
+  const workgroup = [invocations, 1, 1] as const;
+  const cost = (size: (dim: Dim) => number) => size(elements) * 8;
+  if (groups === 1) {
+    lowering.emit({
+      name: "sum",
+      tensors: [...tensors, ...last, { name: "out", view: out, writes: true }],
+      workgroup,
+      ...fold(sumOf, (scope) =>
+        scope.tensor("out").store(
+          "0u",
+          withAddend(scope, addend !== null, "0u"),
+        )),
+      grid: () => ({ groups: 1 }),
+      cost,
+    });
+    return;
+  }
+  const partial = lowering.scratch(groups);
+  lowering.emit({
+    name: "sum of chunks",
+    tensors: [...tensors, { name: "partial", view: partial, writes: true }],
+    workgroup,
+    ...fold(sumOf, (scope) => scope.tensor("partial").store("group", "total")),
+    grid: () => ({ groups }),
+    cost,
+  });
+  lowering.emit({
+    name: "sum over chunks",
+    tensors: [{ name: "partial", view: partial }, ...last, {
+      name: "out",
+      view: out,
+      writes: true,
+    }],
+    workgroup,
+    ...fold(
+      (scope) =>
+        `var total = 0.0;
+for (var n = lane; n < ${groups}u; n += ${invocations}u) { total += ${
+          scope.tensor("partial").load("n")
+        }; }`,
+      (scope) =>
+        scope.tensor("out").store(
+          "0u",
+          withAddend(scope, addend !== null, "0u"),
+        ),
+    ),
+    grid: () => ({ groups: 1 }),
+  });
+};
+
+/** out[g] = addend[g] + the sum of the values of group g: a workgroup goes through all rows for each group. */
+export const groupSum: Lower<"group_sum"> = (lowering) => {
+  const { attributes: { rows, count }, inputs, outputs, traits } = lowering;
+  const capacity = lowering.capacity(rows);
+  const invocations = traits.software ? 8 : 64;
+  const reduction = new LaneReduction(traits, {
+    width: invocations,
+    invocations,
+  });
+  lowering.emit({
+    name: "group_sum",
+    tensors: [
+      { name: "values", view: lowering.expect("values", inputs[0], capacity) },
+      {
+        name: "groups",
+        view: lowering.expect("groups", inputs[1], capacity, INDEX),
+      },
+      { name: "addend", view: lowering.expect("addend", inputs[2], count) },
+      {
+        name: "out",
+        view: lowering.expect("out", outputs[0], count),
+        writes: true,
+      },
+    ],
+    workgroup: [invocations, 1, 1],
+    body: (scope) =>
+      `var total = 0.0;
+for (var r = lane; r < ${scope.size(rows)}; r += ${invocations}u) {
+  if (${scope.tensor("groups").loadInt("r")} == i32(group)) { total += ${
+        scope.tensor("values").load("r")
+      }; }
+}
+${reduction.statements("sum", "total")}
+if (lane == 0u && group < ${count}u) { ${
+        scope.tensor("out").store(
+          "group",
+          `total + ${scope.tensor("addend").load("group")}`,
+        )
+      } }`,
+    declarations: () => reduction.declarations,
+    grid: () => ({ groups: count }),
+    cost: (size) => size(rows) * count,
+  });
+};

@@ -1,0 +1,176 @@
+/**
+ * Finds an adapter and opens its device with all that it allows.
+ * @module
+ */
+import { DeviceError } from "@denotune/denotune/core";
+import type { WebGpuOptions } from "../options.ts";
+import type { TileTable } from "../kernels/matmul_tiles.ts";
+import { Gpu } from "./gpu.ts";
+import type { Traits } from "./traits.ts";
+
+/** What is known of an adapter before it is opened. */
+export interface AdapterFacts {
+  readonly software: boolean;
+  /** `NVIDIA H100`, `llvmpipe (LLVM 15.0.6, 256 bits) (software)`. */
+  readonly description: string;
+  /** Everything that tells one adapter and driver from another. */
+  readonly identity: string;
+}
+
+/** Limits that kernels and buffers use: the adapter's own are asked for. */
+const LIMITS = [
+  "maxBufferSize",
+  "maxStorageBufferBindingSize",
+  "maxStorageBuffersPerShaderStage",
+  "maxComputeWorkgroupStorageSize",
+  "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupSizeX",
+  "maxComputeWorkgroupSizeY",
+  "maxComputeWorkgroupSizeZ",
+  "maxComputeWorkgroupsPerDimension",
+  "maxBindingsPerBindGroup",
+  "minStorageBufferOffsetAlignment",
+] as const;
+
+/** The adapter, or why there is none. Options that say nothing of it are not looked at. */
+export async function findAdapter(
+  options: Pick<WebGpuOptions, "power_preference">,
+): Promise<GPUAdapter | { readonly reason: string }> {
+  const gpu = (globalThis.navigator as { gpu?: GPU } | undefined)?.gpu;
+  if (gpu === undefined) {
+    return { reason: "this runtime has no WebGPU (navigator.gpu)" };
+  }
+  let adapter: GPUAdapter | null = null;
+  let cause = "";
+  try {
+    adapter = await gpu.requestAdapter({
+      powerPreference: options.power_preference,
+    });
+  } catch (error) {
+    cause = `: ${error instanceof Error ? error.message : String(error)}`;
+  }
+  return adapter ??
+    { reason: `no GPU adapter was found${cause}. ${install()}` };
+}
+
+/** What to install where no adapter is found. */
+function install(): string {
+  switch (Deno.build.os) {
+    case "linux":
+      return "Install your GPU's Vulkan driver and its loader: the NVIDIA driver's own, or mesa-vulkan-drivers and libvulkan1 (Debian, Ubuntu), vulkan-radeon or vulkan-intel and vulkan-icd-loader (Arch), mesa-vulkan-drivers and vulkan-loader (Fedora). In a container the driver's files must be passed in (for NVIDIA: capabilities graphics and compute)";
+    case "windows":
+      return "Update your GPU's driver: WebGPU needs DirectX 12 or Vulkan. DENO_WEBGPU_BACKEND=vulkan chooses between them";
+    case "darwin":
+      return "WebGPU needs Metal: a Mac of 2012 or later, and a session that is not a virtual machine without a GPU";
+    default:
+      return "Install a Vulkan driver and its loader";
+  }
+}
+
+/** What an adapter says of itself. */
+export function factsOf(adapter: GPUAdapter): AdapterFacts {
+  const { info } = adapter;
+  const fallback = (info as { isFallbackAdapter?: boolean }).isFallbackAdapter;
+  const software = fallback === true ||
+    /llvmpipe|swiftshader|lavapipe|basic render|software/i.test(
+      info.description,
+    );
+  const name = info.description ||
+    [info.vendor, info.device].join(" ").trim() ||
+    "an adapter without a name";
+  return {
+    software,
+    description: software ? `${name} (software)` : name,
+    identity: [
+      info.vendor,
+      info.architecture,
+      info.device,
+      info.description,
+      `Deno ${Deno.version.deno}`,
+    ].join("; "),
+  };
+}
+
+/** Opens an adapter's device. Throws `DeviceError`. */
+export async function openGpu(
+  adapter: GPUAdapter,
+  options: WebGpuOptions,
+  tiles: TileTable,
+): Promise<Gpu> {
+  const requiredLimits: Record<string, number> = {};
+  for (const name of LIMITS) requiredLimits[name] = adapter.limits[name];
+  const optional: GPUFeatureName[] = ["timestamp-query"];
+  const features = optional.filter((f) => adapter.features.has(f));
+  const facts = factsOf(adapter);
+  const request = (more: readonly string[]): Promise<GPUDevice> =>
+    adapter.requestDevice({
+      requiredLimits,
+      // Deno hides subgroups among an adapter's features and grants them all the same.
+      requiredFeatures: [...features, ...more] as GPUFeatureName[],
+    });
+  let device: GPUDevice;
+  let subgroups = false;
+  try {
+    if (options.subgroups) {
+      try {
+        device = await request(["subgroups"]);
+        subgroups = true;
+      } catch {
+        device = await request([]);
+      }
+    } else {
+      device = await request([]);
+    }
+  } catch (error) {
+    throw new DeviceError(
+      `Cannot open a device on ${facts.description}: ${
+        error instanceof Error ? error.message : String(error)
+      }`,
+      { cause: error },
+    );
+  }
+  return new Gpu(
+    device,
+    traitsOf(adapter, device, { facts, subgroups, options, tiles }),
+  );
+}
+
+function traitsOf(
+  adapter: GPUAdapter,
+  device: GPUDevice,
+  { facts, subgroups, options, tiles }: {
+    facts: AdapterFacts;
+    subgroups: boolean;
+    options: WebGpuOptions;
+    tiles: TileTable;
+  },
+): Traits {
+  const { limits } = device;
+  const info = adapter.info as GPUAdapterInfo & {
+    subgroupMinSize?: number;
+    subgroupMaxSize?: number;
+  };
+  const [min, max] = [info.subgroupMinSize ?? 0, info.subgroupMaxSize ?? 0];
+  const own = options.max_binding_mb === null
+    ? Infinity
+    : options.max_binding_mb * 2 ** 20;
+  return {
+    software: facts.software,
+    subgroup: subgroups && min >= 4 && max >= min ? { min, max } : null,
+    sharedBytes: limits.maxComputeWorkgroupStorageSize,
+    maxInvocations: Math.min(
+      limits.maxComputeInvocationsPerWorkgroup,
+      limits.maxComputeWorkgroupSizeX,
+    ),
+    maxGroups: limits.maxComputeWorkgroupsPerDimension,
+    // wgpu bounds a binding by 2^31 - 1 whatever the adapter says.
+    maxBindingBytes: Math.min(
+      own,
+      limits.maxStorageBufferBindingSize,
+      2 ** 31 - 256,
+    ),
+    maxBindings: limits.maxStorageBuffersPerShaderStage,
+    bindingAlignment: Math.max(limits.minStorageBufferOffsetAlignment, 16),
+    tiles,
+  };
+}

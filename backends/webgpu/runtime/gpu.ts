@@ -1,0 +1,117 @@
+/**
+ * An open WebGPU device with what goes wrong on it: every error of WebGPU becomes a `DeviceError` that
+ * says what to change.
+ * @module
+ */
+import { DeviceError } from "@denotune/denotune/core";
+import { type Counters, noCounts } from "./counters.ts";
+import type { Traits } from "./traits.ts";
+
+/** A device and its state. */
+export class Gpu {
+  readonly device: GPUDevice;
+  readonly traits: Traits;
+  readonly counters: Counters = noCounts();
+  #failure: DeviceError | null = null;
+  #closed = false;
+
+  constructor(device: GPUDevice, traits: Traits) {
+    this.device = device;
+    this.traits = traits;
+    device.lost.then(({ reason, message }) => {
+      if (this.#closed) return;
+      this.#failure = new DeviceError(
+        `The GPU device was lost (${reason}): ${
+          message || "no message"
+        }. The run can go on from its last checkpoint: start it again with the same settings (training.resume=auto). If it happens again, lower training.batch_size or data.max_length`,
+      );
+    });
+    device.addEventListener("uncapturederror", (event) => {
+      const { error } = event as GPUUncapturedErrorEvent;
+      this.#failure ??= new DeviceError(
+        `The GPU refused a command: ${firstLines(error.message)}`,
+        { cause: error },
+      );
+    });
+  }
+
+  /** Throws what has gone wrong since the last call; a lost device stays lost. */
+  check(): void {
+    const failure = this.#failure;
+    if (failure === null) return;
+    if (!failure.message.includes("was lost")) this.#failure = null;
+    throw failure;
+  }
+
+  /**
+   * Does something in error scopes. `what` names it: `allocate 64 bytes for "x"`; `advice` is for a lack of
+   * memory. Throws `DeviceError`.
+   */
+  async guarded<T>(what: string, advice: string, body: () => T): Promise<T> {
+    this.device.pushErrorScope("validation");
+    this.device.pushErrorScope("out-of-memory");
+    this.device.pushErrorScope("internal");
+    let result: T | undefined;
+    let thrown: unknown;
+    try {
+      result = body();
+    } catch (error) {
+      thrown = error ?? new Error("nothing was thrown");
+    }
+    const internal = await this.device.popErrorScope();
+    const memory = await this.device.popErrorScope();
+    const validation = await this.device.popErrorScope();
+    if (memory !== null) {
+      throw new DeviceError(
+        `Cannot ${what}: the GPU has no memory left. ${advice}`,
+        { cause: memory },
+      );
+    }
+    const error = validation ?? internal;
+    if (error !== null) {
+      throw new DeviceError(`Cannot ${what}: ${firstLines(error.message)}`, {
+        cause: error,
+      });
+    }
+    if (thrown !== undefined) {
+      throw new DeviceError(
+        `Cannot ${what}: ${
+          thrown instanceof Error ? thrown.message : String(thrown)
+        }`,
+        { cause: thrown },
+      );
+    }
+    return result as T;
+  }
+
+  /** A buffer of the backend's own. */
+  ownBuffer(label: string, size: number, usage: number): Promise<GPUBuffer> {
+    this.counters.buffers++;
+    this.counters.ownBytes += size;
+    return this.guarded(
+      `allocate ${size} bytes for ${label}`,
+      MEMORY_ADVICE,
+      () => this.device.createBuffer({ label, size, usage }),
+    );
+  }
+
+  /** Submits, and counts it. */
+  submit(commands: GPUCommandBuffer[]): void {
+    this.counters.submits++;
+    this.device.queue.submit(commands);
+  }
+
+  /** Destroys the device; that it is lost then is no error. */
+  close(): void {
+    this.#closed = true;
+    this.device.destroy();
+  }
+}
+
+/** What to do where memory is short. */
+export const MEMORY_ADVICE =
+  "Lower training.batch_size or data.max_length, set training.gradient_checkpointing: true, or train an adapter on a base of model.dtype: bfloat16";
+
+function firstLines(message: string): string {
+  return message.trim().split("\n").slice(0, 12).join("\n");
+}

@@ -1,0 +1,27 @@
+/**
+ * What kernels may know of the adapter that they are made for.
+ * @module
+ */
+import type { TileTable } from "../kernels/matmul_tiles.ts";
+
+/** Limits and features of an open device. */
+export interface Traits {
+  /** Whether the adapter computes on the processor: other shapes of kernels pay there. */
+  readonly software: boolean;
+  /** Fewest and most lanes of a subgroup; null: subgroup operations are not used. */
+  readonly subgroup: { readonly min: number; readonly max: number } | null;
+  /** Bytes of workgroup memory. */
+  readonly sharedBytes: number;
+  /** Most invocations of a workgroup. */
+  readonly maxInvocations: number;
+  /** Most workgroups in one dimension of a grid. */
+  readonly maxGroups: number;
+  /** Most bytes of one binding. */
+  readonly maxBindingBytes: number;
+  /** Most storage buffers of one dispatch. */
+  readonly maxBindings: number;
+  /** Offsets of bindings are multiples of this many bytes. */
+  readonly bindingAlignment: number;
+  /** Tiles of matrix products. */
+  readonly tiles: TileTable;
+}

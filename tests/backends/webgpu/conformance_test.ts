@@ -1,0 +1,7 @@
+/**
+ * The suite of all backends.
+ */
+import { testBackend } from "../../conformance/mod.ts";
+import { missing, openDevice, title } from "./_device.ts";
+
+testBackend(title("webgpu"), () => openDevice(), { ignore: missing !== null });
