@@ -56,22 +56,23 @@ export {
 export type { TrackerEvent } from "./core/contracts/tracker.ts";
 export type { Message, Role } from "./core/contracts/format.ts";
 export type { InspectedToken } from "./core/data/inspect.ts";
-export type { Answer } from "./core/generate/answer.ts";
-export type { RunResult } from "./core/train/run.ts";
-export { train, type TrainOptions } from "./core/library/train.ts";
+export type { RegistryOptions } from "./core/library/registry.ts";
+export type { PrepareOptions } from "./core/library/prepare.ts";
 export {
+  type Answer,
   generate,
   type GenerateOptions,
+  inspect,
+  type InspectedExample,
+  type InspectOptions,
   type LoadedModel,
   loadModel,
   type LoadModelOptions,
   type Prompt,
-} from "./core/library/load_model.ts";
-export {
-  inspect,
-  type InspectedExample,
-  type InspectOptions,
-} from "./core/library/inspect.ts";
+  type RunResult,
+  train,
+  type TrainOptions,
+} from "./core/library/mod.ts";
 
 // Parts with options worth checking by the compiler; every other one is chosen by its name.
 export { dora } from "./plugins/adapters/dora.ts";

@@ -22,11 +22,13 @@ import { addSchema } from "./commands/schema.ts";
 import { addTrain } from "./commands/train.ts";
 import { invocation } from "./invocation.ts";
 import { showError } from "./show_error.ts";
-import { processOutputs } from "./terminal.ts";
+import { type Outputs, processOutputs } from "./terminal.ts";
 
 /** Runs a command line and returns the exit code. Never throws, never exits. */
-export async function main(args: readonly string[]): Promise<number> {
-  const { out, err } = processOutputs();
+export async function main(
+  args: readonly string[],
+  { out, err }: Outputs = processOutputs(),
+): Promise<number> {
   let code = 0;
   const context: CliContext = {
     out,

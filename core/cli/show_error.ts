@@ -23,7 +23,17 @@ export function showError(
   }
   output.line(`${label}: ${harmless(shown.join("\n"))}`);
   if (options.verbose) output.line(stackOf(error));
-  return exitCodeOf(error);
+  return isDiskFull(error) ? 2 : exitCodeOf(error);
+}
+
+/** Whether a disk or a quota is full: that is for the user to mend, as any other wrong place to write to. */
+function isDiskFull(error: unknown): boolean {
+  for (let at: unknown = error; at instanceof Error; at = at.cause) {
+    if ("code" in at && (at.code === "ENOSPC" || at.code === "EDQUOT")) {
+      return true;
+    }
+  }
+  return false;
 }
 
 function describe(error: unknown): string {

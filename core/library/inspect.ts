@@ -35,19 +35,7 @@ export interface InspectedExample {
   readonly tokens: readonly InspectedToken[];
 }
 
-/**
- * The tokens of some training examples: id, characters, weight in the loss, who wrote them. A row that was
- * split into several examples gives all of them.
- *
- * @example
- * ```ts
- * import { inspect } from "@denotune/denotune";
- *
- * for (const { tokens } of await inspect("run.yaml", { row: 0 })) {
- *   console.log(tokens.filter((t) => t.weight > 0).map((t) => t.text).join(""));
- * }
- * ```
- */
+/** `inspect` of the library. */
 export async function inspect(
   run: RunInput | string,
   options: InspectOptions = {},

@@ -98,19 +98,7 @@ export interface LoadedModel extends AsyncDisposable {
   ): Promise<Answer[]>;
 }
 
-/**
- * Loads a saved model, the results of a run, a checkpoint, or an adapter with its base; a folder or a Hub
- * id. Throws `DataError` for a broken or missing one, `DeviceError` where memory does not suffice.
- *
- * @example
- * ```ts
- * import { loadModel } from "@denotune/denotune";
- *
- * await using model = await loadModel("outputs/quickstart");
- * const { text } = await model.generate("Reverse deno", { maxNewTokens: 12 });
- * console.log(text);
- * ```
- */
+/** `loadModel` of the library. */
 export async function loadModel(
   folder: string,
   options: LoadModelOptions = {},
@@ -171,18 +159,7 @@ export async function loadModel(
   };
 }
 
-/**
- * Loads a model, answers one prompt, and gives everything back. To ask more than once, use
- * {@linkcode loadModel}.
- *
- * @example
- * ```ts
- * import { generate } from "@denotune/denotune";
- *
- * const { text } = await generate("outputs/quickstart", "Uppercase deno");
- * console.log(text);
- * ```
- */
+/** `generate` of the library. */
 export async function generate(
   folder: string,
   prompt: Prompt,

@@ -18,21 +18,7 @@ export interface TrainOptions {
   readonly overrides?: readonly string[];
 }
 
-/**
- * Trains, and returns the numbers of the last evaluation and where things are. Takes a run or the path of a
- * run file. Prints nothing: the tracker `console` is left out unless the object names it. Throws
- * `ConfigError`, `PluginError`, `DataError` or `DeviceError`.
- *
- * @example
- * ```ts
- * import { train } from "@denotune/denotune";
- *
- * const { status, path, metrics } = await train("run.yaml", {
- *   onEvent: (event) => event.event === "step" && console.log(event.loss),
- * });
- * console.log(status, path, metrics.eval_loss);
- * ```
- */
+/** `train` of the library. */
 export async function train(
   run: RunInput | string,
   options: TrainOptions = {},

@@ -50,7 +50,8 @@ async function runTrain(
     return;
   }
   const folder = quoted(relative(Deno.cwd(), result.outputDir));
-  const ask = ` --prompt ${quoted(run.config.samples.prompts[0] ?? "...")}`;
+  const [prompt] = run.config.samples.prompts;
+  const ask = prompt === undefined ? "" : ` --prompt ${quoted(prompt)}`;
   out.line();
   out.line(`Ask it:   ${command} generate ${folder}${ask}`);
   if (quickstart) {

@@ -1,0 +1,113 @@
+/**
+ * The library's functions. Each loads what it works with when it is called: importing them costs nothing.
+ * @module
+ */
+import type { RunInput } from "../config/types.ts";
+import type { Answer } from "../generate/answer.ts";
+import type { RunResult } from "../train/run.ts";
+import type { InspectedExample, InspectOptions } from "./inspect.ts";
+import type {
+  GenerateOptions,
+  LoadedModel,
+  LoadModelOptions,
+  Prompt,
+} from "./load_model.ts";
+import type { TrainOptions } from "./train.ts";
+
+export type {
+  Answer,
+  GenerateOptions,
+  InspectedExample,
+  InspectOptions,
+  LoadedModel,
+  LoadModelOptions,
+  Prompt,
+  RunResult,
+  TrainOptions,
+};
+
+/**
+ * Trains, and returns the numbers of the last evaluation and where things are. Takes a run or the path of a
+ * run file. Prints nothing: the tracker `console` is left out unless the object names it. Throws
+ * `ConfigError`, `PluginError`, `DataError` or `DeviceError`.
+ *
+ * @example
+ * ```ts
+ * import { train } from "@denotune/denotune";
+ *
+ * const { status, path, metrics } = await train("run.yaml", {
+ *   onEvent: (event) => event.event === "step" && console.log(event.loss),
+ * });
+ * console.log(status, path, metrics.eval_loss);
+ * ```
+ */
+export async function train(
+  run: RunInput | string,
+  options: TrainOptions = {},
+): Promise<RunResult> {
+  const library = await import("./train.ts");
+  return await library.train(run, options);
+}
+
+/**
+ * The tokens of some training examples: id, characters, weight in the loss, who wrote them. A row that was
+ * split into several examples gives all of them.
+ *
+ * @example
+ * ```ts
+ * import { inspect } from "@denotune/denotune";
+ *
+ * for (const { tokens } of await inspect("run.yaml", { row: 0 })) {
+ *   console.log(tokens.filter((t) => t.weight > 0).map((t) => t.text).join(""));
+ * }
+ * ```
+ */
+export async function inspect(
+  run: RunInput | string,
+  options: InspectOptions = {},
+): Promise<InspectedExample[]> {
+  const library = await import("./inspect.ts");
+  return await library.inspect(run, options);
+}
+
+/**
+ * Loads a saved model, the results of a run, a checkpoint, or an adapter with its base; a folder or a Hub
+ * id. Throws `DataError` for a broken or missing one, `DeviceError` where memory does not suffice.
+ *
+ * @example
+ * ```ts
+ * import { loadModel } from "@denotune/denotune";
+ *
+ * await using model = await loadModel("outputs/quickstart");
+ * const { text } = await model.generate("Reverse deno", { maxNewTokens: 12 });
+ * console.log(text);
+ * ```
+ */
+export async function loadModel(
+  folder: string,
+  options: LoadModelOptions = {},
+): Promise<LoadedModel> {
+  const library = await import("./load_model.ts");
+  return await library.loadModel(folder, options);
+}
+
+/**
+ * Loads a model, answers one prompt, and gives everything back. To ask more than once, use
+ * {@linkcode loadModel}.
+ *
+ * @example
+ * ```ts
+ * import { generate } from "@denotune/denotune";
+ *
+ * const { text } = await generate("outputs/quickstart", "Uppercase deno");
+ * console.log(text);
+ * ```
+ */
+export async function generate(
+  folder: string,
+  prompt: Prompt,
+  options: GenerateOptions & LoadModelOptions = {},
+): Promise<Answer> {
+  const library = await import("./load_model.ts");
+  return await library.generate(folder, prompt, options);
+}

@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { showError } from "../../../core/cli/show_error.ts";
+import { harmless, type Output } from "../../../core/cli/terminal.ts";
+import { ConfigError, DeviceError } from "../../../core/errors.ts";
+
+function shown(
+  error: unknown,
+  verbose = false,
+): { code: number; text: string } {
+  let text = "";
+  const output: Output = {
+    color: false,
+    width: 100,
+    write: (more) => void (text += more),
+    line: (more = "") => void (text += `${more}\n`),
+    style: (_, more) => more,
+  };
+  return { code: showError(error, output, { verbose }), text };
+}
+
+Deno.test("a wrong input is told without a stack trace, exit code 2", () => {
+  const { code, text } = shown(new ConfigError("run.yaml:3:1: unknown key"));
+  assert.equal(code, 2);
+  assert.equal(text, "error: run.yaml:3:1: unknown key\n");
+});
+
+Deno.test("--verbose shows stack and causes", () => {
+  const { text } = shown(
+    new ConfigError("outer", { cause: new TypeError("inner") }),
+    true,
+  );
+  assert.match(text, /show_error_test\.ts/);
+  assert.match(text, /caused by TypeError: inner/);
+});
+
+Deno.test("a device that cannot is exit code 1, a full disk 2", () => {
+  assert.equal(shown(new DeviceError("no memory")).code, 1);
+  const full = Object.assign(new Error("no space"), { code: "ENOSPC" });
+  assert.equal(shown(new DeviceError("full", { cause: full })).code, 2);
+});
+
+Deno.test("a message of many lines is cut to one screen", () => {
+  const long = new ConfigError(
+    Array.from({ length: 100 }, (_, i) => `line ${i}`).join("\n"),
+  );
+  assert.ok(shown(long).text.split("\n").length < 24);
+  assert.match(shown(long).text, /80 more lines/);
+});
+
+Deno.test("a fault of ours says so, and points to --verbose", () => {
+  const { code, text } = shown(new TypeError("x is undefined"));
+  assert.equal(code, 1);
+  assert.match(text, /TypeError: x is undefined\nThis is a fault.*--verbose/);
+});
+
+Deno.test("a broken pipe has nothing to say", () => {
+  assert.deepEqual(shown(new Deno.errors.BrokenPipe("EPIPE")), {
+    code: 1,
+    text: "",
+  });
+});
+
+Deno.test("what data hold cannot steer the terminal", () => {
+  assert.equal(harmless("a\x1b[2Jb\u202ec\td\n"), "a\ufffd[2Jb\ufffdc\td\n");
+});
