@@ -11,27 +11,33 @@ export type DenotuneErrorName =
   | "DataError"
   | "DeviceError";
 
-abstract class DenotuneError extends Error {
+/** What the four classes share: a name that survives copies of this module. */
+export abstract class DenotuneError extends Error {
+  /** Which of the four it is. */
   abstract override readonly name: DenotuneErrorName;
 }
 
 /** The run file, an option or a command-line argument is wrong. Exit code 2. */
 export class ConfigError extends DenotuneError {
+  /** The class, as a string. */
   override readonly name = "ConfigError";
 }
 
 /** A plugin cannot be loaded or does not keep its contract. Exit code 2. */
 export class PluginError extends DenotuneError {
+  /** The class, as a string. */
   override readonly name = "PluginError";
 }
 
 /** Data, a tokenizer or a model file is missing, broken or does not fit. Exit code 2. */
 export class DataError extends DenotuneError {
+  /** The class, as a string. */
   override readonly name = "DataError";
 }
 
 /** A backend or a disk cannot do what the run needs. Exit code 1. */
 export class DeviceError extends DenotuneError {
+  /** The class, as a string. */
   override readonly name = "DeviceError";
 }
 

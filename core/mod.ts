@@ -75,6 +75,7 @@ export {
   Memory,
   type MemoryReport,
   type Placement,
+  type PlannedBuffer,
   type Role as MemoryRole,
 } from "./graph/memory.ts";
 export { type PlannedProgram, planProgram } from "./graph/planner.ts";
@@ -83,8 +84,10 @@ export {
   buildModel,
   type BuildOptions,
   type BuiltModel,
+  type ConstantSpec,
   inventoryOf,
   type ModelInventory,
+  type Recorder,
 } from "./graph/build_model.ts";
 export {
   linearCrossEntropy,

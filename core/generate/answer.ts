@@ -20,10 +20,13 @@ export interface AnswerOptions extends Partial<SamplingOptions> {
 
 /** One answer. */
 export interface Answer {
+  /** What was answered, without the end. */
   readonly text: string;
   /** `stop`: an end token or a stop text; `length`: `maxNewTokens`, or the context is full. */
   readonly finish: "stop" | "length";
+  /** Tokens of the prompt, as the template wrote it. */
   readonly promptTokens: number;
+  /** The tokens written, the end included. */
   readonly ids: readonly number[];
 }
 

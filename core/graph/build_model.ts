@@ -25,23 +25,33 @@ import { rope } from "./ops/rope.ts";
 
 /** A table that the host computes once. */
 export interface ConstantSpec {
+  /** Name of the variable. */
   readonly name: string;
+  /** Its sizes. */
   readonly shape: readonly number[];
+  /** Computes it, row-major. */
   make(): Float32Array;
 }
 
 /** What a model is made of. */
 export interface ModelInventory {
+  /** Weights, in the order of their first use. */
   readonly weights: readonly WeightSpec[];
+  /** Named sites, in order. */
   readonly sites: readonly Site[];
+  /** Tables that the host computes. */
   readonly constants: readonly ConstantSpec[];
 }
 
 /** How a graph is built. */
 export interface BuildOptions {
+  /** What rewrites the sites; null: nothing. */
   readonly adapter: AttachedAdapter | null;
+  /** Whether dropout and noise are on. */
   readonly training: boolean;
+  /** Whether tokens see only earlier ones. */
   readonly causal: boolean;
+  /** One more than the largest position of the run. */
   readonly maxPositions: number;
   /** Weights that are trained: their embeddings need the tokens sorted. */
   trains(weight: string): boolean;
@@ -55,9 +65,13 @@ export interface BuildOptions {
 
 /** A model's graph up to the hidden states. */
 export interface BuiltModel {
+  /** The graph, up to the hidden states. */
   readonly graph: Graph;
+  /** Hidden states after the last norm (N, C). */
   readonly hidden: Tensor; // (N, C)
+  /** Vocabulary projection (V, C). */
   readonly head: Tensor; // (V, C)
+  /** The inputs that every program has. */
   readonly inputs: {
     readonly tokens: Tensor;
     readonly positions: Tensor;
@@ -95,9 +109,13 @@ export function inventoryOf(
   };
 }
 
-interface Recorder {
+/** Told what a model uses while its graph is built. */
+export interface Recorder {
+  /** Told each weight. */
   weight(w: WeightSpec): void;
+  /** Told each site. */
   site(s: Site): void;
+  /** Told each table. */
   constant(c: ConstantSpec): void;
 }
 

@@ -7,7 +7,9 @@
 
 /** A product of named extents and a whole coefficient: `{coefficient: 2, names: ["B", "T"]}` is 2*B*T. */
 export interface NamedDim {
+  /** The whole factor. */
   readonly coefficient: number;
+  /** Names of the extents, sorted; a name may come twice. */
   readonly names: readonly string[];
 }
 

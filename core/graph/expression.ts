@@ -95,13 +95,17 @@ export type Stage =
  * the same element is written, in the same stage.
  */
 export interface RowProgram {
+  /** How each kernel input is read. */
   readonly inputs: readonly Access[];
+  /** What is done for each row, in order. */
   readonly stages: readonly Stage[];
+  /** What each output holds. */
   readonly outputs: readonly ("matrix" | "column")[];
 }
 
 /** Builds expressions: `p.sub(lr.mul(m))`. A number stands for a constant. */
 export class Expr {
+  /** Wraps an expression; the functions below make the leaves. */
   constructor(readonly node: Expression) {}
   #binary(op: BinaryOp, b: Expr | number): Expr {
     return new Expr({ kind: "binary", op, a: this.node, b: lift(b).node });

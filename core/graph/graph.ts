@@ -14,12 +14,15 @@ export type Attributes = { readonly [key: string]: unknown };
 
 /** Shape and storage of a tensor. */
 export interface TensorType {
+  /** Sizes, outermost first. */
   readonly shape: Shape;
+  /** How it is stored. */
   readonly dtype: DType;
 }
 
 /** A symbolic tensor: an output of a node, or a leaf (an input or a variable). */
 export interface Tensor extends TensorType {
+  /** Number of the tensor in its graph. */
   readonly id: number;
   /** Where it comes from. */
   readonly source:
@@ -30,10 +33,15 @@ export interface Tensor extends TensorType {
 
 /** One application of an op. */
 export interface Node {
+  /** Number of the node in its graph. */
   readonly id: number;
+  /** What it applies. */
   readonly op: Op;
+  /** What it reads. */
   readonly inputs: readonly Tensor[];
+  /** Plain data that the op understands. */
   readonly attributes: Attributes;
+  /** What it makes. */
   readonly outputs: readonly Tensor[];
   /** What it is for: `layers.0.mlp.down_proj`. */
   readonly label: string;
@@ -43,7 +51,9 @@ export interface Node {
 
 /** What a gradient rule is given. */
 export interface GradientContext {
+  /** Where backward nodes are added. */
   readonly graph: Graph;
+  /** The node whose gradient is wanted. */
   readonly node: Node;
   /** Gradient that arrives at each output; undefined where nothing depends on it. */
   readonly dOutputs: readonly (Tensor | undefined)[];
@@ -58,6 +68,7 @@ export interface GradientContext {
 
 /** What an op is lowered with. */
 export interface LowerContext {
+  /** The node to be lowered. */
   readonly node: Node;
   /** Capacity of a dimension. */
   capacity(d: Dim): number;
@@ -106,6 +117,7 @@ export function advancing(view: View, chunk: number, rows: Dim): View {
 
 /** An op: shape rule, gradient rule, and how it becomes kernels. A value that nodes hold. */
 export interface Op {
+  /** Its name in labels. */
   readonly name: string;
   /** Types of the outputs. Throws `RangeError` for inputs that do not fit. */
   infer(
@@ -124,12 +136,16 @@ export interface Op {
 
 /** Builds and holds a graph. */
 export class Graph {
+  /** All nodes, in the order in which they run. */
   readonly nodes: Node[] = [];
-  readonly inputs = new Map<string, Tensor>();
-  readonly variables = new Map<string, Tensor>();
+  /** Inputs by name. */
+  readonly inputs: Map<string, Tensor> = new Map();
+  /** Variables by name. */
+  readonly variables: Map<string, Tensor> = new Map();
   /** Variables that hold a new value after the program. */
-  readonly assignments = new Map<string, Tensor>();
-  readonly outputs = new Map<string, Tensor>();
+  readonly assignments: Map<string, Tensor> = new Map();
+  /** Outputs by name. */
+  readonly outputs: Map<string, Tensor> = new Map();
   #nextId = 0;
   #labels: string[] = [];
   #block: number | null = null;

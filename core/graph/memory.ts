@@ -17,17 +17,23 @@ export type Role =
 
 /** A buffer to be allocated. */
 export interface PlannedBuffer {
+  /** Size, a multiple of the alignment. */
   bytes: number;
+  /** What it is for. */
   readonly role: Role;
+  /** Its name in messages. */
   readonly label: string;
 }
 
 /** Where a tensor lies. */
 export interface Placement {
+  /** The buffer it lies in. */
   readonly buffer: BufferId;
   /** First element, in elements of `dtype`. */
   readonly offset: number;
+  /** Its sizes. */
   readonly shape: readonly number[];
+  /** How it is stored. */
   readonly dtype: DType;
 }
 
@@ -35,7 +41,9 @@ export interface Placement {
 export interface Arena {
   /** Name of the variable that covers it all: shape (elements). */
   readonly name: string;
+  /** Elements of all members and the gaps between them. */
   readonly elements: number;
+  /** The tensors, with their first elements. */
   readonly members: readonly {
     readonly name: string;
     readonly shape: readonly number[];
@@ -50,13 +58,18 @@ export type MemoryReport = Readonly<Record<Role, number>> & {
 
 /** Plans buffers, variables and the pool of activations that all programs share. */
 export class Memory {
+  /** Every buffer, by its number. */
   readonly buffers: PlannedBuffer[] = [];
-  readonly variables = new Map<string, Placement>();
-  readonly inputs = new Map<string, BufferId>();
+  /** Where each variable lies. */
+  readonly variables: Map<string, Placement> = new Map();
+  /** The buffer of each input. */
+  readonly inputs: Map<string, BufferId> = new Map();
+  /** Buffers of activations, shared by all programs. */
   readonly pool: BufferId[] = [];
   readonly #alignment: number;
   readonly #maxBufferBytes: number;
 
+  /** Starts empty, for a device with these limits (bytes). */
   constructor(limits: { alignment: number; maxBufferBytes: number }) {
     this.#alignment = limits.alignment;
     this.#maxBufferBytes = limits.maxBufferBytes;

@@ -12,24 +12,33 @@ export type BufferId = number;
 
 /** A tensor as a kernel sees it: dense, row-major, somewhere in a buffer. */
 export interface View {
+  /** The buffer it lies in. */
   readonly buffer: BufferId;
   /** First element, counted in elements of `dtype`. */
   readonly offset: number;
   /** In a repeated segment: elements to advance at each iteration (0 or absent: the same place). */
   readonly advance?: number;
+  /** Sizes, outermost first. */
   readonly shape: Shape;
+  /** How it is stored. */
   readonly dtype: DType;
 }
 
 /** Fields that attention kernels share. Rows of q are (b, t) pairs, b-major. */
 export interface AttentionAttributes {
+  /** Rows of the batch. */
   readonly B: Dim;
+  /** Tokens of a row. */
   readonly T: Dim;
+  /** Query heads. */
   readonly heads: number;
   /** A divisor of `heads`: query head h reads key/value head floor(h / (heads / kvHeads)). */
   readonly kvHeads: number;
+  /** Width of a head. */
   readonly headDim: number;
+  /** Whether tokens see only earlier ones and themselves. */
   readonly causal: boolean;
+  /** Factor of the scores. */
   readonly scale: number;
   /** Query i sees key j only if i - j < window (and j - i < window if not causal); null: no bound. */
   readonly window: number | null;
@@ -186,7 +195,9 @@ export type KernelCall = {
  * runs nothing.
  */
 export interface Segment {
+  /** What is run, in order. */
   readonly calls: readonly KernelCall[];
+  /** How often; absent: once. */
   readonly repeat?: {
     readonly total: Dim;
     readonly chunk: number;
@@ -196,7 +207,9 @@ export interface Segment {
 
 /** A program as a backend gets it. */
 export interface Plan {
+  /** Its name in errors and profiles. */
   readonly name: string;
+  /** What is run, in order. */
   readonly segments: readonly Segment[];
   /**
    * Capacity of each named dimension that a run gives: no extent is ever larger. The extents that repeated

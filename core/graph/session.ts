@@ -26,7 +26,9 @@ interface Ready {
 
 /** Memory and programs on a device. */
 export class Session implements AsyncDisposable {
+  /** Where it runs. */
   readonly device: Device;
+  /** What was planned. */
   readonly memory: Memory;
   readonly #buffers: readonly BufferId[];
   readonly #programs: ReadonlyMap<string, Ready>;

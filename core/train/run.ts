@@ -55,10 +55,13 @@ export interface RunOptions {
 
 /** What a run gave. */
 export interface RunResult {
+  /** Whether it came to its end. */
   readonly status: "done" | "interrupted";
+  /** The run folder. */
   readonly outputDir: string;
   /** The trained model or adapter, or the checkpoint from which an interrupted run goes on. */
   readonly path: string;
+  /** Optimizer steps done. */
   readonly steps: number;
   /** The last evaluation's numbers, by name: `eval_loss`, ... */
   readonly metrics: Readonly<Record<string, number | null>>;

@@ -11,12 +11,19 @@ import { addTo } from "./add.ts";
 
 /** What a model says of its attention. */
 export interface AttentionOptions {
+  /** Query heads. */
   readonly heads: number;
+  /** Key and value heads; a divisor of `heads`. */
   readonly kvHeads: number;
+  /** Width of a head. */
   readonly headDim: number;
+  /** Factor of the scores, normally 1 / sqrt(headDim). */
   readonly scale: number;
+  /** Whether tokens see only earlier ones and themselves. */
   readonly causal: boolean;
+  /** How many tokens are seen, itself included; null: all. */
   readonly window?: number | null;
+  /** Bound of the scores; null: none. */
   readonly softcap?: number | null;
 }
 

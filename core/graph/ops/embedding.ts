@@ -9,8 +9,11 @@ import { addTo } from "./add.ts";
 
 /** The tokens of a batch sorted by id, as the host lays them out. */
 export interface SortedTokens {
+  /** Positions sorted by id, stable: i32 (N). */
   readonly order: Tensor; // i32 (N): positions sorted by id, stable
+  /** Distinct ids: i32 (U). */
   readonly ids: Tensor; // i32 (U): distinct ids
+  /** Where each id's positions start in `order`: i32 (U + 1). */
   readonly starts: Tensor; // i32 (U + 1): where each id's positions start in `order`
 }
 
