@@ -162,11 +162,13 @@ export const attention: Kernel<"attention"> = {
 export const attentionCached: Kernel<"attention_cached"> = {
   signature(attributes, size) {
     const { B, T, width, kvWidth } = attentionSizes(attributes, size);
+    // made for more rows than this batch may have
+    const cache = { atLeast: B * attributes.capacity * kvWidth };
     return {
       inputs: [
         { name: "q", elements: B * T * width },
-        { name: "kCache", elements: B * attributes.capacity * kvWidth },
-        { name: "vCache", elements: B * attributes.capacity * kvWidth },
+        { name: "kCache", elements: cache },
+        { name: "vCache", elements: cache },
         { name: "lengths", elements: B, dtypes: INDEX },
       ],
       outputs: [{ name: "out", elements: B * T * width }],

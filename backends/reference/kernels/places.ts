@@ -10,13 +10,14 @@ export const writeCache: Kernel<"write_cache"> = {
   signature(attributes, size) {
     const { capacity, columns } = attributes;
     const [B, T] = [size(attributes.B), size(attributes.T)];
+    const cache = { atLeast: B * capacity * columns }; // made for more rows than this batch may have
     return {
       inputs: [
-        { name: "cache", elements: B * capacity * columns },
+        { name: "cache", elements: cache },
         { name: "new", elements: B * T * columns },
         { name: "lengths", elements: B, dtypes: INDEX },
       ],
-      outputs: [{ name: "cache", elements: B * capacity * columns }],
+      outputs: [{ name: "cache", elements: cache }],
       mustShare: [0, 0],
     };
   },
