@@ -76,27 +76,44 @@ export const attentionBackward: Lower<"attention_backward"> = (lowering) => {
   lowering.emit(keyGradients(lowering, sizes, views));
 };
 
+/** The products are added as those of dOut and v are: where a query sees one key alone the two are equal. */
 function deltas(
   { attributes: { B, T, heads, headDim } }: Lowering<"attention_backward">,
   { out, dOut, delta }: Views,
 ): DispatchSpec {
+  const wide = headDim % 4 === 0;
+  const body = (scope: Scope): string => {
+    const four = (name: string) => {
+      const tensor = scope.tensor(name);
+      if (tensor.wide) {
+        return `let ${name}4 = ${tensor.loadWide(`id * ${headDim / 4}u + d`)};`;
+      }
+      return `var ${name}4 = vec4<f32>();
+${
+        each(4, (i) =>
+          `if (d * 4u + ${i}u < ${headDim}u) { ${name}4.${"xyzw"[i]} = ${
+            tensor.load(`id * ${headDim}u + d * 4u + ${i}u`)
+          }; }`)
+      }`;
+    };
+    return `if (id >= ${scope.size(product([B, T, heads]))}) { return; }
+var total = 0.0;
+for (var d = 0u; d < ${Math.ceil(headDim / 4)}u; d++) {
+${four("dOut")}
+${four("out")}
+total += dot(dOut4, out4);
+}
+${scope.tensor("delta").store("id", "total")}`;
+  };
   return {
     name: "attention_backward delta",
     tensors: [
-      { name: "out", view: out },
-      { name: "dOut", view: dOut },
+      { name: "out", view: out, wide },
+      { name: "dOut", view: dOut, wide },
       { name: "delta", view: delta, writes: true },
     ],
     workgroup: [INVOCATIONS, 1, 1],
-    body: (scope) =>
-      `if (id >= ${scope.size(product([B, T, heads]))}) { return; }
-var total = 0.0;
-for (var d = 0u; d < ${headDim}u; d++) {
-  total += ${scope.tensor("out").load(`id * ${headDim}u + d`)} * ${
-        scope.tensor("dOut").load(`id * ${headDim}u + d`)
-      };
-}
-${scope.tensor("delta").store("id", "total")}`,
+    body,
     grid: perItem((size) => size(B) * size(T) * heads, INVOCATIONS),
     cost: (size) => size(B) * size(T) * heads * headDim * 2,
   };
