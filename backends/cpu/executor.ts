@@ -11,7 +11,7 @@ import {
   type ProgramId,
 } from "@denotune/denotune/core";
 import { type BlasChoice, findBlas } from "./blas/blas.ts";
-import { describeProcessor } from "./processor.ts";
+import { describeProcessor } from "./machine.ts";
 import { compilePlan, type FunctionTable } from "./runtime/compile.ts";
 import { ALIGNMENT, Heap } from "./runtime/heap.ts";
 import { MAX_WORKERS } from "./runtime/layout.ts";

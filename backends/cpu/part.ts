@@ -11,7 +11,7 @@ import {
 import { z } from "zod";
 import { findBlas } from "./blas/blas.ts";
 import type { CpuOptions } from "./executor.ts";
-import { describeProcessor } from "./processor.ts";
+import { describeProcessor, usableMemory } from "./machine.ts";
 
 /** Most workers that are taken without being asked for. */
 const AUTOMATIC_WORKERS = 16;
@@ -35,7 +35,9 @@ const options = z.strictObject({
     .describe("Measure the time of every kernel; steps are a little slower."),
   memory_limit_gb: z.number().positive().max(LARGEST_MEMORY_GB).nullable()
     .default(null)
-    .describe("Largest memory of the device in GiB; null: 16 GiB."),
+    .describe(
+      "Largest memory of the device in GiB; null: nine tenths of the machine's, at most 16 GiB.",
+    ),
 });
 
 /** What users write. */
@@ -62,7 +64,10 @@ function cpuBackend(settings: CpuSettings): Backend {
     blas: settings.blas,
     blasPath: settings.blas_path,
     profile: settings.profile,
-    memoryBytes: (settings.memory_limit_gb ?? LARGEST_MEMORY_GB) * 2 ** 30,
+    memoryBytes: Math.min(
+      settings.memory_limit_gb === null ? usableMemory() : Infinity,
+      (settings.memory_limit_gb ?? LARGEST_MEMORY_GB) * 2 ** 30,
+    ),
   };
   return {
     available() {

@@ -58,7 +58,7 @@ export function lowerRows(
     integers,
     passes,
     wide: columns > PIECE,
-    rowsAPiece: Math.max(1, Math.floor(PIECE / columns)),
+    rowsAPiece: Math.max(1, Math.floor(PIECE / Math.max(1, columns))),
   };
   return [{
     key: keyOf("rows", [

@@ -41,7 +41,7 @@ export class Heap {
     this.limit = pages * PAGE_BYTES;
     const descriptor = {
       initial: 1n,
-      maximum: BigInt(MAX_PAGES),
+      maximum: BigInt(pages),
       shared: true,
       address: "i64",
     };
@@ -52,7 +52,9 @@ export class Heap {
       );
     } catch (error) {
       throw new DeviceError(
-        "Cannot make a shared 64-bit WebAssembly memory: Deno 2.9 or newer is needed, and 16 GiB of address space",
+        `Cannot make a shared 64-bit WebAssembly memory of up to ${
+          megabytes(this.limit)
+        }: Deno 2.9 or newer is needed, and so much address space; a lower memory_limit_gb needs less`,
         { cause: error },
       );
     }

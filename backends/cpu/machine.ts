@@ -1,0 +1,53 @@
+/**
+ * What can be known of the machine without asking the user for anything.
+ * @module
+ */
+
+/** Share of the machine's memory that a device may take: the rest is for the host and the system. */
+const SHARE = 0.9;
+
+/** Bytes that a device may use here, at most; infinite where nobody says. */
+export function usableMemory(): number {
+  return SHARE * Math.min(systemMemory(), controlGroupMemory());
+}
+
+function systemMemory(): number {
+  const permission = { name: "sys", kind: "systemMemoryInfo" } as const;
+  if (Deno.permissions.querySync(permission).state !== "granted") {
+    return Infinity;
+  }
+  return Deno.systemMemoryInfo().total;
+}
+
+/** The limit of a Linux container. */
+function controlGroupMemory(): number {
+  const text = readable("/sys/fs/cgroup/memory.max");
+  const bytes = text === null ? NaN : Number(text.trim()); // "max" where there is none
+  return Number.isNaN(bytes) ? Infinity : bytes;
+}
+
+/** `Intel(R) Xeon(R) CPU @ 2.60GHz`, or what the build says where the name is hidden. */
+export function describeProcessor(): string {
+  const { os, arch } = Deno.build;
+  const plain = `${arch} ${os}`;
+  if (os !== "linux") return plain;
+  const text = readable("/proc/cpuinfo") ?? "";
+  return field(text, "model name") ?? field(text, "Model") ?? plain;
+}
+
+/** A file of the system, or null where it is not there or may not be read. */
+function readable(path: string): string | null {
+  if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") {
+    return null;
+  }
+  try {
+    return Deno.readTextFileSync(path);
+  } catch {
+    return null; // not every system has it
+  }
+}
+
+function field(text: string, name: string): string | null {
+  const line = text.split("\n").find((l) => l.startsWith(name));
+  return line === undefined ? null : line.slice(line.indexOf(":") + 1).trim();
+}
