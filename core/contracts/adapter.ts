@@ -75,6 +75,8 @@ export interface AttachedAdapter {
   initialise?(read: TensorReader): ReadonlyMap<string, Float32Array>;
   /** Whether a weight of the base is trained too (`modules_to_save`, biases). */
   trainsBase(name: string): boolean;
+  /** Factor on the learning rate of something that is trained (LoRA+), beside the optimizer's; 1 where absent. */
+  learningRateFactor?(tensor: WeightSpec): number;
   /** Output of a linear site, or null: not adapted. */
   linear(context: AdaptContext): Tensor | null;
   /** Change of the output of an embedding (NEFTune), or null. */

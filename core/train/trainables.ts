@@ -60,7 +60,8 @@ export function chooseTrainables(
     { factor: number; decayed: boolean; tensors: WeightSpec[] }
   >();
   for (const tensor of tensors) {
-    const factor = optimizer.learningRateFactor?.(tensor) ?? 1;
+    const factor = (optimizer.learningRateFactor?.(tensor) ?? 1) *
+      (adapter?.learningRateFactor?.(tensor) ?? 1);
     const decayed = optimizer.decays(tensor);
     const key = `${factor}/${decayed}`;
     const group = byKey.get(key) ?? { factor, decayed, tensors: [] };

@@ -77,6 +77,11 @@ function attach(
       (weight.endsWith(".bias") &&
         (o.bias === "all" ||
           (o.bias === "lora_only" && targets.has(moduleOf(weight))))),
+    // PEFT's groups: B and all of one dimension (magnitudes, biases, norms); A and whole modules as before
+    learningRateFactor: ({ name, shape }) =>
+      name.endsWith(".lora_B.weight") || shape.length === 1
+        ? o.loraplus_lr_ratio ?? 1
+        : 1,
     linear(context) {
       const target = targets.get(context.site.name);
       if (target === undefined) return null;

@@ -22,6 +22,7 @@ export interface DoraOptions {
   readonly bias: "none" | "all" | "lora_only";
   readonly use_rslora: boolean;
   readonly init_lora_weights: LoraInit;
+  readonly loraplus_lr_ratio: number | null;
 }
 
 /** Options of {@linkcode lora}. */
@@ -70,6 +71,9 @@ const shared = {
     .describe(
       "How the update starts: default (A uniform, B zero), gaussian (A normal with deviation 1 / r, B zero), pissa (the largest singular vectors of the weight, which keeps the rest; arXiv:2404.02948)",
     ),
+  loraplus_lr_ratio: z.number().positive().nullable().default(null).describe(
+    "LoRA+ (arXiv:2402.12354): B, and what has one dimension, learns this many times faster than A; null: as fast",
+  ),
 };
 
 /** Schema of {@linkcode DoraOptions}. */
