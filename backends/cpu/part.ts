@@ -18,7 +18,24 @@ const AUTOMATIC_WORKERS = 16;
 /** What V8 gives to one memory, GiB. */
 const LARGEST_MEMORY_GB = 16;
 
-const options = z.strictObject({
+/** Options of a cpu device. */
+export interface CpuSettings {
+  /** How many threads compute. */
+  readonly workers: number | "auto";
+  /** Whether a BLAS of the system multiplies matrices. */
+  readonly blas: "auto" | "off" | "required";
+  /** A BLAS library to use and no other. */
+  readonly blas_path: string | null;
+  /** Whether the time of kernels is measured. */
+  readonly profile: boolean;
+  /** Largest memory, GiB. */
+  readonly memory_limit_gb: number | null;
+}
+
+/** What users write: every option has a default. */
+export type CpuInput = Partial<CpuSettings>;
+
+const options: z.ZodType<CpuSettings, CpuInput> = z.strictObject({
   workers: z.union([z.literal("auto"), z.int().min(1).max(64)]).default("auto")
     .describe(
       "How many threads compute; auto: one a processor, at most 16. Results do not depend on it.",
@@ -39,11 +56,6 @@ const options = z.strictObject({
       "Largest memory of the device in GiB; null: nine tenths of the machine's, at most 16 GiB.",
     ),
 });
-
-/** What users write. */
-export type CpuInput = z.input<typeof options>;
-/** The options with their defaults. */
-export type CpuSettings = z.output<typeof options>;
 
 /** Runs on the processor: WebAssembly SIMD on several threads, with a BLAS of the system where there is one. */
 export const cpu: Part<"backend", CpuInput, CpuSettings> = definePart({
