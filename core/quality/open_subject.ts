@@ -1,0 +1,126 @@
+/**
+ * The sources of a run or of a plain data file, opened for a look: without its model, and without
+ * preparing it, which refuses what a look should show.
+ * @module
+ */
+import {
+  createHost,
+  createPart,
+  createResolved,
+  type Creating,
+} from "../config/create_part.ts";
+import { chosenAt, type LoadedRun, loadRun } from "../config/load.ts";
+import type { RunInput } from "../config/types.ts";
+import type { Collator } from "../contracts/collator.ts";
+import type { Tokenizer } from "../contracts/tokenizer.ts";
+import type { DataOptions } from "../data/types.ts";
+import { ConfigError } from "../errors.ts";
+import { cacheFolder } from "../io/cache_folder.ts";
+import type { Registry } from "../plugin.ts";
+import {
+  dataOptions,
+  type OpenedSource,
+  openSources,
+} from "../train/open_data.ts";
+import { modelFolderOf } from "../train/open_model.ts";
+
+/** Sources that are open. Dispose of them to close their files. */
+export interface OpenedSubject extends Disposable {
+  readonly train: readonly OpenedSource[];
+  readonly held: readonly OpenedSource[];
+  readonly tokenizer: Tokenizer;
+  /** Name of the tokenizer's part. */
+  readonly tokenizerPart: string;
+  readonly options: Partial<DataOptions>;
+  /** The two built-in ways to lay rows out. */
+  readonly collators: { readonly padded: Collator; readonly packed: Collator };
+}
+
+/** How sources are opened. */
+export interface OpenSubjectOptions {
+  readonly signal?: AbortSignal;
+  /** Told what should be said to people: which format was chosen, and why. */
+  readonly onNotice?: (message: string) => void;
+}
+
+/** Opens the data of a run and its tokenizer. */
+export async function openSubject(
+  run: LoadedRun,
+  options: OpenSubjectOptions = {},
+): Promise<OpenedSubject> {
+  const located = await modelFolderOf(run.config.model);
+  const host = createHost({
+    registry: run.registry,
+    modelDir: located?.path ?? null,
+    seed: run.config.seed,
+    base: Deno.cwd(),
+    notice: (message) => options.onNotice?.(message),
+  });
+  const creating: Creating = { registry: run.registry, host };
+  const chosen = chosenAt(run, "tokenizer", "tokenizer");
+  if (chosen === null) throw new ConfigError("`tokenizer` is not set");
+  const tokenizer = await createResolved(chosen, creating);
+  const data = await dataOptions(run, creating);
+  const collators = {
+    padded: await createPart("collator", "padded", creating),
+    packed: await createPart("collator", "packed", creating),
+  };
+  const { train, held } = await openSources(run, {
+    tokenizer,
+    creating,
+    cacheDir: cacheFolder(),
+    signal: options.signal,
+  });
+  return {
+    train,
+    held,
+    tokenizer,
+    tokenizerPart: chosen.part.name,
+    options: data,
+    collators,
+    [Symbol.dispose]: () => {
+      for (const { store } of [...train, ...held]) store[Symbol.dispose]();
+    },
+  };
+}
+
+/** A data file without a run. */
+export interface DataFileRequest {
+  /** The rows. */
+  readonly path: string;
+  /** Rows that they are compared with. */
+  readonly evaluation?: readonly string[];
+  /** Name of the format; `auto` where absent. */
+  readonly format?: string;
+  /** Folder of a tokenizer; bytes stand for tokens where absent. */
+  readonly tokenizer?: string;
+  /** `key=value`, laid over. */
+  readonly overrides?: readonly string[];
+  readonly registry: Registry;
+}
+
+/** Bytes that stand for a token of English, where there is no tokenizer. */
+export const BYTES_PER_TOKEN = 4;
+
+/** A run that reads a data file. Its model is never opened. */
+export async function dataFileRun(
+  { path, evaluation = [], format, tokenizer, overrides, registry }:
+    DataFileRequest,
+): Promise<LoadedRun> {
+  const entry = (path: string) =>
+    format === undefined ? { path } : { path, format };
+  const object: RunInput = {
+    model: { from_config: { model_type: "none" } },
+    tokenizer: tokenizer === undefined
+      ? "byte"
+      : { use: "huggingface", path: tokenizer },
+    data: {
+      train: [entry(path)],
+      eval: evaluation.map(entry),
+      ...(tokenizer === undefined
+        ? { max_length: 1024 * BYTES_PER_TOKEN }
+        : {}),
+    },
+  };
+  return await loadRun({ object, overrides, registry });
+}
