@@ -134,6 +134,7 @@ for (const profile of [false, true]) {
   }, device.info);
   const opening = performance.now();
   await using engine = await Engine.open(planned, device);
+  const opened = performance.now() - opening;
   for (const t of planned.trainables?.tensors ?? []) {
     const count = t.shape.reduce<number>(
       (n, d) => n * (typeof d === "number" ? d : 1),
@@ -161,7 +162,7 @@ for (const profile of [false, true]) {
     console.log(
       device.info.description,
       "opened in",
-      Math.round(performance.now() - opening),
+      Math.round(opened),
       "ms",
     );
   }
