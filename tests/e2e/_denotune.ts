@@ -1,0 +1,88 @@
+/**
+ * The command line as a process of its own, in a folder of its own.
+ * @module
+ */
+import { fileURLToPath } from "node:url";
+
+const root = new URL("../../", import.meta.url);
+
+/** Path of a file of the project. */
+export function projectFile(path: string): string {
+  return fileURLToPath(new URL(path, root));
+}
+
+/** What a process did. */
+export interface Done {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** A process that runs. */
+export interface Running {
+  readonly process: Deno.ChildProcess;
+  /** Waits until stdout holds a text. */
+  until(text: string): Promise<void>;
+  /** Waits for the end. */
+  end(): Promise<Done>;
+}
+
+/** Starts `deno run -A` with these arguments in a folder. */
+export function start(cwd: string, ...args: string[]): Running {
+  const process = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", ...args],
+    cwd,
+    env: { NO_COLOR: "1", DENOTUNE_CACHE: `${cwd}/cache` },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  let out = "";
+  let wake = () => {};
+  const reading = (async () => {
+    for await (
+      const text of process.stdout.pipeThrough(new TextDecoderStream())
+    ) {
+      out += text;
+      wake();
+    }
+    wake();
+  })();
+  const err = new Response(process.stderr).text();
+  let ended = false;
+  const status = process.status.then((s) => {
+    ended = true;
+    wake();
+    return s;
+  });
+  return {
+    process,
+    async until(text) {
+      while (!out.includes(text)) {
+        if (ended) {
+          throw new Error(`It ended without "${text}":\n${out}\n${await err}`);
+        }
+        await new Promise<void>((resolve) => wake = resolve);
+      }
+    },
+    async end() {
+      const { code } = await status;
+      await reading;
+      return { code, out, err: await err };
+    },
+  };
+}
+
+/** Runs the command line in a folder. */
+export function denotune(cwd: string, ...args: string[]): Promise<Done> {
+  return start(cwd, projectFile("mod.ts"), ...args).end();
+}
+
+/** An empty folder, taken away at the end. */
+export function emptyFolder(): Disposable & { readonly path: string } {
+  const path = Deno.realPathSync(Deno.makeTempDirSync());
+  return {
+    path,
+    [Symbol.dispose]: () => Deno.removeSync(path, { recursive: true }),
+  };
+}
