@@ -23,18 +23,26 @@ import { denoProblem } from "./core/cli/deno_version.ts";
 
 export { defineRun } from "./core/config/types.ts";
 export type {
+  DataConfig,
   DataInput,
+  EvalEntry,
   EvalEntryInput,
   Every,
+  GenerationConfig,
   GenerationInput,
+  ModelConfig,
   ModelInput,
   RunConfig,
   RunInput,
+  SamplesConfig,
   SamplesInput,
   StorageDtype,
+  TrainEntry,
   TrainEntryInput,
+  TrainingConfig,
   TrainingInput,
   TrainingMode,
+  Truncation,
 } from "./core/config/types.ts";
 export {
   type AnyPart,
@@ -74,23 +82,28 @@ export {
   type TrainOptions,
 } from "./core/library/mod.ts";
 
-// Parts with options worth checking by the compiler; every other one is chosen by its name.
-export { dora } from "./plugins/adapters/dora.ts";
-export { lora } from "./plugins/adapters/lora.ts";
-export { packed } from "./plugins/collators/packed.ts";
-export { padded } from "./plugins/collators/padded.ts";
-export { exactMatch } from "./plugins/evaluators/exact_match.ts";
-export { adamw } from "./plugins/optimizers/adamw.ts";
-export { lion } from "./plugins/optimizers/lion.ts";
-export { sgd } from "./plugins/optimizers/sgd.ts";
+// Parts whose options are worth checking by the compiler; every other one is chosen by its name.
+export { dora, type DoraOptions } from "./plugins/adapters/dora.ts";
+export {
+  lora,
+  type LoraInit,
+  type LoraOptions,
+} from "./plugins/adapters/lora.ts";
+export {
+  exactMatch,
+  type ExactMatchOptions,
+} from "./plugins/evaluators/exact_match.ts";
+export { adamw, type AdamWOptions } from "./plugins/optimizers/adamw.ts";
+export { lion, type LionOptions } from "./plugins/optimizers/lion.ts";
+export { sgd, type SgdOptions } from "./plugins/optimizers/sgd.ts";
 export { constant } from "./plugins/schedules/constant.ts";
-export { cosine } from "./plugins/schedules/cosine.ts";
+export {
+  cosine,
+  type DecayOptions,
+  type WarmupOptions,
+} from "./plugins/schedules/cosine.ts";
 export { linear } from "./plugins/schedules/linear.ts";
-export { chatToCompletion } from "./formats/chat_to_completion.ts";
-export { custom } from "./formats/custom.ts";
-export { promptCompletion } from "./formats/prompt_completion.ts";
-export { questionAnswer } from "./formats/question_answer.ts";
-export { plain } from "./plugins/templates/plain.ts";
+export { plain, type PlainOptions } from "./plugins/templates/plain.ts";
 
 if (import.meta.main) {
   const problem = denoProblem(Deno.version.deno);

@@ -32,6 +32,7 @@ export interface InspectedExample {
   readonly source: string;
   /** Index of its row in the source, counted from 0. */
   readonly row: number;
+  /** Its tokens, in order. */
   readonly tokens: readonly InspectedToken[];
 }
 

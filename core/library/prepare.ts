@@ -28,6 +28,7 @@ import { totalSteps } from "../train/trainer.ts";
 
 /** How a run is prepared. */
 export interface PrepareOptions {
+  /** Aborts reading the data. */
   readonly signal?: AbortSignal;
   /** Told what should be said to people: chosen defaults, skipped rows. */
   readonly onNotice?: (message: string) => void;

@@ -6,13 +6,7 @@
  *
  * @module
  */
-import {
-  adamw,
-  chatToCompletion,
-  choose,
-  loadModel,
-  train,
-} from "@denotune/denotune";
+import { adamw, choose, loadModel, train } from "@denotune/denotune";
 import { TINY_LLAMA } from "./tiny_llama.ts";
 
 const questions = [
@@ -40,7 +34,7 @@ const { path } = await train({
   data: {
     train: [
       { rows: questions, format: "question_answer" },
-      { rows: chats, format: choose(chatToCompletion, {}) },
+      { rows: chats, format: "chat_to_completion" },
     ],
     template: { use: "plain", separator: "" },
     max_length: 256,

@@ -9,24 +9,39 @@ export type LoraInit = "default" | "gaussian" | "pissa";
 
 /** Options of {@linkcode dora}. */
 export interface DoraOptions {
+  /** Rank of the update. */
   readonly r: number;
+  /** The update is scaled by `lora_alpha / r`. */
   readonly lora_alpha: number;
+  /** Share of the inputs of the update that are dropped in training. */
   readonly lora_dropout: number;
+  /** Layers that are adapted: `all-linear`, a list of names or of their ends, or a regular expression. */
   readonly target_modules: string | readonly string[];
+  /** Layers that are not, in the same way; null: none. */
   readonly exclude_modules: string | readonly string[] | null;
+  /** Only blocks of these numbers; null: all. */
   readonly layers_to_transform: number | readonly number[] | null;
+  /** Name of the list of blocks, where there are several. */
   readonly layers_pattern: string | readonly string[] | null;
+  /** Other ranks, by a regular expression for the end of a layer's name. */
   readonly rank_pattern: Readonly<Record<string, number>>;
+  /** Other values of `lora_alpha`, in the same way. */
   readonly alpha_pattern: Readonly<Record<string, number>>;
+  /** Layers that are trained whole and saved beside the adapter. */
   readonly modules_to_save: readonly string[];
+  /** Biases of the model that are trained too. */
   readonly bias: "none" | "all" | "lora_only";
+  /** Scale by `lora_alpha / sqrt(r)` instead (arXiv:2312.03732). */
   readonly use_rslora: boolean;
+  /** How the update starts. */
   readonly init_lora_weights: LoraInit;
+  /** B learns this many times faster than A (arXiv:2402.12354); null: as fast. */
   readonly loraplus_lr_ratio: number | null;
 }
 
 /** Options of {@linkcode lora}. */
 export interface LoraOptions extends DoraOptions {
+  /** Train the magnitude of each output apart from its direction (arXiv:2402.09353). */
   readonly use_dora: boolean;
 }
 

@@ -13,7 +13,9 @@ import { z } from "zod";
 
 /** Options of {@linkcode exactMatch}. */
 export interface ExactMatchOptions {
+  /** Most tokens that an answer may have. */
   readonly max_new_tokens: number;
+  /** Rows that are asked, from the first on; null: all. */
   readonly max_rows: number | null;
 }
 

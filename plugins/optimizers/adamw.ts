@@ -19,10 +19,15 @@ import { beta, decayNormAndBias, decayRule, weightDecay } from "./_decay.ts";
 
 /** Options of {@linkcode adamw}. */
 export interface AdamWOptions {
+  /** Step size at factor 1 of the schedule. */
   readonly learning_rate: number;
+  /** Coefficients of the moving averages of the gradient and of its square. */
   readonly betas: readonly [number, number];
+  /** Added to the root of the second moment. */
   readonly eps: number;
+  /** Share of a weight that a step takes away, times the learning rate. */
   readonly weight_decay: number;
+  /** Whether norms and biases decay too. */
   readonly decay_norm_and_bias: boolean;
 }
 

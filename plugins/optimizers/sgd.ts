@@ -19,10 +19,15 @@ import { beta, decayNormAndBias, decayRule, weightDecay } from "./_decay.ts";
 
 /** Options of {@linkcode sgd}. */
 export interface SgdOptions {
+  /** Step size at factor 1 of the schedule. */
   readonly learning_rate: number;
+  /** Share of the last direction that is kept; 0: no state at all. */
   readonly momentum: number;
+  /** Look one step ahead; needs momentum. */
   readonly nesterov: boolean;
+  /** Share of a weight that a step takes away, times the learning rate. */
   readonly weight_decay: number;
+  /** Whether norms and biases decay too. */
   readonly decay_norm_and_bias: boolean;
 }
 

@@ -17,12 +17,15 @@ import { z } from "zod";
 
 /** Options of every built-in schedule. */
 export interface WarmupOptions {
+  /** Steps in which the learning rate rises from 0; null: as `warmup_ratio` says. */
   readonly warmup_steps: number | null;
+  /** The same as a share of all steps. */
   readonly warmup_ratio: number | null;
 }
 
 /** Options of the schedules that fall. */
 export interface DecayOptions extends WarmupOptions {
+  /** What the factor falls to at the end of the run. */
   readonly min_factor: number;
 }
 

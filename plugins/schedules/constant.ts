@@ -5,6 +5,8 @@
 import { definePart, type Part } from "@denotune/denotune/core";
 import { type WarmupOptions, warmupOptions, withWarmup } from "./_warmup.ts";
 
+export type { WarmupOptions } from "./_warmup.ts";
+
 /** The part `constant`. */
 export const constant: Part<"schedule", Partial<WarmupOptions>, WarmupOptions> =
   definePart({

@@ -5,6 +5,8 @@
 import { definePart, type Part } from "@denotune/denotune/core";
 import { type DecayOptions, decayOptions, withWarmup } from "./_warmup.ts";
 
+export type { DecayOptions, WarmupOptions } from "./_warmup.ts";
+
 /** The part `cosine`. */
 export const cosine: Part<"schedule", Partial<DecayOptions>, DecayOptions> =
   definePart({

@@ -5,6 +5,8 @@
 import { definePart, type Part } from "@denotune/denotune/core";
 import { type DecayOptions, decayOptions, withWarmup } from "./_warmup.ts";
 
+export type { DecayOptions, WarmupOptions } from "./_warmup.ts";
+
 /** The part `linear`. */
 export const linear: Part<"schedule", Partial<DecayOptions>, DecayOptions> =
   definePart({

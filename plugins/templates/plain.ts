@@ -16,7 +16,9 @@ import { turnsTemplate, USUAL_STYLE } from "./_turns.ts";
 
 /** Options of the template `plain`. */
 export interface PlainOptions {
+  /** Text between what the user says and the answer. */
   readonly separator: string;
+  /** Text between an answer and the next turn. */
   readonly turn_separator: string;
 }
 
