@@ -6,6 +6,7 @@ import { isAbsolute, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { isDenotuneError, PluginError } from "../errors.ts";
 import type { Registry } from "../plugin.ts";
+import { importModule } from "./import_module.ts";
 import { kindAt } from "./paths.ts";
 import { lowerFirst, messageOf, show } from "./problem.ts";
 import { inside, type Leaf, type Tree } from "./tree.ts";
@@ -57,7 +58,9 @@ async function loadPlugin(
   }
   let module: { default?: unknown };
   try {
-    module = await import(isRemote ? specifier : pathToFileURL(specifier).href);
+    module = await importModule(
+      isRemote ? specifier : pathToFileURL(specifier).href,
+    );
   } catch (error) {
     return fail(
       `cannot load the plugin ${specifier}: ${messageOf(error)}`,

@@ -5,6 +5,7 @@
 import { dirname, extname, isAbsolute, relative, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ConfigError, isDenotuneError } from "../errors.ts";
+import { importModule } from "./import_module.ts";
 import type { Layout } from "./layout.ts";
 import { mergeTrees } from "./merge.ts";
 import { configError, messageOf, show } from "./problem.ts";
@@ -110,7 +111,7 @@ async function readText(file: string, place: string): Promise<Tree> {
 async function readModule(file: string, place: string): Promise<Tree> {
   let module: { default?: unknown };
   try {
-    module = await import(pathToFileURL(file).href);
+    module = await importModule(pathToFileURL(file).href);
   } catch (error) {
     if (isDenotuneError(error)) throw error;
     throw new ConfigError(
