@@ -40,6 +40,12 @@ export interface Optimizer<
   ): number;
   /** Names of the state tensors kept for each parameter, all zero at the start. */
   readonly slots: readonly Slot[];
+  /**
+   * The slot that holds an average of each parameter. It starts as the parameter itself. With `used`,
+   * evaluation, samples and the model saved at the end take it in the place of the parameter; checkpoints
+   * always hold both.
+   */
+  readonly average?: { readonly slot: Slot; readonly used: boolean };
   /** Names of the numbers that `scalars` gives. */
   readonly scalarNames: readonly Scalar[];
   /** Numbers that change with the step (counted from 1): bias corrections and the like. */

@@ -29,6 +29,8 @@ import {
   evaluateProgram,
   microProgram,
   RING_FIXED,
+import { startAverages, swapAverages } from "./averages.ts";
+import { weightStorage } from "./storage.ts";
   RING_SLOTS,
   scalarsOf,
   sumNames,
@@ -285,6 +287,30 @@ export class Engine implements AsyncDisposable {
     const results: StepResult[] = [];
     for (let i = count; i >= 1; i--) {
       const slot = (this.#ringIndex - i + RING_SLOTS) % RING_SLOTS;
+  /** Lets the optimizer's averages start as the weights: once, when a new run has its weights. */
+  async startAverages(): Promise<void> {
+    const average = this.planned.request.train?.optimizer.average;
+    const { trainables } = this.planned;
+    if (average === undefined || trainables === null) return;
+    await startAverages(this.session, trainables, average.slot);
+  }
+
+  /**
+   * Runs `body` with the averaged weights in the place of the trained ones, where the optimizer keeps and
+   * uses an average; else as they are. No step may be made meanwhile.
+   */
+  async withAverages<T>(body: () => Promise<T>): Promise<T> {
+    const average = this.planned.request.train?.optimizer.average;
+    const { trainables } = this.planned;
+    if (average?.used !== true || trainables === null) return await body();
+    await swapAverages(this.session, trainables, average.slot);
+    try {
+      return await body();
+    } finally {
+      await swapAverages(this.session, trainables, average.slot);
+    }
+  }
+
       const row = ring.subarray(slot * columns, (slot + 1) * columns);
       results.push({
         lossSum: row[0],

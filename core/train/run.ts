@@ -249,6 +249,7 @@ class Run {
       seed: config.seed,
     });
     writeAdapterStart(model, { engine, seed: config.seed });
+    await engine.startAverages();
     const state = checkpoint?.state ?? freshState();
     if (folder.checkpoint !== null && checkpoint !== null) {
       restoreCheckpoint(engine, folder.checkpoint);

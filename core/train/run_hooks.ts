@@ -111,16 +111,24 @@ export class RunHooks implements TrainerHooks {
   }
 
   async evaluate(state: Readonly<TrainerState>): Promise<void> {
+    this.#moveTo(state);
+    const { engine, data } = this.context;
+    const { evaluation } = data;
+    if (evaluation === null) return;
+    await engine.withAverages(() => this.#evaluateOn(evaluation));
+  }
+
+  async #evaluateOn(
+    evaluation: NonNullable<OpenedData["evaluation"]>,
+  ): Promise<void> {
     const { data, engine, events, objective, config, evaluators, now, signal } =
       this.context;
-    this.#moveTo(state);
-    if (data.evaluation === null) return;
     const started = now();
     let weight = 0;
-    const total = data.evaluation.stepsInEpoch(0);
+    const total = evaluation.stepsInEpoch(0);
     let done = 0;
-    const batches = function* (set: NonNullable<OpenedData["evaluation"]>) {
-      for (const batch of allBatches(set)) {
+    const batches = function* () {
+      for (const batch of allBatches(evaluation)) {
         const inputs = objective.inputs(batch, {
           seed: config.seed,
           step: 0,
@@ -137,7 +145,7 @@ export class RunHooks implements TrainerHooks {
         yield inputs;
       }
     };
-    const sums = await engine.evaluate(batches(data.evaluation), signal);
+    const sums = await engine.evaluate(batches(), signal);
     const loss = weight > 0 ? sums.lossSum / weight : null;
     const numbers: Record<`eval_${string}`, number | null> = {};
     for (const { name, evaluator } of evaluators) {
@@ -182,15 +190,17 @@ export class RunHooks implements TrainerHooks {
     if (
       !config.samples.at.includes(at) || config.samples.prompts.length === 0
     ) return;
-    const answers = await this.#answer(
-      config.samples.prompts.map(data.asRequest),
-      {
-        maxNewTokens: config.generation.max_new_tokens,
-        temperature: config.generation.temperature,
-        topP: config.generation.top_p,
-        stop: config.generation.stop,
-        seed: config.seed,
-      },
+    const answers = await this.context.engine.withAverages(() =>
+      this.#answer(
+        config.samples.prompts.map(data.asRequest),
+        {
+          maxNewTokens: config.generation.max_new_tokens,
+          temperature: config.generation.temperature,
+          topP: config.generation.top_p,
+          stop: config.generation.stop,
+          seed: config.seed,
+        },
+      )
     );
     answers.forEach((a, index) =>
       events.emit({
@@ -296,7 +306,9 @@ export async function saveFinal(hooks: RunHooks): Promise<void> {
   const final = join(config.output_dir, "model");
   const folder = beginFolder(final);
   try {
-    await writeTrained(folder, hooks.saveRequest("end"));
+    await engine.withAverages(() =>
+      writeTrained(folder, hooks.saveRequest("end"))
+    );
     moveInto(folder, config.output_dir);
   } catch (error) {
     await Deno.remove(temporaryBeside(final), { recursive: true }).catch(

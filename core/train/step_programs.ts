@@ -20,7 +20,7 @@ import { Graph, type Tensor } from "../graph/graph.ts";
 import { concatColumns } from "../graph/ops/columns.ts";
 import { selectRows, zerosOp } from "../graph/ops/embedding.ts";
 import { linearCrossEntropy } from "../graph/ops/linear_cross_entropy.ts";
-import { rows } from "../graph/ops/rows.ts";
+import { readsInput, rows } from "../graph/ops/rows.ts";
 import { groupSum, sum, writeRow } from "../graph/ops/sums.ts";
 import { gradientName, slotName, type Trainables } from "./trainables.ts";
 
@@ -286,17 +286,38 @@ function updateArena(
       "scalars",
       "scalars",
     ],
-    stages: [
-      write(0, ifFinite(next.parameter, input(0))),
-      ...optimizer.slots.map((name, i) =>
-        write(1 + i, ifFinite(next.slots[name], input(2 + i)))
-      ),
-    ],
+    stages: inPlaceOrder([
+      { output: 0, home: 0, value: ifFinite(next.parameter, input(0)) },
+      ...optimizer.slots.map((name, i) => ({
+        output: 1 + i,
+        home: 2 + i,
+        value: ifFinite(next.slots[name], input(2 + i)),
+      })),
+    ]).map(({ output, value }) => write(output, value)),
     outputs: ["matrix", ...slots.map(() => "matrix" as const)],
   });
   graph.assign(parameter, results[0]);
   slots.forEach((slot, i) => graph.assign(slot, results[1 + i]));
   graph.assign(gradient, graph.apply1(zerosOp, [], { shape: [at.elements] }));
+}
+
+/**
+ * New values in an order in which each may be written over the old one (input `home`): after all others
+ * that read it. An average reads the weight and so comes before it. Where they read each other in a ring
+ * the planner copies.
+ */
+function inPlaceOrder<T extends { home: number; value: Expr }>(
+  values: readonly T[],
+): T[] {
+  const left = [...values];
+  const order: T[] = [];
+  while (left.length > 0) {
+    const free = left.findIndex(({ home }, i) =>
+      left.every((other, k) => k === i || !readsInput(other.value.node, home))
+    );
+    order.push(...left.splice(Math.max(0, free), 1));
+  }
+  return order;
 }
 
 function writeRing(

@@ -4,8 +4,9 @@
  */
 import type { AnyPart } from "@denotune/denotune/core";
 import { adamw } from "./adamw.ts";
+import { ema } from "./ema.ts";
 import { lion } from "./lion.ts";
 import { sgd } from "./sgd.ts";
 
 /** Every part of this folder. */
-export const optimizers: readonly AnyPart[] = [adamw, lion, sgd];
+export const optimizers: readonly AnyPart[] = [adamw, ema, lion, sgd];

@@ -89,21 +89,26 @@ function readAfterWrite(program: RowProgram, o: number, i: number): boolean {
     s.kind === "write" && s.output === o
   );
   return program.stages.slice(at + 1).some((s) =>
-    reads(s.kind === "reduce" ? s.of : s.kind === "let" ? s.be : s.value, i)
+    readsInput(
+      s.kind === "reduce" ? s.of : s.kind === "let" ? s.be : s.value,
+      i,
+    )
   );
 }
 
-function reads(e: Expression, i: number): boolean {
+/** Whether an expression reads input `i`. */
+export function readsInput(e: Expression, i: number): boolean {
   switch (e.kind) {
     case "input":
     case "random":
       return e.input === i;
     case "unary":
-      return reads(e.a, i);
+      return readsInput(e.a, i);
     case "binary":
-      return reads(e.a, i) || reads(e.b, i);
+      return readsInput(e.a, i) || readsInput(e.b, i);
     case "select":
-      return reads(e.condition, i) || reads(e.a, i) || reads(e.b, i);
+      return readsInput(e.condition, i) || readsInput(e.a, i) ||
+        readsInput(e.b, i);
     default:
       return false;
   }

@@ -1,0 +1,79 @@
+/**
+ * A running average of the weights beside any optimizer (Polyak averaging, with exponential weights):
+ *
+ * ```text
+ * a(0) = p(0)          a(t) = decay a(t - 1) + (1 - decay) p(t)
+ * ```
+ *
+ * A step that is left out (its gradient was not finite) leaves the average as it was.
+ * @module
+ */
+import {
+  type Choice,
+  ConfigError,
+  definePart,
+  type Optimizer,
+  type Part,
+} from "@denotune/denotune/core";
+import { z } from "zod";
+
+/** Options of {@linkcode ema}. */
+export interface EmaOptions {
+  readonly decay: number;
+  readonly use_average: boolean;
+  readonly of: Choice;
+}
+
+/** The state that this wrapper adds to the optimizer's own. */
+export type EmaSlot = "ema";
+
+const options: z.ZodType<EmaOptions, Partial<EmaOptions>> = z.strictObject({
+  decay: z.number().min(0).lt(1).default(0.999).describe(
+    "Share of the average that is kept at each step; the average spans some 1 / (1 - decay) steps",
+  ),
+  use_average: z.boolean().default(true).describe(
+    "Evaluate, sample and save the average at the end; false: it is only kept in checkpoints",
+  ),
+  of: z.union([z.string(), z.looseObject({ use: z.string() })]).default("adamw")
+    .describe("The optimizer that makes the steps, with its options"),
+});
+
+/** The optimizer with an average beside it. Throws `ConfigError` for one that keeps an average already. */
+export function withAverage(
+  of: Optimizer,
+  { decay, use_average }: Pick<EmaOptions, "decay" | "use_average">,
+): Optimizer {
+  if (of.average !== undefined || of.slots.includes("ema")) {
+    throw new ConfigError(
+      "optimizer.of of `ema` keeps an average already: name the optimizer that makes the steps (adamw)",
+    );
+  }
+  return {
+    learningRate: of.learningRate,
+    weightDecay: of.weightDecay,
+    decays: (tensor) => of.decays(tensor),
+    learningRateFactor: (tensor) => of.learningRateFactor?.(tensor) ?? 1,
+    slots: [...of.slots, "ema"],
+    average: { slot: "ema", used: use_average },
+    scalarNames: of.scalarNames,
+    scalars: (step) => of.scalars(step),
+    update(inputs) {
+      const { parameter, slots } = of.update(inputs);
+      const average = inputs.slots.ema.mul(decay)
+        .add(parameter.mul(1 - decay));
+      return { parameter, slots: { ...slots, ema: average } };
+    },
+  };
+}
+
+/** The part `ema`. */
+export const ema: Part<"optimizer", Partial<EmaOptions>, EmaOptions> =
+  definePart({
+    kind: "optimizer",
+    name: "ema",
+    description:
+      "Another optimizer with a running average of the weights, which is evaluated and saved",
+    options,
+    create: async (o, host) =>
+      withAverage(await host.create("optimizer", o.of), o),
+  });
