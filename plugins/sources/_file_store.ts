@@ -14,8 +14,9 @@ import { invalidUtf8At, kindOfHead } from "./_encoding.ts";
 import type { FileLimits } from "./_options.ts";
 import { RowIndex } from "./_row_index.ts";
 import type { Scanner, ScannerOptions } from "./_scan_lines.ts";
-import { JsonProblem, parseStrictJson } from "./_strict_json.ts";
-import { unpackGzip } from "./_unpack.ts";
+import { RowProblem } from "./_row_problem.ts";
+import { parseStrictJson } from "./_strict_json.ts";
+import { unpack } from "./_unpack.ts";
 
 const READ_BYTES = 2 ** 20;
 
@@ -35,10 +36,12 @@ export async function openFile(
   let file = await open(path, path);
   try {
     let head = await readHead(file);
-    if (kindOfHead(head) === "gzip") {
+    const packing = kindOfHead(head);
+    if (packing === "gzip" || packing === "zstd") {
       file.close();
-      readable = await unpackGzip({
+      readable = await unpack({
         path,
+        packing,
         cacheDir: request.cacheDir,
         maxExpansion: limits.max_expansion,
         signal,
@@ -63,7 +66,8 @@ export async function openFile(
       path,
       index,
       fingerprint,
-      maxDepth: limits.max_depth,
+      parse: scanner.parse ??
+        ((text) => parseStrictJson(text, limits.max_depth)),
     });
   } catch (error) {
     try {
@@ -118,12 +122,11 @@ function checkHead(head: Uint8Array, path: string): number {
       throw new DataError(
         `${path}: is UTF-16, not UTF-8; convert it: iconv -f UTF-16 -t UTF-8 in.json > out.json`,
       );
+    case "gzip":
     case "zstd":
       throw new DataError(
-        `${path}: is packed with zstd, which is not read yet; unpack it first: zstd -d FILE`,
+        `${path}: is packed twice (${kindOfHead(head)} within); unpack it once`,
       );
-    case "gzip":
-      throw new DataError(`${path}: is packed with gzip twice; unpack it once`);
     case "utf-8-bom":
       return 3;
     case "utf-8":
@@ -158,7 +161,7 @@ interface FileStoreInit {
   readonly path: string;
   readonly index: RowIndex;
   readonly fingerprint: string;
-  readonly maxDepth: number;
+  readonly parse: (text: string) => unknown;
 }
 
 class FileStore implements RecordStore {
@@ -166,7 +169,7 @@ class FileStore implements RecordStore {
   readonly #file: Deno.FsFile;
   readonly #path: string;
   readonly #index: RowIndex;
-  readonly #maxDepth: number;
+  readonly #parse: (text: string) => unknown;
   readonly #decoder = new TextDecoder("utf-8", {
     fatal: true,
     ignoreBOM: true,
@@ -179,7 +182,7 @@ class FileStore implements RecordStore {
     this.#path = init.path;
     this.#index = init.index;
     this.fingerprint = init.fingerprint;
-    this.#maxDepth = init.maxDepth;
+    this.#parse = init.parse;
   }
 
   get length(): number {
@@ -209,11 +212,11 @@ class FileStore implements RecordStore {
     }
     try {
       return {
-        value: parseStrictJson(text, this.#maxDepth),
+        value: this.#parse(text),
         where: { path: this.#path, line, index },
       };
     } catch (cause) {
-      if (!(cause instanceof JsonProblem)) throw cause;
+      if (!(cause instanceof RowProblem)) throw cause;
       const before = text.slice(0, cause.offset);
       const lines = before.split("\n");
       const column = lines[lines.length - 1].length + 1;

@@ -1,5 +1,5 @@
 /**
- * Options that the JSON sources share: limits against hostile or mistaken files.
+ * Options that sources of text share: limits against hostile or mistaken files.
  * @module
  */
 import { z } from "zod";
@@ -20,6 +20,6 @@ export const fileLimits = {
     "How deeply lists and objects may be nested in a row",
   ),
   max_expansion: z.number().positive().default(200).describe(
-    "How many times larger than itself a gzip file may unpack (looked at from 16 MB on)",
+    "How many times larger than itself a packed file may unpack (looked at from 16 MB on)",
   ),
 };

@@ -11,6 +11,8 @@ export interface Scanner {
   push(bytes: Uint8Array): void;
   /** Says that the file is at its end. */
   end(): void;
+  /** The value of a row's text; JSON where absent. Throws `RowProblem` for what is no row. */
+  parse?(text: string): unknown;
 }
 
 /** What a scanner is made with. */

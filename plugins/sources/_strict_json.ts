@@ -3,18 +3,9 @@
  * What `JSON.parse` lets pass or names badly is found here, with its place.
  * @module
  */
+import { RowProblem } from "./_row_problem.ts";
 
-/** What is wrong with a JSON text, and at which UTF-16 unit of it. */
-export class JsonProblem extends Error {
-  readonly offset: number;
-
-  constructor(message: string, offset: number) {
-    super(message);
-    this.offset = offset;
-  }
-}
-
-/** The value of a JSON text. Throws {@linkcode JsonProblem}. */
+/** The value of a JSON text. Throws {@linkcode RowProblem}. */
 export function parseStrictJson(text: string, maxDepth: number): unknown {
   const members = countMembers(text, maxDepth);
   let value: unknown;
@@ -26,7 +17,7 @@ export function parseStrictJson(text: string, maxDepth: number): unknown {
   if (membersOf(value) !== members) throw duplicateKey(text);
   if (/\\u[dD][89a-fA-F]/.test(text) && !isWellFormed(value)) {
     const offset = text.search(/\\u[dD][89a-fA-F]/);
-    throw new JsonProblem(
+    throw new RowProblem(
       "a string holds half of a surrogate pair (\\ud800 to \\udfff), which is no character; remove or repair it",
       offset,
     );
@@ -49,7 +40,7 @@ function countMembers(text: string, maxDepth: number): number {
       case 0x5b: // [
       case 0x7b: // {
         if (++depth > maxDepth) {
-          throw new JsonProblem(
+          throw new RowProblem(
             `lists and objects are nested more than ${maxDepth} deep; flatten the row, or raise max_depth`,
             i,
           );
@@ -94,7 +85,7 @@ function isWellFormed(value: unknown): boolean {
   );
 }
 
-function duplicateKey(text: string): JsonProblem {
+function duplicateKey(text: string): RowProblem {
   const open: (Set<string> | null)[] = []; // null for a list
   for (let i = 0; i < text.length; i++) {
     const c = text[i];
@@ -111,7 +102,7 @@ function duplicateKey(text: string): JsonProblem {
       const key: unknown = JSON.parse(text.slice(start, i + 1));
       if (typeof key !== "string") continue;
       if (keys.has(key)) {
-        return new JsonProblem(
+        return new RowProblem(
           `the key ${
             JSON.stringify(key)
           } occurs twice in one object; keep one of them`,
@@ -121,13 +112,13 @@ function duplicateKey(text: string): JsonProblem {
       keys.add(key);
     }
   }
-  return new JsonProblem("an object has a key twice; keep one of them", 0);
+  return new RowProblem("an object has a key twice; keep one of them", 0);
 }
 
-function explain(text: string, cause: unknown): JsonProblem {
+function explain(text: string, cause: unknown): RowProblem {
   const named = findName(text);
   if (named !== null) {
-    return new JsonProblem(
+    return new RowProblem(
       `found ${named.name}, which JSON does not have; write null or a number`,
       named.offset,
     );
@@ -136,7 +127,7 @@ function explain(text: string, cause: unknown): JsonProblem {
   const position = / at position (\d+)/.exec(message);
   const plain = message.replace(/ in JSON at position.*$/s, "")
     .replace(/, (\.\.\.)?".*" is not valid JSON$/s, "");
-  return new JsonProblem(
+  return new RowProblem(
     `is not valid JSON: ${plain}`,
     position === null ? unexpectedAt(text, message) : Number(position[1]),
   );

@@ -1,5 +1,5 @@
 /**
- * JSON: a list of rows, plain or in gzip. Files named `.json` that hold JSON Lines, as many do, are
+ * JSON: a list of rows, plain or in gzip or zstd. Files named `.json` that hold JSON Lines, as many do, are
  * read as such. An object around the list is refused, with the way out.
  * @module
  */
@@ -22,17 +22,17 @@ import {
 
 const options = z.strictObject(fileLimits);
 
-/** Reads `.json`, its `.gz`, and files without a telling name that start with `[` or `{`. */
+/** Reads `.json`, its `.gz` and `.zst`, and files without a telling name that start with `[` or `{`. */
 export const json: Part<"source", Partial<FileLimits>, FileLimits> = definePart(
   {
     kind: "source",
     name: "json",
     description:
-      "JSON: a list of rows (or JSON Lines under the name .json), plain or in gzip",
+      "JSON: a list of rows (or JSON Lines under the name .json), plain or in gzip or zstd",
     options,
     create: (limits: FileLimits): Source => ({
       accepts: ({ path, head }) =>
-        /\.json(\.gz)?$/i.test(path) ||
+        /\.json(\.(gz|zst|zstd))?$/i.test(path) ||
         (!/\.\w+$/.test(path) && /^(\xef\xbb\xbf)?\s*[[{]/.test(latin1(head))),
       open: (request: SourceRequest) =>
         openFile(request, { kind: { scanner }, limits }),

@@ -1,5 +1,5 @@
 /**
- * JSON Lines: one row a line, plain or in gzip. Blank lines are skipped and still counted.
+ * JSON Lines: one row a line, plain or in gzip or zstd. Blank lines are skipped and still counted.
  * @module
  */
 import {
@@ -15,15 +15,16 @@ import { lineScanner } from "./_scan_lines.ts";
 
 const options = z.strictObject(fileLimits);
 
-/** Reads `.jsonl`, `.ndjson` and their `.gz`. */
+/** Reads `.jsonl`, `.ndjson` and their `.gz` and `.zst`. */
 export const jsonl: Part<"source", Partial<FileLimits>, FileLimits> =
   definePart({
     kind: "source",
     name: "jsonl",
-    description: "JSON Lines: one row a line, plain or in gzip",
+    description: "JSON Lines: one row a line, plain or in gzip or zstd",
     options,
     create: (limits: FileLimits): Source => ({
-      accepts: ({ path }) => /\.(jsonl|ndjson|jsonlines)(\.gz)?$/i.test(path),
+      accepts: ({ path }) =>
+        /\.(jsonl|ndjson|jsonlines)(\.(gz|zst|zstd))?$/i.test(path),
       open: (request: SourceRequest) =>
         openFile(request, { kind: { scanner: lineScanner }, limits }),
     }),

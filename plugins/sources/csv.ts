@@ -1,0 +1,44 @@
+/**
+ * CSV and TSV: the first row names the columns, values are texts. Plain or in gzip or zstd.
+ * @module
+ */
+import {
+  definePart,
+  type Part,
+  type Source,
+  type SourceRequest,
+} from "@denotune/denotune/core";
+import { z } from "zod";
+import { openFile } from "./_file_store.ts";
+import { fileLimits } from "./_options.ts";
+import { csvScanner } from "./_scan_csv.ts";
+
+const options = z.strictObject({
+  ...fileLimits,
+  delimiter: z.string().length(1).nullable().default(null).describe(
+    "Character between fields; null: a tab in .tsv files, else a comma, or the semicolon, tab or bar that a header without commas has",
+  ),
+});
+
+/** Options of {@linkcode csv}. */
+export type CsvOptions = z.infer<typeof options>;
+
+/** Reads `.csv`, `.tsv` and their `.gz` and `.zst`. */
+export const csv: Part<"source", z.input<typeof options>, CsvOptions> =
+  definePart({
+    kind: "source",
+    name: "csv",
+    description:
+      "CSV and TSV with a header, plain or in gzip or zstd; all values are texts",
+    options,
+    create: ({ delimiter, ...limits }: CsvOptions): Source => ({
+      accepts: ({ path }) => /\.[ct]sv(\.(gz|zst|zstd))?$/i.test(path),
+      open: (request: SourceRequest) =>
+        openFile(request, {
+          kind: {
+            scanner: (own, head) => csvScanner({ ...own, head, delimiter }),
+          },
+          limits,
+        }),
+    }),
+  });

@@ -1,0 +1,55 @@
+/**
+ * Text: rows `{text}`, a line, a paragraph or a whole file each. Plain or in gzip or zstd.
+ * @module
+ */
+import {
+  definePart,
+  type Part,
+  type Source,
+  type SourceRequest,
+} from "@denotune/denotune/core";
+import { z } from "zod";
+import { openFile } from "./_file_store.ts";
+import { fileLimits } from "./_options.ts";
+import {
+  lineScanner,
+  type Scanner,
+  type ScannerOptions,
+} from "./_scan_lines.ts";
+import { paragraphScanner, textRow } from "./_scan_paragraphs.ts";
+
+const options = z.strictObject({
+  ...fileLimits,
+  sample_by: z.enum(["line", "paragraph", "document"]).default("line").describe(
+    "What a row is: a line that is not blank, a paragraph (blank lines between them), or the file",
+  ),
+});
+
+/** Options of {@linkcode textFile}. */
+export type TextFileOptions = z.infer<typeof options>;
+
+/** Reads `.txt`, `.text` and their `.gz` and `.zst`. */
+export const textFile: Part<
+  "source",
+  z.input<typeof options>,
+  TextFileOptions
+> = definePart({
+  kind: "source",
+  name: "text",
+  description:
+    "Text files, plain or in gzip or zstd; a row has one column, text",
+  options,
+  create: ({ sample_by, ...limits }: TextFileOptions): Source => ({
+    accepts: ({ path }) => /\.te?xt(\.(gz|zst|zstd))?$/i.test(path),
+    open: (request: SourceRequest) =>
+      openFile(request, {
+        kind: {
+          scanner: (own: ScannerOptions): Scanner =>
+            sample_by === "line"
+              ? { ...lineScanner(own), parse: textRow }
+              : paragraphScanner(own, { whole: sample_by === "document" }),
+        },
+        limits,
+      }),
+  }),
+});
