@@ -1,10 +1,16 @@
 /**
- * Matrix products.
+ * Matrix products: checks the operands, chooses a tile, emits its dispatches.
  * @module
  */
-import { type Lower, WEIGHTS } from "../shader/dispatch.ts";
+import { type Lower, type Lowering, WEIGHTS } from "../shader/dispatch.ts";
+import { broadcastMatmul } from "./matmul_broadcast.ts";
+import { chooseTileOf } from "./matmul_choice.ts";
+import { directMatmul } from "./matmul_direct.ts";
 import { naiveMatmul } from "./matmul_naive.ts";
 import type { Product } from "./matmul_product.ts";
+import { sharedMatmul } from "./matmul_shared.ts";
+import { addParts } from "./matmul_split.ts";
+import type { Tile } from "./matmul_tiles.ts";
 
 /** out = alpha * op(a) op(b) + bias + addend, for each batch. */
 export const matmul: Lower<"matmul"> = (lowering) => {
@@ -29,5 +35,47 @@ export const matmul: Lower<"matmul"> = (lowering) => {
       : null,
     out: lowering.expect("out", outputs[0], batch * m * n),
   };
-  lowering.emit(naiveMatmul(product));
+  emitProduct(
+    lowering,
+    product,
+    chooseTileOf(
+      { layout: product.layout, dtype: product.b.dtype, batch, m, n, k },
+      lowering.traits,
+    ),
+  );
 };
+
+/** Emits a product cut in a given way. */
+export function emitProduct(
+  lowering: Pick<
+    Lowering<"matmul">,
+    "emit" | "scratch" | "capacity" | "traits"
+  >,
+  product: Product,
+  tile: Tile,
+): void {
+  if (tile.kind === "naive") {
+    lowering.emit(naiveMatmul(product));
+    return;
+  }
+  const { batch, m, n } = product;
+  const target = tile.split === 1 ? null : {
+    parts: lowering.scratch(
+      tile.split * lowering.capacity(batch) * lowering.capacity(m) *
+        lowering.capacity(n),
+    ),
+  };
+  lowering.emit(
+    tile.kind === "shared"
+      ? sharedMatmul(product, tile, target)
+      : tile.kind === "broadcast"
+      ? broadcastMatmul(
+        product,
+        tile,
+        target,
+        lowering.traits.subgroup?.max ?? 1,
+      )
+      : directMatmul(product, tile, target),
+  );
+  if (target !== null) lowering.emit(addParts(product, target, tile.split));
+}

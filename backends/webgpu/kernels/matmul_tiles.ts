@@ -1,15 +1,67 @@
 /**
- * Tiles of matrix products.
+ * Tiles of matrix products: how many ways there are to cut one.
  * @module
  */
 
-/** How a product is cut. */
-export interface Tile {
+/** An invocation for each element. */
+export interface NaiveTile {
   readonly kind: "naive";
 }
+
+/** Operands staged in workgroup memory: blocks of bm by bn by bk, tm by tn of them an invocation's. */
+export interface SharedTile {
+  readonly kind: "shared";
+  readonly bm: number;
+  readonly bn: number;
+  readonly bk: number;
+  readonly tm: number;
+  readonly tn: number;
+  /** Parts that the inner size is cut in, each a workgroup's. */
+  readonly split: number;
+}
+
+/** Operands read where they lie: `rows` by `columns` an invocation, `lanes` of them side by side. */
+export interface DirectTile {
+  readonly kind: "direct";
+  readonly rows: number;
+  readonly columns: number;
+  readonly lanes: number;
+  readonly split: number;
+}
+
+/** A subgroup's: `rows` by (lanes of a subgroup times `columns`), elements of a told from lane to lane. */
+export interface BroadcastTile {
+  readonly kind: "broadcast";
+  readonly rows: number;
+  readonly columns: number;
+  readonly split: number;
+}
+
+/** How a product is cut. */
+export type Tile = NaiveTile | SharedTile | DirectTile | BroadcastTile;
 
 /** Chooses tiles. */
 export interface TileTable {
   /** The tile of a product, from what was measured; null: nothing was. */
   find(key: string): Tile | null;
+}
+
+/** A tile as people read it. */
+export function showTile(tile: Tile): string {
+  switch (tile.kind) {
+    case "naive":
+      return "naive";
+    case "shared":
+      return `${tile.bm}x${tile.bn}x${tile.bk} of ${tile.tm}x${tile.tn}${
+        tile.split > 1 ? ` in ${tile.split}` : ""
+      }`;
+    case "broadcast":
+      return `told ${tile.rows}x${tile.columns}${
+        tile.split > 1 ? ` in ${tile.split}` : ""
+      }`;
+    case "direct":
+      return `direct ${tile.rows}x${tile.columns} by ${tile.lanes}${
+        tile.split > 1 ? ` in ${tile.split}` : ""
+      }`;
+  }
 }

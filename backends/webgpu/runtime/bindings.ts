@@ -77,7 +77,7 @@ export function layOutBindings(
     const sliceBytes = Math.floor(traits.maxBindingBytes / align) * align;
     const slices = Math.max(1, Math.ceil((end - start) / sliceBytes));
     const array: BoundArray = {
-      name: `b${ranges.length}`,
+      name: `data${ranges.length}`,
       type,
       sliceElements: slices === 1 ? null : sliceBytes / bytesOfBound(type),
     };

@@ -1,0 +1,124 @@
+/**
+ * Which tile a product gets: the one that was measured to be fastest here, else one from a table of what is
+ * known of adapters in general.
+ * @module
+ */
+import type { DType, KernelAttributes } from "@denotune/denotune/core";
+import type { Traits } from "../runtime/traits.ts";
+import { canBroadcast } from "./matmul_broadcast.ts";
+import { isSound } from "./matmul_shared.ts";
+import type { SharedTile, Tile } from "./matmul_tiles.ts";
+
+/** What a tile is chosen by: sizes are those at capacity. */
+export interface ProductShape {
+  readonly layout: KernelAttributes["matmul"]["layout"];
+  readonly dtype: DType;
+  readonly batch: number;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+}
+
+/** Name of a shape in the table of measured tiles. */
+export function shapeKey(
+  { layout, dtype, batch, m, n, k }: ProductShape,
+): string {
+  return `${layout} ${dtype} ${batch}x${m}x${n}x${k}`;
+}
+
+/** Workgroups that keep a large GPU busy. */
+const ENOUGH_GROUPS = 256;
+/** Terms that a part of the inner size has at least. */
+const LEAST_PART = 128;
+/** Scratch elements that parts may take. */
+const MOST_PARTS = 2 ** 24;
+
+/** The tile of a product. */
+export function chooseTileOf(shape: ProductShape, traits: Traits): Tile {
+  const measured = traits.tiles.find(shapeKey(shape));
+  if (measured !== null && isPossible(shape, measured, traits)) return measured;
+  return traits.software
+    ? forSoftware(shape, traits)
+    : forHardware(shape, traits);
+}
+
+/** Whether a tile can be generated for a product on an adapter. */
+export function isPossible(
+  shape: ProductShape,
+  tile: Tile,
+  traits: Traits,
+): boolean {
+  switch (tile.kind) {
+    case "naive":
+      return true;
+    case "direct":
+      return tile.rows >= 1 && tile.columns >= 1;
+    case "broadcast":
+      return canBroadcast(shape.layout, tile, traits);
+    case "shared":
+      return isSound(shape.layout, tile, traits);
+  }
+}
+
+function forSoftware(shape: ProductShape, traits: Traits): Tile {
+  const rows = shape.m >= 24 ? 32 : shape.m > 8 ? 16 : shape.m > 4 ? 8 : 4;
+  const narrow = shape.layout === "NT" && shape.n <= 16;
+  const told: Tile = {
+    kind: "broadcast",
+    rows,
+    columns: narrow ? 2 : 4,
+    split: 1,
+  };
+  return canBroadcast(shape.layout, told, traits) ? told : {
+    kind: "direct",
+    rows: Math.min(rows, 16),
+    columns: 2,
+    lanes: 8,
+    split: 1,
+  };
+}
+
+function forHardware(shape: ProductShape, traits: Traits): Tile {
+  const { batch, m, n } = shape;
+  if (m <= 8 || n <= 8) {
+    // A few rows or columns: every weight is used once or so, nothing is gained by staging.
+    const rows = Math.min(m, 8);
+    const groups = batch * Math.ceil(m / rows) * Math.ceil(n / 32);
+    return {
+      kind: "direct",
+      rows,
+      columns: 1,
+      lanes: 32,
+      split: splitOf(shape, groups),
+    };
+  }
+  const blocks = (tile: { bm: number; bn: number }) =>
+    batch * Math.ceil(m / tile.bm) * Math.ceil(n / tile.bn);
+  const tiles: readonly Omit<SharedTile, "split">[] = [
+    { kind: "shared", bm: 128, bn: 128, bk: 16, tm: 8, tn: 8 },
+    { kind: "shared", bm: 64, bn: 64, bk: 16, tm: 4, tn: 4 },
+    { kind: "shared", bm: 32, bn: 32, bk: 16, tm: 4, tn: 4 },
+  ];
+  for (const [i, tile] of tiles.entries()) {
+    const sound = isSound(shape.layout, { ...tile, split: 1 }, traits);
+    const last = i === tiles.length - 1;
+    const fits = m >= tile.bm / 2 && n >= tile.bn / 2;
+    const enough = blocks(tile) >= ENOUGH_GROUPS / (i === 0 ? 1 : 4);
+    if (sound && (last || (fits && enough))) {
+      return { ...tile, split: splitOf(shape, blocks(tile)) };
+    }
+  }
+  return { kind: "direct", rows: 4, columns: 2, lanes: 32, split: 1 };
+}
+
+/** Parts of the inner size where there are too few workgroups. */
+export function splitOf(
+  { batch, m, n, k }: ProductShape,
+  groups: number,
+): number {
+  if (groups === 0) return 1;
+  const wanted = Math.floor(ENOUGH_GROUPS / groups);
+  const possible = Math.floor(k / LEAST_PART);
+  const room = Math.floor(MOST_PARTS / (batch * m * n));
+  return Math.max(1, Math.min(16, wanted, possible, room));
+}

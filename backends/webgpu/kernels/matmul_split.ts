@@ -1,0 +1,107 @@
+/**
+ * Products cut along the inner size: parts go to scratch memory, then are added in order.
+ * @module
+ */
+import type { View } from "@denotune/denotune/core";
+import type { DispatchSpec, Scope, TensorUse } from "../shader/dispatch.ts";
+import { epilogue, type Product, productTensors } from "./matmul_product.ts";
+
+const INVOCATIONS = 64;
+
+/** Where parts go: (part, batch, m, n). */
+export interface SplitTarget {
+  readonly parts: View;
+}
+
+/** Declares `kStart` and `kEnd` of part `part`; all but the last are multiples of `step`. */
+export function partRange(K: string, split: number, step: number): string {
+  if (split === 1) return `let kStart = 0u;\nlet kEnd = ${K};`;
+  return `let partLength = ((${K} + ${split * step - 1}u) / ${
+    split * step
+  }u) * ${step}u;
+let kStart = min(part * partLength, ${K});
+let kEnd = min(kStart + partLength, ${K});`;
+}
+
+/** Operands of a part's dispatch. */
+export function splitTensors(
+  product: Product,
+  { parts }: SplitTarget,
+  wide: { a: boolean; b: boolean; parts?: boolean },
+): TensorUse[] {
+  return [
+    ...productTensors(product, { ...wide, out: false }).filter(({ name }) =>
+      name === "a" || name === "b"
+    ),
+    { name: "parts", view: parts, writes: true, wide: wide.parts === true },
+  ];
+}
+
+/** Index of element `at` (counted over the batch) of part `part`. */
+function partIndex(scope: Scope, { batch, m, n }: Product, at: string): string {
+  return `part * ${scope.size(batch)} * ${scope.size(m)} * ${
+    scope.size(n)
+  } + ${at}`;
+}
+
+/** Stores a part of element `at`. */
+export function storePart(
+  scope: Scope,
+  product: Product,
+  value: string,
+): string {
+  return scope.tensor("parts").store(partIndex(scope, product, "at"), value);
+}
+
+/** Stores a part of four elements from `at`. */
+export function storePartWide(
+  scope: Scope,
+  product: Product,
+  value: string,
+): string {
+  return scope.tensor("parts").storeWide(
+    `(${partIndex(scope, product, "at")}) / 4u`,
+    value,
+  );
+}
+
+/** The dispatch that adds the parts, with the epilogue. */
+export function addParts(
+  product: Product,
+  { parts }: SplitTarget,
+  split: number,
+): DispatchSpec {
+  const { batch, m, n } = product;
+  return {
+    name: `matmul ${product.layout} of ${split} parts`,
+    tensors: [
+      { name: "parts", view: parts },
+      ...productTensors(product, { a: false, b: false, out: false }).filter((
+        { name },
+      ) => name !== "a" && name !== "b"),
+    ],
+    workgroup: [INVOCATIONS, 1, 1],
+    body: (scope) => {
+      const total = `${scope.size(batch)} * ${scope.size(m)} * ${
+        scope.size(n)
+      }`;
+      return `let count = ${total};
+if (id >= count) { return; }
+var total = 0.0;
+for (var part = 0u; part < ${split}u; part++) { total += ${
+        scope.tensor("parts").load("part * count + id")
+      }; }
+let j = id % ${scope.size(n)};
+${
+        scope.tensor("out").store(
+          "id",
+          epilogue(scope, product, { value: "total", column: "j", at: "id" }),
+        )
+      }`;
+    },
+    grid: (size) => ({
+      groups: Math.ceil(size(batch) * size(m) * size(n) / INVOCATIONS),
+    }),
+    cost: (size) => size(batch) * size(m) * size(n) * split,
+  };
+}
