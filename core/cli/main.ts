@@ -12,6 +12,7 @@
 import { Command, CommanderError } from "commander";
 import { VERSION } from "../version.ts";
 import type { CliContext } from "./context.ts";
+import { addAnalyze } from "./commands/analyze.ts";
 import { addCheck } from "./commands/check.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addGenerate } from "./commands/generate.ts";
@@ -82,6 +83,7 @@ function programOf(context: CliContext): Command {
       addInit,
       addCheck,
       addInspect,
+      addAnalyze,
       addPlugins,
       addSchema,
       addDoctor,

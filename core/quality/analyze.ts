@@ -42,12 +42,16 @@ export interface AnalyzeRequest {
   readonly tokenizer: Tokenizer;
   /** How tokens are counted, in words. */
   readonly tokenizerName: string;
+  /** What is counted (default `tokens`). */
+  readonly tokenUnit?: "tokens" | "bytes";
   /** Whether that is not the tokenizer that will be trained with. */
   readonly approximateTokens: boolean;
   /** What differs from {@linkcode DATA_DEFAULTS}. */
   readonly options?: Partial<DataOptions>;
   /** What differs from {@linkcode QUALITY_DEFAULTS}. */
   readonly settings?: Partial<QualitySettings>;
+  /** Absolute folder that paths are shown from; absent: paths as they are. */
+  readonly base?: string;
   /** The two ways to lay rows out that are compared. */
   readonly collators: { readonly padded: Collator; readonly packed: Collator };
   readonly signal?: AbortSignal;
@@ -62,7 +66,7 @@ const TURN_MS = 40;
 
 /** Analyses rows. Throws `DataError` where there are none; rows that cannot be read are counted. */
 export async function analyze(request: AnalyzeRequest): Promise<QualityReport> {
-  const { train: sources, held, tokenizer, collators } = request;
+  const { train: sources, held, tokenizer, collators, base = null } = request;
   const given: DataOptions = { ...DATA_DEFAULTS, ...request.options };
   const settings: QualitySettings = {
     ...QUALITY_DEFAULTS,
@@ -106,8 +110,8 @@ export async function analyze(request: AnalyzeRequest): Promise<QualityReport> {
   if (train.rows.length + train.unreadCount === 0) {
     throw new DataError("There are no rows to look at; is max_rows 0?");
   }
-  const trainTexts = new RowTexts(sources, train.rows);
-  const heldTexts = new RowTexts(held, evaluation.rows);
+  const trainTexts = new RowTexts(sources, { rows: train.rows, base });
+  const heldTexts = new RowTexts(held, { rows: evaluation.rows, base });
   const near = await findNear({
     sketches: train.sketches,
     others: evaluation.sketches,

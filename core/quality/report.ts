@@ -16,7 +16,7 @@ import {
 import type { NearFound } from "./near_duplicates.ts";
 import type { RepeatedOpening } from "./openings.ts";
 import { rowsOf } from "./read_rows.ts";
-import type { RowTexts } from "./row_texts.ts";
+import { type RowTexts, shownPath } from "./row_texts.ts";
 import {
   duplicateExamples,
   leakExamples,
@@ -93,10 +93,15 @@ export function reportOf(analysis: Analysis): QualityReport {
     subject: {
       name: request.name,
       sources: [
-        ...request.train.map((source) => subjectOf(source, "training")),
-        ...request.held.map((source) => subjectOf(source, "evaluation")),
+        ...request.train.map((source) =>
+          subjectOf(source, "training", request.base)
+        ),
+        ...request.held.map((source) =>
+          subjectOf(source, "evaluation", request.base)
+        ),
       ],
       tokenizer: request.tokenizerName,
+      token_unit: request.tokenUnit ?? "tokens",
       approximate_tokens: request.approximateTokens,
       max_length: options.max_length,
       truncation: options.truncation,
@@ -148,9 +153,10 @@ interface Repeated {
 function subjectOf(
   source: AnalyzedSource,
   used_for: SubjectSource["used_for"],
+  base: string | undefined,
 ): SubjectSource {
   return {
-    name: source.name,
+    name: shownPath(source.name, base ?? null),
     used_for,
     rows: rowsOf(source),
     template: source.templateName,
@@ -258,9 +264,10 @@ function examplesOf(
   analysis: Analysis,
   repeated: Repeated,
 ): Readonly<Record<FindingName, () => FindingExample[]>> {
-  const { train, trainTexts, settings } = analysis;
-  const shown = ({ shown }: Collected) => (): FindingExample[] =>
-    shown.map(({ row, note }) => ({ ...trainTexts.show(row), note }));
+  const { request, train, trainTexts, settings } = analysis;
+  const shown =
+    ({ shown }: Collected, about?: "answer") => (): FindingExample[] =>
+      shown.map(({ row, note }) => ({ ...trainTexts.show(row, about), note }));
   const openings = (list: readonly RepeatedOpening[]) => () =>
     list.slice(0, settings.examples).map(({ opening, count, first }) => ({
       where: trainTexts.where(first),
@@ -270,7 +277,7 @@ function examplesOf(
   const { found } = train;
   return {
     unreadable_rows: () =>
-      train.unread.map(({ problem }) => splitProblem(problem)),
+      train.unread.map(({ problem }) => splitProblem(problem, request.base)),
     lost_trained_tokens: shown(found.truncated_rows),
     repetitive_instructions: openings(repeated.instructions),
     repetitive_outputs: openings(repeated.responses),
@@ -283,9 +290,9 @@ function examplesOf(
     unlearned_ends: shown(found.unlearned_ends),
     untrained_rows: shown(found.untrained_rows),
     unverified_rows: shown(found.unverified_rows),
-    empty_responses: shown(found.empty_responses),
+    empty_responses: shown(found.empty_responses, "answer"),
     empty_instructions: shown(found.empty_instructions),
-    refusals: shown(found.refusals),
+    refusals: shown(found.refusals, "answer"),
     truncated_rows: shown(found.truncated_rows),
     dropped_rows: shown(found.dropped_rows),
     straddled_rows: shown(found.straddled_rows),
@@ -293,9 +300,14 @@ function examplesOf(
 }
 
 /** Errors of rows begin with their place. */
-function splitProblem(problem: string): FindingExample {
+function splitProblem(
+  problem: string,
+  base: string | undefined,
+): FindingExample {
   const match = /^(\S.*?(?::\d+|\srow \d+)):\s(.*)$/s.exec(problem);
-  return match === null
-    ? { where: "", text: problem, note: null }
-    : { where: match[1], text: match[2], note: null };
+  return match === null ? { where: "", text: problem, note: null } : {
+    where: shownPath(match[1], base ?? null),
+    text: match[2],
+    note: null,
+  };
 }

@@ -2,6 +2,7 @@
  * Texts of rows, read again: nothing is held.
  * @module
  */
+import { relative } from "node:path";
 import { parseRecord } from "../data/build_examples.ts";
 import type { DataSource } from "../data/types.ts";
 import { describeWhere } from "../data/where.ts";
@@ -10,16 +11,23 @@ import { type Turns, turnsOf } from "./turns.ts";
 
 /** Characters of an excerpt. */
 const EXCERPT = 200;
+/** Characters of a question where the answer matters. */
+const SHORT = 32;
 
 /** Reads the rows of a list again. */
 export class RowTexts {
   readonly #sources: readonly DataSource[];
   readonly #rows: RowList;
+  readonly #base: string | null;
 
-  /** Over the sources that the list was made from. */
-  constructor(sources: readonly DataSource[], rows: RowList) {
+  /** Over the sources that the list was made from; paths are shown from `base`. */
+  constructor(
+    sources: readonly DataSource[],
+    { rows, base }: { rows: RowList; base: string | null },
+  ) {
     this.#sources = sources;
     this.#rows = rows;
+    this.#base = base;
   }
 
   /** What near duplicates are found by. */
@@ -32,15 +40,18 @@ export class RowTexts {
     return this.#turns(row).where;
   }
 
-  /** Where it stands, and how it begins, on one line. */
-  show(row: number): { where: string; text: string } {
+  /** Where it stands, and how it begins, on one line; with `answer` more of what is answered. */
+  show(
+    row: number,
+    about: "row" | "answer" = "row",
+  ): { where: string; text: string } {
     const { where, turns } = this.#turns(row);
     const { instructions, responses } = turns;
     const asked = oneLine(instructions[0] ?? "");
     const answered = oneLine(responses[0]?.text ?? "");
     const text = instructions.length === 0
       ? answered
-      : `${cut(asked, EXCERPT / 2)} → ${answered}`;
+      : `${cut(asked, about === "answer" ? SHORT : EXCERPT / 2)} → ${answered}`;
     return { where, text: cut(text, EXCERPT) };
   }
 
@@ -49,10 +60,20 @@ export class RowTexts {
     const { store, format } = this.#sources[source];
     const raw = store.at(record);
     return {
-      where: describeWhere(raw.where),
+      where: describeWhere({
+        ...raw.where,
+        path: shownPath(raw.where.path, this.#base),
+      }),
       turns: turnsOf(parseRecord(raw, format)),
     };
   }
+}
+
+/** A path as people know it: from `base`, where it is not far from there. */
+export function shownPath(path: string, base: string | null): string {
+  if (base === null || !path.startsWith("/")) return path;
+  const inner = relative(base, path);
+  return inner === "" || inner.startsWith("../../..") ? path : inner;
 }
 
 /** The beginning of a text with blanks collapsed. */

@@ -80,6 +80,8 @@ export interface Subject {
   readonly sources: readonly SubjectSource[];
   /** How tokens are counted, in words. */
   readonly tokenizer: string;
+  /** What is counted as a token. */
+  readonly token_unit: "tokens" | "bytes";
   /** Whether token figures are not those of the model that will be trained. */
   readonly approximate_tokens: boolean;
   readonly max_length: number;

@@ -1,0 +1,43 @@
+/**
+ * One line that says how far a long task is, on a terminal only.
+ * @module
+ */
+import { whole } from "./numbers.ts";
+import type { Output } from "./terminal.ts";
+
+/** A line that is written over. */
+export interface ProgressLine {
+  show(task: string, done: number, of: number): void;
+  /** Takes the line away. */
+  clear(): void;
+}
+
+/** How often the line changes. */
+const EVERY_MS = 100;
+
+/** The line of an output; nothing where that is no terminal. */
+export function progressLine(output: Output): ProgressLine {
+  let shownAt = -Infinity;
+  let isShown = false;
+  return {
+    show(task, done, of) {
+      const now = performance.now();
+      if (!output.color || now - shownAt < EVERY_MS) return;
+      shownAt = now;
+      isShown = true;
+      const percent = of === 0 ? 0 : Math.floor(100 * done / of);
+      output.write(
+        `\r\x1b[K${
+          output.style(
+            "dim",
+            `${task} ${whole(done)} of ${whole(of)} (${percent}%)`,
+          )
+        }`,
+      );
+    },
+    clear() {
+      if (isShown) output.write("\r\x1b[K");
+      isShown = false;
+    },
+  };
+}
