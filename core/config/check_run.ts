@@ -3,6 +3,7 @@
  * is found before any is told.
  * @module
  */
+import type { HubOptions } from "../io/hub/access.ts";
 import type { Registry } from "../plugin.ts";
 import { resolveChoice, type ResolvedChoice } from "./choices.ts";
 import { explainIssue } from "./explain.ts";
@@ -35,6 +36,7 @@ export interface Checking {
   readonly cwd: string;
   readonly files: FileCheck;
   readonly env?: Environment;
+  readonly hub?: HubOptions;
 }
 
 /** A checked run, or what is wrong with it. */

@@ -7,6 +7,7 @@ import { Registry } from "../plugin.ts";
 import type { Kind } from "../plugin.ts";
 import { checkRun } from "./check_run.ts";
 import type { ResolvedChoice } from "./choices.ts";
+import type { HubOptions } from "../io/hub/access.ts";
 import type { Environment } from "./hub_cache.ts";
 import { layoutOf } from "./layout.ts";
 import { applyOverride, parseOverrides, writtenMode } from "./override.ts";
@@ -35,6 +36,8 @@ export interface RunRequest {
   readonly files?: FileCheck;
   /** The environment; that of the process where absent. */
   readonly env?: Environment;
+  /** How the Hub is asked for the commits of Hub ids. */
+  readonly hub?: HubOptions;
 }
 
 /** A checked run. */
@@ -89,6 +92,7 @@ export async function loadRun(request: RunRequest): Promise<LoadedRun> {
     cwd,
     files: request.files ?? "check",
     env: request.env,
+    hub: request.hub,
   });
   const all: Problem[] = [...problems, ...checked.problems];
   if (checked.parsed === null || all.length > 0) throw configError(all);

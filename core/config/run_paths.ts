@@ -6,6 +6,7 @@
 import { isAbsolute, resolve } from "node:path";
 import { isDenotuneError } from "../errors.ts";
 import { type Environment, isHubId } from "./hub_cache.ts";
+import type { HubOptions } from "../io/hub/access.ts";
 import { locateData } from "../io/hub/locate_data.ts";
 import { kindAt, locateModel } from "./paths.ts";
 import { lowerFirst, type Problem } from "./problem.ts";
@@ -23,10 +24,9 @@ import {
 /** Whether files must exist (`check`), or only the run file is looked at (`ignore`). */
 export type FileCheck = "check" | "ignore";
 
-interface Place {
+interface Place extends HubOptions {
   readonly base: string;
   readonly revision: string | undefined;
-  readonly env: Environment | undefined;
 }
 
 interface Found {
@@ -36,7 +36,11 @@ interface Found {
 /** A run with absolute paths, and what is wrong with them. */
 export async function withAbsoluteRunPaths(
   run: Tree,
-  options: { readonly files: FileCheck; readonly env?: Environment },
+  options: {
+    readonly files: FileCheck;
+    readonly env?: Environment;
+    readonly hub?: HubOptions;
+  },
 ): Promise<{ run: Tree; problems: Problem[] }> {
   const problems: Problem[] = [];
   let changed = run;
@@ -54,9 +58,10 @@ export async function withAbsoluteRunPaths(
       if (options.files === "ignore") return null;
       const revision = textAt(run, [...holder, "revision"])?.value;
       return await find(written, {
+        env: options.env,
+        ...options.hub,
         base: leaf.origin.base,
         revision,
-        env: options.env,
       });
     });
     const isLocal = found === null
@@ -81,7 +86,7 @@ export async function withAbsoluteRunPaths(
     const value = (key: string) => textAt(run, [...entry, key])?.value ?? null;
     const found = await place(
       entry,
-      (path, { base, revision, env }) =>
+      (path, { base, revision, ...hub }) =>
         locateData({
           path,
           base,
@@ -90,7 +95,7 @@ export async function withAbsoluteRunPaths(
           split: value("split"),
           dataFiles: textsAt(run, [...entry, "data_files"]),
           side: entry[1] === "eval" ? "eval" : "train",
-        }, { env }),
+        }, hub),
     );
     if (found?.kind !== "file" && found?.kind !== "pattern") continue;
     for (const name of ["name", "split", "data_files"]) {
