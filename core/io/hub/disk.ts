@@ -2,7 +2,8 @@
  * The disk that holds the Hub's cache: whether there is room, and what its errors mean.
  * @module
  */
-import { statfs } from "node:fs/promises";
+// not by name: an older Deno, which must still say that it is too old, has no statfs
+import fs from "node:fs/promises";
 import { ConfigError, DeviceError, isDenotuneError } from "../../errors.ts";
 import type { HubAccess } from "./access.ts";
 
@@ -18,7 +19,7 @@ export async function checkSpace(
   });
   let free: number;
   try {
-    const disk = await statfs(access.cacheDir);
+    const disk = await fs.statfs(access.cacheDir);
     free = disk.bavail * disk.bsize;
   } catch {
     return; // a file system that does not say: the download itself will tell

@@ -7,7 +7,6 @@ import { basename, dirname, join, relative, resolve } from "node:path";
 import { isHubId } from "../../config/hub_cache.ts";
 import { DataError, isDenotuneError } from "../../errors.ts";
 import { type HubAccess, hubAccess, type HubOptions } from "./access.ts";
-import { readCard } from "./dataset/card.ts";
 import { globMatcher, isPattern } from "./dataset/glob.ts";
 import {
   type DataChoice,
@@ -195,6 +194,8 @@ export async function asReading<T>(
 async function readLocalCard(root: string, paths: readonly string[]) {
   if (!paths.includes("README.md")) return [];
   const path = join(root, "README.md");
+  // YAML is loaded where it is needed: whoever imports core pays nothing for it
+  const { readCard } = await import("./dataset/card.ts");
   return readCard(await Deno.readTextFile(path), path);
 }
 
