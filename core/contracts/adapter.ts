@@ -55,6 +55,17 @@ export interface AdaptContext {
   readonly stream: number;
 }
 
+/** What an adapter builds with at an embedding site. */
+export interface EmbeddingContext
+  extends Pick<AdaptContext, "graph" | "training" | "rowKeys" | "stream"> {
+  /** The table. */
+  readonly site: EmbeddingSite;
+  /** The rows that were taken out of it (N, columns). */
+  readonly output: Tensor;
+  /** f32 (B, T): tokens of the example that each token belongs to. */
+  readonly lengths: Tensor;
+}
+
 /** Reads a tensor by name: the base's or the adapter's, in float32. */
 export type TensorReader = (name: string) => Float32Array;
 
@@ -73,18 +84,19 @@ export interface AttachedAdapter {
    * the place of the loaded ones), hold in every run: new, resumed, and when an adapter is only used.
    */
   initialise?(read: TensorReader): ReadonlyMap<string, Float32Array>;
+  /**
+   * True: it changes how the model is trained and nothing of what is trained. All weights are, and they are
+   * saved as a model, as without an adapter.
+   */
+  readonly savesModel?: boolean;
   /** Whether a weight of the base is trained too (`modules_to_save`, biases). */
   trainsBase(name: string): boolean;
   /** Factor on the learning rate of something that is trained (LoRA+), beside the optimizer's; 1 where absent. */
   learningRateFactor?(tensor: WeightSpec): number;
   /** Output of a linear site, or null: not adapted. */
   linear(context: AdaptContext): Tensor | null;
-  /** Change of the output of an embedding (NEFTune), or null. */
-  embedding?(
-    context: Omit<AdaptContext, "site" | "x" | "addend" | "weight" | "bias"> & {
-      output: Tensor;
-    },
-  ): Tensor | null;
+  /** Output of an embedding site, changed (NEFTune), or null: as it is. */
+  embedding?(context: EmbeddingContext): Tensor | null;
   /**
    * The base weight with the adapter folded in, in float32, or null where a weight stays as it is. `read`
    * gives weights of the base as they were loaded, and the adapter's parameters as they are trained.

@@ -179,8 +179,12 @@ export function buildModel(
             options.trains(name) ? sortedInputs(graph, index) : undefined,
           ),
       );
-      return options.adapter?.embedding?.({ ...adaptation(), output }) ??
-        output;
+      return options.adapter?.embedding?.({
+        ...adaptation(),
+        site,
+        output,
+        lengths: graph.input("segment_lengths", [B, T]),
+      }) ?? output;
     },
     linear(x, site, addend) {
       recorder?.site({ kind: "linear", site, block });

@@ -32,6 +32,7 @@ import {
   ADAPTER_FILE,
   readInto,
   readTrained,
+  savedAdapter,
   savedTensors,
   type SaveRequest,
   writeStored,
@@ -153,7 +154,7 @@ export function checkpointState(
 
 /** Writes a checkpoint's weights and optimizer slots to the device. */
 export function restoreCheckpoint(engine: Engine, path: string): void {
-  if (engine.planned.request.adapter !== null) {
+  if (savedAdapter(engine) !== null) {
     using file = new SafetensorsFile(join(path, ADAPTER_FILE));
     readTrained(engine, file);
   } else {

@@ -270,6 +270,7 @@ export class Engine implements AsyncDisposable {
   /** Ends an optimizer step. `step` is counted from 1. */
   update(options: { learningRate: number; step: number }): void {
     const { train } = this.planned.request;
+      lengths: this.session.needs("micro", "segment_lengths"),
     if (train === null || this.planned.trainables === null) {
       throw new RangeError("The engine was not planned for training");
     }

@@ -54,7 +54,12 @@ export interface HostBatch {
  */
 export function hostBatch(
   inputs: Inputs,
-  options: { scale: number; sorted: readonly string[] },
+  options: {
+    scale: number;
+    sorted: readonly string[];
+    /** Whether the program wants to know how long examples are (`segment_lengths`). */
+    lengths?: boolean;
+  },
 ): HostBatch {
   const { B, T } = inputs;
   const data: Record<string, Int32Array | Float32Array> = {
@@ -68,6 +73,9 @@ export function hostBatch(
     sources: inputs.sources,
     loss_scale: Float32Array.of(options.scale),
   };
+  if (options.lengths === true) {
+    data.segment_lengths = segmentLengths(inputs.segments, { B, T });
+  }
   const extents: Record<string, number> = { B, T, R: inputs.rows.length };
   for (const name of options.sorted) {
     const index = sortIndex(
@@ -84,6 +92,30 @@ export function hostBatch(
     extents[`${name}.unique+1`] ??= 1;
   }
   return { inputs: data, extents };
+}
+
+/**
+ * Tokens of the segment that each token belongs to.
+ *
+ * ```text
+ * segments 1 1 1 2 2 0   ->   3 3 3 2 2 1
+ * ```
+ */
+export function segmentLengths(
+  segments: Int32Array,
+  { B, T }: { readonly B: number; readonly T: number },
+): Float32Array {
+  const lengths = new Float32Array(B * T);
+  for (let b = 0; b < B; b++) {
+    const end = (b + 1) * T;
+    for (let from = b * T; from < end;) {
+      let to = from + 1;
+      while (to < end && segments[to] === segments[from]) to++;
+      lengths.fill(to - from, from, to);
+      from = to;
+    }
+  }
+  return lengths;
 }
 
 /** Capacities of the named dimensions for batches of at most B rows of T tokens. */

@@ -22,7 +22,12 @@ import type { Events } from "./events.ts";
 import { type OpenedData, requestOf } from "./open_data.ts";
 import { baseReader, type OpenedModel } from "./open_model.ts";
 import { allBatches } from "./plan_request.ts";
-import { type SaveRequest, writeBase, writeTrained } from "./saved_model.ts";
+import {
+  savedAdapter,
+  type SaveRequest,
+  writeBase,
+  writeTrained,
+} from "./saved_model.ts";
 import type { StepReport, TrainerHooks, TrainerState } from "./trainer.ts";
 
 /** Folder, beside an adapter, of a base that was made from random weights. */
@@ -258,7 +263,7 @@ export class RunHooks implements TrainerHooks {
   async writeBaseOnce(): Promise<void> {
     const { engine, model, config } = this.context;
     if (
-      engine.planned.request.adapter === null || model.folder !== null ||
+      savedAdapter(engine) === null || model.folder !== null ||
       this.#baseWritten
     ) return;
     const path = join(config.output_dir, BASE);
@@ -318,7 +323,7 @@ export async function saveFinal(hooks: RunHooks): Promise<void> {
   }
   events.emit({
     event: "save",
-    kind: engine.planned.request.adapter === null ? "model" : "adapter",
+    kind: savedAdapter(engine) === null ? "model" : "adapter",
     path: config.output_dir,
     removed: [],
   });

@@ -38,13 +38,19 @@ export interface SaveRequest {
   };
 }
 
+/** The adapter that is saved in the place of a model, or null. */
+export function savedAdapter(engine: Engine): AttachedAdapter | null {
+  const { adapter } = engine.planned.request;
+  return adapter?.savesModel === true ? null : adapter;
+}
+
 /** Writes the trained model into an existing folder. Returns the names of the files. */
 export async function writeTrained(
   folder: string,
   request: SaveRequest,
 ): Promise<string[]> {
   const { engine, tokenizer, template } = request;
-  const { adapter } = engine.planned.request;
+  const adapter = savedAdapter(engine);
   const files = tokenizer.files({
     chatTemplate: template.jinja ?? tokenizer.chatTemplate,
   });
@@ -120,7 +126,7 @@ async function writeAdapter(
 export function savedTensors(
   engine: Engine,
 ): { readonly saved: string; readonly spec: WeightSpec }[] {
-  const { adapter } = engine.planned.request;
+  const adapter = savedAdapter(engine);
   const own = new Set(adapter?.parameters.map((p) => p.name) ?? []);
   return (engine.planned.trainables?.tensors ?? []).map((spec) => ({
     saved: adapter === null || own.has(spec.name)

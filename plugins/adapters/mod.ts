@@ -5,6 +5,7 @@
 import type { AnyPart } from "@denotune/denotune/core";
 import { dora } from "./dora.ts";
 import { lora } from "./lora.ts";
+import { neftune } from "./neftune.ts";
 
 /** Every part of this folder. */
-export const adapters: readonly AnyPart[] = [dora, lora];
+export const adapters: readonly AnyPart[] = [dora, lora, neftune];
