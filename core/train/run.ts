@@ -79,7 +79,9 @@ export async function trainRun(
   const { config } = run;
   const pending: (() => void)[] = [];
   let events: Events | null = null;
-  const located = await modelFolderOf(config.model);
+  const located = await modelFolderOf(config.model, {
+    signal: options.signal,
+  });
   const host = createHost({
     registry: run.registry,
     modelDir: located?.path ?? null,
