@@ -7,8 +7,11 @@ import type { RawRecord, RecordStore } from "../contracts/source.ts";
 
 /** Rows `from` to before `to` of a store. */
 export interface StoreRange {
+  /** Holds the rows. */
   readonly store: RecordStore;
+  /** First row. */
   readonly from: number;
+  /** The row after the last. */
   readonly to: number;
 }
 

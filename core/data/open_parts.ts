@@ -9,6 +9,7 @@ import { joinedStore, type StoreRange } from "./joined_store.ts";
 
 /** Files of a split, all of their rows or a slice of them. */
 export interface PartOfSplit {
+  /** The split's name. */
   readonly split: string;
   /** Absolute paths. */
   readonly files: readonly string[];

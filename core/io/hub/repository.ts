@@ -31,6 +31,7 @@ export interface RemoteFile {
 export interface Repository {
   /** `owner/name`. */
   readonly id: string;
+  /** What it holds. */
   readonly kind: HubKind;
   /** 40 hexadecimal digits. */
   readonly commit: string;

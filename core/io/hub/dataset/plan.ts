@@ -23,14 +23,17 @@ export interface DataChoice {
 
 /** Files of one split, or a slice of them; a run's rows are the parts' rows in order. */
 export interface PlannedPart {
+  /** The split's name. */
   readonly split: string;
   /** Paths within the data set, in order. */
   readonly files: readonly string[];
+  /** Counted over the rows of all files; null: all. */
   readonly slice: SplitSlice | null;
 }
 
 /** The files of a data set that are read. */
 export interface DataPlan {
+  /** In order. */
   readonly parts: readonly PlannedPart[];
   /** Worth saying: files that were left out. */
   readonly notices: readonly string[];

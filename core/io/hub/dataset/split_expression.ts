@@ -6,13 +6,17 @@ import { DataError } from "../../../errors.ts";
 
 /** A bound of a slice: a row, or a share of the rows in percent. Negative: from the end. */
 export interface SliceBound {
+  /** Rows or percent, whole. */
   readonly value: number;
+  /** What `value` counts. */
   readonly unit: "row" | "%";
 }
 
 /** Part of a split. Null: from its first row, to its last. */
 export interface SplitSlice {
+  /** First row. */
   readonly from: SliceBound | null;
+  /** The row after the last. */
   readonly to: SliceBound | null;
   /** As written, for errors. */
   readonly text: string;
