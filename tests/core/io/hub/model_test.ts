@@ -314,3 +314,43 @@ Deno.test("an endpoint that is no Hub is named", async () => {
     { name: "DataError", message: /gives no commit.*is HF_ENDPOINT a Hub/ },
   );
 });
+
+Deno.test("a model that the disk has no room for is refused before a byte is fetched", async () => {
+  const size = 10 ** 15;
+  await using hub = startHub({
+    "owner/name": {
+      files: { "config.json": "{}" },
+      listed: [{
+        type: "file",
+        path: "model.safetensors",
+        size,
+        oid: "a".repeat(40),
+        lfs: { oid: "b".repeat(64), size, pointerSize: 130 },
+      }],
+    },
+  });
+  using cache = testCache();
+  await assert.rejects(fetchModel(ID, cache.options(hub)), {
+    name: "DeviceError",
+    message:
+      /it needs 1000000\.0 GB, the disk of .* has .* left; free space, or set HF_HOME/,
+  });
+  assert.ok(!hub.seen.some((s) => s.path.includes("/resolve/")));
+});
+
+Deno.test("a run that does not use the Hub never loads its package", async () => {
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["info", "--json", "--no-lock", "core/config/load.ts"],
+    cwd: new URL("../../../../", import.meta.url),
+  }).output();
+  const graph: { modules: { specifier: string }[] } = JSON.parse(
+    new TextDecoder().decode(stdout),
+  );
+  const names = graph.modules.map((m) => m.specifier);
+  assert.ok(names.some((n) => n.endsWith("/hub_package.ts")));
+  assert.deepEqual(
+    names.filter((n) => /_hub_package\.ts$|huggingface\/hub/.test(n))
+      .filter((n) => !n.endsWith("/hub_package.ts")),
+    [],
+  );
+});
