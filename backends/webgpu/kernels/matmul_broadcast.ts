@@ -32,7 +32,7 @@ export function canBroadcast(
 ): boolean {
   if (subgroup === null || subgroup.min !== subgroup.max) return false;
   return (layout === "NT" || columns % 4 === 0) &&
-    (layout === "TN" ? rows % 4 === 0 && rows <= subgroup.max : true);
+    (layout !== "TN" || (rows % 4 === 0 && rows / 4 <= subgroup.max));
 }
 
 /** A dispatch of such a product; with `target`, of one part of the inner size each. */
