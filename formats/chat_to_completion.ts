@@ -56,7 +56,8 @@ export const chatToCompletion: Part<
       column: options.messages_field,
     };
     return {
-      template: "plain",
+      // nothing stands between a prompt and its completion, at inference either
+      template: { use: "plain", separator: "" },
       // lower than `messages`, which reads the same rows and keeps every turn
       recognises: (row) =>
         looksLikeTurns(valueAt(row, options.messages_field), shape) ? 0.3 : 0,

@@ -44,7 +44,8 @@ export const promptCompletion: Part<
   description: "A prompt and its completion, as text or as messages",
   options,
   create: (options: PromptCompletionOptions): Format => ({
-    template: "plain",
+    // nothing stands between a prompt and its completion, at inference either
+    template: { use: "plain", separator: "" },
     recognises: (row) => {
       const isPart = (name: string) =>
         hasText(row, name) || looksLikeTurns(valueAt(row, name), TURNS);

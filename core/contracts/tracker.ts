@@ -248,6 +248,8 @@ export interface TrackerContext {
 export interface Tracker {
   /** Called once, before the first event. */
   start(context: TrackerContext): void | Promise<void>;
+  /** Optional: progress before `start`, while data are prepared; nothing of the run is known yet. */
+  preparing?(event: ProgressEvent): void;
   /** Called for each event, in order. Must be quick: it runs beside the training. */
   event(event: TrackerEvent): void;
   /** Called once, after the last event, whether or not the run succeeded. */

@@ -11,6 +11,7 @@
  */
 import { join } from "node:path";
 import { DataError } from "../errors.ts";
+import { ADAPTER_FILE } from "../io/adapter_file.ts";
 import {
   beginFolder,
   commitFolder,
@@ -29,7 +30,6 @@ import type { Json } from "../plugin.ts";
 import type { Engine } from "./engine.ts";
 import { finiteTensor } from "./finite_tensor.ts";
 import {
-  ADAPTER_FILE,
   readInto,
   readTrained,
   savedAdapter,

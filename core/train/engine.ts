@@ -20,17 +20,21 @@ import {
   inventoryOf,
   type ModelInventory,
 } from "../graph/build_model.ts";
-import type { DType } from "../graph/dtype.ts";
-import { Memory, type MemoryReport } from "../graph/memory.ts";
+import type { DType, Quantization } from "../graph/dtype.ts";
+import {
+  Memory,
+  type MemoryLimits,
+  type MemoryReport,
+} from "../graph/memory.ts";
 import { type PlannedProgram, planProgram } from "../graph/planner.ts";
 import { Session } from "../graph/session.ts";
 import { batchCapacities, hostBatch } from "./host_inputs.ts";
+import { startAverages, swapAverages } from "./averages.ts";
+import { weightStorage } from "./storage.ts";
 import {
   evaluateProgram,
   microProgram,
   RING_FIXED,
-import { startAverages, swapAverages } from "./averages.ts";
-import { weightStorage } from "./storage.ts";
   RING_SLOTS,
   scalarsOf,
   sumNames,
@@ -52,6 +56,8 @@ export interface EngineRequest {
   readonly frozen?: ReadonlySet<string>;
   /** Storage of frozen weights of two dimensions. */
   readonly frozenDtype: Exclude<DType, "i32">;
+  /** Storage of frozen matrices of linear layers, instead of `frozenDtype`; null or absent: the same. */
+  readonly quantization?: Quantization | null;
   readonly causal: boolean;
   /** Training, or null to evaluate and generate only. B, T: largest micro-batch. */
   readonly train:
@@ -101,7 +107,7 @@ export interface PlannedEngine {
 /** Plans an engine for a device with these limits. */
 export function planEngine(
   request: EngineRequest,
-  limits: { alignment: number; maxBufferBytes: number },
+  limits: MemoryLimits,
 ): PlannedEngine {
   const { spec, adapter, train, evaluate, generate, sources } = request;
   const memory = new Memory(limits);
@@ -125,19 +131,20 @@ export function planEngine(
   if (trainables !== null) {
     placeTrainables(memory, trainables, train!.optimizer.slots);
   }
-  const trained = (name: string) => trainables?.names.has(name) ?? false;
-  const dtypeOf = (name: string) => {
-    const matrix =
-      (inventory.weights.find((w) => w.name === name)?.shape.length ?? 1) > 1;
-    return trained(name) || !matrix ? "f32" as const : request.frozenDtype;
-  };
-  for (const w of [...inventory.weights, ...(adapter?.parameters ?? [])]) {
-    if (!trained(w.name)) {
-      memory.variable(w.name, w.shape, {
-        role: "weights",
-        dtype: dtypeOf(w.name),
-      });
-    }
+  const names: ReadonlySet<string> = trainables?.names ?? new Set();
+  const trained = (name: string) => names.has(name);
+  const storage = weightStorage(inventory, {
+    ...request,
+    quantization: request.quantization ?? null,
+    trained: names,
+  });
+  const dtypeOf = (name: string) => storage.get(name)?.dtype ?? "f32";
+  for (const [name, { shape, dtype, transposed }] of storage) {
+    if (trained(name)) continue;
+    memory.variable(name, shape, { role: "weights", dtype, transposed });
+  }
+  for (const p of adapter?.parameters ?? []) {
+    if (!trained(p.name)) memory.variable(p.name, p.shape, { role: "weights" });
   }
   for (const c of [...inventory.constants, ...(adapter?.constants ?? [])]) {
     memory.variable(c.name, c.shape, { role: "weights" });
@@ -263,6 +270,7 @@ export class Engine implements AsyncDisposable {
     const { inputs: data, extents } = hostBatch(inputs, {
       scale: 1 / divisor,
       sorted: this.#sorted(),
+      lengths: this.session.needs("micro", "segment_lengths"),
     });
     this.session.run("micro", extents, data);
   }
@@ -270,7 +278,6 @@ export class Engine implements AsyncDisposable {
   /** Ends an optimizer step. `step` is counted from 1. */
   update(options: { learningRate: number; step: number }): void {
     const { train } = this.planned.request;
-      lengths: this.session.needs("micro", "segment_lengths"),
     if (train === null || this.planned.trainables === null) {
       throw new RangeError("The engine was not planned for training");
     }
@@ -281,13 +288,6 @@ export class Engine implements AsyncDisposable {
     this.#ringIndex = (this.#ringIndex + 1) % RING_SLOTS;
   }
 
-  /** Results of the last `count` steps (at most {@linkcode RING_SLOTS}), oldest first. */
-  async results(count: number): Promise<StepResult[]> {
-    const columns = RING_FIXED + this.planned.request.sources;
-    const ring = await this.session.read("ring");
-    const results: StepResult[] = [];
-    for (let i = count; i >= 1; i--) {
-      const slot = (this.#ringIndex - i + RING_SLOTS) % RING_SLOTS;
   /** Lets the optimizer's averages start as the weights: once, when a new run has its weights. */
   async startAverages(): Promise<void> {
     const average = this.planned.request.train?.optimizer.average;
@@ -312,6 +312,13 @@ export class Engine implements AsyncDisposable {
     }
   }
 
+  /** Results of the last `count` steps (at most {@linkcode RING_SLOTS}), oldest first. */
+  async results(count: number): Promise<StepResult[]> {
+    const columns = RING_FIXED + this.planned.request.sources;
+    const ring = await this.session.read("ring");
+    const results: StepResult[] = [];
+    for (let i = count; i >= 1; i--) {
+      const slot = (this.#ringIndex - i + RING_SLOTS) % RING_SLOTS;
       const row = ring.subarray(slot * columns, (slot + 1) * columns);
       results.push({
         lossSum: row[0],

@@ -46,7 +46,7 @@ export class Events {
     this.#held = [];
   }
 
-  /** Tells an event; before `start` it is held. */
+  /** Tells an event; before `start` it is held, progress apart, which is of use only at once. */
   emit(event: NewEvent): void {
     const placed = {
       ...event,
@@ -54,7 +54,9 @@ export class Events {
       time: this.seconds,
     } as TrackerEvent;
     if (this.#started) this.#tell(placed);
-    else this.#held.push(placed);
+    else if (placed.event === "progress") {
+      for (const tracker of this.#trackers) tracker.preparing?.(placed);
+    } else this.#held.push(placed);
   }
 
   /** Says something once. */

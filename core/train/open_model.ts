@@ -16,9 +16,11 @@ import type { HubOptions } from "../io/hub/access.ts";
 import { f32ToBf16, f32ToF16 } from "../io/half.ts";
 import { initialWeights } from "../io/initial_weights.ts";
 import { findWeights, loadWeights } from "../io/load_weights.ts";
+import { isQuantized } from "../graph/dtype.ts";
 import { type ModelFolder, openModelFolder } from "../io/model_folder.ts";
 import type { Session } from "../graph/session.ts";
 import type { Engine } from "./engine.ts";
+import { asStored, writeQuantized } from "./quantized_weights.ts";
 
 /** A model whose weights have not been read. */
 export interface OpenedModel extends Disposable {
@@ -119,25 +121,52 @@ export function checkWeights(
   return findWeights(model.folder, { spec: model.spec, weights }).surplus;
 }
 
-/** Writes the base weights to the device, in chunks. */
+/** Writes the base weights to the device, in chunks; those of quantised storage are packed on the way. */
 export async function writeBaseWeights(
   model: OpenedModel,
   weights: readonly WeightSpec[],
   options: { session: Session; seed: number },
 ): Promise<void> {
   const { session, seed } = options;
+  const isPacked = ({ name }: WeightSpec) => isQuantized(session.dtypeOf(name));
   if (model.folder === null) {
-    for (const w of weights) session.write(w.name, initialWeights(w, seed));
+    for (const w of weights) {
+      const values = initialWeights(w, seed);
+      await turn();
+      if (!isPacked(w)) session.write(w.name, values);
+      else {
+        writeQuantized(
+          session,
+          w.name,
+          (start, count) => values.subarray(start, start + count),
+        );
+      }
+    }
     return;
   }
-  await loadWeights(model.folder, { spec: model.spec, weights }, {
+  const { spec } = model;
+  const { tensors } = findWeights(model.folder, { spec, weights });
+  const plain = weights.filter((w) => !isPacked(w));
+  await loadWeights(model.folder, { spec, weights: plain }, {
     dtypeOf: (name) => {
       const dtype = session.dtypeOf(name);
-      if (dtype === "i32") throw new RangeError(`${name} is no weight`);
+      if (dtype === "i32" || isQuantized(dtype)) {
+        throw new RangeError(`${name} is no weight that is stored as it is`);
+      }
       return dtype;
     },
     sink: ({ name, start, data }) => session.write(name, data, start),
   });
+  for (const { name } of weights.filter(isPacked)) {
+    const tensor = tensors.get(name);
+    if (tensor === undefined) throw new RangeError(`${name} was not found`);
+    writeQuantized(
+      session,
+      name,
+      (start, count) => tensor.read({ start, count }),
+    );
+    await session.idle(); // signals are heard, and writes do not pile up
+  }
 }
 
 /** Reads base weights on the host, in float32: for adapters that start from them. */
@@ -171,17 +200,24 @@ export function writeAdapterStart(
 ): void {
   const { adapter } = engine.planned.request;
   if (adapter === null) return;
-  const read = baseReader(model, engine.planned.inventory.weights, seed);
+  const { session } = engine;
+  const load = baseReader(model, engine.planned.inventory.weights, seed);
+  const read: TensorReader = (name) => asStored(session, name, load(name));
   const given = adapter.initialise?.(read) ?? new Map<string, Float32Array>();
   for (const p of adapter.parameters) {
     if (!given.has(p.name)) {
-      engine.session.write(p.name, initialWeights(p, seed));
+      session.write(p.name, initialWeights(p, seed));
     }
   }
   for (const [name, data] of given) {
-    const dtype = engine.session.dtypeOf(name);
+    const dtype = session.dtypeOf(name);
     if (dtype === "i32") throw new RangeError(`${name} is no weight`);
-    engine.session.write(
+    if (isQuantized(dtype)) {
+      throw new ConfigError(
+        `The adapter starts by changing ${name}, which is stored as ${dtype} and cannot hold the change; with init_lora_weights=default it does not, or set model.quantization to null`,
+      );
+    }
+    session.write(
       name,
       dtype === "f32"
         ? data
@@ -190,4 +226,9 @@ export function writeAdapterStart(
         : f32ToBf16(data),
     );
   }
+}
+
+/** Lets signals and the terminal have the thread: making weights may take minutes. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
 }

@@ -43,6 +43,7 @@ export function planRequest(of: {
     adapter,
     frozen: frozenWeights(config.model.freeze, weights),
     frozenDtype: STORAGE[config.model.dtype],
+    quantization: config.model.quantization,
     causal: of.objective.attention === "causal",
     train: {
       B,

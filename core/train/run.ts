@@ -43,7 +43,12 @@ import {
 } from "./run_folder.ts";
 import { RunHooks, saveFinal } from "./run_hooks.ts";
 import { startEvent } from "./start_event.ts";
-import { freshState, runTraining, totalSteps } from "./trainer.ts";
+import {
+  freshState,
+  runTraining,
+  totalSteps,
+  type TrainerState,
+} from "./trainer.ts";
 
 /** How a run is watched and stopped. */
 export interface RunOptions {
@@ -100,10 +105,9 @@ export async function trainRun(
   }
   events = new Events(trackers, now);
   for (const tell of pending) tell();
+  const going = new Run(run, creating, events, options.signal, now);
   try {
-    const result = await new Run(run, creating, events, options.signal, now).go(
-      located,
-    );
+    const result = await going.go(located);
     await events.close();
     return result;
   } catch (error) {
@@ -113,8 +117,8 @@ export async function trainRun(
       event: "end",
       status: isStopped ? "interrupted" : "failed",
       seconds: events.seconds,
-      total_trained_tokens: 0,
-      skipped_updates: 0,
+      total_trained_tokens: going.state?.trainedTokens ?? 0,
+      skipped_updates: going.state?.skippedUpdates ?? 0,
       path: null,
       error: isStopped
         ? null
@@ -128,6 +132,8 @@ export async function trainRun(
 }
 
 class Run {
+  /** How far the run has come, once it trains. */
+  state: TrainerState | null = null;
   readonly #run: LoadedRun;
   readonly #creating: Creating;
   readonly #events: Events;
@@ -253,6 +259,7 @@ class Run {
     writeAdapterStart(model, { engine, seed: config.seed });
     await engine.startAverages();
     const state = checkpoint?.state ?? freshState();
+    this.state = state;
     if (folder.checkpoint !== null && checkpoint !== null) {
       restoreCheckpoint(engine, folder.checkpoint);
       if (checkpoint.device !== device.info.fingerprint) {

@@ -10,6 +10,7 @@ import type { Template } from "../contracts/template.ts";
 import type { Tokenizer } from "../contracts/tokenizer.ts";
 import { DataError } from "../errors.ts";
 import { stopIds } from "../generate/answer.ts";
+import { ADAPTER_CONFIG, ADAPTER_FILE } from "../io/adapter_file.ts";
 import { writeFileAtomic } from "../io/atomic.ts";
 import { showJson } from "../io/json_file.ts";
 import { elementsOf, showShape } from "../graph/dims.ts";
@@ -20,9 +21,6 @@ import type { Json } from "../plugin.ts";
 import type { Engine } from "./engine.ts";
 import { finiteTensor } from "./finite_tensor.ts";
 import type { OpenedModel } from "./open_model.ts";
-
-/** File of an adapter's tensors. */
-export const ADAPTER_FILE = "adapter_model.safetensors";
 
 /** What is written. */
 export interface SaveRequest {
@@ -111,7 +109,7 @@ async function writeAdapter(
   );
   const texts = {
     ...files,
-    "adapter_config.json": showJson(adapter.config(base)),
+    [ADAPTER_CONFIG]: showJson(adapter.config(base)),
   };
   for (const [name, content] of Object.entries(texts)) {
     writeFileAtomic(join(folder, name), content);

@@ -177,6 +177,7 @@ class Loop {
     const pace = makePace(() => engine.session.idle(), now);
     if (settings.eval_on_start && state.step === 0) state.evaluationDue = true;
     if (!await this.#evaluateIfDue()) return await this.#interrupt();
+    this.#paused = 0;
     this.#loggedAt = now();
     while (state.step < settings.totalSteps) {
       if (signal?.aborted) return await this.#interrupt();

@@ -6,6 +6,7 @@ import {
   definePart,
   type EvalEvent,
   type Part,
+  type ProgressEvent,
   type SampleEvent,
   type StepEvent,
   type Tracker,
@@ -75,6 +76,10 @@ export class ConsoleTracker implements Tracker {
     this.#outputDir = context.outputDir;
   }
 
+  preparing(event: ProgressEvent): void {
+    this.#progress(event.task, event.done, event.total);
+  }
+
   event(event: TrackerEvent): void {
     switch (event.event) {
       case "start":
@@ -92,11 +97,7 @@ export class ConsoleTracker implements Tracker {
           }`,
         );
       case "eval":
-        return this.#terminal.line(
-          `${this.#head("eval")}   ${
-            evalFields(event).join("  ")
-          }  (step ${event.step})`,
-        );
+        return this.#eval(event);
       case "sample":
         return this.#sample(event);
       case "save": {
@@ -127,6 +128,21 @@ export class ConsoleTracker implements Tracker {
 
   close(): void {
     this.#terminal.clear();
+  }
+
+  /** The loss on one line, then a line for each evaluator's numbers, folded where they are many. */
+  #eval(event: EvalEvent): void {
+    const [loss, ...own] = evalFields(event);
+    this.#terminal.line(
+      `${this.#head("eval")}   ${
+        loss.join("  ") || own.shift()?.join("  ") || ""
+      }  (step ${event.step})`,
+    );
+    for (const fields of own) {
+      for (const line of folded(fields, this.#terminal.lineWidth - 7)) {
+        this.#terminal.line(`       ${line}`);
+      }
+    }
   }
 
   #step(event: StepEvent): void {
@@ -255,33 +271,47 @@ function stepFields(event: StepEvent): string[] {
   ];
 }
 
-/** The numbers of an evaluation: ours first, then what evaluators gave. */
-function evalFields(event: EvalEvent): string[] {
-  const fields: string[] = [];
-  if (event.eval_loss !== null) {
-    fields.push(
-      `loss ${measure(event.eval_loss)}`,
-      `perplexity ${measure(event.eval_perplexity)}`,
-    );
-    if (event.eval_token_accuracy !== null) {
-      fields.push(`token accuracy ${percent(event.eval_token_accuracy)}`);
-    }
-  }
-  const own = [
+/** The numbers of an evaluation: ours first, then a list for each evaluator, its own name first. */
+function evalFields(event: EvalEvent): [string[], ...string[][]] {
+  const loss = event.eval_loss === null ? [] : [
+    `loss ${measure(event.eval_loss)}`,
+    `perplexity ${measure(event.eval_perplexity)}`,
+    ...(event.eval_token_accuracy === null
+      ? []
+      : [`token accuracy ${percent(event.eval_token_accuracy)}`]),
+  ];
+  const ours = [
     "eval_loss",
     "eval_perplexity",
     "eval_token_accuracy",
     "eval_seconds",
   ];
+  const own: string[][] = [];
+  let name = "";
   for (const [key, value] of Object.entries(event)) {
-    if (!key.startsWith("eval_") || own.includes(key)) continue;
-    fields.push(
-      `${key.slice("eval_".length)} ${
-        typeof value === "number" ? measure(value) : "-"
-      }`,
-    );
+    if (!key.startsWith("eval_") || ours.includes(key)) continue;
+    const shown = typeof value === "number" ? measure(value) : "-";
+    const field = key.slice("eval_".length);
+    if (name !== "" && field.startsWith(`${name}_`)) {
+      own[own.length - 1].push(`${field.slice(name.length + 1)} ${shown}`);
+    } else {
+      name = field;
+      own.push([`${field} ${shown}`]);
+    }
   }
-  return fields;
+  return [loss, ...own];
+}
+
+/** Fields on as few lines as the width allows. */
+function folded(fields: readonly string[], width: number): string[] {
+  const lines: string[] = [];
+  for (const field of fields) {
+    const last = lines[lines.length - 1];
+    if (last === undefined || last.length + 2 + field.length > width) {
+      lines.push(field);
+    } else lines[lines.length - 1] = `${last}  ${field}`;
+  }
+  return lines;
 }
 
 /** 1, or 0.5 for half of one. */
