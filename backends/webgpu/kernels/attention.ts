@@ -4,7 +4,7 @@
  * @module
  */
 import { product } from "@denotune/denotune/core";
-import type { Lower, Scope } from "../shader/dispatch.ts";
+import type { DispatchSpec, Lower, Scope } from "../shader/dispatch.ts";
 import { each } from "../shader/numbers.ts";
 import { LaneReduction, MOST_NEGATIVE } from "../shader/reduce.ts";
 import {
@@ -24,6 +24,7 @@ import {
   storeSums,
   tileMemory,
 } from "./attention_tile.ts";
+import { toldForward, toldLanes } from "./attention_told.ts";
 
 /** Attention within equal segments of each row of the batch. */
 export const attention: Lower<"attention"> = (lowering) => {
@@ -33,12 +34,25 @@ export const attention: Lower<"attention"> = (lowering) => {
   const { q, k, v, segments } = attentionInputs(lowering, sizes);
   const out = lowering.expect("out", outputs[0], sizes.rows * sizes.width);
   const lse = lowering.expect("lse", outputs[1], sizes.rows * heads);
+  const wide = headDim % 4 === 0;
+  const tensors: DispatchSpec["tensors"] = [
+    { name: "q", view: q, wide },
+    { name: "k", view: k, wide },
+    { name: "v", view: v, wide },
+    { name: "segments", view: segments },
+    { name: "out", view: out, writes: true, wide },
+    { name: "lse", view: lse, writes: true },
+  ];
+  const lanes = toldLanes(traits, headDim);
+  if (lanes !== null) {
+    lowering.emit(toldForward({ attributes, sizes, lanes }, tensors));
+    return;
+  }
   const tile = chooseTile(lowering, headDim, {
     ownTiles: 1,
     otherTiles: 2,
     scores: 1,
   });
-  const wide = headDim % 4 === 0;
   const reduction = new LaneReduction(traits, {
     width: ACROSS,
     invocations: tile.lanes,
@@ -158,14 +172,7 @@ ${
   };
   lowering.emit({
     name: `attention ${tile.own}x${tile.other}`,
-    tensors: [
-      { name: "q", view: q, wide },
-      { name: "k", view: k, wide },
-      { name: "v", view: v, wide },
-      { name: "segments", view: segments },
-      { name: "out", view: out, writes: true, wide },
-      { name: "lse", view: lse, writes: true },
-    ],
+    tensors,
     workgroup: [tile.lanes, 1, 1],
     body,
     declarations: () =>

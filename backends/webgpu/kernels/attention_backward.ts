@@ -38,6 +38,11 @@ import {
   storeSums,
   tileMemory,
 } from "./attention_tile.ts";
+import {
+  toldKeyGradients,
+  toldLanes,
+  toldQueryGradients,
+} from "./attention_told.ts";
 
 const INVOCATIONS = 64;
 
@@ -72,6 +77,23 @@ export const attentionBackward: Lower<"attention_backward"> = (lowering) => {
     delta: lowering.scratch(rows * heads),
   };
   lowering.emit(deltas(lowering, views));
+  const { headDim } = attributes;
+  const lanes = toldLanes(lowering.traits, headDim);
+  if (lanes !== null) {
+    const told = { attributes, sizes, lanes };
+    const shared = inputsOf(views, true);
+    const output = (name: "dQ" | "dK" | "dV") => ({
+      name,
+      view: views[name],
+      writes: true,
+      wide: true,
+    });
+    lowering.emit(toldQueryGradients(told, [...shared, output("dQ")]));
+    lowering.emit(
+      toldKeyGradients(told, [...shared, output("dK"), output("dV")]),
+    );
+    return;
+  }
   lowering.emit(queryGradients(lowering, sizes, views));
   lowering.emit(keyGradients(lowering, sizes, views));
 };
