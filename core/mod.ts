@@ -73,6 +73,7 @@ export { connectWorker } from "./device/worker_device.ts";
 export {
   type Arena,
   Memory,
+  type MemoryLimits,
   type MemoryReport,
   type Placement,
   type PlannedBuffer,
@@ -211,3 +212,18 @@ export type {
 export type { RemoteFile, Repository } from "./io/hub/repository.ts";
 export { joinedStore, type StoreRange } from "./data/joined_store.ts";
 export { openParts, type PartOfSplit } from "./data/open_parts.ts";
+export {
+  type Int8Layout,
+  int8Layout,
+  NF4_BLOCK,
+  NF4_GROUP,
+  type Nf4Layout,
+  nf4Layout,
+  type QuantizedShape,
+  quantizedWords,
+} from "./quantize/layout.ts";
+export { dynamicMap, NF4_LEVELS } from "./quantize/tables.ts";
+export { quantize, type QuantizeOptions } from "./quantize/quantize.ts";
+export { dequantize, quantized } from "./quantize/dequantize.ts";
+export { refuseQuantizedMerge } from "./quantize/refuse_merge.ts";
+export { dequantized } from "./graph/ops/dequantize.ts";

@@ -3,6 +3,7 @@
  * @module
  */
 import { z } from "zod";
+import { QUANTIZATIONS } from "../graph/dtype.ts";
 import type { Json } from "../plugin.ts";
 import { isPlainObject } from "./tree.ts";
 import type { ModelConfig, ModelInput, StorageDtype } from "./types.ts";
@@ -20,6 +21,9 @@ export function modelSchema(): z.ZodType<ModelConfig, ModelInput> {
     ),
     dtype: z.enum(DTYPES).default("float32").describe(
       "Storage of frozen weights; anything but float32 needs an adapter. Arithmetic is in float32.",
+    ),
+    quantization: z.enum(QUANTIZATIONS).nullable().default(null).describe(
+      "Storage of the frozen matrices of linear layers, instead of `dtype`: int8 (a scale for each output) or nf4 (QLoRA's 4 bits, double quantisation included); needs an adapter or `freeze`. Embeddings, head and norms stay as `dtype` says. null: off.",
     ),
     save_dtype: z.enum(DTYPES).default("float32").describe(
       "Storage of the weights that are saved.",

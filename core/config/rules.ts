@@ -56,6 +56,18 @@ function modelRules(run: Tree): Problem[] {
       }, which only frozen weights may have, but without an adapter all weights are trained; set an \`adapter\` or \`model.freeze\`, or float32`,
     });
   }
+  const quantization = at(run, ["model", "quantization"]);
+  if (
+    quantization?.type === "leaf" && typeof quantization.value === "string" &&
+    !isGiven(run, ["adapter"]) && !isGiven(run, ["model", "freeze", 0])
+  ) {
+    problems.push({
+      origin: quantization.origin,
+      message: `\`model.quantization\` is ${
+        show(quantization.value)
+      }, which only frozen weights may have, but without an adapter all weights are trained; set an \`adapter\` or \`model.freeze\`, or null`,
+    });
+  }
   return problems;
 }
 

@@ -3,6 +3,7 @@
  * is made of, every default filled in. The schemas of this folder hold these interfaces to their word.
  * @module
  */
+import type { Quantization } from "../graph/dtype.ts";
 import type { Choice, Json } from "../plugin.ts";
 
 /** `sft` trains what the model answers, `pretrain` all of the text. It only changes defaults. */
@@ -32,6 +33,8 @@ export interface ModelInput {
   revision?: string;
   /** Storage of frozen weights. */
   dtype?: StorageDtype;
+  /** Storage of the frozen matrices of linear layers in 8 or 4 bits; null: as `dtype` says. */
+  quantization?: Quantization | null;
   /** Storage of the weights that are saved. */
   save_dtype?: StorageDtype;
   freeze?: readonly string[];
@@ -47,6 +50,8 @@ export interface ModelConfig {
   readonly revision: string;
   /** Storage of frozen weights. */
   readonly dtype: StorageDtype;
+  /** Storage of the frozen matrices of linear layers in 8 or 4 bits; null: as `dtype` says. */
+  readonly quantization: Quantization | null;
   /** Storage of the weights that are saved. */
   readonly save_dtype: StorageDtype;
   /** Names of weights that are not trained; `*` stands for anything. */

@@ -35,13 +35,13 @@ export type Site =
 export interface AdaptContext {
   /** The graph that is built. */
   readonly graph: Graph;
-  /** The layer. */
+  /** The layer, with `layout` as `weight` lies in memory (a quantised one is always (out, in)). */
   readonly site: LinearSite;
   /** Its input (N, in). */
   readonly x: Tensor; // (N, in)
   /** The residual that must be added to the result, if any. */
   readonly addend: Tensor | undefined;
-  /** The base's weight and bias. */
+  /** The base's weight, which may be stored in 16 bits or fewer: the second factor of a product only. */
   readonly weight: Tensor;
   /** Its bias, if any. */
   readonly bias: Tensor | undefined;
@@ -79,7 +79,7 @@ export interface AttachedAdapter {
    */
   readonly constants?: readonly WeightSpec[];
   /**
-   * Values that do not follow from `WeightSpec.init`, by name, made from the base as it was loaded.
+   * Values that do not follow from `WeightSpec.init`, by name, made from the base as it is stored.
    * Those of `parameters` start a new run. Those of `constants`, and of weights of the base (which take
    * the place of the loaded ones), hold in every run: new, resumed, and when an adapter is only used.
    */

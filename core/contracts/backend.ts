@@ -4,6 +4,7 @@
  * @module
  */
 import type { Extents } from "../graph/dims.ts";
+import type { Quantization } from "../graph/dtype.ts";
 import type { BufferId, Plan } from "../graph/plan.ts";
 
 /** What a device says of itself. */
@@ -18,6 +19,11 @@ export interface DeviceInfo {
   readonly memoryBytes: number;
   /** Starts of views are multiples of this many bytes. */
   readonly alignment: number;
+  /**
+   * Quantised storages that `matmul` reads as `b`, without a copy in float32. Others are widened by a
+   * `copy` before each product. None by default.
+   */
+  readonly storages?: readonly Quantization[];
   /**
    * Everything that results depend on in the last bit (processor, BLAS and core type, adapter, driver,
    * tuner choices): recorded in checkpoints; "bit for bit" means equal fingerprints.

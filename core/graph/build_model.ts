@@ -12,6 +12,7 @@ import type {
   WeightSpec,
 } from "../contracts/model.ts";
 import { dim, product } from "./dims.ts";
+import { isQuantized, type TensorDType } from "./dtype.ts";
 import { Graph, type Tensor } from "./graph.ts";
 import {
   attention,
@@ -56,7 +57,7 @@ export interface BuildOptions {
   /** Weights that are trained: their embeddings need the tokens sorted. */
   trains(weight: string): boolean;
   /** Storage of a weight. */
-  dtypeOf(weight: string): "f32" | "bf16" | "f16";
+  dtypeOf(weight: string): Exclude<TensorDType, "i32">;
   /** Recompute each block in the backward pass. */
   readonly checkpoint: boolean;
   /** Generation: (capacity) of the cache; null: plain attention over segments. */
@@ -134,9 +135,9 @@ export function buildModel(
   let block: number | null = null;
   let stream = 0;
 
-  const weight = (w: WeightSpec): Tensor => {
+  const weight = (w: WeightSpec, shape = w.shape): Tensor => {
     recorder?.weight(w);
-    return graph.variable(w.name, w.shape, options.dtypeOf(w.name));
+    return graph.variable(w.name, shape, options.dtypeOf(w.name));
   };
   const adaptation = () => ({
     graph,
@@ -186,13 +187,17 @@ export function buildModel(
         lengths: graph.input("segment_lengths", [B, T]),
       }) ?? output;
     },
-    linear(x, site, addend) {
-      recorder?.site({ kind: "linear", site, block });
-      const w = weight({
-        name: `${site.name}.weight`,
-        shape: weightShape(site),
-        init: site.init,
-      });
+    linear(x, filed, addend) {
+      recorder?.site({ kind: "linear", site: filed, block });
+      const name = `${filed.name}.weight`;
+      // a quantised matrix is kept by output, however its file lays it out
+      const site = isQuantized(options.dtypeOf(name))
+        ? { ...filed, layout: "NT" as const }
+        : filed;
+      const w = weight(
+        { name, shape: weightShape(filed), init: site.init },
+        weightShape(site),
+      );
       const bias = site.bias
         ? weight({
           name: `${site.name}.bias`,

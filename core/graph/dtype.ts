@@ -6,6 +6,23 @@
 /** How elements are stored. */
 export type DType = "f32" | "i32" | "bf16" | "f16";
 
+/**
+ * Storage of a frozen matrix in 8 or 4 bits an element: `int8`, a scale for each row, and `nf4`, blocks
+ * of 64 on the levels of NormalFloat. `core/quantize/layout.ts` says what lies where.
+ */
+export type Quantization = "int8" | "nf4";
+
+/** Every quantised storage. */
+export const QUANTIZATIONS: readonly Quantization[] = ["int8", "nf4"];
+
+/** Storage of a tensor of a graph. Views of a plan have a {@linkcode DType}: quantised ones are i32 words there. */
+export type TensorDType = DType | Quantization;
+
+/** Whether a storage is quantised. */
+export function isQuantized(dtype: TensorDType): dtype is Quantization {
+  return dtype === "int8" || dtype === "nf4";
+}
+
 /** Bytes of one element. */
 export function bytesOf(dtype: DType): number {
   return dtype === "f32" || dtype === "i32" ? 4 : 2;

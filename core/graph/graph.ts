@@ -4,7 +4,7 @@
  * @module
  */
 import { type Shape, showShape } from "./dims.ts";
-import type { DType } from "./dtype.ts";
+import type { DType, Quantization, TensorDType } from "./dtype.ts";
 import type { Json } from "../plugin.ts";
 import type { KernelCall, View } from "./plan.ts";
 import type { Dim } from "./dims.ts";
@@ -17,7 +17,7 @@ export interface TensorType {
   /** Sizes, outermost first. */
   readonly shape: Shape;
   /** How it is stored. */
-  readonly dtype: DType;
+  readonly dtype: TensorDType;
 }
 
 /** A symbolic tensor: an output of a node, or a leaf (an input or a variable). */
@@ -72,12 +72,14 @@ export interface LowerContext {
   readonly node: Node;
   /** Capacity of a dimension. */
   capacity(d: Dim): number;
-  /** The view of an input. */
+  /** The view of an input. Throws `RangeError` for a quantised one: see `quantized`. */
   input(i: number): View;
+  /** The words of a quantised input, (words) of i32, or null where it is none. */
+  quantized(i: number): QuantizedView | null;
   /** The view of an output. */
   output(i: number): View;
   /** A temporary that lives during this node only. */
-  scratch(type: TensorType): View;
+  scratch(type: { readonly shape: Shape; readonly dtype: DType }): View;
   /** Adds a kernel call. */
   emit(call: CallWithoutLabel): void;
   /**
@@ -88,6 +90,19 @@ export interface LowerContext {
     options: { total: Dim; chunk: number; as: string },
     body: () => void,
   ): void;
+}
+
+/** A quantised matrix as the plan sees it. */
+export interface QuantizedView {
+  /** How the words are to be read. */
+  readonly format: Quantization;
+  /** Its words, as `core/quantize/layout.ts` lays them out. */
+  readonly view: View;
+  /** Sizes of the matrix. */
+  readonly rows: number;
+  readonly columns: number;
+  /** Whether the device's matrix products read it as it is. */
+  readonly inMatmul: boolean;
 }
 
 /** A kernel call; its label is the node's. */
@@ -157,7 +172,7 @@ export class Graph {
   }
 
   /** A tensor that lives on the device between runs: a parameter, a gradient, optimizer state. */
-  variable(name: string, shape: Shape, dtype: DType = "f32"): Tensor {
+  variable(name: string, shape: Shape, dtype: TensorDType = "f32"): Tensor {
     return this.#leaf(this.variables, { kind: "variable", name }, {
       shape,
       dtype,

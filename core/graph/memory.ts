@@ -2,8 +2,13 @@
  * Where tensors live: numbered buffers, sized before anything is allocated.
  * @module
  */
-import type { DType } from "./dtype.ts";
-import { bytesOf } from "./dtype.ts";
+import { quantizedWords } from "../quantize/layout.ts";
+import {
+  bytesOf,
+  isQuantized,
+  type Quantization,
+  type TensorDType,
+} from "./dtype.ts";
 import type { BufferId } from "./plan.ts";
 
 /** What a buffer is for, as the memory line names it. */
@@ -34,7 +39,9 @@ export interface Placement {
   /** Its sizes. */
   readonly shape: readonly number[];
   /** How it is stored. */
-  readonly dtype: DType;
+  readonly dtype: TensorDType;
+  /** Whether its file has it the other way round: quantised matrices are kept as (out, in). */
+  readonly transposed?: boolean;
 }
 
 /** Tensors that lie one behind the other in one buffer, so that one dispatch reaches all. */
@@ -56,6 +63,16 @@ export type MemoryReport = Readonly<Record<Role, number>> & {
   readonly total: number;
 };
 
+/** What planning needs to know of a device. */
+export interface MemoryLimits {
+  /** Starts of views are multiples of this many bytes. */
+  readonly alignment: number;
+  /** Largest single buffer, bytes. */
+  readonly maxBufferBytes: number;
+  /** Quantised storages that matrix products read; others are widened before. None by default. */
+  readonly storages?: readonly Quantization[];
+}
+
 /** Plans buffers, variables and the pool of activations that all programs share. */
 export class Memory {
   /** Every buffer, by its number. */
@@ -68,9 +85,12 @@ export class Memory {
   readonly pool: BufferId[] = [];
   readonly #alignment: number;
   readonly #maxBufferBytes: number;
+  /** Quantised storages that the device's matrix products read. */
+  readonly storages: readonly Quantization[];
 
-  /** Starts empty, for a device with these limits (bytes). */
-  constructor(limits: { alignment: number; maxBufferBytes: number }) {
+  /** Starts empty, for a device with these limits. */
+  constructor(limits: MemoryLimits) {
+    this.storages = limits.storages ?? [];
     this.#alignment = limits.alignment;
     this.#maxBufferBytes = limits.maxBufferBytes;
   }
@@ -89,14 +109,15 @@ export class Memory {
   variable(
     name: string,
     shape: readonly number[],
-    options: { role: Role; dtype?: DType },
+    options: { role: Role; dtype?: TensorDType; transposed?: boolean },
   ): Placement {
-    const dtype = options.dtype ?? "f32";
+    const { role, dtype = "f32", transposed } = options;
     const placement = {
-      buffer: this.buffer(count(shape) * bytesOf(dtype), options.role, name),
+      buffer: this.buffer(storedBytes(shape, dtype), role, name),
       offset: 0,
       shape,
       dtype,
+      transposed,
     };
     this.#place(name, placement);
     return placement;
@@ -241,4 +262,19 @@ export class Memory {
 /** Number of elements of a fixed shape. */
 export function count(shape: readonly number[]): number {
   return shape.reduce((a, b) => a * b, 1);
+}
+
+/** Bytes of a tensor as it is stored. Throws `RangeError` for a quantised one that is no matrix. */
+export function storedBytes(
+  shape: readonly number[],
+  dtype: TensorDType,
+): number {
+  if (!isQuantized(dtype)) return count(shape) * bytesOf(dtype);
+  if (shape.length !== 2) {
+    throw new RangeError(
+      `Only matrices are stored as ${dtype}, found (${shape.join(", ")})`,
+    );
+  }
+  const [rows, columns] = shape;
+  return 4 * quantizedWords({ format: dtype, rows, columns });
 }

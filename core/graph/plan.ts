@@ -4,7 +4,7 @@
  * @module
  */
 import type { Dim, Extents, Shape } from "./dims.ts";
-import type { DType } from "./dtype.ts";
+import type { DType, Quantization } from "./dtype.ts";
 import type { Expression, RowProgram } from "./expression.ts";
 
 /** Number of a buffer that a device allocated. */
@@ -57,7 +57,9 @@ export interface KernelAttributes {
    * `a, b, bias?, addend? -> out`: out = alpha * op(a) op(b) + bias + addend, per batch (all operands
    * contiguous by batch). NN: a (m, k), b (k, n). NT: a (m, k), b (n, k). TN: a (k, m), b (k, n).
    * bias (n), addend (m, n) = the shape of out. `b` (and only b) may be stored as bf16 or f16.
-   * In place: addend.
+   * With `quantized`, b is i32 (words): a matrix of those rows and columns, laid out as
+   * `core/quantize/layout.ts` says. Only where the device lists the storage, with batch 1 and numbers for
+   * the sizes of b. In place: addend.
    */
   matmul: {
     readonly layout: "NN" | "NT" | "TN";
@@ -68,6 +70,7 @@ export interface KernelAttributes {
     readonly alpha: number;
     readonly bias: boolean;
     readonly addend: boolean;
+    readonly quantized?: Quantization;
   };
   /**
    * A row program over (rows, columns): inputs and outputs as the program lists them. In place:
@@ -166,8 +169,19 @@ export interface KernelAttributes {
   concat_columns: { readonly rows: Dim; readonly widths: readonly number[] };
   /** `ring (S, columns), row (columns), index i32 (1) -> ring`: ring[index mod S] = row. In place: ring (always so). */
   write_row: { readonly slots: number; readonly columns: number };
-  /** `x -> out`: the same elements; f32 to and from bf16 / f16 by round to nearest even. */
-  copy: { readonly elements: Dim };
+  /**
+   * `x -> out`: the same elements; f32 to and from bf16 / f16 by round to nearest even. With `quantized`,
+   * x is i32 (words) and holds a matrix (rows, columns) as `core/quantize/layout.ts` lays it out, and out gets
+   * its numbers in f32: dequantisation. `elements` is then rows * columns.
+   */
+  copy: {
+    readonly elements: Dim;
+    readonly quantized?: {
+      readonly format: Quantization;
+      readonly rows: number;
+      readonly columns: number;
+    };
+  };
   /** `-> out`: every element is `value`. */
   fill: { readonly elements: Dim; readonly value: number };
   /** `x (rows, columns) -> i32 (rows)`: index of the first largest element. */

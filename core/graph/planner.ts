@@ -4,9 +4,17 @@
  * Nodes keep their order.
  * @module
  */
-import { bytesOf } from "./dtype.ts";
+import { quantizedWords } from "../quantize/layout.ts";
+import { bytesOf, isQuantized } from "./dtype.ts";
 import { elementsOf, type Extents, product, sameDim, sizeOf } from "./dims.ts";
-import type { Graph, LowerContext, Node, Tensor, TensorType } from "./graph.ts";
+import type {
+  Graph,
+  LowerContext,
+  Node,
+  QuantizedView,
+  Tensor,
+  TensorType,
+} from "./graph.ts";
 import { liveNodes } from "./live_nodes.ts";
 import type { Memory } from "./memory.ts";
 import type { BufferId, KernelCall, Plan, Segment, View } from "./plan.ts";
@@ -170,7 +178,16 @@ class Planner {
     const context: LowerContext = {
       node,
       capacity: (d) => sizeOf(d, this.#capacities),
-      input: (i) => this.#view(copied.get(i) ?? node.inputs[i]),
+      input: (i) => {
+        const tensor = copied.get(i) ?? node.inputs[i];
+        if (isQuantized(tensor.dtype)) {
+          throw new RangeError(
+            `${node.label} cannot read input ${i}, which is stored as ${tensor.dtype}: only the second factor of a matrix product may be, and what dequantize reads`,
+          );
+        }
+        return this.#view(tensor);
+      },
+      quantized: (i) => this.#quantized(node.inputs[i]),
       output: (o) => this.#view(node.outputs[o]),
       scratch: (type) => {
         const buffer = this.#memory.takeSlot(this.#bytes(type), this.#free);
@@ -357,6 +374,18 @@ class Planner {
     });
   }
 
+  #quantized(t: Tensor): QuantizedView | null {
+    if (!isQuantized(t.dtype)) return null;
+    const [rows, columns] = t.shape.map((d) => sizeOf(d, {}));
+    return {
+      format: t.dtype,
+      view: this.#view(t),
+      rows,
+      columns,
+      inMatmul: this.#memory.storages.includes(t.dtype),
+    };
+  }
+
   #view(t: Tensor): View {
     const place = this.#storage.get(t.id);
     if (place === undefined) {
@@ -364,17 +393,27 @@ class Planner {
         `${this.#name}: tensor ${t.id} is used before it is made`,
       );
     }
-    return {
-      buffer: place.buffer,
-      offset: place.offset,
-      shape: t.shape,
-      dtype: t.dtype,
-    };
+    const { buffer, offset } = place;
+    if (!isQuantized(t.dtype)) {
+      return { buffer, offset, shape: t.shape, dtype: t.dtype };
+    }
+    return { buffer, offset, shape: [wordsOf(t)], dtype: "i32" };
   }
 
   #bytes(type: TensorType): number {
-    return elementsOf(type.shape, this.#capacities) * bytesOf(type.dtype);
+    return isQuantized(type.dtype)
+      ? 4 * wordsOf(type)
+      : elementsOf(type.shape, this.#capacities) * bytesOf(type.dtype);
   }
+}
+
+/** Words of a quantised tensor: its sizes are fixed. */
+function wordsOf({ shape, dtype }: TensorType): number {
+  const [rows, columns] = shape.map((d) => sizeOf(d, {}));
+  if (!isQuantized(dtype) || shape.length !== 2) {
+    throw new RangeError(`A tensor of ${dtype} is no quantised matrix`);
+  }
+  return quantizedWords({ format: dtype, rows, columns });
 }
 
 function samePlace(a: View, b: View): boolean {

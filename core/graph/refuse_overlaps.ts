@@ -2,10 +2,9 @@
  * A check of the planner: no two variables of a program lie in one place.
  * @module
  */
-import { bytesOf } from "./dtype.ts";
-import { elementsOf } from "./dims.ts";
+import { bytesOf, isQuantized } from "./dtype.ts";
 import type { Graph } from "./graph.ts";
-import type { Memory } from "./memory.ts";
+import { type Memory, storedBytes } from "./memory.ts";
 import type { BufferId } from "./plan.ts";
 
 /**
@@ -24,12 +23,9 @@ export function refuseOverlaps(
   for (const name of graph.variables.keys()) {
     const place = memory.variables.get(name);
     if (place === undefined) continue;
-    const size = bytesOf(place.dtype);
-    const range = {
-      name,
-      start: place.offset * size,
-      end: (place.offset + elementsOf(place.shape, {})) * size,
-    };
+    const { dtype, offset, shape } = place;
+    const start = isQuantized(dtype) ? 0 : offset * bytesOf(dtype);
+    const range = { name, start, end: start + storedBytes(shape, dtype) };
     const others = byBuffer.get(place.buffer) ?? [];
     const clash = others.find((o) =>
       o.start < range.end && range.start < o.end &&

@@ -10,9 +10,11 @@
 import type { Device, ProgramId } from "../contracts/backend.ts";
 import { DeviceError } from "../errors.ts";
 import { bf16ToF32, f16ToF32 } from "../io/half.ts";
-import { bytesOf, type DType } from "./dtype.ts";
+import { dequantize } from "../quantize/dequantize.ts";
+import { transposed } from "../quantize/transposed.ts";
+import { bytesOf, isQuantized, type TensorDType } from "./dtype.ts";
 import { elementsOf, type Extents } from "./dims.ts";
-import { count, type Memory, type Placement } from "./memory.ts";
+import { count, type Memory, type Placement, storedBytes } from "./memory.ts";
 import type { BufferId, Plan, View } from "./plan.ts";
 import type { PlannedProgram } from "./planner.ts";
 
@@ -111,6 +113,11 @@ export class Session implements AsyncDisposable {
     start = 0,
   ): void {
     const place = this.#variable(name);
+    if (isQuantized(place.dtype)) {
+      throw new RangeError(
+        `${name} is stored as ${place.dtype}: write its words with writeWords`,
+      );
+    }
     const size = bytesOf(place.dtype);
     if (start < 0 || start + data.length > count(place.shape)) {
       throw new RangeError(
@@ -131,7 +138,26 @@ export class Session implements AsyncDisposable {
     );
   }
 
-  /** Reads a variable as float32, or `range` of its elements. Throws `RangeError` for one of i32. */
+  /** Writes words of a quantised variable, from a byte on (both multiples of 4), as `core/quantize` packs them. */
+  writeWords(name: string, bytes: Uint8Array, byteOffset = 0): void {
+    const { buffer, shape, dtype } = this.#variable(name);
+    if (!isQuantized(dtype)) {
+      throw new RangeError(`${name} is stored as ${dtype}, not quantised`);
+    }
+    if (byteOffset + bytes.length > storedBytes(shape, dtype)) {
+      throw new RangeError(
+        `${name} has ${
+          storedBytes(shape, dtype)
+        } bytes, given ${bytes.length} from ${byteOffset}`,
+      );
+    }
+    this.device.write(this.#buffers[buffer], bytes, byteOffset);
+  }
+
+  /**
+   * Reads a variable as float32, or `range` of its elements, in the order of its file. Throws `RangeError`
+   * for one of i32.
+   */
   async read(
     name: string,
     range?: { readonly start: number; readonly count: number },
@@ -141,6 +167,7 @@ export class Session implements AsyncDisposable {
     if (dtype === "i32") throw new RangeError(`${name} holds whole numbers`);
     const { start, count: n } = range ??
       { start: 0, count: count(place.shape) };
+    if (isQuantized(dtype)) return await this.#readQuantized(place, start, n);
     const size = bytesOf(dtype);
     const bytes = await this.device.read(
       this.#buffers[place.buffer],
@@ -153,8 +180,32 @@ export class Session implements AsyncDisposable {
   }
 
   /** Storage of a variable. */
-  dtypeOf(name: string): DType {
+  dtypeOf(name: string): TensorDType {
     return this.#variable(name).dtype;
+  }
+
+  async #readQuantized(
+    { buffer, shape, dtype, transposed: turned }: Placement,
+    start: number,
+    n: number,
+  ): Promise<Float32Array> {
+    if (!isQuantized(dtype)) throw new RangeError(`${dtype} is not quantised`);
+    const [rows, columns] = shape;
+    const words = await this.device.read(
+      this.#buffers[buffer],
+      0,
+      storedBytes(shape, dtype),
+    );
+    const bytes = new Uint8Array(words);
+    const read = (from: number, many: number) =>
+      dequantize({ format: dtype, rows, columns }, bytes, {
+        start: from,
+        count: many,
+      });
+    // the file has (columns, rows) where it is turned: its lines are our columns
+    return turned === true
+      ? transposed({ rows: columns, columns: rows }, read)(start, n)
+      : read(start, n);
   }
 
   /** Waits for all enqueued work. */

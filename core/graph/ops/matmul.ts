@@ -11,9 +11,11 @@ import type {
   Tensor,
   TensorType,
 } from "../graph.ts";
+import { isQuantized } from "../dtype.ts";
 import { expectDim, expectShape, matrix } from "./_check.ts";
 import { addTo } from "./add.ts";
 import { columnSum } from "./column_sum.ts";
+import { widened } from "./dequantize.ts";
 import { input } from "../expression.ts";
 
 /** NN: a (m, k) b (k, n). NT: a (m, k) b (n, k). TN: a (k, m) b (k, n). */
@@ -58,6 +60,13 @@ export const matmulOp: Op = {
     const { layout, bias, addend } = attributes as unknown as MatmulAttributes;
     const { m, n } = sizes(layout, inputs[0], inputs[1]);
     const shape: Shape = [m, n];
+    if (isQuantized(inputs[0].dtype)) {
+      throw new RangeError(
+        `the first factor is stored as ${
+          inputs[0].dtype
+        }: only the second may be`,
+      );
+    }
     if (bias) expectShape(inputs[2].shape, [n], "bias");
     if (addend) {
       expectDim(
@@ -69,8 +78,16 @@ export const matmulOp: Op = {
     return [{ shape, dtype: "f32" }];
   },
   gradient: gradientOfMatmul,
-  lower({ node, input, output, emit }) {
+  lower(context) {
+    const { node, input, output, emit } = context;
     const { layout, alpha, bias, addend } = attributesOf(node);
+    const b = context.quantized(1);
+    const direct = b?.inMatmul === true;
+    const second = b === null
+      ? input(1)
+      : direct
+      ? b.view
+      : widened(context, b);
     emit({
       kernel: "matmul",
       attributes: {
@@ -80,8 +97,9 @@ export const matmulOp: Op = {
         alpha,
         bias,
         addend,
+        ...(direct ? { quantized: b.format } : {}),
       },
-      inputs: node.inputs.map((_, i) => input(i)),
+      inputs: node.inputs.map((_, i) => i === 1 ? second : input(i)),
       outputs: [output(0)],
     });
   },
@@ -123,7 +141,7 @@ function gradientOfMatmul(context: GradientContext): void {
   }
 }
 
-/** alpha * op(a) op(b) + bias + addend. A weight may be stored in 16 bits if it is `b`. */
+/** alpha * op(a) op(b) + bias + addend. A weight may be stored in 16 bits or fewer if it is `b`. */
 export function matmul(
   graph: Graph,
   a: Tensor,

@@ -5,9 +5,11 @@
  */
 import {
   bytesOf,
+  type DType,
   elementsOf,
   type Extents,
   type Graph,
+  isQuantized,
   type KernelCall,
   type Memory,
   type PlannedProgram,
@@ -15,6 +17,7 @@ import {
   type Segment,
   sizeOf,
   type Tensor,
+  type TensorDType,
   type TensorType,
   type View,
 } from "../../../core/mod.ts";
@@ -30,17 +33,17 @@ export function planNaively(
     { calls: [] },
   ];
   const bytes = (t: TensorType) =>
-    elementsOf(t.shape, capacities) * bytesOf(t.dtype);
+    elementsOf(t.shape, capacities) * bytesOf(plain(t));
   const own = (t: TensorType): View => ({
     buffer: memory.buffer(bytes(t), "activations", "naive"),
     offset: 0,
     shape: t.shape,
-    dtype: t.dtype,
+    dtype: plain(t),
   });
   const view = (t: Tensor): View => ({
     ...views.get(t.id)!,
     shape: t.shape,
-    dtype: t.dtype,
+    dtype: plain(t),
   });
   const emit = (call: KernelCall) => segments.at(-1)!.calls.push(call);
   const copy = (from: View, to: View) =>
@@ -54,12 +57,13 @@ export function planNaively(
   const inputs = new Map<string, View>();
   for (const [input, t] of graph.inputs) {
     const buffer = memory.input(input, bytes(t));
-    views.set(t.id, { buffer, offset: 0, shape: t.shape, dtype: t.dtype });
+    views.set(t.id, { buffer, offset: 0, shape: t.shape, dtype: plain(t) });
     inputs.set(input, view(t));
   }
   const home = (variable: string): View => {
-    const { buffer, offset, shape, dtype } = memory.variables.get(variable)!;
-    return { buffer, offset, shape, dtype };
+    const place = memory.variables.get(variable)!;
+    const { buffer, offset, shape } = place;
+    return { buffer, offset, shape, dtype: plain(place) };
   };
   for (const [variable, t] of graph.variables) {
     views.set(t.id, own(t));
@@ -79,6 +83,7 @@ export function planNaively(
       capacity: (d) => sizeOf(d, capacities),
       input: (i) => standIns.get(i) ?? view(node.inputs[i]),
       output: (o) => view(node.outputs[o]),
+      quantized: () => null,
       scratch: own,
       emit: (call) => emit({ ...call, label: node.label } as KernelCall),
       repeat: (repeat, body) => {
@@ -94,4 +99,10 @@ export function planNaively(
   const outputs = new Map<string, View>();
   for (const [output, t] of graph.outputs) outputs.set(output, view(t));
   return { plan: { name, segments, capacities }, inputs, outputs };
+}
+
+/** The witness knows no quantised storage. */
+function plain({ dtype }: { readonly dtype: TensorDType }): DType {
+  if (isQuantized(dtype)) throw new RangeError(`Stored as ${dtype}`);
+  return dtype;
 }

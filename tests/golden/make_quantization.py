@@ -1,0 +1,87 @@
+"""Golden numbers for 4-bit and 8-bit weights: bitsandbytes on its CPU backend is the witness.
+
+    python tests/golden/make_quantization.py        (torch, numpy, bitsandbytes; tested with bitsandbytes 0.50.2)
+
+The matrix is made from whole numbers and products alone, so that the test can make the same one: see `matrix`.
+bitsandbytes packs the first of two codes into the upper half of a byte, this project into the lower: codes are
+written one a hexadecimal digit, in order.
+
+On the CPU bitsandbytes rounds a scale's place in the 8-bit map through a table of 65,536 entries; its CUDA
+kernels take the nearest value, as the test expects. The matrix is one for which both agree, and the script
+refuses any other.
+"""
+
+import hashlib
+import pathlib
+
+import bitsandbytes.functional as functional
+import numpy
+import torch
+
+from _witness import GOLDEN, plain, write_json
+
+ROWS, COLUMNS = 100, 172  # 269 blocks, so two groups; the last block is not full
+
+
+def matrix(key):
+    """Cubes of numbers in [-1, 1) from a linear congruential generator, rows of different sizes."""
+    state, values = key, []
+    for i in range(ROWS * COLUMNS):
+        state = (state * 1664525 + 1013904223) % 2**32
+        u = state / 2**31 - 1
+        values.append(u * u * u * 0.05 * (1 + (i // COLUMNS) % 7 / 4))
+    return numpy.array(values, dtype=numpy.float32).reshape(ROWS, COLUMNS)
+
+
+def nearest(values, table):
+    middles = ((table[1:].astype(numpy.float64) + table[:-1]) / 2).astype(numpy.float32)
+    return numpy.searchsorted(middles, values, side="left")
+
+
+def nf4(key):
+    weight = torch.from_numpy(matrix(key))
+    packed, state = functional.quantize_4bit(weight, blocksize=64, compress_statistics=True, quant_type="nf4")
+    dequantised = functional.dequantize_4bit(packed, state)
+    packed = packed.reshape(-1).numpy()
+    codes = numpy.stack([packed >> 4, packed & 15], axis=1).reshape(-1)[: ROWS * COLUMNS]
+    absmax = functional.quantize_4bit(weight, blocksize=64, compress_statistics=False, quant_type="nf4")[1].absmax
+    assert state.state2.blocksize == 256
+    table = state.state2.code.numpy()
+    rest = (absmax - state.offset).numpy()
+    groups = state.state2.absmax.numpy()
+    expected = nearest(rest / numpy.repeat(groups, 256)[: len(rest)], table)
+    middle = numpy.float32(absmax.numpy().astype(numpy.float64).mean())
+    return {
+        "agrees": bool((expected == state.absmax.numpy()).all()) and middle == state.offset.numpy(),
+        "levels": state.code,
+        "map": table,
+        "codes": "".join(f"{c:x}" for c in codes),
+        "absmax": absmax,
+        "absmax_codes": bytes(state.absmax.numpy()).hex(),
+        "groups": groups,
+        "offset": state.offset.item(),
+        "first": dequantised[0, :8],
+        "sha256": hashlib.sha256(dequantised.numpy().tobytes()).hexdigest(),
+    }
+
+
+def int8(key):
+    weight = torch.from_numpy(matrix(key))
+    codes, absmax, _ = functional.int8_vectorwise_quant(weight)
+    return {"codes_sha256": hashlib.sha256(codes.numpy().astype(numpy.int8).tobytes()).hexdigest(), "absmax": absmax}
+
+
+def main():
+    for key in range(1, 200):
+        golden = nf4(key)
+        if golden.pop("agrees"):
+            break
+    else:
+        raise SystemExit("no matrix on which the nearest value and the table of 65,536 agree")
+    record = {"key": key, "rows": ROWS, "columns": COLUMNS}
+    record |= {name: value if isinstance(value, str) else plain(value) for name, value in golden.items()}
+    record |= {f"int8_{name}": value if isinstance(value, str) else plain(value) for name, value in int8(key).items()}
+    write_json(pathlib.Path(GOLDEN) / "quantization.json", record)
+
+
+main()
