@@ -177,15 +177,20 @@ export class Generator {
         answers[b].push(id);
         if (row.onToken(id)) finish[b] = "stop";
         else if (answers[b].length >= row.maxNewTokens) finish[b] = "length";
+        // the token just chosen must be read to choose another: it needs a place, the last one does not
         else if (
-          row.prompt.length + answers[b].length >= this.limits.capacity
+          row.prompt.length + answers[b].length > this.limits.capacity
         ) finish[b] = "capacity";
       });
       if (finish.every((f) => f !== null)) break;
       // place of the token just chosen; rows that have ended write over their own last place
       const places = Int32Array.from(
         rows,
-        (row, b) => row.prompt.length + Math.max(0, answers[b].length - 1),
+        (row, b) =>
+          Math.min(
+            row.prompt.length + Math.max(0, answers[b].length - 1),
+            this.limits.capacity - 1,
+          ),
       );
       logits = await this.#run("decode", { B, T: 1 }, {
         tokens: next,
