@@ -140,25 +140,24 @@ export class PreparedDataset implements Disposable {
 
   /** The micro-batches of a step, counted from 0 within the epoch. */
   batches(epoch: number, step: number): Batch[] {
-    const { batch_size, gradient_accumulation_steps } = this.#parts.options;
-    const rows = this.rowsInEpoch(epoch);
-    const first = step * batch_size * gradient_accumulation_steps;
-    const last = Math.min(
-      rows,
-      first + batch_size * gradient_accumulation_steps,
+    return this.#rowsOfStep(epoch, step).map(({ from, to }) =>
+      this.#batch(epoch, from, to)
     );
-    if (!(step >= 0 && first < rows)) {
-      throw new RangeError(
-        `Cannot give step ${step} of epoch ${epoch}: it has ${
-          this.stepsInEpoch(epoch)
-        }`,
-      );
-    }
-    const batches: Batch[] = [];
-    for (let row = first; row < last; row += batch_size) {
-      batches.push(this.#batch(epoch, row, Math.min(last, row + batch_size)));
-    }
-    return batches;
+  }
+
+  /** Indices of the examples in each row of each micro-batch of a step, in the order of their segments. */
+  members(epoch: number, step: number): number[][][] {
+    const { order, plan: { offsets, members } } = this.#epoch(epoch);
+    return this.#rowsOfStep(epoch, step).map(({ from, to }) =>
+      Array.from(
+        { length: to - from },
+        (_, r) =>
+          Array.from(
+            members.subarray(offsets[from + r], offsets[from + r + 1]),
+            (member) => order[member],
+          ),
+      )
+    );
   }
 
   /** An example by index, in the order of the sources. */
@@ -214,6 +213,29 @@ export class PreparedDataset implements Disposable {
     });
     if (built.refused !== null) throw new DataError(built.refused);
     return built.pieces;
+  }
+
+  /** Rows of the plan in each micro-batch of a step. */
+  #rowsOfStep(epoch: number, step: number): { from: number; to: number }[] {
+    const { batch_size, gradient_accumulation_steps } = this.#parts.options;
+    const rows = this.rowsInEpoch(epoch);
+    const first = step * batch_size * gradient_accumulation_steps;
+    const last = Math.min(
+      rows,
+      first + batch_size * gradient_accumulation_steps,
+    );
+    if (!(step >= 0 && first < rows)) {
+      throw new RangeError(
+        `Cannot give step ${step} of epoch ${epoch}: it has ${
+          this.stepsInEpoch(epoch)
+        }`,
+      );
+    }
+    const batches: { from: number; to: number }[] = [];
+    for (let from = first; from < last; from += batch_size) {
+      batches.push({ from, to: Math.min(last, from + batch_size) });
+    }
+    return batches;
   }
 
   #batch(epoch: number, from: number, to: number): Batch {

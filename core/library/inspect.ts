@@ -109,13 +109,30 @@ export function inspectStep(
     within -= data.train.stepsInEpoch(epoch);
     epoch++;
   }
+  const members = data.train.members(epoch, within);
   return data.train.batches(epoch, within).flatMap((batch, b) =>
     inspectBatch(batch, tokenizer).map((tokens, row) => ({
       batch: b,
       row,
-      tokens,
+      tokens: withRoles(
+        tokens,
+        (members[b][row] ?? []).map((index) => data.train.inspect(index)),
+      ),
     }))
   );
+}
+
+/** The tokens of a row with text and roles of its examples, where the collator kept these in order. */
+function withRoles(
+  tokens: readonly InspectedToken[],
+  examples: readonly (readonly InspectedToken[])[],
+): InspectedToken[] {
+  return tokens.map((token) => {
+    const known = examples[token.segment - 1]?.[token.position];
+    return known === undefined || known.id !== token.id
+      ? token
+      : { ...token, text: known.text, role: known.role, kind: known.kind };
+  });
 }
 
 function examplesOfRow(
