@@ -37,6 +37,7 @@ export interface ModelInput {
   quantization?: Quantization | null;
   /** Storage of the weights that are saved. */
   save_dtype?: StorageDtype;
+  /** Names of weights that are not trained; `*` stands for anything. */
   freeze?: readonly string[];
   /** Contents of a Hugging Face config.json: random weights, instead of `path`. */
   from_config?: Readonly<Record<string, Json>> | null;

@@ -98,6 +98,11 @@ export interface AttachedAdapter {
   /** Output of an embedding site, changed (NEFTune), or null: as it is. */
   embedding?(context: EmbeddingContext): Tensor | null;
   /**
+   * Parameters that switch the adapter off, exactly, while they are all zero (LoRA's B) and the base's
+   * weights are as they were loaded. Absent: nothing does.
+   */
+  readonly switches?: readonly string[];
+  /**
    * The base weight with the adapter folded in, in float32, or null where a weight stays as it is. `read`
    * gives weights of the base as they were loaded, and the adapter's parameters as they are trained.
    */

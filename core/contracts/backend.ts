@@ -36,6 +36,7 @@ export type ProgramId = number;
 
 /** A device: buffers and programs. Errors of enqueued work surface at the next `read` or `idle`, as `DeviceError`. */
 export interface Device extends AsyncDisposable {
+  /** What it says of itself. */
   readonly info: DeviceInfo;
   /** A zeroed buffer of `bytes` bytes. */
   allocate(bytes: number, label: string): BufferId;

@@ -6,7 +6,9 @@
 
 /** An example ready for a batch. */
 export interface WeightedExample {
+  /** Token ids (T). */
   readonly ids: Int32Array; // (T)
+  /** Weight of each token as a target (T). */
   readonly weights: Float32Array; // (T), weight of each token as a target
   /** Index of the data source it came from. */
   readonly source: number;
@@ -19,12 +21,19 @@ export interface WeightedExample {
  * only to its own segment. Padding attends to itself.
  */
 export interface Batch {
+  /** Rows. */
   readonly B: number;
+  /** Tokens of a row, padding included. */
   readonly T: number;
+  /** Token ids (B, T). */
   readonly tokens: Int32Array; // (B, T)
+  /** Weight of tokens[b, t] as a target (B, T). */
   readonly weights: Float32Array; // (B, T), weight of tokens[b, t] as a target
+  /** Positions (B, T); they restart at 0 in each segment. */
   readonly positions: Int32Array; // (B, T), restart at 0 in each segment
+  /** Segments (B, T); 0 is padding. */
   readonly segments: Int32Array; // (B, T)
+  /** Source of each token's example (B, T). */
   readonly sources: Int32Array; // (B, T), source of each token's example
   /** Tokens that are not padding. */
   readonly realTokens: number;
@@ -40,7 +49,9 @@ export interface Batch {
  * millions of rows stays small.
  */
 export interface RowPlan {
+  /** Where each row starts in `members` (rows + 1). */
   readonly offsets: Uint32Array; // (rows + 1)
+  /** Examples of all rows, one row behind the other (examples). */
   readonly members: Uint32Array; // (examples)
 }
 
@@ -60,8 +71,11 @@ export interface Collator {
 
 /** What bounds a batch. */
 export interface CollatorLimits {
+  /** Tokens of the longest row. */
   readonly maxLength: number;
+  /** Rows of a batch. */
   readonly batchSize: number;
+  /** The id that fills. */
   readonly padId: number;
   /** Key of everything random in the plan (length groups). */
   readonly seed: number;

@@ -10,13 +10,17 @@ export type Role = "system" | "user" | "assistant" | "tool";
 
 /** A call of a tool that the assistant writes, in OpenAI's shape. */
 export interface ToolCall {
+  /** Names the call, so that its result can be matched. */
   readonly id?: string;
+  /** Normally `function`. */
   readonly type?: string;
+  /** What is called, and with what. */
   readonly function: { readonly name: string; readonly arguments: unknown };
 }
 
 /** One turn of a conversation. */
 export interface Message {
+  /** Who speaks. */
   readonly role: Role;
   /** What is said: never undefined, empty when the turn is only a tool call. */
   readonly content: string;
@@ -24,8 +28,11 @@ export interface Message {
   readonly input?: string;
   /** Thoughts that a chat template may write apart from the content. */
   readonly reasoning_content?: string;
+  /** Calls that this turn makes. */
   readonly tool_calls?: readonly ToolCall[];
+  /** The call that this turn answers. */
   readonly tool_call_id?: string;
+  /** Name of the speaker or of the tool. */
   readonly name?: string;
   /** Loss weight of this turn; 1 where absent, 0 = not trained. Multiplies the masker's. */
   readonly weight?: number;
@@ -33,21 +40,28 @@ export interface Message {
 
 /** What every example may carry. */
 export interface ExampleInfo {
+  /** Name of the row. */
   readonly id?: string;
+  /** Kind of task, for figures by kind. */
   readonly category?: string;
 }
 /** A conversation. */
 export interface ChatExample extends ExampleInfo {
+  /** The turns, in order. */
   readonly messages: readonly Message[];
+  /** Tools that the model may call, as JSON Schema. */
   readonly tools?: readonly unknown[];
 }
 /** A prompt and what should follow it. */
 export interface PromptExample extends ExampleInfo {
+  /** What is given. */
   readonly prompt: string;
+  /** What should follow. */
   readonly completion: string;
 }
 /** Plain text, for pre-training. */
 export interface TextExample extends ExampleInfo {
+  /** The document. */
   readonly text: string;
 }
 /** One training example, as every format gives it. */
@@ -70,7 +84,13 @@ export interface Format {
    * any row is parsed; the format that it gives is used in its place. Throws `DataError` where no
    * format reads the rows, or more than one does.
    */
-  choose?(sample: readonly RawRecord[]): { readonly format: Format; readonly name: string; readonly reason: string };
+  choose?(
+    sample: readonly RawRecord[],
+  ): {
+    readonly format: Format;
+    readonly name: string;
+    readonly reason: string;
+  };
   /** Template used under `template: auto` where the tokenizer has no chat template: a part's name or `{use, ...options}`. */
   readonly template: string | {
     readonly use: string;

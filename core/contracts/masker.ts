@@ -11,8 +11,11 @@ export type BoundaryToken = "mask" | "train" | "split";
 
 /** An example as text, spans and tokens. */
 export interface Tokenized {
+  /** The rendered text. */
   readonly text: string;
+  /** What each part of it is. */
   readonly spans: readonly TextSpan[];
+  /** Its tokens and their characters. */
   readonly encoding: Encoding;
 }
 

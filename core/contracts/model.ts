@@ -20,7 +20,9 @@ export type Init =
 export interface WeightSpec {
   /** Hugging Face's name: `model.layers.0.self_attn.q_proj.weight`. */
   readonly name: string;
+  /** Sizes, as in the file. */
   readonly shape: readonly number[];
+  /** How it starts from random numbers. */
   readonly init: Init;
 }
 
@@ -28,31 +30,45 @@ export interface WeightSpec {
 export interface LinearSite {
   /** Name without `.weight`: `model.layers.0.mlp.down_proj`. */
   readonly name: string;
+  /** Inputs. */
   readonly in: number;
+  /** Outputs. */
   readonly out: number;
+  /** Whether there is a bias (out). */
   readonly bias: boolean;
+  /** How the weight lies in the file. */
   readonly layout: "NT" | "NN";
+  /** How the weight starts from random numbers. */
   readonly init: Init;
 }
 
 /** A table of rows by id. */
 export interface EmbeddingSite {
+  /** Name without `.weight`. */
   readonly name: string;
+  /** Ids that the table holds. */
   readonly rows: number;
+  /** Width of a row. */
   readonly columns: number;
+  /** How the table starts from random numbers. */
   readonly init: Init;
 }
 
 /** A norm: `rms` has a weight, `layer` a weight and a bias. */
 export interface NormSite {
+  /** Name without `.weight`. */
   readonly name: string;
+  /** Which norm. */
   readonly kind: "rms" | "layer";
+  /** Width that is normed. */
   readonly columns: number;
+  /** Added to the mean square or variance. */
   readonly eps: number;
 }
 
 /** What a model builds with: the same for training, evaluation, prefill and decoding. */
 export interface ModelBuilder {
+  /** The graph that is built. */
   readonly graph: Graph;
   /** i32 (B, T) */
   readonly tokens: Tensor;
@@ -96,11 +112,15 @@ export interface ModelBuilder {
 
 /** A model of fixed sizes. */
 export interface ModelSpec {
+  /** `model_type` of its config. */
   readonly modelType: string;
   /** `config.json` as it is saved: Hugging Face's keys. */
   readonly config: { readonly [key: string]: Json };
+  /** Rows of the embedding. */
   readonly vocabSize: number;
+  /** Width of the hidden states. */
   readonly hiddenSize: number;
+  /** Number of attention layers. */
   readonly layers: number;
   /** Largest position it was made for, or null where there is no bound. */
   readonly maxPositions: number | null;

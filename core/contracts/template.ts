@@ -16,8 +16,11 @@ import type { Example, Message, Role } from "./format.ts";
  * ```
  */
 export interface TextSpan {
+  /** First UTF-16 unit. */
   readonly start: number;
+  /** One behind the last. */
   readonly end: number;
+  /** Who speaks there. */
   readonly role: Role | "prompt" | "completion" | "text";
   /** Index of the message; 0 for prompt and text, 1 for a completion. */
   readonly message: number;
@@ -31,7 +34,9 @@ export interface TextSpan {
 
 /** An example as text. */
 export interface Rendered {
+  /** All of the text. */
   readonly text: string;
+  /** What its parts are, in order. */
   readonly spans: readonly TextSpan[];
   /** Whether the tokenizer adds its own BOS (and only that); false where the template wrote it. */
   readonly addBos: boolean;
@@ -39,9 +44,13 @@ export interface Rendered {
 
 /** The strings of the tokenizer that a template may write. */
 export interface SpecialTokens {
+  /** Begins a text. */
   readonly bos: string | null;
+  /** Ends a text. */
   readonly eos: string | null;
+  /** Fills rows. */
   readonly pad: string | null;
+  /** Stands for what is not in the vocabulary. */
   readonly unk: string | null;
 }
 
@@ -67,6 +76,7 @@ export type PromptRequest =
 
 /** What the framework hands to a template when it is made. */
 export interface TemplateContext {
+  /** The tokenizer's special tokens. */
   readonly specialTokens: SpecialTokens;
   /** The Jinja chat template that came with the tokenizer, if any. */
   readonly chatTemplate: string | null;

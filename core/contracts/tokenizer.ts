@@ -10,8 +10,11 @@ import type { SpecialTokens } from "./template.ts";
  * has an empty span.
  */
 export interface Encoding {
+  /** Token ids (T). */
   readonly ids: Int32Array; // (T)
+  /** First UTF-16 unit of each token (T). */
   readonly starts: Int32Array; // (T)
+  /** One behind the last (T). */
   readonly ends: Int32Array; // (T)
 }
 

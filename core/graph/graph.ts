@@ -100,6 +100,7 @@ export interface QuantizedView {
   readonly view: View;
   /** Sizes of the matrix. */
   readonly rows: number;
+  /** Width of a row. */
   readonly columns: number;
   /** Whether the device's matrix products read it as it is. */
   readonly inMatmul: boolean;

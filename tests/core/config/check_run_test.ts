@@ -255,7 +255,7 @@ Deno.test("weights are given to all training entries or to none, and never to ev
 Deno.test("16-bit storage is for frozen weights: it needs an adapter", async () => {
   assert.equal(
     await refuse("model: {path: model, dtype: bfloat16}\n" + DATA),
-    'run.yaml:1:29: `model.dtype` is "bfloat16", which only frozen weights may have, but without an adapter all weights are trained; set an `adapter`, or float32',
+    'run.yaml:1:29: `model.dtype` is "bfloat16", which only frozen weights may have, but without an adapter all weights are trained; set an `adapter` or `model.freeze`, or float32',
   );
   const { config } = await load(
     "model: {path: model, dtype: bfloat16}\n" + DATA + "adapter: lora\n",
