@@ -229,7 +229,7 @@ function partsOf(
 
 const SEVERITIES: readonly Severity[] = ["bad", "warning", "note"];
 
-/** What there is any of: by severity, then by share. */
+/** What there is any of: by severity, then what is soonest bad, then by share. */
 function findingsOf(
   analysis: Analysis,
   parts: Readonly<Record<FindingName, PartValue>>,
@@ -256,8 +256,13 @@ function findingsOf(
     }];
   }).sort((a, b) =>
     SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity) ||
-    b.share - a.share
+    isAlwaysBad(b) - isAlwaysBad(a) || b.share - a.share
   );
+}
+
+/** 1 where any at all is bad. */
+function isAlwaysBad({ name }: Finding): number {
+  return METRICS.find((m) => m.name === name)?.finding?.bad === 0 ? 1 : 0;
 }
 
 function examplesOf(
@@ -278,7 +283,7 @@ function examplesOf(
   return {
     unreadable_rows: () =>
       train.unread.map(({ problem }) => splitProblem(problem, request.base)),
-    lost_trained_tokens: shown(found.truncated_rows),
+    lost_trained_tokens: () => [], // those of truncated_rows
     repetitive_instructions: openings(repeated.instructions),
     repetitive_outputs: openings(repeated.responses),
     duplicates: () => duplicateExamples(analysis),

@@ -14,11 +14,11 @@ export interface HistogramOptions {
 }
 
 const WIDTH = 480;
-const HEIGHT = 190;
+const HEIGHT = 200;
 const LEFT = 44;
 const RIGHT = 12;
 const TOP = 26;
-const BOTTOM = 30;
+const BOTTOM = 40;
 
 /** A distribution as bars; the last bar, in another colour, holds what lies above the rest. */
 export function histogram(
@@ -52,7 +52,7 @@ export function histogram(
   const end = start + regular * width;
   const ticks = ticksOf(start, end).map((value) =>
     html`
-      <text class="tick" x="${round(x(value))}" y="${HEIGHT - 12}"
+      <text class="tick" x="${round(x(value))}" y="${HEIGHT - BOTTOM + 14}"
         text-anchor="middle">${group(value)}</text>
     `
   );
@@ -82,7 +82,7 @@ export function histogram(
       )}<line class="axis" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${TOP +
         height}" y2="${TOP + height}"/>${ticks}${over
         ? html`
-          <text class="tick" x="${WIDTH - RIGHT}" y="${HEIGHT - 1}"
+          <text class="tick" x="${WIDTH - RIGHT}" y="${HEIGHT - 5}"
             text-anchor="end">last bar: up to ${group(distribution.max)}</text>
         `
         : null}</svg>
@@ -161,6 +161,7 @@ svg .mark { stroke: var(--ink); stroke-width: 1; stroke-dasharray: 3 3; opacity:
 svg rect.bar:hover { opacity: .75; }
 svg.share { height: .7rem; border-radius: .2rem; }
 td.bars { width: 50%; min-width: 6rem; vertical-align: middle; }
+figure.plot { margin: 0; }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: .9rem; }
 `;
 

@@ -40,7 +40,7 @@ export function* page(
         <meta name="color-scheme" content="light dark">
         <meta name="referrer" content="no-referrer">
         <title>${title}</title>
-        <style>${{ html: styles }}</style>
+        ${{ html: `<style>${styles}</style>` }}
       </head>
       <body>
   `.html;

@@ -22,6 +22,7 @@ details.finding > div { padding: 0 1rem .9rem; }
 .where bdi { unicode-bidi: isolate; }
 .text { overflow-wrap: anywhere; }
 .two { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: .9rem; }
+.openings, .plots + .card { margin-top: .9rem; }
 .opening { white-space: pre-wrap; overflow-wrap: anywhere; }
 `;
 

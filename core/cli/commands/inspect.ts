@@ -2,7 +2,9 @@
  * `denotune inspect`
  * @module
  */
-import type { Command } from "commander";
+import { basename } from "node:path";
+import { type Command, Option } from "commander";
+import type { LoadedRun } from "../../config/load.ts";
 import {
   type InspectedToken,
   renderTable,
@@ -11,16 +13,30 @@ import {
 import { ConfigError } from "../../errors.ts";
 import { inspectPrepared, inspectStep } from "../../library/inspect.ts";
 import { prepareRun } from "../../library/prepare.ts";
+import {
+  FINDABLE,
+  type Findable,
+  findRows,
+  lookAtRows,
+  type LookedAt,
+  type LookRequest,
+} from "../../quality/look_at_rows.ts";
+import { openSubject } from "../../quality/open_subject.ts";
+import { inspectPage } from "../../report/inspect_page.ts";
 import { totalSteps } from "../../train/trainer.ts";
 import { type CliContext, loadAskedRun } from "../context.ts";
 import { whole } from "../numbers.ts";
 import { countOption } from "../options.ts";
+import { progressLine } from "../progress_line.ts";
+import { writePage } from "../write_page.ts";
 
 interface InspectFlags {
   readonly row?: number;
   readonly source?: number;
-  readonly examples: number;
+  readonly examples?: number;
   readonly step?: number;
+  readonly find?: Findable;
+  readonly html?: string;
   readonly table: boolean;
   readonly limit: number;
   readonly color: boolean;
@@ -46,14 +62,23 @@ export function addInspect(program: Command, context: CliContext): void {
     )
     .option(
       "--examples <n>",
-      "how many examples of each source",
+      "how many examples of each source (1); with --find and --html, of all (5 and 1000)",
       countOption,
-      1,
     )
     .option(
       "--step <n>",
       "the batch of this optimizer step, counted from 1, padding included",
       countOption,
+    )
+    .addOption(
+      new Option(
+        "--find <what>",
+        "only rows that train nothing, are cut, have a token over trained and untrained text; or the longest",
+      ).choices(FINDABLE),
+    )
+    .option(
+      "--html <file>",
+      "write a page with every token instead, to be filtered in a browser",
     )
     .option(
       "--table",
@@ -73,6 +98,8 @@ export function addInspect(program: Command, context: CliContext): void {
 Examples:
   ${context.command} inspect run.yaml
   ${context.command} inspect run.yaml --row 36 --table
+  ${context.command} inspect run.yaml --find zero-loss --examples 3
+  ${context.command} inspect run.yaml --html rows.html
   ${context.command} inspect run.yaml --step 1 data.collator=packed`,
     )
     .action((args: string[], flags: InspectFlags) =>
@@ -80,35 +107,30 @@ Examples:
     );
 }
 
+/** Examples of a page, where nothing else is said. */
+const ON_PAGE = 1000;
+/** Examples that are found, where nothing else is said. */
+const FOUND = 5;
+
 async function runInspect(
   args: readonly string[],
   flags: InspectFlags,
-  { out, err }: CliContext,
+  context: CliContext,
 ): Promise<void> {
+  if (flags.find !== undefined) refuseWith("--find", flags);
+  const { out, err } = context;
   const { run } = await loadAskedRun(args, { out });
-  using prepared = await prepareRun(run, {
-    onNotice: (message) =>
-      err.line(`${err.style("warning", "note")} ${message}`),
-  });
-  const view = { color: flags.color && out.color, limit: flags.limit };
-  const show = (title: string, tokens: readonly InspectedToken[]) => {
-    const trained = tokens.filter((t) => t.weight > 0).length;
-    const padding = tokens.filter((t) => t.segment === 0).length;
-    out.line(
-      out.style(
-        "bold",
-        `${title}: ${whole(tokens.length - padding)} tokens, ${
-          whole(trained)
-        } trained${padding > 0 ? `, ${whole(padding)} padding` : ""}`,
-      ),
-    );
-    const real = flags.table ? tokens : tokens.filter((t) => t.segment > 0);
-    out.line(flags.table ? renderTable(real, view) : renderText(real, view));
-    out.line();
-  };
+  const onNotice = (message: string) =>
+    err.line(`${err.style("warning", "note")} ${message}`);
+  if (
+    flags.step === undefined &&
+    (flags.find !== undefined || flags.html !== undefined)
+  ) return await lookAt(run, flags, { ...context, onNotice });
+
+  using prepared = await prepareRun(run, { onNotice });
   if (flags.step === undefined) {
     for (const { source, row, tokens } of inspectPrepared(prepared, flags)) {
-      show(`${source} row ${row}`, tokens);
+      show(`${source} row ${row}`, tokens, { flags, out });
     }
     return;
   }
@@ -118,7 +140,142 @@ async function runInspect(
       `There is no step ${flags.step}: the run has ${steps}, counted from 1`,
     );
   }
-  for (const { batch, row, tokens } of inspectStep(prepared, flags.step)) {
-    show(`step ${flags.step}, micro-batch ${batch}, row ${row}`, tokens);
+  const rows = inspectStep(prepared, flags.step).map((
+    { batch, row, tokens },
+  ) => ({
+    title: `step ${flags.step}, micro-batch ${batch}, row ${row}`,
+    tokens,
+  }));
+  if (flags.html === undefined) {
+    for (const { title, tokens } of rows) show(title, tokens, { flags, out });
+    return;
   }
+  const page = inspectPage({
+    title: `Step ${whole(flags.step)} of ${nameOf(run)}`,
+    subtitle:
+      `${rows.length} rows, exactly as the optimizer step ${flags.step} of ${steps} sees them, padding included.`,
+    examples: rows.map((row) => ({
+      ...row,
+      flags: row.tokens.some((t) => t.weight > 0) ? [] : ["zero-loss"],
+      note: null,
+      straddling: [],
+    })),
+  });
+  await writePage(flags.html, page);
+  err.line(`Wrote ${flags.html}`);
+}
+
+function refuseWith(option: string, flags: InspectFlags): void {
+  for (const other of ["step", "row"] as const) {
+    if (flags[other] === undefined) continue;
+    throw new ConfigError(
+      `${option} and --${other} cannot be given together; leave one out`,
+    );
+  }
+}
+
+/** Rows as they are read, those that are skipped or dropped included, on the terminal or as a page. */
+async function lookAt(
+  run: LoadedRun,
+  flags: InspectFlags,
+  { out, err, onNotice }: CliContext & { onNotice: (message: string) => void },
+): Promise<void> {
+  using subject = await openSubject(run, { onNotice });
+  const problems: string[] = [];
+  const request: LookRequest = {
+    ...subject,
+    source: flags.source ?? (flags.row === undefined ? undefined : 0),
+    base: Deno.cwd(),
+    onProblem: (problem) => void problems.push(problem),
+  };
+  checkSource(request);
+  const limit = flags.examples ??
+    (flags.html === undefined ? FOUND : ON_PAGE);
+  const all = flags.find === undefined
+    ? rowsOf(request, flags.row)
+    : findRows(flags.find, { ...request, count: limit });
+  let shown = 0;
+  if (flags.html === undefined) {
+    for (const { where, record, note, tokens } of all) {
+      shown++;
+      show(
+        `${where} (row ${record})${note === null ? "" : `, ${note}`}`,
+        tokens,
+        { flags, out },
+      );
+    }
+    if (shown === 0) out.line(`No row is found: ${flags.find}`);
+  } else {
+    const progress = progressLine(err);
+    const examples = function* () {
+      for (const looked of all) {
+        if (shown === limit) return;
+        progress.show("writing examples", ++shown, limit);
+        yield { ...looked, title: `${looked.where} (row ${looked.record})` };
+      }
+    };
+    await writePage(
+      flags.html,
+      inspectPage({
+        title: `Examples of ${nameOf(run)}`,
+        subtitle: `${
+          flags.find === undefined
+            ? `At most ${whole(limit)} examples, in the order of the data`
+            : `At most ${whole(limit)} examples: ${flags.find}`
+        }; tokens as they are trained.`,
+        examples: examples(),
+      }),
+    );
+    progress.clear();
+    err.line(`Wrote ${flags.html}: ${whole(shown)} examples`);
+  }
+  if (problems.length > 0) {
+    onNotice(
+      `${whole(problems.length)} rows cannot be read; the first: ${
+        problems[0]
+      }`,
+    );
+  }
+}
+
+function* rowsOf(
+  request: LookRequest,
+  row: number | undefined,
+): Generator<LookedAt> {
+  for (const looked of lookAtRows(request)) {
+    if (row === undefined || looked.record === row) yield looked;
+  }
+}
+
+function checkSource({ source, train }: LookRequest): void {
+  if (source !== undefined && source >= train.length) {
+    throw new ConfigError(
+      `There is no source ${source}: data.train has ${train.length}, counted from 0`,
+    );
+  }
+}
+
+function nameOf({ file }: LoadedRun): string {
+  return file === null ? "the quickstart" : basename(file);
+}
+
+function show(
+  title: string,
+  tokens: readonly InspectedToken[],
+  { flags, out }: { flags: InspectFlags; out: CliContext["out"] },
+): void {
+  const view = { color: flags.color && out.color, limit: flags.limit };
+  const trained = tokens.filter((t) => t.weight > 0).length;
+  const padding = tokens.filter((t) => t.segment === 0).length;
+  out.line(
+    out.style(
+      "bold",
+      `${title}: ${whole(tokens.length - padding)} tokens, ${
+        whole(trained)
+      } trained${padding > 0 ? `, ${whole(padding)} padding` : ""}`,
+    ),
+  );
+  const real = flags.table ? tokens : tokens.filter((t) => t.segment > 0);
+  out.line(flags.table ? renderTable(real, view) : renderText(real, view));
+  out.line();
 }
