@@ -9,6 +9,7 @@ import {
   type Extents,
   type KernelTime,
   type Plan,
+  QUANTIZATIONS,
 } from "@denotune/denotune/core";
 import { type ReferenceOptions, referenceOptions } from "./options.ts";
 import { callsOf } from "./program.ts";
@@ -41,6 +42,7 @@ export class ReferenceExecutor implements Executor {
       maxBufferBytes: Math.min(MAX_BUFFER_BYTES, memory_gb * GB),
       memoryBytes: memory_gb * GB,
       alignment: 4,
+      storages: QUANTIZATIONS,
       // exp, tanh and the like are V8's own, so its version counts and the processor does not.
       fingerprint: `reference 1, V8 ${Deno.version.v8}`,
     };

@@ -17,6 +17,7 @@ import { gatherCases } from "./backend/gather.ts";
 import { matmulCases } from "./backend/matmul.ts";
 import { moveCases } from "./backend/moves.ts";
 import { planCases } from "./backend/plans.ts";
+import { quantizedCases } from "./backend/quantized.ts";
 import { rowCases } from "./backend/rows.ts";
 import { sumCases } from "./backend/sums.ts";
 
@@ -28,6 +29,7 @@ export interface BackendSuiteOptions {
 
 const GROUPS: Readonly<Record<string, readonly Case[]>> = {
   "matrix products": matmulCases,
+  "quantised matrices": quantizedCases,
   "row programs": rowCases,
   sums: sumCases,
   "rows by index": gatherCases,
@@ -53,10 +55,12 @@ export function testBackend(
         await using tested = await open();
         await using witness = localDevice(new ReferenceExecutor());
         for (const test of cases) {
-          await t.step(
-            `${name} ${test.title}`,
-            () => checkCase(test, tested, witness),
-          );
+          await t.step({
+            name: `${name} ${test.title}`,
+            ignore: test.needs !== undefined &&
+              tested.info.storages?.includes(test.needs) !== true,
+            fn: () => checkCase(test, tested, witness),
+          });
         }
       },
     });

@@ -2,7 +2,27 @@
  * Matrix products.
  * @module
  */
+import {
+  DeviceError,
+  type KernelAttributes,
+  type QuantizedShape,
+} from "@denotune/denotune/core";
 import { type Kernel, type Operand, WEIGHT_TYPES } from "../kernel.ts";
+import { loadQuantized, quantizedOperand } from "./quantized.ts";
+
+/** The matrix in b, where it is quantised. */
+function quantizedShape(
+  { layout, batch, n, k, quantized }: KernelAttributes["matmul"],
+): QuantizedShape | null {
+  if (quantized === undefined) return null;
+  if (batch !== 1 || typeof n !== "number" || typeof k !== "number") {
+    throw new DeviceError(
+      "b is quantised: it must be one matrix of fixed size",
+    );
+  }
+  const [rows, columns] = layout === "NT" ? [n, k] : [k, n];
+  return { format: quantized, rows, columns };
+}
 
 /** out = alpha * op(a) op(b) + bias + addend, for each batch. */
 export const matmul: Kernel<"matmul"> = {
@@ -13,9 +33,12 @@ export const matmul: Kernel<"matmul"> = {
       attributes.n,
       attributes.k,
     ].map(size);
+    const quantized = quantizedShape(attributes);
     const inputs: Operand[] = [
       { name: "a", elements: batch * m * k },
-      { name: "b", elements: batch * k * n, dtypes: WEIGHT_TYPES },
+      quantized === null
+        ? { name: "b", elements: batch * k * n, dtypes: WEIGHT_TYPES }
+        : quantizedOperand("b", quantized),
     ];
     if (attributes.bias) inputs.push({ name: "bias", elements: n });
     if (attributes.addend) {
@@ -36,7 +59,10 @@ export const matmul: Kernel<"matmul"> = {
       attributes.k,
     ].map(size);
     const a = inputs[0].load();
-    const b = inputs[1].load();
+    const quantized = quantizedShape({ layout, alpha, ...attributes });
+    const b = quantized === null
+      ? inputs[1].load()
+      : loadQuantized(inputs[1], quantized);
     const bias = attributes.bias ? inputs[2].load() : new Float64Array(n);
     const out = attributes.addend
       ? inputs[inputs.length - 1].load()

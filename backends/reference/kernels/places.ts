@@ -4,6 +4,7 @@
  */
 import { DeviceError, type DType } from "@denotune/denotune/core";
 import { INDEX, type Kernel } from "../kernel.ts";
+import { loadQuantized, quantizedOperand } from "./quantized.ts";
 
 /** cache[b, lengths[b] + t] = new[b, t]; what would lie beyond the capacity is dropped. */
 export const writeCache: Kernel<"write_cache"> = {
@@ -103,15 +104,28 @@ export const writeRow: Kernel<"write_row"> = {
 
 const ANY: readonly DType[] = ["f32", "i32", "bf16", "f16"];
 
-/** out = x, converted between f32 and 16-bit types. */
+/** out = x, converted between f32 and 16-bit types, or from quantised words. */
 export const copy: Kernel<"copy"> = {
-  signature({ elements }, size) {
+  signature({ elements, quantized }, size) {
+    if (quantized !== undefined) {
+      return {
+        inputs: [quantizedOperand("x", quantized)],
+        outputs: [{
+          name: "out",
+          elements: quantized.rows * quantized.columns,
+        }],
+      };
+    }
     return {
       inputs: [{ name: "x", elements: size(elements), dtypes: ANY }],
       outputs: [{ name: "out", elements: size(elements), dtypes: ANY }],
     };
   },
-  run(_attributes, _size, [x], [output]) {
+  run({ quantized }, _size, [x], [output]) {
+    if (quantized !== undefined) {
+      output.save(loadQuantized(x, quantized));
+      return;
+    }
     if (
       x.dtype !== output.dtype && (x.dtype === "i32" || output.dtype === "i32")
     ) {

@@ -21,6 +21,9 @@ import {
   type Extents,
   hash32,
   type KernelCall,
+  type Quantization,
+  quantized,
+  type QuantizedShape,
   type Random,
   randomFrom,
   type Segment,
@@ -44,6 +47,8 @@ export interface TensorSpec {
   readonly dtype?: DType;
   /** Its elements before the run; absent: not set (NaN). */
   readonly data?: Data;
+  /** Of i32 words: `data` makes the elements of this matrix, which is packed into them. */
+  readonly quantized?: QuantizedShape;
 }
 
 /** One test. */
@@ -58,6 +63,8 @@ export interface Case {
   readonly capacities?: Extents;
   /** The program is compiled once and run with each of these. */
   readonly runs?: readonly Extents[];
+  /** Storage that matrix products of the device must list: else the case is left out. */
+  readonly needs?: Quantization;
   /** What is compared, and how closely. Tensors not named here must stay as they were. */
   readonly outputs: Readonly<Record<string, Tolerance>>;
 }
@@ -229,7 +236,9 @@ function initial(
   new Uint32Array(memory.buffer).fill(UNSET);
   if (spec.data !== undefined) {
     const key = hash32(...[...name].map((c) => c.charCodeAt(0)));
-    const count = elementsOf(spec.shape, extents);
+    const count = spec.quantized === undefined
+      ? elementsOf(spec.shape, extents)
+      : spec.quantized.rows * spec.quantized.columns;
     const values = Float64Array.from(
       spec.data(count, randomFrom(key), extents),
     );
@@ -238,10 +247,12 @@ function initial(
       count,
       `the case makes ${values.length} of ${count} elements of ${name}`,
     );
-    const stored = encode(
-      absolute && dtype !== "i32" ? values.map(Math.abs) : values,
-      dtype,
-    );
+    const sized = absolute && (dtype !== "i32" || spec.quantized !== undefined)
+      ? values.map(Math.abs)
+      : values;
+    const stored = spec.quantized === undefined
+      ? encode(sized, dtype)
+      : quantized(spec.quantized, Float32Array.from(sized));
     memory.set(stored, GUARD_BYTES);
   }
   return memory;

@@ -2,40 +2,50 @@
  * Cases of matmul.
  * @module
  */
+import assert from "node:assert/strict";
 import {
   type Dim,
   dim,
   type DType,
   type KernelCall,
+  type Quantization,
+  quantizedWords,
   type View,
 } from "@denotune/denotune/core";
 import { type Case, caseOf, normal, type TensorSpec } from "./case.ts";
 import { SUM } from "./compare.ts";
 
-type Layout = "NN" | "NT" | "TN";
+export type Layout = "NN" | "NT" | "TN";
 const LAYOUTS: readonly Layout[] = ["NN", "NT", "TN"];
 
-interface Sizes {
+export interface Sizes {
   readonly batch?: Dim;
   readonly m: Dim;
   readonly n: Dim;
   readonly k: Dim;
 }
 
-interface Epilogue {
+export interface Epilogue {
   readonly alpha?: number;
   readonly bias?: boolean;
   readonly addend?: "none" | "separate" | "in place";
   readonly dtype?: DType;
+  /** b is stored like this: sizes must be numbers. */
+  readonly quantized?: Quantization;
 }
 
 /** Tensors and call of one product; names begin with `prefix`, so that several stand in one plan. */
-function productOf(
+export function productOf(
   layout: Layout,
   { batch = 1, m, n, k }: Sizes,
-  { alpha = 1, bias = false, addend = "none", dtype = "f32", prefix = "" }:
-    & Epilogue
-    & { prefix?: string },
+  {
+    alpha = 1,
+    bias = false,
+    addend = "none",
+    dtype = "f32",
+    quantized,
+    prefix = "",
+  }: Epilogue & { prefix?: string },
 ): {
   tensors: Record<string, TensorSpec>;
   call: (view: (name: string) => View) => KernelCall;
@@ -46,11 +56,13 @@ function productOf(
       shape: layout === "TN" ? [batch, k, m] : [batch, m, k],
       data: normal,
     },
-    [`${prefix}b`]: {
-      shape: layout === "NT" ? [batch, n, k] : [batch, k, n],
-      data: normal,
-      dtype,
-    },
+    [`${prefix}b`]: quantized === undefined
+      ? {
+        shape: layout === "NT" ? [batch, n, k] : [batch, k, n],
+        data: normal,
+        dtype,
+      }
+      : quantizedMatrix(quantized, layout === "NT" ? [n, k] : [k, n]),
   };
   const inputs = [`${prefix}a`, `${prefix}b`];
   if (bias) {
@@ -78,6 +90,7 @@ function productOf(
       alpha,
       bias,
       addend: addend !== "none",
+      ...(quantized === undefined ? {} : { quantized }),
     },
     inputs: inputs.map((name) => view(name)),
     outputs: [view(output)],
@@ -86,8 +99,23 @@ function productOf(
   return { tensors, call, output };
 }
 
+/** A matrix in quantised words. */
+export function quantizedMatrix(
+  format: Quantization,
+  [rows, columns]: readonly Dim[],
+): TensorSpec {
+  assert.ok(typeof rows === "number" && typeof columns === "number");
+  const shape = { format, rows, columns };
+  return {
+    shape: [quantizedWords(shape)],
+    dtype: "i32",
+    data: normal,
+    quantized: shape,
+  };
+}
+
 // One and odd sizes; around the widths of vectors, tiles and unrolled loops; rows of a decode step.
-const SHAPES: readonly (readonly [number, number, number])[] = [
+export const SHAPES: readonly (readonly [number, number, number])[] = [
   [1, 1, 1],
   [1, 7, 5],
   [3, 5, 2],
