@@ -144,6 +144,12 @@ export {
   saveModelFolder,
   writeModelFiles,
 } from "./io/save_model.ts";
+export {
+  ADAPTER_CONFIG,
+  ADAPTER_FILE,
+  findAdapterTensors,
+  openAdapterFile,
+} from "./io/adapter_file.ts";
 export { hashOfName, initialWeights } from "./io/initial_weights.ts";
 export {
   DATA_DEFAULTS,

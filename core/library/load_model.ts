@@ -2,37 +2,32 @@
  * A saved model that answers.
  * @module
  */
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import {
   createHost,
   createPart,
   type Creating,
 } from "../config/create_part.ts";
 import { kindAt } from "../config/paths.ts";
-import type { AttachedAdapter } from "../contracts/adapter.ts";
 import type { Device } from "../contracts/backend.ts";
 import type { Message } from "../contracts/format.ts";
 import type { PromptRequest, Template } from "../contracts/template.ts";
 import type { Tokenizer } from "../contracts/tokenizer.ts";
 import { ConfigError, DataError } from "../errors.ts";
 import { type Answer, answer } from "../generate/answer.ts";
-import { inventoryOf } from "../graph/build_model.ts";
 import { isObject } from "../io/json_file.ts";
 import { openModelFolder } from "../io/model_folder.ts";
-import { SafetensorsFile } from "../io/read_safetensors.ts";
 import type { Choice } from "../plugin.ts";
 import { openChosen } from "../train/choose_backend.ts";
-import { Engine, planEngine } from "../train/engine.ts";
+import { findArchitecture, type OpenedModel } from "../train/open_model.ts";
 import {
-  checkWeights,
-  findArchitecture,
-  type OpenedModel,
-  writeAdapterStart,
-  writeBaseWeights,
-} from "../train/open_model.ts";
-import { ADAPTER_FILE, readInto } from "../train/saved_model.ts";
+  bindAdapter,
+  type BoundAdapter,
+  readAdapterConfig,
+} from "./adapters.ts";
 import { openRegistry, type RegistryOptions } from "./registry.ts";
 import { findSaved, type SavedFolder } from "./saved_folder.ts";
+import { Switching } from "./switching.ts";
 
 /** How a model is loaded. */
 export interface LoadModelOptions extends RegistryOptions {
@@ -44,6 +39,12 @@ export interface LoadModelOptions extends RegistryOptions {
   readonly rows?: number;
   /** Storage of the weights (default float32). */
   readonly dtype?: "float32" | "bfloat16" | "float16";
+  /**
+   * Adapters for this base, by names of your own: folders in PEFT's layout, finished runs or checkpoints.
+   * The first is in use at the start; {@linkcode LoadedModel.use} chooses another. Where the folder
+   * itself holds an adapter, that one is called `default` and stands first.
+   */
+  readonly adapters?: Readonly<Record<string, string>>;
   /** Told what should be said to people: which checkpoint was taken, a fallback. */
   readonly onNotice?: (message: string) => void;
 }
@@ -89,6 +90,17 @@ export interface LoadedModel extends AsyncDisposable {
   readonly hasChatTemplate: boolean;
   /** Its tokenizer. */
   readonly tokenizer: Tokenizer;
+  /** Names of its adapters. */
+  readonly adapters: readonly string[];
+  /** The adapter that answers; null: the base alone. */
+  readonly adapter: string | null;
+  /**
+   * Lets another adapter answer, or the base alone (null). Between adapters of one structure (the same ranks
+   * on the same layers) only their numbers are written; else the programs are made anew, which takes as
+   * long as loading. Not while an answer is being written. Throws `ConfigError` for a name that is not among
+   * `adapters`.
+   */
+  use(adapter: string | null): Promise<void>;
   /** Answers a prompt. Throws `DataError` for a prompt that leaves no room for an answer. */
   generate(prompt: Prompt, options?: GenerateOptions): Promise<Answer>;
   /** Answers many prompts, `rows` at a time; answers in the order of the prompts. */
@@ -115,19 +127,21 @@ export async function loadModel(
     notice: (message) => options.onNotice?.(message),
   });
   const creating: Creating = { registry, host };
-  using model = await openBase(saved, creating);
+  await using held = new AsyncDisposableStack();
+  const model = held.use(await openBase(saved, creating));
+  const adapters = await adaptersOf(saved, model, { creating, options });
   const tokenizer = await createPart("tokenizer", "huggingface", creating);
   if (tokenizer.vocabSize > model.spec.vocabSize) {
     throw new DataError(
       `The tokenizer in ${saved.path} has ${tokenizer.vocabSize} tokens, but the model has rows for ${model.spec.vocabSize}`,
     );
   }
-  await using held = new AsyncDisposableStack();
   const chosen = await openChosen(options.backend ?? "auto", creating);
   const device: Device = held.use(chosen.device);
-  const engine = held.use(
-    await openEngine({ saved, model, device, creating }, options),
-  );
+  const switching = held.use(new Switching({ model, device, options }));
+  const [first] = [...adapters.keys(), null];
+  await switching.to(first === null ? null : adapters.get(first) ?? null);
+  let inUse = first;
   const templates = await templatesOf(tokenizer, model, creating);
   const owned = held.move();
   const generateAll = (
@@ -135,7 +149,7 @@ export async function loadModel(
     given: GenerateOptions = {},
   ): Promise<Answer[]> => {
     const { raw = false, maxNewTokens = 100, ...rest } = given;
-    const { generator } = engine;
+    const { generator } = switching.engine;
     if (generator === null) throw new RangeError("Not planned for generation");
     const chat = raw ? null : templates.chat;
     const requests = prompts.map((prompt) => requestOf(prompt, chat !== null));
@@ -150,9 +164,25 @@ export async function loadModel(
     path: saved.path,
     modelType: model.spec.modelType,
     device: device.info.description,
-    contextLength: engine.generator?.limits.capacity ?? 0,
+    contextLength: switching.engine.generator?.limits.capacity ?? 0,
     hasChatTemplate: templates.chat !== null,
     tokenizer,
+    adapters: [...adapters.keys()],
+    get adapter() {
+      return inUse;
+    },
+    async use(name) {
+      const wanted = name === null ? null : adapters.get(name);
+      if (wanted === undefined) {
+        throw new ConfigError(
+          `There is no adapter called "${name}"; known: ${
+            [...adapters.keys()].join(", ") || "none"
+          }`,
+        );
+      }
+      await switching.to(wanted);
+      inUse = name;
+    },
     generateAll,
     generate: async (prompt, given) => (await generateAll([prompt], given))[0],
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
@@ -193,117 +223,29 @@ async function openBase(
   }
 }
 
-async function openEngine(
-  { saved, model, device, creating }: {
-    saved: SavedFolder;
-    model: OpenedModel;
-    device: Device;
-    creating: Creating;
-  },
-  options: LoadModelOptions,
-): Promise<Engine> {
-  const { spec } = model;
-  const capacity = contextLength(model, options.contextLength);
-  const adapter = await adapterOf(saved, model, creating);
-  const planned = planEngine({
-    spec,
-    adapter,
-    frozenDtype:
-      ({ float32: "f32", bfloat16: "bf16", float16: "f16" } as const)[
-        options.dtype ?? "float32"
-      ],
-    causal: true,
-    train: null,
-    evaluate: null,
-    generate: {
-      rows: options.rows ?? 1,
-      capacity,
-      prefill: Math.min(256, capacity),
-    },
-    sources: 1,
-  }, device.info);
-  checkWeights(model, planned.inventory.weights);
-  const engine = await Engine.open(planned, device);
-  try {
-    await writeBaseWeights(model, planned.inventory.weights, {
-      session: engine.session,
-      seed: 0,
-    });
-    if (adapter !== null) {
-      writeAdapterStart(model, { engine, seed: 0 });
-      readAdapter(saved, adapter, engine);
-    }
-    await engine.session.idle();
-    return engine;
-  } catch (error) {
-    await engine[Symbol.asyncDispose]();
-    throw error;
-  }
-}
-
-function contextLength(model: OpenedModel, wanted: number | undefined): number {
-  const { maxPositions, positionsAreBounded } = model.spec;
-  const most = maxPositions ?? Infinity;
-  if (wanted === undefined) return Math.min(2048, most);
-  if (!Number.isInteger(wanted) || wanted < 2) {
-    throw new ConfigError(
-      `A context of ${wanted} tokens has no room for a prompt and an answer`,
-    );
-  }
-  if (wanted > most && positionsAreBounded) {
-    throw new ConfigError(
-      `The context cannot have ${wanted} tokens: ${model.name} has ${most} positions`,
-    );
-  }
-  return wanted;
-}
-
-/** The adapter that `adapter_config.json` describes, or null. */
-async function adapterOf(
+/** The adapters of a folder and of the options, by name; all are checked before a device wakes. */
+async function adaptersOf(
   saved: SavedFolder,
   model: OpenedModel,
-  creating: Creating,
-): Promise<AttachedAdapter | null> {
-  if (saved.adapter === null) return null;
-  const names = creating.registry.names("adapter");
-  for (const name of names) {
-    const made = await createPart("adapter", name, creating);
-    const found = made.configured?.(saved.adapter.config) ?? null;
-    if (found === null) continue;
-    const { sites, weights } = inventoryOf(model.spec, 2);
-    return found.attach({ spec: model.spec, sites, weights });
+  { creating, options }: { creating: Creating; options: LoadModelOptions },
+): Promise<ReadonlyMap<string, BoundAdapter>> {
+  const bound = new Map<string, BoundAdapter>();
+  if (saved.adapter !== null) {
+    const { config } = saved.adapter;
+    const own = { path: saved.path, config };
+    bound.set("default", await bindAdapter(own, model, creating));
   }
-  throw new DataError(
-    `${saved.path}/adapter_config.json describes an adapter of kind ${
-      JSON.stringify(saved.adapter.config.peft_type) ?? "(none)"
-    }, which no plugin reads; known: ${names.join(", ")}`,
-  );
-}
-
-/** Writes the saved adapter over its start. */
-function readAdapter(
-  saved: SavedFolder,
-  adapter: AttachedAdapter,
-  engine: Engine,
-): void {
-  using file = new SafetensorsFile(join(saved.path, ADAPTER_FILE));
-  const used = new Set<string>();
-  const read = (name: string, variable: string) => {
-    used.add(name);
-    readInto(engine, { file, name, variable });
-  };
-  for (const { name } of adapter.parameters) read(name, name);
-  for (const { name } of engine.planned.inventory.weights) {
-    if (adapter.trainsBase(name)) read(adapter.savedName(name), name);
+  for (const [name, written] of Object.entries(options.adapters ?? {})) {
+    if (bound.has(name)) {
+      throw new ConfigError(
+        `${saved.path} is an adapter itself and is called "${name}": give the other one another name`,
+      );
+    }
+    const path = resolve(options.cwd ?? Deno.cwd(), written);
+    const config = readAdapterConfig(path);
+    bound.set(name, await bindAdapter({ path, config }, model, creating));
   }
-  const surplus = [...file.tensors.keys()].filter((name) => !used.has(name));
-  if (surplus.length > 0) {
-    throw new DataError(
-      `${file.path} has ${surplus.length} tensors that its adapter_config.json does not account for: ${
-        surplus.slice(0, 5).join(", ")
-      }`,
-    );
-  }
+  return bound;
 }
 
 /** The chat template that came with the tokenizer, and the prompt as it is. Both end where the model was told to. */

@@ -89,6 +89,9 @@ function attach(
         ? doraLinear(context, target, o)
         : loraLinear(context, target, o);
     },
+    switches: o.use_dora
+      ? undefined
+      : [...targets.values()].map((t) => namesOf(t).b),
     merged(weight, read) {
       const target = byWeight.get(weight);
       if (target === undefined) return null;

@@ -101,7 +101,7 @@ export function optionsOf(
   if (config.peft_type !== "LORA") return null;
   const known: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(config)) {
-    if (key in DEFAULTS) {
+    if (key in DEFAULTS && key !== "from") {
       if (value !== null) known[key] = value;
     } else if (!NEUTRAL.includes(key) && !isEmpty(value)) {
       throw new ConfigError(

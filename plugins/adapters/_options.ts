@@ -37,6 +37,7 @@ export interface DoraOptions {
   readonly init_lora_weights: LoraInit;
   /** B learns this many times faster than A (arXiv:2402.12354); null: as fast. */
   readonly loraplus_lr_ratio: number | null;
+  readonly from: string | null;
 }
 
 /** Options of {@linkcode lora}. */
@@ -89,6 +90,10 @@ const shared = {
   loraplus_lr_ratio: z.number().positive().nullable().default(null).describe(
     "LoRA+ (arXiv:2402.12354): B, and what has one dimension, learns this many times faster than A; null: as fast",
   ),
+  from: z.string().min(1).meta({ format: "path" }).nullable().default(null)
+    .describe(
+      "Folder of an adapter to go on from (PEFT's layout, a run or a checkpoint); its settings are taken, those given here must agree, lora_dropout and loraplus_lr_ratio aside",
+    ),
 };
 
 /** Schema of {@linkcode DoraOptions}. */

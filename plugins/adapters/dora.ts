@@ -3,7 +3,7 @@
  * @module
  */
 import { definePart, type Part } from "@denotune/denotune/core";
-import { loraAdapter } from "./_attach.ts";
+import { startingFrom } from "./_from.ts";
 import { type DoraOptions, doraOptions } from "./_options.ts";
 
 export type { DoraOptions } from "./_options.ts";
@@ -16,6 +16,6 @@ export const dora: Part<"adapter", Partial<DoraOptions>, DoraOptions> =
     description:
       "LoRA that trains the magnitude of each output apart from its direction",
     options: doraOptions,
-    create: (options: DoraOptions) =>
-      loraAdapter({ ...options, use_dora: true }),
+    create: (options: DoraOptions, host) =>
+      startingFrom({ ...options, use_dora: true }, host),
   });

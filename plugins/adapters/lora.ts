@@ -3,7 +3,7 @@
  * @module
  */
 import { definePart, type Part } from "@denotune/denotune/core";
-import { loraAdapter } from "./_attach.ts";
+import { startingFrom } from "./_from.ts";
 import { type LoraOptions, loraOptions } from "./_options.ts";
 
 export type { LoraInit, LoraOptions } from "./_options.ts";
@@ -16,5 +16,5 @@ export const lora: Part<"adapter", Partial<LoraOptions>, LoraOptions> =
     description:
       "Low-rank updates beside frozen layers, in PEFT's format; with DoRA, rsLoRA and PiSSA as options",
     options: loraOptions,
-    create: loraAdapter,
+    create: (options: LoraOptions, host) => startingFrom(options, host),
   });

@@ -114,6 +114,7 @@ function beside(
     trainsBase: (name) => inner.trainsBase(name),
     learningRateFactor: (tensor) => inner.learningRateFactor?.(tensor) ?? 1,
     linear: (context) => inner.linear(context),
+    switches: inner.switches,
     embedding,
     merged: (weight, read) => inner.merged(weight, read),
     config: (base) => inner.config(base),

@@ -21,6 +21,7 @@ interface GenerateFlags {
   readonly seed: number;
   readonly stop: readonly string[];
   readonly raw: boolean;
+  readonly adapter?: string;
   readonly backend: string;
   readonly dtype: "float32" | "bfloat16" | "float16";
   readonly contextLength?: number;
@@ -79,6 +80,10 @@ export function addGenerate(program: Command, context: CliContext): void {
       false,
     )
     .option(
+      "--adapter <folder>",
+      "an adapter on the base in FOLDER: PEFT's layout, a run or a checkpoint",
+    )
+    .option(
       "--backend <name>",
       "what computes: auto, cpu, webgpu, reference",
       "auto",
@@ -121,12 +126,16 @@ async function runGenerate(
   const { err } = context;
   await using model = await loadModel(folder, {
     backend: flags.backend,
+    ...(flags.adapter === undefined
+      ? {}
+      : { adapters: { adapter: flags.adapter } }),
     dtype: flags.dtype,
     contextLength: flags.contextLength,
     plugins: flags.plugin,
     onNotice: (message) =>
       err.line(`${err.style("warning", "note")} ${message}`),
   });
+  if (flags.adapter !== undefined) await model.use("adapter");
   if (flags.prompt.length > 0) {
     for (const prompt of flags.prompt) {
       if (!await say(model, prompt, flags, context)) return;

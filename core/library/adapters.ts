@@ -1,0 +1,127 @@
+/**
+ * Adapters on one base: found, bound to the model, and put to use on an engine by writing their tensors.
+ * @module
+ */
+import { join } from "node:path";
+import { createPart, type Creating } from "../config/create_part.ts";
+import type { AttachedAdapter } from "../contracts/adapter.ts";
+import type { WeightSpec } from "../contracts/model.ts";
+import { DataError } from "../errors.ts";
+import { inventoryOf } from "../graph/build_model.ts";
+import { findAdapterTensors, openAdapterFile } from "../io/adapter_file.ts";
+import { type JsonObject, readJsonObject } from "../io/json_file.ts";
+import type { Engine } from "../train/engine.ts";
+import {
+  baseReader,
+  type OpenedModel,
+  writeAdapterStart,
+  writeBaseWeights,
+} from "../train/open_model.ts";
+import { writeStored } from "../train/saved_model.ts";
+
+/** An adapter of a folder, bound to a model. */
+export interface BoundAdapter {
+  /** Folder of its tensors. */
+  readonly path: string;
+  readonly attached: AttachedAdapter;
+  /** Equal for adapters that the same programs run: only their tensors differ. */
+  readonly structure: string;
+}
+
+/**
+ * Binds the adapter that lies in a folder. Its tensors are checked against the model: names and shapes.
+ * Throws `DataError` or `ConfigError` that say what does not fit.
+ */
+export async function bindAdapter(
+  saved: { readonly path: string; readonly config: JsonObject },
+  model: OpenedModel,
+  creating: Creating,
+): Promise<BoundAdapter> {
+  const { path, config } = saved;
+  const names = creating.registry.names("adapter");
+  for (const name of names) {
+    const made = await createPart("adapter", name, creating);
+    const found = made.configured?.(config) ?? null;
+    if (found === null) continue;
+    const { sites, weights } = inventoryOf(model.spec, 2);
+    const attached = found.attach({ spec: model.spec, sites, weights });
+    using file = openAdapterFile(path);
+    findAdapterTensors(file, attached, weights);
+    return { path, attached, structure: structureOf(attached, weights) };
+  }
+  throw new DataError(
+    `${path}/adapter_config.json describes an adapter of kind ${
+      JSON.stringify(config.peft_type) ?? "(none)"
+    }, which no plugin reads; known: ${names.join(", ")}`,
+  );
+}
+
+/** `adapter_config.json` of a folder. Throws `DataError` where there is none. */
+export function readAdapterConfig(path: string): JsonObject {
+  const config = readJsonObject(join(path, "adapter_config.json"));
+  if (config === null) {
+    throw new DataError(
+      `${path} holds no adapter: there is no adapter_config.json in it`,
+    );
+  }
+  return config;
+}
+
+function structureOf(
+  attached: AttachedAdapter,
+  weights: readonly WeightSpec[],
+): string {
+  const sizes = (list: readonly WeightSpec[] = []) =>
+    list.map(({ name, shape }) => [name, shape]);
+  return JSON.stringify([
+    sizes(attached.parameters),
+    sizes(attached.constants),
+    weights.filter((w) => attached.trainsBase(w.name)).map((w) => w.name),
+    attached.config({ path: null, revision: null }),
+  ]);
+}
+
+/** Writes an adapter's tensors to an engine that was planned for its structure and holds the base's weights. */
+export function writeAdapter(
+  engine: Engine,
+  model: OpenedModel,
+  bound: BoundAdapter,
+): void {
+  writeAdapterStart(model, { engine, seed: 0 });
+  using file = openAdapterFile(bound.path);
+  const { weights } = engine.planned.inventory;
+  const tensors = findAdapterTensors(file, bound.attached, weights);
+  for (const [variable, stored] of tensors) {
+    writeStored(engine, { stored, variable });
+  }
+}
+
+/** Gives the base its own weights back where an adapter has put others. */
+export async function restoreBase(
+  engine: Engine,
+  model: OpenedModel,
+  attached: AttachedAdapter,
+): Promise<void> {
+  const { weights } = engine.planned.inventory;
+  const given = attached.initialise?.(baseReader(model, weights, 0));
+  const changed = weights.filter((w) =>
+    attached.trainsBase(w.name) || given?.has(w.name) === true
+  );
+  if (changed.length === 0) return;
+  await writeBaseWeights(model, changed, { session: engine.session, seed: 0 });
+}
+
+/**
+ * Switches an engine's adapter off, where that is exact: whether it could be done. The base's own weights
+ * must be there.
+ */
+export function switchOff(engine: Engine, attached: AttachedAdapter): boolean {
+  if (attached.switches === undefined) return false;
+  for (const name of attached.switches) {
+    const spec = attached.parameters.find((p) => p.name === name);
+    if (spec === undefined) return false;
+    const size = spec.shape.reduce((a, b) => a * b, 1);
+    engine.session.write(name, new Float32Array(size));
+  }
+  return true;
+}

@@ -1,0 +1,141 @@
+/**
+ * The engine of a loaded model, which adapters share: tensors are written where the programs fit, else the
+ * programs are made anew.
+ * @module
+ */
+import type { Device } from "../contracts/backend.ts";
+import { ConfigError } from "../errors.ts";
+import { Engine, planEngine } from "../train/engine.ts";
+import {
+  checkWeights,
+  type OpenedModel,
+  writeBaseWeights,
+} from "../train/open_model.ts";
+import {
+  type BoundAdapter,
+  restoreBase,
+  switchOff,
+  writeAdapter,
+} from "./adapters.ts";
+import type { LoadModelOptions } from "./load_model.ts";
+
+/** What an engine is opened from. */
+export interface SwitchingOptions {
+  readonly model: OpenedModel;
+  readonly device: Device;
+  readonly options: LoadModelOptions;
+}
+
+/** The engine of a model, and which adapter it has. */
+export class Switching implements AsyncDisposable {
+  readonly #of: SwitchingOptions;
+  #engine: Engine | null = null;
+  #planned: BoundAdapter | null = null;
+  /** Whether the base has its own weights, all of them, and no adapter is switched on. */
+  #isBare = false;
+
+  constructor(of: SwitchingOptions) {
+    this.#of = of;
+  }
+
+  /** The engine that answers now. */
+  get engine(): Engine {
+    if (this.#engine === null) throw new RangeError("The model is not open");
+    return this.#engine;
+  }
+
+  /** Makes an adapter answer, or the base alone. */
+  async to(wanted: BoundAdapter | null): Promise<void> {
+    if (this.#engine === null || !await this.#write(this.#engine, wanted)) {
+      await this[Symbol.asyncDispose]();
+      const { model, device, options } = this.#of;
+      this.#engine = await openEngine({ model, device, wanted }, options);
+      this.#planned = wanted;
+      this.#isBare = wanted === null;
+    }
+    await this.engine.session.idle();
+  }
+
+  /** Whether the programs that are there can serve; if so the numbers are written. */
+  async #write(engine: Engine, wanted: BoundAdapter | null): Promise<boolean> {
+    const { model } = this.#of;
+    const planned = this.#planned;
+    if (planned === null) return wanted === null;
+    if (wanted === null && planned.attached.switches === undefined) {
+      return false;
+    }
+    if (wanted !== null && wanted.structure !== planned.structure) return false;
+    if (!this.#isBare) await restoreBase(engine, model, planned.attached);
+    if (wanted === null) switchOff(engine, planned.attached);
+    else writeAdapter(engine, model, wanted);
+    this.#isBare = wanted === null;
+    return true;
+  }
+
+  /** Frees the engine's memory; the device stays open. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const engine = this.#engine;
+    this.#engine = null;
+    await engine?.[Symbol.asyncDispose]();
+  }
+}
+
+async function openEngine(
+  { model, device, wanted }: {
+    model: OpenedModel;
+    device: Device;
+    wanted: BoundAdapter | null;
+  },
+  options: LoadModelOptions,
+): Promise<Engine> {
+  const { spec } = model;
+  const capacity = contextLength(model, options.contextLength);
+  const planned = planEngine({
+    spec,
+    adapter: wanted?.attached ?? null,
+    frozenDtype:
+      ({ float32: "f32", bfloat16: "bf16", float16: "f16" } as const)[
+        options.dtype ?? "float32"
+      ],
+    causal: true,
+    train: null,
+    evaluate: null,
+    generate: {
+      rows: options.rows ?? 1,
+      capacity,
+      prefill: Math.min(256, capacity),
+    },
+    sources: 1,
+  }, device.info);
+  checkWeights(model, planned.inventory.weights);
+  const engine = await Engine.open(planned, device);
+  try {
+    await writeBaseWeights(model, planned.inventory.weights, {
+      session: engine.session,
+      seed: 0,
+    });
+    if (wanted !== null) writeAdapter(engine, model, wanted);
+    await engine.session.idle();
+    return engine;
+  } catch (error) {
+    await engine[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+function contextLength(model: OpenedModel, wanted: number | undefined): number {
+  const { maxPositions, positionsAreBounded } = model.spec;
+  const most = maxPositions ?? Infinity;
+  if (wanted === undefined) return Math.min(2048, most);
+  if (!Number.isInteger(wanted) || wanted < 2) {
+    throw new ConfigError(
+      `A context of ${wanted} tokens has no room for a prompt and an answer`,
+    );
+  }
+  if (wanted > most && positionsAreBounded) {
+    throw new ConfigError(
+      `The context cannot have ${wanted} tokens: ${model.name} has ${most} positions`,
+    );
+  }
+  return wanted;
+}
