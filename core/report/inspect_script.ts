@@ -126,12 +126,14 @@ export const INSPECT_SCRIPT: string = String.raw`"use strict";
     flow.setAttribute("aria-label", "tokens of " + e.t + "; arrow keys go through them");
     var end = e.x.length, pad = d.s.indexOf(0);
     if (pad !== -1 && d.s.lastIndexOf(0) === end - 1 && d.s.slice(pad).every(function (s) { return s === 0; })) end = pad;
+    var hits = hitsOf(e, text);
     for (var i = 0; i < end; i++) {
       var span = make("span", "tok " + classOf(d, i));
       if (i > 0 && d.s[i] !== d.s[i - 1]) span.className += " border";
       if (role !== "" && d.r[i] !== role) span.className += " other";
       span.dataset.i = String(i);
-      fill(span, e.x[i], text);
+      if (hits !== null && hits[i]) span.className += " hit";
+      fill(span, e.x[i]);
       flow.append(span);
     }
     if (end < e.x.length) flow.append(make("span", "pad", " " + group(e.x.length - end) + " places of padding"));
@@ -157,18 +159,24 @@ export const INSPECT_SCRIPT: string = String.raw`"use strict";
     return flow;
   }
 
-  function fill(span, token, text) {
+  // tokens that hold a character of the text that is looked for
+  function hitsOf(e, text) {
+    var all = e.x.join(""), lower = all.toLowerCase();
+    if (text === "" || lower.length !== all.length) return null;
+    var hits = e.x.map(function () { return false; }), i = 0, start = 0;
+    for (var hit = lower.indexOf(text); hit !== -1; hit = lower.indexOf(text, hit + text.length)) {
+      while (start + e.x[i].length <= hit) start += e.x[i++].length;
+      for (var j = i, s = start; j < e.x.length && s < hit + text.length; s += e.x[j++].length) hits[j] = e.x[j] !== "";
+    }
+    return hits;
+  }
+
+  function fill(span, token) {
     if (token === "") { span.append(make("span", "c", "\u25e6")); return; }
     token.split(/(\n|\t)/).forEach(function (part) {
-      if (part === "\n") { span.append(make("span", "c", "\u21b5"), "\n"); return; }
-      if (part === "\t") { span.append(make("span", "c", "\u21e5"), "\t"); return; }
-      var clean = visible(part), lower = clean.toLowerCase(), from = 0;
-      if (text === "" || lower.length !== clean.length) { span.append(clean); return; }
-      for (var hit = lower.indexOf(text); hit !== -1; hit = lower.indexOf(text, from)) {
-        span.append(clean.slice(from, hit), make("mark", "", clean.slice(hit, hit + text.length)));
-        from = hit + text.length;
-      }
-      span.append(clean.slice(from));
+      if (part === "\n") span.append(make("span", "c", "\u21b5"), "\n");
+      else if (part === "\t") span.append(make("span", "c", "\u21e5"), "\t");
+      else span.append(visible(part));
     });
   }
 

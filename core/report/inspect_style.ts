@@ -33,12 +33,13 @@ button:disabled { opacity: .45; cursor: default; }
 .tok.at { outline: 2px solid var(--focus); outline-offset: 0; }
 .tok .c { opacity: .55; }
 .border { border-left: 3px solid var(--accent); margin-left: .2em; padding-left: .2em; }
-mark { background: var(--over); color: #1c1400; border-radius: .15rem; }
+.tok.hit { background: var(--over); color: #1c1400; }
 #pages { display: flex; gap: .8rem; align-items: center; margin: 1rem 0; }
 #bar { position: fixed; left: 0; right: 0; bottom: 0; background: var(--card); border-top: 1px solid var(--line); padding: .55rem 1.25rem; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
 #bar b { font-weight: 650; }
 #bar span { margin-right: 1.1rem; }
 .tokentable { max-height: 34rem; overflow: auto; }
+.tokentable table { width: auto; min-width: 36rem; }
 .tokentable th { position: sticky; top: 0; background: var(--card); }
 .tokentable td.mono { white-space: pre; }
 .tokentable tr.trained td { border-bottom-color: var(--line); }
