@@ -9,6 +9,7 @@ import {
   type Extents,
   type Plan,
   type ProgramId,
+  QUANTIZATIONS,
 } from "@denotune/denotune/core";
 import { type BlasChoice, findBlas } from "./blas/blas.ts";
 import { describeProcessor } from "./machine.ts";
@@ -103,6 +104,7 @@ export class CpuExecutor {
       maxBufferBytes: heap.limit,
       memoryBytes: heap.limit,
       alignment: ALIGNMENT,
+      storages: QUANTIZATIONS,
       // the number of workers is not part of it: results do not depend on it
       fingerprint:
         `cpu ${KERNEL_VERSION}; ${processor}; ${Deno.build.arch}; ${arithmetic}`,

@@ -8,9 +8,11 @@ import {
   type Extents,
   type KernelAttributes,
   type KernelCall,
+  quantizedWords,
   sizeOf,
 } from "@denotune/denotune/core";
 import { walk } from "./kernels/expressions.ts";
+import { quantizedShape } from "./kernels/quantized.ts";
 
 /** What a kernel expects of one view. */
 export interface Expected {
@@ -45,9 +47,15 @@ export function expectations(
     case "matmul": {
       const a = call.attributes;
       const [batch, m, n, k] = [a.batch, a.m, a.n, a.k].map(size);
+      const quantized = quantizedShape(a);
+      if (quantized !== null && batch !== 1) {
+        fail("b is quantised: it must be one matrix");
+      }
       const inputs = [
         view("a", batch * m * k),
-        view("b", batch * n * k, STORED),
+        quantized === null
+          ? view("b", batch * n * k, STORED)
+          : view("b", quantizedWords(quantized), I32),
       ];
       if (a.bias) inputs.push(view("bias", n));
       if (a.addend) inputs.push(view("addend", batch * m * n));
@@ -181,6 +189,13 @@ export function expectations(
       ]];
     }
     case "copy": {
+      const { quantized } = call.attributes;
+      if (quantized !== undefined) {
+        return [
+          [view("x", quantizedWords(quantized), I32)],
+          [view("out", quantized.rows * quantized.columns)],
+        ];
+      }
       const elements = size(call.attributes.elements);
       const [from, to] = [call.inputs[0]?.dtype, call.outputs[0]?.dtype];
       if (from !== to && (from === "i32" || to === "i32")) {

@@ -18,6 +18,7 @@ export {
   i32,
   i32x4,
   i64,
+  i8x16,
   type Int,
   select,
   v128,

@@ -184,6 +184,7 @@ export const i32 = {
   ...integers("i32", 0x6a),
   load: load("i32", 0x28),
   load16U: load("i32", 0x2f),
+  load8U: load("i32", 0x2d),
   wrap: unary<"i64", "i32">("i32", 0xa7),
   /** The bits of a float32. */
   bits: unary<"f32", "i32">("i32", 0xbc),
@@ -257,6 +258,10 @@ export const f64 = {
 /** Vectors as bits, and their memory. */
 export const v128 = {
   load: load("v128", ...simd(0)),
+  /** Eight signed bytes, widened to 16 bits. */
+  load8x8S: load("v128", ...simd(1)),
+  /** Eight bytes in the low half, zeros above. */
+  load64Zero: load("v128", ...simd(93)),
   /** Four unsigned 16-bit numbers, widened to 32 bits. */
   load16x4U: load("v128", ...simd(4)),
   /** One 32-bit number in all four lanes. */
@@ -275,6 +280,9 @@ export const v128 = {
   select: (a: Vector, b: Vector, mask: Vector): Vector =>
     join("v128", simd(82), [a, b, mask]),
   anyTrue: unary<"v128", "i32">("i32", ...simd(83)),
+  /** Bytes of two vectors: 0..15 of `a`, 16..31 of `b`. */
+  shuffle8: (a: Vector, b: Vector, lanes: readonly number[]): Vector =>
+    join("v128", [...simd(13), ...lanes], [a, b]),
   /** Lanes of two vectors as 32-bit words: 0..3 of `a`, 4..7 of `b`. */
   shuffle32: (a: Vector, b: Vector, lanes: readonly number[]): Vector =>
     join("v128", [
@@ -293,12 +301,26 @@ export const v128 = {
     ),
 };
 
+/** Sixteen bytes. */
+export const i8x16 = {
+  const: (bytes: readonly number[]): Vector => ({
+    type: "v128",
+    code: [...simd(12), ...bytes],
+  }),
+  /** Bytes of `a` by the numbers in `lanes`; 0 where one is above 15. */
+  swizzle: (a: Vector, lanes: Vector): Vector =>
+    join("v128", simd(14), [a, lanes]),
+  shrU: shift(109),
+};
+
 /** Four 32-bit integers. */
 export const i32x4 = {
   splat: unary<"i32", "v128">("v128", ...simd(17)),
   const: (value: number): Vector => v128.const32([value, value, value, value]),
   lane: (a: Vector, lane: number): Value<"i32"> =>
     join("i32", [...simd(27), lane], [a]),
+  /** The low four of eight signed 16-bit numbers. */
+  extendLowS: vector1(167),
   add: vector2(174),
   sub: vector2(177),
   mul: vector2(181),

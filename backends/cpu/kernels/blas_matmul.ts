@@ -1,6 +1,6 @@
 /**
- * Matrix products for a BLAS: what must lie in the output first, the widening of 16-bit factors, and the
- * product itself. Small products stay in WebAssembly, where they are faster.
+ * Matrix products for a BLAS: what must lie in the output first, the widening of factors of 16 bits and
+ * fewer, and the product itself. Small products stay in WebAssembly, where they are faster.
  * @module
  */
 import {
@@ -12,6 +12,7 @@ import {
 } from "@denotune/denotune/core";
 import { f32x4, i64, v128 } from "../assembler/mod.ts";
 import { loadWidened } from "./convert.ts";
+import { lowerDequantize, quantizedShape } from "./quantized.ts";
 import { rowsAPiece } from "./row_moves.ts";
 import { element, keyOf, type Step } from "./step.ts";
 import { MOST_ROWS } from "./small_matmul.ts";
@@ -40,7 +41,10 @@ export function lowerBlasMatmul(
     return null;
   }
   const steps: Step[] = [];
-  if (!wide) steps.push(widenStep(attributes, b, widenedBytes));
+  const quantized = quantizedShape(attributes);
+  if (quantized !== null) {
+    steps.push(lowerDequantize(quantized, { x: b, out: null }));
+  } else if (!wide) steps.push(widenStep(attributes, b, widenedBytes));
   const added = addend ? inputs[inputs.length - 1] : null;
   const inPlace = added !== null && added.buffer === out.buffer &&
     added.offset === out.offset &&

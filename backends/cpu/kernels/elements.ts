@@ -16,6 +16,7 @@ import {
   patternOf,
   storeHalves,
 } from "./convert.ts";
+import { lowerDequantize } from "./quantized.ts";
 import { rowsAPiece } from "./row_moves.ts";
 import { element, type Kernel, keyOf, type Step } from "./step.ts";
 import { storeLanes, vectorLoop } from "./vector_loop.ts";
@@ -28,6 +29,10 @@ export function lowerCopy(
   attributes: KernelAttributes["copy"],
   views: readonly [x: View, out: View],
 ): Step[] {
+  if (attributes.quantized !== undefined) {
+    const [x, out] = views;
+    return [lowerDequantize(attributes.quantized, { x, out })];
+  }
   const [from, to] = views.map((v) => v.dtype);
   const dims = [attributes.elements];
   return [{

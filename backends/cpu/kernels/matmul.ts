@@ -23,6 +23,12 @@ import {
 } from "../assembler/mod.ts";
 import { lowerSmallMatmul, MOST_ROWS } from "./small_matmul.ts";
 import { packStraight, packTransposed } from "./pack.ts";
+import {
+  decodeLine,
+  decodeRows,
+  type MatrixAt,
+  quantizedShape,
+} from "./quantized.ts";
 import { element, type Kernel, keyOf, type Step } from "./step.ts";
 import { dispatchRows, emitTile, TILE_COLUMNS, TILE_ROWS } from "./tile.ts";
 import { storeLanes } from "./vector_loop.ts";
@@ -74,20 +80,32 @@ export function lowerMatmul(
   const { layout, alpha, bias, addend } = attributes;
   const dims = [attributes.batch, attributes.m, attributes.n, attributes.k];
   const [batch, m, n, k] = dims.map((d) => sizeOf(d, capacities));
-  if (m <= MOST_ROWS && layout !== "TN") {
+  const quantized = quantizedShape(attributes);
+  const small = quantized === null ? layout !== "TN" : layout === "NT";
+  if (m <= MOST_ROWS && small) {
     return lowerSmallMatmul(attributes, inputs, out, k);
   }
   const blocks = blocksOf({ batch, m, n, k });
   const dtype = inputs[1].dtype;
   const panels = Math.ceil(blocks.columns / TILE_COLUMNS);
   return [{
-    key: keyOf("matmul", [layout, alpha, bias, addend, dtype, blocks], dims),
+    key: keyOf(
+      "matmul",
+      [layout, alpha, bias, addend, dtype, quantized, blocks],
+      dims,
+    ),
     views: [...inputs, out],
     writes: [inputs.length],
     dims,
-    scratch: 4 * k * (panels * TILE_COLUMNS + A_LINE) + 64,
+    scratch: packedBytes(panels, k) +
+      (quantized === null ? 0 : 4 * k * panels * TILE_COLUMNS + 64),
     build: (kernel) => build(kernel, { ...attributes, dtype, blocks }),
   }];
+}
+
+/** Bytes of packed columns of b and rows of a. */
+function packedBytes(panels: number, k: number): number {
+  return 4 * k * (panels * TILE_COLUMNS + A_LINE) + 64;
 }
 
 /** Numbers of one k of packed rows of a: six that count, two that a vector store leaves behind. */
@@ -212,6 +230,11 @@ function packColumns(
 ): void {
   const { f } = k;
   const [, , n, depth] = k.dims;
+  const quantized = quantizedShape(plan);
+  if (quantized !== null) {
+    const matrix = { ...quantized, base: block.b };
+    return packQuantized(k, plan, { ...block, matrix });
+  }
   const size = bytesOf(plan.dtype);
   const bytes = (elements: Int) => i64.mul(elements, i64.const(size));
   const matrix = i64.add(
@@ -240,6 +263,40 @@ function packColumns(
       count: depth,
     }, k.scratch);
   }
+}
+
+/** Widens the block's part of b behind what is packed, and packs it from there. */
+function packQuantized(
+  k: Kernel,
+  { layout, blocks }: Plan,
+  block: { matrix: MatrixAt; column0: Int; columns: Int },
+): void {
+  const { f } = k;
+  const { matrix, column0, columns } = block;
+  const depth = layout === "NT" ? matrix.columns : matrix.rows;
+  const panels = Math.ceil(blocks.columns / TILE_COLUMNS);
+  const at = f.local(
+    "i64",
+    i64.add(k.scratch, i64.const(packedBytes(panels, depth))),
+  );
+  const stride = 4 * (layout === "NT" ? depth : panels * TILE_COLUMNS);
+  if (layout === "NT") {
+    decodeRows(f, matrix, { from: column0, count: columns }, at);
+  } else {
+    const line = f.local("i64", at);
+    f.for(i64.const(0), i64.const(depth), 1, (row) => {
+      decodeLine(f, matrix, { row, column: column0, count: columns }, line);
+      f.increase(line, i64.const(stride));
+    });
+  }
+  const pack = layout === "NT" ? packTransposed : packStraight;
+  pack(f, {
+    at,
+    stride: i64.const(stride),
+    dtype: "f32",
+    columns,
+    count: i64.const(depth),
+  }, k.scratch);
 }
 
 /** Packs six rows of a, k after k. */

@@ -18,10 +18,11 @@ import {
 } from "../assembler/mod.ts";
 import { loadWidened } from "./convert.ts";
 import { transpose4 } from "./pack.ts";
+import { decodeLine, type MatrixAt, quantizedShape } from "./quantized.ts";
 import { element, type Kernel, keyOf, type Step } from "./step.ts";
 import { laneMask, storeLanes, vectorLoop } from "./vector_loop.ts";
 
-/** Most rows for which this is the better way. */
+/** Most rows for which this is the better way; with a quantised b in the layout NT only. */
 export const MOST_ROWS = 4;
 /** Numbers of b in one piece, about. */
 const PIECE = 1 << 16;
@@ -41,7 +42,8 @@ export function lowerSmallMatmul(
 ): Step[] {
   const { layout, alpha, bias, addend } = attributes;
   const dims = [attributes.batch, attributes.m, attributes.n, attributes.k];
-  const dtype = inputs[1].dtype;
+  const quantized = quantizedShape(attributes);
+  const dtype = quantized === null ? inputs[1].dtype : "f32"; // as it is read
   const span = Math.max(8, Math.floor(PIECE / Math.max(1, depth) / 8) * 8);
   const columns = layout === "NT"
     ? span
@@ -49,13 +51,13 @@ export function lowerSmallMatmul(
   return [{
     key: keyOf(
       "matmul_small",
-      [layout, alpha, bias, addend, dtype, columns],
+      [layout, alpha, bias, addend, dtype, quantized, columns],
       dims,
     ),
     views: [...inputs, out],
     writes: [inputs.length],
     dims,
-    scratch: 4 * columns + 64,
+    scratch: 4 * (quantized === null ? columns : 4 * depth) + 64,
     build: (k) => {
       const { f } = k;
       const [batch, m, n] = k.dims;
@@ -73,8 +75,13 @@ export function lowerSmallMatmul(
           dtype,
           from,
           to,
+          matrix: null,
           ...placesOf(k, attributes, { dtype, which }),
         };
+        if (quantized !== null) {
+          const matrix = { ...quantized, base: block.b };
+          return dotBlock(k, { ...block, matrix }, m);
+        }
         if (layout === "NT") dotBlock(k, block, m);
         else f.for(i64.const(0), m, 1, (row) => addLines(k, block, row));
       });
@@ -93,6 +100,8 @@ interface Block extends Attributes {
   readonly biasAt: Int | null;
   readonly addendAt: Int | null;
   readonly out: Int;
+  /** Where b is quantised: four of its rows at a time are widened into the worker's own memory. */
+  readonly matrix: MatrixAt | null;
 }
 
 function placesOf(
@@ -149,6 +158,19 @@ function dotBlock(k: Kernel, block: Block, m: Int): void {
     const lines = [0, 1, 2, 3].map((i) => {
       const own = f.local("i64", i64.add(column, i64.const(i)));
       const line = i64.min(own, last);
+      if (block.matrix !== null) {
+        const depth = block.matrix.columns;
+        const wide = f.local(
+          "i64",
+          i64.add(k.scratch, i64.const(4 * depth * i)),
+        );
+        decodeLine(f, block.matrix, {
+          row: f.local("i64", line),
+          column: i64.const(0),
+          count: i64.const(depth),
+        }, wide);
+        return wide;
+      }
       return f.local(
         "i64",
         i64.add(
