@@ -21,6 +21,7 @@ import type { Counters } from "./runtime/counters.ts";
 import { type Gpu, MEMORY_ADVICE } from "./runtime/gpu.ts";
 import { Pipelines } from "./runtime/pipelines.ts";
 import { replay } from "./runtime/replay.ts";
+import type { Traits } from "./runtime/traits.ts";
 import { Staging } from "./runtime/staging.ts";
 import { Stopwatch } from "./runtime/stopwatch.ts";
 import { openTiles } from "./tune/cache.ts";
@@ -56,9 +57,14 @@ export class WebGpuExecutor implements Executor {
     if (options.profile) this.profile = () => this.#profile();
   }
 
-  /** Opens the adapter that the options ask for. Throws `DeviceError` where there is none. */
+  /**
+   * Opens the adapter that the options ask for. Throws `DeviceError` where there is none. `pretend` changes
+   * what kernels believe of the adapter, within what it can do: so that tests on one adapter reach the
+   * kernels of another.
+   */
   static async open(
     given: Partial<WebGpuOptions> = {},
+    pretend: Partial<Traits> = {},
   ): Promise<WebGpuExecutor> {
     const options = webGpuOptions.parse(given);
     const adapter = await findAdapter(options);
@@ -67,14 +73,14 @@ export class WebGpuExecutor implements Executor {
     }
     const facts = factsOf(adapter);
     const tiles = await openTiles(facts.identity, options.tune);
-    const gpu = await openGpu(adapter, options, tiles);
+    const gpu = await openGpu(adapter, { options, tiles, pretend });
     const stopwatch = options.profile ? await Stopwatch.open(gpu) : null;
     return new WebGpuExecutor(gpu, {
       backend: "webgpu",
       description: facts.description,
       maxBufferBytes: Math.min(
         gpu.device.limits.maxBufferSize,
-        gpu.traits.maxBindingBytes * 4,
+        gpu.traits.maxBindingBytes * slicesOf(gpu.traits),
       ),
       memoryBytes: memoryBytes(options, facts.software),
       alignment: ALIGNMENT,
@@ -247,6 +253,14 @@ export class WebGpuExecutor implements Executor {
     }
     return buffer;
   }
+}
+
+/**
+ * Slices that a tensor may be bound in: an optimizer's step has five of the largest (parameters, gradients
+ * and three slots) and three short ones.
+ */
+function slicesOf({ maxBindings }: Traits): number {
+  return Math.max(1, Math.min(16, Math.floor((maxBindings - 3) / 5)));
 }
 
 /** A software adapter's memory is the system's; of others WebGPU says nothing. */

@@ -94,8 +94,11 @@ export function factsOf(adapter: GPUAdapter): AdapterFacts {
 /** Opens an adapter's device. Throws `DeviceError`. */
 export async function openGpu(
   adapter: GPUAdapter,
-  options: WebGpuOptions,
-  tiles: TileTable,
+  { options, tiles, pretend }: {
+    options: WebGpuOptions;
+    tiles: TileTable;
+    pretend: Partial<Traits>;
+  },
 ): Promise<Gpu> {
   const requiredLimits: Record<string, number> = {};
   for (const name of LIMITS) requiredLimits[name] = adapter.limits[name];
@@ -129,10 +132,13 @@ export async function openGpu(
       { cause: error },
     );
   }
-  return new Gpu(
-    device,
-    traitsOf(adapter, device, { facts, subgroups, options, tiles }),
-  );
+  const traits = traitsOf(adapter, device, {
+    facts,
+    subgroups,
+    options,
+    tiles,
+  });
+  return new Gpu(device, { ...traits, ...pretend });
 }
 
 function traitsOf(

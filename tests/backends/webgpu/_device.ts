@@ -5,13 +5,14 @@
 import type { Device } from "../../../core/contracts/backend.ts";
 import { localDevice } from "../../../core/device/local_device.ts";
 import {
-  type WebGpuOptions,
   WebGpuExecutor,
+  type WebGpuOptions,
 } from "../../../backends/webgpu/mod.ts";
 import {
   factsOf,
   findAdapter,
 } from "../../../backends/webgpu/runtime/adapter.ts";
+import type { Traits } from "../../../backends/webgpu/runtime/traits.ts";
 
 const found = await findAdapter({ power_preference: "high-performance" });
 
@@ -33,13 +34,15 @@ export function title(sentence: string): string {
 /** An executor in this thread. */
 export function openExecutor(
   options: Partial<WebGpuOptions> = {},
+  pretend: Partial<Traits> = {},
 ): Promise<WebGpuExecutor> {
-  return WebGpuExecutor.open({ tune: "off", ...options });
+  return WebGpuExecutor.open({ tune: "off", ...options }, pretend);
 }
 
 /** A device in this thread. */
 export async function openDevice(
   options: Partial<WebGpuOptions> = {},
+  pretend: Partial<Traits> = {},
 ): Promise<Device> {
-  return localDevice(await openExecutor(options));
+  return localDevice(await openExecutor(options, pretend));
 }

@@ -1,7 +1,22 @@
 /**
- * The suite of all backends.
+ * The suite of all backends: with the kernels that this adapter gets, and with those of a GPU that has no
+ * subgroups and small bindings, so that larger tensors are bound in slices.
  */
 import { testBackend } from "../../conformance/mod.ts";
 import { missing, openDevice, title } from "./_device.ts";
 
-testBackend(title("webgpu"), () => openDevice(), { ignore: missing !== null });
+const ignore = missing !== null;
+
+testBackend(title("webgpu"), () => openDevice(), { ignore });
+
+testBackend(
+  title("webgpu as a GPU without subgroups, in slices"),
+  () =>
+    openDevice({}, {
+      software: false,
+      subgroup: null,
+      maxBindingBytes: 2 ** 15,
+      maxBindings: 64,
+    }),
+  { ignore },
+);
