@@ -75,6 +75,18 @@ function names(): string {
   return METRICS.map((m) => m.name).join(", ");
 }
 
+/** The conditions that there is nothing to compare with: `leakage` without evaluation rows. */
+export function emptyConditions(
+  conditions: readonly FailCondition[],
+  metrics: MetricValues,
+): FailCondition[] {
+  const values = new Map(Object.entries(metrics));
+  return conditions.filter(({ metric }) => {
+    const value = values.get(metric.name) ?? null;
+    return value === null || (typeof value !== "number" && value.of === 0);
+  });
+}
+
 /** The conditions that hold. A figure that there is nothing for holds none. */
 export function failedConditions(
   conditions: readonly FailCondition[],

@@ -17,11 +17,8 @@ import type { DataOptions } from "../data/types.ts";
 import { ConfigError } from "../errors.ts";
 import { cacheFolder } from "../io/cache_folder.ts";
 import type { Registry } from "../plugin.ts";
-import {
-  dataOptions,
-  type OpenedSource,
-  openSources,
-} from "../train/open_data.ts";
+import { dataOptions } from "../train/open_data.ts";
+import { type OpenedSource, openSources } from "../train/open_sources.ts";
 import { modelFolderOf } from "../train/open_model.ts";
 
 /** Sources that are open. Dispose of them to close their files. */

@@ -9,7 +9,11 @@ import type { LoadedRun } from "../../config/load.ts";
 import { ConfigError } from "../../errors.ts";
 import { openRegistry } from "../../library/registry.ts";
 import { analyze } from "../../quality/analyze.ts";
-import { failedConditions, parseCondition } from "../../quality/conditions.ts";
+import {
+  emptyConditions,
+  failedConditions,
+  parseCondition,
+} from "../../quality/conditions.ts";
 import { METRICS } from "../../quality/metrics.ts";
 import {
   BYTES_PER_TOKEN,
@@ -173,6 +177,13 @@ async function runAnalyze(
   if (flags.html !== undefined) {
     await writePage(flags.html, qualityPage(report));
     err.line(`Wrote ${flags.html}`);
+  }
+  for (const { text } of emptyConditions(conditions, report.metrics)) {
+    err.line(
+      `${
+        err.style("warning", "note")
+      } ${text} is not checked: there is nothing that it counts`,
+    );
   }
   if (failed.length > 0) {
     exitWith(1);
