@@ -76,6 +76,19 @@ export function dataSchema(
     ).describe(
       "When an epoch over weighted sources ends.",
     ),
+    weight_by: z.enum(["rows", "tokens"]).default("rows").describe(
+      "What the weights of sources are shares of: rows, or trained tokens.",
+    ),
+    workers: z.union([z.literal("auto"), z.int().min(1).max(64)])
+      .default("auto").describe(
+        "Workers that prepare rows. `auto`: one a core, at most 8, where they save time; 1: none.",
+      ),
+    cache: z.boolean().default(true).describe(
+      "Whether prepared rows are kept on disk, so that the next run on them starts at once.",
+    ),
+    cache_max_gb: z.number().min(0).default(20).describe(
+      "Size of all kept rows, in GB; those unused for longest are removed.",
+    ),
     max_untrained_share: z.number().min(0).max(1).default(0.5).describe(
       "Share of examples without a trained token above which the run is refused.",
     ),
@@ -143,6 +156,9 @@ function trainEntry(
     ...entryShape(mode),
     weight: z.number().positive().nullable().default(null).describe(
       "Share of this source in the mixture; given for all sources or for none.",
+    ),
+    epochs: z.number().positive().nullable().default(null).describe(
+      "Passes over this source in each epoch: exactly so many without weights (null: 1), else at most.",
     ),
   }).describe("One source of training rows.");
 }

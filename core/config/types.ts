@@ -89,6 +89,8 @@ export interface EvalEntryInput {
 export interface TrainEntryInput extends EvalEntryInput {
   /** Share of this source; given for all sources or for none. */
   weight?: number | null;
+  /** Passes over this source in each epoch. */
+  epochs?: number | null;
 }
 
 /** One entry of `data.eval`, resolved. */
@@ -119,6 +121,8 @@ export interface EvalEntry {
 export interface TrainEntry extends EvalEntry {
   /** Share of this source; given for all sources or for none. */
   readonly weight: number | null;
+  /** Passes over this source in each epoch: exactly so many without weights (null: 1), else at most. */
+  readonly epochs: number | null;
 }
 
 /** The key `data`, as written. */
@@ -147,6 +151,14 @@ export interface DataInput {
   boundary_token?: "mask" | "train" | "split";
   /** When an epoch over weighted sources ends. */
   stopping?: "first_exhausted" | "all_exhausted";
+  /** What the weights of sources are shares of: rows, or trained tokens. */
+  weight_by?: "rows" | "tokens";
+  /** Workers that prepare rows; 1: none. */
+  workers?: "auto" | number;
+  /** Whether prepared rows are kept on disk for the next run. */
+  cache?: boolean;
+  /** Size of all kept rows, in GB. */
+  cache_max_gb?: number;
   /** Share of examples without a trained token above which the run is refused. */
   max_untrained_share?: number;
   /** Train although no example teaches the model to end its turn. */
@@ -179,6 +191,14 @@ export interface DataConfig {
   readonly boundary_token: "mask" | "train" | "split";
   /** When an epoch over weighted sources ends. */
   readonly stopping: "first_exhausted" | "all_exhausted";
+  /** What the weights of sources are shares of: rows, or trained tokens. */
+  readonly weight_by: "rows" | "tokens";
+  /** Workers that prepare rows; 1: none. */
+  readonly workers: "auto" | number;
+  /** Whether prepared rows are kept on disk for the next run. */
+  readonly cache: boolean;
+  /** Size of all kept rows, in GB; those unused for longest go first. */
+  readonly cache_max_gb: number;
   /** Share of examples without a trained token above which the run is refused. */
   readonly max_untrained_share: number;
   /** Train although no example teaches the model to end its turn. */

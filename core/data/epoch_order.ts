@@ -2,32 +2,47 @@
  * The order of examples in an epoch: a function of (seed, epoch) alone.
  *
  * Without weights, all examples once, shuffled. With weights, sources are interleaved so that every
- * stretch has nearly its share of each:
+ * stretch has nearly its share of each, and every example of a source is drawn before any comes again,
+ * across epochs too:
  *
  * ```text
  * a 0.5, b 0.25, c 0.25:   a b a c | a c a b | ...     the j-th draw of a source falls in its j-th stratum
  * ```
+ * The order of an epoch is laid out when its first step is asked for, 4 bytes an example; any step of it is
+ * then found at once, so a resumed run does not go through what was before.
  * @module
  */
 import { ConfigError } from "../errors.ts";
 import { hash32, mix32, shuffledIndices } from "../random.ts";
-import type { Stopping } from "./types.ts";
+import type { SourceCounts } from "./statistics.ts";
+import type { Stopping, WeightBy } from "./types.ts";
 
 /** What the order depends on. */
 export interface OrderRequest {
   /** Examples of each source; source k's examples follow those of source k - 1. */
   readonly counts: readonly number[];
-  /** Share of each source, adding to 1; null to take all examples once. */
+  /** Share of each source in the examples drawn, adding to 1; null: as many as there are. */
   readonly shares: readonly number[] | null;
+  /**
+   * Passes over each source in an epoch; null (of a source, or of all) where nothing is said. Without
+   * shares exactly so many, else at most.
+   */
+  readonly passes?: readonly (number | null)[] | null;
   readonly stopping: Stopping;
   readonly shuffle: boolean;
   readonly seed: number;
   readonly epoch: number;
 }
 
-/** Shares of the sources: null where no weight is given. Throws `ConfigError` where only some are. */
+/**
+ * Shares of the sources in the examples drawn: null where no weight is given. Weights by `tokens` are shares
+ * of the trained tokens: divided by those of an average example. Throws `ConfigError` where only some have a
+ * weight.
+ */
 export function sharesOf(
   sources: readonly { name: string; weight?: number | null }[],
+  counts: readonly SourceCounts[] | null = null,
+  weightBy: WeightBy = "rows",
 ): number[] | null {
   const weights = sources.map((source) => source.weight ?? null);
   const missing = sources.filter((_, k) => weights[k] === null);
@@ -49,19 +64,34 @@ export function sharesOf(
       );
     }
   }
-  const sum = given.reduce((a, b) => a + b, 0);
-  return given.map((weight) => weight / sum);
+  const shares = counts === null || weightBy === "rows"
+    ? given
+    : given.map((weight, k) =>
+      weight * counts[k].examples / counts[k].trainedTokens
+    );
+  const sum = shares.reduce((a, b) => a + b, 0);
+  return shares.map((share) => share / sum);
 }
 
 /** Draws from each source in one epoch. */
 export function drawsOf(
-  { counts, shares, stopping }: Pick<
+  { counts, shares, stopping, passes }: Pick<
     OrderRequest,
-    "counts" | "shares" | "stopping"
+    "counts" | "shares" | "stopping" | "passes"
   >,
 ): number[] {
-  if (shares === null) return [...counts];
-  const epochs = counts.map((count, k) => count / shares[k]); // rows of an epoch that uses source k once
+  const slack = 1e-6; // shares such as 0.1 are not exact in binary
+  const limits = counts.map((count, k) => {
+    const limit = passes?.[k] ?? null;
+    return limit === null
+      ? null
+      : Math.max(1, Math.floor(count * limit + slack));
+  });
+  if (shares === null) {
+    return counts.map((count, k) => count === 0 ? 0 : limits[k] ?? count);
+  }
+  const used = counts.map((count, k) => limits[k] ?? count); // draws that exhaust source k
+  const epochs = used.map((draws, k) => draws / shares[k]); // rows of an epoch that exhausts source k
   const total = stopping === "first_exhausted"
     ? Math.min(...epochs)
     : Math.max(...epochs);
@@ -72,25 +102,29 @@ export function drawsOf(
       } rows; weigh small sources less, or stop at first_exhausted`,
     );
   }
-  const slack = 1e-6; // shares such as 0.1 are not exact in binary
   return counts.map((count, k) => {
     if (count === 0) return 0;
     const draws = total * shares[k];
     return stopping === "first_exhausted"
-      ? Math.max(1, Math.min(count, Math.floor(draws + slack)))
-      : Math.max(1, Math.ceil(draws - slack));
+      ? Math.max(1, Math.min(used[k], Math.floor(draws + slack)))
+      : Math.max(
+        1,
+        Math.min(limits[k] ?? Infinity, Math.ceil(draws - slack)),
+      );
   });
 }
 
 /** Indices of examples in the epoch's order. */
 export function epochOrder(request: OrderRequest): Uint32Array {
-  const { counts, shares, shuffle, seed, epoch } = request;
-  if (shares === null) {
+  const { counts, shares, passes, shuffle, seed, epoch } = request;
+  const isRepeated = passes?.some((limit) => limit !== null) ?? false;
+  if (shares === null && !isRepeated) {
     const n = counts.reduce((a, b) => a + b, 0);
     return shuffle
       ? shuffledIndices(n, seed, epoch)
       : Uint32Array.from({ length: n }, (_, i) => i);
   }
+  const isInLine = shares === null && !shuffle; // one source after the other
   const draws = drawsOf(request);
   const total = draws.reduce((a, b) => a + b, 0);
   const starts = counts.map((_, k) =>
@@ -101,6 +135,7 @@ export function epochOrder(request: OrderRequest): Uint32Array {
     count,
     draws: draws[k],
     taken: 0,
+    before: epoch * draws[k], // an epoch goes on where the one before it ended
     pass: -1,
     within: shuffledIndices(0),
     key: hash32(seed, epoch, k, 0x6d6978),
@@ -109,6 +144,7 @@ export function epochOrder(request: OrderRequest): Uint32Array {
   const place = (
     source: { key: number; taken: number; draws: number },
   ): number => {
+    if (isInLine) return source.taken < source.draws ? 0 : Infinity;
     const jitter = shuffle
       ? mix32((source.key + Math.imul(source.taken, 0x9e3779b9)) | 0) /
         4294967296
@@ -124,20 +160,15 @@ export function epochOrder(request: OrderRequest): Uint32Array {
     for (const source of sources) {
       if (source.next < chosen.next) chosen = source;
     }
-    const pass = Math.floor(chosen.taken / chosen.count);
+    const { count, before, taken } = chosen;
+    const pass = Math.floor((before + taken) / count);
     if (pass !== chosen.pass) {
       chosen.pass = pass;
       chosen.within = shuffle
-        ? shuffledIndices(
-          chosen.count,
-          seed,
-          epoch,
-          sources.indexOf(chosen),
-          pass,
-        )
-        : Uint32Array.from({ length: chosen.count }, (_, j) => j);
+        ? shuffledIndices(count, seed, sources.indexOf(chosen), pass)
+        : Uint32Array.from({ length: count }, (_, j) => j);
     }
-    order[i] = chosen.start + chosen.within[chosen.taken % chosen.count];
+    order[i] = chosen.start + chosen.within[(before + taken) % count];
     chosen.taken++;
     chosen.next = place(chosen);
   }

@@ -1,20 +1,21 @@
 /**
  * One pass over all rows: parse, render, encode, mask, truncate; keep ids, weights and counts. All that
- * is wrong with the data comes out here, before a device wakes.
+ * is wrong with the data comes out here, before a device wakes. Workers and the cache change the time it
+ * takes, and nothing else.
  * @module
  */
-import { createHash, type Hash } from "node:crypto";
 import type { Collator } from "../contracts/collator.ts";
 import type { Tokenizer } from "../contracts/tokenizer.ts";
 import { ConfigError, DataError } from "../errors.ts";
 import { buildExamples, parseRecord } from "./build_examples.ts";
-import { contentFraction } from "./content_hash.ts";
+import { type CacheIdentity, cacheKey } from "./cache/cache_key.ts";
+import type { PreparedCache, PreparedContent } from "./cache/prepared_cache.ts";
 import { sharesOf } from "./epoch_order.ts";
-import { NumberList } from "./number_list.ts";
+import { prepareContent } from "./prepare_content.ts";
 import { PreparedDataset, sampleOf } from "./prepared_dataset.ts";
-import { Statistics } from "./statistics.ts";
-import { TokenStore } from "./token_store.ts";
+import type { Statistics } from "./statistics.ts";
 import { DATA_DEFAULTS, type DataOptions, type DataSource } from "./types.ts";
+import type { PrepareRecipe } from "./workers/protocol.ts";
 
 /** What is prepared. */
 export interface PrepareRequest {
@@ -28,145 +29,147 @@ export interface PrepareRequest {
   readonly options?: Partial<DataOptions>;
   /** Folder for tokens that do not fit in memory. */
   readonly cacheDir: string;
+  /** Workers that share the rows; absent: all rows are prepared on this thread. */
+  readonly workers?: {
+    /** `auto`: one a core, at most 8, where they save more time than they take to start. 1: none. */
+    readonly count: "auto" | number;
+    /** How they make the parts for themselves. */
+    readonly recipe: PrepareRecipe;
+  };
+  /** Where the set is looked up, and kept; absent: nowhere. */
+  readonly cache?: {
+    readonly store: PreparedCache;
+    readonly identity: CacheIdentity;
+  };
   /** Stops the pass between rows. */
   readonly signal?: AbortSignal;
   /** Told now and then how many rows are done. */
   readonly onProgress?: (done: { rows: number; of: number }) => void;
+  /** Told what should be said to people: a set found in the cache, one that could not be kept. */
+  readonly onNotice?: (message: string) => void;
 }
 
-/** How long the pass may hold the thread: signals and the terminal wait so long. */
-const TURN_MS = 40;
+/** Sets with fewer rows are prepared sooner than they are looked up. */
+const CACHED_ROWS = 256;
+/** Unless their rows are long. */
+const CACHED_TOKENS = 65536;
 
 /** Prepares a set. The stores stay the caller's, and must stay open as long as the set is used. */
 export async function prepareDataset(
   request: PrepareRequest,
 ): Promise<PreparedDataset> {
-  const { sources, tokenizer, collator, cacheDir } = request;
+  const { sources, tokenizer, collator } = request;
   const options: DataOptions = { ...DATA_DEFAULTS, ...request.options };
   if (sources.length === 0) {
     throw new ConfigError("There is no data: data.train names no source");
   }
-  const shares = sharesOf(sources);
+  sharesOf(sources); // wrong weights are told before the work
   request.signal?.throwIfAborted();
-  const statistics = new Statistics(sources.length);
-  const tokens = new TokenStore({
-    memoryBytes: options.token_cache_mb * 2 ** 20,
-    cacheDir,
-  });
+  const content = await contentOf(request, options);
   try {
-    const records = new NumberList("uint32");
-    const starts = [0];
-    const hash = createHash("sha256");
-    const turns = turnTaker(request);
-    for (let source = 0; source < sources.length; source++) {
-      await prepareSource({
-        source,
-        request,
-        options,
-        statistics,
-        tokens,
-        records,
-        hash,
-        turns,
-      });
-      starts.push(tokens.length);
-    }
-    checkTrained(request, options, statistics);
-    const parts = {
+    checkWeighted(sources, content.statistics);
+    checkTrained(request, options, content.statistics);
+    return new PreparedDataset({
+      ...content,
       sources,
       tokenizer,
       collator,
       options,
-      shares,
-      tokens,
-      records,
-      starts,
-      statistics,
-    };
-    return new PreparedDataset({ ...parts, contentHash: hash.digest("hex") });
+      shares: sharesOf(sources, content.statistics.sources, options.weight_by),
+    });
   } catch (error) {
-    tokens[Symbol.dispose]();
+    content.tokens[Symbol.dispose]();
     throw error;
   }
 }
 
-interface SourcePass {
-  readonly source: number;
-  readonly request: PrepareRequest;
-  readonly options: DataOptions;
-  readonly statistics: Statistics;
-  readonly tokens: TokenStore;
-  readonly records: NumberList;
-  readonly hash: Hash;
-  readonly turns: () => Promise<void> | undefined;
+/** The set from the cache, or made and kept. */
+async function contentOf(
+  request: PrepareRequest,
+  options: DataOptions,
+): Promise<PreparedContent> {
+  const { cache, sources, tokenizer, signal, cacheDir } = request;
+  const notice = request.onNotice ?? (() => {});
+  const rows = sources.reduce((sum, source) => sum + source.store.length, 0);
+  const inMemory = cache?.identity.recipe.sources.every((s) =>
+    s?.parts === null
+  );
+  const key = cache === undefined || (inMemory && rows < CACHED_ROWS)
+    ? null
+    : await cacheKey(cache.identity, { sources, tokenizer, options });
+  if (cache === undefined || key === null) {
+    return await prepareContent(request, options, { cacheDir });
+  }
+  const { store } = cache;
+  const found = await store.find(key, signal);
+  if (found.content !== null) {
+    const { statistics } = found.content;
+    statistics.firstRefusal = refusalOf(request, options, statistics);
+    notice(
+      `${statistics.rows} prepared rows are taken from the cache (${
+        store.pathOf(key)
+      }); data.cache=false prepares them anew`,
+    );
+    return found.content;
+  }
+  if (found.damage !== null) {
+    notice(
+      `The prepared rows in ${
+        store.pathOf(key)
+      } are damaged (${found.damage}): they are made again`,
+    );
+  }
+  const temporary = store.begin(key);
+  let content: PreparedContent | null = null;
+  try {
+    content = await prepareContent(request, options, {
+      cacheDir: temporary.folder,
+      path: temporary.tokens,
+    });
+    if (rows >= CACHED_ROWS || content.tokens.words >= CACHED_TOKENS) {
+      store.keep(key, temporary, content);
+    }
+  } catch (error) {
+    if (content === null) throw error;
+    notice(
+      `The prepared rows are not kept for the next run: ${
+        error instanceof Error ? error.message : error
+      }`,
+    );
+  } finally {
+    store.drop(temporary);
+  }
+  return content;
 }
 
-async function prepareSource(pass: SourcePass): Promise<void> {
-  const { source, request, options, statistics, tokens, records, hash } = pass;
-  const { tokenizer } = request;
-  const { store, format, template, masker, name, side = "all" } =
-    request.sources[source];
-  const pipeline = { tokenizer, template, masker, options };
-  const before = tokens.length;
-  for (let record = 0; record < rowsOf(request.sources[source]); record++) {
-    await pass.turns();
-    const raw = store.at(record);
-    const example = parseRecord(raw, format);
-    if (side !== "all" && options.eval_fraction > 0) {
-      const held =
-        contentFraction(example, options.seed) < options.eval_fraction;
-      if (held !== (side === "eval")) continue;
-    }
-    const built = buildExamples(example, raw, pipeline);
-    const place = { source, record };
-    if (built.refused !== null) {
-      statistics.refuse(built.refused, place);
-      continue;
-    }
-    for (const { ids, weights } of statistics.add(built, place, tokenizer)) {
-      tokens.push(ids, weights);
-      records.push(record);
-      hash.update(bytesOf(Int32Array.of(source, ids.length))).update(
-        bytesOf(ids),
-      ).update(bytesOf(weights));
-    }
-  }
-  if (tokens.length === before && request.sources[source].weight != null) {
+/** The first refusal in the words of today's files: they may have moved since the set was kept. */
+function refusalOf(
+  { sources, tokenizer }: PrepareRequest,
+  options: DataOptions,
+  { firstRefused, firstRefusal }: Statistics,
+): string | null {
+  if (firstRefused === null) return firstRefusal;
+  const { store, format, template, masker } = sources[firstRefused.source];
+  const raw = store.at(firstRefused.record);
+  const built = buildExamples(parseRecord(raw, format), raw, {
+    tokenizer,
+    template,
+    masker,
+    options,
+  });
+  return built.refused ?? firstRefusal;
+}
+
+function checkWeighted(
+  sources: readonly DataSource[],
+  statistics: Statistics,
+): void {
+  for (const [k, { name, weight }] of sources.entries()) {
+    if (weight == null || statistics.sources[k].examples > 0) continue;
     throw new DataError(
       `The data source "${name}" has a weight, but no row that can be trained on; remove it`,
     );
   }
-}
-
-function rowsOf({ store, max_rows }: DataSource): number {
-  return Math.min(store.length, max_rows ?? Infinity);
-}
-
-function bytesOf(array: Int32Array | Float32Array): Uint8Array {
-  return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
-}
-
-/** Lets other work of the thread have its turn, now and then; tells progress, and looks at the signal. */
-function turnTaker(
-  { sources, signal, onProgress }: PrepareRequest,
-): () => Promise<void> | undefined {
-  const of = sources.reduce((sum, source) => sum + rowsOf(source), 0);
-  let rows = 0;
-  let since = performance.now();
-  return () => {
-    const done = rows++;
-    if (done % 16 !== 0 || performance.now() - since < TURN_MS) {
-      return undefined;
-    }
-    return new Promise((resolve, reject) => {
-      setTimeout(() => {
-        since = performance.now();
-        if (signal?.aborted === true) return reject(signal.reason);
-        onProgress?.({ rows: done, of });
-        resolve();
-      });
-    });
-  };
 }
 
 /** Refuses a set with too many rows that train nothing. */

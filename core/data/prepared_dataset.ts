@@ -71,7 +71,7 @@ export class PreparedDataset implements Disposable {
   /** Names of the sources, in the order of `Batch.sources`. */
   readonly sourceNames: readonly string[];
   /**
-   * Hash of all ids, weights and shares, in order: with the options, all that batches depend on. For
+   * Hash of all ids, weights, shares and passes, in order: with the options, all that batches depend on. For
    * checkpoints.
    */
   readonly fingerprint: string;
@@ -260,6 +260,7 @@ export class PreparedDataset implements Disposable {
     const order = epochOrder({
       counts: starts.slice(1).map((end, k) => end - starts[k]),
       shares,
+      passes: this.#passes,
       stopping: options.stopping,
       shuffle: options.shuffle,
       seed: options.seed,
@@ -287,6 +288,12 @@ export class PreparedDataset implements Disposable {
     };
   }
 
+  /** What is said of passes; null where nothing is. */
+  get #passes(): (number | null)[] | null {
+    const passes = this.#parts.sources.map((source) => source.epochs ?? null);
+    return passes.some((limit) => limit !== null) ? passes : null;
+  }
+
   #sourceOf(index: number): number {
     const { starts } = this.#parts;
     let source = 0;
@@ -296,7 +303,8 @@ export class PreparedDataset implements Disposable {
 
   #fingerprint(): string {
     const { shares, contentHash } = this.#parts;
-    return createHash("sha256").update(JSON.stringify([contentHash, shares]))
+    return createHash("sha256")
+      .update(JSON.stringify([contentHash, shares, this.#passes]))
       .digest("hex");
   }
 }

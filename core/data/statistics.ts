@@ -26,6 +26,9 @@ export interface RowPlace {
   readonly record: number;
 }
 
+/** The counts as data: what workers send and the cache keeps. */
+export type StatisticsData = Omit<Statistics, "refuse" | "add" | "merge">;
+
 /** Counts over all rows. */
 export class Statistics {
   /** Counts of each source. */
@@ -42,6 +45,8 @@ export class Statistics {
   refusedRows = 0;
   /** Why, for the first of them. */
   firstRefusal: string | null = null;
+  /** The first of them. */
+  firstRefused: RowPlace | null = null;
   /** Rows that were too long. */
   rowsCut = 0;
   /** Of these, rows dropped whole. */
@@ -85,6 +90,39 @@ export class Statistics {
     this.sources[place.source].rows++;
     this.refusedRows++;
     this.firstRefusal ??= reason;
+    this.firstRefused ??= place;
+  }
+
+  /** Adds the counts of rows that come after all rows counted so far. */
+  merge(later: StatisticsData): void {
+    for (const [k, counts] of later.sources.entries()) {
+      const own = this.sources[k];
+      own.rows += counts.rows;
+      own.examples += counts.examples;
+      own.tokens += counts.tokens;
+      own.trainedTokens += counts.trainedTokens;
+    }
+    this.rows += later.rows;
+    this.untrainedRows += later.untrainedRows;
+    this.firstUntrained ??= later.firstUntrained;
+    this.untrainedByTruncation += later.untrainedByTruncation;
+    this.refusedRows += later.refusedRows;
+    this.firstRefusal ??= later.firstRefusal;
+    this.firstRefused ??= later.firstRefused;
+    this.rowsCut += later.rowsCut;
+    this.rowsDropped += later.rowsDropped;
+    this.tokensLost += later.tokensLost;
+    this.trainedTokensLost += later.trainedTokensLost;
+    this.straddledTokens += later.straddledTokens;
+    this.straddledRows += later.straddledRows;
+    this.rowsWithEnd += later.rowsWithEnd;
+    this.rowsWithTrainedEnd += later.rowsWithTrainedEnd;
+    this.firstWithoutEnd ??= later.firstWithoutEnd;
+    this.doubleBosRows += later.doubleBosRows;
+    this.firstDoubleBos ??= later.firstDoubleBos;
+    this.largestId = Math.max(this.largestId, later.largestId);
+    this.smallestId = Math.min(this.smallestId, later.smallestId);
+    this.longest = Math.max(this.longest, later.longest);
   }
 
   /** Counts a row and gives the pieces that are trained on. */

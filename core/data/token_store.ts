@@ -1,15 +1,17 @@
 /**
- * Ids and weights of a prepared set. Small sets stay in memory; above a budget all goes to one
- * unnamed file of the cache, read by offset. Encoding anew on demand would cost the processor that
- * trains, in every epoch; a file costs 4 bytes a token once.
- *
- * ```text
- * a record, in 32-bit words:  runs | length weight | length weight | ... | id id id ...
- * ```
+ * Ids and weights of a prepared set. Small sets stay in memory; above a budget all goes to one file of
+ * the cache, read by offset. Encoding anew on demand would cost the processor that trains, in every
+ * epoch; a file costs 4 bytes a token once.
  * @module
  */
 import { DeviceError } from "../errors.ts";
+import { writeAll } from "../io/atomic.ts";
 import { NumberList } from "./number_list.ts";
+import {
+  type PackedExamples,
+  packExample,
+  unpackExample,
+} from "./packed_examples.ts";
 
 const CHUNK_WORDS = 2 ** 18; // 1 MiB
 
@@ -19,18 +21,41 @@ export interface TokenStoreOptions {
   readonly memoryBytes: number;
   /** Folder for the file, made when it is needed. */
   readonly cacheDir: string;
+  /** Path of the file, for a store that is to be kept; without it the file has no name and is gone with the process. */
+  readonly path?: string;
+}
+
+/** Examples that are already in a file. */
+export interface StoredTokens {
+  /** The file: words of all examples, side by side. */
+  readonly path: string;
+  /** Words of each example. */
+  readonly sizes: Uint32Array;
+  /** Tokens of each example. */
+  readonly lengths: Uint32Array;
+}
+
+interface TokenFile {
+  readonly handle: Deno.FsFile;
+  /** To be removed when the store is disposed of. */
+  readonly remove: string | null;
+  words: number;
+}
+
+interface Chunk {
+  readonly start: number;
+  readonly words: Int32Array<ArrayBuffer>;
+  used: number;
 }
 
 /** Tokens by index of the example. */
 export class TokenStore implements Disposable {
   readonly #options: TokenStoreOptions;
-  readonly #offsets = new NumberList("float64"); // in words, of each record
+  readonly #offsets = new NumberList("float64"); // in words, of each example
   readonly #lengths = new NumberList("uint32"); // in tokens
-  #chunks: { start: number; words: Int32Array<ArrayBuffer>; used: number }[] =
-    [];
+  #chunks: Chunk[] = [];
   #words = 0;
-  #file: { handle: Deno.FsFile; remove: string | null; words: number } | null =
-    null;
+  #file: TokenFile | null = null;
   #scratch = new Int32Array(1024);
 
   /** An empty store; the file is made when it is needed. */
@@ -38,9 +63,26 @@ export class TokenStore implements Disposable {
     this.#options = options;
   }
 
+  /** A store over a file that is kept: read by offset. */
+  static over(stored: StoredTokens): TokenStore {
+    const store = new TokenStore({ memoryBytes: 0, cacheDir: "" });
+    for (const [i, size] of stored.sizes.entries()) {
+      store.#offsets.push(store.#words);
+      store.#lengths.push(stored.lengths[i]);
+      store.#words += size;
+    }
+    store.reopen(stored.path);
+    return store;
+  }
+
   /** Number of examples. */
   get length(): number {
     return this.#lengths.length;
+  }
+
+  /** Words of all examples in their packed form. */
+  get words(): number {
+    return this.#words;
   }
 
   /** Whether the tokens are in a file. */
@@ -53,34 +95,51 @@ export class TokenStore implements Disposable {
     return this.#lengths.at(index);
   }
 
+  /** Words of an example in its packed form. */
+  sizeOf(index: number): number {
+    return this.#end(index) - this.#offsets.at(index);
+  }
+
   /** Adds an example at the end. Throws `DeviceError` where the disk is full. */
   push(ids: Int32Array, weights: Float32Array): void {
-    const runs = runsOf(weights);
-    const size = 1 + runs.length + ids.length;
-    const words = this.#reserve(size);
-    words[0] = runs.length / 2;
-    words.set(runs, 1);
-    words.set(ids, 1 + runs.length);
-    this.#lengths.push(ids.length);
+    const words = packExample(ids, weights);
+    this.append({
+      words,
+      sizes: Uint32Array.of(words.length),
+      lengths: Uint32Array.of(ids.length),
+    });
+  }
+
+  /** Adds examples at the end. Throws `DeviceError` where the disk is full. */
+  append({ words, sizes, lengths }: PackedExamples): void {
+    let at = 0;
+    for (let i = 0; i < sizes.length; i++) {
+      this.#reserve(sizes[i]).set(words.subarray(at, at + sizes[i]));
+      this.#lengths.push(lengths[i]);
+      at += sizes[i];
+    }
   }
 
   /** Ids and weights of an example, as arrays of the caller's own. */
   at(index: number): { ids: Int32Array; weights: Float32Array } {
-    const record = this.#read(index);
-    const runs = record[0];
-    const length = this.#lengths.at(index);
-    const weights = new Float32Array(length); // (T)
-    const asFloat = new Float32Array(
-      record.buffer,
-      record.byteOffset,
-      record.length,
-    );
-    for (let r = 0, at = 0; r < runs; r++) {
-      const end = at + record[1 + 2 * r];
-      weights.fill(asFloat[2 + 2 * r], at, end);
-      at = end;
-    }
-    return { ids: record.slice(1 + 2 * runs, 1 + 2 * runs + length), weights };
+    return unpackExample(this.#read(index), this.#lengths.at(index));
+  }
+
+  /** Writes everything to the file of `path`, syncs and closes it; nothing can be read until {@linkcode reopen}. */
+  close(): void {
+    this.#spill();
+    this.#file?.handle.syncSync();
+    this.#file?.handle.close();
+    this.#file = null;
+  }
+
+  /** Goes on reading from the closed file, wherever it is now. */
+  reopen(path: string): void {
+    this.#file = {
+      handle: Deno.openSync(path, { read: true }),
+      remove: null,
+      words: this.#words,
+    };
   }
 
   /** Forgets all tokens, and closes the file. */
@@ -119,54 +178,53 @@ export class TokenStore implements Disposable {
     try {
       file.handle.seekSync(4 * file.words, Deno.SeekMode.Start);
       for (const { words, used } of this.#chunks) {
-        const bytes = new Uint8Array(words.buffer, 0, 4 * used);
-        for (let done = 0; done < bytes.length;) {
-          done += file.handle.writeSync(bytes.subarray(done));
-        }
+        writeAll(file.handle, new Uint8Array(words.buffer, 0, 4 * used));
         file.words += used;
       }
     } catch (cause) {
-      throw new DeviceError(
-        `Cannot keep the prepared tokens in ${this.#options.cacheDir}: ${
-          cause instanceof Error ? cause.message : cause
-        }; free space, or choose another cache folder`,
-        { cause },
-      );
+      throw this.#diskError(cause, "free space, or choose another");
     }
     this.#chunks = [];
   }
 
-  #openFile(): { handle: Deno.FsFile; remove: string | null; words: number } {
-    const path =
-      `${this.#options.cacheDir}/tokens-${crypto.randomUUID()}.partial`;
+  #openFile(): TokenFile {
+    const { cacheDir, path } = this.#options;
+    const at = path ?? `${cacheDir}/tokens-${crypto.randomUUID()}.partial`;
     try {
-      Deno.mkdirSync(this.#options.cacheDir, { recursive: true });
-      const handle = Deno.openSync(path, {
+      Deno.mkdirSync(cacheDir, { recursive: true });
+      const handle = Deno.openSync(at, {
         read: true,
         write: true,
         createNew: true,
       });
+      if (path !== undefined) return { handle, remove: null, words: 0 };
       // an open file without a name is gone when the process is, however that ends; Windows keeps the name
-      if (Deno.build.os === "windows") {
-        return { handle, remove: path, words: 0 };
-      }
-      Deno.removeSync(path);
+      if (Deno.build.os === "windows") return { handle, remove: at, words: 0 };
+      Deno.removeSync(at);
       return { handle, remove: null, words: 0 };
     } catch (cause) {
-      throw new DeviceError(
-        `Cannot keep the prepared tokens in ${this.#options.cacheDir}: ${
-          cause instanceof Error ? cause.message : cause
-        }; choose a cache folder that can be written`,
-        { cause },
-      );
+      throw this.#diskError(cause, "choose a writable");
     }
+  }
+
+  #diskError(cause: unknown, fix: string): DeviceError {
+    return new DeviceError(
+      `Cannot keep the prepared tokens in ${this.#options.cacheDir}: ${
+        cause instanceof Error ? cause.message : cause
+      }; ${fix} cache folder (DENOTUNE_CACHE)`,
+      { cause },
+    );
+  }
+
+  #end(index: number): number {
+    return index + 1 < this.#offsets.length
+      ? this.#offsets.at(index + 1)
+      : this.#words;
   }
 
   #read(index: number): Int32Array<ArrayBuffer> {
     const from = this.#offsets.at(index);
-    const to = index + 1 < this.#offsets.length
-      ? this.#offsets.at(index + 1)
-      : this.#words;
+    const to = this.#end(index);
     const file = this.#file;
     if (file === null || from >= file.words) {
       const chunk = this.#chunkOf(from);
@@ -190,7 +248,7 @@ export class TokenStore implements Disposable {
     return words;
   }
 
-  #chunkOf(word: number): { start: number; words: Int32Array<ArrayBuffer> } {
+  #chunkOf(word: number): Chunk {
     let low = 0;
     let high = this.#chunks.length - 1; // the last chunk that starts at or before the word
     while (low < high) {
@@ -200,21 +258,4 @@ export class TokenStore implements Disposable {
     }
     return this.#chunks[low];
   }
-}
-
-/** Equal weights in a row, as (length, bits of the weight). */
-function runsOf(weights: Float32Array): Int32Array {
-  const runs: number[] = [];
-  for (let t = 0, start = 0; t < weights.length; t++) {
-    if (t + 1 < weights.length && weights[t + 1] === weights[t]) continue;
-    runs.push(t + 1 - start, weights[t]);
-    start = t + 1;
-  }
-  const words = new Int32Array(runs.length);
-  const asFloat = new Float32Array(words.buffer);
-  for (let r = 0; r < runs.length; r += 2) {
-    words[r] = runs[r];
-    asFloat[r + 1] = runs[r + 1];
-  }
-  return words;
 }

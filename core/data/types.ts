@@ -20,6 +20,9 @@ export type Truncation =
 /** When an epoch over weighted sources ends. */
 export type Stopping = "first_exhausted" | "all_exhausted";
 
+/** What the weights of sources are shares of: examples, or trained tokens. */
+export type WeightBy = "rows" | "tokens";
+
 /** How examples are made of rows. */
 export interface ExampleOptions {
   /** Longest example, in tokens. */
@@ -49,6 +52,8 @@ export interface DataOptions extends ExampleOptions {
   readonly gradient_accumulation_steps: number;
   /** When an epoch over weighted sources ends. */
   readonly stopping: Stopping;
+  /** What the weights of sources are shares of. */
+  readonly weight_by: WeightBy;
   /** Share of rows without a trained token above which preparation fails, in [0, 1]. */
   readonly max_untrained_share: number;
   /** Lets a run start whose end-of-turn tokens are never trained. */
@@ -71,6 +76,7 @@ export const DATA_DEFAULTS: DataOptions = {
   batch_size: 4,
   gradient_accumulation_steps: 1,
   stopping: "first_exhausted",
+  weight_by: "rows",
   max_untrained_share: 0.5,
   allow_unlearned_end: false,
   eval_fraction: 0,
@@ -89,8 +95,10 @@ export interface DataSource {
   readonly template: Template;
   /** What is trained in them. */
   readonly masker: Masker;
-  /** Share of the rows drawn; null where none is given. All sources have one, or none has. */
+  /** Share of what is drawn; null where none is given. All sources have one, or none has. */
   readonly weight?: number | null;
+  /** Passes over the source in an epoch: exactly so many without weights (null: 1), else at most (null: any). */
+  readonly epochs?: number | null;
   /** The first so many rows; null for all. */
   readonly max_rows?: number | null;
   /** Which side of `eval_fraction` is taken; `all` (the default) takes every row. */

@@ -10,7 +10,7 @@ import { settleFormat } from "../../data/settle_format.ts";
 import { ConfigError, DataError } from "../../errors.ts";
 import { cacheFolder } from "../../io/cache_folder.ts";
 import { openRegistry } from "../../library/registry.ts";
-import { sourceFor } from "../../train/open_data.ts";
+import { sourceFor } from "../../data/source_for.ts";
 import type { CliContext } from "../context.ts";
 import { quoted } from "../invocation.ts";
 import { whole } from "../numbers.ts";

@@ -1,0 +1,84 @@
+/**
+ * What code a prepared set was made by: the content of the modules behind its parts.
+ * @module
+ */
+import { createHash, type Hash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import type { Registry } from "../../plugin.ts";
+import { VERSION } from "../../version.ts";
+
+/** Import and export specifiers, literal ones of `import()` and of `new URL(..., import.meta.url)` too. */
+const SPECIFIER =
+  /(?:\bfrom\s*|\bimport\s*\(?\s*|\bnew\s+URL\s*\(\s*)["'](\.{1,2}\/[^"'\n]+|file:[^"'\n]+)["']/g;
+
+/**
+ * A hash of denotune's own code and of every plugin of the registry; null where a plugin's code cannot be
+ * known: it was given in code, or is fetched from elsewhere and says no version.
+ */
+export async function codeHash(registry: Registry): Promise<string | null> {
+  const hash = createHash("sha256").update(`denotune ${VERSION}\n`);
+  // a released version is fixed; a checkout changes while its version stays
+  if (import.meta.url.startsWith("file:")) {
+    const own = ["../prepare_rows.ts", "../../cli/builtin.ts"]
+      .map((path) => new URL(path, import.meta.url).href);
+    await hashModules(own, hash);
+    for (const name of ["../../../deno.json", "../../../deno.lock"]) {
+      await hashFile(new URL(name, import.meta.url).href, hash);
+    }
+  }
+  for (const { plugin, module } of registry.plugins()) {
+    if (module === "built-in" && plugin.name === "denotune") continue;
+    hash.update(`${plugin.name} ${plugin.version ?? ""} ${module}\n`);
+    if (module.startsWith("/") || /^(file:|[a-z]:\\)/i.test(module)) {
+      const url = module.startsWith("file:")
+        ? module
+        : pathToFileURL(module).href;
+      if (!await hashModules([url], hash)) return null;
+    } else if (!/^(npm|jsr|https):/.test(module) || !plugin.version) {
+      return null;
+    }
+  }
+  return hash.digest("hex");
+}
+
+/** Hashes modules and all that they import by relative path; false where the first cannot be read. */
+async function hashModules(
+  entries: readonly string[],
+  hash: Hash,
+): Promise<boolean> {
+  const seen = new Set(entries);
+  let readAny = false;
+  let wave = [...entries];
+  while (wave.length > 0) {
+    const texts = await Promise.all(wave.map(readText));
+    const next: string[] = [];
+    for (const [i, text] of texts.entries()) {
+      if (text === null) continue;
+      readAny = true;
+      hash.update(`${wave[i]} ${text.length}\n`).update(text);
+      for (const [, specifier] of text.matchAll(SPECIFIER)) {
+        if (!URL.canParse(specifier, wave[i])) continue;
+        const url = new URL(specifier, wave[i]).href;
+        if (!url.startsWith("file:") || seen.has(url)) continue;
+        seen.add(url);
+        next.push(url);
+      }
+    }
+    wave = next;
+  }
+  return readAny;
+}
+
+async function hashFile(url: string, hash: Hash): Promise<void> {
+  const text = await readText(url);
+  if (text !== null) hash.update(text);
+}
+
+async function readText(url: string): Promise<string | null> {
+  try {
+    return await readFile(fileURLToPath(url), "utf8");
+  } catch {
+    return null; // not a file: what the pattern found was no import
+  }
+}

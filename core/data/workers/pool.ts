@@ -1,0 +1,218 @@
+/**
+ * Workers that prepare rows. Ranges go to whoever has least to do; what comes back is given on in the
+ * order of the rows, so that workers change nothing but the time.
+ * @module
+ */
+import type { RawRecord } from "../../contracts/source.ts";
+import { isData } from "../../config/options_schema.ts";
+import { PluginError } from "../../errors.ts";
+import type { PreparedRows } from "../prepare_rows.ts";
+import {
+  type OpenCommand,
+  restoreError,
+  type RowsCommand,
+  type SentRows,
+  type WorkerAnswer,
+} from "./protocol.ts";
+
+/** How long a range should take: short enough to share out evenly, long enough for messages not to matter. */
+const RANGE_MS = 100;
+const MAX_ROWS = 1024;
+/** Ranges that are out at a time, for each worker. */
+const AHEAD = 3;
+
+/** Rows of one source. */
+export interface PoolRequest {
+  readonly source: number;
+  readonly from: number;
+  readonly to: number;
+  /** Reads a row that workers cannot read themselves; null where they can. */
+  readonly read: ((index: number) => RawRecord) | null;
+  /** Prepares a range on this thread, where its rows cannot be sent. */
+  local(range: { from: number; to: number }): PreparedRows;
+}
+
+interface Waiting {
+  resolve(rows: { rows: SentRows; ms: number }): void;
+  reject(error: unknown): void;
+}
+
+interface Member {
+  readonly worker: Worker;
+  readonly waiting: Map<number, Waiting>;
+}
+
+/** Workers of one preparation. Dispose of it to end them, whatever they do. */
+export class PreparePool implements Disposable {
+  readonly #members: Member[] = [];
+  readonly #signal: AbortSignal | undefined;
+  readonly #onAbort: () => void;
+  #failure: { readonly error: unknown } | null = null;
+  #fail: (error: unknown) => void = () => {};
+  #next = 0;
+  /** When all workers have made their parts. */
+  readonly opened: Promise<void>;
+
+  /** Starts `count` workers. */
+  constructor(
+    count: number,
+    command: OpenCommand,
+    signal: AbortSignal | undefined,
+  ) {
+    this.#signal = signal;
+    this.#onAbort = () => this.#failWith(signal?.reason);
+    const failed = new Promise<never>((_, reject) => {
+      this.#fail = reject;
+    });
+    const opening = Array.from({ length: count }, () => this.#start(command));
+    this.opened = Promise.race([
+      Promise.all(opening).then(() => undefined),
+      failed,
+    ]);
+    this.opened.catch(() => {}); // whoever awaits it is told
+    signal?.addEventListener("abort", this.#onAbort);
+  }
+
+  /** How many workers there are. */
+  get size(): number {
+    return this.#members.length;
+  }
+
+  /** What went wrong with the workers themselves, or null. */
+  get failure(): { readonly error: unknown } | null {
+    return this.#failure;
+  }
+
+  /** Prepares rows, in order, up to the first that is wrong. */
+  async *rows(request: PoolRequest): AsyncGenerator<PreparedRows> {
+    const { source, from, to, read } = request;
+    const out: Promise<{ rows: PreparedRows; msPerRow: number }>[] = [];
+    let next = from;
+    let size = 8;
+    while (next < to || out.length > 0) {
+      while (next < to && out.length < AHEAD * this.#members.length) {
+        const end = Math.min(to, next + size);
+        const records = read === null ? null : readAll(read, next, end);
+        const range = { from: next, to: end };
+        const done = records !== null && !records.every((r) => isData(r.value))
+          ? Promise.resolve({ rows: request.local(range), msPerRow: 0 })
+          : this.#ask({ source, ...range, records });
+        done.catch(() => {}); // it is told when its turn comes
+        out.push(done);
+        next = end;
+      }
+      const first = await out.shift();
+      if (first === undefined) break;
+      const { rows, msPerRow } = first;
+      const wanted = msPerRow > 0 ? Math.floor(RANGE_MS / msPerRow) : MAX_ROWS;
+      size = Math.max(1, Math.min(MAX_ROWS, 2 * size, wanted));
+      yield rows;
+      if (rows.failure !== null) return;
+    }
+  }
+
+  /** Ends the workers. */
+  [Symbol.dispose](): void {
+    this.#signal?.removeEventListener("abort", this.#onAbort);
+    for (const { worker } of this.#members) worker.terminate();
+    this.#failWith(new Error("The workers of preparation were ended"));
+  }
+
+  #start(command: OpenCommand): Promise<void> {
+    const worker = new Worker(new URL("./worker.ts", import.meta.url), {
+      type: "module",
+    });
+    const member: Member = { worker, waiting: new Map() };
+    this.#members.push(member);
+    return new Promise((resolve) => {
+      worker.addEventListener(
+        "message",
+        ({ data }: MessageEvent<WorkerAnswer>) => {
+          switch (data.type) {
+            case "ready":
+              return this.#post(worker, command);
+            case "opened":
+              return resolve();
+            case "failed":
+              return this.#failWith(restoreError(data.error));
+            case "rows": {
+              const waiting = member.waiting.get(data.id);
+              member.waiting.delete(data.id);
+              waiting?.resolve(data);
+            }
+          }
+        },
+      );
+      worker.addEventListener("error", (event) => {
+        event.preventDefault(); // else the main thread dies of it
+        this.#failWith(
+          new PluginError(
+            `A worker that prepares rows has crashed: ${event.message}; data.workers=1 prepares them without workers`,
+            { cause: event.error ?? undefined },
+          ),
+        );
+      });
+      worker.addEventListener("messageerror", () => {
+        this.#failWith(
+          new PluginError(
+            "Rows that a worker prepared could not be read; data.workers=1 prepares them without workers",
+          ),
+        );
+      });
+    });
+  }
+
+  #post(worker: Worker, message: OpenCommand | RowsCommand): void {
+    try {
+      worker.postMessage(message);
+    } catch (cause) {
+      this.#failWith(
+        new PluginError(
+          "What workers need to prepare rows cannot be sent to them; set data.workers=1",
+          { cause },
+        ),
+      );
+    }
+  }
+
+  async #ask(
+    range: Omit<RowsCommand, "type" | "id">,
+  ): Promise<{ rows: PreparedRows; msPerRow: number }> {
+    if (this.#failure !== null) throw this.#failure.error;
+    const id = this.#next++;
+    const member = this.#members.reduce((a, b) =>
+      b.waiting.size < a.waiting.size ? b : a
+    );
+    const { rows, ms } = await new Promise<{ rows: SentRows; ms: number }>(
+      (resolve, reject) => {
+        member.waiting.set(id, { resolve, reject });
+        this.#post(member.worker, { type: "rows", id, ...range });
+      },
+    );
+    const { failure } = rows;
+    return {
+      rows: {
+        ...rows,
+        failure: failure === null ? null : { error: restoreError(failure) },
+      },
+      msPerRow: ms / (range.to - range.from),
+    };
+  }
+
+  #failWith(error: unknown): void {
+    this.#failure ??= { error };
+    this.#fail(this.#failure.error);
+    for (const { waiting } of this.#members) {
+      for (const { reject } of waiting.values()) reject(this.#failure.error);
+      waiting.clear();
+    }
+  }
+}
+
+function readAll(
+  read: (index: number) => RawRecord,
+  from: number,
+  to: number,
+): RawRecord[] {
+  return Array.from({ length: to - from }, (_, i) => read(from + i));
+}

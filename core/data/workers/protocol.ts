@@ -1,0 +1,124 @@
+/**
+ * What the main thread and the workers of preparation say to each other.
+ * @module
+ */
+import type { RawRecord } from "../../contracts/source.ts";
+import type { Tokenizer } from "../../contracts/tokenizer.ts";
+import { type ErrorData, errorToData } from "../../device/protocol.ts";
+import { ConfigError, DataError, PluginError } from "../../errors.ts";
+import type { PartOfSplit } from "../open_parts.ts";
+import type { PreparedRows } from "../prepare_rows.ts";
+import type { DataOptions, DataSource } from "../types.ts";
+import type { HostRecipe, PartRecipe } from "./recipe.ts";
+
+/** How a worker opens a source and makes its parts. */
+export interface SourceRecipe {
+  readonly format: PartRecipe;
+  /** Name of the format that the format settled on; null where it had nothing to decide. */
+  readonly settled: string | null;
+  readonly template: PartRecipe;
+  readonly masker: PartRecipe;
+  /** Its files; null for rows in memory, which are sent. */
+  readonly parts: readonly PartOfSplit[] | null;
+}
+
+/** All that workers make for themselves. */
+export interface PrepareRecipe {
+  readonly host: HostRecipe;
+  readonly tokenizer: PartRecipe;
+  /** By index of the source; null for sources that stay on the main thread. */
+  readonly sources: readonly (SourceRecipe | null)[];
+}
+
+/** What a worker needs to know of a source besides. */
+export interface SourceSetup {
+  readonly name: string;
+  readonly side: NonNullable<DataSource["side"]>;
+  readonly length: number;
+  readonly fingerprint: string | null;
+  /** What a format without files settles by. */
+  readonly sample: readonly RawRecord[] | null;
+}
+
+/** The first message to a worker. */
+export interface OpenCommand {
+  readonly type: "open";
+  readonly recipe: PrepareRecipe;
+  readonly sources: readonly SourceSetup[];
+  readonly tokenizer: TokenizerIdentity;
+  readonly options: DataOptions;
+  readonly cacheDir: string;
+}
+
+/** Rows to prepare. */
+export interface RowsCommand {
+  readonly type: "rows";
+  readonly id: number;
+  readonly source: number;
+  readonly from: number;
+  readonly to: number;
+  /** The rows, where the worker cannot read them itself. */
+  readonly records: readonly RawRecord[] | null;
+}
+
+/** Prepared rows as they are sent. */
+export interface SentRows extends Omit<PreparedRows, "failure"> {
+  readonly failure: ErrorData | null;
+}
+
+/** What a worker says. */
+export type WorkerAnswer =
+  | { readonly type: "ready" }
+  | { readonly type: "opened" }
+  | { readonly type: "failed"; readonly error: ErrorData }
+  | {
+    readonly type: "rows";
+    readonly id: number;
+    readonly rows: SentRows;
+    /** What they took. */
+    readonly ms: number;
+  };
+
+/** What two tokenizers must have in common to be taken for the same. */
+export type TokenizerIdentity = Pick<
+  Tokenizer,
+  | "vocabSize"
+  | "specialTokens"
+  | "specialIds"
+  | "addsBos"
+  | "chatTemplate"
+>;
+
+/** The identity of a tokenizer, as data. */
+export function identityOf(tokenizer: Tokenizer): TokenizerIdentity {
+  const { vocabSize, specialTokens, specialIds, addsBos, chatTemplate } =
+    tokenizer;
+  return {
+    vocabSize,
+    specialTokens: { ...specialTokens },
+    specialIds: { ...specialIds },
+    addsBos,
+    chatTemplate,
+  };
+}
+
+/** An error of a worker: ours are of their class again. */
+export function restoreError(data: ErrorData): Error {
+  const options = data.cause === undefined
+    ? undefined
+    : { cause: restoreError(data.cause) };
+  switch (data.name) {
+    case "ConfigError":
+      return new ConfigError(data.message, options);
+    case "DataError":
+      return new DataError(data.message, options);
+    case "PluginError":
+      return new PluginError(data.message, options);
+  }
+  const error = new Error(data.message, options);
+  error.name = data.name;
+  if (data.stack !== undefined) error.stack = data.stack;
+  return error;
+}
+
+export { type ErrorData, errorToData };

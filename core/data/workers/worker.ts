@@ -1,0 +1,202 @@
+/**
+ * A worker of preparation: makes the parts for itself, opens files for itself, prepares the rows it is
+ * asked for.
+ * @module
+ */
+import { isDeepStrictEqual } from "node:util";
+import type { Creating } from "../../config/create_part.ts";
+import type { RecordStore } from "../../contracts/source.ts";
+import type { Tokenizer } from "../../contracts/tokenizer.ts";
+import { DataError, PluginError } from "../../errors.ts";
+import { openRegistry } from "../../library/registry.ts";
+import { openParts } from "../open_parts.ts";
+import { prepareRows, type RowPipeline } from "../prepare_rows.ts";
+import { settleFormat } from "../settle_format.ts";
+import { sourceFor } from "../source_for.ts";
+import {
+  errorToData,
+  identityOf,
+  type OpenCommand,
+  type RowsCommand,
+  type WorkerAnswer,
+} from "./protocol.ts";
+import { remake, remakeHost } from "./recipe.ts";
+
+/** The types of windows and workers cannot be loaded together. */
+interface WorkerScope {
+  postMessage(message: WorkerAnswer, transfer?: Transferable[]): void;
+  addEventListener(
+    type: "message",
+    listener: (event: MessageEvent<OpenCommand | RowsCommand>) => void,
+  ): void;
+}
+
+/** A source, open. */
+interface OpenSource {
+  readonly store: RecordStore | null;
+  readonly pipeline: RowPipeline;
+}
+
+class PrepareWorker {
+  readonly #command: OpenCommand;
+  readonly #creating: Creating;
+  readonly #tokenizer: Tokenizer;
+  readonly #sources = new Map<number, OpenSource>();
+
+  private constructor(
+    command: OpenCommand,
+    creating: Creating,
+    tokenizer: Tokenizer,
+  ) {
+    this.#command = command;
+    this.#creating = creating;
+    this.#tokenizer = tokenizer;
+  }
+
+  static async open(command: OpenCommand): Promise<PrepareWorker> {
+    const { host, tokenizer: recipe } = command.recipe;
+    const registry = await openRegistry({
+      plugins: host.plugins.filter((module) => module !== "built-in"),
+      cwd: host.base,
+    });
+    const creating = remakeHost(host, registry);
+    const tokenizer = await remake("tokenizer", recipe, creating);
+    if (!isDeepStrictEqual(identityOf(tokenizer), command.tokenizer)) {
+      throw new PluginError(
+        "The tokenizer that a worker made is another than that of the run; set data.workers=1",
+      );
+    }
+    return new PrepareWorker(command, creating, tokenizer);
+  }
+
+  /** Prepares rows; the source is opened when the first of its rows is asked for. */
+  async rows(command: RowsCommand): Promise<WorkerAnswer> {
+    const { id, source, from, to, records } = command;
+    let open = this.#sources.get(source);
+    if (open === undefined) {
+      open = await this.#open(source);
+      this.#sources.set(source, open);
+    }
+    const { store, pipeline } = open;
+    const began = performance.now();
+    const rows = prepareRows({
+      from,
+      to,
+      at: (index) => {
+        const record = records?.[index - from] ?? store?.at(index);
+        if (record === undefined) {
+          throw new RangeError(`Row ${index} was not sent`);
+        }
+        return record;
+      },
+    }, pipeline);
+    const { failure } = rows;
+    return {
+      type: "rows",
+      id,
+      rows: {
+        ...rows,
+        statistics: { ...rows.statistics },
+        failure: failure === null ? null : errorToData(failure.error),
+      },
+      ms: performance.now() - began,
+    };
+  }
+
+  async #open(source: number): Promise<OpenSource> {
+    const { recipe, sources, options } = this.#command;
+    const made = recipe.sources[source];
+    const setup = sources[source];
+    if (made === null) throw new RangeError(`Source ${source} stays at home`);
+    const store = made.parts === null ? null : await this.#store(made.parts);
+    if (
+      store !== null &&
+      (store.fingerprint !== setup.fingerprint || store.length !== setup.length)
+    ) {
+      throw new DataError(
+        `${setup.name} has changed while it was read; start again`,
+      );
+    }
+    const written = await remake("format", made.format, this.#creating);
+    const { format, choice } = settleFormat(
+      written,
+      store ?? sampleStore(setup.sample ?? []),
+    );
+    if ((choice?.name ?? null) !== made.settled) {
+      throw new PluginError(
+        `The format of ${setup.name} chose ${choice?.name} in a worker and ${made.settled} before; set data.workers=1`,
+      );
+    }
+    const { specialTokens, chatTemplate, addsBos } = this.#tokenizer;
+    const template = await remake("template", made.template, this.#creating);
+    return {
+      store,
+      pipeline: {
+        source,
+        sources: sources.length,
+        format,
+        template: template({ specialTokens, chatTemplate, addsBos }),
+        masker: await remake("masker", made.masker, this.#creating),
+        tokenizer: this.#tokenizer,
+        options,
+        side: setup.side,
+      },
+    };
+  }
+
+  async #store(
+    parts: Parameters<typeof openParts>[0],
+  ): Promise<RecordStore> {
+    const { cacheDir } = this.#command;
+    return await openParts(parts, async (path) => {
+      const source = await sourceFor(path, this.#creating);
+      return await source.open({ path, cacheDir });
+    });
+  }
+}
+
+/** The rows that a format looks at, as they were chosen on the main thread. */
+function sampleStore(
+  sample: NonNullable<OpenCommand["sources"][number]["sample"]>,
+): RecordStore {
+  return {
+    length: sample.length,
+    fingerprint: "",
+    at: (index) => sample[index],
+    [Symbol.dispose](): void {},
+  };
+}
+
+function serve(): void {
+  const scope = globalThis as unknown as WorkerScope;
+  let worker: PrepareWorker | null = null;
+  const answer = async (
+    command: OpenCommand | RowsCommand,
+  ): Promise<void> => {
+    try {
+      if (command.type === "open") {
+        worker = await PrepareWorker.open(command);
+        return scope.postMessage({ type: "opened" });
+      }
+      const said = await worker?.rows(command);
+      if (said?.type !== "rows") return;
+      const { packed, records } = said.rows;
+      scope.postMessage(said, [
+        packed.words.buffer,
+        packed.sizes.buffer,
+        packed.lengths.buffer,
+        records.buffer,
+      ]);
+    } catch (error) {
+      scope.postMessage({ type: "failed", error: errorToData(error) });
+    }
+  };
+  let before = Promise.resolve(); // one thing at a time, in order
+  scope.addEventListener("message", ({ data }) => {
+    before = before.then(() => answer(data));
+  });
+  // a message that arrives before the listener stands would be lost: the main thread waits for this
+  scope.postMessage({ type: "ready" });
+}
+
+serve();

@@ -1,0 +1,251 @@
+/**
+ * The sources of a run: found by their files, with the format, template and masker of each, and how all of
+ * this is made again in workers.
+ * @module
+ */
+import type { Example } from "../contracts/format.ts";
+import type { RecordStore } from "../contracts/source.ts";
+import type { Template } from "../contracts/template.ts";
+import type { Tokenizer } from "../contracts/tokenizer.ts";
+import type { Creating } from "../config/create_part.ts";
+import { chosenAt, type LoadedRun } from "../config/load.ts";
+import type { EvalEntry, TrainEntry } from "../config/types.ts";
+import { openParts, type PartOfSplit } from "../data/open_parts.ts";
+import { rowsStore } from "../data/rows_store.ts";
+import { settleFormat } from "../data/settle_format.ts";
+import { sourceFor } from "../data/source_for.ts";
+import type { DataSource } from "../data/types.ts";
+import type { SourceRecipe } from "../data/workers/protocol.ts";
+import {
+  makeByName,
+  makeRecorded,
+  type PartRecipe,
+} from "../data/workers/recipe.ts";
+import { ConfigError } from "../errors.ts";
+import type { DownloadProgress } from "../io/hub/access.ts";
+import { fetchData, locateData } from "../io/hub/locate_data.ts";
+
+/** What data are opened with. */
+export interface OpenDataContext {
+  readonly tokenizer: Tokenizer;
+  readonly creating: Creating;
+  readonly cacheDir: string;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (
+    done: { task: string; rows: number; of: number },
+  ) => void;
+}
+
+/** A source of a run, and the names of what was chosen for it. */
+export interface OpenedSource extends DataSource {
+  readonly templateName: string;
+  readonly maskerName: string;
+  /** How a worker opens it; null where only this thread can. */
+  readonly recipe: SourceRecipe | null;
+  /** Absolute paths that its parts asked for. */
+  readonly files: readonly string[];
+}
+
+/** The sources of a run; their stores are the caller's. */
+export interface OpenedSources {
+  /** What is trained on. */
+  readonly train: readonly OpenedSource[];
+  /** What is evaluated on: the rows held out of `data.train`, and `data.eval`. */
+  readonly held: readonly OpenedSource[];
+}
+
+/** Opens all sources of a run; no row but the first of each is parsed. */
+export async function openSources(
+  run: LoadedRun,
+  context: OpenDataContext,
+): Promise<OpenedSources> {
+  const { data } = run.config;
+  const train: OpenedSource[] = [];
+  const held: OpenedSource[] = [];
+  try {
+    const open = async (
+      into: OpenedSource[],
+      at: Parameters<typeof openSource>[1],
+    ) => into.push(await openSource(run, at, context));
+    const side = data.eval_fraction > 0 ? "train" : "all";
+    for (const index of data.train.keys()) {
+      await open(train, { list: "train", index, side });
+    }
+    if (data.eval_fraction > 0) {
+      for (const index of data.train.keys()) {
+        await open(held, { list: "train", index, side: "eval" });
+      }
+    }
+    for (const index of data.eval.keys()) {
+      await open(held, { list: "eval", index, side: "all" });
+    }
+    return { train, held };
+  } catch (error) {
+    for (const { store } of [...train, ...held]) store[Symbol.dispose]();
+    throw error;
+  }
+}
+
+async function openSource(
+  run: LoadedRun,
+  at: { list: "train" | "eval"; index: number; side: DataSource["side"] },
+  context: OpenDataContext,
+): Promise<OpenedSource> {
+  const { data } = run.config;
+  const entry: TrainEntry | EvalEntry = data[at.list][at.index];
+  const key = `data.${at.list}.${at.index}`;
+  const { store, parts } = await openStore(entry, key, context);
+  try {
+    const chosenFormat = chosenAt(run, "format", `${key}.format`);
+    const written = chosenFormat === null
+      ? await makeByName("format", "auto", context.creating)
+      : await makeRecorded(chosenFormat, context.creating);
+    const { format, choice } = settleFormat(written.value, store);
+    const name = entry.path ?? `${key} (rows in memory)`;
+    if (choice !== null) {
+      context.creating.host.notice(
+        `${name}: format ${choice.name} (${choice.reason})`,
+      );
+    }
+    const template = await chooseTemplate(run, {
+      key,
+      format,
+      first: format.parse(store.at(0)),
+    }, context);
+    const masker = await chooseMasker(run, key, context.creating);
+    return {
+      name,
+      store,
+      format,
+      template: template.value,
+      templateName: template.name,
+      masker: masker.value,
+      maskerName: masker.name,
+      recipe: recipeOf({
+        format: written.recipe,
+        settled: choice?.name ?? null,
+        template: template.recipe,
+        masker: masker.recipe,
+        parts,
+      }),
+      files: [...written.files, ...template.files, ...masker.files],
+      weight: "weight" in entry ? entry.weight : null,
+      epochs: "epochs" in entry ? entry.epochs : null,
+      max_rows: entry.max_rows,
+      side: at.side,
+    };
+  } catch (error) {
+    store[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** Null where a part of it cannot be made again. */
+function recipeOf(
+  { format, template, masker, settled, parts }: {
+    readonly format: PartRecipe | null;
+    readonly template: PartRecipe | null;
+    readonly masker: PartRecipe | null;
+    readonly settled: string | null;
+    readonly parts: readonly PartOfSplit[] | null;
+  },
+): SourceRecipe | null {
+  if (format === null || template === null || masker === null) return null;
+  return { format, settled, template, masker, parts };
+}
+
+/** The rows of a source, and its files; null for rows in memory. */
+interface OpenedStore {
+  readonly store: RecordStore;
+  readonly parts: readonly PartOfSplit[] | null;
+}
+
+async function openStore(
+  entry: EvalEntry,
+  key: string,
+  context: OpenDataContext,
+): Promise<OpenedStore> {
+  if (entry.rows !== null) {
+    const store = rowsStore(entry.rows, { name: `${key}.rows` });
+    return { store, parts: null };
+  }
+  if (entry.path === null) {
+    throw new ConfigError(`\`${key}\` needs \`path\` or \`rows\``);
+  }
+  const { signal, creating, cacheDir } = context;
+  const options = {
+    signal,
+    onProgress: ({ file, done, total }: DownloadProgress) =>
+      context.onProgress?.({
+        task: `downloading ${file}`,
+        rows: done,
+        of: total,
+      }),
+  };
+  const located = await locateData({
+    path: entry.path,
+    base: Deno.cwd(),
+    revision: entry.revision,
+    name: entry.name,
+    split: entry.split,
+    dataFiles: typeof entry.data_files === "string"
+      ? [entry.data_files]
+      : entry.data_files,
+    side: key.startsWith("data.eval") ? "eval" : "train",
+  }, options);
+  for (const notice of located.plan.notices) creating.host.notice(notice);
+  const parts = await fetchData(located, options);
+  const store = await openParts(parts, async (path) => {
+    const source = await sourceFor(path, creating);
+    return await source.open({ path, cacheDir, signal });
+  });
+  return { store, parts };
+}
+
+async function chooseTemplate(
+  run: LoadedRun,
+  of: {
+    key: string;
+    format: { template: DataSource["format"]["template"] };
+    first: Example;
+  },
+  context: OpenDataContext,
+): Promise<
+  {
+    name: string;
+    value: Template;
+    recipe: PartRecipe | null;
+    files: readonly string[];
+  }
+> {
+  const { tokenizer, creating } = context;
+  const bind = {
+    specialTokens: tokenizer.specialTokens,
+    chatTemplate: tokenizer.chatTemplate,
+    addsBos: tokenizer.addsBos,
+  };
+  const chosen = chosenAt(run, "template", `${of.key}.template`) ??
+    chosenAt(run, "template", "data.template");
+  if (chosen !== null) {
+    const made = await makeRecorded(chosen, creating);
+    return { ...made, name: chosen.part.name, value: made.value(bind) };
+  }
+  const own = tokenizer.chatTemplate !== null && "messages" in of.first;
+  const choice = own ? "tokenizer" : of.format.template;
+  const name = typeof choice === "string" ? choice : choice.use;
+  const made = await makeByName("template", choice, creating);
+  return { ...made, name, value: made.value(bind) };
+}
+
+async function chooseMasker(run: LoadedRun, key: string, creating: Creating) {
+  const chosen = chosenAt(run, "masker", `${key}.masker`) ??
+    chosenAt(run, "masker", "data.masker");
+  if (chosen !== null) {
+    const made = await makeRecorded(chosen, creating);
+    return { ...made, name: chosen.part.name };
+  }
+  const name = run.config.training_mode === "pretrain"
+    ? "all"
+    : "completion-only";
+  return { ...await makeByName("masker", name, creating), name };
+}
