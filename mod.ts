@@ -65,6 +65,7 @@ export type { TrackerEvent } from "./core/contracts/tracker.ts";
 export type { Message, Role } from "./core/contracts/format.ts";
 export type { InspectedToken } from "./core/data/inspect.ts";
 export type { RegistryOptions } from "./core/library/registry.ts";
+export type { SaveDType } from "./core/io/save_model.ts";
 export type { PrepareOptions } from "./core/library/prepare.ts";
 export {
   type Answer,
@@ -76,6 +77,9 @@ export {
   type LoadedModel,
   loadModel,
   type LoadModelOptions,
+  merge,
+  type MergeOptions,
+  type MergeResult,
   type Prompt,
   type RunResult,
   train,
@@ -89,11 +93,13 @@ export {
   type LoraInit,
   type LoraOptions,
 } from "./plugins/adapters/lora.ts";
+export { neftune, type NeftuneOptions } from "./plugins/adapters/neftune.ts";
 export {
   exactMatch,
   type ExactMatchOptions,
 } from "./plugins/evaluators/exact_match.ts";
 export { adamw, type AdamWOptions } from "./plugins/optimizers/adamw.ts";
+export { ema, type EmaOptions } from "./plugins/optimizers/ema.ts";
 export { lion, type LionOptions } from "./plugins/optimizers/lion.ts";
 export { sgd, type SgdOptions } from "./plugins/optimizers/sgd.ts";
 export { constant } from "./plugins/schedules/constant.ts";

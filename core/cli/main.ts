@@ -18,6 +18,7 @@ import { addDoctor } from "./commands/doctor.ts";
 import { addGenerate } from "./commands/generate.ts";
 import { addInit } from "./commands/init.ts";
 import { addInspect } from "./commands/inspect.ts";
+import { addMerge } from "./commands/merge.ts";
 import { addPlugins } from "./commands/plugins.ts";
 import { addSchema } from "./commands/schema.ts";
 import { addTrain } from "./commands/train.ts";
@@ -83,6 +84,7 @@ function programOf(context: CliContext): Command {
       addInit,
       addCheck,
       addInspect,
+      addMerge,
       addAnalyze,
       addPlugins,
       addSchema,

@@ -3,6 +3,7 @@
  * @module
  */
 import { InvalidArgumentError } from "commander";
+import { parseBytes } from "../config/bytes.ts";
 
 /** A whole number, 0 or more. */
 export function countOption(text: string): number {
@@ -24,4 +25,13 @@ export function amountOption(text: string): number {
 /** Collects an option that may be given several times. */
 export function listOption(text: string, before: readonly string[]): string[] {
   return [...before, text];
+}
+
+/** Bytes: `5GB`, `500 MB`, `1.5GiB`, or a plain number. Powers of 1,000, and of 1,024 with an `i`. */
+export function bytesOption(text: string): number {
+  const found = parseBytes(text);
+  if (found === null) {
+    throw new InvalidArgumentError("Expected a size such as 5GB or 500MB.");
+  }
+  return found;
 }

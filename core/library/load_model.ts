@@ -11,23 +11,23 @@ import {
 import { kindAt } from "../config/paths.ts";
 import type { Device } from "../contracts/backend.ts";
 import type { Message } from "../contracts/format.ts";
-import type { PromptRequest, Template } from "../contracts/template.ts";
+import type { PromptRequest } from "../contracts/template.ts";
 import type { Tokenizer } from "../contracts/tokenizer.ts";
 import { ConfigError, DataError } from "../errors.ts";
 import { type Answer, answer } from "../generate/answer.ts";
-import { isObject } from "../io/json_file.ts";
-import { openModelFolder } from "../io/model_folder.ts";
 import type { Choice } from "../plugin.ts";
 import { openChosen } from "../train/choose_backend.ts";
-import { findArchitecture, type OpenedModel } from "../train/open_model.ts";
+import type { OpenedModel } from "../train/open_model.ts";
 import {
   bindAdapter,
   type BoundAdapter,
   readAdapterConfig,
 } from "./adapters.ts";
+import { openBase } from "./open_base.ts";
 import { openRegistry, type RegistryOptions } from "./registry.ts";
 import { findSaved, type SavedFolder } from "./saved_folder.ts";
 import { Switching } from "./switching.ts";
+import { templatesOf } from "./templates.ts";
 
 /** How a model is loaded. */
 export interface LoadModelOptions extends RegistryOptions {
@@ -199,30 +199,6 @@ export async function generate(
   return await model.generate(prompt, options);
 }
 
-async function openBase(
-  saved: SavedFolder,
-  creating: Creating,
-): Promise<OpenedModel> {
-  const folder = openModelFolder(saved.base);
-  try {
-    const architecture = await findArchitecture(
-      folder.config.model_type,
-      creating,
-      join(saved.base, "config.json"),
-    );
-    return {
-      spec: architecture.describe(folder.config),
-      folder,
-      name: saved.base,
-      hub: null,
-      [Symbol.dispose]: () => folder[Symbol.dispose](),
-    };
-  } catch (error) {
-    folder[Symbol.dispose]();
-    throw error;
-  }
-}
-
 /** The adapters of a folder and of the options, by name; all are checked before a device wakes. */
 async function adaptersOf(
   saved: SavedFolder,
@@ -246,57 +222,6 @@ async function adaptersOf(
     bound.set(name, await bindAdapter({ path, config }, model, creating));
   }
   return bound;
-}
-
-/** The chat template that came with the tokenizer, and the prompt as it is. Both end where the model was told to. */
-async function templatesOf(
-  tokenizer: Tokenizer,
-  model: OpenedModel,
-  creating: Creating,
-): Promise<{ chat: Template | null; raw: Template }> {
-  const stops = savedStops(model, tokenizer);
-  const raw: Template = {
-    render: () => {
-      throw new RangeError("A raw prompt has no turns to write");
-    },
-    prompt: (request) => {
-      if (!("prompt" in request)) {
-        throw new DataError(
-          "The model came without a chat template: give the prompt as one text",
-        );
-      }
-      return { text: request.prompt, spans: [], addBos: true };
-    },
-    stops,
-    jinja: null,
-  };
-  if (tokenizer.chatTemplate === null) return { chat: null, raw };
-  const bind = await createPart("template", "tokenizer", creating);
-  const chat = bind({
-    specialTokens: tokenizer.specialTokens,
-    chatTemplate: tokenizer.chatTemplate,
-    addsBos: tokenizer.addsBos,
-  });
-  return {
-    chat: {
-      render: (example) => chat.render(example),
-      prompt: (request) => chat.prompt(request),
-      stops: [...new Set([...chat.stops, ...stops])],
-      jinja: chat.jinja,
-    },
-    raw,
-  };
-}
-
-/** Tokens at which an answer ends, as `generation_config.json` or `config.json` lists them. */
-function savedStops(model: OpenedModel, tokenizer: Tokenizer): string[] {
-  const configs = [model.folder?.generationConfig, model.folder?.config];
-  const ids = configs.filter(isObject).map((config) => config.eos_token_id)
-    .find((id) => id !== undefined && id !== null);
-  return [ids].flat().flatMap((id) => {
-    const token = typeof id === "number" ? tokenizer.tokenOf(id) : null;
-    return token === null ? [] : [token];
-  });
 }
 
 function requestOf(prompt: Prompt, isChat: boolean): PromptRequest {

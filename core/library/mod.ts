@@ -12,6 +12,7 @@ import type {
   LoadModelOptions,
   Prompt,
 } from "./load_model.ts";
+import type { MergeOptions, MergeResult } from "./merge.ts";
 import type { TrainOptions } from "./train.ts";
 
 export type {
@@ -21,6 +22,8 @@ export type {
   InspectOptions,
   LoadedModel,
   LoadModelOptions,
+  MergeOptions,
+  MergeResult,
   Prompt,
   RunResult,
   TrainOptions,
@@ -110,4 +113,26 @@ export async function generate(
 ): Promise<Answer> {
   const library = await import("./load_model.ts");
   return await library.generate(folder, prompt, options);
+}
+
+/**
+ * Folds an adapter (a finished run, a checkpoint, a PEFT folder) into the base that it was trained on, in
+ * float32, and writes a model folder. What was written is read back: the folder appears only if its logits
+ * are those of base and adapter. Throws `ConfigError` where there is nothing that can be merged, `DataError`
+ * where the logits differ by more than the tolerance.
+ *
+ * @example
+ * ```ts
+ * import { merge } from "@denotune/denotune";
+ *
+ * const { path, largestDifference } = await merge("outputs/capitals");
+ * console.log(path, largestDifference);
+ * ```
+ */
+export async function merge(
+  folder: string,
+  options: MergeOptions = {},
+): Promise<MergeResult> {
+  const library = await import("./merge.ts");
+  return await library.merge(folder, options);
 }

@@ -191,12 +191,12 @@ function savedConfig(
 }
 
 /** `generation_config.json`: what came with the model, with every id at which an answer ends. */
-function generationConfig(
+export function generationConfig(
   { model, tokenizer, template }: Pick<
     SaveRequest,
     "model" | "tokenizer" | "template"
   >,
-) {
+): Record<string, Json> {
   const ends = stopIds(tokenizer, template);
   const { bos, pad } = tokenizer.specialIds;
   const config: Record<string, Json> = {

@@ -1,0 +1,331 @@
+/**
+ * Folds an adapter into the base that it was trained on, and writes the sum as a model that everything
+ * loads. The folder appears only when the model in it, read back, says what base and adapter say together.
+ * @module
+ */
+import { basename, dirname, join, resolve } from "node:path";
+import {
+  createHost,
+  createPart,
+  type Creating,
+} from "../config/create_part.ts";
+import { kindAt } from "../config/paths.ts";
+import { readResolved } from "../config/resolved.ts";
+import type { StorageDtype } from "../config/types.ts";
+import type { TensorReader } from "../contracts/adapter.ts";
+import type { Tokenizer } from "../contracts/tokenizer.ts";
+import { ConfigError, DataError } from "../errors.ts";
+import { inventoryOf } from "../graph/build_model.ts";
+import type { Quantization } from "../graph/dtype.ts";
+import { findAdapterTensors, openAdapterFile } from "../io/adapter_file.ts";
+import { beginFolder, commitFolder } from "../io/atomic.ts";
+import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "../io/half.ts";
+import { isObject, readJsonObject } from "../io/json_file.ts";
+import { type SaveDType, writeModelFiles } from "../io/save_model.ts";
+import type { Choice } from "../plugin.ts";
+import { refuseQuantizedMerge } from "../quantize/refuse_merge.ts";
+import { randomFrom } from "../random.ts";
+import { openChosen } from "../train/choose_backend.ts";
+import { baseReader, type OpenedModel } from "../train/open_model.ts";
+import { generationConfig } from "../train/saved_model.ts";
+import { bindAdapter, type BoundAdapter } from "./adapters.ts";
+import { logitsOf } from "./logits.ts";
+import { openBase } from "./open_base.ts";
+import { openRegistry, type RegistryOptions } from "./registry.ts";
+import { findSaved, type SavedFolder } from "./saved_folder.ts";
+import { templatesOf } from "./templates.ts";
+
+/** How an adapter is merged. */
+export interface MergeOptions extends RegistryOptions {
+  /** Folder that is written; default `merged` in the adapter's folder. It must not hold anything yet. */
+  readonly to?: string;
+  /** Storage of the merged weights (default float32). */
+  readonly dtype?: SaveDType;
+  /** Largest weight file in bytes (default 5e9). */
+  readonly maxShardBytes?: number;
+  /**
+   * Largest difference of a logit that is accepted, as a share of the largest logit. Default 1e-4 for
+   * float32, 1e-2 for float16, 1e-1 for bfloat16, whose rounding shows.
+   */
+  readonly tolerance?: number;
+  /** Texts that logits are compared on; by default a few of its own. */
+  readonly prompts?: readonly string[];
+  /** What computes the logits: `auto` (the default), or a backend. */
+  readonly backend?: Choice;
+  /** Told what should be said to people. */
+  readonly onNotice?: (message: string) => void;
+}
+
+/** What was merged, and how close it is. */
+export interface MergeResult {
+  /** The folder that was written. */
+  readonly path: string;
+  /** Folder of the base. */
+  readonly base: string;
+  /** Names of the files. */
+  readonly files: readonly string[];
+  /** Weights that the adapter changed, and all of them. */
+  readonly changed: number;
+  readonly weights: number;
+  /** Largest difference of a logit between base with adapter and merged model, and the largest logit. */
+  readonly largestDifference: number;
+  readonly largestLogit: number;
+  /** Share of the largest logit up to which the difference was accepted. */
+  readonly tolerance: number;
+}
+
+const TOLERANCE: Readonly<Record<SaveDType, number>> = {
+  float32: 1e-4,
+  float16: 1e-2,
+  bfloat16: 1e-1,
+};
+const STORAGE = { float32: "f32", bfloat16: "bf16", float16: "f16" } as const;
+
+const PROMPTS: readonly string[] = [
+  "The capital of France is",
+  "Write a function that adds two numbers.\n\n",
+  "1 2 3 4 5 6 7 8 9 10",
+  "Once there was a small green frog who",
+];
+/** Tokens of a prompt that are compared at most. */
+const LONGEST = 64;
+
+/** `merge` of the library. */
+export async function merge(
+  folder: string,
+  options: MergeOptions = {},
+): Promise<MergeResult> {
+  const saved = await findSaved(folder, options.cwd);
+  if (saved.notice !== null) options.onNotice?.(saved.notice);
+  if (saved.adapter === null) {
+    throw new ConfigError(
+      `There is nothing to merge in ${saved.path}: all weights of that model are its own, without an adapter`,
+    );
+  }
+  const to = resolve(
+    options.cwd ?? Deno.cwd(),
+    options.to ?? join(saved.path, "merged"),
+  );
+  await refuseFull(to);
+  const trained = await trainedOn(saved.path);
+  refuseQuantizedMerge(trained.quantization, saved.path);
+  refuseQuantizedBase(saved);
+  const registry = await openRegistry(options);
+  const hasTokenizer = async (path: string) =>
+    await kindAt(join(path, "tokenizer.json")) !== null;
+  const host = createHost({
+    registry,
+    modelDir: await hasTokenizer(saved.path) ? saved.path : saved.base,
+    seed: 0,
+    base: options.cwd ?? Deno.cwd(),
+    notice: (message) => options.onNotice?.(message),
+  });
+  const creating: Creating = { registry, host };
+  using model = await openBase(saved, creating);
+  const adapter = await bindAdapter(
+    { path: saved.path, config: saved.adapter.config },
+    model,
+    creating,
+  );
+  const tokenizer = await hasTokenizer(saved.path) ||
+      await hasTokenizer(saved.base)
+    ? await createPart("tokenizer", "huggingface", creating)
+    : null;
+  const rows = rowsOf(options.prompts ?? PROMPTS, tokenizer, model);
+  const dtype = options.dtype ?? "float32";
+  const tolerance = options.tolerance ?? TOLERANCE[dtype];
+
+  const chosen = await openChosen(options.backend ?? "auto", creating);
+  await using device = chosen.device;
+  const wanted = await logitsOf(rows, {
+    model,
+    adapter,
+    dtype: STORAGE[trained.dtype],
+    device,
+  });
+  const temporary = beginFolder(to);
+  try {
+    const written = await writeMerged(temporary, {
+      model,
+      adapter,
+      tokenizer,
+      trained: trained.dtype,
+      creating,
+      options: { ...options, dtype },
+    });
+    using merged = await openBase({ base: temporary }, creating);
+    const found = await logitsOf(rows, {
+      model: merged,
+      adapter: null,
+      dtype: "f32",
+      device,
+    });
+    const distance = distanceOf(found, wanted);
+    // a distance that is no number is refused too
+    if (!(distance.largestDifference <= tolerance * distance.largestLogit)) {
+      throw new DataError(
+        `The merged model does not say what ${saved.path} says: a logit differs by ${
+          distance.largestDifference.toPrecision(3)
+        }, where the largest is ${
+          distance.largestLogit.toPrecision(3)
+        } and ${tolerance} of it is allowed. Nothing was written. ${
+          dtype === "float32"
+            ? "Raise the tolerance if that is good enough"
+            : `Merge in float32, or raise the tolerance if that is good enough: ${dtype} rounds every weight`
+        }`,
+      );
+    }
+    commitFolder(temporary, to);
+    return { path: to, base: saved.base, ...written, ...distance, tolerance };
+  } catch (error) {
+    await Deno.remove(temporary, { recursive: true }).catch(() => {});
+    throw error;
+  }
+}
+
+/** What the run's own settings say of its base: in its folder, or in the state of a checkpoint. */
+async function trainedOn(
+  path: string,
+): Promise<{ dtype: StorageDtype; quantization: Quantization | null }> {
+  const resolved = join(path, "config.resolved.yaml");
+  const config = await kindAt(resolved) === "file"
+    ? readResolved(await Deno.readTextFile(resolved), resolved)
+    : readJsonObject(join(path, "state.json"))?.config;
+  const model = isObject(config) && isObject(config.model) ? config.model : {};
+  const { dtype, quantization } = model;
+  return {
+    dtype: dtype === "bfloat16" || dtype === "float16" ? dtype : "float32",
+    quantization: quantization === "int8" || quantization === "nf4"
+      ? quantization
+      : null,
+  };
+}
+
+function refuseQuantizedBase({ base }: SavedFolder): void {
+  const config = readJsonObject(join(base, "config.json"));
+  if (!isObject(config?.quantization_config)) return;
+  throw new ConfigError(
+    `Cannot merge into ${base}: its weights are stored quantised (quantization_config in its config.json); merge into the model that it was made from`,
+  );
+}
+
+async function refuseFull(path: string): Promise<void> {
+  if (await kindAt(path) === null) return;
+  const isEmpty = await kindAt(path) === "folder" &&
+    Deno.readDirSync(path)[Symbol.iterator]().next().done === true;
+  if (isEmpty) return;
+  throw new ConfigError(
+    `Cannot merge into ${path}: there is something of that name; choose another folder, or remove it (${
+      basename(dirname(path))
+    }/${basename(path)})`,
+  );
+}
+
+/** Ids of the texts; without a tokenizer ids drawn from the vocabulary. */
+function rowsOf(
+  prompts: readonly string[],
+  tokenizer: Tokenizer | null,
+  { spec }: OpenedModel,
+): Int32Array[] {
+  const most = Math.min(LONGEST, spec.maxPositions ?? LONGEST);
+  const random = randomFrom(spec.vocabSize);
+  const rows = prompts.map((text) =>
+    tokenizer === null
+      ? Int32Array.from({ length: 16 }, () => random.below(spec.vocabSize))
+      : Int32Array.from(tokenizer.encode(text, { addBos: true }).ids)
+  ).map((ids) => ids.subarray(0, most)).filter((ids) => ids.length > 0);
+  if (rows.length > 0) return rows;
+  throw new ConfigError("There is no prompt to compare logits on: give one");
+}
+
+async function writeMerged(
+  folder: string,
+  { model, adapter, tokenizer, trained, creating, options }: {
+    model: OpenedModel;
+    adapter: BoundAdapter;
+    tokenizer: Tokenizer | null;
+    /** Storage of the frozen matrices that were trained on. */
+    trained: StorageDtype;
+    creating: Creating;
+    options: MergeOptions & { readonly dtype: SaveDType };
+  },
+): Promise<{ files: string[]; changed: number; weights: number }> {
+  const { weights } = inventoryOf(model.spec, 2);
+  using file = openAdapterFile(adapter.path);
+  const own = findAdapterTensors(file, adapter.attached, weights);
+  const load = baseReader(model, weights, 0);
+  const matrices = new Set(
+    weights.filter((w) => w.shape.length > 1).map((w) => w.name),
+  );
+  const read: TensorReader = (name) => {
+    const stored = own.get(name);
+    if (stored !== undefined) return stored.read();
+    const values = load(name);
+    return matrices.has(name) ? asTrained(values, trained) : values;
+  };
+  let changed = 0;
+  const tensors = weights.map(({ name, shape }) => ({
+    name,
+    shape,
+    values: (): Float32Array => {
+      const merged = own.has(name) ? null : adapter.attached.merged(name, read);
+      if (own.has(name) || merged !== null) changed++;
+      return merged ?? read(name);
+    },
+  }));
+  const template = tokenizer === null
+    ? null
+    : await templatesOf(tokenizer, model, creating);
+  const files = await writeModelFiles(folder, {
+    config: model.spec.config,
+    dtype: options.dtype,
+    maxShardBytes: options.maxShardBytes,
+    tensors: tensors.map(({ name, shape, values }) => {
+      let data: Float32Array | null = null;
+      const size = shape.reduce((a, b) => a * b, 1);
+      return {
+        name,
+        shape,
+        read(start, count) {
+          data ??= values();
+          const chunk = data.subarray(start, start + count);
+          if (start + count >= size) data = null; // one weight at a time in memory
+          return chunk;
+        },
+      };
+    }),
+    generationConfig: tokenizer === null || template === null
+      ? null
+      : generationConfig({
+        model,
+        tokenizer,
+        template: template.chat ?? template.raw,
+      }),
+    files: tokenizer?.files({ chatTemplate: tokenizer.chatTemplate }),
+  });
+  return { files, changed, weights: weights.length };
+}
+
+/** Numbers as a run kept them: rounded to 16 bits and back. */
+function asTrained(values: Float32Array, dtype: StorageDtype): Float32Array {
+  if (dtype === "bfloat16") return bf16ToF32(f32ToBf16(values));
+  return dtype === "float16" ? f16ToF32(f32ToF16(values)) : values;
+}
+
+function distanceOf(
+  found: readonly Float32Array[],
+  wanted: readonly Float32Array[],
+): { largestDifference: number; largestLogit: number } {
+  let [largestDifference, largestLogit] = [0, 0];
+  found.forEach((logits, row) => {
+    logits.forEach((v, i) => {
+      const difference = Math.abs(v - wanted[row][i]);
+      // what is no number stays: it must not be forgotten over the next one
+      if (!(difference <= largestDifference) && largestDifference >= 0) {
+        largestDifference = difference;
+      }
+      largestLogit = Math.max(largestLogit, Math.abs(wanted[row][i]));
+    });
+  });
+  return { largestDifference, largestLogit };
+}
