@@ -15,6 +15,9 @@ const CHUNK = 1 << 22;
 /** The head's name in files, whether it is tied or not. */
 const HEAD = "lm_head.weight";
 
+/** The types from which weights are read. */
+const READABLE: readonly string[] = ["F32", "F16", "BF16"];
+
 /** What a model says of its weights: `ModelSpec` and its inventory. */
 export interface WantedWeights {
   /** Names under which files may hold its weights. */
@@ -53,6 +56,11 @@ export function findWeights(
     }
     used.add(tensor.name);
     tensors.set(name, tensor);
+    if (!READABLE.includes(tensor.dtype)) {
+      throw new DataError(
+        `${tensor.path}: tensor ${tensor.name} is stored as ${tensor.dtype}; weights can be read from F32, F16 and BF16 only`,
+      );
+    }
     if (
       tensor.shape.length !== shape.length ||
       tensor.shape.some((d, i) => d !== shape[i])
