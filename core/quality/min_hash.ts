@@ -40,9 +40,13 @@ function eachShingle(text: string, use: (hash: number) => void): void {
   if (text.length < SHINGLE) use(mix32(rolling ^ text.length));
 }
 
-/** Writes the sketch of a comparable text into `sketch`, (96). */
-export function sketchInto(text: string, sketch: Uint8Array): void {
-  const least = new Float64Array(SKETCH_BINS).fill(Infinity); // (96)
+/** Writes the sketch of a comparable text into `sketch`, (96). `least` (96) is written over. */
+export function sketchInto(
+  text: string,
+  sketch: Uint8Array,
+  least: Float64Array,
+): void {
+  least.fill(Infinity);
   eachShingle(text, (hash) => {
     const bin = hash % SKETCH_BINS;
     const rest = mix32(hash ^ 0x5bd1e995);

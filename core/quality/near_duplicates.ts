@@ -32,6 +32,7 @@ const KEPT_TEXTS = 64;
 /** Sketches by row. */
 export class Sketches {
   readonly #chunks: Uint8Array[] = [];
+  readonly #least: Float64Array = new Float64Array(SKETCH_BINS);
   #length = 0;
 
   /** How many sketches there are. */
@@ -45,7 +46,7 @@ export class Sketches {
       this.#chunks.push(new Uint8Array(CHUNK_ROWS * SKETCH_BINS));
     }
     this.#length++;
-    sketchInto(comparable(text), this.at(this.#length - 1));
+    sketchInto(comparable(text), this.at(this.#length - 1), this.#least);
   }
 
   /** A sketch, (96). */
