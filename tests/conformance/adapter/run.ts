@@ -8,15 +8,21 @@ import {
   type Device,
   initialWeights,
   inventoryOf,
+  isQuantized,
   loadWeights,
   type ModelSpec,
   openModelFolder,
   type Optimizer,
+  type Quantization,
   SafetensorsFile,
   type TensorReader,
 } from "@denotune/denotune/core";
 import type { Inputs } from "../../../core/contracts/objective.ts";
 import { Engine, planEngine } from "../../../core/train/engine.ts";
+import {
+  asStored,
+  writeQuantized,
+} from "../../../core/train/quantized_weights.ts";
 import {
   gpt2Architecture,
   llamaArchitecture,
@@ -122,6 +128,8 @@ export interface OpenOptions {
   /** Tensors of an adapter file, in place of fresh ones. */
   readonly tensors?: ReadonlyMap<string, Float32Array>;
   readonly optimizer?: Optimizer;
+  /** Storage of the frozen linear weights. */
+  readonly quantization?: Quantization;
   readonly B: number;
   readonly T: number;
 }
@@ -130,13 +138,14 @@ export interface OpenOptions {
 export async function openAdapted(
   device: Device,
   base: Base,
-  { adapter, tensors, optimizer, B, T }: OpenOptions,
+  { adapter, tensors, optimizer, quantization, B, T }: OpenOptions,
 ): Promise<Engine> {
   const planned = planEngine({
     spec: base.spec,
     adapter,
     frozen: new Set(),
     frozenDtype: "f32",
+    quantization,
     causal: true,
     train: optimizer === undefined
       ? null
@@ -146,14 +155,19 @@ export async function openAdapted(
     sources: 1,
   }, device.info);
   const engine = await Engine.open(planned, device);
+  const { session } = engine;
   const write = (name: string, data: Float32Array) =>
-    engine.session.write(name, data);
+    isQuantized(session.dtypeOf(name))
+      ? writeQuantized(session, name, (s, n) => data.subarray(s, s + n))
+      : session.write(name, data);
   for (const [name, data] of base.weights) write(name, data);
   if (adapter === null) return engine;
   for (const spec of adapter.parameters) {
     write(spec.name, initialWeights(spec, 5));
   }
-  for (const [name, data] of adapter.initialise?.(reader(base.weights)) ?? []) {
+  const load = reader(base.weights);
+  const read: TensorReader = (name) => asStored(session, name, load(name));
+  for (const [name, data] of adapter.initialise?.(read) ?? []) {
     write(name, data);
   }
   if (tensors === undefined) return engine;
