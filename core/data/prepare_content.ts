@@ -2,6 +2,8 @@
  * The pass itself: rows in order, on this thread or by workers.
  * @module
  */
+import { isData } from "../config/options_schema.ts";
+import type { RawRecord, RecordStore } from "../contracts/source.ts";
 import type { PreparedContent } from "./cache/prepared_cache.ts";
 import { SetHash } from "./cache/set_hash.ts";
 import { NumberList } from "./number_list.ts";
@@ -11,12 +13,16 @@ import {
   prepareRows,
   type RowPipeline,
 } from "./prepare_rows.ts";
-import { sampleRecords } from "./settle_format.ts";
+import { SAMPLE_ROWS, sampleRecords } from "./settle_format.ts";
 import { Statistics } from "./statistics.ts";
 import { TokenStore } from "./token_store.ts";
 import type { DataOptions, DataSource } from "./types.ts";
 import { PreparePool } from "./workers/pool.ts";
-import { identityOf, type OpenCommand } from "./workers/protocol.ts";
+import {
+  identityOf,
+  type OpenCommand,
+  type SourceRecipe,
+} from "./workers/protocol.ts";
 
 /** How long the pass may hold the thread: signals and the terminal wait so long. */
 const TURN_MS = 40;
@@ -59,7 +65,9 @@ class Pass implements Disposable {
   #told = performance.now();
   #rows = 0;
   #pool: PreparePool | null = null;
-  #isOpen = false;
+  #made: readonly (SourceRecipe | null)[] | null = null;
+  /** Null until workers can be used, or it is clear that they cannot. */
+  #isOpen: boolean | null = null;
 
   constructor(
     request: PrepareRequest,
@@ -107,7 +115,7 @@ class Pass implements Disposable {
       side,
     };
     const at = (index: number) => store.at(index);
-    const recipe = workers?.recipe.sources[source] ?? null;
+    const recipe = workers === undefined ? null : this.#recipes()[source];
     let from = 0;
     while (from < to) {
       const pool = recipe === null ? null : await this.#workers();
@@ -116,7 +124,7 @@ class Pass implements Disposable {
           source,
           from,
           to,
-          read: recipe?.parts === null ? at : null,
+          read: recipe?.parts == null ? at : null,
           local: (range) => prepareRows({ ...range, at }, pipeline),
         });
         for await (const prepared of rows) {
@@ -155,20 +163,27 @@ class Pass implements Disposable {
     const { workers } = this.#request;
     if (workers === undefined || workers.count === 1) return null;
     if (this.#pool?.failure != null) throw this.#pool.failure.error;
-    if (this.#isOpen) return this.#pool;
+    if (this.#isOpen !== null) return this.#isOpen ? this.#pool : null;
     if (this.#pool !== null) return null;
     if (workers.count !== "auto") {
       this.#pool = this.#start(workers.count);
-      await this.#pool.opened;
-      this.#isOpen = true;
-      return this.#pool;
+      this.#opened(await this.#pool.opened);
+      return this.#isOpen ? this.#pool : null;
     }
     const count = Math.min(MAX_WORKERS, navigator.hardwareConcurrency);
     if (count === 1 || !this.#isWorthIt(count)) return null;
     this.#pool = this.#start(count);
     // this thread goes on with the rows meanwhile; a failure is seen at its next look
-    this.#pool.opened.then(() => this.#isOpen = true, () => {});
+    this.#pool.opened.then((isSame) => this.#opened(isSame), () => {});
     return null;
+  }
+
+  #opened(isSame: boolean): void {
+    this.#isOpen = isSame;
+    if (isSame) return;
+    this.#request.onNotice?.(
+      "Rows are prepared without workers: they cannot make the run's tokenizer as it is",
+    );
   }
 
   #isWorthIt(count: number): boolean {
@@ -178,20 +193,32 @@ class Pass implements Disposable {
     return left - left / count > START_MS;
   }
 
+  /** How workers open the sources; null for those whose rows a format settles by and that cannot be sent. */
+  #recipes(): readonly (SourceRecipe | null)[] {
+    const { sources, workers } = this.#request;
+    return this.#made ??= sources.map(({ store }, k) => {
+      const recipe = workers?.recipe.sources[k] ?? null;
+      if (recipe?.parts !== null || recipe.settled === null) return recipe;
+      return sampleOf(store).every((r) => isData(r.value)) ? recipe : null;
+    });
+  }
+
   #start(count: number): PreparePool {
     const { sources, tokenizer, workers, cacheDir, signal } = this.#request;
     if (workers === undefined) throw new RangeError("There are no workers");
+    const recipes = this.#recipes();
     const command: OpenCommand = {
       type: "open",
-      recipe: workers.recipe,
+      recipe: { ...workers.recipe, sources: recipes },
       sources: sources.map(({ name, side = "all", store }, k) => {
-        const inMemory = workers.recipe.sources[k]?.parts === null;
+        const recipe = recipes[k];
+        const isSent = recipe !== null && recipe.parts === null;
         return {
           name,
           side,
           length: store.length,
-          fingerprint: inMemory ? null : store.fingerprint,
-          sample: inMemory ? sampleRecords(store, 100) : null,
+          fingerprint: isSent ? null : store.fingerprint,
+          sample: isSent && recipe.settled !== null ? sampleOf(store) : null,
         };
       }),
       tokenizer: identityOf(tokenizer),
@@ -213,6 +240,11 @@ class Pass implements Disposable {
       });
     });
   }
+}
+
+/** The rows that a format settles by. */
+function sampleOf(store: RecordStore): RawRecord[] {
+  return sampleRecords(store, SAMPLE_ROWS);
 }
 
 function rowsOf({ store, max_rows }: DataSource): number {

@@ -13,6 +13,9 @@ export interface SettledFormat {
   readonly choice: { readonly name: string; readonly reason: string } | null;
 }
 
+/** How many rows a format looks at. */
+export const SAMPLE_ROWS = 100;
+
 /** Up to `count` rows: the first half from the start, the rest spread evenly over the set. */
 export function sampleRecords(store: RecordStore, count: number): RawRecord[] {
   const n = store.length;
@@ -33,7 +36,7 @@ export function settleFormat(
 ): SettledFormat {
   if (format.choose === undefined) return { format, choice: null };
   const { format: chosen, name, reason } = format.choose(
-    sampleRecords(store, 100),
+    sampleRecords(store, SAMPLE_ROWS),
   );
   return { format: chosen, choice: { name, reason } };
 }

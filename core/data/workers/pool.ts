@@ -50,8 +50,8 @@ export class PreparePool implements Disposable {
   #failure: { readonly error: unknown } | null = null;
   #fail: (error: unknown) => void = () => {};
   #next = 0;
-  /** When all workers have made their parts. */
-  readonly opened: Promise<void>;
+  /** When all workers have made their parts: whether their tokenizer is that of the run. */
+  readonly opened: Promise<boolean>;
 
   /** Starts `count` workers. */
   constructor(
@@ -66,7 +66,7 @@ export class PreparePool implements Disposable {
     });
     const opening = Array.from({ length: count }, () => this.#start(command));
     this.opened = Promise.race([
-      Promise.all(opening).then(() => undefined),
+      Promise.all(opening).then((same) => same.every((isSame) => isSame)),
       failed,
     ]);
     this.opened.catch(() => {}); // whoever awaits it is told
@@ -118,7 +118,7 @@ export class PreparePool implements Disposable {
     this.#failWith(new Error("The workers of preparation were ended"));
   }
 
-  #start(command: OpenCommand): Promise<void> {
+  #start(command: OpenCommand): Promise<boolean> {
     const worker = new Worker(new URL("./worker.ts", import.meta.url), {
       type: "module",
     });
@@ -132,7 +132,7 @@ export class PreparePool implements Disposable {
             case "ready":
               return this.#post(worker, command);
             case "opened":
-              return resolve();
+              return resolve(data.isSame);
             case "failed":
               return this.#failWith(restoreError(data.error));
             case "rows": {

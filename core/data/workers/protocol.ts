@@ -69,7 +69,8 @@ export interface SentRows extends Omit<PreparedRows, "failure"> {
 /** What a worker says. */
 export type WorkerAnswer =
   | { readonly type: "ready" }
-  | { readonly type: "opened" }
+  /** Whether its tokenizer is that of the run; where not, it prepares nothing. */
+  | { readonly type: "opened"; readonly isSame: boolean }
   | { readonly type: "failed"; readonly error: ErrorData }
   | {
     readonly type: "rows";

@@ -61,12 +61,15 @@ class PrepareWorker {
     });
     const creating = remakeHost(host, registry);
     const tokenizer = await remake("tokenizer", recipe, creating);
-    if (!isDeepStrictEqual(identityOf(tokenizer), command.tokenizer)) {
-      throw new PluginError(
-        "The tokenizer that a worker made is another than that of the run; set data.workers=1",
-      );
-    }
     return new PrepareWorker(command, creating, tokenizer);
+  }
+
+  /** Whether the tokenizer is that of the run, which may have been changed after it was made. */
+  get isSame(): boolean {
+    return isDeepStrictEqual(
+      identityOf(this.#tokenizer),
+      this.#command.tokenizer,
+    );
   }
 
   /** Prepares rows; the source is opened when the first of its rows is asked for. */
@@ -176,7 +179,8 @@ function serve(): void {
     try {
       if (command.type === "open") {
         worker = await PrepareWorker.open(command);
-        return scope.postMessage({ type: "opened" });
+        const { isSame } = worker;
+        return scope.postMessage({ type: "opened", isSame });
       }
       const said = await worker?.rows(command);
       if (said?.type !== "rows") return;
