@@ -9,6 +9,7 @@ import {
   type Extents,
   type KernelTime,
   type Plan,
+  QUANTIZATIONS,
 } from "@denotune/denotune/core";
 import { type WebGpuOptions, webGpuOptions } from "./options.ts";
 import { factsOf, findAdapter, openGpu } from "./runtime/adapter.ts";
@@ -38,6 +39,7 @@ export class WebGpuExecutor implements Executor {
   readonly #pipelines: Pipelines;
   readonly #staging: Staging;
   readonly #stopwatch: Stopwatch | null;
+  readonly #identity: string;
   readonly #buffers = new Map<number, HostBuffer>();
   readonly #programs = new Map<number, ReadyProgram>();
   #scratch: GPUBuffer | null = null;
@@ -46,8 +48,13 @@ export class WebGpuExecutor implements Executor {
   private constructor(
     gpu: Gpu,
     info: DeviceInfo,
-    options: { profile: boolean; stopwatch: Stopwatch | null },
+    options: {
+      profile: boolean;
+      stopwatch: Stopwatch | null;
+      identity: string;
+    },
   ) {
+    this.#identity = options.identity;
     this.#gpu = gpu;
     this.info = info;
     this.#pipelines = new Pipelines(gpu);
@@ -84,17 +91,23 @@ export class WebGpuExecutor implements Executor {
       ),
       memoryBytes: memoryBytes(options, facts.software),
       alignment: ALIGNMENT,
+      storages: QUANTIZATIONS,
       fingerprint: `webgpu 1; ${facts.identity}; subgroups ${
         gpu.traits.subgroup === null
           ? "off"
           : `${gpu.traits.subgroup.min} to ${gpu.traits.subgroup.max}`
       }; tiles ${tiles.fingerprint}`,
-    }, { profile: options.profile, stopwatch });
+    }, { profile: options.profile, stopwatch, identity: facts.identity });
   }
 
   /** What has been counted so far. */
   get counters(): Readonly<Counters> {
     return this.#gpu.counters;
+  }
+
+  /** Adapter and driver, by which tunings are kept. */
+  get identity(): string {
+    return this.#identity;
   }
 
   /** The device, for the tuner. */

@@ -2,7 +2,18 @@
  * Matrix products: checks the operands, chooses a tile, emits its dispatches.
  * @module
  */
-import { type Lower, type Lowering, WEIGHTS } from "../shader/dispatch.ts";
+import {
+  DeviceError,
+  type KernelAttributes,
+  type QuantizedShape,
+  quantizedWords,
+} from "@denotune/denotune/core";
+import {
+  INDEX,
+  type Lower,
+  type Lowering,
+  WEIGHTS,
+} from "../shader/dispatch.ts";
 import { broadcastMatmul } from "./matmul_broadcast.ts";
 import { chooseTileOf } from "./matmul_choice.ts";
 import { directMatmul } from "./matmul_direct.ts";
@@ -21,10 +32,14 @@ export const matmul: Lower<"matmul"> = (lowering) => {
     attributes.n,
     attributes.k,
   ].map((d) => lowering.capacity(d));
+  const quantized = quantizedShape(attributes);
   const product: Product = {
     ...attributes,
+    quantized,
     a: lowering.expect("a", inputs[0], batch * m * k),
-    b: lowering.expect("b", inputs[1], batch * k * n, WEIGHTS),
+    b: quantized === null
+      ? lowering.expect("b", inputs[1], batch * k * n, WEIGHTS)
+      : lowering.expect("b", inputs[1], quantizedWords(quantized), INDEX),
     bias: attributes.bias ? lowering.expect("bias", inputs[2], n) : null,
     addend: attributes.addend
       ? lowering.expect(
@@ -39,11 +54,32 @@ export const matmul: Lower<"matmul"> = (lowering) => {
     lowering,
     product,
     chooseTileOf(
-      { layout: product.layout, dtype: product.b.dtype, batch, m, n, k },
+      {
+        layout: product.layout,
+        dtype: quantized === null ? product.b.dtype : quantized.format,
+        batch,
+        m,
+        n,
+        k,
+      },
       lowering.traits,
     ),
   );
 };
+
+/** The matrix that a product reads as b, or null where b holds plain numbers. */
+function quantizedShape(
+  { quantized, layout, batch, n, k }: KernelAttributes["matmul"],
+): QuantizedShape | null {
+  if (quantized === undefined) return null;
+  if (typeof n !== "number" || typeof k !== "number" || batch !== 1) {
+    throw new DeviceError(
+      "b is quantised, but its size is not fixed, or there is more than one",
+    );
+  }
+  const [rows, columns] = layout === "NT" ? [n, k] : [k, n];
+  return { format: quantized, rows, columns };
+}
 
 /** Emits a product cut in a given way. */
 export function emitProduct(

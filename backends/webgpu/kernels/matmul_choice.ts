@@ -3,7 +3,7 @@
  * known of adapters in general.
  * @module
  */
-import type { DType, KernelAttributes } from "@denotune/denotune/core";
+import type { KernelAttributes, TensorDType } from "@denotune/denotune/core";
 import type { Traits } from "../runtime/traits.ts";
 import { canBroadcast } from "./matmul_broadcast.ts";
 import { isSound } from "./matmul_shared.ts";
@@ -12,7 +12,8 @@ import type { SharedTile, Tile } from "./matmul_tiles.ts";
 /** What a tile is chosen by: sizes are those at capacity. */
 export interface ProductShape {
   readonly layout: KernelAttributes["matmul"]["layout"];
-  readonly dtype: DType;
+  /** Storage of b. */
+  readonly dtype: TensorDType;
   readonly batch: number;
   readonly m: number;
   readonly n: number;

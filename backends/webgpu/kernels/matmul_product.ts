@@ -2,7 +2,12 @@
  * A matrix product as its generators see it.
  * @module
  */
-import type { Dim, KernelAttributes, View } from "@denotune/denotune/core";
+import type {
+  Dim,
+  KernelAttributes,
+  QuantizedShape,
+  View,
+} from "@denotune/denotune/core";
 import type { Scope, TensorUse } from "../shader/dispatch.ts";
 import { f32Text } from "../shader/numbers.ts";
 
@@ -16,6 +21,8 @@ export interface Product {
   readonly alpha: number;
   readonly a: View;
   readonly b: View;
+  /** What the words of b hold, where it is quantised. */
+  readonly quantized: QuantizedShape | null;
   readonly bias: View | null;
   readonly addend: View | null;
   readonly out: View;
@@ -23,12 +30,17 @@ export interface Product {
 
 /** The operands as tensors of a dispatch. */
 export function productTensors(
-  { a, b, bias, addend, out }: Product,
+  { a, b, bias, addend, out, quantized }: Product,
   wide: { a: boolean; b: boolean; out: boolean },
 ): TensorUse[] {
   return [
     { name: "a", view: a, wide: wide.a },
-    { name: "b", view: b, wide: wide.b },
+    {
+      name: "b",
+      view: b,
+      wide: wide.b,
+      ...(quantized === null ? {} : { quantized }),
+    },
     ...(bias === null ? [] : [{
       name: "bias",
       view: bias,

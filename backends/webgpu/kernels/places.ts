@@ -2,7 +2,13 @@
  * Kernels that only move elements: caches, columns, rings, copies.
  * @module
  */
-import { DeviceError, type DType, product } from "@denotune/denotune/core";
+import {
+  DeviceError,
+  type DType,
+  product,
+  type QuantizedShape,
+  quantizedWords,
+} from "@denotune/denotune/core";
 import {
   type DispatchSpec,
   INDEX,
@@ -158,8 +164,12 @@ const ANY: readonly DType[] = ["f32", "i32", "bf16", "f16"];
 
 /** out = x, converted between f32 and 16-bit types. */
 export const copy: Lower<"copy"> = (lowering) => {
-  const { attributes: { elements }, inputs, outputs } = lowering;
+  const { attributes: { elements, quantized }, inputs, outputs } = lowering;
   const capacity = lowering.capacity(elements);
+  if (quantized !== undefined) {
+    lowering.emit(widen(lowering, quantized));
+    return;
+  }
   const x = lowering.expect("x", inputs[0], capacity, ANY);
   const out = lowering.expect("out", outputs[0], capacity, ANY);
   if (x.dtype !== out.dtype && (x.dtype === "i32" || out.dtype === "i32")) {
@@ -184,6 +194,31 @@ ${to.store("id", x.dtype === "i32" ? from.loadInt("id") : from.load("id"))}`;
     cost: (size) => size(elements) * 2,
   });
 };
+
+/** Dequantises a whole matrix. */
+function widen(
+  { inputs, outputs, expect }: Parameters<Lower<"copy">>[0],
+  quantized: QuantizedShape,
+): DispatchSpec {
+  const elements = quantized.rows * quantized.columns;
+  return {
+    name: `copy ${quantized.format}`,
+    tensors: [
+      {
+        name: "x",
+        view: expect("x", inputs[0], quantizedWords(quantized), INDEX),
+        quantized,
+      },
+      { name: "out", view: expect("out", outputs[0], elements), writes: true },
+    ],
+    workgroup: WORKGROUP,
+    body: (scope) =>
+      `if (id >= ${elements}u) { return; }
+${scope.tensor("out").store("id", scope.tensor("x").load("id"))}`,
+    grid: perItem(() => elements, INVOCATIONS),
+    cost: () => elements * 8,
+  };
+}
 
 /**
  * Two elements share a word, so an invocation has a word: what of it lies outside of the tensor stays.

@@ -17,6 +17,7 @@ import {
   type BoundType,
   TensorText,
 } from "../shader/tensor.ts";
+import { widenFunctions, widenNames } from "../shader/quantized.ts";
 import type { Traits } from "./traits.ts";
 
 /** A range of bytes of one buffer, as it is bound. */
@@ -59,6 +60,7 @@ export function layOutBindings(
   const ranges: BoundRange[] = [];
   const tensors = new Map<string, TensorText>();
   const declarations: string[] = [];
+  const widened: string[] = [];
   for (
     const group of groupsOf(settled(spec.tensors, traits), options.reachOf)
   ) {
@@ -96,14 +98,24 @@ export function layOutBindings(
     for (const { use } of group) {
       const { name, view } = use;
       const size = bytesOf(view.dtype);
+      const place = view.offset - start / size;
+      const plain = new TensorText(array, view.dtype, place, view.advance ?? 0);
+      if (use.quantized === undefined) {
+        tensors.set(name, plain);
+        continue;
+      }
+      const { one, four } = widenNames(name);
+      widened.push(
+        widenFunctions(name, use.quantized, (i) => plain.word(plain.place(i))),
+      );
       tensors.set(
         name,
-        new TensorText(
-          array,
-          view.dtype,
-          view.offset - start / size,
-          view.advance ?? 0,
-        ),
+        new TensorText(array, view.dtype, place, view.advance ?? 0, {
+          one,
+          four: use.wide === true && use.quantized.columns % 4 === 0
+            ? four
+            : null,
+        }),
       );
     }
   }
@@ -112,7 +124,11 @@ export function layOutBindings(
       `${spec.name} needs ${ranges.length} bindings, the adapter allows ${traits.maxBindings}: smaller tensors or a larger max_binding_mb would do`,
     );
   }
-  return { ranges, tensors, declarations: declarations.join("\n") };
+  return {
+    ranges,
+    tensors,
+    declarations: [...declarations, ...widened].join("\n"),
+  };
 }
 
 /** Without the wish for four at once where one of those that wish it together cannot have it. */

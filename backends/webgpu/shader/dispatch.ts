@@ -9,6 +9,7 @@ import {
   type DType,
   type KernelAttributes,
   type KernelName,
+  type QuantizedShape,
   type View,
 } from "@denotune/denotune/core";
 import type { Traits } from "../runtime/traits.ts";
@@ -27,6 +28,8 @@ export interface TensorUse {
    * `together` only if to all that wish so.
    */
   readonly wide?: boolean | "together";
+  /** What the words of the view hold: elements are then those of the matrix, widened. */
+  readonly quantized?: QuantizedShape;
 }
 
 /** Fills extents into a dimension, at a run. */

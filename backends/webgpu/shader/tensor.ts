@@ -26,15 +26,21 @@ export class TensorText {
     readonly start: number,
     /** Elements to advance at each iteration. */
     readonly advance: number,
+    /** Functions that widen elements of a quantised matrix; `four` where four lie in one row. */
+    readonly widened:
+      | { readonly one: string; readonly four: string | null }
+      | null = null,
   ) {}
 
   /** Whether four elements are read and written at once. */
   get wide(): boolean {
+    if (this.widened !== null) return this.widened.four !== null;
     return this.array.type === "vec4<f32>" || this.array.type === "vec2<u32>";
   }
 
   /** Element `i` as `f32`; whole numbers are converted. */
   load(i: string): string {
+    if (this.widened !== null) return `${this.widened.one}(${i})`;
     if (this.dtype === "i32") return `f32(${this.loadInt(i)})`;
     if (this.dtype === "f32") {
       switch (this.array.type) {
@@ -63,6 +69,7 @@ export class TensorText {
 
   /** Elements `4 * i` and the three after it as `vec4<f32>`; only where {@linkcode wide}. */
   loadWide(i: string): string {
+    if (this.widened !== null) return `${this.widened.four}(${i})`;
     const element = this.#get(this.#at(i, 4));
     return this.dtype === "f32" ? element : `widen4_${this.dtype}(${element})`;
   }

@@ -1,0 +1,78 @@
+/**
+ * The ways to cut a product that are worth to be measured.
+ * @module
+ */
+import {
+  isPossible,
+  type ProductShape,
+  splitOf,
+} from "../kernels/matmul_choice.ts";
+import type { SharedTile, Tile } from "../kernels/matmul_tiles.ts";
+import type { Traits } from "../runtime/traits.ts";
+
+/** bm, bn, bk, tm, tn: what others found to be best somewhere (see README.md). */
+const SHARED: readonly (readonly [number, number, number, number, number])[] = [
+  [32, 32, 8, 4, 4],
+  [32, 32, 32, 4, 4],
+  [64, 64, 16, 4, 4],
+  [64, 64, 16, 8, 4],
+  [64, 64, 16, 8, 8],
+  [64, 128, 16, 8, 4],
+  [128, 64, 16, 8, 4],
+  [128, 128, 8, 8, 8],
+  [128, 128, 16, 8, 8],
+];
+
+const TOLD: readonly (readonly [number, number])[] = [
+  [8, 4],
+  [16, 4],
+  [32, 4],
+  [16, 8],
+  [32, 8],
+];
+
+const DIRECT: readonly (readonly [number, number, number])[] = [
+  [1, 1, 32],
+  [1, 1, 64],
+  [4, 1, 32],
+  [8, 1, 32],
+  [8, 2, 32],
+];
+
+/** Candidates for a product on an adapter, each of which can be generated. */
+export function candidatesFor(shape: ProductShape, traits: Traits): Tile[] {
+  const { batch, m, n } = shape;
+  const tiles: Tile[] = [];
+  const add = (tile: Exclude<Tile, { kind: "naive" }>, groups: number) => {
+    tiles.push(tile);
+    const split = splitOf(shape, groups);
+    if (split > 1) tiles.push({ ...tile, split });
+    if (split > 3) tiles.push({ ...tile, split: Math.ceil(split / 2) });
+  };
+  for (const [bm, bn, bk, tm, tn] of SHARED) {
+    const tile: SharedTile = { kind: "shared", bm, bn, bk, tm, tn, split: 1 };
+    const tooLarge = (bm >= 2 * m && bm > 32) || (bn >= 2 * n && bn > 32);
+    if (traits.software || tooLarge) continue; // a barrier costs a software adapter more than it brings
+    add(tile, batch * Math.ceil(m / bm) * Math.ceil(n / bn));
+  }
+  const lanes = traits.subgroup?.max ?? 1;
+  if (traits.software || m <= 64) {
+    for (const [rows, columns] of TOLD) {
+      if (rows >= 2 * m && rows > 8) continue;
+      add(
+        { kind: "broadcast", rows, columns, split: 1 },
+        batch * Math.ceil(m / rows) * Math.ceil(n / (lanes * columns)),
+      );
+    }
+  }
+  if (m <= 16) {
+    for (const [rows, columns, lanes] of DIRECT) {
+      if (rows >= 2 * m && rows > 1) continue;
+      add(
+        { kind: "direct", rows, columns, lanes, split: 1 },
+        batch * Math.ceil(m / rows) * Math.ceil(n / (lanes * columns)),
+      );
+    }
+  }
+  return tiles.filter((tile) => isPossible(shape, tile, traits));
+}
