@@ -190,8 +190,8 @@ export class Memory {
     return before;
   }
 
-  /** Takes the best slot for `bytes` out of `free` (indices into the pool), growing or adding one. */
-  takeSlot(bytes: number, free: Set<BufferId>): BufferId {
+  /** The best buffer of the pool for `bytes` among those that are free: grown, or added, where none is enough. */
+  poolBuffer(bytes: number, free: readonly BufferId[]): BufferId {
     let best: BufferId | null = null;
     let largest: BufferId | null = null;
     for (const id of free) {
@@ -202,18 +202,17 @@ export class Memory {
       if (largest === null || size > this.buffers[largest].bytes) largest = id;
     }
     const chosen = best ?? largest;
-    if (chosen === null) {
-      const slot = this.buffer(
-        bytes,
-        "activations",
-        `activations.${this.pool.length}`,
-      );
-      this.pool.push(slot);
-      return slot;
+    if (chosen !== null) {
+      this.#grow(chosen, bytes);
+      return chosen;
     }
-    free.delete(chosen);
-    this.#grow(chosen, bytes);
-    return chosen;
+    const added = this.buffer(
+      bytes,
+      "activations",
+      `activations.${this.pool.length}`,
+    );
+    this.pool.push(added);
+    return added;
   }
 
   /** Bytes by role. */

@@ -19,6 +19,7 @@ import { liveNodes } from "./live_nodes.ts";
 import type { Memory } from "./memory.ts";
 import type { BufferId, KernelCall, Plan, Segment, View } from "./plan.ts";
 import { refuseOverlaps } from "./refuse_overlaps.ts";
+import { Slots } from "./slots.ts";
 
 /** A plan and where the host finds its inputs and outputs. */
 export interface PlannedProgram {
@@ -61,7 +62,7 @@ class Planner {
   readonly #kept = new Set<number>(); // ids that must survive the program
   readonly #assigned = new Set<number>(); // ids that are some variable's new value
   readonly #residents = new Map<string, number[]>(); // variable -> ids of the tensors that ever lie in its place
-  readonly #free: Set<BufferId>;
+  readonly #slots = new Slots();
   readonly #segments: { calls: KernelCall[]; repeat?: Segment["repeat"] }[] = [{
     calls: [],
   }];
@@ -74,7 +75,6 @@ class Planner {
     this.#name = options.name;
     this.#memory = options.memory;
     this.#capacities = options.capacities;
-    this.#free = new Set(options.memory.pool);
   }
 
   run(): PlannedProgram {
@@ -89,12 +89,30 @@ class Planner {
     for (const t of graph.assignments.values()) this.#assigned.add(t.id);
     const inputs = this.#placeLeaves(nodes);
     const outputs = this.#saveLeaves();
-    nodes.forEach((node, at) => this.#lower(node, at));
+    nodes.forEach((node, at) => {
+      this.#slots.moveTo(at);
+      this.#lower(node, at);
+    });
+    this.#slots.moveTo(nodes.length);
     this.#moveAssignments();
     for (const [name, t] of graph.outputs) {
       if (!outputs.has(name)) outputs.set(name, this.#view(t));
     }
-    const segments = this.#segments.filter((s) => s.calls.length > 0);
+    const bufferOf = this.#slots.settle(this.#memory);
+    const settled = <V extends View>(view: V): V => ({
+      ...view,
+      buffer: bufferOf(view.buffer),
+    });
+    for (const [name, view] of outputs) outputs.set(name, settled(view));
+    const segments = this.#segments.filter((s) => s.calls.length > 0)
+      .map(({ calls, ...segment }) => ({
+        ...segment,
+        calls: calls.map((call) => ({
+          ...call,
+          inputs: call.inputs.map(settled),
+          outputs: call.outputs.map(settled),
+        })),
+      }));
     return {
       plan: {
         name: this.#name,
@@ -190,7 +208,7 @@ class Planner {
       quantized: (i) => this.#quantized(node.inputs[i]),
       output: (o) => this.#view(node.outputs[o]),
       scratch: (type) => {
-        const buffer = this.#memory.takeSlot(this.#bytes(type), this.#free);
+        const buffer = this.#slots.take(this.#bytes(type));
         scratches.push(buffer);
         return { buffer, offset: 0, shape: type.shape, dtype: type.dtype };
       },
@@ -206,7 +224,7 @@ class Planner {
       },
     };
     node.op.lower(context);
-    for (const buffer of scratches) this.#free.add(buffer);
+    for (const buffer of scratches) this.#slots.release(buffer);
     this.#release(node, at);
   }
 
@@ -277,7 +295,7 @@ class Planner {
       return this.#storage.get(this.#graph.variables.get(name)!.id)!;
     }
     return {
-      buffer: this.#memory.takeSlot(this.#bytes(t), this.#free),
+      buffer: this.#slots.take(this.#bytes(t)),
       offset: 0,
       variable: null,
       pooled: true,
@@ -319,7 +337,9 @@ class Planner {
         this.#assigned.has(t.id);
       (lives ? alive : dying).add(place.buffer);
     }
-    for (const buffer of dying) if (!alive.has(buffer)) this.#free.add(buffer);
+    for (const buffer of dying) {
+      if (!alive.has(buffer)) this.#slots.release(buffer);
+    }
   }
 
   /**
@@ -345,10 +365,7 @@ class Planner {
         continue;
       }
       const { from, label } = moves[0];
-      const buffer = this.#memory.takeSlot(
-        this.#bytes(from),
-        this.#free,
-      );
+      const buffer = this.#slots.take(this.#bytes(from));
       const aside = { ...from, buffer, offset: 0 };
       this.#copy(from, aside, label);
       moves = moves.map((move) =>
