@@ -79,11 +79,23 @@ export async function openSources(
     for (const index of data.eval.keys()) {
       await open(held, { list: "eval", index, side: "all" });
     }
-    return { train, held };
+    return { train: distinct(train), held };
   } catch (error) {
     for (const { store } of [...train, ...held]) store[Symbol.dispose]();
     throw error;
   }
+}
+
+/** Sources of one path get names of their own, so that their losses can be told apart. */
+function distinct(sources: readonly OpenedSource[]): OpenedSource[] {
+  return sources.map((source, k) => {
+    const isTwice = sources.some((other, j) =>
+      j !== k && other.name === source.name
+    );
+    return isTwice
+      ? { ...source, name: `${source.name} (data.train.${k})` }
+      : source;
+  });
 }
 
 async function openSource(
