@@ -3,14 +3,14 @@
  * than 65,535 workgroups are the runtime's.
  * @module
  */
-import {
-  type AttentionAttributes,
-  type Dim,
-  type DType,
-  type KernelAttributes,
-  type KernelName,
-  type QuantizedShape,
-  type View,
+import type {
+  AttentionAttributes,
+  Dim,
+  DType,
+  KernelAttributes,
+  KernelName,
+  QuantizedShape,
+  View,
 } from "@denotune/denotune/core";
 import type { Traits } from "../runtime/traits.ts";
 import type { TensorText } from "./tensor.ts";
