@@ -263,6 +263,27 @@ Deno.test("16-bit storage is for frozen weights: it needs an adapter", async () 
   assert.equal(config.model.dtype, "bfloat16");
 });
 
+Deno.test("8 and 4 bits are for frozen weights: they need an adapter or model.freeze", async () => {
+  const model = (more: string) =>
+    `model: {path: model, quantization: nf4${more}}\n${DATA}`;
+  assert.equal(
+    await refuse(model("")),
+    'run.yaml:1:36: `model.quantization` is "nf4", which only frozen weights may have, but without an adapter all weights are trained; set an `adapter` or `model.freeze`, or null',
+  );
+  assert.match(
+    await refuse("model: {path: model, quantization: int4}\n" + DATA),
+    /quantization.*int8.*nf4/,
+  );
+  for (
+    const text of [
+      model("") + "adapter: lora\n",
+      model(", freeze: [model.layers.0.*], dtype: bfloat16"),
+    ]
+  ) {
+    assert.equal((await load(text)).config.model.quantization, "nf4");
+  }
+});
+
 Deno.test("more problems than fit on a screen are counted", async () => {
   const keys = Array.from({ length: 30 }, (_, i) => `unknown_${i}: 1`).join(
     "\n",
