@@ -23,7 +23,12 @@ export const webgpu: Part<"backend", Partial<WebGpuOptions>, WebGpuOptions> =
       return {
         async available(context) {
           const adapter = await findAdapter(options);
-          if ("reason" in adapter) return { ok: false, reason: adapter.reason };
+          if ("reason" in adapter) {
+            // what to install is for those who asked for a GPU
+            const [short] = adapter.reason.split(". ");
+            const explicit = context?.explicit === true;
+            return { ok: false, reason: explicit ? adapter.reason : short };
+          }
           const { software, description } = factsOf(adapter);
           const accepted = options.allow_software === "auto"
             ? context?.explicit === true
@@ -31,8 +36,7 @@ export const webgpu: Part<"backend", Partial<WebGpuOptions>, WebGpuOptions> =
           if (software && !accepted) {
             return {
               ok: false,
-              reason:
-                `the only adapter, ${description}, computes on the processor, where the cpu backend is faster; backend: {use: webgpu, allow_software: true} takes it all the same`,
+              reason: `only a software adapter, ${description}`,
             };
           }
           return { ok: true, description };

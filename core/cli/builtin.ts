@@ -5,6 +5,7 @@
  */
 import { cpu } from "../../backends/cpu/mod.ts";
 import { reference } from "../../backends/reference/mod.ts";
+import { webgpu } from "../../backends/webgpu/backend.ts";
 import { formats } from "../../formats/mod.ts";
 import { activations } from "../../plugins/activations/mod.ts";
 import { adapters } from "../../plugins/adapters/mod.ts";
@@ -40,6 +41,7 @@ export const builtin: Plugin = definePlugin({
     ...adapters,
     ...optimizers,
     ...schedules,
+    webgpu,
     cpu,
     reference,
     ...collectives,

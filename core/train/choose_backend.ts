@@ -51,7 +51,7 @@ async function openNamed(
   backend: Backend,
   name: string,
 ): Promise<ChosenDevice> {
-  const state = await backend.available();
+  const state = await backend.available({ explicit: true });
   if (!state.ok) {
     throw new DeviceError(
       `The backend ${name} cannot run here: ${state.reason}`,
@@ -65,7 +65,7 @@ async function openAuto(creating: Creating): Promise<ChosenDevice> {
   for (const name of AUTO) {
     if (creating.registry.find("backend", name) === undefined) continue;
     const backend: Backend = await createPart("backend", name, creating);
-    const state = await backend.available();
+    const state = await backend.available({ explicit: false });
     if (!state.ok) {
       reasons.push(`${name}: ${state.reason}`);
       continue;

@@ -42,15 +42,33 @@ export async function findAdapter(
   }
   let adapter: GPUAdapter | null = null;
   let cause = "";
+  const quiet = quietWayland();
   try {
     adapter = await gpu.requestAdapter({
       powerPreference: options.power_preference,
     });
   } catch (error) {
     cause = `: ${error instanceof Error ? error.message : String(error)}`;
+  } finally {
+    quiet();
   }
   return adapter ??
     { reason: `no GPU adapter was found${cause}. ${install()}` };
+}
+
+/**
+ * Wayland's library writes an error to the terminal where XDG_RUNTIME_DIR is not set (containers, root), each
+ * time that drivers look for a display. Nothing here needs one: the variable is lent while they look.
+ */
+function quietWayland(): () => void {
+  const name = "XDG_RUNTIME_DIR";
+  try {
+    if (Deno.build.os !== "linux" || Deno.env.get(name)) return () => {};
+    Deno.env.set(name, "/tmp");
+    return () => Deno.env.delete(name);
+  } catch {
+    return () => {}; // no permission for the environment: the line is shown, and does no harm
+  }
 }
 
 /** What to install where no adapter is found. */

@@ -18,6 +18,8 @@ import type { Output } from "../terminal.ts";
 interface BackendState {
   readonly name: string;
   readonly available: boolean;
+  /** Whether `backend: auto` would take it. */
+  readonly auto: boolean;
   /** The hardware, or why it cannot run. */
   readonly description: string;
   readonly memory_bytes: number | null;
@@ -99,7 +101,7 @@ async function diagnose(plugins: readonly string[]): Promise<Diagnosis> {
     backends,
     auto:
       ["webgpu", "cpu"].find((name) =>
-        backends.some((b) => b.name === name && b.available)
+        backends.some((b) => b.name === name && b.auto)
       ) ?? null,
     cache: cacheFolder(),
     hub_cache: hubCacheFolder((name) => Deno.env.get(name)),
@@ -114,20 +116,33 @@ async function tryBackend(
   const none = { memory_bytes: null, largest_buffer_bytes: null };
   try {
     const backend = await createPart("backend", name, creating);
-    const state = await backend.available();
+    const state = await backend.available({ explicit: true });
     if (!state.ok) {
-      return { name, available: false, description: state.reason, ...none };
+      return {
+        name,
+        available: false,
+        auto: false,
+        description: state.reason,
+        ...none,
+      };
     }
     await using device = await backend.open();
     return {
       name,
       available: true,
+      auto: (await backend.available({ explicit: false })).ok,
       description: device.info.description,
       memory_bytes: device.info.memoryBytes,
       largest_buffer_bytes: device.info.maxBufferBytes,
     };
   } catch (error) {
-    return { name, available: false, description: messageOf(error), ...none };
+    return {
+      name,
+      available: false,
+      auto: false,
+      description: messageOf(error),
+      ...none,
+    };
   }
 }
 
