@@ -25,7 +25,9 @@ import { replay } from "./runtime/replay.ts";
 import type { Traits } from "./runtime/traits.ts";
 import { Staging } from "./runtime/staging.ts";
 import { Stopwatch } from "./runtime/stopwatch.ts";
+import { shapeKey } from "./kernels/matmul_choice.ts";
 import { openTiles } from "./tune/cache.ts";
+import { productsOf } from "./tune/products.ts";
 
 /** Views start at multiples of this many bytes: enough for every adapter. */
 const ALIGNMENT = 256;
@@ -40,6 +42,8 @@ export class WebGpuExecutor implements Executor {
   readonly #staging: Staging;
   readonly #stopwatch: Stopwatch | null;
   readonly #identity: string;
+  /** Measures the products of a plan that have not been measured. */
+  readonly #tuning: ((plan: Plan) => Promise<void>) | null;
   readonly #buffers = new Map<number, HostBuffer>();
   readonly #programs = new Map<number, ReadyProgram>();
   #scratch: GPUBuffer | null = null;
@@ -52,8 +56,10 @@ export class WebGpuExecutor implements Executor {
       profile: boolean;
       stopwatch: Stopwatch | null;
       identity: string;
+      tuning: ((plan: Plan) => Promise<void>) | null;
     },
   ) {
+    this.#tuning = options.tuning;
     this.#identity = options.identity;
     this.#gpu = gpu;
     this.info = info;
@@ -82,6 +88,21 @@ export class WebGpuExecutor implements Executor {
     const tiles = await openTiles(facts.identity, options.tune);
     const gpu = await openGpu(adapter, { options, tiles, pretend });
     const stopwatch = options.profile ? await Stopwatch.open(gpu) : null;
+    const tuning = options.tune !== "now" ? null : async (plan: Plan) => {
+      const shapes = productsOf(plan).filter((shape) =>
+        tiles.find(shapeKey(shape)) === null
+      );
+      if (shapes.length === 0) return;
+      const { tuneWebgpu } = await import("./tune/tune.ts");
+      const tuned = await tuneWebgpu({ shapes, options, folder: null });
+      await tiles.add(
+        new Map(
+          tuned.shapes.flatMap(({ shape, best }) =>
+            best === null ? [] : [[shapeKey(shape), best.tile] as const]
+          ),
+        ),
+      );
+    };
     return new WebGpuExecutor(gpu, {
       backend: "webgpu",
       description: facts.description,
@@ -97,7 +118,12 @@ export class WebGpuExecutor implements Executor {
           ? "off"
           : `${gpu.traits.subgroup.min} to ${gpu.traits.subgroup.max}`
       }; tiles ${tiles.fingerprint}`,
-    }, { profile: options.profile, stopwatch, identity: facts.identity });
+    }, {
+      profile: options.profile,
+      stopwatch,
+      identity: facts.identity,
+      tuning,
+    });
   }
 
   /** What has been counted so far. */
@@ -177,6 +203,7 @@ export class WebGpuExecutor implements Executor {
 
   async compile(id: number, plan: Plan): Promise<void> {
     this.#gpu.check();
+    if (this.#tuning !== null) await this.#tuning(plan);
     const program = await compilePlan(plan, {
       gpu: this.#gpu,
       pipelines: this.#pipelines,

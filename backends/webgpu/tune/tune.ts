@@ -11,7 +11,11 @@ import {
   randomFrom,
 } from "@denotune/denotune/core";
 import { WebGpuExecutor } from "../executor.ts";
-import { type ProductShape, shapeKey } from "../kernels/matmul_choice.ts";
+import {
+  chooseTileOf,
+  type ProductShape,
+  shapeKey,
+} from "../kernels/matmul_choice.ts";
 import {
   showTile,
   type Tile,
@@ -37,7 +41,7 @@ export interface MeasuredTile {
 /** What tuning found for one shape. */
 export interface TunedShape {
   readonly shape: ProductShape;
-  /** Floating-point operations a second of the winner, and of the tile of the built-in table. */
+  /** The winner, and the tile of the built-in table. */
   readonly best: MeasuredTile | null;
   readonly builtIn: MeasuredTile | null;
   readonly candidates: readonly MeasuredTile[];
@@ -181,7 +185,11 @@ class Bench {
       return {
         shape,
         best: sound[0] ?? null,
-        builtIn: null,
+        builtIn: await this.#measure(
+          plan,
+          chooseTileOf(shape, { ...traits, tiles: { find: () => null } }),
+          { out, expected, k },
+        ),
         candidates,
       };
     } finally {
