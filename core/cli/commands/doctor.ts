@@ -50,17 +50,47 @@ export function addDoctor(program: Command, context: CliContext): void {
     )
     .option("--json", "as JSON", false)
     .option(
+      "--tune",
+      "measure tiles of matrix products on the GPU and keep the winners",
+      false,
+    )
+    .option(
       "--plugin <module>",
       "a plugin whose backends are tried too",
       listOption,
       [],
     )
-    .action(async (flags: { json: boolean; plugin: string[] }) => {
-      const found = await diagnose(flags.plugin);
-      if (flags.json) context.out.line(JSON.stringify(found, null, 2));
-      else show(found, context.out);
-      if (found.auto === null) context.exitWith(1);
-    });
+    .action(
+      async (flags: { json: boolean; tune: boolean; plugin: string[] }) => {
+        if (flags.tune) return await tune(context.out);
+        const found = await diagnose(flags.plugin);
+        if (flags.json) context.out.line(JSON.stringify(found, null, 2));
+        else show(found, context.out);
+        if (found.auto === null) context.exitWith(1);
+      },
+    );
+}
+
+/** Tunes the GPU; tells each shape as it is done. */
+async function tune(out: Output): Promise<void> {
+  const { tuneWebgpu } = await import("../../../backends/webgpu/mod.ts");
+  const { adapter, path } = await tuneWebgpu({
+    options: { allow_software: true },
+    onShape: ({ shape, best, builtIn }) => {
+      const { layout, m, n, k } = shape;
+      const time = (t: { name: string; seconds: number } | null) =>
+        t === null ? "none" : `${t.name} ${(1000 * t.seconds).toFixed(2)} ms`;
+      out.line(
+        `${layout} ${m} x ${n} x ${k}`.padEnd(24) +
+          ` best ${time(best)}, built in ${time(builtIn)}`,
+      );
+    },
+  });
+  out.line(
+    path === null
+      ? `${adapter}: nothing was kept`
+      : `${adapter}: kept in ${path}; runs on this adapter use it from now on`,
+  );
 }
 
 const PERMISSIONS = [
