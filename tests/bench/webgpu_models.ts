@@ -10,6 +10,7 @@ import { createHost, createPart } from "@denotune/denotune/core";
 import { WebGpuExecutor } from "../../backends/webgpu/mod.ts";
 import type { Adapter } from "../../core/contracts/adapter.ts";
 import { localDevice } from "../../core/device/local_device.ts";
+import { inventoryOf } from "../../core/graph/build_model.ts";
 import { Engine, planEngine } from "../../core/train/engine.ts";
 import {
   gpt2Architecture,
@@ -105,7 +106,7 @@ async function attach() {
     lora_alpha: 32,
     lora_dropout: 0,
   }, { registry, host });
-  return adapter.attach(spec);
+  return adapter.attach({ spec, ...inventoryOf(spec, T) });
 }
 
 const planned = planEngine({
