@@ -72,7 +72,7 @@ function packNf4(
 ): void {
   const layout = nf4Layout(shape);
   const elements = shape.rows * shape.columns;
-  const borders = bordersOf(Float32Array.from(NF4_LEVELS));
+  const codeOf = nf4Coder();
   const absmax = new Float32Array(layout.blocks);
   const step = NF4_BLOCK * Math.max(1, Math.floor(chunk / NF4_BLOCK));
   for (let start = 0; start < elements; start += step) {
@@ -84,7 +84,7 @@ function packNf4(
       absmax[(start + from) / NF4_BLOCK] = largest;
       const factor = inverse(largest);
       for (let i = 0; i < block.length; i++) {
-        const code = place16(borders, Math.fround(block[i] * factor));
+        const code = codeOf(Math.fround(block[i] * factor));
         codes[(from + i) >> 1] |= code << (4 * (i & 1));
       }
     }
@@ -141,12 +141,23 @@ function bordersOf(levels: Float32Array): Float32Array {
   );
 }
 
-/** How many of 15 ascending borders lie below x. */
-function place16(borders: Float32Array, x: number): number {
-  let at = x > borders[7] ? 8 : 0;
-  if (x > borders[at + 3]) at += 4;
-  if (x > borders[at + 1]) at += 2;
-  return x > borders[at] ? at + 1 : at;
+/** Cells of [-1, 1] that the search of a code starts from: narrower than any two borders are apart. */
+const CELLS = 4096;
+
+/** The code of a number in [-1, 1] (or an ulp beyond): how many of the 15 borders lie below it. */
+function nf4Coder(): (x: number) => number {
+  const levels = Float32Array.from(NF4_LEVELS);
+  const borders = [...bordersOf(levels), Infinity];
+  // of each cell: the borders below its lower end; at most one lies within
+  const below = Uint8Array.from(
+    { length: CELLS + 1 },
+    (_, i) => borders.filter((b) => b < i / (CELLS / 2) - 1).length,
+  );
+  const table = Float64Array.from(borders);
+  return (x) => {
+    const least = below[Math.trunc((x + 1) * (CELLS / 2))];
+    return x > table[least] ? least + 1 : least;
+  };
 }
 
 /** How many of the ascending borders lie below x. */
