@@ -77,9 +77,7 @@ export class CommandQueue {
       case "free":
         return executor.free(command.id);
       case "write":
-        return this.#failure === null
-          ? executor.write(command.id, command.byteOffset, command.bytes)
-          : undefined;
+        return this.#write(command);
       case "run":
         return this.#failure === null
           ? executor.run(command.id, command.extents)
@@ -97,6 +95,16 @@ export class CommandQueue {
       case "profile":
         return executor.profile?.() ?? [];
     }
+  }
+
+  /** Writes, and gives the copy's memory back at once: garbage of this size would wait long to be collected. */
+  #write(
+    { id, byteOffset, bytes }: Extract<Command, { type: "write" }>,
+  ): void | Promise<void> {
+    const drop = () => void bytes.buffer.transfer(0);
+    if (this.#failure !== null) return drop();
+    const written = this.#executor.write(id, byteOffset, bytes);
+    return written instanceof Promise ? written.then(drop) : drop();
   }
 
   #succeeded(command: Command, value: AnswerValue): void {

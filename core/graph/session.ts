@@ -21,6 +21,9 @@ import type { PlannedProgram } from "./planner.ts";
 /** Data of inputs by name. */
 export type InputData = Readonly<Record<string, Int32Array | Float32Array>>;
 
+/** Bytes that may be on their way to the device. */
+const MOST_UNSETTLED = 32 * 2 ** 20;
+
 interface Ready {
   readonly id: ProgramId;
   readonly planned: PlannedProgram;
@@ -34,6 +37,8 @@ export class Session implements AsyncDisposable {
   readonly memory: Memory;
   readonly #buffers: readonly BufferId[];
   readonly #programs: ReadonlyMap<string, Ready>;
+  /** Bytes written since the last {@linkcode drain} that waited. */
+  #unsettled = 0;
 
   private constructor(
     device: Device,
@@ -131,6 +136,7 @@ export class Session implements AsyncDisposable {
         `${name} is stored as ${place.dtype}, given ${data.BYTES_PER_ELEMENT} bytes an element`,
       );
     }
+    this.#unsettled += data.byteLength;
     this.device.write(
       this.#buffers[place.buffer],
       data,
@@ -206,6 +212,13 @@ export class Session implements AsyncDisposable {
     return turned === true
       ? transposed({ rows: columns, columns: rows }, read)(start, n)
       : read(start, n);
+  }
+
+  /** Waits until what was written is there, once it is much: writes are copies that pile up otherwise. */
+  async drain(): Promise<void> {
+    if (this.#unsettled < MOST_UNSETTLED) return;
+    this.#unsettled = 0;
+    await this.device.idle();
   }
 
   /** Waits for all enqueued work. */

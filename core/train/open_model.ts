@@ -133,8 +133,10 @@ export async function writeBaseWeights(
     for (const w of weights) {
       const values = initialWeights(w, seed);
       await turn();
-      if (!isPacked(w)) session.write(w.name, values);
-      else {
+      if (!isPacked(w)) {
+        session.write(w.name, values);
+        await session.drain();
+      } else {
         writeQuantized(
           session,
           w.name,
@@ -155,7 +157,10 @@ export async function writeBaseWeights(
       }
       return dtype;
     },
-    sink: ({ name, start, data }) => session.write(name, data, start),
+    sink: async ({ name, start, data }) => {
+      session.write(name, data, start);
+      await session.drain();
+    },
   });
   for (const { name } of weights.filter(isPacked)) {
     const tensor = tensors.get(name);
