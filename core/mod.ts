@@ -168,7 +168,17 @@ export {
   PreparedDataset,
   type PreparedParts,
 } from "./data/prepared_dataset.ts";
-export type { RowPlace, SourceCounts, Statistics } from "./data/statistics.ts";
+export type {
+  RowPlace,
+  SourceCounts,
+  Statistics,
+  StatisticsData,
+} from "./data/statistics.ts";
+export type { PackedExamples } from "./data/packed_examples.ts";
+export type { PreparedCache } from "./data/cache/prepared_cache.ts";
+export type { CacheIdentity } from "./data/cache/cache_key.ts";
+export type { PrepareRecipe } from "./data/workers/protocol.ts";
+export type { WeightBy } from "./data/types.ts";
 export type { TokenStore, TokenStoreOptions } from "./data/token_store.ts";
 export { preflight, type PreflightOptions } from "./data/preflight.ts";
 export {

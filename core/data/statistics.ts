@@ -70,7 +70,7 @@ export class Statistics {
   /** The first of them. */
   firstDoubleBos: RowPlace | null = null;
   /** Largest id seen; -1 before any. */
-  largestId = -1;
+  largestId: number = -1;
   /** Smallest id seen; 0 or below. */
   smallestId = 0;
   /** Tokens of the longest example. */

@@ -66,9 +66,11 @@ export interface MergeResult {
   readonly files: readonly string[];
   /** Weights that the adapter changed, and all of them. */
   readonly changed: number;
+  /** Weights of the model. */
   readonly weights: number;
   /** Largest difference of a logit between base with adapter and merged model, and the largest logit. */
   readonly largestDifference: number;
+  /** The largest logit, to which the difference is held. */
   readonly largestLogit: number;
   /** Share of the largest logit up to which the difference was accepted. */
   readonly tolerance: number;
@@ -121,7 +123,10 @@ export async function merge(
     notice: (message) => options.onNotice?.(message),
   });
   const creating: Creating = { registry, host };
-  using model = await openBase(saved, creating);
+  using model = await openBase(
+    { base: saved.base, adapters: [saved.path] },
+    creating,
+  );
   const adapter = await bindAdapter(
     { path: saved.path, config: saved.adapter.config },
     model,

@@ -37,6 +37,7 @@ export interface DoraOptions {
   readonly init_lora_weights: LoraInit;
   /** B learns this many times faster than A (arXiv:2402.12354); null: as fast. */
   readonly loraplus_lr_ratio: number | null;
+  /** Folder of an adapter to go on from; null: a new one. */
   readonly from: string | null;
 }
 

@@ -29,7 +29,9 @@ import { z } from "zod";
 
 /** Options of {@linkcode neftune}. */
 export interface NeftuneOptions {
+  /** Size of the noise: alpha / sqrt(tokens * width). */
   readonly alpha: number;
+  /** The adapter that it goes with; null: none. */
   readonly of: Choice | null;
 }
 

@@ -19,8 +19,11 @@ import { z } from "zod";
 
 /** Options of {@linkcode ema}. */
 export interface EmaOptions {
+  /** How much of the average stays at each step. */
   readonly decay: number;
+  /** Whether evaluation and saving use the average. */
   readonly use_average: boolean;
+  /** The optimizer that it follows. */
   readonly of: Choice;
 }
 

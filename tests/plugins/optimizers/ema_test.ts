@@ -150,7 +150,10 @@ Deno.test("a run with averages resumes bit by bit", async () => {
 Deno.test("the average of known steps", () => {
   const rule = withAverage(sgd(), { decay: 0.5, use_average: true });
   // weights 1, 0.9, 0.8 with a gradient of 1 and rate 0.1; the average starts as the weights
-  let [parameter, ema] = [Float32Array.of(1), Float32Array.of(1)];
+  let [parameter, ema]: Float32Array[] = [
+    Float32Array.of(1),
+    Float32Array.of(1),
+  ];
   for (const wanted of [0.95, 0.875]) {
     const next = plainStep(rule, {
       parameter,
