@@ -4,20 +4,13 @@
  * Nodes keep their order.
  * @module
  */
-import { quantizedWords } from "../quantize/layout.ts";
 import { bytesOf, isQuantized } from "./dtype.ts";
 import { elementsOf, type Extents, product, sameDim, sizeOf } from "./dims.ts";
-import type {
-  Graph,
-  LowerContext,
-  Node,
-  QuantizedView,
-  Tensor,
-  TensorType,
-} from "./graph.ts";
+import type { Graph, LowerContext, Node, Tensor, TensorType } from "./graph.ts";
 import { liveNodes } from "./live_nodes.ts";
 import type { Memory } from "./memory.ts";
 import type { BufferId, KernelCall, Plan, Segment, View } from "./plan.ts";
+import { quantizedView, refuseQuantized, wordsOf } from "./quantized_view.ts";
 import { refuseOverlaps } from "./refuse_overlaps.ts";
 import { Slots } from "./slots.ts";
 
@@ -198,14 +191,14 @@ class Planner {
       capacity: (d) => sizeOf(d, this.#capacities),
       input: (i) => {
         const tensor = copied.get(i) ?? node.inputs[i];
-        if (isQuantized(tensor.dtype)) {
-          throw new RangeError(
-            `${node.label} cannot read input ${i}, which is stored as ${tensor.dtype}: only the second factor of a matrix product may be, and what dequantize reads`,
-          );
-        }
+        refuseQuantized(tensor, `${node.label} cannot read input ${i}`);
         return this.#view(tensor);
       },
-      quantized: (i) => this.#quantized(node.inputs[i]),
+      quantized: (i) =>
+        quantizedView(node.inputs[i], {
+          view: this.#view(node.inputs[i]),
+          storages: this.#memory.storages,
+        }),
       output: (o) => this.#view(node.outputs[o]),
       scratch: (type) => {
         const buffer = this.#slots.take(this.#bytes(type));
@@ -391,18 +384,6 @@ class Planner {
     });
   }
 
-  #quantized(t: Tensor): QuantizedView | null {
-    if (!isQuantized(t.dtype)) return null;
-    const [rows, columns] = t.shape.map((d) => sizeOf(d, {}));
-    return {
-      format: t.dtype,
-      view: this.#view(t),
-      rows,
-      columns,
-      inMatmul: this.#memory.storages.includes(t.dtype),
-    };
-  }
-
   #view(t: Tensor): View {
     const place = this.#storage.get(t.id);
     if (place === undefined) {
@@ -422,15 +403,6 @@ class Planner {
       ? 4 * wordsOf(type)
       : elementsOf(type.shape, this.#capacities) * bytesOf(type.dtype);
   }
-}
-
-/** Words of a quantised tensor: its sizes are fixed. */
-function wordsOf({ shape, dtype }: TensorType): number {
-  const [rows, columns] = shape.map((d) => sizeOf(d, {}));
-  if (!isQuantized(dtype) || shape.length !== 2) {
-    throw new RangeError(`A tensor of ${dtype} is no quantised matrix`);
-  }
-  return quantizedWords({ format: dtype, rows, columns });
 }
 
 function samePlace(a: View, b: View): boolean {

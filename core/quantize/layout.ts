@@ -37,6 +37,7 @@ export const NF4_GROUP = 256;
 export interface Int8Layout {
   /** All of it. */
   readonly words: number;
+  /** Scales of the rows. */
   readonly scales: number;
 }
 
@@ -44,13 +45,19 @@ export interface Int8Layout {
 export interface Nf4Layout {
   /** All of it. */
   readonly words: number;
-  /** Numbers of scales, and of scales of scales. */
+  /** How many blocks there are. */
   readonly blocks: number;
+  /** How many groups of blocks there are. */
   readonly groupCount: number;
+  /** Scales of the blocks, a byte each. */
   readonly absmax: number;
+  /** Scales of the groups. */
   readonly groups: number;
+  /** What is added to every scale. */
   readonly offset: number;
+  /** What the bytes of `absmax` stand for. */
   readonly map: number;
+  /** What the codes stand for. */
   readonly levels: number;
 }
 

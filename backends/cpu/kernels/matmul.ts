@@ -22,13 +22,8 @@ import {
   type Vector,
 } from "../assembler/mod.ts";
 import { lowerSmallMatmul, MOST_ROWS } from "./small_matmul.ts";
-import { packStraight, packTransposed } from "./pack.ts";
-import {
-  decodeLine,
-  decodeRows,
-  type MatrixAt,
-  quantizedShape,
-} from "./quantized.ts";
+import { packQuantized, packStraight, packTransposed } from "./pack.ts";
+import { quantizedShape } from "./quantized.ts";
 import { element, type Kernel, keyOf, type Step } from "./step.ts";
 import { dispatchRows, emitTile, TILE_COLUMNS, TILE_ROWS } from "./tile.ts";
 import { storeLanes } from "./vector_loop.ts";
@@ -232,8 +227,18 @@ function packColumns(
   const [, , n, depth] = k.dims;
   const quantized = quantizedShape(plan);
   if (quantized !== null) {
-    const matrix = { ...quantized, base: block.b };
-    return packQuantized(k, plan, { ...block, matrix });
+    const panels = Math.ceil(plan.blocks.columns / TILE_COLUMNS);
+    const behind = packedBytes(
+      panels,
+      plan.layout === "NT" ? quantized.columns : quantized.rows,
+    );
+    return packQuantized(f, {
+      ...block,
+      matrix: { ...quantized, base: block.b },
+      straight: plan.layout !== "NT",
+      panels,
+      wide: i64.add(k.scratch, i64.const(behind)),
+    }, k.scratch);
   }
   const size = bytesOf(plan.dtype);
   const bytes = (elements: Int) => i64.mul(elements, i64.const(size));
@@ -263,40 +268,6 @@ function packColumns(
       count: depth,
     }, k.scratch);
   }
-}
-
-/** Widens the block's part of b behind what is packed, and packs it from there. */
-function packQuantized(
-  k: Kernel,
-  { layout, blocks }: Plan,
-  block: { matrix: MatrixAt; column0: Int; columns: Int },
-): void {
-  const { f } = k;
-  const { matrix, column0, columns } = block;
-  const depth = layout === "NT" ? matrix.columns : matrix.rows;
-  const panels = Math.ceil(blocks.columns / TILE_COLUMNS);
-  const at = f.local(
-    "i64",
-    i64.add(k.scratch, i64.const(packedBytes(panels, depth))),
-  );
-  const stride = 4 * (layout === "NT" ? depth : panels * TILE_COLUMNS);
-  if (layout === "NT") {
-    decodeRows(f, matrix, { from: column0, count: columns }, at);
-  } else {
-    const line = f.local("i64", at);
-    f.for(i64.const(0), i64.const(depth), 1, (row) => {
-      decodeLine(f, matrix, { row, column: column0, count: columns }, line);
-      f.increase(line, i64.const(stride));
-    });
-  }
-  const pack = layout === "NT" ? packTransposed : packStraight;
-  pack(f, {
-    at,
-    stride: i64.const(stride),
-    dtype: "f32",
-    columns,
-    count: i64.const(depth),
-  }, k.scratch);
 }
 
 /** Packs six rows of a, k after k. */

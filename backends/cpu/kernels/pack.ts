@@ -13,6 +13,7 @@ import {
   type Vector,
 } from "../assembler/mod.ts";
 import { loadWidened } from "./convert.ts";
+import { decodeLine, decodeRows, type MatrixAt } from "./quantized.ts";
 import { TILE_COLUMNS } from "./tile.ts";
 
 /** Bytes of one k of a panel. */
@@ -120,4 +121,42 @@ export function packStraight(
     f.increase(row, stride);
     f.increase(line, i64.const(LINE));
   });
+}
+
+/**
+ * Packs columns of a quantised matrix: widens them to float32 at `wide`, as they lie in it, and packs them
+ * from there. `straight`: its rows are the lines of b (NN, TN); else they are its columns (NT).
+ */
+export function packQuantized(
+  f: FunctionBuilder,
+  source: {
+    matrix: MatrixAt;
+    straight: boolean;
+    column0: Int;
+    columns: Int;
+    /** Panels that there is room for. */
+    panels: number;
+    wide: Int;
+  },
+  target: Int,
+): void {
+  const { matrix, straight, column0, columns, panels } = source;
+  const at = f.local("i64", source.wide);
+  const depth = straight ? matrix.rows : matrix.columns;
+  const stride = straight ? panels * LINE : 4 * depth;
+  if (straight) {
+    const line = f.local("i64", at);
+    f.for(i64.const(0), i64.const(depth), 1, (row) => {
+      decodeLine(f, matrix, { row, column: column0, count: columns }, line);
+      f.increase(line, i64.const(stride));
+    });
+  } else decodeRows(f, matrix, { from: column0, count: columns }, at);
+  const pack = straight ? packStraight : packTransposed;
+  pack(f, {
+    at,
+    stride: i64.const(stride),
+    dtype: "f32",
+    columns,
+    count: i64.const(depth),
+  }, target);
 }
