@@ -10,12 +10,11 @@
  * @module
  */
 import { product, type View } from "@denotune/denotune/core";
-import {
-  type DispatchSpec,
-  type Lower,
-  type Lowering,
-  perItem,
-  type Scope,
+import type {
+  DispatchSpec,
+  Lower,
+  Lowering,
+  Scope,
 } from "../shader/dispatch.ts";
 import { each, f32Text } from "../shader/numbers.ts";
 import {
@@ -38,13 +37,12 @@ import {
   storeSums,
   tileMemory,
 } from "./attention_tile.ts";
+import { deltas } from "./attention_delta.ts";
 import {
   toldKeyGradients,
   toldLanes,
   toldQueryGradients,
 } from "./attention_told.ts";
-
-const INVOCATIONS = 64;
 
 interface Views {
   readonly q: View;
@@ -76,7 +74,7 @@ export const attentionBackward: Lower<"attention_backward"> = (lowering) => {
     dV: lowering.expect("dV", outputs[2], rows * kvWidth),
     delta: lowering.scratch(rows * heads),
   };
-  lowering.emit(deltas(lowering, views));
+  lowering.emit(deltas(attributes, views));
   const { headDim } = attributes;
   const lanes = toldLanes(lowering.traits, headDim);
   if (lanes !== null) {
@@ -97,49 +95,6 @@ export const attentionBackward: Lower<"attention_backward"> = (lowering) => {
   lowering.emit(queryGradients(lowering, sizes, views));
   lowering.emit(keyGradients(lowering, sizes, views));
 };
-
-/** The products are added as those of dOut and v are: where a query sees one key alone the two are equal. */
-function deltas(
-  { attributes: { B, T, heads, headDim } }: Lowering<"attention_backward">,
-  { out, dOut, delta }: Views,
-): DispatchSpec {
-  const wide = headDim % 4 === 0;
-  const body = (scope: Scope): string => {
-    const four = (name: string) => {
-      const tensor = scope.tensor(name);
-      if (tensor.wide) {
-        return `let ${name}4 = ${tensor.loadWide(`id * ${headDim / 4}u + d`)};`;
-      }
-      return `var ${name}4 = vec4<f32>();
-${
-        each(4, (i) =>
-          `if (d * 4u + ${i}u < ${headDim}u) { ${name}4.${"xyzw"[i]} = ${
-            tensor.load(`id * ${headDim}u + d * 4u + ${i}u`)
-          }; }`)
-      }`;
-    };
-    return `if (id >= ${scope.size(product([B, T, heads]))}) { return; }
-var total = 0.0;
-for (var d = 0u; d < ${Math.ceil(headDim / 4)}u; d++) {
-${four("dOut")}
-${four("out")}
-total += dot(dOut4, out4);
-}
-${scope.tensor("delta").store("id", "total")}`;
-  };
-  return {
-    name: "attention_backward delta",
-    tensors: [
-      { name: "out", view: out, wide },
-      { name: "dOut", view: dOut, wide },
-      { name: "delta", view: delta, writes: true },
-    ],
-    workgroup: [INVOCATIONS, 1, 1],
-    body,
-    grid: perItem((size) => size(B) * size(T) * heads, INVOCATIONS),
-    cost: (size) => size(B) * size(T) * heads * headDim * 2,
-  };
-}
 
 function queryGradients(
   lowering: Lowering<"attention_backward">,
