@@ -125,6 +125,11 @@ export interface Adapter {
       spec: ModelSpec;
       sites: readonly Site[];
       weights: readonly WeightSpec[];
+      /**
+       * Names of weights that have rows for new tokens: they must be trained and saved, whatever the
+       * options say. Absent: none.
+       */
+      grown?: readonly string[];
     },
   ): AttachedAdapter;
   /**

@@ -64,6 +64,10 @@ export interface Template {
   readonly stops: readonly string[];
   /** A Jinja chat template that renders the same; saved with the tokenizer. Null where there is none. */
   readonly jinja: string | null;
+  /** Texts among its tags that are meant to be tokens of their own (`<|im_start|>`). Absent: none is known. */
+  readonly markers?: readonly string[];
+  /** Whether a run gives the vocabulary those of the markers that it lacks. */
+  readonly addMissing?: boolean;
 }
 
 /** What `Template.prompt` takes. */

@@ -55,6 +55,18 @@ export interface Tokenizer {
   /** Whether an id is a special token. */
   isSpecial(id: number): boolean;
   /**
+   * Texts that a run made special tokens, with their ids. Those from `ownVocabSize` on are new, and a model
+   * may have no rows for them yet. Absent: none.
+   */
+  readonly addedTokens?: ReadonlyMap<string, number>;
+  /** `vocabSize` without the new ones of `addedTokens`. Absent: the same. */
+  readonly ownVocabSize?: number;
+  /**
+   * The same tokenizer with these texts as special tokens too, found wherever they stand; those that it has
+   * keep their ids. Absent: it cannot take any.
+   */
+  withTokens?(tokens: readonly string[]): Tokenizer | Promise<Tokenizer>;
+  /**
    * The files to save beside a model (name -> content), such that transformers loads the same
    * tokenizer. `chatTemplate` replaces the one that it came with.
    */

@@ -7,7 +7,11 @@ import type { ModelSpec, WeightSpec } from "../contracts/model.ts";
 import { DataError } from "../errors.ts";
 import { showShape } from "../graph/dims.ts";
 import { type ModelFolder, some } from "./model_folder.ts";
-import type { Storage, StoredTensor } from "./read_safetensors.ts";
+import type {
+  ElementRange,
+  Storage,
+  StoredTensor,
+} from "./read_safetensors.ts";
 
 /** Elements of a chunk: 16 MiB of float32. */
 const CHUNK = 1 << 22;
@@ -103,6 +107,16 @@ export function findWeights(
   };
 }
 
+/** Numbers that are read by range: a tensor of a file, or one with rows that the file lacks. */
+export interface ReadableTensor {
+  /** Number of elements. */
+  readonly elements: number;
+  /** Elements in float32; all of them by default. */
+  read(range?: ElementRange): Float32Array;
+  /** Elements as 16-bit numbers. */
+  readHalf(storage: "bf16" | "f16", range?: ElementRange): Uint16Array;
+}
+
 /** A chunk of a weight on its way to where it is kept. */
 export interface WeightChunk {
   /** The weight's name in the model. */
@@ -130,9 +144,18 @@ export interface WeightSink {
 export async function loadWeights(
   folder: ModelFolder,
   wanted: WantedWeights,
-  { dtypeOf, sink }: WeightSink,
+  into: WeightSink,
 ): Promise<{ surplus: readonly string[] }> {
   const { tensors, surplus } = findWeights(folder, wanted);
+  await loadTensors(tensors, into);
+  return { surplus };
+}
+
+/** Loads tensors that were found, in chunks. */
+export async function loadTensors(
+  tensors: ReadonlyMap<string, ReadableTensor>,
+  { dtypeOf, sink }: WeightSink,
+): Promise<void> {
   for (const [name, tensor] of tensors) {
     const dtype = dtypeOf(name);
     for (let start = 0; start < tensor.elements; start += CHUNK) {
@@ -145,7 +168,6 @@ export async function loadWeights(
     // between tensors the thread is free for signals: loading may take minutes
     await new Promise((resolve) => setTimeout(resolve, 0));
   }
-  return { surplus };
 }
 
 /** transformers leaves a head alone that differs from the embedding, whatever the config says. So must we. */

@@ -128,7 +128,17 @@ export async function loadModel(
   });
   const creating: Creating = { registry, host };
   await using held = new AsyncDisposableStack();
-  const model = held.use(await openBase(saved, creating));
+  const model = held.use(
+    await openBase({
+      base: saved.base,
+      adapters: [
+        ...saved.adapter === null ? [] : [saved.path],
+        ...Object.values(options.adapters ?? {}).map((written) =>
+          resolve(options.cwd ?? Deno.cwd(), written)
+        ),
+      ],
+    }, creating),
+  );
   const adapters = await adaptersOf(saved, model, { creating, options });
   const tokenizer = await createPart("tokenizer", "huggingface", creating);
   if (tokenizer.vocabSize > model.spec.vocabSize) {

@@ -2,13 +2,52 @@
  * Opens the base of a saved model.
  * @module
  */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Creating } from "../config/create_part.ts";
+import { ADAPTER_FILE, openAdapterFile } from "../io/adapter_file.ts";
 import { openModelFolder } from "../io/model_folder.ts";
+import { fitRows, vocabularyTables } from "../train/grow_vocabulary.ts";
 import { findArchitecture, type OpenedModel } from "../train/open_model.ts";
 
-/** A model folder with its architecture; headers only. Throws `DataError` or `ConfigError` naming the file. */
+/**
+ * A model folder with its architecture; headers only. It gets rows for the tokens that the adapters in
+ * `adapters` (folders) were trained with. Throws `DataError` or `ConfigError` naming the file.
+ */
 export async function openBase(
+  { base, adapters = [] }: {
+    readonly base: string;
+    readonly adapters?: readonly string[];
+  },
+  creating: Creating,
+): Promise<OpenedModel> {
+  const model = await openFolder({ base }, creating);
+  try {
+    return fitRows(
+      model,
+      Math.max(0, ...adapters.map((f) => rowsIn(f, model))),
+    );
+  } catch (error) {
+    model[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** Rows of the vocabulary's tables in an adapter's file; 0 where it has none. What it lacks is said later. */
+function rowsIn(adapter: string, model: OpenedModel): number {
+  if (!existsSync(join(adapter, ADAPTER_FILE))) return 0;
+  using file = openAdapterFile(adapter);
+  const prefix = "base_model.model.";
+  const whole = [...file.tensors.keys()].filter((n) => !n.includes(".lora_"));
+  if (whole.length === 0) return 0;
+  return [...vocabularyTables(model)].reduce(
+    (rows, name) =>
+      Math.max(rows, file.tensors.get(prefix + name)?.shape[0] ?? 0),
+    0,
+  );
+}
+
+async function openFolder(
   saved: { readonly base: string },
   creating: Creating,
 ): Promise<OpenedModel> {
@@ -21,6 +60,8 @@ export async function openBase(
     );
     return {
       spec: architecture.describe(folder.config),
+      architecture,
+      fresh: null,
       folder,
       name: saved.base,
       hub: null,

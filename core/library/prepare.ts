@@ -16,6 +16,7 @@ import { cacheFolder } from "../io/cache_folder.ts";
 import type { Kind, KindMap } from "../plugin.ts";
 import { checkModelFits } from "../train/checks.ts";
 import { type EngineRequest, planEngine } from "../train/engine.ts";
+import { describeAdded, fitTokens } from "../train/grow_vocabulary.ts";
 import { openData, type OpenedData } from "../train/open_data.ts";
 import {
   checkWeights,
@@ -23,6 +24,7 @@ import {
   type OpenedModel,
   openModel,
 } from "../train/open_model.ts";
+import { openTokenizer } from "../train/open_tokenizer.ts";
 import { planRequest } from "../train/plan_request.ts";
 import { totalSteps } from "../train/trainer.ts";
 
@@ -63,8 +65,11 @@ export async function prepareRun(
   });
   const creating: Creating = { registry: run.registry, host };
   using opened = new DisposableStack();
-  const model = opened.use(await openModel(config.model, located, creating));
-  const tokenizer = await createAt(run, "tokenizer", creating);
+  const base = opened.use(await openModel(config.model, located, creating));
+  const tokenizer = await openTokenizer(run, creating);
+  const model = fitTokens(base, tokenizer);
+  const added = describeAdded(model, tokenizer);
+  if (added !== null) options.onNotice?.(added);
   checkModelFits(config, model, tokenizer);
   const data = opened.use(
     await openData(run, {

@@ -6,7 +6,6 @@
 import {
   createHost,
   createPart,
-  createResolved,
   type Creating,
 } from "../config/create_part.ts";
 import { chosenAt, type LoadedRun, loadRun } from "../config/load.ts";
@@ -14,12 +13,12 @@ import type { RunInput } from "../config/types.ts";
 import type { Collator } from "../contracts/collator.ts";
 import type { Tokenizer } from "../contracts/tokenizer.ts";
 import type { DataOptions } from "../data/types.ts";
-import { ConfigError } from "../errors.ts";
 import { cacheFolder } from "../io/cache_folder.ts";
 import type { Registry } from "../plugin.ts";
 import { dataOptions } from "../train/open_data.ts";
 import { type OpenedSource, openSources } from "../train/open_sources.ts";
 import { modelFolderOf } from "../train/open_model.ts";
+import { openTokenizer } from "../train/open_tokenizer.ts";
 
 /** Sources that are open. Dispose of them to close their files. */
 export interface OpenedSubject extends Disposable {
@@ -54,9 +53,7 @@ export async function openSubject(
     notice: (message) => options.onNotice?.(message),
   });
   const creating: Creating = { registry: run.registry, host };
-  const chosen = chosenAt(run, "tokenizer", "tokenizer");
-  if (chosen === null) throw new ConfigError("`tokenizer` is not set");
-  const tokenizer = await createResolved(chosen, creating);
+  const tokenizer = await openTokenizer(run, creating);
   const data = await dataOptions(run, creating);
   const collators = {
     padded: await createPart("collator", "padded", creating),
@@ -72,7 +69,7 @@ export async function openSubject(
     train,
     held,
     tokenizer,
-    tokenizerPart: chosen.part.name,
+    tokenizerPart: chosenAt(run, "tokenizer", "tokenizer")?.part.name ?? "",
     options: data,
     collators,
     [Symbol.dispose]: () => {

@@ -13,13 +13,14 @@ import { prepareDataset, type PrepareRequest } from "../data/prepare.ts";
 import type { PreparedDataset } from "../data/prepared_dataset.ts";
 import type { DataOptions } from "../data/types.ts";
 import { hostRecipe, recipeOf } from "../data/workers/recipe.ts";
-import { ConfigError } from "../errors.ts";
+import { ConfigError, isDenotuneError } from "../errors.ts";
 import type { Kind } from "../plugin.ts";
 import {
   type OpenDataContext,
   type OpenedSource,
   openSources,
 } from "./open_sources.ts";
+import { describeMarkers } from "./open_tokenizer.ts";
 
 /** The data of a run. */
 export interface OpenedData extends Disposable {
@@ -43,6 +44,9 @@ export async function openData(
   const { train, held } = await openSources(run, context);
   const datasets = new DisposableStack();
   try {
+    for (const notice of markersAsText([...train, ...held], context)) {
+      context.creating.host.notice(notice);
+    }
     const collator = await create(
       run,
       "collator",
@@ -86,8 +90,9 @@ export async function openData(
 function helpersOf(
   run: LoadedRun,
   sources: readonly OpenedSource[],
-  { creating, cacheDir }: OpenDataContext,
+  context: OpenDataContext,
 ): Pick<PrepareRequest, "workers" | "cache"> {
+  const { creating, cacheDir } = context;
   const { data } = run.config;
   const chosen = chosenAt(run, "tokenizer", "tokenizer");
   const tokenizer = chosen === null
@@ -97,6 +102,7 @@ function helpersOf(
   const recipe = {
     host: hostRecipe(creating),
     tokenizer,
+    addedTokens: [...context.tokenizer.addedTokens?.keys() ?? []],
     sources: sources.map((source) => source.recipe),
   };
   const workers = { count: data.workers, recipe };
@@ -112,6 +118,25 @@ function helpersOf(
     },
   };
   return { workers, cache };
+}
+
+/** What to say of markers that the vocabulary lacks, judged by the first row of each source. */
+function markersAsText(
+  sources: readonly OpenedSource[],
+  { tokenizer }: OpenDataContext,
+): ReadonlySet<string> {
+  const said = new Set<string>();
+  for (const { template, templateName: name, format, store } of sources) {
+    if ((template.markers ?? []).length === 0) continue;
+    try {
+      const { text } = template.render(format.parse(store.at(0)));
+      const notice = describeMarkers(tokenizer, { name, template, text });
+      if (notice !== null) said.add(notice);
+    } catch (error) {
+      if (!isDenotuneError(error)) throw error; // such rows are counted as they are prepared
+    }
+  }
+  return said;
 }
 
 function describe(

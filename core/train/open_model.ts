@@ -15,16 +15,22 @@ import type { TensorReader } from "../contracts/adapter.ts";
 import type { HubOptions } from "../io/hub/access.ts";
 import { f32ToBf16, f32ToF16 } from "../io/half.ts";
 import { initialWeights } from "../io/initial_weights.ts";
-import { findWeights, loadWeights } from "../io/load_weights.ts";
+import { loadTensors } from "../io/load_weights.ts";
 import { isQuantized } from "../graph/dtype.ts";
 import { type ModelFolder, openModelFolder } from "../io/model_folder.ts";
 import type { Session } from "../graph/session.ts";
 import type { Engine } from "./engine.ts";
+import type { FreshRows } from "./grow_vocabulary.ts";
 import { asStored, writeQuantized } from "./quantized_weights.ts";
+import { storedWeights } from "./stored_weights.ts";
 
 /** A model whose weights have not been read. */
 export interface OpenedModel extends Disposable {
   readonly spec: ModelSpec;
+  /** What made the spec of a config. */
+  readonly architecture: Architecture;
+  /** Rows for tokens that the files do not have; null: none. */
+  readonly fresh: FreshRows | null;
   /** Folder of the files, or null with `from_config`. */
   readonly folder: ModelFolder | null;
   /** The model as people call it: its Hub id, its path, or its type. */
@@ -86,6 +92,8 @@ export async function openModel(
     const spec = architecture.describe(from);
     return {
       spec,
+      architecture,
+      fresh: null,
       folder: null,
       name: `${spec.modelType} from random weights`,
       hub: null,
@@ -101,6 +109,8 @@ export async function openModel(
     );
     return {
       spec: architecture.describe(folder.config),
+      architecture,
+      fresh: null,
       folder,
       name: located.hub?.id ?? located.path,
       hub: located.hub,
@@ -117,8 +127,7 @@ export function checkWeights(
   model: OpenedModel,
   weights: readonly WeightSpec[],
 ): readonly string[] {
-  if (model.folder === null) return [];
-  return findWeights(model.folder, { spec: model.spec, weights }).surplus;
+  return storedWeights(model, weights)?.surplus ?? [];
 }
 
 /** Writes the base weights to the device, in chunks; those of quantised storage are packed on the way. */
@@ -129,7 +138,8 @@ export async function writeBaseWeights(
 ): Promise<void> {
   const { session, seed } = options;
   const isPacked = ({ name }: WeightSpec) => isQuantized(session.dtypeOf(name));
-  if (model.folder === null) {
+  const stored = storedWeights(model, weights);
+  if (stored === null) {
     for (const w of weights) {
       const values = initialWeights(w, seed);
       await turn();
@@ -146,10 +156,11 @@ export async function writeBaseWeights(
     }
     return;
   }
-  const { spec } = model;
-  const { tensors } = findWeights(model.folder, { spec, weights });
-  const plain = weights.filter((w) => !isPacked(w));
-  await loadWeights(model.folder, { spec, weights: plain }, {
+  const { tensors } = stored;
+  const packed = weights.filter(isPacked);
+  const plain = new Map(tensors);
+  for (const { name } of packed) plain.delete(name);
+  await loadTensors(plain, {
     dtypeOf: (name) => {
       const dtype = session.dtypeOf(name);
       if (dtype === "i32" || isQuantized(dtype)) {
@@ -162,7 +173,7 @@ export async function writeBaseWeights(
       await session.drain();
     },
   });
-  for (const { name } of weights.filter(isPacked)) {
+  for (const { name } of packed) {
     const tensor = tensors.get(name);
     if (tensor === undefined) throw new RangeError(`${name} was not found`);
     writeQuantized(
@@ -180,9 +191,7 @@ export function baseReader(
   weights: readonly WeightSpec[],
   seed: number,
 ): TensorReader {
-  const found = model.folder === null
-    ? null
-    : findWeights(model.folder, { spec: model.spec, weights }).tensors;
+  const found = storedWeights(model, weights)?.tensors;
   return (name) => {
     const spec = weights.find((w) => w.name === name);
     const stored = found?.get(name);

@@ -2,12 +2,13 @@
  * From a run to what its engine is planned for: how large batches, contexts and caches get.
  * @module
  */
-import type { Adapter } from "../contracts/adapter.ts";
+import type { Adapter, AttachedAdapter } from "../contracts/adapter.ts";
 import type { Objective } from "../contracts/objective.ts";
 import type { Optimizer } from "../contracts/optimizer.ts";
 import type { RunConfig } from "../config/types.ts";
 import type { PreparedDataset } from "../data/prepared_dataset.ts";
 import type { GenerationLimits } from "../generate/generator.ts";
+import { ConfigError } from "../errors.ts";
 import { inventoryOf } from "../graph/build_model.ts";
 import type { EngineRequest } from "./engine.ts";
 import { frozenWeights } from "./trainables.ts";
@@ -33,7 +34,12 @@ export function planRequest(of: {
   const { spec } = model;
   const B = config.training.batch_size;
   const { sites, weights } = inventoryOf(spec, config.data.max_length);
-  const adapter = of.adapter?.attach({ spec, sites, weights }) ?? null;
+  const grown = [...model.fresh?.tables ?? []];
+  const adapter = of.adapter?.attach({ spec, sites, weights, grown }) ?? null;
+  const frozen = frozenWeights(config.model.freeze, weights);
+  if (adapter !== null && !adapter.savesModel) {
+    checkGrown(adapter, grown, frozen);
+  }
   const T = data.train.widest;
   const evaluationT = data.evaluation?.widest ?? 0;
   const generates = of.evaluators.length > 0 ||
@@ -41,7 +47,7 @@ export function planRequest(of: {
   return {
     spec,
     adapter,
-    frozen: frozenWeights(config.model.freeze, weights),
+    frozen,
     frozenDtype: STORAGE[config.model.dtype],
     quantization: config.model.quantization,
     causal: of.objective.attention === "causal",
@@ -67,6 +73,26 @@ export function planRequest(of: {
       data.evaluation?.sourceNames.length ?? 0,
     ),
   };
+}
+
+/** An adapter that leaves new rows untrained would save tokens that mean nothing. */
+function checkGrown(
+  adapter: AttachedAdapter,
+  grown: readonly string[],
+  frozen: ReadonlySet<string>,
+): void {
+  for (const name of grown) {
+    if (frozen.has(name)) {
+      throw new ConfigError(
+        `model.freeze keeps ${name} as it is, but it has rows for added tokens, which the adapter must train and save; leave it out`,
+      );
+    }
+    if (!adapter.trainsBase(name)) {
+      throw new ConfigError(
+        `The adapter does not train ${name}, which has rows for added tokens; use lora or dora, or train all weights`,
+      );
+    }
+  }
 }
 
 const STORAGE = { float32: "f32", bfloat16: "bf16", float16: "f16" } as const;

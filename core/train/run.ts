@@ -24,6 +24,7 @@ import { readCheckpointState, restoreCheckpoint } from "./checkpoint.ts";
 import { openDevice } from "./choose_backend.ts";
 import { Engine, planEngine } from "./engine.ts";
 import { Events } from "./events.ts";
+import { describeAdded, fitTokens } from "./grow_vocabulary.ts";
 import { openData } from "./open_data.ts";
 import {
   checkWeights,
@@ -32,6 +33,7 @@ import {
   writeAdapterStart,
   writeBaseWeights,
 } from "./open_model.ts";
+import { openTokenizer } from "./open_tokenizer.ts";
 import { planRequest } from "./plan_request.ts";
 import { checkModelFits } from "./checks.ts";
 import {
@@ -164,8 +166,11 @@ class Run {
     const { config } = run;
     const settings = configData(config);
 
-    using model = await openModel(config.model, located, creating);
-    const tokenizer = await this.#create("tokenizer", "tokenizer");
+    using opened = await openModel(config.model, located, creating);
+    const tokenizer = await openTokenizer(run, creating);
+    const model = fitTokens(opened, tokenizer);
+    const added = describeAdded(model, tokenizer);
+    if (added !== null) events.notice(added);
     checkModelFits(config, model, tokenizer);
     using data = await openData(run, {
       tokenizer,
@@ -348,7 +353,6 @@ class Run {
 
   async #create<
     K extends
-      | "tokenizer"
       | "objective"
       | "optimizer"
       | "schedule"

@@ -27,14 +27,23 @@ export interface Chosen {
 
 /** Chooses layers. Throws `ConfigError` that names what there is. */
 export function chooseTargets(
-  model: { sites: readonly Site[]; weights: readonly WeightSpec[] },
+  model: {
+    sites: readonly Site[];
+    weights: readonly WeightSpec[];
+    grown?: readonly string[];
+  },
   o: LoraOptions,
 ): Chosen {
   const linear = new Map<string, LinearSite>();
   for (const s of model.sites) {
     if (s.kind === "linear") linear.set(s.site.name, s.site);
   }
-  const saved = modulesToSave(model, o.modules_to_save);
+  const saved = [
+    ...new Set([
+      ...modulesToSave(model, o.modules_to_save),
+      ...(model.grown ?? []).map(moduleOf),
+    ]),
+  ];
   const matches = matcher(o);
   const targets = new Map<string, Target>();
   for (const [name, site] of linear) {

@@ -7,6 +7,11 @@ import type { TurnTags } from "./_turns.ts";
 
 const ROLES: readonly Role[] = ["system", "user", "assistant", "tool"];
 
+/** `<|system|>` and so on, for every role. */
+export const ROLE_MARKERS: readonly string[] = ROLES.map((role) =>
+  `<|${role}|>`
+);
+
 /** The same tags for every role, with its name (or another one) in them. */
 export function roleTags(
   tags: (role: string) => TurnTags,

@@ -51,6 +51,10 @@ export interface TurnStyle {
   /** What ends a conversation as a whole; "" for none. */
   readonly final: string;
   readonly stops: readonly string[];
+  /** Tags that are meant to be tokens of their own. */
+  readonly markers: readonly string[];
+  /** Whether the vocabulary is to get those that it lacks. */
+  readonly addMissing: boolean;
 }
 
 /** A separator: the first that fits is written. `null` fits every role. */
@@ -68,6 +72,8 @@ export const USUAL_STYLE: Omit<TurnStyle, "name" | "turns" | "stops"> = {
   preamble: null,
   between: [],
   final: "",
+  markers: [],
+  addMissing: false,
 };
 
 /** The template of a style. */
@@ -78,6 +84,8 @@ export function turnsTemplate(
   const { bos, eos } = context.specialTokens;
   return {
     stops: style.stops.filter((stop) => stop !== ""),
+    markers: style.markers,
+    addMissing: style.addMissing,
     jinja: turnsJinja(style, context.addsBos === true ? bos : null),
     render(example: Example): Rendered {
       if ("text" in example) return renderText(example.text, eos ?? "");

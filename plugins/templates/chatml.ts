@@ -3,22 +3,22 @@
  * @module
  */
 import { definePart, type Part } from "@denotune/denotune/core";
-import { z } from "zod";
+import { type MarkerOptions, markerOptions } from "./_add_missing.ts";
 import { roleTags } from "./_tags.ts";
 import { turnsTemplate, USUAL_STYLE } from "./_turns.ts";
 
 /** The part `chatml`. */
 export const chatml: Part<
   "template",
-  Record<string, never>,
-  Record<string, never>
+  Partial<MarkerOptions>,
+  MarkerOptions
 > = definePart({
   kind: "template",
   name: "chatml",
   description:
     "<|im_start|>role ... <|im_end|>, as Qwen and many others write it; tools included",
-  options: z.strictObject({}),
-  create: () => (context) =>
+  options: markerOptions,
+  create: ({ add_missing }) => (context) =>
     turnsTemplate({
       ...USUAL_STYLE,
       name: "chatml",
@@ -27,6 +27,8 @@ export const chatml: Part<
         close: "<|im_end|>",
         after: "\n",
       })),
+      markers: ["<|im_start|>", "<|im_end|>"],
+      addMissing: add_missing,
       stops: ["<|im_end|>"],
     }, context),
 });

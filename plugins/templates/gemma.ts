@@ -3,21 +3,21 @@
  * @module
  */
 import { definePart, type Part } from "@denotune/denotune/core";
-import { z } from "zod";
+import { type MarkerOptions, markerOptions } from "./_add_missing.ts";
 import { turnsTemplate, USUAL_STYLE } from "./_turns.ts";
 
 /** The part `gemma`. */
 export const gemma: Part<
   "template",
-  Record<string, never>,
-  Record<string, never>
+  Partial<MarkerOptions>,
+  MarkerOptions
 > = definePart({
   kind: "template",
   name: "gemma",
   description:
     "<start_of_turn>user ... <end_of_turn>; a system text goes in front of the first user text",
-  options: z.strictObject({}),
-  create: () => (context) => {
+  options: markerOptions,
+  create: ({ add_missing }) => (context) => {
     const tags = (role: string) => ({
       open: `<start_of_turn>${role}\n`,
       close: "<end_of_turn>",
@@ -34,6 +34,8 @@ export const gemma: Part<
       },
       trim: true,
       tools: false,
+      markers: ["<start_of_turn>", "<end_of_turn>"],
+      addMissing: add_missing,
       stops: ["<end_of_turn>"],
     }, context);
   },

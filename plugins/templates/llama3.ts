@@ -3,22 +3,22 @@
  * @module
  */
 import { definePart, type Part } from "@denotune/denotune/core";
-import { z } from "zod";
+import { type MarkerOptions, markerOptions } from "./_add_missing.ts";
 import { roleTags } from "./_tags.ts";
 import { turnsTemplate, USUAL_STYLE } from "./_turns.ts";
 
 /** The part `llama3`. */
 export const llama3: Part<
   "template",
-  Record<string, never>,
-  Record<string, never>
+  Partial<MarkerOptions>,
+  MarkerOptions
 > = definePart({
   kind: "template",
   name: "llama3",
   description:
     "<|start_header_id|>role<|end_header_id|> ... <|eot_id|>, as Llama 3 writes it",
-  options: z.strictObject({}),
-  create: () => (context) =>
+  options: markerOptions,
+  create: ({ add_missing }) => (context) =>
     turnsTemplate({
       ...USUAL_STYLE,
       name: "llama3",
@@ -28,6 +28,8 @@ export const llama3: Part<
         after: "",
       }), { tool: "ipython" }),
       trim: true,
+      markers: ["<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"],
+      addMissing: add_missing,
       stops: ["<|eot_id|>"],
     }, context),
 });

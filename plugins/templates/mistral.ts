@@ -3,21 +3,21 @@
  * @module
  */
 import { definePart, type Part } from "@denotune/denotune/core";
-import { z } from "zod";
+import { type MarkerOptions, markerOptions } from "./_add_missing.ts";
 import { turnsTemplate, USUAL_STYLE } from "./_turns.ts";
 
 /** The part `mistral`. */
 export const mistral: Part<
   "template",
-  Record<string, never>,
-  Record<string, never>
+  Partial<MarkerOptions>,
+  MarkerOptions
 > = definePart({
   kind: "template",
   name: "mistral",
   description:
     "[INST]...[/INST]answer and EOS; a system text goes in front of the first user text",
-  options: z.strictObject({}),
-  create: () => (context) => {
+  options: markerOptions,
+  create: ({ add_missing }) => (context) => {
     const eos = context.specialTokens.eos ?? "";
     return turnsTemplate({
       ...USUAL_STYLE,
@@ -29,6 +29,8 @@ export const mistral: Part<
         tool: null,
       },
       tools: false,
+      markers: ["[INST]", "[/INST]"],
+      addMissing: add_missing,
       stops: [eos],
     }, context);
   },

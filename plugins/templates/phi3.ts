@@ -3,21 +3,21 @@
  * @module
  */
 import { definePart, type Part } from "@denotune/denotune/core";
-import { z } from "zod";
-import { roleTags } from "./_tags.ts";
+import { type MarkerOptions, markerOptions } from "./_add_missing.ts";
+import { ROLE_MARKERS, roleTags } from "./_tags.ts";
 import { turnsTemplate, USUAL_STYLE } from "./_turns.ts";
 
 /** The part `phi3`. */
 export const phi3: Part<
   "template",
-  Record<string, never>,
-  Record<string, never>
+  Partial<MarkerOptions>,
+  MarkerOptions
 > = definePart({
   kind: "template",
   name: "phi3",
   description: "<|role|> ... <|end|> after every turn, as Phi-3 writes it",
-  options: z.strictObject({}),
-  create: () => (context) =>
+  options: markerOptions,
+  create: ({ add_missing }) => (context) =>
     turnsTemplate({
       ...USUAL_STYLE,
       name: "phi3",
@@ -26,6 +26,8 @@ export const phi3: Part<
         close: "<|end|>",
         after: "\n",
       })),
+      markers: [...ROLE_MARKERS, "<|end|>"],
+      addMissing: add_missing,
       stops: ["<|end|>"],
     }, context),
 });

@@ -4,18 +4,20 @@
  */
 import { definePart, type Part } from "@denotune/denotune/core";
 import { z } from "zod";
-import { roleTags as tagsOf } from "./_tags.ts";
+import { addMissingOption } from "./_add_missing.ts";
+import { ROLE_MARKERS, roleTags as tagsOf } from "./_tags.ts";
 import { turnsTemplate, USUAL_STYLE } from "./_turns.ts";
 
 /** Options of the template `role-tags`. */
 export interface RoleTagsOptions {
   readonly end_each_turn: boolean;
+  readonly add_missing: boolean;
 }
 
 /** The part `role-tags`. */
 export const roleTags: Part<
   "template",
-  { end_each_turn?: boolean },
+  Partial<RoleTagsOptions>,
   RoleTagsOptions
 > = definePart({
   kind: "template",
@@ -26,8 +28,9 @@ export const roleTags: Part<
     end_each_turn: z.boolean().default(false).describe(
       "Write <|end|> after every turn, not only at the end",
     ),
+    add_missing: addMissingOption,
   }),
-  create: ({ end_each_turn }) => (context) =>
+  create: ({ end_each_turn, add_missing }) => (context) =>
     turnsTemplate({
       ...USUAL_STYLE,
       name: "role-tags",
@@ -37,6 +40,8 @@ export const roleTags: Part<
         after: "\n",
       })),
       final: end_each_turn ? "" : "<|end|>",
+      markers: [...ROLE_MARKERS, "<|end|>"],
+      addMissing: add_missing,
       // where only the conversation's end has a marker, an answer in the middle ends as the user speaks
       stops: end_each_turn ? ["<|end|>"] : ["<|end|>", "<|user|>"],
     }, context),

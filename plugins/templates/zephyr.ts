@@ -3,21 +3,21 @@
  * @module
  */
 import { definePart, type Part } from "@denotune/denotune/core";
-import { z } from "zod";
-import { roleTags } from "./_tags.ts";
+import { type MarkerOptions, markerOptions } from "./_add_missing.ts";
+import { ROLE_MARKERS, roleTags } from "./_tags.ts";
 import { turnsTemplate, USUAL_STYLE } from "./_turns.ts";
 
 /** The part `zephyr`. */
 export const zephyr: Part<
   "template",
-  Record<string, never>,
-  Record<string, never>
+  Partial<MarkerOptions>,
+  MarkerOptions
 > = definePart({
   kind: "template",
   name: "zephyr",
   description: "<|role|> ... and the tokenizer's EOS after every turn",
-  options: z.strictObject({}),
-  create: () => (context) => {
+  options: markerOptions,
+  create: ({ add_missing }) => (context) => {
     const eos = context.specialTokens.eos ?? "";
     return turnsTemplate({
       ...USUAL_STYLE,
@@ -27,6 +27,8 @@ export const zephyr: Part<
         close: eos,
         after: "\n",
       })),
+      markers: ROLE_MARKERS,
+      addMissing: add_missing,
       stops: [eos],
     }, context);
   },

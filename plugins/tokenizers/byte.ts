@@ -4,6 +4,7 @@
  * @module
  */
 import {
+  ConfigError,
   definePart,
   type Encoding,
   type Part,
@@ -11,6 +12,7 @@ import {
   type TokenStream,
 } from "@denotune/denotune/core";
 import { z } from "zod";
+import { addTokensOption } from "./_add_tokens_option.ts";
 import { type AddedToken, AddedTokenSplitter } from "./_added_tokens.ts";
 import { BYTE_CHARACTERS } from "./_byte_alphabet.ts";
 import { TokenBuffer } from "./_token_buffer.ts";
@@ -19,15 +21,16 @@ import { byteSpans } from "./_utf8.ts";
 const BOS = "<|bos|>";
 const EOS = "<|eos|>";
 const PAD = "<|pad|>";
-const SPECIALS: readonly string[] = [BOS, EOS, PAD]; // ids 256, 257, 258
+const SPECIALS: readonly string[] = [BOS, EOS, PAD]; // ids 256, 257, 258; then what is added
 
 /** Options of the tokenizer `byte`. */
 export interface ByteOptions {
   readonly add_bos: boolean;
+  readonly add_tokens?: readonly string[];
 }
 
 /** The part `byte`. */
-export const byte: Part<"tokenizer", { add_bos?: boolean }, ByteOptions> =
+export const byte: Part<"tokenizer", Partial<ByteOptions>, ByteOptions> =
   definePart({
     kind: "tokenizer",
     name: "byte",
@@ -37,14 +40,26 @@ export const byte: Part<"tokenizer", { add_bos?: boolean }, ByteOptions> =
       add_bos: z.boolean().default(false).describe(
         "Put <|bos|> in front of every text",
       ),
+      add_tokens: addTokensOption,
     }),
-    create: ({ add_bos }) => byteTokenizer({ add_bos }),
+    create: (options) => byteTokenizer(options),
   });
 
-/** The tokenizer itself: 259 ids. */
-export function byteTokenizer({ add_bos }: ByteOptions): Tokenizer {
+/** The tokenizer itself: 259 ids, and those of added tokens. */
+export function byteTokenizer(
+  { add_bos, add_tokens = [] }: ByteOptions,
+): Tokenizer {
+  const bytes = add_tokens.find((token) => BYTE_CHARACTERS.includes(token));
+  if (bytes !== undefined) {
+    throw new ConfigError(
+      `Cannot add ${
+        JSON.stringify(bytes)
+      } to the tokenizer \`byte\`: single characters are its tokens already`,
+    );
+  }
   const encoder = new TextEncoder();
-  const added = SPECIALS.map((content, i): AddedToken => ({
+  const specials = [...new Set([...SPECIALS, ...add_tokens])];
+  const added = specials.map((content, i): AddedToken => ({
     id: 256 + i,
     content,
     lstrip: false,
@@ -77,9 +92,9 @@ export function byteTokenizer({ add_bos }: ByteOptions): Tokenizer {
 
   const decoder = (
     options: { skipSpecialTokens?: boolean } = {},
-  ): TokenStream => byteStream(options.skipSpecialTokens ?? false);
+  ): TokenStream => byteStream(specials, options.skipSpecialTokens ?? false);
   return {
-    vocabSize: 256 + SPECIALS.length,
+    vocabSize: 256 + specials.length,
     specialTokens: { bos: BOS, eos: EOS, pad: PAD, unk: null },
     specialIds: { bos: 256, eos: 257, pad: 258, unk: null },
     chatTemplate: null,
@@ -91,19 +106,29 @@ export function byteTokenizer({ add_bos }: ByteOptions): Tokenizer {
     },
     decoder,
     idOf(token) {
-      const special = SPECIALS.indexOf(token);
+      const special = specials.indexOf(token);
       const plain = special < 0
         ? BYTE_CHARACTERS.indexOf(token)
         : 256 + special;
       return plain < 0 ? null : plain;
     },
-    tokenOf: (id) => BYTE_CHARACTERS[id] ?? SPECIALS[id - 256] ?? null,
-    isSpecial: (id) => id >= 256 && id < 256 + SPECIALS.length,
-    files: ({ chatTemplate }) => byteFiles({ add_bos }, chatTemplate),
+    tokenOf: (id) => BYTE_CHARACTERS[id] ?? specials[id - 256] ?? null,
+    isSpecial: (id) => id >= 256 && id < 256 + specials.length,
+    addedTokens: new Map(
+      specials.map((token, i) => [token, 256 + i] as const)
+        .slice(SPECIALS.length),
+    ),
+    ownVocabSize: 256 + SPECIALS.length,
+    withTokens: (tokens) =>
+      byteTokenizer({ add_bos, add_tokens: [...add_tokens, ...tokens] }),
+    files: ({ chatTemplate }) => byteFiles({ add_bos, specials }, chatTemplate),
   };
 }
 
-function byteStream(skipSpecialTokens: boolean): TokenStream {
+function byteStream(
+  specials: readonly string[],
+  skipSpecialTokens: boolean,
+): TokenStream {
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   return {
     push(...ids) {
@@ -118,7 +143,7 @@ function byteStream(skipSpecialTokens: boolean): TokenStream {
           pending.push(id);
           continue;
         }
-        const special = SPECIALS[id - 256];
+        const special = specials[id - 256];
         if (special === undefined || skipSpecialTokens) continue;
         flush(false); // a special token ends a half character
         text += special;
@@ -132,11 +157,14 @@ function byteStream(skipSpecialTokens: boolean): TokenStream {
 
 /** The same tokenizer as Hugging Face files: a byte-level BPE without merges. */
 function byteFiles(
-  { add_bos }: ByteOptions,
+  { add_bos, specials }: {
+    readonly add_bos: boolean;
+    readonly specials: readonly string[];
+  },
   chatTemplate: string | null,
 ): Record<string, string> {
   const vocab = Object.fromEntries(
-    [...BYTE_CHARACTERS, ...SPECIALS].map((token, id) => [token, id]),
+    [...BYTE_CHARACTERS, ...specials].map((token, id) => [token, id]),
   );
   const byteLevel = {
     type: "ByteLevel",
@@ -158,7 +186,7 @@ function byteFiles(
     version: "1.0",
     truncation: null,
     padding: null,
-    added_tokens: SPECIALS.map((content, i) => ({
+    added_tokens: specials.map((content, i) => ({
       id: 256 + i,
       content,
       single_word: false,

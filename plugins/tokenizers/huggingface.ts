@@ -13,6 +13,11 @@ import {
 import type { Tokenizer as Library } from "@huggingface/tokenizers";
 import { z } from "zod";
 import type { AddedToken } from "./_added_tokens.ts";
+import { addTokensOption } from "./_add_tokens_option.ts";
+import {
+  type ExtendedFolder,
+  withAddedTokens,
+} from "./huggingface/add_tokens.ts";
 import {
   isObject,
   readTokenizerFolder,
@@ -24,12 +29,13 @@ import { findSpecialTokens, prefixOf } from "./huggingface/special.ts";
 /** Options of the tokenizer `huggingface`. */
 export interface HuggingFaceOptions {
   readonly path: string | null;
+  readonly add_tokens: readonly string[];
 }
 
 /** The part `huggingface`. */
 export const huggingface: Part<
   "tokenizer",
-  { path?: string | null },
+  Partial<HuggingFaceOptions>,
   HuggingFaceOptions
 > = definePart({
   kind: "tokenizer",
@@ -40,8 +46,9 @@ export const huggingface: Part<
     path: z.string().nullable().default(null).describe(
       "Folder with tokenizer.json and tokenizer_config.json; null = the model's own",
     ),
+    add_tokens: addTokensOption,
   }),
-  create({ path }, host) {
+  async create({ path, add_tokens }, host) {
     const folder = path === null ? host.modelDir : host.resolvePath(path);
     if (folder === null) {
       throw new ConfigError(
@@ -49,21 +56,31 @@ export const huggingface: Part<
           "set `tokenizer: {use: huggingface, path: ...}` or `tokenizer: byte`",
       );
     }
-    return loadTokenizer(folder);
+    const tokenizer = await loadTokenizer(folder);
+    return add_tokens.length === 0
+      ? tokenizer
+      : await tokenizer.withTokens?.(add_tokens) ?? tokenizer;
   },
 });
 
 /** Loads the tokenizer of a folder. Throws `DataError` for files that are missing, broken or unknown. */
 export async function loadTokenizer(path: string): Promise<Tokenizer> {
+  const folder = await readTokenizerFolder(path);
+  return await makeTokenizer({ folder, added: new Map() });
+}
+
+/** `ownVocabSize`: of the files on the disk, where tokens were added to them. */
+async function makeTokenizer(
+  { folder, added: news }: ExtendedFolder,
+  ownVocabSize?: number,
+): Promise<Tokenizer> {
   // the library is loaded only where a tokenizer is
   const [
-    folder,
     { Tokenizer: LibraryTokenizer },
     { makeEncoder },
     { decodingStages },
     { correctSteps },
   ] = await Promise.all([
-    readTokenizerFolder(path),
     import("@huggingface/tokenizers"),
     import("./huggingface/encode.ts"),
     import("./huggingface/decode.ts"),
@@ -163,6 +180,19 @@ export async function loadTokenizer(path: string): Promise<Tokenizer> {
     idOf,
     tokenOf,
     isSpecial: (id) => special.has(id),
+    addedTokens: news,
+    ownVocabSize: ownVocabSize ?? vocab.length,
+    async withTokens(texts) {
+      const more = withAddedTokens(folder, {
+        tokens: texts,
+        vocabSize: vocab.length,
+      });
+      if (more.added.size === 0) return this;
+      return await makeTokenizer({
+        folder: more.folder,
+        added: new Map([...news, ...more.added]),
+      }, ownVocabSize ?? vocab.length);
+    },
     files: ({ chatTemplate }) =>
       savedFiles(folder, {
         bos_token: tokens.bos,

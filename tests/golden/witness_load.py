@@ -1,7 +1,7 @@
 """Loads a folder that denotune saved as the Python tools would, and prints one JSON object.
 
     python3 tests/golden/witness_load.py FOLDER [BASE] [--ids 1,2,3] [--text TEXT] [--messages JSON]
-        [--add-generation-prompt] [--max-new-tokens N] [--no-model]
+        [--add-generation-prompt] [--max-new-tokens N] [--no-model] [--resize ROWS]
 
 FOLDER with an adapter_config.json is loaded by PEFT on BASE (default: the base that it names). Anything that
 could not be loaded as its own author meant it is listed under `problems`, which should be empty.
@@ -28,13 +28,15 @@ def load_model(folder):
     return model.eval(), problems
 
 
-def load_adapter(folder, base):
+def load_adapter(folder, base, rows):
     model, problems = load_model(base or PeftConfig.from_pretrained(folder).base_model_name_or_path)
+    if rows:
+        model.resize_token_embeddings(rows)
     model = PeftModel.from_pretrained(model, folder).eval()
     with safe_open(folder / "adapter_model.safetensors", "pt") as file:
         saved = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}
     # PEFT passes over tensors that it does not know and leaves those that it misses at their start values
-    wanted = {key: tuple(tensor.shape) for key, tensor in get_peft_model_state_dict(model).items()}
+    wanted = {key: tuple(tensor.shape) for key, tensor in get_peft_model_state_dict(model, save_embedding_layers=False).items()}
     problems += [f"missing_keys: {key}" for key in sorted(wanted.keys() - saved.keys())]
     problems += [f"unexpected_keys: {key}" for key in sorted(saved.keys() - wanted.keys())]
     problems += [f"shape: {key}" for key in sorted(wanted.keys() & saved.keys()) if wanted[key] != saved[key]]
@@ -43,7 +45,7 @@ def load_adapter(folder, base):
 
 def run_model(args):
     is_adapter = (args.folder / "adapter_config.json").exists()
-    model, problems = load_adapter(args.folder, args.base) if is_adapter else load_model(args.folder)
+    model, problems = load_adapter(args.folder, args.base, args.resize) if is_adapter else load_model(args.folder)
     record = {
         "kind": "adapter" if is_adapter else "model",
         "model_type": model.config.model_type,
@@ -94,6 +96,7 @@ def main():
     parser.add_argument("--messages", type=json.loads)
     parser.add_argument("--add-generation-prompt", action="store_true")
     parser.add_argument("--max-new-tokens", type=int, default=0)
+    parser.add_argument("--resize", type=int, help="rows that the base of an adapter is given first, as for added tokens")
     parser.add_argument("--no-model", action="store_true", help="the tokenizer alone")
     args = parser.parse_args()
     record = {}

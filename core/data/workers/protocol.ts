@@ -26,6 +26,8 @@ export interface SourceRecipe {
 export interface PrepareRecipe {
   readonly host: HostRecipe;
   readonly tokenizer: PartRecipe;
+  /** Texts that became tokens after the tokenizer was made. */
+  readonly addedTokens: readonly string[];
   /** By index of the source; null for sources that stay on the main thread. */
   readonly sources: readonly (SourceRecipe | null)[];
 }

@@ -54,13 +54,14 @@ class PrepareWorker {
   }
 
   static async open(command: OpenCommand): Promise<PrepareWorker> {
-    const { host, tokenizer: recipe } = command.recipe;
+    const { host, tokenizer: recipe, addedTokens } = command.recipe;
     const registry = await openRegistry({
       plugins: host.plugins.filter((module) => module !== "built-in"),
       cwd: host.base,
     });
     const creating = remakeHost(host, registry);
-    const tokenizer = await remake("tokenizer", recipe, creating);
+    const made = await remake("tokenizer", recipe, creating);
+    const tokenizer = await made.withTokens?.(addedTokens) ?? made;
     return new PrepareWorker(command, creating, tokenizer);
   }
 

@@ -39,14 +39,19 @@ export function savedFiles(
     ? { tokenizer_class: "PreTrainedTokenizerFast", ...withoutNulls(fallback) }
     : JSON.parse(original);
   if (chatTemplate !== null) config.chat_template = chatTemplate;
-  let text = JSON.stringify(config, null, 2);
-  // an integer beyond 2^53 (transformers' "no limit") would come back as a float
-  const limit = /"model_max_length"\s*:\s*(\d{16,})/.exec(original ?? "");
-  if (limit !== null) {
-    text = text.replace(/("model_max_length": )[^,\n}]+/, `$1${limit[1]}`);
-  }
-  files["tokenizer_config.json"] = text + "\n";
+  files["tokenizer_config.json"] = configText(config, original ?? "");
   return files;
+}
+
+/** A changed tokenizer_config.json. `original`: the text that it was read from. */
+export function configText(config: JsonObject, original: string): string {
+  const text = JSON.stringify(config, null, 2);
+  // an integer beyond 2^53 (transformers' "no limit") would come back as a float
+  const limit = /"model_max_length"\s*:\s*(\d{16,})/.exec(original);
+  const exact = limit === null
+    ? text
+    : text.replace(/("model_max_length": )[^,\n}]+/, `$1${limit[1]}`);
+  return exact + "\n";
 }
 
 function withoutNulls(values: FallbackConfig): JsonObject {
