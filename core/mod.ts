@@ -175,11 +175,20 @@ export type {
   StatisticsData,
 } from "./data/statistics.ts";
 export type { PackedExamples } from "./data/packed_examples.ts";
-export type { PreparedCache } from "./data/cache/prepared_cache.ts";
+export {
+  type Found,
+  PreparedCache,
+  type PreparedContent,
+} from "./data/cache/prepared_cache.ts";
 export type { CacheIdentity } from "./data/cache/cache_key.ts";
-export type { PrepareRecipe } from "./data/workers/protocol.ts";
+export type { PrepareRecipe, SourceRecipe } from "./data/workers/protocol.ts";
+export type { HostRecipe, PartRecipe } from "./data/workers/recipe.ts";
 export type { WeightBy } from "./data/types.ts";
-export type { TokenStore, TokenStoreOptions } from "./data/token_store.ts";
+export type {
+  StoredTokens,
+  TokenStore,
+  TokenStoreOptions,
+} from "./data/token_store.ts";
 export { preflight, type PreflightOptions } from "./data/preflight.ts";
 export {
   inspectBatch,

@@ -19,7 +19,9 @@ const LAYOUT = 1;
 
 /** What a key is made of, besides the sources. */
 export interface CacheIdentity {
+  /** Whose plugins' code counts. */
   readonly registry: Registry;
+  /** Parts and options, as workers would make them. */
   readonly recipe: PrepareRecipe;
   /** Files that the parts of the sources asked for. */
   readonly files: readonly string[];

@@ -22,11 +22,13 @@ import { SetHash } from "./set_hash.ts";
 
 /** A prepared set, apart from what its batches are cut by. */
 export interface PreparedContent {
+  /** Ids and weights of all examples. */
   readonly tokens: TokenStore;
   /** Record of each example, within its source. */
   readonly records: NumberList;
   /** Index of the first example of each source, and the number of all. */
   readonly starts: readonly number[];
+  /** Counts of the pass. */
   readonly statistics: Statistics;
   /** Hash of all ids and weights, in order. */
   readonly contentHash: string;
@@ -44,9 +46,18 @@ interface Entry {
 
 /** What was found under a key. */
 export type Found =
-  | { readonly content: PreparedContent; readonly damage: null }
-  /** Why the entry, if there was one, was removed. */
-  | { readonly content: null; readonly damage: string | null };
+  | {
+    /** The set. */
+    readonly content: PreparedContent;
+    /** It is whole. */
+    readonly damage: null;
+  }
+  | {
+    /** There is none. */
+    readonly content: null;
+    /** Why the entry, if there was one, was removed. */
+    readonly damage: string | null;
+  };
 
 const READ_BYTES = 4 * 2 ** 20;
 /** Folders that a killed process left are removed after a day. */

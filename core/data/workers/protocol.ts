@@ -13,10 +13,13 @@ import type { HostRecipe, PartRecipe } from "./recipe.ts";
 
 /** How a worker opens a source and makes its parts. */
 export interface SourceRecipe {
+  /** Before it settled. */
   readonly format: PartRecipe;
   /** Name of the format that the format settled on; null where it had nothing to decide. */
   readonly settled: string | null;
+  /** Made with the worker's tokenizer. */
   readonly template: PartRecipe;
+  /** What is trained. */
   readonly masker: PartRecipe;
   /** Its files; null for rows in memory, which are sent. */
   readonly parts: readonly PartOfSplit[] | null;
@@ -24,7 +27,9 @@ export interface SourceRecipe {
 
 /** All that workers make for themselves. */
 export interface PrepareRecipe {
+  /** What parts are made with. */
   readonly host: HostRecipe;
+  /** The one tokenizer. */
   readonly tokenizer: PartRecipe;
   /** Texts that became tokens after the tokenizer was made. */
   readonly addedTokens: readonly string[];

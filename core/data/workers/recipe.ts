@@ -19,7 +19,9 @@ import type { Choice, Kind, KindMap, Registry } from "../../plugin.ts";
 /** A part as a worker makes it. */
 export type PartRecipe =
   | {
+    /** What it is one of. */
     readonly kind: Kind;
+    /** As the registry knows it. */
     readonly name: string;
     /** As checked on the main thread. */
     readonly options: unknown;
@@ -27,14 +29,22 @@ export type PartRecipe =
     readonly paths: readonly (readonly [string, string])[];
   }
   /** Chosen by denotune itself, or by a format: options are checked again. */
-  | { readonly kind: Kind; readonly choice: Choice };
+  | {
+    /** What it is one of. */
+    readonly kind: Kind;
+    /** Its name, or `{use, ...options}`. */
+    readonly choice: Choice;
+  };
 
 /** What parts are made with in a worker. */
 export interface HostRecipe {
   /** `built-in`, absolute paths, `npm:` and other specifiers. */
   readonly plugins: readonly string[];
+  /** Folder of the run's model. */
   readonly modelDir: string | null;
+  /** The run's seed. */
   readonly seed: number;
+  /** Folder that paths start from. */
   readonly base: string;
 }
 
