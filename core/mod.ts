@@ -180,7 +180,6 @@ export {
   PreparedCache,
   type PreparedContent,
 } from "./data/cache/prepared_cache.ts";
-export type { CacheIdentity } from "./data/cache/cache_key.ts";
 export type { PrepareRecipe, SourceRecipe } from "./data/workers/protocol.ts";
 export type { HostRecipe, PartRecipe } from "./data/workers/recipe.ts";
 export type { WeightBy } from "./data/types.ts";

@@ -29,6 +29,16 @@ export interface PrepareRequest {
   readonly options?: Partial<DataOptions>;
   /** Folder for tokens that do not fit in memory. */
   readonly cacheDir: string;
+  /** Stops the pass between rows. */
+  readonly signal?: AbortSignal;
+  /** Told now and then how many rows are done. */
+  readonly onProgress?: (done: { rows: number; of: number }) => void;
+  /** Told what should be said to people: a set found in the cache, one that could not be kept. */
+  readonly onNotice?: (message: string) => void;
+}
+
+/** What a run adds: workers and the cache of prepared sets. */
+export interface SharedPrepareRequest extends PrepareRequest {
   /** Workers that share the rows; absent: all rows are prepared on this thread. */
   readonly workers?: {
     /** `auto`: one a core, at most 8, where they save more time than they take to start. 1: none. */
@@ -41,12 +51,6 @@ export interface PrepareRequest {
     readonly store: PreparedCache;
     readonly identity: CacheIdentity;
   };
-  /** Stops the pass between rows. */
-  readonly signal?: AbortSignal;
-  /** Told now and then how many rows are done. */
-  readonly onProgress?: (done: { rows: number; of: number }) => void;
-  /** Told what should be said to people: a set found in the cache, one that could not be kept. */
-  readonly onNotice?: (message: string) => void;
 }
 
 /** Sets with fewer rows are prepared sooner than they are looked up. */
@@ -57,6 +61,13 @@ const CACHED_TOKENS = 65536;
 /** Prepares a set. The stores stay the caller's, and must stay open as long as the set is used. */
 export async function prepareDataset(
   request: PrepareRequest,
+): Promise<PreparedDataset> {
+  return await prepareShared(request);
+}
+
+/** {@linkcode prepareDataset} with workers and the cache. */
+export async function prepareShared(
+  request: SharedPrepareRequest,
 ): Promise<PreparedDataset> {
   const { sources, tokenizer, collator } = request;
   const options: DataOptions = { ...DATA_DEFAULTS, ...request.options };
@@ -85,7 +96,7 @@ export async function prepareDataset(
 
 /** The set from the cache, or made and kept. */
 async function contentOf(
-  request: PrepareRequest,
+  request: SharedPrepareRequest,
   options: DataOptions,
 ): Promise<PreparedContent> {
   const { cache, sources, tokenizer, signal, cacheDir } = request;
@@ -174,7 +185,7 @@ function checkWeighted(
 
 /** Refuses a set with too many rows that train nothing. */
 function checkTrained(
-  request: PrepareRequest,
+  request: SharedPrepareRequest,
   options: DataOptions,
   s: Statistics,
 ): void {

@@ -7,7 +7,7 @@ import type { RawRecord, RecordStore } from "../contracts/source.ts";
 import type { PreparedContent } from "./cache/prepared_cache.ts";
 import { SetHash } from "./cache/set_hash.ts";
 import { NumberList } from "./number_list.ts";
-import type { PrepareRequest } from "./prepare.ts";
+import type { SharedPrepareRequest } from "./prepare.ts";
 import {
   type PreparedRows,
   prepareRows,
@@ -34,7 +34,7 @@ const MAX_WORKERS = 8;
 
 /** Prepares all rows of a request. `place` is where tokens go that do not fit in memory. */
 export async function prepareContent(
-  request: PrepareRequest,
+  request: SharedPrepareRequest,
   options: DataOptions,
   place: { readonly cacheDir: string; readonly path?: string },
 ): Promise<PreparedContent> {
@@ -53,7 +53,7 @@ export async function prepareContent(
 }
 
 class Pass implements Disposable {
-  readonly #request: PrepareRequest;
+  readonly #request: SharedPrepareRequest;
   readonly #options: DataOptions;
   readonly #tokens: TokenStore;
   readonly #statistics: Statistics;
@@ -70,7 +70,7 @@ class Pass implements Disposable {
   #isOpen: boolean | null = null;
 
   constructor(
-    request: PrepareRequest,
+    request: SharedPrepareRequest,
     options: DataOptions,
     tokens: TokenStore,
   ) {

@@ -9,7 +9,7 @@ import type { PromptRequest, Template } from "../contracts/template.ts";
 import { createResolved, type Creating } from "../config/create_part.ts";
 import { chosenAt, type LoadedRun } from "../config/load.ts";
 import { PreparedCache } from "../data/cache/prepared_cache.ts";
-import { prepareDataset, type PrepareRequest } from "../data/prepare.ts";
+import { prepareShared, type SharedPrepareRequest } from "../data/prepare.ts";
 import type { PreparedDataset } from "../data/prepared_dataset.ts";
 import type { DataOptions } from "../data/types.ts";
 import { hostRecipe, recipeOf } from "../data/workers/recipe.ts";
@@ -59,7 +59,7 @@ export async function openData(
       more: Partial<DataOptions>,
       task: string,
     ) =>
-      prepareDataset({
+      prepareShared({
         sources,
         tokenizer: context.tokenizer,
         collator,
@@ -91,7 +91,7 @@ function helpersOf(
   run: LoadedRun,
   sources: readonly OpenedSource[],
   context: OpenDataContext,
-): Pick<PrepareRequest, "workers" | "cache"> {
+): Pick<SharedPrepareRequest, "workers" | "cache"> {
   const { creating, cacheDir } = context;
   const { data } = run.config;
   const chosen = chosenAt(run, "tokenizer", "tokenizer");

@@ -5,6 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { loadModel } from "@denotune/denotune";
+import { missing } from "../backends/webgpu/_device.ts";
 import { testData } from "../test_data.ts";
 
 interface Case {
@@ -25,7 +26,9 @@ const golden: {
 const sort = testData("models/gpt-nano-sort");
 const stories = testData("models/stories260k");
 
-for (const backend of ["cpu", "reference"] as const) {
+const backends = ["cpu", "reference", ...(missing === null ? ["webgpu"] : [])];
+
+for (const backend of backends) {
   Deno.test({
     name: `gpt-nano-sort sorts all 729 inputs on ${backend}`,
     ignore: sort === null,
