@@ -9,6 +9,7 @@
  * ```
  * @module
  */
+import { release } from "../io/release.ts";
 import type { Executor } from "./executor.ts";
 import {
   type Answer,
@@ -101,7 +102,7 @@ export class CommandQueue {
   #write(
     { id, byteOffset, bytes }: Extract<Command, { type: "write" }>,
   ): void | Promise<void> {
-    const drop = () => void bytes.buffer.transfer(0);
+    const drop = () => release(bytes);
     if (this.#failure !== null) return drop();
     const written = this.#executor.write(id, byteOffset, bytes);
     return written instanceof Promise ? written.then(drop) : drop();

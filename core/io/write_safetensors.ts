@@ -10,8 +10,8 @@ import { f32ToBf16, f32ToF16 } from "./half.ts";
 import { showJson } from "./json_file.ts";
 import { elementBytes, type WeightDType } from "./safetensors_header.ts";
 
-/** Elements that are asked for at a time: 16 MiB of float32. */
-const CHUNK = 1 << 22;
+/** Elements that are asked for at a time: 4 MiB of float32. */
+const CHUNK = 1 << 20;
 
 /** A tensor to be saved: its elements are asked for by ranges, in order. */
 export interface TensorToSave {

@@ -294,7 +294,7 @@ async function writeMerged(
         read(start, count) {
           data ??= values();
           const chunk = data.subarray(start, start + count);
-          if (start + count >= size) data = null; // one weight at a time in memory
+          if (start + count >= size) data = null; // one weight at a time
           return chunk;
         },
       };

@@ -18,6 +18,7 @@ import { initialWeights } from "../io/initial_weights.ts";
 import { loadTensors } from "../io/load_weights.ts";
 import { isQuantized } from "../graph/dtype.ts";
 import { type ModelFolder, openModelFolder } from "../io/model_folder.ts";
+import { release } from "../io/release.ts";
 import type { Session } from "../graph/session.ts";
 import type { Engine } from "./engine.ts";
 import type { FreshRows } from "./grow_vocabulary.ts";
@@ -145,6 +146,7 @@ export async function writeBaseWeights(
       await turn();
       if (!isPacked(w)) {
         session.write(w.name, values);
+        release(values);
         await session.drain();
       } else {
         writeQuantized(

@@ -13,6 +13,7 @@ import { stopIds } from "../generate/answer.ts";
 import { ADAPTER_CONFIG, ADAPTER_FILE } from "../io/adapter_file.ts";
 import { writeFileAtomic } from "../io/atomic.ts";
 import { showJson } from "../io/json_file.ts";
+import { release } from "../io/release.ts";
 import { elementsOf, showShape } from "../graph/dims.ts";
 import type { SafetensorsFile, StoredTensor } from "../io/read_safetensors.ts";
 import { type SaveDType, writeModelFiles } from "../io/save_model.ts";
@@ -66,24 +67,31 @@ export async function writeTrained(
   });
 }
 
-/** Writes the base of an adapter, for runs whose base was made from random weights. */
+/**
+ * Writes the base of an adapter, for runs whose base was made from random weights. The arrays that `read`
+ * gives are used up.
+ */
 export async function writeBase(
   folder: string,
   request: Omit<SaveRequest, "base">,
   read: (name: string) => Float32Array,
 ): Promise<void> {
   const { engine, tokenizer, template } = request;
+  let held = { name: "", data: new Float32Array(0) };
   await writeModelFiles(folder, {
     config: savedConfig(request),
-    tensors: engine.planned.inventory.weights.map((w) => {
-      let data: Float32Array | null = null;
-      return {
-        name: w.name,
-        shape: w.shape,
-        read: (start, count) =>
-          (data ??= read(w.name)).subarray(start, start + count),
-      };
-    }),
+    tensors: engine.planned.inventory.weights.map(({ name, shape }) => ({
+      name,
+      shape,
+      read(start, count) {
+        if (held.name !== name) {
+          // one weight at a time, given back at once: garbage of this size would wait long
+          release(held.data);
+          held = { name, data: read(name) };
+        }
+        return held.data.subarray(start, start + count);
+      },
+    })),
     dtype: request.dtype,
     generationConfig: generationConfig(request),
     files: tokenizer.files({

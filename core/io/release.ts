@@ -1,0 +1,9 @@
+/**
+ * Memory that is not left to the collector.
+ * @module
+ */
+
+/** Gives the memory of an array back at once; nobody may use it, or another view of it, any more. */
+export function release(data: ArrayBufferView): void {
+  if (data.buffer instanceof ArrayBuffer) data.buffer.transfer(0);
+}
