@@ -77,7 +77,10 @@ export async function writeBase(
   read: (name: string) => Float32Array,
 ): Promise<void> {
   const { engine, tokenizer, template } = request;
-  let held = { name: "", data: new Float32Array(0) };
+  let held: { name: string; data: Float32Array } = {
+    name: "",
+    data: new Float32Array(0),
+  };
   await writeModelFiles(folder, {
     config: savedConfig(request),
     tensors: engine.planned.inventory.weights.map(({ name, shape }) => ({
