@@ -104,6 +104,7 @@ Deno.test("optimizers have the defaults that the run file names", async () => {
   });
   assert.deepEqual(optimizers.map((p) => p.name).sort(), [
     "adamw",
+    "ema",
     "lion",
     "sgd",
   ]);
