@@ -103,6 +103,7 @@ export class CpuExecutor {
       }, ${arithmetic}`,
       maxBufferBytes: heap.limit,
       memoryBytes: heap.limit,
+      sharesHostMemory: true,
       alignment: ALIGNMENT,
       storages: QUANTIZATIONS,
       // the number of workers is not part of it: results do not depend on it

@@ -29,6 +29,7 @@ const HARMLESS: readonly string[] = [
   "output_dir",
   "extends",
   "backend",
+  "memory_limit",
   "evaluators",
   "generation",
   "samples",

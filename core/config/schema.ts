@@ -4,6 +4,7 @@
  * @module
  */
 import { z } from "zod";
+import { parseBytes } from "./bytes.ts";
 import { dataSchema } from "./data_schema.ts";
 import { modelSchema } from "./model_schema.ts";
 import { optionalPartField, partField } from "./part_field.ts";
@@ -37,6 +38,11 @@ export function runSchema(mode: TrainingMode): z.ZodType<ParsedRun, RunInput> {
     ),
     backend: partField("backend", { auto: true }).default("auto").describe(
       "What computes. `auto`: a hardware GPU, else the processor.",
+    ),
+    memory_limit: z.string().refine((text) => parseBytes(text) !== null, {
+      error: "expected a size such as 8GB or 500MB",
+    }).nullable().default(null).describe(
+      "Memory that the run may take, such as 8GB: a larger one is refused before it starts; null: what the device has.",
     ),
     training_mode: z.enum(["sft", "pretrain"]).default("sft").describe(
       "Only changes defaults.",

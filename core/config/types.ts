@@ -65,6 +65,8 @@ export interface ModelConfig {
 export interface EvalEntryInput {
   /** File, folder, pattern (`data/*.jsonl`) or Hub id; null where something else stands for it. */
   path?: string | null;
+  /** How the files are read; `auto`: by their names. */
+  source?: Choice;
   /** Rows in memory, in TypeScript only. */
   rows?: readonly unknown[] | null;
   /** What the columns mean. */
@@ -97,6 +99,8 @@ export interface TrainEntryInput extends EvalEntryInput {
 export interface EvalEntry {
   /** An absolute path, or a Hub id; null with `rows`. */
   readonly path: string | null;
+  /** What reads the files, or `auto`: the source that knows their names. */
+  readonly source: Choice;
   /** Rows in memory, instead of `path`. */
   readonly rows: readonly unknown[] | null;
   /** A format, or `auto`: the one that recognises the rows. */
@@ -277,6 +281,8 @@ export interface RunInput {
   plugins?: readonly string[];
   /** What computes. */
   backend?: Choice;
+  /** Memory that the run may take: `8GB`; null: what the device has. */
+  memory_limit?: string | null;
   /** Only changes defaults. */
   training_mode?: TrainingMode;
   /** The model to train. */
@@ -320,6 +326,8 @@ export interface RunConfig {
   readonly plugins: readonly string[];
   /** What computes. */
   readonly backend: Choice;
+  /** Memory that the run may take: `8GB`; null: what the device has. */
+  readonly memory_limit: string | null;
   /** Only changes defaults. */
   readonly training_mode: TrainingMode;
   /** The model to train. */

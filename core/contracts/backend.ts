@@ -17,6 +17,11 @@ export interface DeviceInfo {
   readonly maxBufferBytes: number;
   /** Memory that a run may use, bytes. */
   readonly memoryBytes: number;
+  /**
+   * Whether buffers lie in the memory of this process: what the process takes besides (the engine of
+   * JavaScript, threads, libraries) then counts too.
+   */
+  readonly sharesHostMemory?: boolean;
   /** Starts of views are multiples of this many bytes. */
   readonly alignment: number;
   /**

@@ -28,9 +28,11 @@ export interface MemoryFields {
   readonly cache: number;
   /** Batches and what is read back, bytes. */
   readonly inputs: number;
+  /** The process itself, where the device shares its memory; an estimate, bytes. */
+  readonly runtime?: number;
   /** All of these, bytes. */
   readonly total: number;
-  /** What the device has for the run. */
+  /** What the run may use: `memory_limit`, or what the device has. */
   readonly available: number;
 }
 

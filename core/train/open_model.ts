@@ -16,7 +16,7 @@ import type { HubOptions } from "../io/hub/access.ts";
 import { f32ToBf16, f32ToF16 } from "../io/half.ts";
 import { initialWeights } from "../io/initial_weights.ts";
 import { loadTensors } from "../io/load_weights.ts";
-import { isQuantized } from "../graph/dtype.ts";
+import { isQuantized, type TensorDType } from "../graph/dtype.ts";
 import { type ModelFolder, openModelFolder } from "../io/model_folder.ts";
 import { release } from "../io/release.ts";
 import type { Session } from "../graph/session.ts";
@@ -145,7 +145,7 @@ export async function writeBaseWeights(
       const values = initialWeights(w, seed);
       await turn();
       if (!isPacked(w)) {
-        session.write(w.name, values);
+        session.write(w.name, inStorage(values, session.dtypeOf(w.name)));
         release(values);
         await session.drain();
       } else {
@@ -233,15 +233,17 @@ export function writeAdapterStart(
         `The adapter starts by changing ${name}, which is stored as ${dtype} and cannot hold the change; with init_lora_weights=default it does not, or set model.quantization to null`,
       );
     }
-    session.write(
-      name,
-      dtype === "f32"
-        ? data
-        : dtype === "f16"
-        ? f32ToF16(data)
-        : f32ToBf16(data),
-    );
+    session.write(name, inStorage(data, dtype));
   }
+}
+
+/** Numbers as 16-bit patterns where they are stored so. */
+function inStorage(
+  values: Float32Array,
+  dtype: TensorDType,
+): Float32Array | Uint16Array {
+  if (dtype === "f16") return f32ToF16(values);
+  return dtype === "bf16" ? f32ToBf16(values) : values;
 }
 
 /** Lets signals and the terminal have the thread: making weights may take minutes. */

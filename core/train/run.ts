@@ -34,6 +34,7 @@ import {
   writeBaseWeights,
 } from "./open_model.ts";
 import { openTokenizer } from "./open_tokenizer.ts";
+import { memoryNeed, refuseTooLarge } from "./memory_check.ts";
 import { planRequest } from "./plan_request.ts";
 import { checkModelFits } from "./checks.ts";
 import {
@@ -235,6 +236,8 @@ class Run {
     const chosen = await openDevice(run, creating);
     await using device = chosen.device;
     const planned = planEngine(request, device.info);
+    const need = memoryNeed(planned, device.info, config.memory_limit);
+    refuseTooLarge(request, need, { config, info: device.info });
     await using engine = await Engine.open(planned, device);
     const moved = enterRunFolder(config.output_dir, folder);
     if (moved !== null) {
@@ -255,7 +258,16 @@ class Run {
       resumedAt: resumedAt ?? 0,
     });
     events.emit(
-      startEvent({ run, model, data, planned, chosen, steps, resumedAt }),
+      startEvent({
+        run,
+        model,
+        data,
+        planned,
+        chosen,
+        need,
+        steps,
+        resumedAt,
+      }),
     );
     await writeBaseWeights(model, planned.inventory.weights, {
       session: engine.session,

@@ -8,6 +8,7 @@ import { VERSION } from "../version.ts";
 import type { ChosenDevice } from "./choose_backend.ts";
 import type { PlannedEngine } from "./engine.ts";
 import type { NewEvent } from "./events.ts";
+import type { MemoryNeed } from "./memory_check.ts";
 import type { OpenedData } from "./open_data.ts";
 import type { OpenedModel } from "./open_model.ts";
 
@@ -18,6 +19,7 @@ export function startEvent(of: {
   readonly data: OpenedData;
   readonly planned: PlannedEngine;
   readonly chosen: ChosenDevice;
+  readonly need: MemoryNeed;
   readonly steps: number;
   readonly resumedAt: number | null;
 }): NewEvent {
@@ -55,7 +57,12 @@ export function startEvent(of: {
     steps_per_epoch: report.steps,
     total_steps: of.steps,
     epochs: config.training.epochs,
-    memory: { ...planned.report, available: chosen.device.info.memoryBytes },
+    memory: {
+      ...planned.report,
+      runtime: of.need.runtime,
+      total: of.need.total,
+      available: of.need.limit,
+    },
     resumed_at: of.resumedAt,
   };
 }

@@ -3,7 +3,7 @@
  * @module
  */
 import type { MemoryFields, StartEvent } from "@denotune/denotune/core";
-import { bytes, percent, short, whole } from "./_format.ts";
+import { bytes, short, whole } from "./_format.ts";
 import type { Terminal } from "./_terminal.ts";
 
 /** A title and one line each for model, data, backend and memory. */
@@ -15,6 +15,15 @@ export function startLines(event: StartEvent, terminal: Terminal): string[] {
     `  ${event.output_dir}` +
     (event.resumed_at === null ? "" : `, resumed at step ${event.resumed_at}`),
     entry("model", modelLine(event)),
+    ...(event.trained_parameters < event.parameters
+      ? [
+        `${terminal.style("dim", "trainable")} ${
+          whole(event.trained_parameters)
+        } of ${whole(event.parameters)} (${
+          (100 * event.trained_parameters / event.parameters).toFixed(2)
+        }%)`,
+      ]
+      : []),
     entry("data", dataLine(event)),
     entry(
       "train",
@@ -30,12 +39,10 @@ export function startLines(event: StartEvent, terminal: Terminal): string[] {
 }
 
 function modelLine(event: StartEvent): string {
-  const share = event.trained_parameters / event.parameters;
-  const trained = event.adapter === null && share === 1
-    ? "all trained"
-    : `${short(event.trained_parameters)} trained (${percent(share)}${
-      event.adapter === null ? "" : `, ${event.adapter}`
-    })`;
+  const trained = event.adapter ??
+    (event.trained_parameters < event.parameters
+      ? "the rest frozen"
+      : "all trained");
   return `${event.model} · ${event.model_type} · ${
     short(event.parameters)
   } parameters, ${trained}`;
@@ -72,11 +79,13 @@ function memoryLine(memory: MemoryFields): string {
     "activations",
     "cache",
     "inputs",
+    "runtime",
   ] as const;
   return [
-    ...parts.filter((name) => memory[name] > 0).map((name) =>
-      `${name} ${bytes(memory[name])}`
-    ),
+    ...parts.flatMap((name) => {
+      const size = memory[name] ?? 0;
+      return size > 0 ? [`${name} ${bytes(size)}`] : [];
+    }),
     `total ${bytes(memory.total)} of ${bytes(memory.available)}`,
   ].join(" · ");
 }

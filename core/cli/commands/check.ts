@@ -13,7 +13,7 @@ import {
 } from "../../library/prepare.ts";
 import { openDevice } from "../../train/choose_backend.ts";
 import { planEngine } from "../../train/engine.ts";
-import { DeviceError } from "../../errors.ts";
+import { memoryNeed, refuseTooLarge } from "../../train/memory_check.ts";
 import { bytes, whole } from "../numbers.ts";
 import { type CliContext, loadAskedRun } from "../context.ts";
 import type { Output } from "../terminal.ts";
@@ -110,22 +110,16 @@ async function showMemory(
       chosen.reason === null ? "" : ` (${chosen.reason})`
     }`,
   );
-  const { total, ...uses } = planEngine(request, info).report;
-  const parts = Object.entries(uses).filter(([, n]) => n > 0)
-    .map(([name, n]) => `${name} ${bytes(n)}`);
+  const planned = planEngine(request, info);
+  const need = memoryNeed(planned, info, run.config.memory_limit);
+  const { total: _, ...uses } = planned.report;
+  const parts = Object.entries({ ...uses, runtime: need.runtime })
+    .filter(([, n]) => n > 0).map(([name, n]) => `${name} ${bytes(n)}`);
   entry(
     "memory",
-    `${parts.join(" · ")} · total ${bytes(total)} of ${
-      bytes(info.memoryBytes)
-    }`,
+    `${parts.join(" · ")} · total ${bytes(need.total)} of ${bytes(need.limit)}`,
   );
-  if (total > info.memoryBytes) {
-    throw new DeviceError(
-      `The run needs ${bytes(total)} of memory; ${info.description} has ${
-        bytes(info.memoryBytes)
-      } for it. Lower training.batch_size or data.max_length, set training.gradient_checkpointing=true, or train an adapter`,
-    );
-  }
+  refuseTooLarge(request, need, { config: run.config, info });
 }
 
 /** The first example, what is trained in it marked. */

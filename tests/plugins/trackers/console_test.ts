@@ -72,7 +72,8 @@ Deno.test("without a terminal the console writes plain lines to stdout and nothi
   assert.ok(!/[\u001b\r]/.test(out));
   assert.deepEqual(out.trimEnd().split("\n"), [
     "denotune 0.1.0  outputs/capitals",
-    "model    some/model · llama · 135 M parameters, 4.88 M trained (3.6 %, lora)",
+    "model    some/model · llama · 135 M parameters, lora",
+    "trainable 4,884,480 of 134,515,008 (3.63%)",
     "data     999 rows -> 212 packs -> 53 steps an epoch · 45 k of 120 k tokens trained · 159 steps in all · 3 rows skipped · 50 rows to evaluate · alpaca, completion-only",
     "train    adamw, cosine · seed 42",
     "backend  cpu · a processor, 2 workers (no hardware GPU was found)",
