@@ -8,6 +8,10 @@ import { columnOption, hasText, infoOf, isObject, textAt } from "./_columns.ts";
 
 const options = z.strictObject({
   text_field: columnOption("text", "the text"),
+  sample_by: z.enum(["line", "paragraph", "document"]).nullable().default(null)
+    .describe(
+      "What a row of a text file is: a line that is not blank, a paragraph (blank lines between them), or the file; null: what the source says, else a line",
+    ),
 });
 
 /** Options of {@linkcode text}. */
@@ -22,6 +26,9 @@ export const text: Part<"format", z.input<typeof options>, TextOptions> =
     options,
     create: (options: TextOptions): Format => ({
       template: "plain",
+      sources: options.sample_by === null
+        ? []
+        : [{ use: "text", sample_by: options.sample_by }],
       recognises: (row) => {
         if (typeof row === "string") return 1;
         if (!isObject(row) || !hasText(row, options.text_field)) return 0;

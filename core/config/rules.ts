@@ -99,6 +99,14 @@ function entryRules(run: Tree): Problem[] {
           `\`${key}.rows\` can only be given in TypeScript; write the rows to a JSON Lines file and give its \`path\``,
       });
     }
+    const source = at(run, [...path, "source"]);
+    if (hasRows && source !== undefined && plain(source) !== "auto") {
+      problems.push({
+        origin: keyOriginAt(run, [...path, "source"]),
+        message:
+          `\`${key}.source\` says how files are read; \`${key}\` has rows in memory`,
+      });
+    }
     for (const name of ["name", "split", "data_files"]) {
       if (hasRows && isGiven(run, [...path, name])) {
         problems.push({

@@ -91,6 +91,14 @@ export interface Format {
     readonly name: string;
     readonly reason: string;
   };
+  /**
+   * Optional: sources, with options, that the format wants its files read with. A file that none of them
+   * accepts is a `ConfigError`, as is a run that chooses a source, too.
+   */
+  readonly sources?: readonly {
+    readonly use: string;
+    readonly [option: string]: unknown;
+  }[];
   /** Template used under `template: auto` where the tokenizer has no chat template: a part's name or `{use, ...options}`. */
   readonly template: string | {
     readonly use: string;

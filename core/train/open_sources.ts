@@ -13,7 +13,7 @@ import type { EvalEntry, TrainEntry } from "../config/types.ts";
 import { openParts, type PartOfSplit } from "../data/open_parts.ts";
 import { rowsStore } from "../data/rows_store.ts";
 import { settleFormat } from "../data/settle_format.ts";
-import { sourceFor } from "../data/source_for.ts";
+import { fileSources, type SourceWishes } from "../data/source_for.ts";
 import type { DataSource } from "../data/types.ts";
 import type { SourceRecipe } from "../data/workers/protocol.ts";
 import {
@@ -106,12 +106,20 @@ async function openSource(
   const { data } = run.config;
   const entry: TrainEntry | EvalEntry = data[at.list][at.index];
   const key = `data.${at.list}.${at.index}`;
-  const { store, parts } = await openStore(entry, key, context);
+  const chosenFormat = chosenAt(run, "format", `${key}.format`);
+  const written = chosenFormat === null
+    ? await makeByName("format", "auto", context.creating)
+    : await makeRecorded(chosenFormat, context.creating);
+  const chosenSource = chosenAt(run, "source", `${key}.source`);
+  const source = chosenSource === null
+    ? null
+    : await makeRecorded(chosenSource, context.creating);
+  const { store, parts } = await openStore(entry, {
+    key,
+    chosen: source?.value ?? null,
+    format: written.value,
+  }, context);
   try {
-    const chosenFormat = chosenAt(run, "format", `${key}.format`);
-    const written = chosenFormat === null
-      ? await makeByName("format", "auto", context.creating)
-      : await makeRecorded(chosenFormat, context.creating);
     const { format, choice } = settleFormat(written.value, store);
     const name = entry.path ?? `${key} (rows in memory)`;
     if (choice !== null) {
@@ -138,9 +146,15 @@ async function openSource(
         settled: choice?.name ?? null,
         template: template.recipe,
         masker: masker.recipe,
+        source: source === null ? "auto" : source.recipe,
         parts,
       }),
-      files: [...written.files, ...template.files, ...masker.files],
+      files: [
+        ...written.files,
+        ...source?.files ?? [],
+        ...template.files,
+        ...masker.files,
+      ],
       weight: "weight" in entry ? entry.weight : null,
       epochs: "epochs" in entry ? entry.epochs : null,
       max_rows: entry.max_rows,
@@ -154,7 +168,8 @@ async function openSource(
 
 /** Null where a part of it cannot be made again. */
 function recipeOf(
-  { format, template, masker, settled, parts }: {
+  { format, template, masker, source, settled, parts }: {
+    readonly source: PartRecipe | "auto" | null;
     readonly format: PartRecipe | null;
     readonly template: PartRecipe | null;
     readonly masker: PartRecipe | null;
@@ -162,8 +177,10 @@ function recipeOf(
     readonly parts: readonly PartOfSplit[] | null;
   },
 ): SourceRecipe | null {
-  if (format === null || template === null || masker === null) return null;
-  return { format, settled, template, masker, parts };
+  if (
+    source === null || format === null || template === null || masker === null
+  ) return null;
+  return { format, settled, template, masker, source, parts };
 }
 
 /** The rows of a source, and its files; null for rows in memory. */
@@ -174,10 +191,16 @@ interface OpenedStore {
 
 async function openStore(
   entry: EvalEntry,
-  key: string,
+  wishes: SourceWishes,
   context: OpenDataContext,
 ): Promise<OpenedStore> {
+  const { key } = wishes;
   if (entry.rows !== null) {
+    if ((wishes.format.sources ?? []).length > 0) {
+      throw new ConfigError(
+        `\`${key}\` has rows in memory, but an option of its \`format\` says how files are read; leave it out`,
+      );
+    }
     const store = rowsStore(entry.rows, { name: `${key}.rows` });
     return { store, parts: null };
   }
@@ -207,8 +230,9 @@ async function openStore(
   }, options);
   for (const notice of located.plan.notices) creating.host.notice(notice);
   const parts = await fetchData(located, options);
+  const sourceOf = fileSources(wishes, creating);
   const store = await openParts(parts, async (path) => {
-    const source = await sourceFor(path, creating);
+    const source = await sourceOf(path);
     return await source.open({ path, cacheDir, signal });
   });
   return { store, parts };

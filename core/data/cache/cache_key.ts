@@ -48,6 +48,7 @@ export async function cacheKey(
       made.settled,
       written(made.template),
       written(made.masker),
+      made.source === "auto" ? null : written(made.source),
       source.max_rows ?? null,
       source.side ?? "all",
     ]);

@@ -21,6 +21,8 @@ export interface SourceRecipe {
   readonly template: PartRecipe;
   /** What is trained. */
   readonly masker: PartRecipe;
+  /** What reads the files; `auto`: as the format asks for, else by their names. */
+  readonly source: PartRecipe | "auto";
   /** Its files; null for rows in memory, which are sent. */
   readonly parts: readonly PartOfSplit[] | null;
 }

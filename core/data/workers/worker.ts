@@ -12,7 +12,7 @@ import { openRegistry } from "../../library/registry.ts";
 import { openParts } from "../open_parts.ts";
 import { prepareRows, type RowPipeline } from "../prepare_rows.ts";
 import { settleFormat } from "../settle_format.ts";
-import { sourceFor } from "../source_for.ts";
+import { fileSources, type SourceWishes } from "../source_for.ts";
 import {
   errorToData,
   identityOf,
@@ -112,7 +112,14 @@ class PrepareWorker {
     const made = recipe.sources[source];
     const setup = sources[source];
     if (made === null) throw new RangeError(`Source ${source} stays at home`);
-    const store = made.parts === null ? null : await this.#store(made.parts);
+    const written = await remake("format", made.format, this.#creating);
+    const store = made.parts === null ? null : await this.#store(made.parts, {
+      chosen: made.source === "auto"
+        ? null
+        : await remake("source", made.source, this.#creating),
+      format: written,
+      key: setup.name,
+    });
     if (
       store !== null &&
       (store.fingerprint !== setup.fingerprint || store.length !== setup.length)
@@ -121,7 +128,6 @@ class PrepareWorker {
         `${setup.name} has changed while it was read; start again`,
       );
     }
-    const written = await remake("format", made.format, this.#creating);
     const { format, choice } = settleFormat(
       written,
       store ?? sampleStore(setup.sample ?? []),
@@ -150,10 +156,12 @@ class PrepareWorker {
 
   async #store(
     parts: Parameters<typeof openParts>[0],
+    wishes: SourceWishes,
   ): Promise<RecordStore> {
     const { cacheDir } = this.#command;
+    const sourceOf = fileSources(wishes, this.#creating);
     return await openParts(parts, async (path) => {
-      const source = await sourceFor(path, this.#creating);
+      const source = await sourceOf(path);
       return await source.open({ path, cacheDir });
     });
   }
