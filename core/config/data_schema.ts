@@ -103,6 +103,9 @@ function entryShape(mode: TrainingMode) {
     path: z.string().min(1).nullable().default(null).describe(
       "A file, a folder, a pattern such as `data/*.jsonl`, or the Hub id `owner/name` of a data set.",
     ),
+    source: partField("source", { auto: true }).default("auto").describe(
+      'How the files are read. `auto`: by their names. With `use` also its options: `{use: csv, delimiter: ";"}`, `{use: text, sample_by: paragraph}`, `{use: parquet, columns: [text]}`.',
+    ),
     rows: rows().nullable().default(null).describe(
       "Rows in memory; in TypeScript only.",
     ).meta({ [CODE_ONLY]: true }),
