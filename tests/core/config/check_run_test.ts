@@ -103,7 +103,7 @@ Deno.test("unknown keys are refused with the nearest name, or where the name bel
   );
   assert.equal(
     await refuse(MODEL + DATA + "qwertz: 1\n"),
-    "run.yaml:3:1: unknown key `qwertz`; known: output_dir, extends, seed, plugins, backend, training_mode, model, " +
+    "run.yaml:3:1: unknown key `qwertz`; known: output_dir, extends, seed, plugins, backend, memory_limit, training_mode, model, " +
       "tokenizer, adapter, data, objective, optimizer, schedule, training, evaluators, generation, samples, trackers",
   );
   assert.match(
