@@ -1,0 +1,238 @@
+/**
+ * LoRA on a Llama of 135 million parameters (30 layers, 576 wide, 9 heads with 3 for keys and values, an MLP
+ * of 1,536, 49,152 tokens; random weights) on the cpu backend: r 16 on all linear layers, B 4, T 512. With
+ * `--peft` each round also runs `lora_peft.py` (transformers and PEFT on as many threads), one after the other.
+ * Prints trained tokens per second and peak memory of every round, and medians. Run:
+ * `deno run -A tests/bench/lora_cpu.ts [--rounds 3] [--steps 3] [--peft] [--checkpointing] [--profile]`
+ * @module
+ */
+import type { Inputs } from "../../core/contracts/objective.ts";
+import { release } from "../../core/io/release.ts";
+import { Engine, planEngine } from "../../core/train/engine.ts";
+import {
+  type AttachedAdapter,
+  initialWeights,
+  inventoryOf,
+  type ModelSpec,
+} from "@denotune/denotune/core";
+import { loraAdapter } from "../../plugins/adapters/_attach.ts";
+import { loraOptions } from "../../plugins/adapters/_options.ts";
+import { llamaArchitecture } from "../../plugins/models/mod.ts";
+import { adamwRule } from "../../plugins/optimizers/adamw.ts";
+import { openCpu } from "../backends/cpu/open.ts";
+
+const [B, T, WORKERS] = [4, 512, 2];
+
+interface Round {
+  readonly tokensPerSecond: number;
+  /** Bytes. */
+  readonly peak: number;
+  readonly planned?: number;
+  readonly loss: number;
+}
+
+const flag = (name: string) => Deno.args.includes(`--${name}`);
+const number = (name: string, byDefault: number) => {
+  const at = Deno.args.indexOf(`--${name}`);
+  return at < 0 ? byDefault : Number(Deno.args[at + 1]);
+};
+const steps = number("steps", 3);
+
+function model(): ModelSpec {
+  return llamaArchitecture.describe({
+    model_type: "llama",
+    architectures: ["LlamaForCausalLM"],
+    hidden_size: 576,
+    intermediate_size: 1536,
+    num_hidden_layers: 30,
+    num_attention_heads: 9,
+    num_key_value_heads: 3,
+    vocab_size: 49152,
+    hidden_act: "silu",
+    max_position_embeddings: 2048,
+    rope_theta: 10000,
+    rms_norm_eps: 1e-5,
+    initializer_range: 0.02,
+    tie_word_embeddings: true,
+  });
+}
+
+function lora(spec: ModelSpec): AttachedAdapter {
+  return loraAdapter(loraOptions.parse({ r: 16, lora_alpha: 32 }))
+    .attach({ spec, ...inventoryOf(spec, T) });
+}
+
+/** Every token but the first of a row is trained. */
+function batch(step: number, vocabulary: number): Inputs {
+  const N = B * T;
+  const tokens = Int32Array.from(
+    { length: N },
+    (_, i) => (i * 7919 + step * 104729) % vocabulary,
+  );
+  const rows = Int32Array.from(tokens.keys()).filter((i) => i % T !== T - 1);
+  return {
+    B,
+    T,
+    tokens,
+    positions: Int32Array.from({ length: N }, (_, i) => i % T),
+    segments: new Int32Array(N).fill(1),
+    rowKeys: Int32Array.from(tokens.keys()),
+    rows,
+    targets: rows.map((i) => tokens[i + 1]),
+    weights: new Float32Array(rows.length).fill(1),
+    sources: new Int32Array(rows.length),
+    divisor: rows.length,
+  };
+}
+
+/** Peak resident memory of this process in bytes (Linux). */
+function peakMemory(): number {
+  const status = Deno.readTextFileSync("/proc/self/status");
+  return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? NaN) * 1024;
+}
+
+async function measure(): Promise<Round> {
+  const spec = model();
+  const profile = flag("profile");
+  await using device = await openCpu({
+    workers: WORKERS,
+    blas: "auto",
+    profile,
+  });
+  const planned = planEngine({
+    spec,
+    adapter: lora(spec),
+    frozenDtype: flag("bf16") ? "bf16" : "f32",
+    causal: true,
+    train: {
+      B,
+      T,
+      optimizer: adamwRule({
+        learning_rate: 1e-4,
+        betas: [0.9, 0.999],
+        eps: 1e-8,
+        weight_decay: 0,
+        decay_norm_and_bias: false,
+      }),
+      maxGradNorm: 1,
+      checkpointing: flag("checkpointing"),
+    },
+    evaluate: null,
+    generate: null,
+    sources: 1,
+  }, device.info);
+  await using engine = await Engine.open(planned, device);
+  const parameters = planned.request.adapter?.parameters ?? [];
+  for (const w of [...planned.inventory.weights, ...parameters]) {
+    if (engine.session.dtypeOf(w.name) !== "f32") continue;
+    const values = initialWeights(w, 1);
+    engine.session.write(w.name, values);
+    release(values);
+    await engine.session.drain();
+  }
+  const run = async (first: number, count: number) => {
+    for (let step = first; step < first + count; step++) {
+      const inputs = batch(step, spec.vocabSize);
+      engine.micro(inputs, inputs.divisor);
+      engine.update({ learningRate: 1e-4, step });
+    }
+    await device.idle();
+  };
+  await run(1, 1);
+  await device.profile?.();
+  const start = performance.now();
+  await run(2, steps);
+  const seconds = (performance.now() - start) / 1000;
+  if (profile) show(await device.profile?.() ?? [], seconds);
+  const [last] = await engine.results(1);
+  return {
+    tokensPerSecond: steps * B * (T - 1) / seconds,
+    peak: peakMemory(),
+    planned: planned.report.total,
+    loss: last.lossSum / (B * (T - 1)),
+  };
+}
+
+function show(
+  times: readonly {
+    kernel: string;
+    label: string;
+    seconds: number;
+    calls: number;
+  }[],
+  seconds: number,
+): void {
+  const byKernel = Map.groupBy(
+    times,
+    (t) => `${t.kernel} ${t.label.replace(/\d+/g, "*")}`,
+  );
+  const rows = [...byKernel].map(([kernel, list]) => ({
+    kernel,
+    seconds: list.reduce((s, t) => s + t.seconds, 0),
+    calls: list.reduce((s, t) => s + t.calls, 0),
+  })).sort((a, b) => b.seconds - a.seconds);
+  for (const r of rows.slice(0, 40)) {
+    console.error(
+      `${(100 * r.seconds / seconds).toFixed(1).padStart(5)} %`,
+      String(r.calls).padStart(6),
+      r.kernel,
+    );
+  }
+}
+
+/** One round in a process of its own: peaks are of a process. */
+async function child(command: string, args: readonly string[]): Promise<Round> {
+  const { success, stdout } = await new Deno.Command(command, {
+    args: [...args],
+    stdout: "piped",
+    stderr: "inherit",
+  }).output();
+  if (!success) throw new Error(`${command} ${args[0]} failed`);
+  const lines = new TextDecoder().decode(stdout).trim().split("\n");
+  return JSON.parse(lines[lines.length - 1]);
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)];
+}
+
+if (flag("child")) {
+  console.log(JSON.stringify(await measure()));
+} else {
+  const here = new URL(".", import.meta.url).pathname;
+  const found = new Map<string, Round[]>();
+  const note = (name: string, round: Round) => {
+    found.set(name, [...found.get(name) ?? [], round]);
+    console.log(
+      `${name.padEnd(9)} ${
+        round.tokensPerSecond.toFixed(0).padStart(6)
+      } trained tokens/s  ${
+        (round.peak / 2 ** 20).toFixed(0).padStart(6)
+      } MB  loss ${round.loss.toFixed(4)}${
+        round.planned === undefined
+          ? ""
+          : `  planned ${(round.planned / 2 ** 20).toFixed(0)} MB`
+      }`,
+    );
+  };
+  const shared = Deno.args.filter((a) => !["--peft", "--rounds"].includes(a));
+  for (let round = 0; round < number("rounds", 3); round++) {
+    const own = ["run", "-A", `${here}lora_cpu.ts`, "--child", ...shared];
+    note("denotune", await child(Deno.execPath(), own));
+    if (!flag("peft")) continue;
+    const args = [`${here}lora_peft.py`, "--steps", String(steps)];
+    if (flag("checkpointing")) args.push("--checkpointing");
+    note("peft", await child("python3", args));
+  }
+  for (const [name, rounds] of found) {
+    const speeds = rounds.map((r) => r.tokensPerSecond);
+    console.log(
+      `${name.padEnd(9)} median ${
+        median(speeds).toFixed(0)
+      } trained tokens/s (${Math.min(...speeds).toFixed(0)} to ${
+        Math.max(...speeds).toFixed(0)
+      }), ${(median(rounds.map((r) => r.peak)) / 2 ** 20).toFixed(0)} MB`,
+    );
+  }
+}

@@ -1,0 +1,72 @@
+"""The same LoRA step as lora_cpu.ts with transformers and PEFT on two threads: prints one JSON object.
+
+    python3 tests/bench/lora_peft.py [--steps 3] [--checkpointing]
+"""
+
+import argparse
+import json
+import resource
+import time
+
+import torch
+from peft import LoraConfig, get_peft_model
+from transformers import LlamaConfig, LlamaForCausalLM
+
+B, T, THREADS = 4, 512, 2
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--steps", type=int, default=3)
+    parser.add_argument("--checkpointing", action="store_true")
+    args = parser.parse_args()
+    torch.set_num_threads(THREADS)
+    torch.manual_seed(1)
+    config = LlamaConfig(
+        vocab_size=49152,
+        hidden_size=576,
+        intermediate_size=1536,
+        num_hidden_layers=30,
+        num_attention_heads=9,
+        num_key_value_heads=3,
+        max_position_embeddings=2048,
+        rms_norm_eps=1e-5,
+        tie_word_embeddings=True,
+        use_cache=False,
+    )
+    model = LlamaForCausalLM(config)
+    if args.checkpointing:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        model.enable_input_require_grads()
+    model = get_peft_model(model, LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM"))
+    model.train()
+    trained = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=1e-4, weight_decay=0.0)
+
+    def step(number):
+        i = torch.arange(B * T).reshape(B, T)
+        ids = (i * 7919 + number * 104729) % config.vocab_size
+        loss = model(input_ids=ids, labels=ids).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        return loss.item()
+
+    step(1)
+    start = time.perf_counter()
+    for number in range(2, args.steps + 2):
+        loss = step(number)
+    seconds = time.perf_counter() - start
+    print(
+        json.dumps(
+            {
+                "tokensPerSecond": args.steps * B * (T - 1) / seconds,
+                "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+                "loss": loss,
+            }
+        )
+    )
+
+
+main()
