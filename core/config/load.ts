@@ -15,6 +15,7 @@ import { loadPlugins } from "./plugins.ts";
 import { configError, type Problem } from "./problem.ts";
 import { readRunFile, readRunObject } from "./read.ts";
 import { absoluteOutputDir, type FileCheck } from "./run_paths.ts";
+import { withStandardInput } from "./standard_input.ts";
 import { originAt, type Tree } from "./tree.ts";
 import type { RunConfig, RunInput } from "./types.ts";
 
@@ -38,6 +39,8 @@ export interface RunRequest {
   readonly env?: Environment;
   /** How the Hub is asked for the commits of Hub ids. */
   readonly hub?: HubOptions;
+  /** What the path `-` reads; standard input where absent. */
+  readonly stdin?: ReadableStream<Uint8Array>;
 }
 
 /** A checked run. */
@@ -96,9 +99,17 @@ export async function loadRun(request: RunRequest): Promise<LoadedRun> {
   });
   const all: Problem[] = [...problems, ...checked.problems];
   if (checked.parsed === null || all.length > 0) throw configError(all);
+  const data = request.files === "ignore"
+    ? checked.parsed.data
+    : await withStandardInput(checked.parsed.data, {
+      run,
+      env: request.env,
+      stdin: request.stdin,
+    });
   const name = file === null ? "run" : basename(file, extname(file));
   const config: RunConfig = {
     ...checked.parsed,
+    data,
     output_dir: absoluteOutputDir(checked.parsed.output_dir, name, cwd),
     extends: null,
     plugins,

@@ -62,7 +62,10 @@ export function parseOverrides(
       try {
         overrides.push({
           path,
-          value: parseYamlValue(written, origin),
+          // in YAML a dash begins a list; here it is a path, standard input
+          value: written.trim() === "-"
+            ? { type: "leaf", value: "-", origin }
+            : parseYamlValue(written, origin),
           origin,
         });
       } catch (error) {

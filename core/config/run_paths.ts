@@ -4,13 +4,14 @@
  * @module
  */
 import { isAbsolute, resolve } from "node:path";
-import { isDenotuneError } from "../errors.ts";
+import { DataError, isDenotuneError } from "../errors.ts";
 import { type Environment, isHubId } from "./hub_cache.ts";
 import type { HubOptions } from "../io/hub/access.ts";
 import { locateData } from "../io/hub/locate_data.ts";
 import { kindAt, locateModel } from "./paths.ts";
 import { lowerFirst, type Problem } from "./problem.ts";
 import { entryPaths } from "./rules.ts";
+import { isKeptInput, STANDARD_INPUT } from "./standard_input.ts";
 import {
   at,
   keyOf,
@@ -53,9 +54,18 @@ export async function withAbsoluteRunPaths(
     const leaf = textAt(run, path);
     if (leaf === null) return null;
     const written = leaf.value;
+    // read when all else is right: it can be read only once
+    if (written === STANDARD_INPUT && holder[0] === "data") return null;
     const absolute = resolve(leaf.origin.base, written);
     const found = await attempt(leaf, path, problems, async () => {
       if (options.files === "ignore") return null;
+      if (
+        isKeptInput(absolute, options.env) && await kindAt(absolute) === null
+      ) {
+        throw new DataError(
+          `The rows came from standard input, and ${absolute}, where they were kept, is gone; pipe the same rows in again, with \`path: "-"\``,
+        );
+      }
       const revision = textAt(run, [...holder, "revision"])?.value;
       return await find(written, {
         env: options.env,
@@ -97,7 +107,9 @@ export async function withAbsoluteRunPaths(
           side: entry[1] === "eval" ? "eval" : "train",
         }, hub),
     );
-    if (found?.kind !== "file" && found?.kind !== "pattern") continue;
+    const isInput = value("path") === STANDARD_INPUT;
+    const kind = isInput ? "stream" : found?.kind;
+    if (kind !== "file" && kind !== "pattern" && kind !== "stream") continue;
     for (const name of ["name", "split", "data_files"]) {
       if (textsAt(run, [...entry, name]) === null) continue;
       problems.push({
@@ -106,7 +118,7 @@ export async function withAbsoluteRunPaths(
           keyOf([...entry, name])
         }\` belongs to a Hub data set or a folder; \`${
           keyOf(entry)
-        }.path\` is a ${found.kind}`,
+        }.path\` is a ${kind}`,
       });
     }
   }

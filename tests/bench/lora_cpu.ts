@@ -19,12 +19,15 @@ import { loraAdapter } from "../../plugins/adapters/_attach.ts";
 import { loraOptions } from "../../plugins/adapters/_options.ts";
 import { llamaArchitecture } from "../../plugins/models/mod.ts";
 import { adamwRule } from "../../plugins/optimizers/adamw.ts";
+import process from "node:process";
 import { openCpu } from "../backends/cpu/open.ts";
 
 const [B, T, WORKERS] = [4, 512, 2];
 
 interface Round {
   readonly tokensPerSecond: number;
+  /** Seconds of processor time a step: what counts on a machine that others use too. */
+  readonly processor: number;
   /** Bytes. */
   readonly peak: number;
   readonly planned?: number;
@@ -140,13 +143,16 @@ async function measure(): Promise<Round> {
   };
   await run(1, 1);
   await device.profile?.();
+  const before = process.cpuUsage();
   const start = performance.now();
   await run(2, steps);
   const seconds = (performance.now() - start) / 1000;
+  const used = process.cpuUsage(before);
   if (profile) show(await device.profile?.() ?? [], seconds);
   const [last] = await engine.results(1);
   return {
     tokensPerSecond: steps * B * (T - 1) / seconds,
+    processor: (used.user + used.system) / 1e6 / steps,
     peak: peakMemory(),
     planned: planned.report.total,
     loss: last.lossSum / (B * (T - 1)),
@@ -207,7 +213,7 @@ if (flag("child")) {
     console.log(
       `${name.padEnd(9)} ${
         round.tokensPerSecond.toFixed(0).padStart(6)
-      } trained tokens/s  ${
+      } trained tokens/s  ${round.processor.toFixed(1)} processor s a step  ${
         (round.peak / 2 ** 20).toFixed(0).padStart(6)
       } MB  loss ${round.loss.toFixed(4)}${
         round.planned === undefined
