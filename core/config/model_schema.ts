@@ -25,6 +25,12 @@ export function modelSchema(): z.ZodType<ModelConfig, ModelInput> {
     quantization: z.enum(QUANTIZATIONS).nullable().default(null).describe(
       "Storage of the frozen matrices of linear layers, instead of `dtype`: int8 (a scale for each output) or nf4 (QLoRA's 4 bits, double quantisation included); needs an adapter or `freeze`. Embeddings, head and norms stay as `dtype` says. null: off.",
     ),
+    quantization_pattern: z.record(
+      z.string().min(1),
+      z.enum(QUANTIZATIONS).nullable(),
+    ).default({}).describe(
+      'Storage of some of these matrices by name, instead of `quantization`; `*` stands for anything, the first pattern that matches counts, null is `dtype`: `{"*.v_proj.weight": int8, "model.layers.0.*": null}`.',
+    ),
     save_dtype: z.enum(DTYPES).default("float32").describe(
       "Storage of the weights that are saved.",
     ),

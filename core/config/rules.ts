@@ -56,15 +56,25 @@ function modelRules(run: Tree): Problem[] {
       }, which only frozen weights may have, but without an adapter all weights are trained; set an \`adapter\` or \`model.freeze\`, or float32`,
     });
   }
-  const quantization = at(run, ["model", "quantization"]);
-  if (
-    quantization?.type === "leaf" && typeof quantization.value === "string" &&
-    !isGiven(run, ["adapter"]) && !isGiven(run, ["model", "freeze", 0])
-  ) {
+  const patterns = at(run, ["model", "quantization_pattern"]);
+  const quantized = [
+    ["model", "quantization"],
+    ...(patterns?.type === "map"
+      ? [...patterns.entries.keys()].map((
+        pattern,
+      ) => ["model", "quantization_pattern", pattern])
+      : []),
+  ];
+  for (const key of quantized) {
+    const leaf = at(run, key);
+    if (
+      leaf?.type !== "leaf" || typeof leaf.value !== "string" ||
+      isGiven(run, ["adapter"]) || isGiven(run, ["model", "freeze", 0])
+    ) continue;
     problems.push({
-      origin: quantization.origin,
-      message: `\`model.quantization\` is ${
-        show(quantization.value)
+      origin: leaf.origin,
+      message: `\`${keyOf(key)}\` is ${
+        show(leaf.value)
       }, which only frozen weights may have, but without an adapter all weights are trained; set an \`adapter\` or \`model.freeze\`, or null`,
     });
   }

@@ -35,6 +35,8 @@ export interface ModelInput {
   dtype?: StorageDtype;
   /** Storage of the frozen matrices of linear layers in 8 or 4 bits; null: as `dtype` says. */
   quantization?: Quantization | null;
+  /** Storage of some of these matrices, by pattern of their names; the first that matches counts. */
+  quantization_pattern?: Readonly<Record<string, Quantization | null>>;
   /** Storage of the weights that are saved. */
   save_dtype?: StorageDtype;
   /** Names of weights that are not trained; `*` stands for anything. */
@@ -53,6 +55,8 @@ export interface ModelConfig {
   readonly dtype: StorageDtype;
   /** Storage of the frozen matrices of linear layers in 8 or 4 bits; null: as `dtype` says. */
   readonly quantization: Quantization | null;
+  /** Storage of some of these matrices, by pattern of their names; the first that matches counts. */
+  readonly quantization_pattern: Readonly<Record<string, Quantization | null>>;
   /** Storage of the weights that are saved. */
   readonly save_dtype: StorageDtype;
   /** Names of weights that are not trained; `*` stands for anything. */

@@ -197,12 +197,14 @@ async function trainedOn(
     ? readResolved(await Deno.readTextFile(resolved), resolved)
     : readJsonObject(join(path, "state.json"))?.config;
   const model = isObject(config) && isObject(config.model) ? config.model : {};
-  const { dtype, quantization } = model;
+  const { dtype, quantization, quantization_pattern: pattern } = model;
+  const stored = [
+    quantization,
+    ...Object.values(isObject(pattern) ? pattern : {}),
+  ];
   return {
     dtype: dtype === "bfloat16" || dtype === "float16" ? dtype : "float32",
-    quantization: quantization === "int8" || quantization === "nf4"
-      ? quantization
-      : null,
+    quantization: stored.find((q) => q === "int8" || q === "nf4") ?? null,
   };
 }
 

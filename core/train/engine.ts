@@ -58,6 +58,8 @@ export interface EngineRequest {
   readonly frozenDtype: Exclude<DType, "i32">;
   /** Storage of frozen matrices of linear layers, instead of `frozenDtype`; null or absent: the same. */
   readonly quantization?: Quantization | null;
+  /** Storage of some of them by pattern of their names, instead of `quantization`; the first that matches counts. */
+  readonly quantizationPattern?: Readonly<Record<string, Quantization | null>>;
   readonly causal: boolean;
   /** Training, or null to evaluate and generate only. B, T: largest micro-batch. */
   readonly train:
@@ -136,6 +138,7 @@ export function planEngine(
   const storage = weightStorage(inventory, {
     ...request,
     quantization: request.quantization ?? null,
+    quantizationPattern: request.quantizationPattern ?? {},
     trained: names,
   });
   const dtypeOf = (name: string) => storage.get(name)?.dtype ?? "f32";

@@ -50,6 +50,7 @@ export function planRequest(of: {
     frozen,
     frozenDtype: STORAGE[config.model.dtype],
     quantization: config.model.quantization,
+    quantizationPattern: config.model.quantization_pattern,
     causal: of.objective.attention === "causal",
     train: {
       B,

@@ -12,6 +12,7 @@ import {
   type Quantization,
   type TensorDType,
 } from "../graph/dtype.ts";
+import { namePattern } from "./name_pattern.ts";
 
 /** Storage of one weight. */
 export interface WeightStorage {
@@ -33,20 +34,22 @@ export function weightStorage(
     readonly adapter: AttachedAdapter | null;
     readonly frozenDtype: Exclude<DType, "i32">;
     readonly quantization: Quantization | null;
+    readonly quantizationPattern: Readonly<Record<string, Quantization | null>>;
   },
 ): ReadonlyMap<string, WeightStorage> {
-  const { trained, adapter, frozenDtype, quantization } = of;
+  const { trained, adapter, frozenDtype } = of;
   const linear = new Map<string, LinearSite>(
     inventory.sites.flatMap((s) =>
       s.kind === "linear" ? [[`${s.site.name}.weight`, s.site] as const] : []
     ),
   );
+  const quantizationOf = quantizations(of, [...linear.keys()]);
   const storage = new Map<string, WeightStorage>();
   for (const { name, shape } of inventory.weights) {
     const site = linear.get(name);
-    const quantised = quantization !== null && site !== undefined &&
-      !trained.has(name) && adapter?.trainsBase(name) !== true;
-    if (quantised) {
+    const quantization = quantizationOf(name);
+    const isFrozen = !trained.has(name) && adapter?.trainsBase(name) !== true;
+    if (quantization !== null && site !== undefined && isFrozen) {
       storage.set(name, {
         shape: [site.out, site.in],
         dtype: quantization,
@@ -57,11 +60,42 @@ export function weightStorage(
     const dtype = trained.has(name) || shape.length < 2 ? "f32" : frozenDtype;
     storage.set(name, { shape, dtype, transposed: false });
   }
+  const wanted = new Set(
+    [of.quantization, ...Object.values(of.quantizationPattern)]
+      .filter((q) => q !== null),
+  );
   const values = [...storage.values()];
-  if (quantization !== null && !values.some((s) => isQuantized(s.dtype))) {
+  if (wanted.size > 0 && !values.some((s) => isQuantized(s.dtype))) {
     throw new ConfigError(
-      `model.quantization is ${quantization}, but every linear layer is trained: set an adapter, freeze layers (model.freeze), or set it to null`,
+      `model.quantization asks for ${
+        [...wanted].join(" and ")
+      }, but every linear layer it names is trained: set an adapter, freeze layers (model.freeze), or set it to null`,
     );
   }
   return storage;
+}
+
+/** The quantisation that a run asks for, by name. Throws `ConfigError` for a pattern that matches no matrix. */
+function quantizations(
+  { quantization, quantizationPattern }: {
+    readonly quantization: Quantization | null;
+    readonly quantizationPattern: Readonly<Record<string, Quantization | null>>;
+  },
+  names: readonly string[],
+): (name: string) => Quantization | null {
+  const rules = Object.entries(quantizationPattern).map(([pattern, value]) => {
+    const rule = namePattern(pattern);
+    if (!names.some((name) => rule.test(name))) {
+      throw new ConfigError(
+        `model.quantization_pattern: "${pattern}" matches no matrix of a linear layer; there are ${names.length}, such as ${
+          names.slice(0, 8).join(", ")
+        }`,
+      );
+    }
+    return { rule, value };
+  });
+  return (name) => {
+    const found = rules.find(({ rule }) => rule.test(name));
+    return found === undefined ? quantization : found.value;
+  };
 }

@@ -8,6 +8,7 @@ import type { WeightSpec } from "../contracts/model.ts";
 import type { Optimizer } from "../contracts/optimizer.ts";
 import { ConfigError } from "../errors.ts";
 import type { Arena, Memory } from "../graph/memory.ts";
+import { namePattern } from "./name_pattern.ts";
 
 /** Tensors updated with the same learning rate and decay. */
 export interface Group {
@@ -124,12 +125,7 @@ export function frozenWeights(
 ): ReadonlySet<string> {
   const frozen = new Set<string>();
   for (const pattern of patterns) {
-    const rule = new RegExp(
-      `^${
-        pattern.split("*").map((t) => t.replace(/[.+?^${}()|[\]\\]/g, "\\$&"))
-          .join(".*")
-      }$`,
-    );
+    const rule = namePattern(pattern);
     const found = weights.filter((w) => rule.test(w.name));
     if (found.length === 0) {
       const names = weights.slice(0, 8).map((w) => w.name).join(", ");

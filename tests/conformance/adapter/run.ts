@@ -130,6 +130,8 @@ export interface OpenOptions {
   readonly optimizer?: Optimizer;
   /** Storage of the frozen linear weights. */
   readonly quantization?: Quantization;
+  /** Storage of some of them by pattern of their names. */
+  readonly quantizationPattern?: Readonly<Record<string, Quantization | null>>;
   readonly B: number;
   readonly T: number;
 }
@@ -138,14 +140,15 @@ export interface OpenOptions {
 export async function openAdapted(
   device: Device,
   base: Base,
-  { adapter, tensors, optimizer, quantization, B, T }: OpenOptions,
+  { adapter, tensors, optimizer, B, T, ...storage }: OpenOptions,
 ): Promise<Engine> {
   const planned = planEngine({
     spec: base.spec,
     adapter,
     frozen: new Set(),
     frozenDtype: "f32",
-    quantization,
+    quantization: storage.quantization,
+    quantizationPattern: storage.quantizationPattern,
     causal: true,
     train: optimizer === undefined
       ? null

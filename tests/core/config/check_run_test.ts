@@ -271,6 +271,12 @@ Deno.test("8 and 4 bits are for frozen weights: they need an adapter or model.fr
     'run.yaml:1:36: `model.quantization` is "nf4", which only frozen weights may have, but without an adapter all weights are trained; set an `adapter` or `model.freeze`, or null',
   );
   assert.match(
+    await refuse(
+      `model: {path: model, quantization_pattern: {"*.v_proj.*": int8}}\n${DATA}`,
+    ),
+    /^run\.yaml:1:[0-9]+: `model\.quantization_pattern\.\*\.v_proj\.\*` is "int8", which only frozen/,
+  );
+  assert.match(
     await refuse("model: {path: model, quantization: int4}\n" + DATA),
     /quantization.*int8.*nf4/,
   );

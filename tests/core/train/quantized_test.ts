@@ -242,6 +242,32 @@ Deno.test("the plan knows the bytes of a quantised base", () => {
   }
 });
 
+Deno.test("patterns choose another storage for some matrices: the first that matches counts", () => {
+  const { memory } = planEngine({
+    spec: BASES.llama.spec,
+    adapter: attachTo(
+      BASES.llama,
+      loraAdapter(loraOptions.parse({ r: 2 })),
+    ),
+    frozenDtype: "bf16",
+    quantization: "nf4",
+    quantizationPattern: {
+      "*.0.mlp.up_proj.weight": null,
+      "*.up_proj.*": "int8",
+    },
+    causal: true,
+    train: null,
+    evaluate: size,
+    generate: null,
+    sources: 1,
+  }, { alignment: 4, maxBufferBytes: 2 ** 30 });
+  const dtypeOf = (name: string) =>
+    memory.variables.get(`model.layers.${name}.weight`)?.dtype;
+  assert.equal(dtypeOf("0.mlp.up_proj"), "bf16");
+  assert.equal(dtypeOf("1.mlp.up_proj"), "int8");
+  assert.equal(dtypeOf("0.mlp.down_proj"), "nf4");
+});
+
 Deno.test("weights of files are packed as they are read, Conv1D's too", async () => {
   const url = new URL("../../golden/models/gpt2-tied", import.meta.url);
   const path = fileURLToPath(url);
@@ -315,7 +341,22 @@ Deno.test("quantisation needs frozen linear layers", async () => {
     })),
     {
       name: "ConfigError",
-      message: /model\.quantization is int8, but every linear layer is trained/,
+      message:
+        /model\.quantization asks for int8, but every linear layer it names is trained/,
+    },
+  );
+  await assert.rejects(
+    runConfig(tinyRun(folder.at("c"), {
+      model: {
+        ...model,
+        freeze: ["model.embed_tokens.weight"],
+        quantization_pattern: { "*.q_prj.weight": null },
+      },
+    })),
+    {
+      name: "ConfigError",
+      message:
+        /quantization_pattern: "\*\.q_prj\.weight" matches no matrix.*such as model\.layers\.0\./,
     },
   );
 });
