@@ -25,6 +25,7 @@ const BUILT_IN = [
   "chat_to_completion",
   "prompt_completion",
   "question_answer",
+  "pretokenized",
   "text",
 ];
 

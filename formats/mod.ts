@@ -9,6 +9,7 @@ import { chatToCompletion } from "./chat_to_completion.ts";
 import { custom } from "./custom.ts";
 import { dolly } from "./dolly.ts";
 import { messages } from "./messages.ts";
+import { pretokenized } from "./pretokenized.ts";
 import { promptCompletion } from "./prompt_completion.ts";
 import { questionAnswer } from "./question_answer.ts";
 import { selfInstruct } from "./self_instruct.ts";
@@ -22,6 +23,7 @@ export {
   custom,
   dolly,
   messages,
+  pretokenized,
   promptCompletion,
   questionAnswer,
   selfInstruct,
@@ -37,6 +39,7 @@ export const formats: readonly AnyPart[] = [
   custom,
   dolly,
   messages,
+  pretokenized,
   promptCompletion,
   questionAnswer,
   selfInstruct,

@@ -64,8 +64,17 @@ export interface TextExample extends ExampleInfo {
   /** The document. */
   readonly text: string;
 }
-/** One training example, as every format gives it. */
+/** One training example that a template writes. */
 export type Example = ChatExample | PromptExample | TextExample;
+/** Tokens that were made elsewhere: no template writes them, and they are encoded by nobody. */
+export interface TokenExample extends ExampleInfo {
+  /** Ids of the run's tokenizer, (T). */
+  readonly ids: readonly number[];
+  /** Weight of each token as a target, (T); absent: 1. */
+  readonly weights?: readonly number[];
+}
+/** What a format makes of a row. */
+export type ParsedExample = Example | TokenExample;
 
 /** Reads the rows of one data set shape. */
 export interface Format {
@@ -78,7 +87,7 @@ export interface Format {
    * The example that a row holds. Throws `DataError` naming the column that is missing or wrong,
    * what was found, and `record.where`.
    */
-  parse(record: RawRecord): Example;
+  parse(record: RawRecord): ParsedExample;
   /**
    * Optional: decides by a sample of rows which format reads the set (`auto`). It is asked once, before
    * any row is parsed; the format that it gives is used in its place. Throws `DataError` where no

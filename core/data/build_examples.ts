@@ -2,7 +2,7 @@
  * One record on its way to examples: parsed, rendered, encoded, masked, truncated.
  * @module
  */
-import type { Example, Format } from "../contracts/format.ts";
+import type { Format, ParsedExample } from "../contracts/format.ts";
 import type { RawRecord } from "../contracts/source.ts";
 import { DataError, isDenotuneError, PluginError } from "../errors.ts";
 import {
@@ -27,13 +27,13 @@ export type Built =
   | { readonly refused: string };
 
 /** The example of a record. Errors name the place. */
-export function parseRecord(record: RawRecord, format: Format): Example {
+export function parseRecord(record: RawRecord, format: Format): ParsedExample {
   return located(record, () => format.parse(record));
 }
 
 /** Tokens and weights of an example. Errors name the place. */
 export function buildExamples(
-  example: Example,
+  example: ParsedExample,
   record: RawRecord,
   pipeline: ExamplePipeline,
 ): Built {

@@ -3,11 +3,11 @@
  * duplicates fall on one side, in whichever file or format they stand.
  * @module
  */
-import type { Example } from "../contracts/format.ts";
+import type { ParsedExample } from "../contracts/format.ts";
 import { hash32, mix32 } from "../random.ts";
 
 /** A number in [0, 1) of the content, `id` and `category` left out. */
-export function contentFraction(example: Example, seed: number): number {
+export function contentFraction(example: ParsedExample, seed: number): number {
   const { id: _id, category: _category, ...content } = example;
   const text = JSON.stringify(content);
   let low = hash32(seed, text.length, 1);

@@ -7,6 +7,7 @@ import type { Batch } from "../contracts/collator.ts";
 import type { TextSpan } from "../contracts/template.ts";
 import type { Tokenizer } from "../contracts/tokenizer.ts";
 import { firstEndingAfter } from "./token_weights.ts";
+import { textsOf } from "./token_example.ts";
 import type { Piece } from "./truncate.ts";
 
 /** One token. */
@@ -35,8 +36,10 @@ export function inspectExample(
   piece: Piece,
   tokenizer: Tokenizer,
 ): InspectedToken[] {
-  const { of: { text, spans, encoding }, from, bos, ids, weights } = piece;
+  const { of: { text, spans, encoding, example }, from, bos, ids, weights } =
+    piece;
   const lead = bos ? 1 : 0;
+  const texts = "ids" in example ? textsOf(ids, tokenizer) : null;
   return Array.from(ids, (id, i): InspectedToken => {
     const t = i - lead + from;
     const given = { id, weight: weights[i], segment: 1, position: i };
@@ -56,7 +59,7 @@ export function inspectExample(
     const within = span !== undefined && span.start < end;
     return {
       ...given,
-      text: shared ? "" : text.slice(start, end),
+      text: texts?.[i] ?? (shared ? "" : text.slice(start, end)),
       role: within ? span.role : null,
       kind: within ? span.kind : null,
     };

@@ -3,7 +3,11 @@
  * rendered and encoded as inference would; nothing is cut out of the middle of tokens.
  * @module
  */
-import type { ChatExample, Example, Message } from "../contracts/format.ts";
+import type {
+  ChatExample,
+  Message,
+  ParsedExample,
+} from "../contracts/format.ts";
 import type { TextSpan } from "../contracts/template.ts";
 import type { WeightedText } from "./tokenize_example.ts";
 
@@ -75,7 +79,10 @@ function tokenAt(starts: Int32Array, character: number): number {
  * The example with about `excess` tokens less of what the model does not write: tool and user turns
  * from the oldest on, then the system's, each from its start. Null if nothing can be taken.
  */
-export function trimPrompt(text: WeightedText, excess: number): Example | null {
+export function trimPrompt(
+  text: WeightedText,
+  excess: number,
+): ParsedExample | null {
   let example = text.example;
   let left = excess;
   const isCandidate = (span: TextSpan) =>
@@ -105,10 +112,10 @@ export function trimPrompt(text: WeightedText, excess: number): Example | null {
 
 /** Writes new text in place of a span's; null if the span's text is not a field of the example as it stands. */
 function replaceContent(
-  example: Example,
+  example: ParsedExample,
   span: TextSpan,
   change: { old: string; new: string },
-): Example | null {
+): ParsedExample | null {
   if ("prompt" in example) {
     return span.role === "prompt"
       ? { ...example, prompt: replace(example.prompt, change) }

@@ -3,7 +3,7 @@
  * offset. The ids are those that inference would feed for the same text.
  * @module
  */
-import type { Example } from "../contracts/format.ts";
+import type { Example, ParsedExample } from "../contracts/format.ts";
 import type { Masker, Tokenized } from "../contracts/masker.ts";
 import type { Rendered, Template } from "../contracts/template.ts";
 import type { Encoding, Tokenizer } from "../contracts/tokenizer.ts";
@@ -13,6 +13,7 @@ import {
   tokenWeights,
   type WeightedSpans,
 } from "./token_weights.ts";
+import { givenTokens } from "./token_example.ts";
 import type { ExampleOptions } from "./types.ts";
 
 /** What examples are made with. */
@@ -30,7 +31,7 @@ export interface ExamplePipeline {
 /** An example with its weights, not yet truncated. */
 export interface WeightedText extends Tokenized {
   /** What was rendered: without system turns, where they are left out. */
-  readonly example: Example;
+  readonly example: ParsedExample;
   /** Weight of each token as a target, (T). */
   readonly weights: Float32Array; // (T)
   /** Whether the tokenizer put BOS in front (a template's own BOS is text). */
@@ -44,10 +45,20 @@ export class UnverifiedSpans extends DataError {}
 
 /** Renders, encodes and masks an example. Throws `DataError` for what cannot be written or verified. */
 export function tokenizeExample(
-  example: Example,
+  example: ParsedExample,
   pipeline: ExamplePipeline,
 ): WeightedText {
   const { tokenizer, template, masker, options } = pipeline;
+  if ("ids" in example) {
+    const tokenized = givenTokens(example, tokenizer);
+    const drawn = tokenWeights(
+      tokenized.encoding,
+      weightSpans(masker, tokenized),
+      "mask",
+    );
+    const weights = finish(tokenized, drawn.weights, pipeline);
+    return { ...tokenized, example, weights, addedBos: false, straddled: 0 };
+  }
   const kept = options.include_system_prompt ? example : withoutSystem(example);
   const rendered = template.render(kept);
   checkSpans(rendered);

@@ -3,7 +3,7 @@
  * An end marker is never trained on a text whose beginning is cut away, and is gone where the end is.
  * @module
  */
-import type { Example } from "../contracts/format.ts";
+import type { ParsedExample } from "../contracts/format.ts";
 import { DataError } from "../errors.ts";
 import { dropOldestExchanges, exchangesToDrop, trimPrompt } from "./shorten.ts";
 import {
@@ -142,7 +142,7 @@ function trim(text: WeightedText, pipeline: ExamplePipeline): WeightedText {
   for (let round = 0; round < 8; round++) {
     const excess = current.encoding.ids.length - pipeline.options.max_length;
     if (excess <= 0) return current;
-    const shorter: Example | null = trimPrompt(current, excess);
+    const shorter: ParsedExample | null = trimPrompt(current, excess);
     if (shorter === null) return current;
     current = tokenizeExample(shorter, pipeline);
   }

@@ -110,8 +110,16 @@ export async function analyze(request: AnalyzeRequest): Promise<QualityReport> {
   if (train.rows.length + train.unreadCount === 0) {
     throw new DataError("There are no rows to look at; is max_rows 0?");
   }
-  const trainTexts = new RowTexts(sources, { rows: train.rows, base });
-  const heldTexts = new RowTexts(held, { rows: evaluation.rows, base });
+  const trainTexts = new RowTexts(sources, {
+    rows: train.rows,
+    tokenizer,
+    base,
+  });
+  const heldTexts = new RowTexts(held, {
+    rows: evaluation.rows,
+    tokenizer,
+    base,
+  });
   const near = await findNear({
     sketches: train.sketches,
     others: evaluation.sketches,

@@ -7,7 +7,7 @@ import type { Tokenizer } from "../contracts/tokenizer.ts";
 import type { Built } from "../data/build_examples.ts";
 import { NumberList } from "../data/number_list.ts";
 import { countTrained, Statistics } from "../data/statistics.ts";
-import type { Example } from "../contracts/format.ts";
+import type { ParsedExample } from "../contracts/format.ts";
 import { emptinessOf, refusalOf } from "./answers.ts";
 import { DistinctCounter } from "./distinct_counter.ts";
 import { type Hash64, HashTable, hashText, joinHashes } from "./hash_table.ts";
@@ -114,7 +114,7 @@ export class TrainCounts {
   readonly languages: Map<string, number> = new Map();
   readonly found: Readonly<Record<typeof BY_ROW[number], Collected>>;
   readonly #settings: QualitySettings;
-  readonly #tokenizer: Tokenizer;
+  readonly tokenizer: Tokenizer;
   readonly #withPrompts: boolean;
 
   /** All counts at 0. */
@@ -127,7 +127,7 @@ export class TrainCounts {
     },
   ) {
     this.#settings = settings;
-    this.#tokenizer = tokenizer;
+    this.tokenizer = tokenizer;
     this.#withPrompts = withPrompts;
     this.statistics = new Statistics(sources);
     const openings = {
@@ -162,7 +162,7 @@ export class TrainCounts {
   /** Counts a row. */
   add({ source, record, example }: ReadRow, built: Built): void {
     const row = this.rows.push({ source, record });
-    const turns = turnsOf(example);
+    const turns = turnsOf(example, this.tokenizer);
     this.#addTexts(row, turns);
     const content = contentHash(example);
     this.firstOf.push(this.contents.add(content, row).first);
@@ -217,7 +217,7 @@ export class TrainCounts {
       return;
     }
     const before = { ...s };
-    const kept = s.add(built, place, this.#tokenizer);
+    const kept = s.add(built, place, this.tokenizer);
     const { text } = built;
     this.exampleTokens.add(text.encoding.ids.length);
     const tokens = turnTokens(text);
@@ -256,7 +256,7 @@ export class EvalCounts {
   /** Counts a row, after all training rows. */
   add({ source, record, example }: ReadRow, train: TrainCounts): void {
     this.rows.push({ source, record });
-    const { body, prompt } = turnsOf(example);
+    const { body, prompt } = turnsOf(example, train.tokenizer);
     this.sketches.push(body);
     const same = train.contents.get(contentHash(example));
     this.same.push(same === null ? 0 : same.first + 1);
@@ -268,7 +268,7 @@ export class EvalCounts {
 }
 
 /** The hash of what a row says, `id` and `category` left out. */
-function contentHash(example: Example): Hash64 {
+function contentHash(example: ParsedExample): Hash64 {
   const { id: _id, category: _category, ...content } = example;
   return hashText(JSON.stringify(content));
 }

@@ -3,7 +3,7 @@
  * data gets past it.
  * @module
  */
-import type { Example } from "../contracts/format.ts";
+import type { ParsedExample } from "../contracts/format.ts";
 import type { RawRecord } from "../contracts/source.ts";
 import {
   buildExamples,
@@ -26,7 +26,7 @@ interface Place {
 /** A row as an example. */
 export interface ReadRow extends Place {
   readonly raw: RawRecord;
-  readonly example: Example;
+  readonly example: ParsedExample;
   readonly problem: null;
 }
 
@@ -74,7 +74,7 @@ function readRow(from: DataSource, place: Place): ReadRow | UnreadRow {
 }
 
 function isOfSide(
-  example: Example,
+  example: ParsedExample,
   { side = "all" }: DataSource,
   { seed, eval_fraction }: Split,
 ): boolean {

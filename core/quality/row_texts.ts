@@ -4,6 +4,7 @@
  */
 import { relative } from "node:path";
 import { parseRecord } from "../data/build_examples.ts";
+import type { Tokenizer } from "../contracts/tokenizer.ts";
 import type { DataSource } from "../data/types.ts";
 import { describeWhere } from "../data/where.ts";
 import type { RowList } from "./counts.ts";
@@ -19,15 +20,21 @@ export class RowTexts {
   readonly #sources: readonly DataSource[];
   readonly #rows: RowList;
   readonly #base: string | null;
+  readonly #tokenizer: Tokenizer;
 
   /** Over the sources that the list was made from; paths are shown from `base`. */
   constructor(
     sources: readonly DataSource[],
-    { rows, base }: { rows: RowList; base: string | null },
+    { rows, tokenizer, base }: {
+      rows: RowList;
+      tokenizer: Tokenizer;
+      base: string | null;
+    },
   ) {
     this.#sources = sources;
     this.#rows = rows;
     this.#base = base;
+    this.#tokenizer = tokenizer;
   }
 
   /** What near duplicates are found by. */
@@ -64,7 +71,7 @@ export class RowTexts {
         ...raw.where,
         path: shownPath(raw.where.path, this.#base),
       }),
-      turns: turnsOf(parseRecord(raw, format)),
+      turns: turnsOf(parseRecord(raw, format), this.#tokenizer),
     };
   }
 }

@@ -3,7 +3,12 @@
  * prompt) says, a response what the model is to write. A conversation has one of each a turn.
  * @module
  */
-import type { Example, Message } from "../contracts/format.ts";
+import type {
+  Message,
+  ParsedExample,
+  TokenExample,
+} from "../contracts/format.ts";
+import type { Tokenizer } from "../contracts/tokenizer.ts";
 import type { WeightedText } from "../data/tokenize_example.ts";
 
 /** A response. */
@@ -25,8 +30,9 @@ export interface Turns {
   readonly body: string;
 }
 
-/** The turns of an example. */
-export function turnsOf(example: Example): Turns {
+/** The turns of an example; those of tokens are decoded. */
+export function turnsOf(example: ParsedExample, tokenizer: Tokenizer): Turns {
+  if ("ids" in example) return decodedTurns(example, tokenizer);
   if ("prompt" in example) {
     return {
       instructions: [example.prompt],
@@ -53,6 +59,36 @@ export function turnsOf(example: Example): Turns {
     })),
     prompt: spoken.slice(0, Math.max(0, last)).map(said).join("\n"),
     body: spoken.map(said).join("\n"),
+  };
+}
+
+/** What is trained is a response, what is only read an instruction; where all is trained, the row is a text. */
+function decodedTurns(
+  { ids, weights }: TokenExample,
+  tokenizer: Tokenizer,
+): Turns {
+  const instructions: string[] = [];
+  const responses: Response[] = [];
+  const decode = (from: number, to: number) =>
+    tokenizer.decode(ids.slice(from, to), { skipSpecialTokens: true });
+  const isTrained = (t: number) => weights === undefined || weights[t] > 0;
+  let last = 0;
+  for (let from = 0, to = 0; from < ids.length; from = to) {
+    const trained = isTrained(from);
+    while (to < ids.length && isTrained(to) === trained) to++;
+    const text = decode(from, to);
+    if (!trained) instructions.push(text);
+    else {
+      responses.push({ text, callsTool: false });
+      last = from;
+    }
+  }
+  const isText = instructions.length === 0;
+  return {
+    instructions,
+    responses,
+    prompt: isText ? null : decode(0, last),
+    body: decode(0, ids.length),
   };
 }
 

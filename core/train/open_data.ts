@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import type { EvaluationRow } from "../contracts/evaluator.ts";
-import type { Example, Message } from "../contracts/format.ts";
+import type { Message, ParsedExample } from "../contracts/format.ts";
 import type { PromptRequest, Template } from "../contracts/template.ts";
 import { createResolved, type Creating } from "../config/create_part.ts";
 import { chosenAt, type LoadedRun } from "../config/load.ts";
@@ -129,7 +129,9 @@ function markersAsText(
   for (const { template, templateName: name, format, store } of sources) {
     if ((template.markers ?? []).length === 0) continue;
     try {
-      const { text } = template.render(format.parse(store.at(0)));
+      const example = format.parse(store.at(0));
+      if ("ids" in example) continue;
+      const { text } = template.render(example);
       const notice = describeMarkers(tokenizer, { name, template, text });
       if (notice !== null) said.add(notice);
     } catch (error) {
@@ -225,7 +227,7 @@ function evaluationRows(
   return rows;
 }
 
-function evaluationRow(example: Example): EvaluationRow | null {
+function evaluationRow(example: ParsedExample): EvaluationRow | null {
   if ("prompt" in example) {
     return { example, prompt: example.prompt, expected: example.completion };
   }

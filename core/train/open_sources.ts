@@ -3,7 +3,7 @@
  * this is made again in workers.
  * @module
  */
-import type { Example } from "../contracts/format.ts";
+import type { ParsedExample } from "../contracts/format.ts";
 import type { RecordStore } from "../contracts/source.ts";
 import type { Template } from "../contracts/template.ts";
 import type { Tokenizer } from "../contracts/tokenizer.ts";
@@ -243,7 +243,7 @@ async function chooseTemplate(
   of: {
     key: string;
     format: { template: DataSource["format"]["template"] };
-    first: Example;
+    first: ParsedExample;
   },
   context: OpenDataContext,
 ): Promise<

@@ -4,9 +4,9 @@
  */
 import assert from "node:assert/strict";
 import {
-  type Example,
   type Format,
   isDenotuneError,
+  type ParsedExample,
 } from "@denotune/denotune/core";
 
 /** A format, rows that it reads and the examples they are, and rows that it must refuse. */
@@ -14,7 +14,7 @@ export interface FormatCase {
   readonly make: () => Format | Promise<Format>;
   readonly rows: readonly {
     readonly row: unknown;
-    readonly example: Example;
+    readonly example: ParsedExample;
   }[];
   /** Rows to refuse, each with what the message must say. */
   readonly refused: readonly {
@@ -94,7 +94,14 @@ export function testFormat(
   });
 }
 
-function checkExample(example: Example): void {
+function checkExample(example: ParsedExample): void {
+  if ("ids" in example) {
+    assert.ok(example.ids.every((id) => Number.isInteger(id) && id >= 0));
+    if (example.weights === undefined) return;
+    assert.equal(example.weights.length, example.ids.length);
+    assert.ok(example.weights.every((weight) => weight >= 0));
+    return;
+  }
   if ("text" in example) assert.equal(typeof example.text, "string");
   else if ("prompt" in example) {
     assert.equal(typeof example.prompt, "string");

@@ -5,6 +5,7 @@ import {
   custom,
   dolly,
   messages,
+  pretokenized,
   promptCompletion,
   questionAnswer,
   selfInstruct,
@@ -398,4 +399,52 @@ testFormat("text", {
     example: { text: "a" },
   }],
   refused: [{ row: { content: "a" }, message: /"text" is missing/ }],
+});
+
+testFormat("pretokenized", {
+  make: of(pretokenized),
+  rows: [
+    { row: { input_ids: [1, 2, 3] }, example: { ids: [1, 2, 3] } },
+    {
+      row: {
+        id: "r",
+        input_ids: [1, 2, 3, 0],
+        labels: [-100, -100, 3, -100],
+        attention_mask: [1, 1, 1, 0],
+      },
+      example: { id: "r", ids: [1, 2, 3], weights: [0, 0, 1] },
+    },
+  ],
+  refused: [
+    { row: { ids: [1] }, message: /"input_ids" is missing.*input_ids_field/ },
+    {
+      row: { input_ids: [1, "2"] },
+      message: /"input_ids" must be a list of whole numbers, found a list of 2/,
+    },
+    { row: { input_ids: [] }, message: /has no tokens; remove the row/ },
+    { row: { input_ids: [4, -1] }, message: /has -1 at token 1/ },
+    {
+      row: { input_ids: [1, 2], labels: [1] },
+      message: /"labels" has 1 numbers for 2 tokens/,
+    },
+    {
+      row: { input_ids: [1, 2, 3], labels: [2, 3, -100] },
+      message:
+        /"labels" has 2 at token 0, where "input_ids" has 1.*not shifted/,
+    },
+  ],
+});
+
+testFormat("pretokenized with other columns", {
+  make: of(pretokenized, {
+    input_ids_field: "tokens",
+    labels_field: "targets",
+    ignore_label: -1,
+    attention_mask_field: null,
+  }),
+  rows: [{
+    row: { tokens: [1, 2], targets: [-1, 2], attention_mask: [0, 0] },
+    example: { ids: [1, 2], weights: [0, 1] },
+  }],
+  refused: [],
 });

@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import {
   type Example,
+  type ParsedExample,
   type Template,
   tokenizeExample,
   type Tokenizer,
@@ -42,7 +43,7 @@ async function templateFor(
 }
 
 async function ours(
-  example: Example,
+  example: ParsedExample,
   { tokenizer, template }: { tokenizer: Tokenizer; template: Template },
 ): Promise<WeightedText> {
   return tokenizeExample(example, {
@@ -65,7 +66,7 @@ const rows = testData("instruct/alpaca_999.json");
 
 /** What the standard recipe makes of an example whose last message is the response. */
 function standardRecipe(
-  example: Example,
+  example: ParsedExample,
   { tokenizer, template }: { tokenizer: Tokenizer; template: Template },
 ): Labelled {
   assert.ok("messages" in example);
