@@ -6,6 +6,7 @@
 import {
   DataError,
   describeWhere,
+  type Message,
   type RawRecord,
 } from "@denotune/denotune/core";
 import { z } from "zod";
@@ -148,6 +149,23 @@ export function optionalText(
     record,
     `the column "${name}" must be text, found ${describe(value)}`,
   );
+}
+
+/** The option `system_field` of rows that may have a system prompt. */
+export function systemOption(): z.ZodDefault<z.ZodNullable<z.ZodString>> {
+  return optionalColumn("system", "the system prompt");
+}
+
+/** A conversation behind the system prompt of its row, unless it begins with one. */
+export function behindSystem(
+  record: RawRecord,
+  name: string | null,
+  turns: readonly Message[],
+): readonly Message[] {
+  const content = optionalText(record, name);
+  return content === undefined || turns[0]?.role === "system"
+    ? turns
+    : [{ role: "system", content }, ...turns];
 }
 
 /** `id` and `category` of a row, where it has them. Numbers are written as text. */

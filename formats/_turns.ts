@@ -7,6 +7,9 @@ import { describe, isObject, refuse } from "./_columns.ts";
 import { knownNames, type RoleMap, roleOf } from "./_roles.ts";
 import { toolCallsOf } from "./_tools.ts";
 
+/** Keys of what a turn thinks apart from what it says. */
+const THOUGHTS = ["reasoning_content", "reasoning", "thinking"];
+
 /** How turns are written. */
 export interface TurnShape {
   /** Key of who speaks: `role` or `from`. */
@@ -93,13 +96,14 @@ function turnOf(
     optional: hasCalls,
   });
   const finalWeight = weight ?? partWeight;
+  const thoughts = THOUGHTS.map((key) => turn[key]).find((value) =>
+    typeof value === "string"
+  );
   return {
     role,
     content: text,
     ...(hasCalls ? { tool_calls: toolCallsOf(record, calls, place) } : {}),
-    ...(typeof turn.reasoning_content === "string"
-      ? { reasoning_content: turn.reasoning_content }
-      : {}),
+    ...(thoughts === undefined ? {} : { reasoning_content: thoughts }),
     ...(typeof turn.tool_call_id === "string"
       ? { tool_call_id: turn.tool_call_id }
       : {}),

@@ -4,7 +4,15 @@
  */
 import { definePart, type Format, type Part } from "@denotune/denotune/core";
 import { z } from "zod";
-import { columnOption, infoOf, refuse, required, valueAt } from "./_columns.ts";
+import {
+  behindSystem,
+  columnOption,
+  infoOf,
+  optionalColumn,
+  refuse,
+  required,
+  valueAt,
+} from "./_columns.ts";
 import { rolesOption } from "./_roles.ts";
 import { looksLikeTurns, turnsOf } from "./_turns.ts";
 
@@ -27,6 +35,10 @@ const options = z.strictObject({
   ),
   assistant_prefix: z.string().default("Assistant:").describe(
     "Last line of the prompt",
+  ),
+  system_field: optionalColumn(
+    "system",
+    "a system prompt that stands beside the turns",
   ),
   include_system: z.boolean().default(true).describe(
     "Whether system turns are written",
@@ -57,7 +69,11 @@ export const chatToCompletion: Part<
     };
     return {
       // nothing stands between a prompt and its completion, at inference either
-      template: { use: "plain", separator: "" },
+      template: {
+        use: "plain",
+        separator: "",
+        system_separator: options.separator,
+      },
       // lower than `messages`, which reads the same rows and keeps every turn
       recognises: (row) =>
         looksLikeTurns(valueAt(row, options.messages_field), shape) ? 0.3 : 0,
@@ -66,7 +82,11 @@ export const chatToCompletion: Part<
           name: options.messages_field,
           option: "messages_field",
         });
-        const turns = turnsOf(record, list, shape);
+        const turns = behindSystem(
+          record,
+          options.system_field,
+          turnsOf(record, list, shape),
+        );
         const first = turns.findIndex((turn) => turn.role === "assistant");
         if (first === -1) {
           return refuse(
@@ -74,8 +94,13 @@ export const chatToCompletion: Part<
             `"${options.messages_field}" has no assistant turn, so there is nothing to learn`,
           );
         }
+        const before = turns.slice(0, first);
+        const spoken = before.findIndex((turn) => turn.role !== "system");
+        const front = options.include_system
+          ? before.slice(0, spoken === -1 ? before.length : spoken)
+          : [];
         const lines: string[] = [];
-        for (const turn of turns.slice(0, first)) {
+        for (const turn of before.slice(front.length)) {
           if (turn.role === "tool") {
             refuse(
               record,
@@ -97,6 +122,10 @@ export const chatToCompletion: Part<
         }
         return {
           ...infoOf(record),
+          ...(front.length === 0 ? {} : {
+            system: front.map((turn) => options.system_prefix + turn.content)
+              .join(options.separator),
+          }),
           prompt: [...lines, options.assistant_prefix].join(options.separator),
           completion: content,
         };

@@ -5,6 +5,7 @@
 import { definePart, type Format, type Part } from "@denotune/denotune/core";
 import { z } from "zod";
 import {
+  behindSystem,
   columnOption,
   infoOf,
   optionalColumn,
@@ -25,6 +26,10 @@ const options = z.strictObject({
     "Key of what is said, within a turn",
   ),
   tools_field: optionalColumn("tools", "the tools, a list or its JSON"),
+  system_field: optionalColumn(
+    "system",
+    "a system prompt that stands beside the turns",
+  ),
   roles: rolesOption,
 });
 
@@ -64,7 +69,11 @@ export const messages: Part<
           : toolsOf(record, valueAt(rowOf(record), name), name);
         return {
           ...infoOf(record),
-          messages: turnsOf(record, list, shape),
+          messages: behindSystem(
+            record,
+            options.system_field,
+            turnsOf(record, list, shape),
+          ),
           ...(tools === undefined ? {} : { tools }),
         };
       },

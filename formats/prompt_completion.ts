@@ -11,10 +11,13 @@ import {
 } from "@denotune/denotune/core";
 import { z } from "zod";
 import {
+  behindSystem,
   columnOption,
   hasText,
   infoOf,
+  optionalText,
   required,
+  systemOption,
   textAt,
   textsAt,
   valueAt,
@@ -25,13 +28,22 @@ import { looksLikeTurns, turnsOf } from "./_turns.ts";
 const options = z.strictObject({
   prompt_field: columnOption("prompt", "the prompt"),
   completion_field: columnOption("completion", "what should follow it"),
+  system_field: systemOption(),
+  role_field: z.string().min(1).default("role").describe(
+    "Key of who speaks, where prompts and completions are turns",
+  ),
+  content_field: z.string().min(1).default("content").describe(
+    "Key of what is said, where prompts and completions are turns",
+  ),
   roles: rolesOption,
 });
 
 /** Options of {@linkcode promptCompletion}. */
 export type PromptCompletionOptions = z.output<typeof options>;
 
-const TURNS = { roleKey: "role", contentKey: "content" };
+function keysOf(options: PromptCompletionOptions) {
+  return { roleKey: options.role_field, contentKey: options.content_field };
+}
 
 /** Rows with a prompt and a completion. */
 export const promptCompletion: Part<
@@ -48,7 +60,8 @@ export const promptCompletion: Part<
     template: { use: "plain", separator: "" },
     recognises: (row) => {
       const isPart = (name: string) =>
-        hasText(row, name) || looksLikeTurns(valueAt(row, name), TURNS);
+        hasText(row, name) ||
+        looksLikeTurns(valueAt(row, name), keysOf(options));
       return isPart(options.prompt_field) && isPart(options.completion_field)
         ? 1
         : 0;
@@ -59,24 +72,28 @@ export const promptCompletion: Part<
 
 function parse(
   record: RawRecord,
-  { prompt_field, completion_field, roles }: PromptCompletionOptions,
+  options: PromptCompletionOptions,
 ): Example {
+  const { prompt_field, completion_field, system_field, roles } = options;
+  const keys = keysOf(options);
   const prompt = { name: prompt_field, option: "prompt_field" };
   const completion = { name: completion_field, option: "completion_field" };
-  if (!looksLikeTurns(required(record, prompt), TURNS)) {
+  if (!looksLikeTurns(required(record, prompt), keys)) {
+    const system = optionalText(record, system_field);
     return {
       ...infoOf(record),
+      ...(system === undefined ? {} : { system }),
       prompt: textAt(record, prompt),
       completion: textsAt(record, completion),
     };
   }
   const before = turnsOf(record, required(record, prompt), {
-    ...TURNS,
+    ...keys,
     roles,
     column: prompt_field,
   });
   const after = turnsOf(record, required(record, completion), {
-    ...TURNS,
+    ...keys,
     roles,
     column: completion_field,
   });
@@ -84,5 +101,8 @@ function parse(
   const context = before.map((turn) =>
     turn.role === "assistant" ? { ...turn, weight: 0 } : turn
   );
-  return { ...infoOf(record), messages: [...context, ...after] };
+  return {
+    ...infoOf(record),
+    messages: behindSystem(record, system_field, [...context, ...after]),
+  };
 }

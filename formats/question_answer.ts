@@ -10,6 +10,7 @@ import {
   infoOf,
   optionalColumn,
   optionalText,
+  systemOption,
   textAt,
   textsAt,
 } from "./_columns.ts";
@@ -22,6 +23,7 @@ const options = z.strictObject({
     "context",
     "a text that the question is about; fills {context}",
   ),
+  system_field: systemOption(),
   prompt_template: z.string().refine(
     (text) => text.includes("{question}"),
     "must contain {question}",
@@ -62,8 +64,10 @@ export const questionAnswer: Part<
       const context = options.prompt_template.includes("{context}")
         ? optionalText(record, options.context_field) ?? ""
         : "";
+      const system = optionalText(record, options.system_field);
       return {
         ...infoOf(record),
+        ...(system === undefined ? {} : { system }),
         prompt: fill(options.prompt_template, { question, context }),
         completion,
       };

@@ -10,13 +10,16 @@ import {
 } from "@denotune/denotune/core";
 import { z } from "zod";
 import {
+  behindSystem,
   columnOption,
   describe,
   hasText,
   infoOf,
+  optionalColumn,
   optionalText,
   refuse,
   required,
+  systemOption,
   textAt,
   textsAt,
   valueAt,
@@ -25,6 +28,9 @@ import {
 const options = z.strictObject({
   instruction_field: columnOption("instruction", "the instruction"),
   instances_field: columnOption("instances", "the list of {input, output}"),
+  input_field: optionalColumn("input", "the input, within an instance"),
+  output_field: columnOption("output", "the answer, within an instance"),
+  system_field: systemOption(),
   instance: z.number().int().nonnegative().nullable().default(null).describe(
     "Which instance to take, counted from 0; null where every row has exactly one",
   ),
@@ -48,7 +54,7 @@ export const selfInstruct: Part<
     template: "alpaca",
     recognises: (row) =>
       hasText(row, options.instruction_field) &&
-        hasText(row, `${options.instances_field}.0.output`)
+        hasText(row, `${options.instances_field}.0.${options.output_field}`)
         ? 1
         : 0,
     parse: (record) => {
@@ -61,20 +67,20 @@ export const selfInstruct: Part<
         where: record.where,
       };
       const output = textsAt(instance, {
-        name: "output",
-        option: "instances_field",
+        name: options.output_field,
+        option: "output_field",
       });
-      const input = optionalText(instance, "input");
+      const input = optionalText(instance, options.input_field);
       return {
         ...infoOf(record),
-        messages: [
+        messages: behindSystem(record, options.system_field, [
           {
             role: "user",
             content: instruction,
             ...(input === undefined ? {} : { input }),
           },
           { role: "assistant", content: output },
-        ],
+        ]),
       };
     },
   }),

@@ -5,10 +5,10 @@
 import { definePart, type Format, type Part } from "@denotune/denotune/core";
 import { z } from "zod";
 import {
+  behindSystem,
   columnOption,
   infoOf,
   optionalColumn,
-  optionalText,
   required,
   rowOf,
   valueAt,
@@ -66,16 +66,13 @@ export const sharegpt: Part<
           option: "conversations_field",
         });
         const messages = turnsOf(record, list, shape);
-        const system = optionalText(record, options.system_field);
         const name = options.tools_field;
         const tools = name === null
           ? undefined
           : toolsOf(record, valueAt(rowOf(record), name), name);
         return {
           ...infoOf(record),
-          messages: system === undefined || messages[0].role === "system"
-            ? messages
-            : [{ role: "system", content: system }, ...messages],
+          messages: behindSystem(record, options.system_field, messages),
           ...(tools === undefined ? {} : { tools }),
         };
       },

@@ -58,6 +58,8 @@ export interface PromptExample extends ExampleInfo {
   readonly prompt: string;
   /** What should follow. */
   readonly completion: string;
+  /** A system prompt that stands before it. */
+  readonly system?: string;
 }
 /** Plain text, for pre-training. */
 export interface TextExample extends ExampleInfo {

@@ -76,7 +76,7 @@ export type PromptRequest =
     readonly messages: readonly Message[];
     readonly tools?: readonly unknown[];
   }
-  | { readonly prompt: string };
+  | { readonly prompt: string; readonly system?: string };
 
 /** What the framework hands to a template when it is made. */
 export interface TemplateContext {

@@ -87,6 +87,10 @@ export function tokenizeExample(
 
 /** The example without its system turns. */
 export function withoutSystem(example: Example): Example {
+  if ("prompt" in example) {
+    const { system: _, ...rest } = example;
+    return rest;
+  }
   if (!("messages" in example)) return example;
   return {
     ...example,

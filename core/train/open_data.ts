@@ -250,7 +250,10 @@ function showPrompt(message: Message): string {
 /** The request that asks an evaluation row's question: all turns before the answer. */
 export function requestOf(row: EvaluationRow): PromptRequest {
   const { example } = row;
-  if ("prompt" in example) return { prompt: example.prompt };
+  if ("prompt" in example) {
+    const { prompt, system } = example;
+    return system === undefined ? { prompt } : { prompt, system };
+  }
   if (!("messages" in example)) return { prompt: row.prompt };
   const at = example.messages.findLastIndex((m) => m.role === "assistant");
   return {

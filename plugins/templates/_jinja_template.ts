@@ -12,7 +12,7 @@ import {
   type Template,
 } from "@denotune/denotune/core";
 import { type EndMarkers, findSpans, markerOf } from "./_jinja_spans.ts";
-import { asMessages, asPrompt, renderText } from "./_render.ts";
+import { asMessages, asPrompt, promptMessages, renderText } from "./_render.ts";
 import { type RunNotes, runTemplate } from "./jinja/interpreter.ts";
 import { readTemplate } from "./jinja/syntax.ts";
 import {
@@ -85,13 +85,7 @@ class JinjaTemplate implements Template {
     if ("messages" in request) {
       return this.#render(request.messages, request.tools, true);
     }
-    return asPrompt(
-      this.#render(
-        [{ role: "user", content: request.prompt }],
-        undefined,
-        true,
-      ),
-    );
+    return asPrompt(this.#render(promptMessages(request), undefined, true));
   }
 
   #render(
@@ -329,6 +323,12 @@ function messageValue(
     if (name !== "role" && value !== undefined) {
       entries.set(name, toValue(value, tagFor(name)));
     }
+  }
+  if (rest.reasoning_content !== undefined) { // some templates call it so
+    entries.set(
+      "thinking",
+      toValue(rest.reasoning_content, tagFor("reasoning_content")),
+    );
   }
   return new Dict(entries, index);
 }

@@ -5,6 +5,7 @@
 import type {
   Example,
   Message,
+  PromptRequest,
   Rendered,
   TextSpan,
 } from "@denotune/denotune/core";
@@ -80,19 +81,38 @@ export function splitEnd(text: string, end: string): [string, string] {
 export function asMessages(
   example: Exclude<Example, { text: string }>,
 ): readonly Message[] {
-  return "messages" in example ? example.messages : [
-    { role: "user", content: example.prompt },
-    { role: "assistant", content: example.completion },
+  return "messages" in example
+    ? example.messages
+    : [...promptMessages(example), {
+      role: "assistant",
+      content: example.completion,
+    }];
+}
+
+/** What stands before an answer, as turns. */
+export function promptMessages(request: PromptRequest): readonly Message[] {
+  if ("messages" in request) return request.messages;
+  const { prompt, system } = request;
+  return [
+    ...(system === undefined
+      ? []
+      : [{ role: "system", content: system } as const]),
+    { role: "user", content: prompt },
   ];
 }
 
-/** Renames the roles of an example that was written as two turns. */
+/** Renames the roles of an example that was written as turns; a system prompt stays one. */
 export function asPrompt(rendered: Rendered): Rendered {
   return {
     ...rendered,
-    spans: rendered.spans.map((span) => ({
-      ...span,
-      role: span.message === 0 ? "prompt" : "completion",
-    })),
+    spans: rendered.spans.map((span) =>
+      span.role === "assistant"
+        ? { ...span, role: "completion", message: 1 }
+        : {
+          ...span,
+          role: span.role === "user" ? "prompt" : span.role,
+          message: 0,
+        }
+    ),
   };
 }

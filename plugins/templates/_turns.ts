@@ -10,14 +10,19 @@
  */
 import type {
   Example,
-  Message,
   PromptRequest,
   Rendered,
   Role,
   Template,
   TemplateContext,
 } from "@denotune/denotune/core";
-import { asMessages, asPrompt, renderText, SpanWriter } from "./_render.ts";
+import {
+  asMessages,
+  asPrompt,
+  promptMessages,
+  renderText,
+  SpanWriter,
+} from "./_render.ts";
 import { breakBetween, writeTurns } from "./_turn_writer.ts";
 import { turnsJinja } from "./_turns_jinja.ts";
 
@@ -99,9 +104,7 @@ export function turnsTemplate(
     },
     prompt(request: PromptRequest): Rendered {
       const isChat = "messages" in request;
-      const messages: readonly Message[] = isChat
-        ? request.messages
-        : [{ role: "user", content: request.prompt }];
+      const messages = promptMessages(request);
       const writer = new SpanWriter();
       const tools = isChat ? request.tools ?? [] : [];
       writeTurns(style, { messages, tools, whole: false }, writer);

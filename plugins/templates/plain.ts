@@ -20,12 +20,14 @@ export interface PlainOptions {
   readonly separator: string;
   /** Text between an answer and the next turn. */
   readonly turn_separator: string;
+  /** Text behind a system prompt. */
+  readonly system_separator: string;
 }
 
 /** The part `plain`. */
 export const plain: Part<
   "template",
-  { separator?: string; turn_separator?: string },
+  { separator?: string; turn_separator?: string; system_separator?: string },
   PlainOptions
 > = definePart({
   kind: "template",
@@ -39,8 +41,11 @@ export const plain: Part<
     turn_separator: z.string().default("\n\n").describe(
       "Text between an answer and the next turn",
     ),
+    system_separator: z.string().default("\n\n").describe(
+      "Text between a system prompt and what follows it",
+    ),
   }),
-  create: ({ separator, turn_separator }) => (context) => {
+  create: ({ separator, turn_separator, system_separator }) => (context) => {
     const eos = context.specialTokens.eos ?? "";
     const none = { open: "", close: "", after: "" };
     const turns = turnsTemplate({
@@ -55,7 +60,7 @@ export const plain: Part<
       tools: false,
       between: [
         { before: "user", after: "assistant", text: separator },
-        { before: "system", after: null, text: "\n\n" },
+        { before: "system", after: null, text: system_separator },
         { before: null, after: null, text: turn_separator },
       ],
       stops: [eos],
@@ -63,22 +68,36 @@ export const plain: Part<
     return {
       ...turns,
       render: (example: Example): Rendered =>
-        "prompt" in example ? renderPair(example, eos) : turns.render(example),
+        "prompt" in example
+          ? renderPair(example, { eos, system_separator })
+          : turns.render(example),
       prompt: (request: PromptRequest): Rendered =>
         "prompt" in request
-          ? renderPair({ prompt: request.prompt, completion: null }, eos)
+          ? renderPair({ ...request, completion: null }, {
+            eos,
+            system_separator,
+          })
           : turns.prompt(request),
     };
   },
 });
 
-/** A prompt, and its completion directly behind it. */
+/** A prompt, behind its system prompt where it has one, and its completion directly behind it. */
 function renderPair(
-  pair: { prompt: string; completion: string | null },
-  eos: string,
+  pair: { system?: string; prompt: string; completion: string | null },
+  { eos, system_separator }: { eos: string; system_separator: string },
 ): Rendered {
   const writer = new SpanWriter();
   const label = { kind: "content", weight: 1 } as const;
+  if (pair.system !== undefined) {
+    writer.span(pair.system, {
+      ...label,
+      role: "system",
+      message: 0,
+      generated: false,
+    });
+    writer.write(system_separator);
+  }
   writer.span(pair.prompt, {
     ...label,
     role: "prompt",

@@ -387,7 +387,11 @@ testFormat("chat_to_completion", {
         assistant("d"),
       ],
     },
-    example: { prompt: "System: s\n\nUser: a\n\nAssistant:", completion: "b" },
+    example: {
+      system: "System: s",
+      prompt: "User: a\n\nAssistant:",
+      completion: "b",
+    },
   }],
   refused: [{ row: { messages: [user("a")] }, message: /no assistant turn/ }],
 });
@@ -448,3 +452,109 @@ testFormat("pretokenized with other columns", {
   }],
   refused: [],
 });
+
+const LEADING = { system: "s" };
+
+for (
+  const [name, part, row, example] of [
+    [
+      "prompt_completion",
+      promptCompletion,
+      { prompt: "a", completion: "b" },
+      { system: "s", prompt: "a", completion: "b" },
+    ],
+    [
+      "prompt_completion of turns",
+      promptCompletion,
+      { prompt: [user("a")], completion: [assistant("b")] },
+      { messages: [system("s"), user("a"), assistant("b")] },
+    ],
+    [
+      "question_answer",
+      questionAnswer,
+      { question: "a", answer: "b" },
+      {
+        system: "s",
+        prompt: "Question: a\n\nAnswer:",
+        completion: "b",
+      },
+    ],
+    [
+      "self_instruct",
+      selfInstruct,
+      { instruction: "a", instances: [{ input: "", output: "b" }] },
+      { messages: [system("s"), user("a"), assistant("b")] },
+    ],
+    [
+      "messages",
+      messages,
+      { messages: [user("a"), assistant("b")] },
+      { messages: [system("s"), user("a"), assistant("b")] },
+    ],
+    [
+      "chat_to_completion",
+      chatToCompletion,
+      { messages: [user("a"), assistant("b")] },
+      {
+        system: "System: s",
+        prompt: "User: a\n\nAssistant:",
+        completion: "b",
+      },
+    ],
+  ] as const
+) {
+  testFormat(`${name} with a system column`, {
+    make: of(part),
+    rows: [{ row: { ...LEADING, ...row }, example }],
+    refused: [{
+      row: { system: 3, ...row },
+      message: /"system" must be text, found the number 3/,
+    }],
+  });
+}
+
+testFormat("prompt_completion of turns with other keys and roles", {
+  make: of(promptCompletion, {
+    role_field: "who",
+    content_field: "said",
+    roles: { pupil: "user", teacher: "assistant" },
+  }),
+  rows: [{
+    row: {
+      prompt: [{ who: "pupil", said: "a" }],
+      completion: [{ who: "teacher", said: "b" }],
+    },
+    example: { messages: [user("a"), assistant("b")] },
+  }],
+  refused: [],
+});
+
+testFormat("self_instruct with other columns", {
+  make: of(selfInstruct, {
+    instruction_field: "task",
+    instances_field: "cases",
+    input_field: "given",
+    output_field: "wanted",
+  }),
+  rows: [{
+    row: { task: "a", cases: [{ given: "i", wanted: "b" }] },
+    example: { messages: [{ ...user("a"), input: "i" }, assistant("b")] },
+  }],
+  refused: [{
+    row: { task: "a", cases: [{ given: "i" }] },
+    message: /"wanted" is missing.*Set output_field/,
+  }],
+});
+
+for (const key of ["reasoning_content", "reasoning", "thinking"]) {
+  testFormat(`messages with thoughts under ${key}`, {
+    make: of(messages),
+    rows: [{
+      row: { messages: [user("a"), { ...assistant("b"), [key]: "t" }] },
+      example: {
+        messages: [user("a"), { ...assistant("b"), reasoning_content: "t" }],
+      },
+    }],
+    refused: [],
+  });
+}

@@ -3,9 +3,13 @@ import type { AnyPart, Example } from "@denotune/denotune/core";
 import { tokenizeExample } from "../../../core/data/tokenize_example.ts";
 import { DATA_DEFAULTS } from "../../../core/data/types.ts";
 import { all, completionOnly, lastTurn } from "../../../plugins/maskers/mod.ts";
+import { plain } from "../../../plugins/templates/plain.ts";
 import { bytes, chatTemplate, make, words } from "./_support.ts";
 
-const prompted: Example = { prompt: "Answer: ", completion: "yes, so" };
+const NO_TOKENS = {
+  specialTokens: { bos: null, eos: null, pad: null, unk: null },
+};
+const prompted = { prompt: "Answer: ", completion: "yes, so" };
 
 async function tokenize(
   example: Example,
@@ -110,6 +114,22 @@ Deno.test("system turns are left out without include_system_prompt", async () =>
       "Be brief",
     ),
   );
+});
+
+Deno.test("the system prompt of a prompt is left out without include_system_prompt", async () => {
+  const template = (await make("template", plain))({
+    ...NO_TOKENS,
+    chatTemplate: null,
+  });
+  const textOf = async (include_system_prompt: boolean) =>
+    tokenizeExample({ ...prompted, system: "Be brief." }, {
+      tokenizer: words(),
+      template,
+      masker: await make("masker", completionOnly),
+      options: { ...DATA_DEFAULTS, include_system_prompt },
+    }).text;
+  assert.equal(await textOf(true), "Be brief.\n\nAnswer: yes, so");
+  assert.equal(await textOf(false), "Answer: yes, so");
 });
 
 Deno.test("bytes of one character share its weight", async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { testTemplate } from "../../conformance/template.ts";
-import { CONTEXT, generated, makeTemplate, talk } from "./_make.ts";
+import { CONTEXT, fromJinja, generated, makeTemplate, talk } from "./_make.ts";
 
 const trim = { written: (content: string) => content.trim() };
 testTemplate("alpaca", () => makeTemplate("alpaca"));
@@ -99,6 +99,54 @@ Deno.test("plain: the separator stands before each answer, prompt and completion
     template.render({ prompt: "2 + 2 =", completion: " 4" }).text,
     "2 + 2 = 4</s>",
   );
+});
+
+Deno.test("templates: the system prompt of a prompt is written as a system turn, in training and in asking", async () => {
+  const pair = {
+    system: "Be brief.",
+    prompt: "Two and two?",
+    completion: "Four",
+  };
+  const { completion: _, ...request } = pair;
+  const messages = [
+    { role: "system", content: pair.system },
+    { role: "user", content: pair.prompt },
+    { role: "assistant", content: pair.completion },
+  ] as const;
+  for (const name of ["chatml", "alpaca", "llama3", "gemma", "zephyr"]) {
+    const template = (await makeTemplate(name))(CONTEXT);
+    const rendered = template.render(pair);
+    assert.equal(rendered.text, template.render({ messages }).text);
+    assert.ok(rendered.text.startsWith(template.prompt(request).text));
+    assert.equal(generated(rendered)[0], "content 1: Four");
+  }
+  const plain = (await makeTemplate("plain", { system_separator: "\n" }))(
+    CONTEXT,
+  );
+  assert.equal(plain.render(pair).text, "Be brief.\nTwo and two?Four</s>");
+  assert.equal(plain.prompt(request).text, "Be brief.\nTwo and two?");
+  const jinja = fromJinja(
+    "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}",
+  );
+  assert.equal(
+    jinja.render(pair).text,
+    "[system]Be brief.[user]Two and two?[assistant]Four",
+  );
+});
+
+Deno.test("Jinja: thoughts are there under both names in use", () => {
+  const template = fromJinja(
+    "{% for m in messages %}{{ m.thinking or '' }}|{{ m.content }}{% endfor %}",
+  );
+  const rendered = template.render({
+    messages: [{ role: "user", content: "Hi" }, {
+      role: "assistant",
+      reasoning_content: "A greeting.",
+      content: "Hello",
+    }],
+  });
+  assert.equal(rendered.text, "|HiA greeting.|Hello");
+  assert.deepEqual(generated(rendered), ["content 1: A greeting.|Hello"]);
 });
 
 Deno.test("templates: a marker that the content brings is not written twice", async () => {
