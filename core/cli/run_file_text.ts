@@ -42,6 +42,7 @@ export function runFileText(of: RunFileSubject): string {
     "model:",
     `  path: ${text(of.model)} # a folder, or a Hub id`,
     "  # dtype: bfloat16 # frozen weights in half the memory (with an adapter only)",
+    "  # quantization: nf4 # or in an eighth: 4 bits; int8: a quarter",
     "",
     "# A small set of weights beside the frozen model: little memory, a small file.",
     "# `adapter: null` trains all weights; then take a learning rate near 2.0e-5.",

@@ -15,6 +15,8 @@ import type { PromptRequest } from "../contracts/template.ts";
 import type { Tokenizer } from "../contracts/tokenizer.ts";
 import { ConfigError, DataError } from "../errors.ts";
 import { type Answer, answer } from "../generate/answer.ts";
+import type { StorageDtype } from "../config/types.ts";
+import type { Quantization } from "../graph/dtype.ts";
 import type { Choice } from "../plugin.ts";
 import { openChosen } from "../train/choose_backend.ts";
 import type { OpenedModel } from "../train/open_model.ts";
@@ -23,6 +25,12 @@ import {
   type BoundAdapter,
   readAdapterConfig,
 } from "./adapters.ts";
+import {
+  anyQuantization,
+  type BaseStorage,
+  PLAIN_STORAGE,
+  storageTrainedOn,
+} from "./base_storage.ts";
 import { openBase } from "./open_base.ts";
 import { openRegistry, type RegistryOptions } from "./registry.ts";
 import { findSaved, type SavedFolder } from "./saved_folder.ts";
@@ -37,8 +45,13 @@ export interface LoadModelOptions extends RegistryOptions {
   readonly contextLength?: number;
   /** Prompts answered at the same time (default 1). */
   readonly rows?: number;
-  /** Storage of the weights (default float32). */
-  readonly dtype?: "float32" | "bfloat16" | "float16";
+  /** Storage of the weights; by default what the run of the adapter in the folder trained beside, else float32. */
+  readonly dtype?: StorageDtype;
+  /**
+   * Storage of the matrices of linear layers: `int8` or `nf4`; null: as `dtype` says. By default what the run
+   * of the adapter in the folder trained beside, `model.quantization_pattern` included.
+   */
+  readonly quantization?: Quantization | null;
   /**
    * Adapters for this base, by names of your own: folders in PEFT's layout, finished runs or checkpoints.
    * The first is in use at the start; {@linkcode LoadedModel.use} chooses another. Where the folder
@@ -148,7 +161,10 @@ export async function loadModel(
   }
   const chosen = await openChosen(options.backend ?? "auto", creating);
   const device: Device = held.use(chosen.device);
-  const switching = held.use(new Switching({ model, device, options }));
+  const storage = await storageOf(saved, options);
+  const switching = held.use(
+    new Switching({ model, device, storage, options }),
+  );
   const [first] = [...adapters.keys(), null];
   await switching.to(first === null ? null : adapters.get(first) ?? null);
   let inUse = first;
@@ -207,6 +223,28 @@ export async function generate(
 ): Promise<Answer> {
   await using model = await loadModel(folder, options);
   return await model.generate(prompt, options);
+}
+
+/** How the base is stored: as the options say, else as it was trained beside. */
+async function storageOf(
+  { path, adapter }: SavedFolder,
+  { dtype, quantization, onNotice }: LoadModelOptions,
+): Promise<BaseStorage> {
+  const trained = adapter === null
+    ? PLAIN_STORAGE
+    : await storageTrainedOn(path);
+  if (quantization !== undefined) {
+    return {
+      dtype: dtype ?? trained.dtype,
+      quantization,
+      quantizationPattern: {},
+    };
+  }
+  const found = anyQuantization(trained);
+  if (found !== null) {
+    onNotice?.(`The base is stored as ${found}, as the adapter was trained`);
+  }
+  return { ...trained, dtype: dtype ?? trained.dtype };
 }
 
 /** The adapters of a folder and of the options, by name; all are checked before a device wakes. */

@@ -10,13 +10,11 @@ import {
   type Creating,
 } from "../config/create_part.ts";
 import { kindAt } from "../config/paths.ts";
-import { readResolved } from "../config/resolved.ts";
 import type { StorageDtype } from "../config/types.ts";
 import type { TensorReader } from "../contracts/adapter.ts";
 import type { Tokenizer } from "../contracts/tokenizer.ts";
 import { ConfigError, DataError } from "../errors.ts";
 import { inventoryOf } from "../graph/build_model.ts";
-import type { Quantization } from "../graph/dtype.ts";
 import { findAdapterTensors, openAdapterFile } from "../io/adapter_file.ts";
 import { beginFolder, commitFolder } from "../io/atomic.ts";
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "../io/half.ts";
@@ -26,10 +24,12 @@ import type { Choice } from "../plugin.ts";
 import { refuseQuantizedMerge } from "../quantize/refuse_merge.ts";
 import { randomFrom } from "../random.ts";
 import { openChosen } from "../train/choose_backend.ts";
+import { STORAGE } from "../train/plan_request.ts";
 import { baseReader, type OpenedModel } from "../train/open_model.ts";
 import { generationConfig } from "../train/saved_model.ts";
 import { bindAdapter, type BoundAdapter } from "./adapters.ts";
 import { logitsOf } from "./logits.ts";
+import { anyQuantization, storageTrainedOn } from "./base_storage.ts";
 import { openBase } from "./open_base.ts";
 import { openRegistry, type RegistryOptions } from "./registry.ts";
 import { findSaved, type SavedFolder } from "./saved_folder.ts";
@@ -81,7 +81,6 @@ const TOLERANCE: Readonly<Record<SaveDType, number>> = {
   float16: 1e-2,
   bfloat16: 1e-1,
 };
-const STORAGE = { float32: "f32", bfloat16: "bf16", float16: "f16" } as const;
 
 const PROMPTS: readonly string[] = [
   "The capital of France is",
@@ -109,8 +108,8 @@ export async function merge(
     options.to ?? join(saved.path, "merged"),
   );
   await refuseFull(to);
-  const trained = await trainedOn(saved.path);
-  refuseQuantizedMerge(trained.quantization, saved.path);
+  const trained = await storageTrainedOn(saved.path);
+  refuseQuantizedMerge(anyQuantization(trained), saved.path);
   refuseQuantizedBase(saved);
   const registry = await openRegistry(options);
   const hasTokenizer = async (path: string) =>
@@ -186,26 +185,6 @@ export async function merge(
     await Deno.remove(temporary, { recursive: true }).catch(() => {});
     throw error;
   }
-}
-
-/** What the run's own settings say of its base: in its folder, or in the state of a checkpoint. */
-async function trainedOn(
-  path: string,
-): Promise<{ dtype: StorageDtype; quantization: Quantization | null }> {
-  const resolved = join(path, "config.resolved.yaml");
-  const config = await kindAt(resolved) === "file"
-    ? readResolved(await Deno.readTextFile(resolved), resolved)
-    : readJsonObject(join(path, "state.json"))?.config;
-  const model = isObject(config) && isObject(config.model) ? config.model : {};
-  const { dtype, quantization, quantization_pattern: pattern } = model;
-  const stored = [
-    quantization,
-    ...Object.values(isObject(pattern) ? pattern : {}),
-  ];
-  return {
-    dtype: dtype === "bfloat16" || dtype === "float16" ? dtype : "float32",
-    quantization: stored.find((q) => q === "int8" || q === "nf4") ?? null,
-  };
 }
 
 function refuseQuantizedBase({ base }: SavedFolder): void {

@@ -6,6 +6,7 @@
 import type { Device } from "../contracts/backend.ts";
 import { ConfigError } from "../errors.ts";
 import { Engine, planEngine } from "../train/engine.ts";
+import { STORAGE } from "../train/plan_request.ts";
 import {
   checkWeights,
   type OpenedModel,
@@ -17,12 +18,14 @@ import {
   switchOff,
   writeAdapter,
 } from "./adapters.ts";
+import type { BaseStorage } from "./base_storage.ts";
 import type { LoadModelOptions } from "./load_model.ts";
 
 /** What an engine is opened from. */
 export interface SwitchingOptions {
   readonly model: OpenedModel;
   readonly device: Device;
+  readonly storage: BaseStorage;
   readonly options: LoadModelOptions;
 }
 
@@ -48,8 +51,7 @@ export class Switching implements AsyncDisposable {
   async to(wanted: BoundAdapter | null): Promise<void> {
     if (this.#engine === null || !await this.#write(this.#engine, wanted)) {
       await this[Symbol.asyncDispose]();
-      const { model, device, options } = this.#of;
-      this.#engine = await openEngine({ model, device, wanted }, options);
+      this.#engine = await openEngine(this.#of, wanted);
       this.#planned = wanted;
       this.#isBare = wanted === null;
     }
@@ -81,22 +83,17 @@ export class Switching implements AsyncDisposable {
 }
 
 async function openEngine(
-  { model, device, wanted }: {
-    model: OpenedModel;
-    device: Device;
-    wanted: BoundAdapter | null;
-  },
-  options: LoadModelOptions,
+  { model, device, storage, options }: SwitchingOptions,
+  wanted: BoundAdapter | null,
 ): Promise<Engine> {
   const { spec } = model;
   const capacity = contextLength(model, options.contextLength);
   const planned = planEngine({
     spec,
     adapter: wanted?.attached ?? null,
-    frozenDtype:
-      ({ float32: "f32", bfloat16: "bf16", float16: "f16" } as const)[
-        options.dtype ?? "float32"
-      ],
+    frozenDtype: STORAGE[storage.dtype],
+    quantization: storage.quantization,
+    quantizationPattern: storage.quantizationPattern,
     causal: true,
     train: null,
     evaluate: null,

@@ -96,7 +96,12 @@ function checkGrown(
   }
 }
 
-const STORAGE = { float32: "f32", bfloat16: "bf16", float16: "f16" } as const;
+/** What the names of storage in a run file mean on the device. */
+export const STORAGE = {
+  float32: "f32",
+  bfloat16: "bf16",
+  float16: "f16",
+} as const;
 
 /** Rows and context of generation: as many rows as the cache's budget holds. */
 export function generationLimits(

@@ -9,6 +9,7 @@
 import type { Inputs } from "../../core/contracts/objective.ts";
 import { release } from "../../core/io/release.ts";
 import { Engine, planEngine } from "../../core/train/engine.ts";
+import { memoryNeed } from "../../core/train/memory_check.ts";
 import {
   type AttachedAdapter,
   initialWeights,
@@ -124,6 +125,7 @@ async function measure(): Promise<Round> {
     generate: null,
     sources: 1,
   }, device.info);
+  const need = memoryNeed(planned, device.info, null);
   await using engine = await Engine.open(planned, device);
   const parameters = planned.request.adapter?.parameters ?? [];
   for (const w of [...planned.inventory.weights, ...parameters]) {
@@ -154,7 +156,7 @@ async function measure(): Promise<Round> {
     tokensPerSecond: steps * B * (T - 1) / seconds,
     processor: (used.user + used.system) / 1e6 / steps,
     peak: peakMemory(),
-    planned: planned.report.total,
+    planned: need.total,
     loss: last.lossSum / (B * (T - 1)),
   };
 }

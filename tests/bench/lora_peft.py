@@ -54,15 +54,19 @@ def main():
         return loss.item()
 
     step(1)
+    before = resource.getrusage(resource.RUSAGE_SELF)
     start = time.perf_counter()
     for number in range(2, args.steps + 2):
         loss = step(number)
     seconds = time.perf_counter() - start
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     print(
         json.dumps(
             {
                 "tokensPerSecond": args.steps * B * (T - 1) / seconds,
-                "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+                "processor": processor / args.steps,
+                "peak": after.ru_maxrss * 1024,
                 "loss": loss,
             }
         )

@@ -23,7 +23,8 @@ interface GenerateFlags {
   readonly raw: boolean;
   readonly adapter?: string;
   readonly backend: string;
-  readonly dtype: "float32" | "bfloat16" | "float16";
+  readonly dtype?: "float32" | "bfloat16" | "float16";
+  readonly quantization?: "int8" | "nf4" | "none";
   readonly contextLength?: number;
   readonly plugin: readonly string[];
 }
@@ -89,8 +90,16 @@ export function addGenerate(program: Command, context: CliContext): void {
       "auto",
     )
     .addOption(
-      new Option("--dtype <name>", "how weights are stored")
-        .choices(["float32", "bfloat16", "float16"]).default("float32"),
+      new Option(
+        "--dtype <name>",
+        "how weights are stored (default: as the run's, else float32)",
+      ).choices(["float32", "bfloat16", "float16"]),
+    )
+    .addOption(
+      new Option(
+        "--quantization <name>",
+        "how matrices are stored (default: as the run's, else none)",
+      ).choices(["int8", "nf4", "none"]),
     )
     .option(
       "--context-length <n>",
@@ -130,6 +139,7 @@ async function runGenerate(
       ? {}
       : { adapters: { adapter: flags.adapter } }),
     dtype: flags.dtype,
+    quantization: flags.quantization === "none" ? null : flags.quantization,
     contextLength: flags.contextLength,
     plugins: flags.plugin,
     onNotice: (message) =>

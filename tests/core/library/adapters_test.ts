@@ -1,7 +1,7 @@
 /** Adapters on one base: going on from one, switching between several, and refusing those that do not fit. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { loadModel } from "@denotune/denotune";
+import { loadModel, type LoadModelOptions } from "@denotune/denotune";
 import type { RunInput } from "../../../core/config/types.ts";
 import { openAdapterFile } from "../../../core/io/adapter_file.ts";
 import { readJsonObject, showJson } from "../../../core/io/json_file.ts";
@@ -126,6 +126,39 @@ Deno.test("several adapters answer on one base, each as it does alone, and the b
   assert.deepEqual(await texts(own), alone.get("two"));
   await own.use("one");
   assert.deepEqual(await texts(own), alone.get("one"));
+});
+
+Deno.test("an adapter answers beside the base that it was trained beside: in as many bits, unless told otherwise", async () => {
+  using folder = testFolder();
+  const { of } = await runConfig({
+    ...small(folder.at("run"), "x"),
+    model: {
+      from_config: { ...TINY_LLAMA, initializer_range: 0.3 },
+      quantization: "nf4",
+      quantization_pattern: { "*.q_proj.weight": "int8" },
+    },
+    adapter: lora,
+    optimizer: { use: "adamw", learning_rate: 0.05 },
+    samples: { prompts: PROMPTS, at: ["end"] },
+    generation: { max_new_tokens: 12, temperature: 0 },
+  });
+  const trained = of("sample").map((e) => e.text);
+  assert.equal(trained.length, PROMPTS.length);
+  const notices: string[] = [];
+  const answered = async (options: Omit<LoadModelOptions, "backend">) => {
+    await using model = await loadModel(folder.at("run"), {
+      backend: reference,
+      onNotice: (text) => notices.push(text),
+      ...options,
+    });
+    return await texts(model);
+  };
+  assert.deepEqual(await answered({}), trained);
+  assert.deepEqual(notices, [
+    "The base is stored as nf4, as the adapter was trained",
+  ]);
+  assert.notDeepEqual(await answered({ quantization: null }), trained);
+  assert.equal(notices.length, 1);
 });
 
 Deno.test("a run goes on from an adapter: settings and numbers are the folder's", async () => {

@@ -1,0 +1,59 @@
+/**
+ * How the base of an adapter was stored in the run that trained it: its answers are those of that base.
+ * @module
+ */
+import { join } from "node:path";
+import { kindAt } from "../config/paths.ts";
+import { readResolved } from "../config/resolved.ts";
+import type { StorageDtype } from "../config/types.ts";
+import type { Quantization } from "../graph/dtype.ts";
+import { isObject, readJsonObject } from "../io/json_file.ts";
+
+/** Storage of a base's weights. */
+export interface BaseStorage {
+  readonly dtype: StorageDtype;
+  /** Of the matrices of linear layers, instead of `dtype`. */
+  readonly quantization: Quantization | null;
+  /** Of some of these by pattern of their names, instead of `quantization`. */
+  readonly quantizationPattern: Readonly<Record<string, Quantization | null>>;
+}
+
+/** Everything in float32. */
+export const PLAIN_STORAGE: BaseStorage = {
+  dtype: "float32",
+  quantization: null,
+  quantizationPattern: {},
+};
+
+/**
+ * What the settings of a run say of its base: in the run's folder, or in the state of a checkpoint. Float32
+ * where a folder has neither.
+ */
+export async function storageTrainedOn(path: string): Promise<BaseStorage> {
+  const resolved = join(path, "config.resolved.yaml");
+  const config = await kindAt(resolved) === "file"
+    ? readResolved(await Deno.readTextFile(resolved), resolved)
+    : readJsonObject(join(path, "state.json"))?.config;
+  const model = isObject(config) && isObject(config.model) ? config.model : {};
+  const { dtype, quantization_pattern: pattern } = model;
+  return {
+    dtype: dtype === "bfloat16" || dtype === "float16" ? dtype : "float32",
+    quantization: quantizationOf(model.quantization),
+    quantizationPattern: Object.fromEntries(
+      Object.entries(isObject(pattern) ? pattern : {})
+        .map(([name, value]) => [name, quantizationOf(value)]),
+    ),
+  };
+}
+
+/** The first quantisation that a storage names, or null. */
+export function anyQuantization(
+  { quantization, quantizationPattern }: BaseStorage,
+): Quantization | null {
+  return [quantization, ...Object.values(quantizationPattern)]
+    .find((q) => q !== null) ?? null;
+}
+
+function quantizationOf(value: unknown): Quantization | null {
+  return value === "int8" || value === "nf4" ? value : null;
+}
