@@ -1,6 +1,6 @@
 /**
  * denotune fine-tunes language models: one YAML file, one command, no Python. This is the door for programs:
- * train, ask and inspect, with runs written in TypeScript and checked by the compiler. Run as a program it
+ * train, ask, inspect and analyze, with runs written in TypeScript and checked by the compiler. Run as a program it
  * is the command line. It is _not_ the door for plugin authors: that is `@denotune/denotune/core`.
  *
  * @example Train on two kinds of rows, then ask
@@ -64,11 +64,32 @@ export {
 export type { TrackerEvent } from "./core/contracts/tracker.ts";
 export type { Message, Role } from "./core/contracts/format.ts";
 export type { InspectedToken } from "./core/data/inspect.ts";
+export type {
+  Distinct,
+  Finding,
+  FindingExample,
+  Opening,
+  QualitySettings,
+  Severity,
+  Subject,
+  SubjectSource,
+} from "./core/quality/types.ts";
+export type {
+  FigureName,
+  FindingName,
+  MetricValues,
+  PartValue,
+} from "./core/quality/metrics.ts";
+export type { Distribution } from "./core/quality/histogram.ts";
+export type { Packing } from "./core/quality/packing.ts";
 export type { RegistryOptions } from "./core/library/registry.ts";
 export type { SaveDType } from "./core/io/save_model.ts";
 export type { PrepareOptions } from "./core/library/prepare.ts";
 export {
+  analyze,
+  type AnalyzeOptions,
   type Answer,
+  type DataOnly,
   generate,
   type GenerateOptions,
   inspect,
@@ -81,6 +102,7 @@ export {
   type MergeOptions,
   type MergeResult,
   type Prompt,
+  type QualityReport,
   type RunResult,
   train,
   type TrainOptions,

@@ -2,6 +2,7 @@
  * Errors as people see them: one screen, what to do next, no stack trace unless it was asked for.
  * @module
  */
+import { namingInput } from "../config/standard_input.ts";
 import { exitCodeOf, isDenotuneError } from "../errors.ts";
 import { harmless, type Output } from "./terminal.ts";
 
@@ -16,7 +17,7 @@ export function showError(
 ): number {
   if (error instanceof Deno.errors.BrokenPipe) return 1; // nobody reads any more: nothing to say, nobody to hear
   const label = output.style("bad", "error");
-  const lines = describe(error).split("\n");
+  const lines = namingInput(describe(error)).split("\n");
   const shown = options.verbose ? lines : lines.slice(0, LINES);
   if (shown.length < lines.length) {
     shown.push(`... ${lines.length - shown.length} more lines with --verbose`);

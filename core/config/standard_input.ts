@@ -14,6 +14,16 @@ import type { DataConfig, EvalEntry } from "./types.ts";
 /** The path that means standard input. */
 export const STANDARD_INPUT = "-";
 
+/** How people are told of it. */
+export const STANDARD_INPUT_NAME = "standard input";
+
+/** A text, with the kept file called what it was read from. */
+export function namingInput(text: string, env?: Environment): string {
+  const folder = inputFolder(env).replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  const kept = new RegExp(`${folder}[\\\\/][0-9a-f]{64}(\\.json\\.\\w+)?`, "g");
+  return text.replace(kept, STANDARD_INPUT_NAME);
+}
+
 /** Where standard input is read from and kept. */
 export interface InputRequest {
   /** The run as it was written, for the places of errors. */

@@ -5,6 +5,9 @@
 import type { RunInput } from "../config/types.ts";
 import type { Answer } from "../generate/answer.ts";
 import type { RunResult } from "../train/run.ts";
+import type { DataOnly } from "../quality/open_subject.ts";
+import type { QualityReport } from "../quality/types.ts";
+import type { AnalyzeOptions } from "./analyze.ts";
 import type { InspectedExample, InspectOptions } from "./inspect.ts";
 import type {
   GenerateOptions,
@@ -16,7 +19,9 @@ import type { MergeOptions, MergeResult } from "./merge.ts";
 import type { TrainOptions } from "./train.ts";
 
 export type {
+  AnalyzeOptions,
   Answer,
+  DataOnly,
   GenerateOptions,
   InspectedExample,
   InspectOptions,
@@ -25,6 +30,7 @@ export type {
   MergeOptions,
   MergeResult,
   Prompt,
+  QualityReport,
   RunResult,
   TrainOptions,
 };
@@ -71,6 +77,30 @@ export async function inspect(
 ): Promise<InspectedExample[]> {
   const library = await import("./inspect.ts");
   return await library.inspect(run, options);
+}
+
+/**
+ * The quality of data: what repeats, leaks, is cut, empty or never trained, and the lengths, languages and
+ * padding. Takes a run or the path of a run file, data without a model (then bytes stand for tokens unless it
+ * names a tokenizer), or the path of a data file. Every row is read once; rows that cannot be read are
+ * counted. Throws `ConfigError`, `PluginError` or `DataError`.
+ *
+ * @example
+ * ```ts
+ * import { analyze } from "@denotune/denotune";
+ *
+ * const report = await analyze({
+ *   data: { train: [{ rows: [{ question: "What is AI?", answer: "..." }] }] },
+ * });
+ * console.log(report.metrics.duplicates.share, report.findings[0]?.title);
+ * ```
+ */
+export async function analyze(
+  subject: RunInput | DataOnly | string,
+  options: AnalyzeOptions = {},
+): Promise<QualityReport> {
+  const library = await import("./analyze.ts");
+  return await library.analyze(subject, options);
 }
 
 /**

@@ -56,6 +56,8 @@ export interface LookRequest {
   readonly options?: Partial<DataOptions>;
   /** Index of the only source that is looked at. */
   readonly source?: number;
+  /** Index of the only row of it that is looked at. */
+  readonly record?: number;
   /** Absolute folder that paths are shown from. */
   readonly base?: string;
   /** Told what is wrong with rows that cannot be read. */
@@ -100,8 +102,7 @@ function longestRows(request: LookRequest, count: number): LookedAt[] {
 
 function* readable(request: LookRequest): Generator<ReadRow> {
   const options = optionsOf(request);
-  for (const row of readRows(request.train, options)) {
-    if (request.source !== undefined && row.source !== request.source) continue;
+  for (const row of readRows(request.train, options, request)) {
     if (row.problem === null) yield row;
     else request.onProblem?.(row.problem);
   }

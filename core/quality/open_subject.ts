@@ -8,13 +8,13 @@ import {
   createPart,
   type Creating,
 } from "../config/create_part.ts";
-import { chosenAt, type LoadedRun, loadRun } from "../config/load.ts";
+import { chosenAt, type LoadedRun } from "../config/load.ts";
 import type { RunInput } from "../config/types.ts";
 import type { Collator } from "../contracts/collator.ts";
 import type { Tokenizer } from "../contracts/tokenizer.ts";
 import type { DataOptions } from "../data/types.ts";
+import type { Choice } from "../plugin.ts";
 import { cacheFolder } from "../io/cache_folder.ts";
-import type { Registry } from "../plugin.ts";
 import { dataOptions } from "../train/open_data.ts";
 import { type OpenedSource, openSources } from "../train/open_sources.ts";
 import { modelFolderOf } from "../train/open_model.ts";
@@ -27,6 +27,8 @@ export interface OpenedSubject extends Disposable {
   readonly tokenizer: Tokenizer;
   /** Name of the tokenizer's part. */
   readonly tokenizerPart: string;
+  /** Its folder, where the run names one. */
+  readonly tokenizerFolder: string | null;
   readonly options: Partial<DataOptions>;
   /** The two built-in ways to lay rows out. */
   readonly collators: { readonly padded: Collator; readonly packed: Collator };
@@ -70,6 +72,7 @@ export async function openSubject(
     held,
     tokenizer,
     tokenizerPart: chosenAt(run, "tokenizer", "tokenizer")?.part.name ?? "",
+    tokenizerFolder: folderOf(run.config.tokenizer),
     options: data,
     collators,
     [Symbol.dispose]: () => {
@@ -78,43 +81,27 @@ export async function openSubject(
   };
 }
 
-/** A data file without a run. */
-export interface DataFileRequest {
-  /** The rows. */
-  readonly path: string;
-  /** Rows that they are compared with. */
-  readonly evaluation?: readonly string[];
-  /** Name of the format; `auto` where absent. */
-  readonly format?: string;
-  /** Folder of a tokenizer; bytes stand for tokens where absent. */
-  readonly tokenizer?: string;
-  /** `key=value`, laid over. */
-  readonly overrides?: readonly string[];
-  readonly registry: Registry;
+/** The option `path` of a choice. */
+function folderOf(choice: Choice): string | null {
+  return typeof choice === "object" && "path" in choice &&
+      typeof choice.path === "string"
+    ? choice.path
+    : null;
 }
+
+/** A run without its model: data, and what else matters to them. */
+export type DataOnly = Omit<RunInput, "model"> & { model?: undefined };
 
 /** Bytes that stand for a token of English, where there is no tokenizer. */
 export const BYTES_PER_TOKEN = 4;
 
-/** A run that reads a data file. Its model is never opened. */
-export async function dataFileRun(
-  { path, evaluation = [], format, tokenizer, overrides, registry }:
-    DataFileRequest,
-): Promise<LoadedRun> {
-  const entry = (path: string) =>
-    format === undefined ? { path } : { path, format };
-  const object: RunInput = {
+/** A run around data. Its model is never opened; bytes stand for tokens where it names no tokenizer. */
+export function dataOnlyRun({ data, ...rest }: DataOnly): RunInput {
+  const inBytes = rest.tokenizer === undefined || rest.tokenizer === "byte";
+  return {
+    ...rest,
     model: { from_config: { model_type: "none" } },
-    tokenizer: tokenizer === undefined
-      ? "byte"
-      : { use: "huggingface", path: tokenizer },
-    data: {
-      train: [entry(path)],
-      eval: evaluation.map(entry),
-      ...(tokenizer === undefined
-        ? { max_length: 1024 * BYTES_PER_TOKEN }
-        : {}),
-    },
+    tokenizer: rest.tokenizer ?? "byte",
+    data: inBytes ? { max_length: 1024 * BYTES_PER_TOKEN, ...data } : data,
   };
-  return await loadRun({ object, overrides, registry });
 }

@@ -13,6 +13,7 @@ import {
 import { contentFraction } from "../data/content_hash.ts";
 import type { ExamplePipeline } from "../data/tokenize_example.ts";
 import type { DataSource } from "../data/types.ts";
+import { namingInput } from "../config/standard_input.ts";
 import { isDenotuneError } from "../errors.ts";
 
 /** Where a row stands. */
@@ -47,13 +48,16 @@ export function rowsOf({ store, max_rows }: DataSource): number {
   return Math.min(store.length, max_rows ?? Infinity);
 }
 
-/** Every row of the sources' sides. */
+/** Every row of the sources' sides; of one source, or one row, where `only` says so. */
 export function* readRows(
   sources: readonly DataSource[],
   split: Split,
+  only: { readonly source?: number; readonly record?: number } = {},
 ): Generator<ReadRow | UnreadRow> {
   for (const [source, from] of sources.entries()) {
-    for (let record = 0; record < rowsOf(from); record++) {
+    if (only.source !== undefined && only.source !== source) continue;
+    const end = Math.min(rowsOf(from), (only.record ?? Infinity) + 1);
+    for (let record = only.record ?? 0; record < end; record++) {
       const row = readRow(from, { source, record });
       if (row.problem === null && !isOfSide(row.example, from, split)) continue;
       // a row that cannot be read cannot be put on a side: it is told once, on that of training
@@ -99,7 +103,7 @@ export function buildRow(
 /** What a row is to blame for; everything else is thrown on. */
 function problemOf(error: unknown): string {
   if (isDenotuneError(error) && error.name === "DataError") {
-    return error.message;
+    return namingInput(error.message);
   }
   throw error;
 }

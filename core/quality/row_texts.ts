@@ -2,7 +2,8 @@
  * Texts of rows, read again: nothing is held.
  * @module
  */
-import { relative } from "node:path";
+import { isAbsolute, relative } from "node:path";
+import { isKeptInput, STANDARD_INPUT_NAME } from "../config/standard_input.ts";
 import { parseRecord } from "../data/build_examples.ts";
 import type { Tokenizer } from "../contracts/tokenizer.ts";
 import type { DataSource } from "../data/types.ts";
@@ -78,9 +79,13 @@ export class RowTexts {
 
 /** A path as people know it: from `base`, where it is not far from there. */
 export function shownPath(path: string, base: string | null): string {
-  if (base === null || !path.startsWith("/")) return path;
+  if (isKeptInput(path)) return STANDARD_INPUT_NAME;
+  if (base === null || !isAbsolute(path)) return path;
   const inner = relative(base, path);
-  return inner === "" || inner.startsWith("../../..") ? path : inner;
+  return inner === "" || inner.length >= path.length ||
+      /^(\.\.[\\/]){3}/.test(inner)
+    ? path
+    : inner;
 }
 
 /** The beginning of a text with blanks collapsed. */

@@ -9,6 +9,7 @@ import type { Template } from "../contracts/template.ts";
 import type { Tokenizer } from "../contracts/tokenizer.ts";
 import type { Creating } from "../config/create_part.ts";
 import { chosenAt, type LoadedRun } from "../config/load.ts";
+import { isKeptInput, STANDARD_INPUT_NAME } from "../config/standard_input.ts";
 import type { EvalEntry, TrainEntry } from "../config/types.ts";
 import { openParts, type PartOfSplit } from "../data/open_parts.ts";
 import { rowsStore } from "../data/rows_store.ts";
@@ -121,7 +122,7 @@ async function openSource(
   }, context);
   try {
     const { format, choice } = settleFormat(written.value, store);
-    const name = entry.path ?? `${key} (rows in memory)`;
+    const name = nameOf(entry, key);
     if (choice !== null) {
       context.creating.host.notice(
         `${name}: format ${choice.name} (${choice.reason})`,
@@ -130,7 +131,7 @@ async function openSource(
     const template = await chooseTemplate(run, {
       key,
       format,
-      first: format.parse(store.at(0)),
+      first: firstExample(store, format),
     }, context);
     const masker = await chooseMasker(run, key, context.creating);
     return {
@@ -164,6 +165,30 @@ async function openSource(
     store[Symbol.dispose]();
     throw error;
   }
+}
+
+/** Rows that are tried for the first that can be read: a wrong one is told when its turn comes. */
+const TRIES = 100;
+
+function firstExample(
+  store: RecordStore,
+  format: DataSource["format"],
+): ParsedExample {
+  let first: unknown;
+  for (let i = 0; i < Math.min(store.length, TRIES); i++) {
+    try {
+      return format.parse(store.at(i));
+    } catch (error) {
+      first ??= error;
+    }
+  }
+  throw first;
+}
+
+/** How notices and metrics call a source. */
+function nameOf({ path }: EvalEntry, key: string): string {
+  if (path === null) return `${key} (rows in memory)`;
+  return isKeptInput(path) ? STANDARD_INPUT_NAME : path;
 }
 
 /** Null where a part of it cannot be made again. */

@@ -2,25 +2,20 @@
  * `denotune analyze`
  * @module
  */
-import { resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
-import { kindAt } from "../../config/paths.ts";
-import type { LoadedRun } from "../../config/load.ts";
-import { ConfigError } from "../../errors.ts";
-import { openRegistry } from "../../library/registry.ts";
-import { analyze } from "../../quality/analyze.ts";
+import {
+  type AnalyzedRun,
+  analyzeRun,
+  dataFile,
+  isRunFile,
+  refuseForRuns,
+} from "../../library/analyze.ts";
 import {
   emptyConditions,
   failedConditions,
   parseCondition,
 } from "../../quality/conditions.ts";
 import { METRICS } from "../../quality/metrics.ts";
-import {
-  BYTES_PER_TOKEN,
-  dataFileRun,
-  type OpenedSubject,
-  openSubject,
-} from "../../quality/open_subject.ts";
 import { QUALITY_DEFAULTS, type QualityReport } from "../../quality/types.ts";
 import { qualityPage } from "../../report/quality_page.ts";
 import {
@@ -57,7 +52,7 @@ export function addAnalyze(program: Command, context: CliContext): void {
     )
     .argument(
       "[file...]",
-      "a run file, or a data file; and settings laid over it, as `train` takes them",
+      "a run file, or a data file (`-`: standard input); and settings laid over it, as `train` takes them",
     )
     .usage("[run or data file] [key=value ...] [options]")
     .option("--json", "the report as one JSON object", false)
@@ -124,6 +119,7 @@ ${
 Examples:
   ${context.command} analyze run.yaml
   ${context.command} analyze data.jsonl --eval test.jsonl --html report.html
+  zcat data.jsonl.gz | ${context.command} analyze -
   ${context.command} analyze run.yaml --fail-on 'duplicates>5%' --fail-on 'leakage>0'`,
     )
     .action((args: string[], flags: AnalyzeFlags) =>
@@ -146,26 +142,18 @@ async function runAnalyze(
 ): Promise<void> {
   const conditions = flags.failOn.map(parseCondition);
   const asked = await askedRun(args, flags, flags.json ? err : out);
-  using subject = await openSubject(asked.run, {
-    onNotice: (message) =>
-      err.line(`${err.style("warning", "note")} ${message}`),
-  });
   const progress = progressLine(err);
   let report: QualityReport;
   try {
-    report = await analyze({
-      ...subject,
-      name: asked.name,
-      tokenizerName: tokenizerName(subject, asked, flags),
-      tokenUnit: subject.tokenizerPart === "byte" ? "bytes" : "tokens",
-      approximateTokens: asked.isDataFile,
-      base: Deno.cwd(),
+    report = await analyzeRun(asked, {
       settings: {
         opening_length: flags.openingLength,
         opening_repeats: flags.openingRepeats,
         similarity: flags.similarity,
         examples: flags.examples,
       },
+      onNotice: (message) =>
+        err.line(`${err.style("warning", "note")} ${message}`),
       onProgress: ({ task, done, of }) => progress.show(task, done, of),
     });
   } finally {
@@ -196,71 +184,16 @@ async function runAnalyze(
   }
 }
 
-interface Asked {
-  readonly run: LoadedRun;
-  readonly name: string;
-  /** Whether it is a data file without a run. */
-  readonly isDataFile: boolean;
-}
-
 async function askedRun(
   args: readonly string[],
   flags: AnalyzeFlags,
   out: CliContext["out"],
-): Promise<Asked> {
+): Promise<AnalyzedRun> {
   const { file, overrides } = splitRunArguments(args);
   if (file !== null && !await isRunFile(file)) {
-    const run = await dataFileRun({
-      path: file,
-      evaluation: flags.eval,
-      format: flags.format,
-      tokenizer: flags.tokenizer,
-      overrides,
-      registry: await openRegistry(),
-    });
-    return { run, name: file, isDataFile: true };
+    return await dataFile(file, { ...flags, overrides });
   }
-  const only = Object.entries({
-    "--eval": flags.eval.length > 0,
-    "--format": flags.format !== undefined,
-    "--tokenizer": flags.tokenizer !== undefined,
-  }).filter(([, given]) => given).map(([name]) => name);
-  if (only.length > 0) {
-    throw new ConfigError(
-      `${
-        only.join(" and ")
-      } can only be given with a data file; with a run say it in the run: data.eval, data.train.0.format, tokenizer`,
-    );
-  }
+  refuseForRuns(flags);
   const { run } = await loadAskedRun(args, { out });
-  return { run, name: file ?? run.file ?? "the quickstart", isDataFile: false };
-}
-
-/** Bytes of a JSON file that may be a run file. */
-const RUN_FILE_BYTES = 2 ** 20;
-
-/** Run files are YAML or TypeScript; a JSON file is one where it has the keys `model` and `data`. */
-async function isRunFile(path: string): Promise<boolean> {
-  if (/\.(ya?ml|ts|mts|js|mjs)$/i.test(path)) return true;
-  const absolute = resolve(path);
-  if (!/\.json$/i.test(path) || await kindAt(absolute) !== "file") return false;
-  if ((await Deno.stat(absolute)).size > RUN_FILE_BYTES) return false;
-  try {
-    const value: unknown = JSON.parse(await Deno.readTextFile(absolute));
-    return typeof value === "object" && value !== null && "model" in value &&
-      "data" in value;
-  } catch {
-    return false; // the source says what is wrong with it
-  }
-}
-
-function tokenizerName(
-  { tokenizerPart, options }: OpenedSubject,
-  { isDataFile }: Asked,
-  flags: AnalyzeFlags,
-): string {
-  if (!isDataFile) return `those of the run (${tokenizerPart})`;
-  return flags.tokenizer === undefined
-    ? `bytes, about ${BYTES_PER_TOKEN} a token of English (--tokenizer counts real ones); max_length is ${options.max_length} bytes`
-    : `of ${flags.tokenizer}, without the model's own template: approximate`;
+  return { run, name: file ?? run.file ?? "the quickstart", isDataOnly: false };
 }

@@ -6,11 +6,16 @@ import { basename } from "node:path";
 import { type Command, Option } from "commander";
 import type { LoadedRun } from "../../config/load.ts";
 import {
+  STANDARD_INPUT,
+  STANDARD_INPUT_NAME,
+} from "../../config/standard_input.ts";
+import {
   type InspectedToken,
   renderTable,
   renderText,
 } from "../../data/inspect.ts";
 import { ConfigError } from "../../errors.ts";
+import { dataFile, isRunFile, refuseForRuns } from "../../library/analyze.ts";
 import { inspectPrepared, inspectStep } from "../../library/inspect.ts";
 import { prepareRun } from "../../library/prepare.ts";
 import {
@@ -18,13 +23,17 @@ import {
   type Findable,
   findRows,
   lookAtRows,
-  type LookedAt,
   type LookRequest,
 } from "../../quality/look_at_rows.ts";
+import { rowsOf } from "../../quality/read_rows.ts";
 import { openSubject } from "../../quality/open_subject.ts";
 import { inspectPage } from "../../report/inspect_page.ts";
 import { totalSteps } from "../../train/trainer.ts";
-import { type CliContext, loadAskedRun } from "../context.ts";
+import {
+  type CliContext,
+  loadAskedRun,
+  splitRunArguments,
+} from "../context.ts";
 import { whole } from "../numbers.ts";
 import { countOption } from "../options.ts";
 import { progressLine } from "../progress_line.ts";
@@ -37,6 +46,8 @@ interface InspectFlags {
   readonly step?: number;
   readonly find?: Findable;
   readonly html?: string;
+  readonly format?: string;
+  readonly tokenizer?: string;
   readonly table: boolean;
   readonly limit: number;
   readonly color: boolean;
@@ -47,13 +58,13 @@ export function addInspect(program: Command, context: CliContext): void {
   program.command("inspect")
     .summary("show what is trained, token by token")
     .description(
-      "Shows training examples as the model sees them: what is trained on green (yellow where the weight is not 1), what is only read in grey. Without colours, what is trained stands in «marks».",
+      "Shows training examples of a run, or of a data file alone, as the model sees them: what is trained on green (yellow where the weight is not 1), what is only read in grey. Without colours, what is trained stands in «marks».",
     )
     .argument(
       "[run...]",
-      "a run file and settings laid over it, as `train` takes them",
+      "a run file, or a data file (`-`: standard input); and settings laid over it, as `train` takes them",
     )
-    .usage("[run file] [key=value ...] [options]")
+    .usage("[run or data file] [key=value ...] [options]")
     .option("--row <n>", "this row of the source, counted from 0", countOption)
     .option(
       "--source <n>",
@@ -81,6 +92,14 @@ export function addInspect(program: Command, context: CliContext): void {
       "write a page with every token instead, to be filtered in a browser",
     )
     .option(
+      "--format <name>",
+      "for a data file: its format; default: recognised",
+    )
+    .option(
+      "--tokenizer <folder>",
+      "for a data file: show the tokens of this tokenizer; default: bytes",
+    )
+    .option(
       "--table",
       "a line for every token: id, weight, role, segment",
       false,
@@ -98,6 +117,7 @@ export function addInspect(program: Command, context: CliContext): void {
 Examples:
   ${context.command} inspect run.yaml
   ${context.command} inspect run.yaml --row 36 --table
+  ${context.command} inspect data.jsonl --tokenizer models/mine
   ${context.command} inspect run.yaml --find zero-loss --examples 3
   ${context.command} inspect run.yaml --html rows.html
   ${context.command} inspect run.yaml --step 1 data.collator=packed`,
@@ -119,13 +139,25 @@ async function runInspect(
 ): Promise<void> {
   if (flags.find !== undefined) refuseWith("--find", flags);
   const { out, err } = context;
-  const { run } = await loadAskedRun(args, { out });
+  const { file, overrides } = splitRunArguments(args);
+  const isData = file !== null && !await isRunFile(file);
+  if (isData && flags.step !== undefined) {
+    throw new ConfigError(
+      `A data file has no steps; for --step give a run file whose data.train names ${file}`,
+    );
+  }
+  if (!isData) refuseForRuns(flags);
+  const { run } = isData
+    ? await dataFile(file, { ...flags, overrides })
+    : await loadAskedRun(args, { out });
+  const name = shownName(file ?? run.file);
   const onNotice = (message: string) =>
     err.line(`${err.style("warning", "note")} ${message}`);
   if (
+    isData ||
     flags.step === undefined &&
-    (flags.find !== undefined || flags.html !== undefined)
-  ) return await lookAt(run, flags, { ...context, onNotice });
+      (flags.find !== undefined || flags.html !== undefined)
+  ) return await lookAt(run, flags, { ...context, name, onNotice });
 
   using prepared = await prepareRun(run, { onNotice });
   if (flags.step === undefined) {
@@ -151,7 +183,7 @@ async function runInspect(
     return;
   }
   const page = inspectPage({
-    title: `Step ${whole(flags.step)} of ${nameOf(run)}`,
+    title: `Step ${whole(flags.step)} of ${name}`,
     subtitle:
       `${rows.length} rows, exactly as the optimizer step ${flags.step} of ${steps} sees them, padding included.`,
     examples: rows.map((row) => ({
@@ -174,37 +206,50 @@ function refuseWith(option: string, flags: InspectFlags): void {
   }
 }
 
+interface LookContext extends CliContext {
+  /** What is looked at, as people call it. */
+  readonly name: string;
+  readonly onNotice: (message: string) => void;
+}
+
 /** Rows as they are read, those that are skipped or dropped included, on the terminal or as a page. */
 async function lookAt(
   run: LoadedRun,
   flags: InspectFlags,
-  { out, err, onNotice }: CliContext & { onNotice: (message: string) => void },
+  { out, err, name, onNotice }: LookContext,
 ): Promise<void> {
   using subject = await openSubject(run, { onNotice });
   const problems: string[] = [];
   const request: LookRequest = {
     ...subject,
     source: flags.source ?? (flags.row === undefined ? undefined : 0),
+    record: flags.row,
     base: Deno.cwd(),
     onProblem: (problem) => void problems.push(problem),
   };
-  checkSource(request);
+  checkPlace(request);
   const limit = flags.examples ??
-    (flags.html === undefined ? FOUND : ON_PAGE);
+    (flags.row !== undefined
+      ? Infinity
+      : flags.html !== undefined
+      ? ON_PAGE
+      : flags.find !== undefined
+      ? FOUND
+      : 1);
   const all = flags.find === undefined
-    ? rowsOf(request, flags.row)
+    ? lookAtRows(request)
     : findRows(flags.find, { ...request, count: limit });
   let shown = 0;
   if (flags.html === undefined) {
     for (const { where, record, note, tokens } of all) {
-      shown++;
+      if (shown++ === limit) break;
       show(
         `${where} (row ${record})${note === null ? "" : `, ${note}`}`,
         tokens,
         { flags, out },
       );
     }
-    if (shown === 0) out.line(`No row is found: ${flags.find}`);
+    if (shown === 0) out.line(`No row is found: ${flags.find ?? "readable"}`);
   } else {
     const progress = progressLine(err);
     const examples = function* () {
@@ -217,7 +262,7 @@ async function lookAt(
     await writePage(
       flags.html,
       inspectPage({
-        title: `Examples of ${nameOf(run)}`,
+        title: `Examples of ${name}`,
         subtitle: `${
           flags.find === undefined
             ? `At most ${whole(limit)} examples, in the order of the data`
@@ -238,25 +283,25 @@ async function lookAt(
   }
 }
 
-function* rowsOf(
-  request: LookRequest,
-  row: number | undefined,
-): Generator<LookedAt> {
-  for (const looked of lookAtRows(request)) {
-    if (row === undefined || looked.record === row) yield looked;
-  }
+function shownName(file: string | null): string {
+  if (file === null) return "the quickstart";
+  return file === STANDARD_INPUT ? STANDARD_INPUT_NAME : basename(file);
 }
 
-function checkSource({ source, train }: LookRequest): void {
+function checkPlace({ source, record, train }: LookRequest): void {
   if (source !== undefined && source >= train.length) {
     throw new ConfigError(
       `There is no source ${source}: data.train has ${train.length}, counted from 0`,
     );
   }
-}
-
-function nameOf({ file }: LoadedRun): string {
-  return file === null ? "the quickstart" : basename(file);
+  const rows = rowsOf(train[source ?? 0]);
+  if (record !== undefined && record >= rows) {
+    throw new ConfigError(
+      `There is no row ${record}: ${
+        train[source ?? 0].name
+      } has ${rows}, counted from 0`,
+    );
+  }
 }
 
 function show(

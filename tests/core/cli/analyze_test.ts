@@ -179,3 +179,43 @@ Deno.test("inspect writes pages of rows and of a step", async () => {
   assert.equal(text.match(/class="e"/g)?.length, 4);
   assert.match(text, /"assistant end"/, "rows of a batch know their roles");
 });
+
+Deno.test("analyze counts a first row that cannot be read like any other", async () => {
+  using folder = folderOf({
+    "rows.jsonl": `${JSON.stringify({ instruction: 3 })}\n${alpacaRows(4)}`,
+  });
+  const { code, out } = await run(
+    "analyze",
+    folder.at("rows.jsonl"),
+    "--format",
+    "alpaca",
+  );
+  assert.equal(code, 0);
+  assert.match(out, /unreadable_rows {2}1 of 5 rows/);
+});
+
+Deno.test("inspect shows rows of a data file without a run", async () => {
+  using folder = folderOf({ "rows.jsonl": alpacaRows(5) });
+  const file = folder.at("rows.jsonl");
+  const first = await run("inspect", file);
+  assert.equal(first.code, 0);
+  assert.equal(first.out.match(/rows\.jsonl:/g)?.length, 1);
+  assert.match(first.out, /«.*<\|eos\|>»/);
+  const third = await run("inspect", file, "--row", "2", "--format", "alpaca");
+  assert.match(third.out, /rows\.jsonl:3 \(row 2\)/);
+  assert.equal((await run("inspect", file, "--find", "longest")).code, 0);
+  for (
+    const [args, message] of [
+      [["--step", "1"], /A data file has no steps/],
+      [["--row", "5"], /There is no row 5: .*rows\.jsonl has 5/],
+      [["--source", "1"], /There is no source 1: data\.train has 1/],
+    ] as const
+  ) {
+    const { code, err } = await run("inspect", file, ...args);
+    assert.equal(code, 2);
+    assert.match(err, message);
+  }
+  const missing = await run("inspect", folder.at("none.jsonl"));
+  assert.equal(missing.code, 2);
+  assert.match(missing.err, /There is no data file .*none\.jsonl/);
+});

@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { loadRun } from "../../../core/config/load.ts";
+import {
+  inputFolder,
+  namingInput,
+} from "../../../core/config/standard_input.ts";
 import type { RunInput, TrainEntryInput } from "../../../core/config/types.ts";
 import {
   builtinRegistry,
@@ -145,4 +149,18 @@ Deno.test("kept rows that are gone are asked for again", async () => {
   await load(folder, {
     path: join(dirname(path), "..", "stdin", path.slice(-64)),
   });
+});
+
+Deno.test("people are told of standard input, not of the file that keeps it", () => {
+  const env = (name: string) =>
+    name === "DENOTUNE_CACHE" ? "/cache (1)" : undefined;
+  const kept = `${inputFolder(env)}/${"0a".repeat(32)}`;
+  assert.equal(
+    namingInput(`${kept}:3: broken, and ${kept}.json.gz row 2; ${kept}x`, env),
+    "standard input:3: broken, and standard input row 2; standard inputx",
+  );
+  assert.equal(
+    namingInput("rows.jsonl:3: broken", env),
+    "rows.jsonl:3: broken",
+  );
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import {
   adamw,
+  analyze,
   choose,
   ConfigError,
   defineRun,
@@ -163,5 +164,50 @@ Deno.test("loadModel answers texts and turns, many at a time as one at a time", 
       backend: "reference",
     });
     assert.equal(once.text, text);
+  });
+});
+
+Deno.test("analyze reports on rows in memory, a run and a file, silently", async () => {
+  await silently(async (folder) => {
+    const repeated = [...rows, rows[3], { instruction: "Say it", output: "" }];
+    const notices: string[] = [];
+    const report = await analyze({ data: { train: [{ rows: repeated }] } }, {
+      settings: { examples: 1 },
+      onNotice: (message) => notices.push(message),
+    });
+    assert.equal(report.metrics.rows, 14);
+    assert.deepEqual(report.metrics.duplicates, {
+      count: 1,
+      of: 14,
+      share: 1 / 14,
+    });
+    assert.equal(report.metrics.empty_responses.count, 1);
+    assert.equal(report.subject.token_unit, "bytes");
+    assert.equal(report.subject.max_length, 4096);
+    assert.match(notices.join(), /format alpaca/);
+
+    const ofRun = await analyze(tinyRun(folder), {
+      overrides: ["data.max_length=20"],
+    });
+    assert.equal(ofRun.subject.max_length, 20);
+    assert.equal(ofRun.subject.approximate_tokens, false);
+
+    const file = `${folder}/rows.jsonl`;
+    Deno.writeTextFileSync(
+      file,
+      repeated.map((row) => JSON.stringify(row)).join("\n"),
+    );
+    const ofFile = await analyze(file, { settings: { examples: 1 } });
+    assert.deepEqual(ofFile.metrics, report.metrics);
+    assert.match(ofFile.findings[0].examples[0].where, /rows\.jsonl:\d+$/);
+    await assert.rejects(
+      analyze(tinyRun(folder), { eval: [file] }),
+      /--eval can only be given with a data file/,
+    );
+    await assert.rejects(analyze(`${folder}/none.jsonl`), ConfigError);
+    await assert.rejects(
+      analyze(file, { signal: AbortSignal.abort() }),
+      /abort/,
+    );
   });
 });

@@ -1,12 +1,6 @@
 import assert from "node:assert/strict";
-import { bytes } from "../data/_support.ts";
 import { testData } from "../../test_data.ts";
-import { openRegistry } from "../../../core/library/registry.ts";
-import { analyze } from "../../../core/quality/analyze.ts";
-import {
-  dataFileRun,
-  openSubject,
-} from "../../../core/quality/open_subject.ts";
+import { analyze } from "@denotune/denotune";
 
 const file = testData("instruct/alpaca_999.json");
 
@@ -15,18 +9,8 @@ Deno.test({
   name: "alpaca_999 has the figures that were counted by other means",
   ignore: file === null,
   fn: async () => {
-    const run = await dataFileRun({
-      path: file ?? "",
-      registry: await openRegistry(),
-    });
-    using subject = await openSubject(run);
-    const report = await analyze({
-      ...subject,
-      name: "alpaca",
-      tokenizerName: "bytes",
-      approximateTokens: true,
-    });
-    assert.equal(subject.tokenizer.vocabSize, bytes().vocabSize);
+    const report = await analyze(file ?? "");
+    assert.equal(report.subject.token_unit, "bytes");
     assert.equal(report.metrics.rows, 999);
     assert.equal(report.avg_instruction_length, 10153 / 999);
     assert.equal(report.avg_output_length, 113757 / 999);
