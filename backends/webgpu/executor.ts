@@ -113,6 +113,10 @@ export class WebGpuExecutor implements Executor {
       memoryBytes: memoryBytes(options, facts.software),
       alignment: ALIGNMENT,
       storages: QUANTIZATIONS,
+      epilogues: {
+        tensors: gpu.traits.maxBindings,
+        bytes: gpu.traits.maxBindingBytes,
+      },
       fingerprint: `webgpu 1; ${facts.identity}; subgroups ${
         gpu.traits.subgroup === null
           ? "off"

@@ -30,6 +30,11 @@ export interface DeviceInfo {
    */
   readonly storages?: readonly Quantization[];
   /**
+   * Products that take an elementwise epilogue: those of at most so many tensors (inputs and outputs), none
+   * of them larger than so many bytes. Absent: none, because nothing is gained by it there.
+   */
+  readonly epilogues?: { readonly tensors: number; readonly bytes: number };
+  /**
    * Everything that results depend on in the last bit (processor, BLAS and core type, adapter, driver,
    * tuner choices): recorded in checkpoints; "bit for bit" means equal fingerprints.
    */

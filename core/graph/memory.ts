@@ -71,6 +71,8 @@ export interface MemoryLimits {
   readonly maxBufferBytes: number;
   /** Quantised storages that matrix products read; others are widened before. None by default. */
   readonly storages?: readonly Quantization[];
+  /** Products that take an elementwise epilogue: most tensors, and bytes of the largest. None by default. */
+  readonly epilogues?: { readonly tensors: number; readonly bytes: number };
 }
 
 /** Plans buffers, variables and the pool of activations that all programs share. */
@@ -87,10 +89,13 @@ export class Memory {
   readonly #maxBufferBytes: number;
   /** Quantised storages that the device's matrix products read. */
   readonly storages: readonly Quantization[];
+  /** Which products take an elementwise epilogue; null: none. */
+  readonly epilogues: NonNullable<MemoryLimits["epilogues"]> | null;
 
   /** Starts empty, for a device with these limits. */
   constructor(limits: MemoryLimits) {
     this.storages = limits.storages ?? [];
+    this.epilogues = limits.epilogues ?? null;
     this.#alignment = limits.alignment;
     this.#maxBufferBytes = limits.maxBufferBytes;
   }

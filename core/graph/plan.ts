@@ -5,7 +5,7 @@
  */
 import type { Dim, Extents, Shape } from "./dims.ts";
 import type { DType, Quantization } from "./dtype.ts";
-import type { Expression, RowProgram } from "./expression.ts";
+import type { Access, Expression, RowProgram } from "./expression.ts";
 
 /** Number of a buffer that a device allocated. */
 export type BufferId = number;
@@ -47,6 +47,17 @@ export interface AttentionAttributes {
 }
 
 /**
+ * What a matrix product writes instead of its result: one expression for each output (batch * m, n). Input 0
+ * of the expressions is the element of the product, with bias and addend; the others are read by access over the (batch * m, n) space, as in a row program.
+ */
+export interface ProductEpilogue {
+  /** How each input after those of the product is read. */
+  readonly inputs: readonly Access[];
+  /** One for each output; no `value` leaves. */
+  readonly writes: readonly Expression[];
+}
+
+/**
  * The kernels that every backend has, by name, with their attributes. In the comments, inputs come
  * before `->`, outputs after; `?` marks an input that is there only if the attribute says so.
  * Unless said otherwise tensors are f32. "In place" names the one input whose buffer and offset an
@@ -59,7 +70,8 @@ export interface KernelAttributes {
    * bias (n), addend (m, n) = the shape of out. `b` (and only b) may be stored as bf16 or f16.
    * With `quantized`, b is i32 (words): a matrix of those rows and columns, laid out as
    * `core/quantize/layout.ts` says. Only where the device lists the storage, with batch 1 and numbers for
-   * the sizes of b. In place: addend.
+   * the sizes of b. With `epilogue`, its inputs follow, and the outputs are its; only within the device's
+   * `epilogues`. In place: addend, and any `matrix` input of the epilogue.
    */
   matmul: {
     readonly layout: "NN" | "NT" | "TN";
@@ -71,6 +83,7 @@ export interface KernelAttributes {
     readonly bias: boolean;
     readonly addend: boolean;
     readonly quantized?: Quantization;
+    readonly epilogue?: ProductEpilogue;
   };
   /**
    * A row program over (rows, columns): inputs and outputs as the program lists them. In place:

@@ -6,6 +6,7 @@
  */
 import { bytesOf, isQuantized } from "./dtype.ts";
 import { elementsOf, type Extents, product, sameDim, sizeOf } from "./dims.ts";
+import { fuseEpilogues } from "./fuse_epilogues.ts";
 import type { Graph, LowerContext, Node, Tensor, TensorType } from "./graph.ts";
 import { liveNodes } from "./live_nodes.ts";
 import type { Memory } from "./memory.ts";
@@ -72,14 +73,18 @@ class Planner {
 
   run(): PlannedProgram {
     const graph = this.#graph;
-    const nodes = liveNodes(graph);
-    nodes.forEach((node, at) => {
-      for (const t of node.inputs) this.#lastUse.set(t.id, at);
-    });
     for (const t of graph.outputs.values()) {
       if (t.source.kind === "node") this.#kept.add(t.id); // leaves are copied
     }
     for (const t of graph.assignments.values()) this.#assigned.add(t.id);
+    const nodes = fuseEpilogues(liveNodes(graph), {
+      epilogues: this.#memory.epilogues,
+      bytesOf: (t) => this.#bytes(t),
+      isKept: ({ id }) => this.#kept.has(id) || this.#assigned.has(id),
+    });
+    nodes.forEach((node, at) => {
+      for (const t of node.inputs) this.#lastUse.set(t.id, at);
+    });
     const inputs = this.#placeLeaves(nodes);
     const outputs = this.#saveLeaves();
     nodes.forEach((node, at) => {

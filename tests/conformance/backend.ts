@@ -13,6 +13,7 @@ import { ReferenceExecutor } from "../../backends/reference/mod.ts";
 import { attentionCases } from "./backend/attention.ts";
 import { type Case, checkCase } from "./backend/case.ts";
 import { deviceChecks } from "./backend/device.ts";
+import { epilogueCases } from "./backend/epilogues.ts";
 import { gatherCases } from "./backend/gather.ts";
 import { matmulCases } from "./backend/matmul.ts";
 import { moveCases } from "./backend/moves.ts";
@@ -29,6 +30,7 @@ export interface BackendSuiteOptions {
 
 const GROUPS: Readonly<Record<string, readonly Case[]>> = {
   "matrix products": matmulCases,
+  "products with a function": epilogueCases,
   "quantised matrices": quantizedCases,
   "row programs": rowCases,
   sums: sumCases,
@@ -37,6 +39,13 @@ const GROUPS: Readonly<Record<string, readonly Case[]>> = {
   "moved elements": moveCases,
   plans: planCases,
 };
+
+function hasNeeds({ info }: Device, needs: Case["needs"]): boolean {
+  return needs === undefined ||
+    (needs === "epilogues"
+      ? info.epilogues !== undefined
+      : info.storages?.includes(needs) === true);
+}
 
 /**
  * Registers the tests of a backend: one test a group of kernels, with a device of its own and one step a
@@ -57,8 +66,7 @@ export function testBackend(
         for (const test of cases) {
           await t.step({
             name: `${name} ${test.title}`,
-            ignore: test.needs !== undefined &&
-              tested.info.storages?.includes(test.needs) !== true,
+            ignore: !hasNeeds(tested, test.needs),
             fn: () => checkCase(test, tested, witness),
           });
         }

@@ -14,6 +14,7 @@ import {
   type Lowering,
   WEIGHTS,
 } from "../shader/dispatch.ts";
+import { checkInputs } from "../shader/expression.ts";
 import { broadcastMatmul } from "./matmul_broadcast.ts";
 import { chooseTileOf } from "./matmul_choice.ts";
 import { directMatmul } from "./matmul_direct.ts";
@@ -22,6 +23,7 @@ import type { Product } from "./matmul_product.ts";
 import { sharedMatmul } from "./matmul_shared.ts";
 import { addParts } from "./matmul_split.ts";
 import type { Tile } from "./matmul_tiles.ts";
+import { expectProgramInputs } from "./program_inputs.ts";
 
 /** out = alpha * op(a) op(b) + bias + addend, for each batch. */
 export const matmul: Lower<"matmul"> = (lowering) => {
@@ -48,7 +50,12 @@ export const matmul: Lower<"matmul"> = (lowering) => {
         batch * m * n,
       )
       : null,
-    out: lowering.expect("out", outputs[0], batch * m * n),
+    // A software adapter compiles for seconds what stands there a hundred times; a GPU would spill the loop's array.
+    folded: attributes.epilogue !== undefined && lowering.traits.software,
+    epilogue: epilogueOf(lowering, { rows: batch * m, columns: n }),
+    outputs: outputs.map((view, o) =>
+      lowering.expect(`output ${o}`, view, batch * m * n)
+    ),
   };
   emitProduct(
     lowering,
@@ -66,6 +73,33 @@ export const matmul: Lower<"matmul"> = (lowering) => {
     ),
   );
 };
+
+/** The epilogue with what it reads, or null where there is none. */
+function epilogueOf(
+  lowering: Lowering<"matmul">,
+  space: { rows: number; columns: number },
+): Product["epilogue"] {
+  const { attributes: { epilogue, bias, addend }, inputs, outputs } = lowering;
+  const count = epilogue?.writes.length ?? 1;
+  if (outputs.length !== count || count === 0) {
+    throw new DeviceError(`there are ${outputs.length} outputs for ${count}`);
+  }
+  if (epilogue === undefined) return null;
+  const accesses = ["matrix" as const, ...epilogue.inputs];
+  checkInputs(epilogue.writes, accesses.length);
+  const views = inputs.slice(2 + Number(bias) + Number(addend));
+  const expect = lowering.expect.bind(lowering);
+  expectProgramInputs(
+    { inputs: views, expect },
+    accesses,
+    epilogue.writes,
+    space,
+    {
+      first: 1,
+    },
+  );
+  return { ...epilogue, views };
+}
 
 /** The matrix that a product reads as b, or null where b holds plain numbers. */
 function quantizedShape(

@@ -12,7 +12,14 @@
 import type { DispatchSpec, Scope } from "../shader/dispatch.ts";
 import { each } from "../shader/numbers.ts";
 import type { Traits } from "../runtime/traits.ts";
-import { epilogue, type Product, productTensors } from "./matmul_product.ts";
+import {
+  endTensors,
+  factorTensors,
+  type Product,
+  productName,
+  storeEach,
+  storeProduct,
+} from "./matmul_product.ts";
 import {
   partRange,
   type SplitTarget,
@@ -89,33 +96,39 @@ ${
     }
 }
 ${
-      each(rows, (r) =>
-        each(columns, (c) =>
+      storeEach(
+        product.folded && target === null,
+        { rows, columns },
+        ({ value, r, c }) =>
           `{
-let i = iFirst + ${r}u;
+let i = iFirst + ${r};
 let j = ${columnOf(layout, lanes, c)};
 if (i < ${M} && j < ${N}) {
   let at = g * ${M} * ${N} + i * ${N} + j;
   ${
             target === null
-              ? scope.tensor("out").store(
-                "at",
-                epilogue(scope, product, {
-                  value: `s_${r}_${c}`,
-                  column: "j",
-                  at: "at",
-                }),
-              )
-              : storePart(scope, product, `s_${r}_${c}`)
+              ? storeProduct(scope, product, {
+                value,
+                row: `g * ${M} + i`,
+                column: "j",
+                at: "at",
+              })
+              : storePart(scope, product, value)
           }
 }
-}`))
+}`,
+      )
     }`;
   };
   return {
-    name: `matmul ${layout} ${showTile(tile)}`,
+    name: target === null
+      ? productName(product, showTile(tile))
+      : `matmul ${layout} ${showTile(tile)}`,
     tensors: target === null
-      ? productTensors(product, { ...wide, out: false })
+      ? [
+        ...factorTensors(product, wide),
+        ...endTensors(product, { wide: false }),
+      ]
       : splitTensors(product, target, wide),
     workgroup: [lanes, 1, 1],
     body,
@@ -135,10 +148,15 @@ interface Sizes {
 }
 
 /** Column `c` of a lane: every `lanes`-th, or four side by side. */
-function columnOf(layout: Product["layout"], lanes: number, c: number): string {
+function columnOf(
+  layout: Product["layout"],
+  lanes: number,
+  c: number | string,
+): string {
+  const at = typeof c === "number" ? `${c}u` : c;
   return layout === "NT"
-    ? `jFirst + lane + ${c * lanes}u`
-    : `jFirst + (lane + ${Math.floor(c / 4) * lanes}u) * 4u + ${c % 4}u`;
+    ? `jFirst + lane + ${at} * ${lanes}u`
+    : `jFirst + (lane + (${at} / 4u) * ${lanes}u) * 4u + ${at} % 4u`;
 }
 
 /** `ra_Q`: lane l has four terms of row Q * lanes + l; zero beyond the end. */

@@ -11,7 +11,14 @@
  */
 import type { DispatchSpec, Scope } from "../shader/dispatch.ts";
 import { each } from "../shader/numbers.ts";
-import { epilogue, type Product, productTensors } from "./matmul_product.ts";
+import {
+  endTensors,
+  factorTensors,
+  type Product,
+  productName,
+  storeEach,
+  storeProduct,
+} from "./matmul_product.ts";
 import { type DirectTile, showTile } from "./matmul_tiles.ts";
 import {
   partRange,
@@ -63,33 +70,39 @@ for (var p = kStart; p < kEnd; p += ${step}u) {
 ${term}
 }
 ${
-      each(rows, (r) =>
-        each(columns, (c) =>
+      storeEach(
+        product.folded && target === null,
+        { rows, columns },
+        ({ value, r, c }) =>
           `{
-let i = iFirst + ${r}u;
-let j = jFirst + ${c * lanes}u;
+let i = iFirst + ${r};
+let j = jFirst + ${c} * ${lanes}u;
 if (i < ${M} && j < ${N}) {
   let at = g * ${M} * ${N} + i * ${N} + j;
   ${
             target === null
-              ? scope.tensor("out").store(
-                "at",
-                epilogue(scope, product, {
-                  value: `s_${r}_${c}`,
-                  column: "j",
-                  at: "at",
-                }),
-              )
-              : storePart(scope, product, `s_${r}_${c}`)
+              ? storeProduct(scope, product, {
+                value,
+                row: `g * ${M} + i`,
+                column: "j",
+                at: "at",
+              })
+              : storePart(scope, product, value)
           }
 }
-}`))
+}`,
+      )
     }`;
   };
   return {
-    name: `matmul ${layout} ${showTile(tile)}`,
+    name: target === null
+      ? productName(product, showTile(tile))
+      : `matmul ${layout} ${showTile(tile)}`,
     tensors: target === null
-      ? productTensors(product, { a: wideA, b: wideB, out: false })
+      ? [
+        ...factorTensors(product, { a: wideA, b: wideB }),
+        ...endTensors(product, { wide: false }),
+      ]
       : splitTensors(product, target, { a: wideA, b: wideB }),
     workgroup: [lanes, 1, 1],
     body,

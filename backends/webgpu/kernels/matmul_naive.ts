@@ -5,7 +5,12 @@
  */
 import type { DispatchSpec } from "../shader/dispatch.ts";
 import type { Product } from "./matmul_product.ts";
-import { epilogue, productTensors } from "./matmul_product.ts";
+import {
+  endTensors,
+  factorTensors,
+  productName,
+  storeProduct,
+} from "./matmul_product.ts";
 
 const INVOCATIONS = 64;
 
@@ -13,8 +18,11 @@ const INVOCATIONS = 64;
 export function naiveMatmul(product: Product): DispatchSpec {
   const { layout, batch, m, n, k } = product;
   return {
-    name: `matmul ${layout} naive`,
-    tensors: productTensors(product, { a: false, b: false, out: false }),
+    name: productName(product, "naive"),
+    tensors: [
+      ...factorTensors(product, { a: false, b: false }),
+      ...endTensors(product, { wide: false }),
+    ],
     workgroup: [INVOCATIONS, 1, 1],
     body: (scope) => {
       const [M, N, K] = [m, n, k].map((d) => scope.size(d));
@@ -34,10 +42,12 @@ for (var p = 0u; p < ${K}; p++) {
 }
 let at = g * ${M} * ${N} + id;
 ${
-        scope.tensor("out").store(
-          "at",
-          epilogue(scope, product, { value: "total", column: "j", at: "at" }),
-        )
+        storeProduct(scope, product, {
+          value: "total",
+          row: `g * ${M} + i`,
+          column: "j",
+          at: "at",
+        })
       }`;
     },
     grid: (size) => ({

@@ -14,7 +14,13 @@
  */
 import type { DispatchSpec, Scope } from "../shader/dispatch.ts";
 import { each } from "../shader/numbers.ts";
-import { epilogue, type Product, productTensors } from "./matmul_product.ts";
+import {
+  endTensors,
+  factorTensors,
+  type Product,
+  productName,
+  storeProduct,
+} from "./matmul_product.ts";
 import {
   partRange,
   type SplitTarget,
@@ -142,9 +148,14 @@ ${each(tm, (r) => storeRow(scope, product, tile, { r, target, M, N }))}`;
   const rowWords = layout === "TN" ? bk * bm / 4 : bm * (bk / 4 + 1);
   const columnWords = layout === "NT" ? bn * (bk / 4 + 1) : bk * bn / 4;
   return {
-    name: `matmul ${layout} ${showTile(tile)}`,
+    name: target === null
+      ? productName(product, showTile(tile))
+      : `matmul ${layout} ${showTile(tile)}`,
     tensors: target === null
-      ? productTensors(product, wide)
+      ? [
+        ...factorTensors(product, wide),
+        ...endTensors(product, { wide: wide.out }),
+      ]
       : splitTensors(product, target, { ...wide, parts: wide.out }),
     workgroup: [invocations, 1, 1],
     body,
@@ -344,7 +355,7 @@ function storeRow(
   const { layout } = product;
   const { bn, tn } = tile;
   const perColumn = bn / tn;
-  const out = scope.tensor(target === null ? "out" : "parts");
+  const out = scope.tensor(target === null ? "out0" : "parts");
   const one = (column: string, value: string) =>
     `{
 let j = ${column};
@@ -352,10 +363,12 @@ if (j < ${N}) {
   let at = row + j;
   ${
       target === null
-        ? out.store(
-          "at",
-          epilogue(scope, product, { value, column: "j", at: "at" }),
-        )
+        ? storeProduct(scope, product, {
+          value,
+          row: `g * ${M} + i`,
+          column: "j",
+          at: "at",
+        })
         : storePart(scope, product, value)
     }
 }
@@ -376,15 +389,13 @@ if (j < ${N}) {
   let at = row + j;
   ${
         target === null
-          ? out.storeWide(
-            "at / 4u",
-            epilogue(scope, product, {
-              value: `s_${r}_${c}`,
-              column: "j / 4u",
-              at: "at / 4u",
-              four: true,
-            }),
-          )
+          ? storeProduct(scope, product, {
+            value: `s_${r}_${c}`,
+            row: `g * ${M} + i`,
+            column: "j",
+            at: "at",
+            four: true,
+          })
           : storePartWide(scope, product, `s_${r}_${c}`)
       }
 }

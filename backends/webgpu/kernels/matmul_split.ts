@@ -4,7 +4,13 @@
  */
 import type { View } from "@denotune/denotune/core";
 import type { DispatchSpec, Scope, TensorUse } from "../shader/dispatch.ts";
-import { epilogue, type Product, productTensors } from "./matmul_product.ts";
+import {
+  endTensors,
+  factorTensors,
+  type Product,
+  productName,
+  storeProduct,
+} from "./matmul_product.ts";
 
 const INVOCATIONS = 64;
 
@@ -30,9 +36,7 @@ export function splitTensors(
   wide: { a: boolean; b: boolean; parts?: boolean },
 ): TensorUse[] {
   return [
-    ...productTensors(product, { ...wide, out: false }).filter(({ name }) =>
-      name === "a" || name === "b"
-    ),
+    ...factorTensors(product, wide),
     { name: "parts", view: parts, writes: true, wide: wide.parts === true },
   ];
 }
@@ -73,12 +77,10 @@ export function addParts(
 ): DispatchSpec {
   const { batch, m, n } = product;
   return {
-    name: `matmul ${product.layout} of ${split} parts`,
+    name: productName(product, `of ${split} parts`),
     tensors: [
       { name: "parts", view: parts },
-      ...productTensors(product, { a: false, b: false, out: false }).filter((
-        { name },
-      ) => name !== "a" && name !== "b"),
+      ...endTensors(product, { wide: false }),
     ],
     workgroup: [INVOCATIONS, 1, 1],
     body: (scope) => {
@@ -91,12 +93,13 @@ var total = 0.0;
 for (var part = 0u; part < ${split}u; part++) { total += ${
         scope.tensor("parts").load("part * count + id")
       }; }
-let j = id % ${scope.size(n)};
 ${
-        scope.tensor("out").store(
-          "id",
-          epilogue(scope, product, { value: "total", column: "j", at: "id" }),
-        )
+        storeProduct(scope, product, {
+          value: "total",
+          row: `id / ${scope.size(n)}`,
+          column: `id % ${scope.size(n)}`,
+          at: "id",
+        })
       }`;
     },
     grid: (size) => ({

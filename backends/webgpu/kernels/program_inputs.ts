@@ -49,6 +49,15 @@ export function leavesAt(
   };
 }
 
+/** Adds `let name = text` unless it stands already; gives the name. */
+export function loadOnce(lines: string[], text: string): string {
+  const before = lines.findIndex((line) => line.endsWith(` = ${text};`));
+  if (before >= 0) return lines[before].split(" ")[1];
+  const name = `x${lines.length}`;
+  lines.push(`let ${name} = ${text};`);
+  return name;
+}
+
 /** Whether an expression needs to know its column. */
 export function readsColumnIndex(expressions: readonly Expression[]): boolean {
   return expressions.flatMap(leavesOf).some((e) =>
@@ -70,9 +79,12 @@ export function expectProgramInputs(
   accesses: readonly Access[],
   expressions: readonly Expression[],
   space: { rows: number; columns: number },
+  /** Input 0 is no tensor but what the kernel has computed. */
+  { first = 0 }: { first?: 0 | 1 } = {},
 ): void {
   const leaves = expressions.flatMap(leavesOf);
-  accesses.forEach((access, i) => {
+  accesses.slice(first).forEach((access, at) => {
+    const i = at + first;
     const isKey = leaves.some((e) => e.kind === "random" && e.input === i);
     const last = Math.max(
       -1,
@@ -88,7 +100,7 @@ export function expectProgramInputs(
     };
     lowering.expect(
       `input ${i} (${access})`,
-      lowering.inputs[i],
+      lowering.inputs[at],
       elements[access],
       isKey ? INDEX : ["f32", "i32"],
     );

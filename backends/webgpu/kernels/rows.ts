@@ -30,6 +30,7 @@ import { MOST_NEGATIVE } from "../shader/reduce.ts";
 import {
   expectProgramInputs,
   leavesAt,
+  loadOnce,
   readsColumnIndex,
 } from "./program_inputs.ts";
 
@@ -167,7 +168,7 @@ function writeElements(
     const leaves = leavesAt(scope, program.inputs, {
       element: four ? { wide: j } : "scalar",
       matrixIndex,
-      load: (text) => once(lines, text),
+      load: (text) => loadOnce(lines, text),
     });
     const writer = new ExpressionWriter({
       ...leaves,
@@ -204,15 +205,6 @@ function writeElements(
 function isFlat(program: RowProgram): boolean {
   return program.stages.every((s) => s.kind !== "reduce") &&
     onlyMatrices(program);
-}
-
-/** Adds `let name = text` unless it stands already; gives the name. */
-function once(lines: string[], text: string): string {
-  const before = lines.findIndex((line) => line.endsWith(` = ${text};`));
-  if (before >= 0) return lines[before].split(" ")[1];
-  const name = `x${lines.length}`;
-  lines.push(`let ${name} = ${text};`);
-  return name;
 }
 
 function allWide(scope: Scope, program: RowProgram): boolean {
@@ -310,7 +302,7 @@ function reduceElements(
       leavesAt(scope, program.inputs, {
         element: four ? { wide: j } : "scalar",
         matrixIndex: "at",
-        load: (text) => once(lines, text),
+        load: (text) => loadOnce(lines, text),
       }),
       `e${j}_`,
     );

@@ -7,11 +7,13 @@ import { type Dim, product, type Shape } from "../dims.ts";
 import type {
   GradientContext,
   Graph,
+  LowerContext,
   Op,
   Tensor,
   TensorType,
 } from "../graph.ts";
 import { isQuantized } from "../dtype.ts";
+import type { ProductEpilogue } from "../plan.ts";
 import { expectDim, expectShape, matrix } from "./_check.ts";
 import { addTo } from "./add.ts";
 import { columnSum } from "./column_sum.ts";
@@ -21,7 +23,8 @@ import { input } from "../expression.ts";
 /** NN: a (m, k) b (k, n). NT: a (m, k) b (n, k). TN: a (k, m) b (k, n). */
 export type Layout = "NN" | "NT" | "TN";
 
-interface MatmulAttributes {
+/** Attributes of a product. */
+export interface MatmulAttributes {
   readonly layout: Layout;
   readonly alpha: number;
   readonly bias: boolean;
@@ -78,35 +81,38 @@ export const matmulOp: Op = {
     return [{ shape, dtype: "f32" }];
   },
   gradient: gradientOfMatmul,
-  lower(context) {
-    const { node, input, output, emit } = context;
-    const { layout, alpha, bias, addend } = attributesOf(node);
-    const b = context.quantized(1);
-    const direct = b?.inMatmul === true;
-    const second = b === null
-      ? input(1)
-      : direct
-      ? b.view
-      : widened(context, b);
-    emit({
-      kernel: "matmul",
-      attributes: {
-        layout,
-        batch: 1,
-        ...sizes(layout, node.inputs[0], node.inputs[1]),
-        alpha,
-        bias,
-        addend,
-        ...(direct ? { quantized: b.format } : {}),
-      },
-      inputs: node.inputs.map((_, i) => i === 1 ? second : input(i)),
-      outputs: [output(0)],
-    });
-  },
+  lower: (context) => lowerProduct(context),
   inPlace(node) {
     return attributesOf(node).addend ? [[0, node.inputs.length - 1]] : [];
   },
 };
+
+/** Emits the call of a product, where there is one with an epilogue. */
+export function lowerProduct(
+  context: LowerContext,
+  epilogue?: ProductEpilogue,
+): void {
+  const { node, input, output, emit } = context;
+  const { layout, alpha, bias, addend } = attributesOf(node);
+  const b = context.quantized(1);
+  const direct = b?.inMatmul === true;
+  const second = b === null ? input(1) : direct ? b.view : widened(context, b);
+  emit({
+    kernel: "matmul",
+    attributes: {
+      layout,
+      batch: 1,
+      ...sizes(layout, node.inputs[0], node.inputs[1]),
+      alpha,
+      bias,
+      addend,
+      ...(direct ? { quantized: b.format } : {}),
+      ...(epilogue === undefined ? {} : { epilogue }),
+    },
+    inputs: node.inputs.map((_, i) => i === 1 ? second : input(i)),
+    outputs: node.outputs.map((_, o) => output(o)),
+  });
+}
 
 function gradientOfMatmul(context: GradientContext): void {
   const { graph, node, dOutputs } = context;

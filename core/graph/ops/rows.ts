@@ -3,8 +3,8 @@
  * @module
  */
 import { type Dim, product } from "../dims.ts";
-import type { Expression, RowProgram } from "../expression.ts";
-import type { GradientContext, Graph, Op, Tensor } from "../graph.ts";
+import type { Access, Expression, RowProgram } from "../expression.ts";
+import type { GradientContext, Graph, Node, Op, Tensor } from "../graph.ts";
 import { expectDim, expectShape } from "./_check.ts";
 
 interface RowsAttributes {
@@ -82,6 +82,26 @@ export const rowsOp: Op = {
     return pairs;
   },
 };
+
+/** What an elementwise node computes; null for any other node. */
+export function elementwiseProgram(node: Node): {
+  readonly rows: Dim;
+  readonly columns: Dim;
+  readonly inputs: readonly Access[];
+  /** One for each output. */
+  readonly writes: readonly Expression[];
+} | null {
+  if (node.op !== rowsOp) return null;
+  const { rows, columns, program } = attributesOf(node);
+  const { inputs, outputs, stages } = program;
+  if (outputs.some((access) => access !== "matrix")) return null;
+  const writes: Expression[] = [];
+  for (const stage of stages) {
+    if (stage.kind !== "write") return null;
+    writes[stage.output] = stage.value;
+  }
+  return { rows, columns, inputs, writes };
+}
 
 /** Whether a stage after the one that writes output `o` reads input `i`. */
 function readAfterWrite(program: RowProgram, o: number, i: number): boolean {

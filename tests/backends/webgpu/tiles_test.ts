@@ -3,7 +3,13 @@
  * float32 sums of some hundred terms in different orders: 4e-6 of the terms' magnitudes.
  */
 import assert from "node:assert/strict";
-import { type DType, type Plan, randomFrom } from "@denotune/denotune/core";
+import {
+  type DType,
+  input,
+  type Plan,
+  type ProductEpilogue,
+  randomFrom,
+} from "@denotune/denotune/core";
 import { localDevice } from "../../../core/device/local_device.ts";
 import {
   isPossible,
@@ -36,10 +42,15 @@ const TILES: readonly Tile[] = [
   { kind: "broadcast", rows: 32, columns: 4, split: 1 },
 ];
 
+const HALF_THE_ADDEND_MORE: ProductEpilogue = {
+  inputs: ["matrix"],
+  writes: [input(0).add(input(1).mul(0.5)).node],
+};
+
 function planOf(
   { layout, batch, m, n, k }: ProductShape,
   dtype: DType,
-  extents: boolean,
+  { extents, applied }: { extents: boolean; applied: boolean },
 ): Plan {
   const K = extents ? { coefficient: 1, names: ["K"] } : k;
   return {
@@ -57,12 +68,21 @@ function planOf(
           alpha: -0.5,
           bias: true,
           addend: true,
+          ...(applied ? { epilogue: HALF_THE_ADDEND_MORE } : {}),
         },
         inputs: [
           { buffer: 1, offset: 0, shape: [batch, m, K], dtype: "f32" },
           { buffer: 2, offset: 0, shape: [batch, K, n], dtype },
           { buffer: 3, offset: 0, shape: [n], dtype: "f32" },
           { buffer: 4, offset: 0, shape: [batch, m, n], dtype: "f32" },
+          ...(applied
+            ? [{
+              buffer: 4,
+              offset: 0,
+              shape: [batch, m, n],
+              dtype: "f32" as const,
+            }]
+            : []),
         ],
         outputs: [{
           buffer: 5,
@@ -111,7 +131,9 @@ for (const layout of ["NN", "NT", "TN"] as const) {
           );
         {
           const named = s % 2 === 1; // the inner size: fixed, or the data's
-          const plan = place(planOf(shape, "f32", named));
+          const plan = place(
+            planOf(shape, "f32", { extents: named, applied: s > 1 }),
+          );
           const run = async (tile: Tile, K: number) => {
             forced = tile;
             device.write(ids[4], new Float32Array(batch * m * n).fill(NaN));

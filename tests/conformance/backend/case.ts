@@ -63,8 +63,8 @@ export interface Case {
   readonly capacities?: Extents;
   /** The program is compiled once and run with each of these. */
   readonly runs?: readonly Extents[];
-  /** Storage that matrix products of the device must list: else the case is left out. */
-  readonly needs?: Quantization;
+  /** Storage that matrix products of the device must list, or that they take epilogues: else the case is left out. */
+  readonly needs?: Quantization | "epilogues";
   /** What is compared, and how closely. Tensors not named here must stay as they were. */
   readonly outputs: Readonly<Record<string, Tolerance>>;
 }

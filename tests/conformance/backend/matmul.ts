@@ -25,7 +25,7 @@ export interface Sizes {
   readonly k: Dim;
 }
 
-export interface Epilogue {
+export interface ProductOptions {
   readonly alpha?: number;
   readonly bias?: boolean;
   readonly addend?: "none" | "separate" | "in place";
@@ -45,7 +45,7 @@ export function productOf(
     dtype = "f32",
     quantized,
     prefix = "",
-  }: Epilogue & { prefix?: string },
+  }: ProductOptions & { prefix?: string },
 ): {
   tensors: Record<string, TensorSpec>;
   call: (view: (name: string) => View) => KernelCall;
