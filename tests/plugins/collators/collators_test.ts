@@ -81,6 +81,30 @@ Deno.test("packed finds the best fit: 5 4 3 2 2 fill two rows of 8", async () =>
   assert.deepEqual(rows, [[0, 2, 4], [1, 3]]);
 });
 
+Deno.test("packed needs no more rows than TRL's best fit, whatever the lengths", async () => {
+  const collator = await make("collator", packed);
+  const { sets }: {
+    sets: {
+      name: string;
+      capacity: number;
+      lengths: number[];
+      trl_rows: number;
+    }[];
+  } = JSON.parse(
+    await Deno.readTextFile(
+      new URL("../../golden/packing.json", import.meta.url),
+    ),
+  );
+  for (const { name, capacity, lengths, trl_rows } of sets) {
+    const { offsets, members } = collator.plan(Int32Array.from(lengths), {
+      ...limits,
+      maxLength: capacity,
+    });
+    assert.ok(offsets.length - 1 <= trl_rows, `${name}: ${offsets.length - 1}`);
+    assert.equal(new Set(members).size, lengths.length, name);
+  }
+});
+
 Deno.test("packed wastes under 2% of the places on a usual mixture of lengths", async () => {
   const collator = await make("collator", packed);
   const random = randomFrom(3);
