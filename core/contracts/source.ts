@@ -51,4 +51,14 @@ export interface Source {
   accepts(file: { path: string; head: Uint8Array }): boolean;
   /** Opens the file: one pass that finds where the rows start and checks what can be checked. */
   open(request: SourceRequest): Promise<RecordStore>;
+  /**
+   * The rows of the file in order, some at a time, read once and without an index: memory does not grow with
+   * the file. Their `value` may be what `parse` makes the rows of. Absent: the rows of `open` are taken.
+   */
+  stream?(request: SourceRequest): AsyncIterable<readonly RawRecord[]>;
+  /**
+   * Finishes a row of `stream`, on whatever thread; absent where they are finished. Throws `DataError` with
+   * file:line.
+   */
+  parse?(row: RawRecord): RawRecord;
 }

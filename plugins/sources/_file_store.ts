@@ -10,20 +10,24 @@ import {
   type RecordStore,
   type SourceRequest,
 } from "@denotune/denotune/core";
-import { invalidUtf8At, kindOfHead } from "./_encoding.ts";
+import { kindOfHead } from "./_encoding.ts";
 import type { FileLimits } from "./_options.ts";
 import { RowIndex } from "./_row_index.ts";
 import type { Scanner, ScannerOptions } from "./_scan_lines.ts";
-import { RowProblem } from "./_row_problem.ts";
+import { decodeRow, parseRow, rowDecoder } from "./_row_text.ts";
 import { parseStrictJson } from "./_strict_json.ts";
 import { unpack } from "./_unpack.ts";
 
 const READ_BYTES = 2 ** 20;
+/** Bytes by which the kind of a file's content is told. */
+export const HEAD_BYTES = 65536;
 
 /** How a kind of file is opened. */
 export interface FileKind {
   /** Chooses the scanner by the first bytes (after a byte order mark, up to 64 KiB). */
   scanner(options: ScannerOptions, head: Uint8Array): Scanner;
+  /** Whether its rows are JSON, which is parsed when a row is asked for; others have the scanner's `parse`. */
+  readonly isJson: boolean;
 }
 
 /** Opens a file: unpacks it where needed, finds its rows in one pass, hashes its content. */
@@ -33,7 +37,7 @@ export async function openFile(
 ): Promise<RecordStore> {
   const { path, signal } = request;
   let readable = path;
-  let file = await open(path, path);
+  let file = await openPath(path, path);
   try {
     let head = await readHead(file);
     const packing = kindOfHead(head);
@@ -46,7 +50,7 @@ export async function openFile(
         maxExpansion: limits.max_expansion,
         signal,
       });
-      file = await open(readable, path);
+      file = await openPath(readable, path);
       head = await readHead(file);
     }
     const start = checkHead(head, path);
@@ -79,7 +83,11 @@ export async function openFile(
   }
 }
 
-async function open(readable: string, path: string): Promise<Deno.FsFile> {
+/** Opens a file to be read. Errors name `path`. */
+export async function openPath(
+  readable: string,
+  path: string,
+): Promise<Deno.FsFile> {
   try {
     const file = await Deno.open(readable, { read: true });
     if ((await file.stat()).isDirectory) {
@@ -102,7 +110,7 @@ async function open(readable: string, path: string): Promise<Deno.FsFile> {
 }
 
 async function readHead(file: Deno.FsFile): Promise<Uint8Array> {
-  const head = new Uint8Array(65536);
+  const head = new Uint8Array(HEAD_BYTES);
   let length = 0;
   for (;;) {
     const n = await file.read(head.subarray(length));
@@ -113,8 +121,8 @@ async function readHead(file: Deno.FsFile): Promise<Uint8Array> {
   return head.subarray(0, length);
 }
 
-/** Bytes to skip before the text. */
-function checkHead(head: Uint8Array, path: string): number {
+/** Bytes to skip before the text. Throws `DataError` for what is no text. */
+export function checkHead(head: Uint8Array, path: string): number {
   switch (kindOfHead(head)) {
     case "empty":
       throw new DataError(`${path}: the file is empty`);
@@ -170,10 +178,7 @@ class FileStore implements RecordStore {
   readonly #path: string;
   readonly #index: RowIndex;
   readonly #parse: (text: string) => unknown;
-  readonly #decoder = new TextDecoder("utf-8", {
-    fatal: true,
-    ignoreBOM: true,
-  });
+  readonly #decoder = rowDecoder();
   #buffer = new Uint8Array(4096);
   #open = true;
 
@@ -196,37 +201,12 @@ class FileStore implements RecordStore {
       );
     }
     const bytes = this.#read(index);
-    const line = this.#index.line(index);
-    let text: string;
-    try {
-      text = this.#decoder.decode(bytes);
-    } catch (cause) {
-      const at = invalidUtf8At(bytes);
-      const byte = bytes[at].toString(16).padStart(2, "0");
-      throw new DataError(
-        `${this.#path}:${
-          line + count(bytes.subarray(0, at), 0x0a)
-        }: byte 0x${byte} is not valid UTF-8; convert the file: iconv -f LATIN1 -t UTF-8 in > out (if it is Latin-1)`,
-        { cause },
-      );
-    }
-    try {
-      return {
-        value: this.#parse(text),
-        where: { path: this.#path, line, index },
-      };
-    } catch (cause) {
-      if (!(cause instanceof RowProblem)) throw cause;
-      const before = text.slice(0, cause.offset);
-      const lines = before.split("\n");
-      const column = lines[lines.length - 1].length + 1;
-      throw new DataError(
-        `${this.#path}:${
-          line + lines.length - 1
-        }: ${cause.message} (column ${column}: ${excerpt(text, cause.offset)})`,
-        { cause },
-      );
-    }
+    const place = { path: this.#path, line: this.#index.line(index) };
+    const text = decodeRow(bytes, this.#decoder, place);
+    return {
+      value: parseRow(text, this.#parse, place),
+      where: { ...place, index },
+    };
   }
 
   #read(index: number): Uint8Array {
@@ -259,18 +239,4 @@ class FileStore implements RecordStore {
     if (this.#open) this.#file.close();
     this.#open = false;
   }
-}
-
-function count(bytes: Uint8Array, byte: number): number {
-  let n = 0;
-  for (const b of bytes) if (b === byte) n++;
-  return n;
-}
-
-/** A few characters around a place, on one line. */
-function excerpt(text: string, offset: number): string {
-  if (offset >= text.length) return "at its end";
-  const from = Math.max(0, offset - 12);
-  const cut = text.slice(from, offset + 12).replace(/\s+/g, " ");
-  return `near ${JSON.stringify(cut.toWellFormed())}`;
 }

@@ -171,6 +171,7 @@ export function arrayScanner(options: ScannerOptions): Scanner {
           : 'the file ends before the closing "]"; was it cut off?',
       );
     },
+    pending: () => state === "row" || state === "after-row" ? rowStart : offset,
   };
 }
 

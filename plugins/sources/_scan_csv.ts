@@ -102,6 +102,7 @@ export function csvScanner(
       }
       if (offset > rowStart) finish(last === RETURN ? offset - 1 : offset);
     },
+    pending: () => rowStart,
     parse(text) {
       return rowOf(csvFields(text, delimiter), columns ?? []);
     },

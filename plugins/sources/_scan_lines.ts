@@ -3,7 +3,12 @@
  * @module
  */
 import { DataError } from "@denotune/denotune/core";
-import type { RowIndex } from "./_row_index.ts";
+
+/** Is told where rows stand: an index, or who reads them once. */
+export interface RowSink {
+  /** The next row: bytes from the start of the file, and its line, counted from 1. */
+  push(start: number, byteLength: number, line: number): void;
+}
 
 /** Takes a file piece by piece; `end` is called once after the last. */
 export interface Scanner {
@@ -11,6 +16,8 @@ export interface Scanner {
   push(bytes: Uint8Array): void;
   /** Says that the file is at its end. */
   end(): void;
+  /** Offset from which bytes may belong to a row that is not told yet. */
+  pending(): number;
   /** The value of a row's text; JSON where absent. Throws `RowProblem` for what is no row. */
   parse?(text: string): unknown;
 }
@@ -19,7 +26,7 @@ export interface Scanner {
 export interface ScannerOptions {
   /** How errors name the file. */
   readonly path: string;
-  readonly index: RowIndex;
+  readonly index: RowSink;
   /** Offset of the first byte that is pushed. */
   readonly start: number;
   readonly maxRowBytes: number;
@@ -71,6 +78,7 @@ export function lineScanner(options: ScannerOptions): Scanner {
     end() {
       if (offset > lineStart) finish(offset);
     },
+    pending: () => lineStart,
   };
 }
 

@@ -48,7 +48,7 @@ export function paragraphScanner(
         else if (blank) blank = isSpace(byte);
         offset++;
         const from = rowStart < 0 ? lineStart : rowStart;
-        if (!blank && offset - from > maxRowBytes) {
+        if ((!blank || rowStart < 0) && offset - from > maxRowBytes) {
           throw new DataError(
             `${path}:${
               rowStart < 0 ? line : rowLine
@@ -63,6 +63,7 @@ export function paragraphScanner(
       if (offset > lineStart) finishLine(offset);
       finishRow();
     },
+    pending: () => rowStart < 0 ? lineStart : rowStart,
     parse: textRow,
   };
 }

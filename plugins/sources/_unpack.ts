@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
 import { mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { Transform } from "node:stream";
+import { Readable, type Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import {
@@ -30,13 +30,14 @@ export interface UnpackRequest {
 }
 
 const LOOK_FROM = 16 * 2 ** 20;
+const CHUNK = 2 ** 17;
 
 /**
  * Path of the unpacked file. A file that was unpacked before, and has not changed since, is taken
  * from the cache. Throws `DataError` for a cut, broken or exploding archive.
  */
 export async function unpack(request: UnpackRequest): Promise<string> {
-  const { path, packing, cacheDir, maxExpansion } = request;
+  const { path, cacheDir } = request;
   const info = await stat(path);
   const key = createHash("sha256").update(
     `${path}\0${info.size}\0${info.mtimeMs}`,
@@ -47,75 +48,80 @@ export async function unpack(request: UnpackRequest): Promise<string> {
   );
   if (await stat(target).then((s) => s.isFile(), () => false)) return target;
 
-  let unpacked = 0;
-  const limit = () =>
-    new Transform({
-      transform(chunk: Uint8Array, _encoding, done) {
-        unpacked += chunk.length;
-        if (unpacked > LOOK_FROM && unpacked > maxExpansion * info.size) {
-          done(
-            new DataError(
-              `${path}: unpacks to more than ${maxExpansion} times its ${info.size} bytes; ` +
-                `if it is meant to, raise max_expansion`,
-            ),
-          );
-        } else done(null, chunk);
-      },
-    });
   const partial = `${target}.${crypto.randomUUID()}.partial`;
   try {
     await mkdir(cacheDir, { recursive: true });
-    if (packing === "gzip") await gunzip(request, limit(), partial);
-    else {
-      for (const frame of await framesOf(path, info.size)) {
-        const before = unpacked;
-        await unzstd(request, frame, limit(), partial);
-        const { contentSize } = frame;
-        if (contentSize !== null && unpacked - before !== contentSize) {
-          throw new ZstdProblem(
-            `unpacks to ${
-              unpacked - before
-            } bytes where it says ${contentSize}`,
-          );
-        }
-      }
-    }
+    await pipeline(
+      Readable.from(unpackedBytes(request)),
+      createWriteStream(partial),
+    );
     await rename(partial, target);
   } catch (cause) {
     await rm(partial, { force: true });
-    throw explain(cause, request);
+    throw explainDisk(cause, request);
   }
   return target;
 }
 
-async function gunzip(
-  { path, signal }: UnpackRequest,
-  limit: Transform,
-  target: string,
-): Promise<void> {
-  await pipeline(
-    createReadStream(path),
-    createGunzip(),
-    limit,
-    createWriteStream(target),
-    { signal },
-  );
+/** The bytes of a packed file, in order. Throws `DataError` for a cut, broken or exploding archive. */
+export async function* unpackedBytes(
+  request: Omit<UnpackRequest, "cacheDir">,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const { path, packing, maxExpansion, signal } = request;
+  const { size } = await stat(path);
+  let unpacked = 0;
+  const limited = async function* (stream: AsyncIterable<Uint8Array>) {
+    for await (const chunk of stream) {
+      signal?.throwIfAborted();
+      unpacked += chunk.length;
+      if (unpacked > LOOK_FROM && unpacked > maxExpansion * size) {
+        throw new DataError(
+          `${path}: unpacks to more than ${maxExpansion} times its ${size} bytes; ` +
+            `if it is meant to, raise max_expansion`,
+        );
+      }
+      yield chunk;
+    }
+  };
+  try {
+    signal?.throwIfAborted();
+    if (packing === "gzip") {
+      yield* limited(
+        decoded(createReadStream(path), createGunzip({ chunkSize: CHUNK })),
+      );
+      return;
+    }
+    for (const { start, end, contentSize } of await framesOf(path, size)) {
+      const before = unpacked;
+      yield* limited(decoded(
+        createReadStream(path, { start, end: end - 1 }),
+        createZstdDecompress({ chunkSize: CHUNK }),
+      ));
+      if (contentSize !== null && unpacked - before !== contentSize) {
+        throw new ZstdProblem(
+          `unpacks to ${unpacked - before} bytes where it says ${contentSize}`,
+        );
+      }
+    }
+  } catch (cause) {
+    throw explain(cause, request);
+  }
 }
 
-/** Appends one frame. */
-async function unzstd(
-  { path, signal }: UnpackRequest,
-  { start, end }: ZstdFrame,
-  limit: Transform,
-  target: string,
-): Promise<void> {
-  await pipeline(
-    createReadStream(path, { start, end: end - 1 }),
-    createZstdDecompress(),
-    limit,
-    createWriteStream(target, { flags: "a" }),
-    { signal },
-  );
+/** What a decoder makes of a stream; both are closed with the last chunk, or when nobody wants more. */
+async function* decoded(
+  input: Readable,
+  decoder: Transform,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const done = pipeline(input, decoder);
+  done.catch(() => {}); // told by the loop
+  try {
+    for await (const chunk of decoder) yield chunk;
+    await done;
+  } finally {
+    decoder.destroy();
+    input.destroy();
+  }
 }
 
 async function framesOf(path: string, size: number): Promise<ZstdFrame[]> {
@@ -129,22 +135,11 @@ async function framesOf(path: string, size: number): Promise<ZstdFrame[]> {
 
 function explain(
   cause: unknown,
-  { path, packing, cacheDir, signal }: UnpackRequest,
+  { path, packing, signal }: Omit<UnpackRequest, "cacheDir">,
 ): unknown {
   if (signal?.aborted === true) return signal.reason;
   if (isDenotuneError(cause)) return cause;
   const message = cause instanceof Error ? cause.message : String(cause);
-  const code = cause instanceof Error && "code" in cause
-    ? String(cause.code)
-    : "";
-  if (/^(ENOSPC|EACCES|EROFS|EDQUOT)$/.test(code)) {
-    return new DeviceError(
-      `Cannot unpack ${path} to ${cacheDir}: ${message}; free space or choose another folder`,
-      {
-        cause,
-      },
-    );
-  }
   if (/unexpected end|ends too early/i.test(message)) {
     return new DataError(
       `${path}: the ${packing} file ends too early; it was cut off, fetch it again`,
@@ -153,6 +148,19 @@ function explain(
   }
   return new DataError(
     `${path}: the ${packing} file is broken (${message}); fetch it again`,
+    { cause },
+  );
+}
+
+function explainDisk(
+  cause: unknown,
+  { path, cacheDir, signal }: UnpackRequest,
+): unknown {
+  if (signal?.aborted === true) return signal.reason;
+  if (isDenotuneError(cause)) return cause;
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new DeviceError(
+    `Cannot unpack ${path} to ${cacheDir}: ${message}; free space or choose another folder`,
     { cause },
   );
 }

@@ -2,16 +2,11 @@
  * CSV and TSV: the first row names the columns, values are texts. Plain or in gzip or zstd.
  * @module
  */
-import {
-  definePart,
-  type Part,
-  type Source,
-  type SourceRequest,
-} from "@denotune/denotune/core";
+import { definePart, type Part, type Source } from "@denotune/denotune/core";
 import { z } from "zod";
-import { openFile } from "./_file_store.ts";
 import { fileLimits } from "./_options.ts";
 import { csvScanner } from "./_scan_csv.ts";
+import { textSource } from "./_text_source.ts";
 
 const options = z.strictObject({
   ...fileLimits,
@@ -31,14 +26,13 @@ export const csv: Part<"source", z.input<typeof options>, CsvOptions> =
     description:
       "CSV and TSV with a header, plain or in gzip or zstd; all values are texts",
     options,
-    create: ({ delimiter, ...limits }: CsvOptions): Source => ({
-      accepts: ({ path }) => /\.[ct]sv(\.(gz|zst|zstd))?$/i.test(path),
-      open: (request: SourceRequest) =>
-        openFile(request, {
-          kind: {
-            scanner: (own, head) => csvScanner({ ...own, head, delimiter }),
-          },
-          limits,
-        }),
-    }),
+    create: ({ delimiter, ...limits }: CsvOptions): Source =>
+      textSource({
+        accepts: ({ path }) => /\.[ct]sv(\.(gz|zst|zstd))?$/i.test(path),
+        kind: {
+          scanner: (own, head) => csvScanner({ ...own, head, delimiter }),
+          isJson: false,
+        },
+        limits,
+      }),
   });

@@ -8,10 +8,8 @@ import {
   definePart,
   type Part,
   type Source,
-  type SourceRequest,
 } from "@denotune/denotune/core";
 import { z } from "zod";
-import { openFile } from "./_file_store.ts";
 import { type FileLimits, fileLimits } from "./_options.ts";
 import { arrayScanner } from "./_scan_array.ts";
 import {
@@ -19,6 +17,7 @@ import {
   type Scanner,
   type ScannerOptions,
 } from "./_scan_lines.ts";
+import { textSource } from "./_text_source.ts";
 
 const options = z.strictObject(fileLimits);
 
@@ -30,13 +29,15 @@ export const json: Part<"source", Partial<FileLimits>, FileLimits> = definePart(
     description:
       "JSON: a list of rows (or JSON Lines under the name .json), plain or in gzip or zstd",
     options,
-    create: (limits: FileLimits): Source => ({
-      accepts: ({ path, head }) =>
-        /\.json(\.(gz|zst|zstd))?$/i.test(path) ||
-        (!/\.\w+$/.test(path) && /^(\xef\xbb\xbf)?\s*[[{]/.test(latin1(head))),
-      open: (request: SourceRequest) =>
-        openFile(request, { kind: { scanner }, limits }),
-    }),
+    create: (limits: FileLimits): Source =>
+      textSource({
+        accepts: ({ path, head }) =>
+          /\.json(\.(gz|zst|zstd))?$/i.test(path) ||
+          (!/\.\w+$/.test(path) &&
+            /^(\xef\xbb\xbf)?\s*[[{]/.test(latin1(head))),
+        kind: { scanner, isJson: true },
+        limits,
+      }),
   },
 );
 

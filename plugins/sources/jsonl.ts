@@ -2,16 +2,11 @@
  * JSON Lines: one row a line, plain or in gzip or zstd. Blank lines are skipped and still counted.
  * @module
  */
-import {
-  definePart,
-  type Part,
-  type Source,
-  type SourceRequest,
-} from "@denotune/denotune/core";
+import { definePart, type Part, type Source } from "@denotune/denotune/core";
 import { z } from "zod";
-import { openFile } from "./_file_store.ts";
 import { type FileLimits, fileLimits } from "./_options.ts";
 import { lineScanner } from "./_scan_lines.ts";
+import { textSource } from "./_text_source.ts";
 
 const options = z.strictObject(fileLimits);
 
@@ -22,10 +17,11 @@ export const jsonl: Part<"source", Partial<FileLimits>, FileLimits> =
     name: "jsonl",
     description: "JSON Lines: one row a line, plain or in gzip or zstd",
     options,
-    create: (limits: FileLimits): Source => ({
-      accepts: ({ path }) =>
-        /\.(jsonl|ndjson|jsonlines)(\.(gz|zst|zstd))?$/i.test(path),
-      open: (request: SourceRequest) =>
-        openFile(request, { kind: { scanner: lineScanner }, limits }),
-    }),
+    create: (limits: FileLimits): Source =>
+      textSource({
+        accepts: ({ path }) =>
+          /\.(jsonl|ndjson|jsonlines)(\.(gz|zst|zstd))?$/i.test(path),
+        kind: { scanner: lineScanner, isJson: true },
+        limits,
+      }),
   });

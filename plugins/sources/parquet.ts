@@ -9,7 +9,7 @@ import {
   type SourceRequest,
 } from "@denotune/denotune/core";
 import { z } from "zod";
-import { openParquet } from "./parquet/store.ts";
+import { openParquet, streamParquet } from "./parquet/store.ts";
 
 const options = z.strictObject({
   columns: z.array(z.string().min(1)).min(1).nullable().default(null).describe(
@@ -42,5 +42,6 @@ export const parquet: Part<"source", z.input<typeof options>, ParquetOptions> =
         (!/\.\w+$/.test(path) && head[0] === 0x50 && head[1] === 0x41 &&
           head[2] === 0x52 && head[3] === 0x31),
       open: (request: SourceRequest) => openParquet(request, own),
+      stream: (request: SourceRequest) => streamParquet(request, own),
     }),
   });

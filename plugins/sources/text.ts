@@ -2,14 +2,8 @@
  * Text: rows `{text}`, a line, a paragraph or a whole file each. Plain or in gzip or zstd.
  * @module
  */
-import {
-  definePart,
-  type Part,
-  type Source,
-  type SourceRequest,
-} from "@denotune/denotune/core";
+import { definePart, type Part, type Source } from "@denotune/denotune/core";
 import { z } from "zod";
-import { openFile } from "./_file_store.ts";
 import { fileLimits } from "./_options.ts";
 import {
   lineScanner,
@@ -17,6 +11,7 @@ import {
   type ScannerOptions,
 } from "./_scan_lines.ts";
 import { paragraphScanner, textRow } from "./_scan_paragraphs.ts";
+import { textSource } from "./_text_source.ts";
 
 const options = z.strictObject({
   ...fileLimits,
@@ -39,17 +34,16 @@ export const textFile: Part<
   description:
     "Text files, plain or in gzip or zstd; a row has one column, text",
   options,
-  create: ({ sample_by, ...limits }: TextFileOptions): Source => ({
-    accepts: ({ path }) => /\.te?xt(\.(gz|zst|zstd))?$/i.test(path),
-    open: (request: SourceRequest) =>
-      openFile(request, {
-        kind: {
-          scanner: (own: ScannerOptions): Scanner =>
-            sample_by === "line"
-              ? { ...lineScanner(own), parse: textRow }
-              : paragraphScanner(own, { whole: sample_by === "document" }),
-        },
-        limits,
-      }),
-  }),
+  create: ({ sample_by, ...limits }: TextFileOptions): Source =>
+    textSource({
+      accepts: ({ path }) => /\.te?xt(\.(gz|zst|zstd))?$/i.test(path),
+      kind: {
+        scanner: (own: ScannerOptions): Scanner =>
+          sample_by === "line"
+            ? { ...lineScanner(own), parse: textRow }
+            : paragraphScanner(own, { whole: sample_by === "document" }),
+        isJson: false,
+      },
+      limits,
+    }),
 });

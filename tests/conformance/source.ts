@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import {
   isDenotuneError,
+  type RawRecord,
   type RecordStore,
   type Source,
 } from "@denotune/denotune/core";
@@ -70,6 +71,41 @@ export function testSource(
       assert.throws(() => store.at(ROWS.length));
       assert.throws(() => store.at(-1));
     }));
+
+  Deno.test(`${name}: a stream gives the same rows in order, is read anew each time, and may be left`, async () => {
+    const source = await make();
+    const { stream, parse = (row: RawRecord) => row } = source;
+    if (stream === undefined) return;
+    const folder = await Deno.makeTempDir();
+    try {
+      const path = `${folder}/${fileName}`;
+      await Deno.writeFile(path, await write(ROWS));
+      const request = { path, cacheDir: `${folder}/cache` };
+      using store = await source.open(request);
+      const wanted = ROWS.map((_, i) => store.at(i));
+      for (let time = 0; time < 2; time++) {
+        const rows: RawRecord[] = [];
+        for await (const some of stream(request)) {
+          // rows travel to workers before they are parsed
+          rows.push(...some.map((row) => parse(structuredClone(row))));
+        }
+        assert.deepEqual(rows, wanted);
+      }
+      for await (const some of stream(request)) {
+        assert.ok(some.length > 0);
+        break;
+      }
+      const aborted = {
+        ...request,
+        signal: AbortSignal.abort(new Error("stop")),
+      };
+      await assert.rejects(async () => {
+        for await (const _ of stream(aborted));
+      }, /stop/);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
 
   Deno.test(`${name}: the same content has the same fingerprint, other content another`, () =>
     inFolder(async (open) => {

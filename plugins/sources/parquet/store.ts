@@ -30,9 +30,42 @@ export interface ParquetFileOptions extends ParquetLimits {
 }
 
 /** Opens a Parquet file: reads its footer and hashes its content. Throws `DataError`. */
-export async function openParquet(
+export function openParquet(
   { path, signal }: SourceRequest,
   options: ParquetFileOptions,
+): Promise<RecordStore> {
+  return openStore(
+    path,
+    options,
+    (file) => fingerprintOf(file, options.columns, signal),
+  );
+}
+
+/** Rows that are given at a time. */
+const STREAMED_ROWS = 256;
+
+/** The rows of a Parquet file, one row group after the other. Throws `DataError`. */
+export async function* streamParquet(
+  { path, signal }: SourceRequest,
+  options: ParquetFileOptions,
+): AsyncGenerator<RawRecord[], void, undefined> {
+  signal?.throwIfAborted();
+  using store = await openStore(
+    path,
+    { ...options, cache_mb: 0 },
+    () => Promise.resolve(""),
+  );
+  for (let from = 0; from < store.length; from += STREAMED_ROWS) {
+    signal?.throwIfAborted();
+    const count = Math.min(STREAMED_ROWS, store.length - from);
+    yield Array.from({ length: count }, (_, i) => store.at(from + i));
+  }
+}
+
+async function openStore(
+  path: string,
+  options: ParquetFileOptions,
+  fingerprintOf: (file: Deno.FsFile) => Promise<string>,
 ): Promise<RecordStore> {
   const file = await openFile(path);
   try {
@@ -67,7 +100,7 @@ export async function openParquet(
       tree,
       groups,
       rows,
-      fingerprint: await fingerprintOf(file, options.columns, signal),
+      fingerprint: await fingerprintOf(file),
       decoders: { column, convert, schema, codecs, parsers },
       assembleNested: assemble.assembleNested,
       cacheBytes: options.cache_mb * 2 ** 20,
