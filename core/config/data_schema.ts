@@ -79,9 +79,15 @@ export function dataSchema(
     weight_by: z.enum(["rows", "tokens"]).default("rows").describe(
       "What the weights of sources are shares of: rows, or trained tokens.",
     ),
+    streaming: z.boolean().default(false).describe(
+      "Read rows as they are trained on, for sets that are too large to be indexed: no row is prepared before, memory does not grow with the rows. Needs `training.max_steps`.",
+    ),
+    shuffle_buffer: z.int().min(1).default(10_000).describe(
+      "Rows among which the next one is drawn under `streaming` (fewer, where they have more than 268 million characters).",
+    ),
     workers: z.union([z.literal("auto"), z.int().min(1).max(64)])
       .default(1).describe(
-        "Workers that prepare rows. 1: none; `auto`: one a core, at most 8, for large sets: sooner on idle cores, and some 70 MB more memory each.",
+        "Workers that prepare rows. 1: none; `auto`: one a core, at most 8, for large sets: sooner on idle cores, and some 70 MB more memory each. Under `streaming` they work while training runs.",
       ),
     cache: z.boolean().default(true).describe(
       "Whether prepared rows are kept on disk, so that the next run on them starts at once.",

@@ -18,7 +18,12 @@ import {
 
 /** What is wrong with a run although every key has a value that it may have. */
 export function ruleProblems(run: Tree): Problem[] {
-  return [...modelRules(run), ...entryRules(run), ...weightRules(run)];
+  return [
+    ...modelRules(run),
+    ...entryRules(run),
+    ...weightRules(run),
+    ...streamingRules(run),
+  ];
 }
 
 function modelRules(run: Tree): Problem[] {
@@ -144,6 +149,49 @@ function weightRules(run: Tree): Problem[] {
       isWeighted.indexOf(true)
     }\` has; give a weight to every entry, or to none`,
   }];
+}
+
+/** What needs the whole set cannot be had of a stream. */
+function streamingRules(run: Tree): Problem[] {
+  const streaming = at(run, ["data", "streaming"]);
+  if (streaming === undefined || plain(streaming) !== true) return [];
+  const problems: Problem[] = [];
+  const refuse = (path: Path, message: string) =>
+    problems.push({ origin: keyOriginAt(run, path), message });
+  if (!isGiven(run, ["training", "max_steps"])) {
+    refuse(
+      ["data", "streaming"],
+      "`data.streaming` needs `training.max_steps`: how many steps the data give is not known, and the schedule follows them",
+    );
+  }
+  const fraction = at(run, ["data", "eval_fraction"]);
+  if (fraction !== undefined && Number(plain(fraction)) > 0) {
+    refuse(
+      ["data", "eval_fraction"],
+      "`data.eval_fraction` needs all rows before training, which `data.streaming` does not read; give rows to evaluate on in `data.eval`",
+    );
+  }
+  const weightBy = at(run, ["data", "weight_by"]);
+  if (weightBy !== undefined && plain(weightBy) === "tokens") {
+    refuse(
+      ["data", "weight_by"],
+      "`data.weight_by` is tokens, which needs all rows before training; under `data.streaming` weigh by rows",
+    );
+  }
+  const train = at(run, ["data", "train"]);
+  for (let i = 0; train?.type === "list" && i < train.items.length; i++) {
+    const path = ["data", "train", i, "epochs"];
+    const epochs = at(run, path);
+    if (epochs === undefined || plain(epochs) === null) continue;
+    if (Number.isInteger(plain(epochs))) continue;
+    refuse(
+      path,
+      `\`${keyOf(path)}\` is ${
+        show(plain(epochs))
+      }: under \`data.streaming\` passes are whole, because the number of rows is not known; give a whole number, or \`max_rows\``,
+    );
+  }
+  return problems;
 }
 
 /** Paths of all entries of `data.train` and `data.eval`. */

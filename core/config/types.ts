@@ -161,6 +161,10 @@ export interface DataInput {
   stopping?: "first_exhausted" | "all_exhausted";
   /** What the weights of sources are shares of: rows, or trained tokens. */
   weight_by?: "rows" | "tokens";
+  /** Read rows as they are trained on, without an index. */
+  streaming?: boolean;
+  /** Rows among which the next one is drawn under `streaming`. */
+  shuffle_buffer?: number;
   /** Workers that prepare rows; 1: none. */
   workers?: "auto" | number;
   /** Whether prepared rows are kept on disk for the next run. */
@@ -201,6 +205,10 @@ export interface DataConfig {
   readonly stopping: "first_exhausted" | "all_exhausted";
   /** What the weights of sources are shares of: rows, or trained tokens. */
   readonly weight_by: "rows" | "tokens";
+  /** Read rows as they are trained on, without an index. */
+  readonly streaming: boolean;
+  /** Rows among which the next one is drawn under `streaming`. */
+  readonly shuffle_buffer: number;
   /** Workers that prepare rows; 1: none. */
   readonly workers: "auto" | number;
   /** Whether prepared rows are kept on disk for the next run. */

@@ -62,6 +62,11 @@ export interface Collator {
    * Padded: one example a row. Packed: several. Must be a pure function of its arguments.
    */
   plan(lengths: Int32Array, limits: CollatorLimits): RowPlan;
+  /**
+   * Under `data.streaming` the examples of an epoch are planned block by block: how many should be seen
+   * together. A batch may have rows of two blocks. Absent: 1024.
+   */
+  window?(limits: CollatorLimits): number;
   /** Builds the batch of some rows. `padId` fills; it is never read by the loss. */
   collate(
     rows: readonly (readonly WeightedExample[])[],

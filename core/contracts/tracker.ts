@@ -66,18 +66,18 @@ export interface StartEvent extends EventPlace {
   readonly device: string;
   /** Why the backend was chosen; null where the run file names it. */
   readonly backend_reason: string | null;
-  /** Rows of the training data that are used. */
-  readonly rows: number;
+  /** Rows of the training data that are used; null, as other counts below: they are streamed. */
+  readonly rows: number | null;
   /** Rows left out: nothing in them is trained, or they cannot be read. */
-  readonly skipped_rows: number;
+  readonly skipped_rows: number | null;
   /** Rows kept for evaluation. */
   readonly eval_rows: number;
   /** Packs that the rows make; null where nothing is packed. */
   readonly packs: number | null;
   /** Tokens of one epoch, and how many of them are trained. */
-  readonly tokens: number;
+  readonly tokens: number | null;
   /** Trained tokens of one epoch. */
-  readonly trained_tokens: number;
+  readonly trained_tokens: number | null;
   /** How examples are written and what is trained, by the parts' names. */
   readonly template: string;
   /** Name of the masker. */
@@ -87,7 +87,7 @@ export interface StartEvent extends EventPlace {
   /** Micro-batches of a step. */
   readonly gradient_accumulation_steps: number;
   /** Optimizer steps of an epoch. */
-  readonly steps_per_epoch: number;
+  readonly steps_per_epoch: number | null;
   /** Optimizer steps of the run. */
   readonly total_steps: number;
   /** Epochs of the run. */

@@ -114,6 +114,65 @@ export function drawsOf(
   });
 }
 
+/**
+ * Mixes sources so that every stretch has nearly its share of each: the j-th draw of a source falls at a
+ * random place of its j-th stratum.
+ */
+export class Interleaver {
+  readonly #weights: readonly number[];
+  readonly #keys: readonly number[] | null;
+  readonly #taken: number[];
+  readonly #places: number[];
+
+  /** Weights are draws, or shares: only their ratios count. A source with weight 0 is never drawn. */
+  constructor(
+    weights: readonly number[],
+    { shuffle, seed, epoch }: {
+      readonly shuffle: boolean;
+      readonly seed: number;
+      readonly epoch: number;
+    },
+  ) {
+    this.#weights = weights;
+    this.#keys = shuffle
+      ? weights.map((_, k) => hash32(seed, epoch, k, 0x6d6978))
+      : null;
+    this.#taken = weights.map(() => 0);
+    this.#places = weights.map((weight, k) =>
+      weight > 0 ? this.#place(k) : Infinity
+    );
+  }
+
+  /** The source that is drawn next. */
+  next(): number {
+    let chosen = 0;
+    for (let k = 1; k < this.#places.length; k++) {
+      if (this.#places[k] < this.#places[chosen]) chosen = k;
+    }
+    return chosen;
+  }
+
+  /** Counts a draw; returns how many there were before. */
+  took(source: number): number {
+    const before = this.#taken[source]++;
+    this.#places[source] = this.#place(source);
+    return before;
+  }
+
+  /** Draws from a source no more. */
+  end(source: number): void {
+    this.#places[source] = Infinity;
+  }
+
+  #place(k: number): number {
+    const taken = this.#taken[k];
+    const jitter = this.#keys === null
+      ? 0.5
+      : mix32((this.#keys[k] + Math.imul(taken, 0x9e3779b9)) | 0) / 4294967296;
+    return (taken + jitter) / this.#weights[k];
+  }
+}
+
 /** Indices of examples in the epoch's order. */
 export function epochOrder(request: OrderRequest): Uint32Array {
   const { counts, shares, passes, shuffle, seed, epoch } = request;
@@ -127,50 +186,36 @@ export function epochOrder(request: OrderRequest): Uint32Array {
   const isInLine = shares === null && !shuffle; // one source after the other
   const draws = drawsOf(request);
   const total = draws.reduce((a, b) => a + b, 0);
-  const starts = counts.map((_, k) =>
-    counts.slice(0, k).reduce((a, b) => a + b, 0)
-  );
+  const mixed = isInLine ? null : new Interleaver(draws, request);
   const sources = counts.map((count, k) => ({
-    start: starts[k],
+    start: counts.slice(0, k).reduce((a, b) => a + b, 0),
     count,
-    draws: draws[k],
-    taken: 0,
     before: epoch * draws[k], // an epoch goes on where the one before it ended
     pass: -1,
     within: shuffledIndices(0),
-    key: hash32(seed, epoch, k, 0x6d6978),
-    next: draws[k] === 0 ? Infinity : 0,
   }));
-  const place = (
-    source: { key: number; taken: number; draws: number },
-  ): number => {
-    if (isInLine) return source.taken < source.draws ? 0 : Infinity;
-    const jitter = shuffle
-      ? mix32((source.key + Math.imul(source.taken, 0x9e3779b9)) | 0) /
-        4294967296
-      : 0.5;
-    return source.taken < source.draws
-      ? (source.taken + jitter) / source.draws
-      : Infinity;
-  };
-  for (const source of sources) source.next = place(source);
   const order = new Uint32Array(total);
+  let k = 0;
+  let taken = 0;
   for (let i = 0; i < total; i++) {
-    let chosen = sources[0];
-    for (const source of sources) {
-      if (source.next < chosen.next) chosen = source;
-    }
-    const { count, before, taken } = chosen;
-    const pass = Math.floor((before + taken) / count);
-    if (pass !== chosen.pass) {
-      chosen.pass = pass;
-      chosen.within = shuffle
-        ? shuffledIndices(count, seed, sources.indexOf(chosen), pass)
+    if (mixed === null) {
+      while (taken === draws[k]) {
+        k++;
+        taken = 0;
+      }
+    } else k = mixed.next();
+    const at = mixed === null ? taken++ : mixed.took(k);
+    if (mixed !== null && at + 1 === draws[k]) mixed.end(k);
+    const source = sources[k];
+    const { count, before } = source;
+    const pass = Math.floor((before + at) / count);
+    if (pass !== source.pass) {
+      source.pass = pass;
+      source.within = shuffle
+        ? shuffledIndices(count, seed, k, pass)
         : Uint32Array.from({ length: count }, (_, j) => j);
     }
-    order[i] = chosen.start + chosen.within[(before + taken) % count];
-    chosen.taken++;
-    chosen.next = place(chosen);
+    order[i] = source.start + source.within[(before + at) % count];
   }
   return order;
 }

@@ -11,6 +11,8 @@ export interface PreflightOptions {
   readonly modelVocabSize: number;
   /** Whether a run may start whose ends are never trained. */
   readonly allow_unlearned_end: boolean;
+  /** Whether the set has only the first rows of a stream: errors say so. */
+  readonly firstRows?: boolean;
 }
 
 /**
@@ -23,6 +25,9 @@ export function preflight(
 ): string[] {
   const { report, statistics } = dataset;
   const notices: string[] = [];
+  const noRow = options.firstRows
+    ? `None of the first ${report.rows} rows`
+    : "No row";
   if (report.largestId >= options.modelVocabSize || statistics.smallestId < 0) {
     const id = statistics.smallestId < 0
       ? statistics.smallestId
@@ -42,12 +47,12 @@ export function preflight(
       : "every end is cut off or masked (see max_length, truncation and the weights of turns)";
     if (!options.allow_unlearned_end) {
       throw new DataError(
-        `No row trains the token that ends the model's turn, so it would never learn to stop: ${why}. ` +
+        `${noRow} trains the token that ends the model's turn, so it would never learn to stop: ${why}. ` +
           `Set data.allow_unlearned_end=true if this is meant. A row, with what is trained in «marks»:${sample}`,
       );
     }
     notices.push(
-      `No row trains the token that ends a turn (${why}); the model may not learn to stop.`,
+      `${noRow} trains the token that ends a turn (${why}); the model may not learn to stop.`,
     );
   }
   if (report.doubleBosRows > 0) {
@@ -55,7 +60,9 @@ export function preflight(
       ? ""
       : `\n${dataset.sample(statistics.firstDoubleBos)}`;
     throw new ConfigError(
-      `${report.doubleBosRows} of ${report.rows} rows start with two BOS tokens, one written by the data or the template ` +
+      `${report.doubleBosRows} of ${
+        options.firstRows ? "the first " : ""
+      }${report.rows} rows start with two BOS tokens, one written by the data or the template ` +
         `and one by the tokenizer; take it out of the data, or choose a template that does not write it. A row:${sample}`,
     );
   }

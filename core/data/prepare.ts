@@ -33,19 +33,24 @@ export interface PrepareRequest {
   readonly signal?: AbortSignal;
   /** Told now and then how many rows are done. */
   readonly onProgress?: (done: { rows: number; of: number }) => void;
+  /** Whether these are only the first rows of a stream: errors say so. */
+  readonly firstRows?: boolean;
   /** Told what should be said to people: a set found in the cache, one that could not be kept. */
   readonly onNotice?: (message: string) => void;
 }
 
+/** Workers that share the rows. */
+export interface PrepareWorkers {
+  /** `auto`: one a core, at most 8, where they save more time than they take to start. 1: none. */
+  readonly count: "auto" | number;
+  /** How they make the parts for themselves. */
+  readonly recipe: PrepareRecipe;
+}
+
 /** What a run adds: workers and the cache of prepared sets. */
 export interface SharedPrepareRequest extends PrepareRequest {
-  /** Workers that share the rows; absent: all rows are prepared on this thread. */
-  readonly workers?: {
-    /** `auto`: one a core, at most 8, where they save more time than they take to start. 1: none. */
-    readonly count: "auto" | number;
-    /** How they make the parts for themselves. */
-    readonly recipe: PrepareRecipe;
-  };
+  /** Absent: all rows are prepared on this thread. */
+  readonly workers?: PrepareWorkers;
   /** Where the set is looked up, and kept; absent: nowhere. */
   readonly cache?: {
     readonly store: PreparedCache;
@@ -201,7 +206,9 @@ function checkTrained(
   if (examples > 0 && skipped / s.rows <= options.max_untrained_share) return;
   if (skipped === 0) {
     throw new DataError(
-      `All ${s.rows} rows are longer than max_length ${options.max_length} and were dropped; raise it, or change truncation`,
+      `All ${
+        request.firstRows ? "first " : ""
+      }${s.rows} rows are longer than max_length ${options.max_length} and were dropped; raise it, or change truncation`,
     );
   }
   const why = s.refusedRows > s.untrainedRows
@@ -210,7 +217,9 @@ function checkTrained(
     ? `most because max_length ${options.max_length} leaves only the prompt; raise it, or try truncation: trim-prompt`
     : "because the masker or the weights of turns leave nothing to train";
   throw new DataError(
-    `${skipped} of ${s.rows} rows have no trained token, more than max_untrained_share ${options.max_untrained_share} allows: ${why}.${
+    `${skipped} of ${
+      request.firstRows ? "the first " : ""
+    }${s.rows} rows have no trained token, more than max_untrained_share ${options.max_untrained_share} allows: ${why}.${
       sampleText(request, options, s)
     }`,
   );

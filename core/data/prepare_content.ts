@@ -30,7 +30,8 @@ const TURN_MS = 40;
 const START_MS = 2000;
 /** Rows are prepared on this thread for so long before it is judged what is left. */
 const LOOK_MS = 300;
-const MAX_WORKERS = 8;
+/** Workers of `auto`, at most. */
+export const MAX_WORKERS = 8;
 
 /** Prepares all rows of a request. `place` is where tokens go that do not fit in memory. */
 export async function prepareContent(

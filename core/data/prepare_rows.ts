@@ -56,7 +56,6 @@ export function prepareRows(
   pipeline: RowPipeline,
 ): PreparedRows {
   const { from, to, limitMs = Infinity } = range;
-  const { source, format, tokenizer, options, side } = pipeline;
   const statistics = new Statistics(pipeline.sources);
   const packer = new ExamplePacker();
   const records: number[] = [];
@@ -66,23 +65,9 @@ export function prepareRows(
   for (; record < to; record++) {
     if (record > from && performance.now() - began > limitMs) break;
     try {
-      const raw = range.at(record);
-      const example = parseRecord(raw, format);
-      if (side !== "all" && options.eval_fraction > 0) {
-        const held =
-          contentFraction(example, options.seed) < options.eval_fraction;
-        if (held !== (side === "eval")) continue;
-      }
-      const built = buildExamples(example, raw, pipeline);
-      const place = { source, record };
-      if (built.refused !== null) {
-        statistics.refuse(built.refused, place);
-        continue;
-      }
-      for (const { ids, weights } of statistics.add(built, place, tokenizer)) {
-        packer.push(ids, weights);
-        records.push(record);
-      }
+      const into = { statistics, packer, record };
+      const made = prepareRecord(range.at(record), pipeline, into);
+      for (let i = 0; i < made; i++) records.push(record);
     } catch (error) {
       failure = { error };
       break;
@@ -95,4 +80,32 @@ export function prepareRows(
     statistics,
     failure,
   };
+}
+
+/** Prepares one row; gives the number of its examples. Throws what is wrong with it. */
+export function prepareRecord(
+  raw: RawRecord,
+  pipeline: RowPipeline,
+  { statistics, packer, record }: {
+    readonly statistics: Statistics;
+    readonly packer: ExamplePacker;
+    /** Index of the row in its source. */
+    readonly record: number;
+  },
+): number {
+  const { source, format, tokenizer, options, side } = pipeline;
+  const example = parseRecord(raw, format);
+  if (side !== "all" && options.eval_fraction > 0) {
+    const held = contentFraction(example, options.seed) < options.eval_fraction;
+    if (held !== (side === "eval")) return 0;
+  }
+  const built = buildExamples(example, raw, pipeline);
+  const place = { source, record };
+  if (built.refused !== null) {
+    statistics.refuse(built.refused, place);
+    return 0;
+  }
+  const pieces = statistics.add(built, place, tokenizer);
+  for (const { ids, weights } of pieces) packer.push(ids, weights);
+  return pieces.length;
 }

@@ -12,15 +12,17 @@ import type {
   WeightedExample,
 } from "../contracts/collator.ts";
 import type { Tokenizer } from "../contracts/tokenizer.ts";
-import { DataError, PluginError } from "../errors.ts";
+import { DataError } from "../errors.ts";
 import { hash32 } from "../random.ts";
 import { buildExamples, parseRecord } from "./build_examples.ts";
+import { checkPlan } from "./check_plan.ts";
 import { epochOrder } from "./epoch_order.ts";
 import { type InspectedToken, inspectExample, renderText } from "./inspect.ts";
 import type { NumberList } from "./number_list.ts";
 import { reportOf } from "./report.ts";
 import { countTrained, type RowPlace, type Statistics } from "./statistics.ts";
 import type { TokenStore } from "./token_store.ts";
+import type { TrainingData, TrainingStep } from "./training_data.ts";
 import type { Piece } from "./truncate.ts";
 import type {
   DataOptions,
@@ -63,7 +65,7 @@ interface Epoch {
 }
 
 /** Examples and batches. Holds a file where the set is large: dispose of it. */
-export class PreparedDataset implements Disposable {
+export class PreparedDataset implements Disposable, TrainingData {
   /** What preparation found. */
   readonly report: DataReport;
   /** The counts behind the report. */
@@ -121,13 +123,7 @@ export class PreparedDataset implements Disposable {
     const { offsets } = this.#epoch(0).plan;
     if (offsets.length - 1 < this.examplesInEpoch(0)) return options.max_length;
     const longest = this.report.longest;
-    const row: WeightedExample = {
-      ids: new Int32Array(longest),
-      weights: new Float32Array(longest),
-      source: 0,
-      row: 0,
-    };
-    return collator.collate([[row]], this.#limits(0)).T;
+    return widthOf(longest, collator, this.#limits(0));
   }
 
   /** Optimizer steps; the last one may be short. Packing may give other numbers in other epochs. */
@@ -143,6 +139,24 @@ export class PreparedDataset implements Disposable {
     return this.#rowsOfStep(epoch, step).map(({ from, to }) =>
       this.#batch(epoch, from, to)
     );
+  }
+
+  /** The batches of a step, and whether it is the last of its epoch. */
+  step(epoch: number, index: number): Promise<TrainingStep> {
+    const steps = this.stepsInEpoch(epoch);
+    if (steps === 0) throw new DataError("The training data give no step");
+    const batches = this.batches(epoch, index);
+    return Promise.resolve({ batches, endsEpoch: index + 1 === steps });
+  }
+
+  /** Null: any step is found at once. */
+  position(): null {
+    return null;
+  }
+
+  /** None: all that is worth saying is in the report, before the first step. */
+  closingNotices(): readonly string[] {
+    return [];
   }
 
   /** Indices of the examples in each row of each micro-batch of a step, in the order of their segments. */
@@ -309,32 +323,19 @@ export class PreparedDataset implements Disposable {
   }
 }
 
-/** Every example once, none twice: whoever wrote the collator. */
-function checkPlan({ offsets, members }: RowPlan, examples: number): void {
-  const fail = (what: string): never => {
-    throw new PluginError(
-      `The collator's plan ${what}; every example must be in it exactly once`,
-    );
+/** Places of a row of so many tokens, as the collator lays it out. */
+export function widthOf(
+  tokens: number,
+  collator: Collator,
+  limits: CollatorLimits,
+): number {
+  const row: WeightedExample = {
+    ids: new Int32Array(tokens),
+    weights: new Float32Array(tokens),
+    source: 0,
+    row: 0,
   };
-  if (members.length !== examples) {
-    fail(`has ${members.length} examples of ${examples}`);
-  }
-  if (
-    offsets.length < 2 || offsets[0] !== 0 ||
-    offsets[offsets.length - 1] !== examples
-  ) {
-    fail("has rows that do not cover it");
-  }
-  for (let r = 1; r < offsets.length; r++) {
-    if (offsets[r] <= offsets[r - 1]) fail(`has an empty row, ${r - 1}`);
-  }
-  const seen = new Uint8Array(examples);
-  for (const member of members) {
-    if (member >= examples || seen[member] === 1) {
-      fail(`has example ${member} twice, or there is no such example`);
-    }
-    seen[member] = 1;
-  }
+  return collator.collate([[row]], limits).T;
 }
 
 /** A row as errors show it. */

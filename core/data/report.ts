@@ -82,7 +82,8 @@ function count(n: number, what: string): string {
   return `${n} ${what}${n === 1 ? "" : "s"}`;
 }
 
-function noticesOf(s: Statistics, options: DataOptions): string[] {
+/** What of the counts is worth saying, one sentence each. */
+export function noticesOf(s: Statistics, options: DataOptions): string[] {
   const notices: string[] = [];
   const percent = (n: number): string =>
     `${Number((100 * n / Math.max(1, s.rows)).toPrecision(2))}%`;

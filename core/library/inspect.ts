@@ -73,7 +73,11 @@ export function inspectPrepared(
       throw new ConfigError(
         `Row ${row} of ${
           names[source ?? 0]
-        } is not among the training examples: there is no such row, or it was held out, dropped, or has no trained token`,
+        } is not among the training examples${
+          data.stream === null
+            ? ""
+            : ` that were looked at (data.streaming: the first ${train.report.rows} rows)`
+        }: there is no such row, or it was held out, dropped, or has no trained token`,
       );
     }
     return found.map(show);
@@ -98,11 +102,35 @@ export interface InspectedRow {
   readonly tokens: readonly InspectedToken[];
 }
 
-/** The rows of an optimizer step of the first epochs, counted from 1, padding included. */
-export function inspectStep(
-  { data, tokenizer }: PreparedRun,
+/**
+ * The rows of an optimizer step, counted from 1, padding included. A stream is read up to it, once; the
+ * roles of its tokens are not known.
+ */
+export async function inspectStep(
+  { data, tokenizer, run }: PreparedRun,
   step: number,
-): InspectedRow[] {
+): Promise<InspectedRow[]> {
+  if (data.stream !== null) {
+    const { stream } = data;
+    const { epochs } = run.config.training;
+    for (let at = 1, epoch = 0, within = 0; epoch < epochs; at++) {
+      const { batches, endsEpoch } = await stream.step(epoch, within);
+      if (at === step) {
+        return batches.flatMap((batch, b) =>
+          inspectBatch(batch, tokenizer).map((tokens, row) => ({
+            batch: b,
+            row,
+            tokens,
+          }))
+        );
+      }
+      within = endsEpoch ? 0 : within + 1;
+      if (endsEpoch) epoch++;
+    }
+    throw new ConfigError(
+      `There is no step ${step}: the data end before it, with training.epochs ${epochs}`,
+    );
+  }
   let epoch = 0;
   let within = step - 1;
   while (within >= data.train.stepsInEpoch(epoch)) {

@@ -74,6 +74,7 @@ export async function prepareRun(
   const data = opened.use(
     await openData(run, {
       tokenizer,
+      vocabulary: model.spec.vocabSize,
       creating,
       cacheDir: cacheFolder(),
       signal: options.signal,
@@ -110,6 +111,7 @@ export async function planRun(
   const notices = preflight(data.train, {
     modelVocabSize: model.spec.vocabSize,
     allow_unlearned_end: config.data.allow_unlearned_end,
+    firstRows: config.data.streaming,
   });
   for (const notice of [...data.train.report.notices, ...notices]) {
     options.onNotice?.(notice);
@@ -144,7 +146,7 @@ export async function planRun(
       }`,
     );
   }
-  return { request, totalSteps: totalSteps(data.train, config.training) };
+  return { request, totalSteps: totalSteps(data.feed, config.training) };
 }
 
 async function createAt<K extends Kind>(

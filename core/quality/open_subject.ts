@@ -66,7 +66,7 @@ export async function openSubject(
     creating,
     cacheDir: cacheFolder(),
     signal: options.signal,
-  });
+  }, { streaming: false });
   return {
     train,
     held,

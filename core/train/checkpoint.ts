@@ -10,6 +10,7 @@
  * @module
  */
 import { join } from "node:path";
+import type { StreamPosition } from "../data/stream/types.ts";
 import { DataError } from "../errors.ts";
 import { ADAPTER_FILE } from "../io/adapter_file.ts";
 import {
@@ -52,8 +53,10 @@ export interface CheckpointState {
   readonly state: TrainerState;
   /** The run's settings, as `config.resolved.yaml` has them. */
   readonly config: ConfigData;
-  /** Hash of everything that batches depend on. */
+  /** Hash of everything that batches depend on; of a stream, of what is known before it is read. */
   readonly data: string;
+  /** Where a stream goes on; null, or absent in older ones, for a set that finds any step. */
+  readonly stream?: StreamPosition | null;
   /** What results depend on in the last bit. */
   readonly device: string;
 }

@@ -11,6 +11,9 @@ import { chosenAt, type LoadedRun } from "../config/load.ts";
 import { PreparedCache } from "../data/cache/prepared_cache.ts";
 import { prepareShared, type SharedPrepareRequest } from "../data/prepare.ts";
 import type { PreparedDataset } from "../data/prepared_dataset.ts";
+import { openStream } from "../data/stream/open_stream.ts";
+import type { StreamedDataset } from "../data/stream/streamed_dataset.ts";
+import type { TrainingData } from "../data/training_data.ts";
 import type { DataOptions } from "../data/types.ts";
 import { hostRecipe, recipeOf } from "../data/workers/recipe.ts";
 import { ConfigError, isDenotuneError } from "../errors.ts";
@@ -24,7 +27,12 @@ import { describeMarkers } from "./open_tokenizer.ts";
 
 /** The data of a run. */
 export interface OpenedData extends Disposable {
+  /** All training rows; under `data.streaming` the first of each source, to look at. */
   readonly train: PreparedDataset;
+  /** What steps are made of. */
+  readonly feed: TrainingData;
+  /** The feed, where it is a stream. */
+  readonly stream: StreamedDataset | null;
   readonly evaluation: PreparedDataset | null;
   /** Template of the first source: prompts are written with it. */
   readonly template: Template;
@@ -41,7 +49,9 @@ export async function openData(
   run: LoadedRun,
   context: OpenDataContext,
 ): Promise<OpenedData> {
-  const { train, held } = await openSources(run, context);
+  const { data, training } = run.config;
+  const { streaming } = data;
+  const { train, held } = await openSources(run, context, { streaming });
   const datasets = new DisposableStack();
   try {
     for (const notice of markersAsText([...train, ...held], context)) {
@@ -64,7 +74,9 @@ export async function openData(
         tokenizer: context.tokenizer,
         collator,
         options: { ...options, ...more },
-        ...helpersOf(run, sources, context),
+        ...(sources === train && streaming
+          ? { firstRows: true }
+          : helpersOf(run, sources, context)),
         cacheDir: context.cacheDir,
         signal: context.signal,
         onProgress: (done) => context.onProgress?.({ task, ...done }),
@@ -78,7 +90,28 @@ export async function openData(
         max_untrained_share: 1,
       }, "tokenizing evaluation rows"),
     );
-    return describe(train, { train: trainSet, evaluation, held, datasets });
+    const stream = streaming
+      ? datasets.use(openStream(train, {
+        set: trainSet,
+        collator,
+        options,
+        buffer: data.shuffle_buffer,
+        workers: helpersOf(run, train, context).workers ?? null,
+        context,
+      }))
+      : null;
+    if (stream !== null) {
+      context.creating.host.notice(
+        `data.streaming: ${trainSet.report.rows} first rows are looked at before training, which ends after ${training.max_steps} steps or ${training.epochs} passes`,
+      );
+    }
+    return describe(train, {
+      train: trainSet,
+      stream,
+      evaluation,
+      held,
+      datasets,
+    });
   } catch (error) {
     datasets.dispose();
     for (const { store } of [...train, ...held]) store[Symbol.dispose]();
@@ -145,17 +178,20 @@ function describe(
   sources: readonly OpenedSource[],
   made: {
     train: PreparedDataset;
+    stream: StreamedDataset | null;
     evaluation: PreparedDataset | null;
     held: readonly OpenedSource[];
     datasets: DisposableStack;
   },
 ): OpenedData {
-  const { train, evaluation, held, datasets } = made;
+  const { train, stream, evaluation, held, datasets } = made;
   const [first] = sources;
   const shape = first.format.parse(first.store.at(0));
   const unique = (names: readonly string[]) => [...new Set(names)].join(", ");
   return {
     train,
+    feed: stream ?? train,
+    stream,
     evaluation,
     template: first.template,
     templateName: unique(sources.map((s) => s.templateName)),

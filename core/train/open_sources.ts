@@ -4,7 +4,6 @@
  * @module
  */
 import type { ParsedExample } from "../contracts/format.ts";
-import type { RecordStore } from "../contracts/source.ts";
 import type { Template } from "../contracts/template.ts";
 import type { Tokenizer } from "../contracts/tokenizer.ts";
 import type { Creating } from "../config/create_part.ts";
@@ -14,6 +13,9 @@ import type { EvalEntry, TrainEntry } from "../config/types.ts";
 import { openParts, type PartOfSplit } from "../data/open_parts.ts";
 import { rowsStore } from "../data/rows_store.ts";
 import { settleFormat } from "../data/settle_format.ts";
+import { firstRows } from "../data/stream/first_rows.ts";
+import { streamOfParts, streamOfRows } from "../data/stream/source_rows.ts";
+import type { StreamSource } from "../data/stream/types.ts";
 import { fileSources, type SourceWishes } from "../data/source_for.ts";
 import type { DataSource } from "../data/types.ts";
 import type { SourceRecipe } from "../data/workers/protocol.ts";
@@ -29,6 +31,8 @@ import { fetchData, locateData } from "../io/hub/locate_data.ts";
 /** What data are opened with. */
 export interface OpenDataContext {
   readonly tokenizer: Tokenizer;
+  /** Ids that the model has; absent: not known. */
+  readonly vocabulary?: number;
   readonly creating: Creating;
   readonly cacheDir: string;
   readonly signal?: AbortSignal;
@@ -39,6 +43,8 @@ export interface OpenDataContext {
 
 /** A source of a run, and the names of what was chosen for it. */
 export interface OpenedSource extends DataSource {
+  /** Its rows as a stream, under `data.streaming`: `store` then has the first of them; null: `store` has all. */
+  readonly stream: StreamSource | null;
   readonly templateName: string;
   readonly maskerName: string;
   /** How a worker opens it; null where only this thread can. */
@@ -55,10 +61,14 @@ export interface OpenedSources {
   readonly held: readonly OpenedSource[];
 }
 
-/** Opens all sources of a run; no row but the first of each is parsed. */
+/**
+ * Opens all sources of a run; no row but the first of each is parsed. `streaming`: what is trained on is not
+ * indexed, and the first rows are read to look at.
+ */
 export async function openSources(
   run: LoadedRun,
   context: OpenDataContext,
+  { streaming }: { readonly streaming: boolean },
 ): Promise<OpenedSources> {
   const { data } = run.config;
   const train: OpenedSource[] = [];
@@ -70,15 +80,20 @@ export async function openSources(
     ) => into.push(await openSource(run, at, context));
     const side = data.eval_fraction > 0 ? "train" : "all";
     for (const index of data.train.keys()) {
-      await open(train, { list: "train", index, side });
+      await open(train, { list: "train", index, side, streaming });
     }
     if (data.eval_fraction > 0) {
       for (const index of data.train.keys()) {
-        await open(held, { list: "train", index, side: "eval" });
+        await open(held, {
+          list: "train",
+          index,
+          side: "eval",
+          streaming: false,
+        });
       }
     }
     for (const index of data.eval.keys()) {
-      await open(held, { list: "eval", index, side: "all" });
+      await open(held, { list: "eval", index, side: "all", streaming: false });
     }
     return { train: distinct(train), held };
   } catch (error) {
@@ -101,7 +116,12 @@ function distinct(sources: readonly OpenedSource[]): OpenedSource[] {
 
 async function openSource(
   run: LoadedRun,
-  at: { list: "train" | "eval"; index: number; side: DataSource["side"] },
+  at: {
+    list: "train" | "eval";
+    index: number;
+    side: DataSource["side"];
+    streaming: boolean;
+  },
   context: OpenDataContext,
 ): Promise<OpenedSource> {
   const { data } = run.config;
@@ -115,14 +135,16 @@ async function openSource(
   const source = chosenSource === null
     ? null
     : await makeRecorded(chosenSource, context.creating);
-  const { store, parts } = await openStore(entry, {
+  const name = nameOf(entry, key);
+  const { store, parts, stream } = await openRows(entry, {
     key,
+    name,
     chosen: source?.value ?? null,
     format: written.value,
+    streaming: at.streaming,
   }, context);
   try {
     const { format, choice } = settleFormat(written.value, store);
-    const name = nameOf(entry, key);
     if (choice !== null) {
       context.creating.host.notice(
         `${name}: format ${choice.name} (${choice.reason})`,
@@ -137,6 +159,7 @@ async function openSource(
     return {
       name,
       store,
+      stream,
       format,
       template: template.value,
       templateName: template.name,
@@ -209,17 +232,20 @@ function recipeOf(
 }
 
 /** The rows of a source, and its files; null for rows in memory. */
-interface OpenedStore {
-  readonly store: RecordStore;
+interface OpenedRows extends Pick<OpenedSource, "store" | "stream"> {
   readonly parts: readonly PartOfSplit[] | null;
 }
 
-async function openStore(
+async function openRows(
   entry: EvalEntry,
-  wishes: SourceWishes,
+  wishes: SourceWishes & {
+    readonly name: string;
+    readonly streaming: boolean;
+  },
   context: OpenDataContext,
-): Promise<OpenedStore> {
-  const { key } = wishes;
+): Promise<OpenedRows> {
+  const { key, name, streaming } = wishes;
+  const { signal, creating, cacheDir } = context;
   if (entry.rows !== null) {
     if ((wishes.format.sources ?? []).length > 0) {
       throw new ConfigError(
@@ -227,12 +253,17 @@ async function openStore(
       );
     }
     const store = rowsStore(entry.rows, { name: `${key}.rows` });
-    return { store, parts: null };
+    if (!streaming) return { store, parts: null, stream: null };
+    const stream = streamOfRows(name, store);
+    return {
+      store: await firstRows(stream, { maxRows: entry.max_rows, signal }),
+      parts: null,
+      stream,
+    };
   }
   if (entry.path === null) {
     throw new ConfigError(`\`${key}\` needs \`path\` or \`rows\``);
   }
-  const { signal, creating, cacheDir } = context;
   const options = {
     signal,
     onProgress: ({ file, done, total }: DownloadProgress) =>
@@ -256,11 +287,25 @@ async function openStore(
   for (const notice of located.plan.notices) creating.host.notice(notice);
   const parts = await fetchData(located, options);
   const sourceOf = fileSources(wishes, creating);
+  if (streaming) {
+    const stream = await streamOfParts({
+      name,
+      key,
+      parts,
+      sourceOf,
+      cacheDir,
+    });
+    return {
+      store: await firstRows(stream, { maxRows: entry.max_rows, signal }),
+      parts,
+      stream,
+    };
+  }
   const store = await openParts(parts, async (path) => {
     const source = await sourceOf(path);
     return await source.open({ path, cacheDir, signal });
   });
-  return { store, parts };
+  return { store, parts, stream: null };
 }
 
 async function chooseTemplate(

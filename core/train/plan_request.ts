@@ -40,7 +40,7 @@ export function planRequest(of: {
   if (adapter !== null && !adapter.savesModel) {
     checkGrown(adapter, grown, frozen);
   }
-  const T = data.train.widest;
+  const T = data.feed.widest;
   const evaluationT = data.evaluation?.widest ?? 0;
   const generates = of.evaluators.length > 0 ||
     config.samples.prompts.length > 0;
@@ -70,7 +70,7 @@ export function planRequest(of: {
       })
       : null,
     sources: Math.max(
-      data.train.sourceNames.length,
+      data.feed.sourceNames.length,
       data.evaluation?.sourceNames.length ?? 0,
     ),
   };

@@ -175,6 +175,7 @@ class Run {
     checkModelFits(config, model, tokenizer);
     using data = await openData(run, {
       tokenizer,
+      vocabulary: model.spec.vocabSize,
       creating,
       cacheDir: cacheFolder(),
       signal,
@@ -184,10 +185,11 @@ class Run {
     const notices = preflight(data.train, {
       modelVocabSize: model.spec.vocabSize,
       allow_unlearned_end: config.data.allow_unlearned_end,
+      firstRows: config.data.streaming,
     });
-    for (const notice of [...data.train.report.notices, ...notices]) {
-      events.notice(notice);
-    }
+    // of a stream, all rows are told of at the end
+    const found = config.data.streaming ? [] : data.train.report.notices;
+    for (const notice of [...found, ...notices]) events.notice(notice);
 
     const parts = {
       objective: await this.#create("objective", "objective"),
@@ -217,7 +219,7 @@ class Run {
         "warning",
       );
     }
-    const steps = totalSteps(data.train, config.training);
+    const steps = totalSteps(data.feed, config.training);
     const folder = decideRunFolder(config.output_dir, {
       config: settings,
       resume: config.training.resume,
@@ -229,8 +231,22 @@ class Run {
       refuseOtherData(
         config.output_dir,
         checkpoint.data,
-        data.train.fingerprint,
+        data.feed.fingerprint,
       );
+      if (data.stream !== null && checkpoint.stream != null) {
+        const was = checkpoint.stream;
+        const now = await data.stream.resume(
+          was,
+          ({ rows, of }) =>
+            events.emit({
+              event: "progress",
+              task: "reading on from where the run stopped",
+              done: rows,
+              total: of,
+            }),
+        );
+        refuseOtherData(config.output_dir, was.read, now);
+      }
     }
 
     const chosen = await openDevice(run, creating);
@@ -309,26 +325,33 @@ class Run {
     if (state.step === 0) await samples("start");
     const status = await runTraining({
       engine,
-      data: data.train,
+      data: data.feed,
       objective: parts.objective,
       optimizer: parts.optimizer,
       schedule: parts.schedule,
       collective: parts.collective,
       settings: {
         totalSteps: steps,
+        mostEpochs: config.data.streaming ? config.training.epochs : null,
         logging_steps: config.training.logging_steps,
         eval_steps: config.training.eval_steps,
         eval_on_start: config.training.eval_on_start,
         save_steps: config.training.save_steps,
         seed: config.seed,
-        sources: data.train.sourceNames.length,
+        sources: data.feed.sourceNames.length,
       },
       state,
       hooks,
       signal,
       now: this.#now,
     });
+    for (const notice of data.feed.closingNotices()) events.notice(notice);
     if (status === "done") {
+      if (state.step < steps) {
+        events.notice(
+          `The data ended after ${state.step} of ${steps} steps: training.epochs is ${config.training.epochs}`,
+        );
+      }
       await samples("end");
       await saveFinal(hooks);
       writeFileAtomic(

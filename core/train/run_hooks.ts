@@ -83,7 +83,7 @@ export class RunHooks implements TrainerHooks {
       ...(source_losses.length > 1
         ? {
           source_losses: Object.fromEntries(
-            data.train.sourceNames.map((
+            data.feed.sourceNames.map((
               name,
               s,
             ) => [name, source_losses[s] ?? null]),
@@ -228,7 +228,8 @@ export class RunHooks implements TrainerHooks {
       checkpointState({
         state,
         config: settings,
-        data: data.train.fingerprint,
+        data: data.feed.fingerprint,
+        stream: data.feed.position(),
         device: deviceFingerprint,
       }),
       {
@@ -296,10 +297,11 @@ export class RunHooks implements TrainerHooks {
 
   #moveTo(state: Readonly<TrainerState>): void {
     const { events, data } = this.context;
+    const steps = data.feed.stepsInEpoch(state.epoch);
     events.moveTo({
       step: state.step,
-      epoch: state.epoch +
-        state.stepInEpoch / data.train.stepsInEpoch(state.epoch),
+      // a stream does not know how long its epoch is
+      epoch: state.epoch + (steps === null ? 0 : state.stepInEpoch / steps),
     });
   }
 }

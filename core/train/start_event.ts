@@ -25,7 +25,7 @@ export function startEvent(of: {
 }): NewEvent {
   const { run, model, data, planned, chosen } = of;
   const { config } = run;
-  const { report } = data.train;
+  const report = data.stream === null ? data.train.report : null;
   const name = (kind: "adapter" | "optimizer" | "schedule") =>
     chosenAt(run, kind, kind)?.part.name ?? null;
   return {
@@ -43,18 +43,22 @@ export function startEvent(of: {
     backend: chosen.name,
     device: chosen.device.info.description,
     backend_reason: chosen.reason,
-    rows: report.rows,
-    skipped_rows: report.untrainedRows + report.refusedRows +
-      report.truncation.rowsDropped,
+    rows: report?.rows ?? null,
+    skipped_rows: report === null
+      ? null
+      : report.untrainedRows + report.refusedRows +
+        report.truncation.rowsDropped,
     eval_rows: data.evaluation?.length ?? 0,
-    packs: report.packs < report.examples ? report.packs : null,
-    tokens: report.tokens,
-    trained_tokens: report.trainedTokens,
+    packs: report !== null && report.packs < report.examples
+      ? report.packs
+      : null,
+    tokens: report?.tokens ?? null,
+    trained_tokens: report?.trainedTokens ?? null,
     template: data.templateName,
     masker: data.maskerName,
     batch_size: config.training.batch_size,
     gradient_accumulation_steps: config.training.gradient_accumulation_steps,
-    steps_per_epoch: report.steps,
+    steps_per_epoch: report?.steps ?? null,
     total_steps: of.steps,
     epochs: config.training.epochs,
     memory: {

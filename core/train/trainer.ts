@@ -3,24 +3,16 @@
  * checkpoints). Losses are sums with one division, whatever the accumulation.
  * @module
  */
-import type { Batch } from "../contracts/collator.ts";
 import type { Collective } from "../contracts/collective.ts";
 import type { Inputs, Objective } from "../contracts/objective.ts";
 import type { Optimizer } from "../contracts/optimizer.ts";
 import type { Schedule } from "../contracts/schedule.ts";
-import { DataError } from "../errors.ts";
+import type { TrainingData, TrainingStep } from "../data/training_data.ts";
 import type { Every } from "../config/types.ts";
+import { ConfigError } from "../errors.ts";
 import type { Engine, StepResult } from "./engine.ts";
 import { gradientName } from "./trainables.ts";
 import { makePace } from "./pace.ts";
-
-/** The batches of a run: a pure function of epoch and step. */
-export interface TrainingData {
-  /** Optimizer steps of an epoch. */
-  stepsInEpoch(epoch: number): number;
-  /** Micro-batches of one optimizer step; the last window of an epoch may have fewer. */
-  batches(epoch: number, step: number): readonly Batch[];
-}
 
 /** Where a run stands; all that a checkpoint needs besides tensors. */
 export interface TrainerState {
@@ -93,6 +85,8 @@ export interface TrainerRequest {
   readonly collective: Collective;
   readonly settings: {
     readonly totalSteps: number;
+    /** Epochs after which the run ends, whatever `totalSteps` says; null: any number. */
+    readonly mostEpochs: number | null;
     readonly logging_steps: number;
     readonly eval_steps: Every;
     readonly eval_on_start: boolean;
@@ -124,7 +118,7 @@ export function freshState(): TrainerState {
   };
 }
 
-/** Steps of a whole run: `max_steps`, or all epochs (a fraction of an epoch is rounded up). */
+/** Steps of a whole run: `max_steps`, or all epochs. */
 export function totalSteps(
   data: TrainingData,
   settings: { epochs: number; max_steps: number | null },
@@ -132,9 +126,13 @@ export function totalSteps(
   if (settings.max_steps !== null) return settings.max_steps;
   let steps = 0;
   for (let epoch = 0; epoch < settings.epochs; epoch++) {
-    steps += Math.ceil(
-      data.stepsInEpoch(epoch) * Math.min(1, settings.epochs - epoch),
-    );
+    const inEpoch = data.stepsInEpoch(epoch);
+    if (inEpoch === null) {
+      throw new ConfigError(
+        "`training.max_steps` must be set: how many steps a stream has is not known",
+      );
+    }
+    steps += inEpoch;
   }
   return steps;
 }
@@ -172,25 +170,25 @@ class Loop {
   }
 
   async run(): Promise<"done" | "interrupted"> {
-    const { engine, settings, data, signal, now } = this.#r;
+    const { engine, settings, signal, now } = this.#r;
+    const most = settings.mostEpochs ?? Infinity;
     const state = this.#state;
     const pace = makePace(() => engine.session.idle(), now);
     if (settings.eval_on_start && state.step === 0) state.evaluationDue = true;
     if (!await this.#evaluateIfDue()) return await this.#interrupt();
     this.#paused = 0;
     this.#loggedAt = now();
-    while (state.step < settings.totalSteps) {
+    while (state.step < settings.totalSteps && state.epoch < most) {
       if (signal?.aborted) return await this.#interrupt();
-      const inEpoch = data.stepsInEpoch(state.epoch);
-      if (inEpoch === 0) {
-        throw new DataError("The training data give no step");
-      }
-      await this.#step();
+      const next = await this.#next();
+      if (next === null) return await this.#interrupt();
+      const epochEnds = next.endsEpoch;
+      await this.#step(next);
       await pace.step();
       state.step++;
       state.stepInEpoch++;
-      const last = state.step === settings.totalSteps;
-      const epochEnds = state.stepInEpoch === inEpoch;
+      const last = state.step === settings.totalSteps ||
+        (epochEnds && state.epoch + 1 >= most);
       if (
         state.step % settings.logging_steps === 0 || last || epochEnds ||
         this.#pending.length >= 128
@@ -209,10 +207,21 @@ class Loop {
     return "done";
   }
 
-  async #step(): Promise<void> {
+  /** What is trained next; null where the signal came first. */
+  async #next(): Promise<TrainingStep | null> {
+    const { data, signal } = this.#r;
+    const { epoch, stepInEpoch } = this.#state;
+    try {
+      return await data.step(epoch, stepInEpoch);
+    } catch (error) {
+      if (signal?.aborted && error === signal.reason) return null;
+      throw error;
+    }
+  }
+
+  async #step({ batches }: TrainingStep): Promise<void> {
     const {
       engine,
-      data,
       objective,
       optimizer,
       schedule,
@@ -220,7 +229,6 @@ class Loop {
       collective,
     } = this.#r;
     const state = this.#state;
-    const batches = data.batches(state.epoch, state.stepInEpoch);
     let firstRow = 0;
     const micro: Inputs[] = batches.map((batch) => {
       const inputs = objective.inputs(batch, {

@@ -18,12 +18,15 @@ import { widthOptions } from "./_width.ts";
 const options = z.strictObject({
   ...widthOptions,
   window: z.number().int().positive().default(16384).describe(
-    "How many examples are looked at together; more pack tighter, fewer keep nearer to the shuffled order",
+    "How many examples are looked at together; more pack tighter, fewer keep nearer to the shuffled order (data.streaming: at most 2048)",
   ),
 });
 
 /** Options of {@linkcode packed}. */
 export type PackedOptions = z.output<typeof options>;
+
+/** Examples packed together under `data.streaming`: the first step waits for them. */
+const STREAMED = 2048;
 
 /** Several examples a row. */
 export const packed: Part<"collator", z.input<typeof options>, PackedOptions> =
@@ -34,6 +37,7 @@ export const packed: Part<"collator", z.input<typeof options>, PackedOptions> =
       "Several examples a row of max_length tokens, without attention or labels across their borders",
     options,
     create: (options: PackedOptions): Collator => ({
+      window: () => Math.min(options.window, STREAMED),
       plan: (lengths, limits) =>
         pack(lengths, { ...limits, window: options.window }),
       collate: (rows, { maxLength, padId }) =>

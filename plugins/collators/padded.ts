@@ -36,6 +36,8 @@ export const padded: Part<"collator", z.input<typeof options>, PaddedOptions> =
       "One example a row, padded to the longest of the batch, to a multiple, or to max_length",
     options,
     create: (options: PaddedOptions): Collator => ({
+      window: ({ batchSize }) =>
+        options.group_by_length ? batchSize * GROUP_BATCHES : batchSize,
       plan: (lengths, limits) => {
         const n = lengths.length;
         const members = options.group_by_length

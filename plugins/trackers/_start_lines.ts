@@ -50,17 +50,22 @@ function modelLine(event: StartEvent): string {
 
 /** `999 rows -> 212 packs -> 53 steps an epoch`, and what stands around it. */
 function dataLine(event: StartEvent): string {
+  const { rows, packs, steps_per_epoch, trained_tokens, tokens } = event;
   const flow = [
-    `${whole(event.rows)} rows`,
-    ...(event.packs === null ? [] : [`${whole(event.packs)} packs`]),
-    `${whole(event.steps_per_epoch)} steps an epoch`,
+    ...(rows === null ? [] : [`${whole(rows)} rows`]),
+    ...(packs === null ? [] : [`${whole(packs)} packs`]),
+    ...(steps_per_epoch === null
+      ? []
+      : [`${whole(steps_per_epoch)} steps an epoch`]),
   ].join(" -> ");
   const parts = [
-    flow,
-    `${short(event.trained_tokens)} of ${short(event.tokens)} tokens trained`,
+    flow === "" ? "streamed rows" : flow,
+    ...(trained_tokens === null || tokens === null
+      ? []
+      : [`${short(trained_tokens)} of ${short(tokens)} tokens trained`]),
     `${whole(event.total_steps)} steps in all`,
-    ...(event.skipped_rows > 0
-      ? [`${whole(event.skipped_rows)} rows skipped`]
+    ...((event.skipped_rows ?? 0) > 0
+      ? [`${whole(event.skipped_rows ?? 0)} rows skipped`]
       : []),
     ...(event.eval_rows > 0
       ? [`${whole(event.eval_rows)} rows to evaluate`]

@@ -60,8 +60,17 @@ async function runCheck(
       adapter === null ? ", all weights trained" : `, ${adapter}`
     }`,
   );
-  const { train, evaluation } = prepared.data;
-  entry("data", dataLine(train.report));
+  const { train, evaluation, stream } = prepared.data;
+  entry(
+    "data",
+    stream === null
+      ? dataLine(train.report)
+      : `streamed with a buffer of ${
+        whole(config.data.shuffle_buffer)
+      } rows · of the ${whole(train.report.rows)} first rows ${
+        whole(train.report.trainedTokens)
+      } of ${whole(train.report.tokens)} tokens trained`,
+  );
   entry(
     "",
     `template ${prepared.data.templateName} · masker ${prepared.data.maskerName} · longest example ${

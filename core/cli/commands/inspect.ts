@@ -166,15 +166,14 @@ async function runInspect(
     }
     return;
   }
-  const steps = totalSteps(prepared.data.train, run.config.training);
+  const steps = totalSteps(prepared.data.feed, run.config.training);
   if (flags.step < 1 || flags.step > steps) {
     throw new ConfigError(
       `There is no step ${flags.step}: the run has ${steps}, counted from 1`,
     );
   }
-  const rows = inspectStep(prepared, flags.step).map((
-    { batch, row, tokens },
-  ) => ({
+  const found = await inspectStep(prepared, flags.step);
+  const rows = found.map(({ batch, row, tokens }) => ({
     title: `step ${flags.step}, micro-batch ${batch}, row ${row}`,
     tokens,
   }));

@@ -7,11 +7,13 @@ import type { RawRecord } from "../../contracts/source.ts";
 import { isData } from "../../config/options_schema.ts";
 import { PluginError } from "../../errors.ts";
 import type { PreparedRows } from "../prepare_rows.ts";
+import type { DrawnRow, PreparedDraw } from "../stream/types.ts";
 import {
+  type DrawCommand,
+  type ErrorData,
   type OpenCommand,
   restoreError,
   type RowsCommand,
-  type SentRows,
   type WorkerAnswer,
 } from "./protocol.ts";
 
@@ -32,8 +34,11 @@ export interface PoolRequest {
   local(range: { from: number; to: number }): PreparedRows;
 }
 
+/** What a worker says when it has done what it was asked for. */
+type Done = Extract<WorkerAnswer, { readonly id: number }>;
+
 interface Waiting {
-  resolve(rows: { rows: SentRows; ms: number }): void;
+  resolve(done: Done): void;
   reject(error: unknown): void;
 }
 
@@ -111,6 +116,13 @@ export class PreparePool implements Disposable {
     }
   }
 
+  /** Prepares streamed rows; null where they cannot be sent. */
+  draw(rows: readonly DrawnRow[]): Promise<PreparedDraw> | null {
+    return rows.every((row) => isData(row.record.value))
+      ? this.#draw(rows)
+      : null;
+  }
+
   /** Ends the workers. */
   [Symbol.dispose](): void {
     this.#signal?.removeEventListener("abort", this.#onAbort);
@@ -135,7 +147,8 @@ export class PreparePool implements Disposable {
               return resolve(data.isSame);
             case "failed":
               return this.#failWith(restoreError(data.error));
-            case "rows": {
+            case "rows":
+            case "draw": {
               const waiting = member.waiting.get(data.id);
               member.waiting.delete(data.id);
               waiting?.resolve(data);
@@ -162,7 +175,10 @@ export class PreparePool implements Disposable {
     });
   }
 
-  #post(worker: Worker, message: OpenCommand | RowsCommand): void {
+  #post(
+    worker: Worker,
+    message: OpenCommand | RowsCommand | DrawCommand,
+  ): void {
     try {
       worker.postMessage(message);
     } catch (cause) {
@@ -178,25 +194,32 @@ export class PreparePool implements Disposable {
   async #ask(
     range: Omit<RowsCommand, "type" | "id">,
   ): Promise<{ rows: PreparedRows; msPerRow: number }> {
-    if (this.#failure !== null) throw this.#failure.error;
+    const done = await this.#send((id) => ({ type: "rows", id, ...range }));
+    if (done.type !== "rows") throw new RangeError("Not what was asked for");
+    const { rows, ms } = done;
+    return {
+      rows: { ...rows, failure: failureOf(rows) },
+      msPerRow: ms / (range.to - range.from),
+    };
+  }
+
+  async #draw(rows: readonly DrawnRow[]): Promise<PreparedDraw> {
+    const done = await this.#send((id) => ({ type: "draw", id, rows }));
+    if (done.type !== "draw") throw new RangeError("Not what was asked for");
+    return { ...done.rows, failure: failureOf(done.rows) };
+  }
+
+  /** Hands work to whoever has least to do. */
+  #send(make: (id: number) => RowsCommand | DrawCommand): Promise<Done> {
+    if (this.#failure !== null) return Promise.reject(this.#failure.error);
     const id = this.#next++;
     const member = this.#members.reduce((a, b) =>
       b.waiting.size < a.waiting.size ? b : a
     );
-    const { rows, ms } = await new Promise<{ rows: SentRows; ms: number }>(
-      (resolve, reject) => {
-        member.waiting.set(id, { resolve, reject });
-        this.#post(member.worker, { type: "rows", id, ...range });
-      },
-    );
-    const { failure } = rows;
-    return {
-      rows: {
-        ...rows,
-        failure: failure === null ? null : { error: restoreError(failure) },
-      },
-      msPerRow: ms / (range.to - range.from),
-    };
+    return new Promise((resolve, reject) => {
+      member.waiting.set(id, { resolve, reject });
+      this.#post(member.worker, make(id));
+    });
   }
 
   #failWith(error: unknown): void {
@@ -207,6 +230,12 @@ export class PreparePool implements Disposable {
       waiting.clear();
     }
   }
+}
+
+function failureOf(
+  { failure }: { readonly failure: ErrorData | null },
+): { readonly error: unknown } | null {
+  return failure === null ? null : { error: restoreError(failure) };
 }
 
 function readAll(

@@ -8,6 +8,7 @@ import { type ErrorData, errorToData } from "../../device/protocol.ts";
 import { ConfigError, DataError, PluginError } from "../../errors.ts";
 import type { PartOfSplit } from "../open_parts.ts";
 import type { PreparedRows } from "../prepare_rows.ts";
+import type { DrawnRow, PreparedDraw } from "../stream/types.ts";
 import type { DataOptions, DataSource } from "../types.ts";
 import type { HostRecipe, PartRecipe } from "./recipe.ts";
 
@@ -45,7 +46,7 @@ export interface SourceSetup {
   readonly side: NonNullable<DataSource["side"]>;
   readonly length: number;
   readonly fingerprint: string | null;
-  /** What a format without files settles by. */
+  /** What a format settles by, where the worker opens no files: rows in memory, and streams. */
   readonly sample: readonly RawRecord[] | null;
 }
 
@@ -70,8 +71,20 @@ export interface RowsCommand {
   readonly records: readonly RawRecord[] | null;
 }
 
+/** Streamed rows to prepare. */
+export interface DrawCommand {
+  readonly type: "draw";
+  readonly id: number;
+  readonly rows: readonly DrawnRow[];
+}
+
 /** Prepared rows as they are sent. */
 export interface SentRows extends Omit<PreparedRows, "failure"> {
+  readonly failure: ErrorData | null;
+}
+
+/** Prepared streamed rows as they are sent. */
+export interface SentDraw extends Omit<PreparedDraw, "failure"> {
   readonly failure: ErrorData | null;
 }
 
@@ -87,7 +100,8 @@ export type WorkerAnswer =
     readonly rows: SentRows;
     /** What they took. */
     readonly ms: number;
-  };
+  }
+  | { readonly type: "draw"; readonly id: number; readonly rows: SentDraw };
 
 /** What two tokenizers must have in common to be taken for the same. */
 export type TokenizerIdentity = Pick<

@@ -5,15 +5,17 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import type { Creating } from "../../config/create_part.ts";
-import type { RecordStore } from "../../contracts/source.ts";
+import type { RecordStore, Source } from "../../contracts/source.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import { DataError, PluginError } from "../../errors.ts";
 import { openRegistry } from "../../library/registry.ts";
 import { openParts } from "../open_parts.ts";
 import { prepareRows, type RowPipeline } from "../prepare_rows.ts";
 import { settleFormat } from "../settle_format.ts";
-import { fileSources, type SourceWishes } from "../source_for.ts";
+import { fileSources } from "../source_for.ts";
+import { type DrawPipeline, prepareDraw } from "../stream/prepare_draw.ts";
 import {
+  type DrawCommand,
   errorToData,
   identityOf,
   type OpenCommand,
@@ -27,7 +29,9 @@ interface WorkerScope {
   postMessage(message: WorkerAnswer, transfer?: Transferable[]): void;
   addEventListener(
     type: "message",
-    listener: (event: MessageEvent<OpenCommand | RowsCommand>) => void,
+    listener: (
+      event: MessageEvent<OpenCommand | RowsCommand | DrawCommand>,
+    ) => void,
   ): void;
 }
 
@@ -35,6 +39,8 @@ interface WorkerScope {
 interface OpenSource {
   readonly store: RecordStore | null;
   readonly pipeline: RowPipeline;
+  /** What reads a file of it. */
+  readonly sourceOf: (path: string) => Promise<Source>;
 }
 
 class PrepareWorker {
@@ -42,6 +48,9 @@ class PrepareWorker {
   readonly #creating: Creating;
   readonly #tokenizer: Tokenizer;
   readonly #sources = new Map<number, OpenSource>();
+  /** What reads files, by path; and how their rows are prepared, by source: of streams. */
+  readonly #readers = new Map<string, Source>();
+  readonly #drawn: DrawPipeline[];
 
   private constructor(
     command: OpenCommand,
@@ -51,6 +60,7 @@ class PrepareWorker {
     this.#command = command;
     this.#creating = creating;
     this.#tokenizer = tokenizer;
+    this.#drawn = new Array(command.sources.length);
   }
 
   static async open(command: OpenCommand): Promise<PrepareWorker> {
@@ -76,12 +86,7 @@ class PrepareWorker {
   /** Prepares rows; the source is opened when the first of its rows is asked for. */
   async rows(command: RowsCommand): Promise<WorkerAnswer> {
     const { id, source, from, to, records } = command;
-    let open = this.#sources.get(source);
-    if (open === undefined) {
-      open = await this.#open(source);
-      this.#sources.set(source, open);
-    }
-    const { store, pipeline } = open;
+    const { store, pipeline } = await this.#source(source);
     const began = performance.now();
     const rows = prepareRows({
       from,
@@ -107,19 +112,56 @@ class PrepareWorker {
     };
   }
 
+  /** Prepares streamed rows. */
+  async draw({ id, rows }: DrawCommand): Promise<WorkerAnswer> {
+    for (const { source, path } of rows) {
+      const { pipeline, sourceOf } = await this.#source(source);
+      this.#drawn[source] ??= {
+        ...pipeline,
+        parse: ({ record, path }) =>
+          this.#readers.get(path ?? "")?.parse?.(record) ?? record,
+      };
+      if (path !== null && !this.#readers.has(path)) {
+        this.#readers.set(path, await sourceOf(path));
+      }
+    }
+    const draw = prepareDraw(rows, this.#drawn);
+    const { failure } = draw;
+    return {
+      type: "draw",
+      id,
+      rows: {
+        ...draw,
+        statistics: { ...draw.statistics },
+        failure: failure === null ? null : errorToData(failure.error),
+      },
+    };
+  }
+
+  async #source(source: number): Promise<OpenSource> {
+    const known = this.#sources.get(source);
+    if (known !== undefined) return known;
+    const open = await this.#open(source);
+    this.#sources.set(source, open);
+    return open;
+  }
+
   async #open(source: number): Promise<OpenSource> {
     const { recipe, sources, options } = this.#command;
     const made = recipe.sources[source];
     const setup = sources[source];
     if (made === null) throw new RangeError(`Source ${source} stays at home`);
     const written = await remake("format", made.format, this.#creating);
-    const store = made.parts === null ? null : await this.#store(made.parts, {
+    const sourceOf = fileSources({
       chosen: made.source === "auto"
         ? null
         : await remake("source", made.source, this.#creating),
       format: written,
       key: setup.name,
-    });
+    }, this.#creating);
+    const store = made.parts === null
+      ? null
+      : await this.#store(made.parts, sourceOf);
     if (
       store !== null &&
       (store.fingerprint !== setup.fingerprint || store.length !== setup.length)
@@ -141,6 +183,7 @@ class PrepareWorker {
     const template = await remake("template", made.template, this.#creating);
     return {
       store,
+      sourceOf,
       pipeline: {
         source,
         sources: sources.length,
@@ -156,10 +199,9 @@ class PrepareWorker {
 
   async #store(
     parts: Parameters<typeof openParts>[0],
-    wishes: SourceWishes,
+    sourceOf: OpenSource["sourceOf"],
   ): Promise<RecordStore> {
     const { cacheDir } = this.#command;
-    const sourceOf = fileSources(wishes, this.#creating);
     return await openParts(parts, async (path) => {
       const source = await sourceOf(path);
       return await source.open({ path, cacheDir });
@@ -183,7 +225,7 @@ function serve(): void {
   const scope = globalThis as unknown as WorkerScope;
   let worker: PrepareWorker | null = null;
   const answer = async (
-    command: OpenCommand | RowsCommand,
+    command: OpenCommand | RowsCommand | DrawCommand,
   ): Promise<void> => {
     try {
       if (command.type === "open") {
@@ -191,14 +233,19 @@ function serve(): void {
         const { isSame } = worker;
         return scope.postMessage({ type: "opened", isSame });
       }
-      const said = await worker?.rows(command);
-      if (said?.type !== "rows") return;
-      const { packed, records } = said.rows;
+      const said = command.type === "rows"
+        ? await worker?.rows(command)
+        : await worker?.draw(command);
+      if (said?.type !== "rows" && said?.type !== "draw") return;
+      const { packed } = said.rows;
+      const places = said.type === "rows"
+        ? said.rows.records
+        : said.rows.sources;
       scope.postMessage(said, [
         packed.words.buffer,
         packed.sizes.buffer,
         packed.lengths.buffer,
-        records.buffer,
+        places.buffer,
       ]);
     } catch (error) {
       scope.postMessage({ type: "failed", error: errorToData(error) });

@@ -37,7 +37,7 @@ Deno.test("epochs and max_steps bound a run; the last window of an epoch may be 
   const [start] = two.of("start");
   assert.equal(
     two.of("end")[0].total_trained_tokens,
-    2 * start.trained_tokens,
+    2 * (start.trained_tokens ?? NaN),
   );
   const bounded = await run("bounded", { epochs: 2, max_steps: 4 });
   assert.equal(bounded.result.steps, 4);
@@ -102,7 +102,7 @@ Deno.test("eval_fraction holds rows out: the same every time, duplicates on one 
   const [first, second] = [once.of("start")[0], twice.of("start")[0]];
   assert.ok(first.eval_rows > 5 && first.eval_rows < 25, `${first.eval_rows}`);
   assert.equal(second.eval_rows, 2 * first.eval_rows);
-  assert.equal(second.tokens, 2 * first.tokens);
+  assert.equal(second.tokens, 2 * (first.tokens ?? NaN));
   const loss = (r: typeof once) => r.of("eval")[0].eval_loss ?? NaN;
   assert.ok(Math.abs(loss(once) / loss(twice) - 1) < 1e-6);
 });

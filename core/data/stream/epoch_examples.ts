@@ -1,0 +1,98 @@
+/**
+ * The examples of an epoch in order, with the place of each: where a run that goes on must begin to read.
+ * @module
+ */
+import { Statistics, type StatisticsData } from "../statistics.ts";
+import type { Range, RangeQueue } from "./range_queue.ts";
+import type { BlockPlace, PreparedDraw } from "./types.ts";
+
+/** An example, packed. */
+export interface StreamedExample {
+  /** As `unpackExample` takes them. */
+  readonly words: Int32Array;
+  /** Tokens. */
+  readonly length: number;
+  /** Index of its source. */
+  readonly source: number;
+}
+
+interface OpenRange {
+  readonly range: Range;
+  readonly prepared: PreparedDraw;
+  /** Counts of all rows before it. */
+  readonly counts: StatisticsData;
+  at: number;
+  /** Of the next example's words. */
+  offset: number;
+}
+
+/** Takes examples from a queue, one after the other. */
+export class EpochExamples implements Disposable {
+  readonly #queue: RangeQueue;
+  readonly #statistics: Statistics;
+  readonly #accept: (range: Range, prepared: PreparedDraw) => void;
+  #skip: number;
+  #open: OpenRange | null = null;
+
+  /** `accept` is told of rows, in order, before their examples are given; it may throw. */
+  constructor(
+    queue: RangeQueue,
+    options: {
+      readonly skip: number;
+      /** Counts so far; `accept` adds to them. */
+      readonly statistics: Statistics;
+      readonly accept: (range: Range, prepared: PreparedDraw) => void;
+    },
+  ) {
+    this.#queue = queue;
+    this.#skip = options.skip;
+    this.#statistics = options.statistics;
+    this.#accept = options.accept;
+  }
+
+  /** Waits for an example; false: the epoch has no more. */
+  async more(): Promise<boolean> {
+    for (;;) {
+      const open = this.#open;
+      if (open !== null && open.at < open.prepared.sources.length) return true;
+      const next = await this.#queue.next();
+      if (next === null) return false;
+      const counts = structuredClone({ ...this.#statistics });
+      this.#accept(next.range, next.prepared);
+      this.#open = { ...next, counts, at: 0, offset: 0 };
+      const { length } = next.prepared.sources;
+      for (; this.#skip > 0 && this.#open.at < length; this.#skip--) {
+        this.take();
+      }
+    }
+  }
+
+  /** Where the next example begins; call it when `more` was true. */
+  place(): Pick<BlockPlace, "drawn" | "read" | "skip" | "counts"> {
+    const { range: { drawn, read }, at, counts } = this.#current();
+    return { drawn, read, skip: at, counts };
+  }
+
+  /** The next example; call it when `more` was true. */
+  take(): StreamedExample {
+    const open = this.#current();
+    const { packed: { words, sizes, lengths }, sources } = open.prepared;
+    const { at, offset } = open;
+    open.at++;
+    open.offset += sizes[at];
+    return {
+      words: words.subarray(offset, open.offset),
+      length: lengths[at],
+      source: sources[at],
+    };
+  }
+
+  [Symbol.dispose](): void {
+    this.#queue[Symbol.dispose]();
+  }
+
+  #current(): OpenRange {
+    if (this.#open === null) throw new RangeError("There is no example");
+    return this.#open;
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * The shuffle buffer: the order of an epoch's rows as a function of (seed, epoch, rows), whatever reads them
+ * and how fast.
+ *
+ * ```text
+ * read in order ──► [ 7 3 9 4 ]  full ──► one of them at random, the next one takes its place
+ * ```
+ * @module
+ */
+import { createHash, type Hash } from "node:crypto";
+import { hash32, mix32 } from "../../random.ts";
+import type { RowMixer } from "./row_mixer.ts";
+import type { DrawnRow } from "./types.ts";
+
+/** Characters of rows that the buffer holds at most, so that long ones do not fill the memory. */
+const BUFFER_CHARACTERS = 2 ** 28;
+
+/** What the order depends on, besides the rows. */
+export interface RowOrderOptions {
+  /** Rows of the buffer; 1: the order of the sources. */
+  readonly size: number;
+  readonly seed: number;
+  readonly epoch: number;
+}
+
+interface Buffered {
+  readonly row: DrawnRow;
+  /** In characters. */
+  readonly size: number;
+}
+
+/** Draws the rows of an epoch. */
+export class RowOrder {
+  readonly #mixer: RowMixer;
+  readonly #size: number;
+  readonly #key: number;
+  readonly #hash: Hash = createHash("sha256");
+  readonly #buffer: Buffered[] = [];
+  #characters = 0;
+  #drawn = 0;
+
+  constructor(mixer: RowMixer, { size, seed, epoch }: RowOrderOptions) {
+    this.#mixer = mixer;
+    this.#size = size;
+    this.#key = hash32(seed, epoch, 0x73747265);
+  }
+
+  /** Rows drawn so far. */
+  get drawn(): number {
+    return this.#drawn;
+  }
+
+  /** Hash of all rows read so far: a function of their content and of `drawn`. */
+  get read(): string {
+    return this.#hash.copy().digest("hex");
+  }
+
+  /** The next rows, up to `most.rows` or about `most.characters`; none: the epoch is over. */
+  async draw(
+    most: { readonly rows: number; readonly characters: number },
+  ): Promise<DrawnRow[]> {
+    const rows: DrawnRow[] = [];
+    let characters = 0;
+    while (rows.length < most.rows && characters < most.characters) {
+      await this.#fill();
+      const n = this.#buffer.length;
+      if (n === 0) break;
+      const random = mix32(
+        (this.#key + Math.imul(++this.#drawn, 0x9e3779b9)) | 0,
+      ) / 4294967296;
+      const at = Math.floor(random * n);
+      const { row, size } = this.#buffer[at];
+      const last = this.#buffer.pop();
+      if (last !== undefined && at < n - 1) this.#buffer[at] = last;
+      this.#characters -= size;
+      characters += size;
+      rows.push(row);
+    }
+    return rows;
+  }
+
+  async #fill(): Promise<void> {
+    while (
+      this.#buffer.length < this.#size &&
+      (this.#buffer.length === 0 || this.#characters < BUFFER_CHARACTERS)
+    ) {
+      const row = this.#mixer.take();
+      if (row === null) {
+        if (this.#mixer.isOver) return;
+        await this.#mixer.fill();
+        continue;
+      }
+      const text = textOf(row.record.value);
+      this.#hash.update(`${row.source} ${text.length}\n`).update(text);
+      this.#characters += text.length;
+      this.#buffer.push({ row, size: text.length });
+    }
+  }
+}
+
+/** What of a value is told apart: the text of its row, or its JSON. */
+function textOf(value: unknown): string {
+  if (typeof value === "string") return value;
+  const text = JSON.stringify(
+    value,
+    (_, inner) => typeof inner === "bigint" ? `${inner}n` : inner,
+  );
+  return text ?? "";
+}
