@@ -2,7 +2,7 @@
  * The examples of an epoch in order, with the place of each: where a run that goes on must begin to read.
  * @module
  */
-import { Statistics, type StatisticsData } from "../statistics.ts";
+import type { Statistics, StatisticsData } from "../statistics.ts";
 import type { Range, RangeQueue } from "./range_queue.ts";
 import type { BlockPlace, PreparedDraw } from "./types.ts";
 
