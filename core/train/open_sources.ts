@@ -4,6 +4,7 @@
  * @module
  */
 import type { ParsedExample } from "../contracts/format.ts";
+import type { RecordStore } from "../contracts/source.ts";
 import type { Template } from "../contracts/template.ts";
 import type { Tokenizer } from "../contracts/tokenizer.ts";
 import type { Creating } from "../config/create_part.ts";
