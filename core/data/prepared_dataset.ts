@@ -11,6 +11,7 @@ import type {
   RowPlan,
   WeightedExample,
 } from "../contracts/collator.ts";
+import type { RawRecord } from "../contracts/source.ts";
 import type { Tokenizer } from "../contracts/tokenizer.ts";
 import { DataError } from "../errors.ts";
 import { hash32 } from "../random.ts";
@@ -184,6 +185,13 @@ export class PreparedDataset implements Disposable, TrainingData {
       source: this.#sourceOf(index),
       record: records.at(index),
     };
+  }
+
+  /** The row that an example was made of, as it stands in its file. */
+  raw(index: number): RawRecord {
+    return this.#parts.sources[this.#sourceOf(index)].store.at(
+      this.#parts.records.at(index),
+    );
   }
 
   /** The tokens of an example, made anew from its record. */

@@ -32,6 +32,8 @@ export interface InspectedExample {
   readonly source: string;
   /** Index of its row in the source, counted from 0. */
   readonly row: number;
+  /** The row as it stands in its file, not yet understood. */
+  readonly record: unknown;
   /** Its tokens, in order. */
   readonly tokens: readonly InspectedToken[];
 }
@@ -65,7 +67,12 @@ export function inspectPrepared(
   }
   const show = (index: number): InspectedExample => {
     const { source, record } = train.example(index);
-    return { source: names[source], row: record, tokens: train.inspect(index) };
+    return {
+      source: names[source],
+      row: record,
+      record: train.raw(index).value,
+      tokens: train.inspect(index),
+    };
   };
   if (row !== undefined) {
     const found = examplesOfRow(train, { source: source ?? 0, record: row });

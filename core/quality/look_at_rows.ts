@@ -42,6 +42,8 @@ export interface LookedAt {
   readonly flags: readonly RowFlag[];
   /** What became of it, in words; null where nothing did. */
   readonly note: string | null;
+  /** The row as it stands in its file. */
+  readonly raw: unknown;
   /** Tokens of the whole row, before truncation. */
   readonly uncut: number;
   readonly tokens: readonly InspectedToken[];
@@ -143,6 +145,7 @@ function* lookAtRow(row: ReadRow, request: LookRequest): Generator<LookedAt> {
     }),
     source: row.source,
     record: row.record,
+    raw: row.raw.value,
     uncut: text.encoding.ids.length,
   };
   const isDropped = pieces.length === 0;

@@ -15,6 +15,8 @@ export interface PageExample {
   /** What it can be filtered by: `zero-loss`, `truncated`, `dropped`, `straddle`. */
   readonly flags: readonly string[];
   readonly note: string | null;
+  /** The row that it was made of; absent in rows of a batch. */
+  readonly raw?: unknown;
   readonly tokens: readonly InspectedToken[];
   /** Indices of tokens over trained and untrained text. */
   readonly straddling: readonly number[];
@@ -78,6 +80,8 @@ interface Packed {
   readonly t: string;
   readonly f: readonly string[];
   readonly n: string | null;
+  /** The row it was made of, as JSON. */
+  readonly d?: string;
   /** Texts and ids of the tokens. */
   readonly x: readonly string[];
   readonly i: readonly number[];
@@ -92,7 +96,7 @@ interface Packed {
 }
 
 function packed(
-  { title, flags, note, tokens, straddling }: PageExample,
+  { title, flags, note, raw, tokens, straddling }: PageExample,
 ): Packed {
   const s = runsOf(tokens.map((t) => t.segment));
   const counted = s.flatMap(([segment, n]) =>
@@ -103,6 +107,7 @@ function packed(
     t: title,
     f: flags,
     n: note,
+    ...(raw === undefined ? {} : { d: recordText(raw) }),
     x: tokens.map((t) => t.text),
     i: tokens.map((t) => t.id),
     w: runsOf(tokens.map((t) => Number(t.weight.toPrecision(4)))),
@@ -115,6 +120,16 @@ function packed(
     ...(isCounted ? {} : { p: tokens.map((t) => t.position) }),
     k: straddling,
   };
+}
+
+/** Characters of a row that a page holds. */
+const RECORD = 20_000;
+
+function recordText(raw: unknown): string {
+  const text = JSON.stringify(raw, null, 2);
+  return text.length <= RECORD
+    ? text
+    : `${text.slice(0, RECORD)}... (${text.length - RECORD} more characters)`;
 }
 
 function runsOf(values: readonly (number | string)[]): Runs {

@@ -115,7 +115,14 @@ export const INSPECT_SCRIPT: string = String.raw`"use strict";
       (isTable ? table : flow).replaceWith(isTable ? flow : table);
       toggle.textContent = isTable ? "table" : "text";
     });
-    article.append(header, flow);
+    article.append(header);
+    if (e.d !== undefined) {
+      var record = make("details", "record"), source = make("pre", "mono");
+      record.append(make("summary", "small soft", "the row as it stands in the data"), source);
+      record.addEventListener("toggle", function () { source.textContent = record.open ? visible(e.d) : ""; });
+      article.append(record);
+    }
+    article.append(flow);
     return article;
   }
 

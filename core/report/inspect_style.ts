@@ -34,6 +34,9 @@ button:disabled { opacity: .45; cursor: default; }
 .tok .c { opacity: .55; }
 .border { border-left: 3px solid var(--accent); margin-left: .2em; padding-left: .2em; }
 .tok.hit { background: var(--over); color: #1c1400; }
+.record { margin: 0 0 .5rem; }
+.record summary { cursor: pointer; }
+.record pre { margin: .3rem 0 .6rem; padding: .6rem .8rem; background: var(--ground); border: 1px solid var(--line); border-radius: .4rem; white-space: pre-wrap; overflow-wrap: anywhere; max-height: 20rem; overflow-y: auto; }
 #pages { display: flex; gap: .8rem; align-items: center; margin: 1rem 0; }
 #bar { position: fixed; left: 0; right: 0; bottom: 0; background: var(--card); border-top: 1px solid var(--line); padding: .55rem 1.25rem; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
 #bar b { font-weight: 650; }

@@ -24,6 +24,14 @@ details.finding > div { padding: 0 1rem .9rem; }
 .two { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: .9rem; }
 .openings, .plots + .card { margin-top: .9rem; }
 .opening { white-space: pre-wrap; overflow-wrap: anywhere; }
+.said { max-width: 16rem; overflow-wrap: anywhere; }
+@media (max-width: 44rem) {
+  .stack thead { display: none; }
+  .stack tr, .stack td { display: block; max-width: 100%; }
+  .stack tr { padding: .5rem 0; border-bottom: 1px solid var(--line); }
+  .stack td, .stack td.n { border: 0; padding: .1rem 0; text-align: left; }
+  .stack td.n::after { content: " times"; color: var(--soft); }
+}
 `;
 
 /** Openings in a table. */
@@ -111,7 +119,7 @@ function finding(f: Finding): Html {
         )})</span> <code class="soft">${f.name}</code></summary>
       <div><p>${f.advice}</p>${f.examples.length === 0 ? null : html`
         <div class="table">
-          <table>
+          <table class="stack">
             <thead>
               <tr>
                 <th>row</th>
@@ -124,7 +132,7 @@ function finding(f: Finding): Html {
                 <tr>
                   <td class="mono where" title="${where}"><bdi>${where}</bdi></td>
                   <td class="text">${text}</td>
-                  <td class="small soft">${note}</td>
+                  <td class="small soft said">${note}</td>
                 </tr>
               `
             )}</tbody>
@@ -233,7 +241,7 @@ function openingTable(title: string, list: readonly Opening[]): Html {
   return html`<div class="card"><h3>${title}</h3>${
     list.length === 0 ? html`<p class="soft">None repeats.</p>` : html`
       <div class="table">
-        <table>
+        <table class="stack">
           <thead>
             <tr>
               <th class="n">times</th>

@@ -77,8 +77,11 @@ export function oneLine(text: string, width: number): string {
     : `${places.slice(0, Math.max(0, width - 1)).join("")}…`;
 }
 
-/** A text without control characters but line breaks and tabs: what a model writes may hold any. */
+/** A text without control characters but line breaks and tabs, and without marks of direction: what a model writes may hold any. */
 export function harmless(text: string): string {
-  // deno-lint-ignore no-control-regex -- control characters are what this is about
-  return text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "·");
+  return text.replaceAll(
+    // deno-lint-ignore no-control-regex -- control characters are what this is about
+    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
+    "·",
+  );
 }

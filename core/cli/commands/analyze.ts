@@ -25,6 +25,7 @@ import {
 } from "../context.ts";
 import { countOption, listOption } from "../options.ts";
 import { progressLine } from "../progress_line.ts";
+import { harmless } from "../terminal.ts";
 import { showQuality } from "../quality_text.ts";
 import { writePage } from "../write_page.ts";
 
@@ -153,7 +154,7 @@ async function runAnalyze(
         examples: flags.examples,
       },
       onNotice: (message) =>
-        err.line(`${err.style("warning", "note")} ${message}`),
+        err.line(`${err.style("warning", "note")} ${harmless(message)}`),
       onProgress: ({ task, done, of }) => progress.show(task, done, of),
     });
   } finally {

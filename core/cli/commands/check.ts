@@ -16,7 +16,7 @@ import { planEngine } from "../../train/engine.ts";
 import { memoryNeed, refuseTooLarge } from "../../train/memory_check.ts";
 import { bytes, whole } from "../numbers.ts";
 import { type CliContext, loadAskedRun } from "../context.ts";
-import type { Output } from "../terminal.ts";
+import { harmless, type Output } from "../terminal.ts";
 
 /** Adds the command. */
 export function addCheck(program: Command, context: CliContext): void {
@@ -88,7 +88,7 @@ async function runCheck(
   );
   await showMemory(prepared, plan, entry);
   for (const notice of notices) {
-    err.line(`${err.style("warning", "note")}     ${notice}`);
+    err.line(`${err.style("warning", "note")}     ${harmless(notice)}`);
   }
   showSample(prepared, out);
   out.line();

@@ -36,6 +36,7 @@ import {
 } from "../context.ts";
 import { whole } from "../numbers.ts";
 import { countOption } from "../options.ts";
+import { harmless } from "../terminal.ts";
 import { progressLine } from "../progress_line.ts";
 import { writePage } from "../write_page.ts";
 
@@ -152,7 +153,7 @@ async function runInspect(
     : await loadAskedRun(args, { out });
   const name = shownName(file ?? run.file);
   const onNotice = (message: string) =>
-    err.line(`${err.style("warning", "note")} ${message}`);
+    err.line(`${err.style("warning", "note")} ${harmless(message)}`);
   if (
     isData ||
     flags.step === undefined &&
@@ -161,8 +162,10 @@ async function runInspect(
 
   using prepared = await prepareRun(run, { onNotice });
   if (flags.step === undefined) {
-    for (const { source, row, tokens } of inspectPrepared(prepared, flags)) {
-      show(`${source} row ${row}`, tokens, { flags, out });
+    for (
+      const { source, row, record, tokens } of inspectPrepared(prepared, flags)
+    ) {
+      show(`${source} row ${row}`, tokens, { flags, out, record });
     }
     return;
   }
@@ -240,12 +243,12 @@ async function lookAt(
     : findRows(flags.find, { ...request, count: limit });
   let shown = 0;
   if (flags.html === undefined) {
-    for (const { where, record, note, tokens } of all) {
+    for (const { where, record, raw, note, tokens } of all) {
       if (shown++ === limit) break;
       show(
         `${where} (row ${record})${note === null ? "" : `, ${note}`}`,
         tokens,
-        { flags, out },
+        { flags, out, record: raw },
       );
     }
     if (shown === 0) out.line(`No row is found: ${flags.find ?? "readable"}`);
@@ -306,20 +309,41 @@ function checkPlace({ source, record, train }: LookRequest): void {
 function show(
   title: string,
   tokens: readonly InspectedToken[],
-  { flags, out }: { flags: InspectFlags; out: CliContext["out"] },
+  { flags, out, record }: {
+    flags: InspectFlags;
+    out: CliContext["out"];
+    record?: unknown;
+  },
 ): void {
   const view = { color: flags.color && out.color, limit: flags.limit };
+  const style: typeof out.style = (name, text) =>
+    view.color ? out.style(name, text) : text;
   const trained = tokens.filter((t) => t.weight > 0).length;
   const padding = tokens.filter((t) => t.segment === 0).length;
   out.line(
-    out.style(
+    style(
       "bold",
       `${title}: ${whole(tokens.length - padding)} tokens, ${
         whole(trained)
       } trained${padding > 0 ? `, ${whole(padding)} padding` : ""}`,
     ),
   );
+  if (record !== undefined) {
+    out.line(style("dim", harmless(recordText(record))));
+  }
   const real = flags.table ? tokens : tokens.filter((t) => t.segment > 0);
   out.line(flags.table ? renderTable(real, view) : renderText(real, view));
   out.line();
+}
+
+/** Characters of a record that are shown. */
+const RECORD = 400;
+
+function recordText(record: unknown): string {
+  const text = JSON.stringify(record);
+  return text.length <= RECORD
+    ? text
+    : `${text.slice(0, RECORD)} ... (${
+      whole(text.length - RECORD)
+    } more characters)`;
 }

@@ -201,6 +201,11 @@ Deno.test("inspect shows rows of a data file without a run", async () => {
   assert.equal(first.code, 0);
   assert.equal(first.out.match(/rows\.jsonl:/g)?.length, 1);
   assert.match(first.out, /«.*<\|eos\|>»/);
+  assert.match(
+    first.out,
+    /\{"instruction":"Say 0".*"\}\n### Instruction/,
+    "the row stands before what became of it",
+  );
   const third = await run("inspect", file, "--row", "2", "--format", "alpaca");
   assert.match(third.out, /rows\.jsonl:3 \(row 2\)/);
   assert.equal((await run("inspect", file, "--find", "longest")).code, 0);

@@ -31,7 +31,7 @@ Deno.test("inspect marks what is trained, of a row and of a step", async () => {
   const row = await run("inspect", folder.at("run.yaml"), "--row", "3");
   assert.match(
     row.out,
-    /rows\.jsonl row 3: 9 tokens, 3 trained\nSay 3↵\n«3\.<\|eos\|>»/,
+    /rows\.jsonl row 3: 9 tokens, 3 trained\n\{"instruction":"Say 3","output":"3\."\}\nSay 3↵\n«3\.<\|eos\|>»/,
   );
   const table = await run(
     "inspect",

@@ -108,3 +108,15 @@ Deno.test("only the page's own script may run, and it writes text, never markup"
   );
   new Function(script); // it parses
 });
+
+Deno.test("the row that an example was made of is in the page, cut where it is very long", () => {
+  const [short, long, none] = dataOf(pageOf([
+    { ...example, raw: { q: "</script>" } },
+    { ...example, raw: { q: "x".repeat(30_000) } },
+    example,
+  ])).map((data) => JSON.stringify(data));
+  assert.ok(short.includes(String.raw`{\n  \"q\": \"</script>\"\n}`), short);
+  assert.match(long, /\.\.\. \(\d+ more characters\)/);
+  assert.ok(long.length < 25_000);
+  assert.ok(!none.includes('"d"'));
+});

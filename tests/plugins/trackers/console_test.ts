@@ -198,5 +198,5 @@ Deno.test("numbers are written for people", () => {
   ]);
   assert.deepEqual([0, 0.004, 0.123].map(percent), ["0 %", "0.4 %", "12 %"]);
   assert.equal(oneLine("a\n b\u001b[2Jc", 6), "a b·[…");
-  assert.equal(harmless("tab\tline\n\u0007"), "tab\tline\n·");
+  assert.equal(harmless("tab\tline\n\u0007\u202e"), "tab\tline\n··");
 });
