@@ -76,14 +76,15 @@ export function lower(
     case "rope":
       return lowerRope(call.attributes, [inputs[0], inputs[1], inputs[2], out]);
     case "attention":
-      return lowerAttention(call.attributes, inputs, outputs, capacities);
-    case "attention_backward":
-      return lowerAttentionBackward(
-        call.attributes,
-        inputs,
-        outputs,
+      return lowerAttention(call.attributes, inputs, outputs, {
         capacities,
-      );
+        blas: options.blas,
+      });
+    case "attention_backward":
+      return lowerAttentionBackward(call.attributes, inputs, outputs, {
+        capacities,
+        blas: options.blas,
+      });
     case "attention_cached":
       return lowerCachedAttention(call.attributes, inputs, out, capacities);
     case "write_cache":

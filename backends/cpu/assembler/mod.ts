@@ -9,7 +9,12 @@ export {
   type Label,
   type Local,
 } from "./function.ts";
-export { MAX_PAGES, ModuleBuilder, PAGE_BYTES } from "./module.ts";
+export {
+  type ImportedFunction,
+  MAX_PAGES,
+  ModuleBuilder,
+  PAGE_BYTES,
+} from "./module.ts";
 export {
   f32,
   f32x4,

@@ -1,5 +1,6 @@
 /**
- * Puts functions together into a WebAssembly module that imports one shared 64-bit memory, `env.memory`.
+ * Puts functions together into a WebAssembly module that imports one shared 64-bit memory, `env.memory`, and
+ * functions from the same place.
  * @module
  */
 import { append, type Code, text, unsigned } from "./encoding.ts";
@@ -11,6 +12,12 @@ export const MAX_PAGES = 262144;
 
 /** Bytes of a page of WebAssembly memory. */
 export const PAGE_BYTES = 65536;
+
+/** A function that a module gets from outside, as `env.<name>`; it gives nothing back. */
+export interface ImportedFunction {
+  readonly name: string;
+  readonly parameters: readonly ValueType[];
+}
 
 interface Entry {
   readonly type: number;
@@ -25,7 +32,20 @@ export class ModuleBuilder {
   readonly #exports: { name: string; index: number }[] = [];
   readonly #shared = new Map<string, FunctionRef>();
 
-  constructor(readonly maxPages: number = MAX_PAGES) {}
+  readonly #imports: readonly ImportedFunction[];
+  readonly #importTypes: readonly number[];
+
+  constructor(imports: readonly ImportedFunction[] = []) {
+    this.#imports = imports;
+    this.#importTypes = imports.map((i) => this.#type(i.parameters, null));
+  }
+
+  /** A function that the module imports. Throws `RangeError` for one that it does not. */
+  imported(name: string): FunctionRef {
+    const index = this.#imports.findIndex((i) => i.name === name);
+    if (index < 0) throw new RangeError(`${name} is not imported`);
+    return { index, parameters: this.#imports[index].parameters, result: null };
+  }
 
   /** Adds a function; `name` exports it. */
   function(
@@ -38,10 +58,11 @@ export class ModuleBuilder {
   ): FunctionRef {
     const { parameters, result = null, name } = signature;
     const builder = new FunctionBuilder(parameters);
-    const index = this.#functions.length;
+    const place = this.#functions.length;
+    const index = this.#imports.length + place; // imports have the first numbers
     this.#functions.push(null); // functions made while this one is built get later numbers
     build(builder);
-    this.#functions[index] = {
+    this.#functions[place] = {
       type: this.#type(parameters, result),
       body: builder.finish(),
     };
@@ -78,14 +99,22 @@ export class ModuleBuilder {
     const bytes: number[] = [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
     section(bytes, 1, this.#typeCodes);
     // limits 0x07: with a maximum, shared, 64-bit
-    section(bytes, 2, [[
-      ...text("env"),
-      ...text("memory"),
-      0x02,
-      0x07,
-      1,
-      ...unsigned(this.maxPages),
-    ]]);
+    section(bytes, 2, [
+      [
+        ...text("env"),
+        ...text("memory"),
+        0x02,
+        0x07,
+        1,
+        ...unsigned(MAX_PAGES),
+      ],
+      ...this.#imports.map(({ name }, i) => [
+        ...text("env"),
+        ...text(name),
+        0x00,
+        ...unsigned(this.#importTypes[i]),
+      ]),
+    ]);
     section(bytes, 3, functions.map((f) => unsigned(f.type)));
     section(
       bytes,

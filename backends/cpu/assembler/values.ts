@@ -253,6 +253,7 @@ export const f64 = {
   load: load("f64", 0x2b),
   add: binary<"f64", "f64">("f64", 0xa0),
   promote: unary<"f32", "f64">("f64", 0xbb),
+  fromI64: unary<"i64", "f64">("f64", 0xb9),
 };
 
 /** Vectors as bits, and their memory. */

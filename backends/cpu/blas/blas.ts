@@ -165,6 +165,42 @@ export class Blas {
     );
   }
 
+  /**
+   * One product as assembled kernels ask for it, all numbers float64: c = or += op(a) op(b), row-major, m x n
+   * over k; addresses in the shared memory, distances of rows in elements.
+   */
+  readonly sgemm = (
+    transposeA: number,
+    transposeB: number,
+    m: number,
+    n: number,
+    k: number,
+    a: number,
+    aRow: number,
+    b: number,
+    bRow: number,
+    accumulate: number,
+    c: number,
+    cRow: number,
+  ): void => {
+    this.#library.symbols.cblas_sgemm(
+      ROW_MAJOR,
+      transposeA === 0 ? PLAIN : TRANSPOSED,
+      transposeB === 0 ? PLAIN : TRANSPOSED,
+      m,
+      n,
+      k,
+      1,
+      BigInt(this.#base + a),
+      aRow,
+      BigInt(this.#base + b),
+      bRow,
+      accumulate,
+      BigInt(this.#base + c),
+      cRow,
+    );
+  };
+
   /** Closes the library. */
   close(): void {
     this.#library.close();

@@ -19,13 +19,13 @@ import { f32x4, i64, type Int, v128 } from "../assembler/mod.ts";
 import {
   attentionKey,
   geometryOf,
-  KEYS,
-  QUERIES,
   rangeBytes,
   rangeEnd,
   rangesStep,
+  suitsBlas,
 } from "./attention_common.ts";
 import { buildDeltas } from "./attention_deltas.ts";
+import { packKeys } from "./attention_products.ts";
 import {
   headAt,
   headOf,
@@ -35,7 +35,6 @@ import {
   sumOfQueries,
   type Variant,
 } from "./attention_pair.ts";
-import { packTransposed } from "./pack.ts";
 import { element, type Kernel, keyOf, type Step } from "./step.ts";
 import { storeLanes, vectorLoop } from "./vector_loop.ts";
 
@@ -44,7 +43,7 @@ export function lowerAttentionBackward(
   attributes: AttentionAttributes,
   inputs: readonly View[],
   outputs: readonly View[],
-  capacities: Extents,
+  { capacities, blas: hasBlas }: { capacities: Extents; blas: boolean },
 ): Step[] {
   const [q, k, v, segments, out, lse, dOut] = inputs;
   const dims = [attributes.B, attributes.T];
@@ -52,7 +51,8 @@ export function lowerAttentionBackward(
   const positions = sizeOf(attributes.B, capacities) * capacity;
   const deltasAt = rangeBytes(positions);
   const bytes = deltasAt + 4 * positions * attributes.heads;
-  const g = geometryOf(attributes);
+  const blas = hasBlas && suitsBlas(attributes, capacity);
+  const g = geometryOf({ attributes, blas });
   return [
     rangesStep(attributes, segments, bytes),
     {
@@ -66,6 +66,7 @@ export function lowerAttentionBackward(
     {
       key: keyOf("attention_backward", [
         attentionKey(attributes),
+        blas,
         deltasAt,
         capacity,
       ], dims),
@@ -74,14 +75,15 @@ export function lowerAttentionBackward(
       dims,
       temporary: { bytes, use: "read" },
       scratch: scratchOf(g, capacity).bytes,
-      build: (kernel) => build(kernel, { attributes, deltasAt, capacity }),
+      build: (kernel) =>
+        build(kernel, { attributes, blas, deltasAt, capacity }),
     },
   ];
 }
 
 function build(k: Kernel, variant: Variant): void {
   const { f } = k;
-  const g = geometryOf(variant.attributes);
+  const g = geometryOf(variant);
   const [B, T] = k.dims;
   k.pieces(i64.mul(B, i64.const(g.kvHeads)), (piece) => {
     const b = f.local("i64", i64.divU(piece, i64.const(g.kvHeads)));
@@ -107,7 +109,7 @@ function build(k: Kernel, variant: Variant): void {
             lanes.rest,
           )),
     );
-    f.for(i64.const(0), T, KEYS, (place) => keyBlock(k, variant, own, place));
+    f.for(i64.const(0), T, g.keys, (place) => keyBlock(k, variant, own, place));
     if (!scratchOf(g, 0).direct) {
       eachQueryRow(
         k,
@@ -137,7 +139,7 @@ function eachQueryRow(
   body: (at: { sum: Int; out: Int }) => void,
 ): void {
   const { f } = k;
-  const g = geometryOf(variant.attributes);
+  const g = geometryOf(variant);
   f.for(i64.const(0), i64.const(g.group), 1, (member) => {
     const target = sumOfQueries(k, variant, own, member);
     const sum = f.local("i64", target.at);
@@ -156,11 +158,11 @@ function eachQueryRow(
 /** A block of keys, with all queries that can see any of them. */
 function keyBlock(k: Kernel, variant: Variant, own: Piece, place: Int): void {
   const { f } = k;
-  const g = geometryOf(variant.attributes);
+  const g = geometryOf(variant);
   const s = scratchOf(g, variant.capacity);
   const at = (offset: number) => i64.add(k.scratch, i64.const(offset));
   const count = f.local("i64", i64.sub(k.dims[1], place));
-  f.set(count, i64.min(count, i64.const(KEYS)));
+  f.set(count, i64.min(count, i64.const(g.keys)));
   const row = f.local("i64", i64.add(own.row0, place));
   const blockOf = (base: Int) =>
     f.local("i64", headAt(base, g.kRow, row, own.kvHead, g));
@@ -168,18 +170,12 @@ function keyBlock(k: Kernel, variant: Variant, own: Piece, place: Int): void {
   for (
     const [source, target] of [[keys, s.keys], [values, s.values]] as const
   ) {
-    packTransposed(f, {
-      at: source,
-      stride: i64.const(g.kRow),
-      dtype: "f32",
-      columns: count,
-      count: i64.const(g.headDim),
-    }, at(target));
+    packKeys(k, g, { at: source, count }, at(target));
   }
   const sums = f.local("i64", at(s.dKeys));
   vectorLoop(
     f,
-    { from: i64.const(0), to: i64.const(2 * KEYS * g.padded) },
+    { from: i64.const(0), to: i64.const(2 * g.keys * g.padded) },
     ({ index }) => f.store(element(sums, index), f32x4.const(0)),
   );
   const range = queryRange(k, variant, own, { place, count });
@@ -188,14 +184,15 @@ function keyBlock(k: Kernel, variant: Variant, own: Piece, place: Int): void {
     i64.const(g.group),
     1,
     (member) =>
-      f.for(range.low, range.high, QUERIES, (query) => {
+      f.for(range.low, range.high, g.queries, (query) => {
         const queries = f.local("i64", i64.sub(range.high, query));
-        f.set(queries, i64.min(queries, i64.const(QUERIES)));
+        f.set(queries, i64.min(queries, i64.const(g.queries)));
         const head = f.local("i64", headOf(own, g, member));
         pair(k, variant, own, {
           place,
           count,
           keys,
+          values,
           member,
           head,
           query,

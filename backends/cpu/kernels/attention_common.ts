@@ -20,12 +20,12 @@ import { tanh } from "../simd_math.ts";
 import { element, keyOf, type Step } from "./step.ts";
 import { TILE_COLUMNS } from "./tile.ts";
 
-/** Queries of a block: a multiple of the rows of a tile. */
-export const QUERIES = 48;
-/** Keys of a block: a multiple of the columns of a tile. */
-export const KEYS = 64;
-/** Bytes from one row of scores to the next. */
-export const SCORE_ROW = 4 * KEYS;
+/** Queries and keys of a block for the micro-kernel: multiples of the rows and columns of a tile. */
+const TILED = { queries: 48, keys: 64 };
+/** Queries and keys of a block for a BLAS: large enough that a call costs little beside its work. */
+const BY_BLAS = { queries: 96, keys: 128 };
+/** Row length and head size from which on a BLAS does the products. */
+const BLAS_FROM = { positions: 128, headDim: 32 };
 
 /** Scores that count for nothing; finite, so that differences are numbers. */
 export const HIDDEN = -3e38;
@@ -47,13 +47,36 @@ export interface Geometry {
   readonly qRow: number;
   /** Bytes from one row of k to the next. */
   readonly kRow: number;
+  /** Whether a BLAS does the products of blocks. */
+  readonly blas: boolean;
+  /** Queries of a block. */
+  readonly queries: number;
+  /** Keys of a block. */
+  readonly keys: number;
+  /** Bytes from one row of scores to the next. */
+  readonly scoreRow: number;
+}
+
+/** Whether a BLAS is worth while for rows of up to so many positions. */
+export function suitsBlas(
+  { headDim }: AttentionAttributes,
+  positions: number,
+): boolean {
+  return positions >= BLAS_FROM.positions && headDim >= BLAS_FROM.headDim;
 }
 
 /** The sizes of an attention kernel. */
-export function geometryOf(attributes: AttentionAttributes): Geometry {
+export function geometryOf(
+  { attributes, blas }: { attributes: AttentionAttributes; blas: boolean },
+): Geometry {
   const { heads, kvHeads, headDim } = attributes;
   const panels = Math.ceil(headDim / TILE_COLUMNS);
+  const { queries, keys } = blas ? BY_BLAS : TILED;
   return {
+    blas,
+    queries,
+    keys,
+    scoreRow: 4 * keys,
     heads,
     kvHeads,
     headDim,

@@ -24,17 +24,14 @@ import {
   type Geometry,
   geometryOf,
   HIDDEN,
-  KEYS,
-  QUERIES,
   rangeBytes,
   rangeEnd,
   rangesStep,
-  SCORE_ROW,
+  suitsBlas,
 } from "./attention_common.ts";
+import { packKeys, queriesByKeys, scoresByKeys } from "./attention_products.ts";
 import { scratchOf, softmaxRow, type Variant } from "./attention_softmax.ts";
-import { packTransposed } from "./pack.ts";
 import { element, type Kernel, keyOf, type Step } from "./step.ts";
-import { blockProduct, TILE_COLUMNS } from "./tile.ts";
 import { storeLanes, vectorLoop } from "./vector_loop.ts";
 
 /** The steps of an `attention` call. */
@@ -42,23 +39,25 @@ export function lowerAttention(
   attributes: AttentionAttributes,
   inputs: readonly View[],
   outputs: readonly View[],
-  capacities: Extents,
+  { capacities, blas: hasBlas }: { capacities: Extents; blas: boolean },
 ): Step[] {
   const [q, k, v, segments] = inputs;
   const dims = [attributes.B, attributes.T];
+  const blas = hasBlas &&
+    suitsBlas(attributes, sizeOf(attributes.T, capacities));
   const bytes = rangeBytes(
     sizeOf(attributes.B, capacities) * sizeOf(attributes.T, capacities),
   );
   return [
     rangesStep(attributes, segments, bytes),
     {
-      key: keyOf("attention", attentionKey(attributes), dims),
+      key: keyOf("attention", [attentionKey(attributes), blas], dims),
       views: [q, k, v, segments, ...outputs],
       writes: [4, 5],
       dims,
       temporary: { bytes, use: "read" },
-      scratch: scratchOf(geometryOf(attributes)).bytes,
-      build: (kernel) => build(kernel, { attributes, capacity: null }),
+      scratch: scratchOf(geometryOf({ attributes, blas })).bytes,
+      build: (kernel) => build(kernel, { attributes, blas, capacity: null }),
     },
   ];
 }
@@ -79,10 +78,11 @@ export function lowerCachedAttention(
     views: [...inputs, out],
     writes: [4],
     dims,
-    scratch: scratchOf(geometryOf(attributes)).bytes,
+    scratch: scratchOf(geometryOf({ attributes, blas: false })).bytes,
     build: (kernel) =>
       build(kernel, {
         attributes: { ...attributes, causal: true },
+        blas: false,
         capacity: attributes.capacity,
       }),
   }];
@@ -101,9 +101,9 @@ interface Block {
 
 function build(k: Kernel, variant: Variant): void {
   const { f } = k;
-  const g = geometryOf(variant.attributes);
+  const g = geometryOf(variant);
   const [B, T] = k.dims;
-  const blocks = f.hold(i64.ceilDiv(T, QUERIES));
+  const blocks = f.hold(i64.ceilDiv(T, g.queries));
   const perRow = f.hold(i64.mul(blocks, i64.const(g.heads)));
   k.pieces(i64.mul(B, perRow), (piece) => {
     // late blocks first: they see the most keys when attention is causal
@@ -124,11 +124,11 @@ function build(k: Kernel, variant: Variant): void {
       "i64",
       i64.mul(
         i64.sub(i64.sub(blocks, i64.const(1)), turned),
-        i64.const(QUERIES),
+        i64.const(g.queries),
       ),
     );
     const queries = f.local("i64", i64.sub(T, first));
-    f.set(queries, i64.min(queries, i64.const(QUERIES)));
+    f.set(queries, i64.min(queries, i64.const(g.queries)));
     const shift = f.local(
       "i64",
       variant.capacity === null
@@ -141,8 +141,8 @@ function build(k: Kernel, variant: Variant): void {
 
 function block(k: Kernel, variant: Variant, own: Block): void {
   const { f } = k;
-  const { attributes, capacity } = variant;
-  const g = geometryOf(attributes);
+  const { capacity } = variant;
+  const g = geometryOf(variant);
   const s = scratchOf(g);
   const at = (offset: number) => i64.add(k.scratch, i64.const(offset));
   const T = k.dims[1];
@@ -167,50 +167,22 @@ function block(k: Kernel, variant: Variant, own: Block): void {
     );
   const keys = kvAt(k.at[1]), values = kvAt(k.at[2]);
   const range = keyRange(k, variant, own, row0);
-  const scores = blockProduct(k.module, {
-    aRow: g.qRow,
-    aStep: 4,
-    bStep: 4 * TILE_COLUMNS,
-    bPanel: 4 * TILE_COLUMNS * g.headDim,
-    cRow: SCORE_ROW,
-    accumulate: false,
-  });
-  const result = blockProduct(k.module, {
-    aRow: SCORE_ROW,
-    aStep: 4,
-    bStep: g.kRow,
-    bPanel: 4 * TILE_COLUMNS,
-    cRow: 4 * g.padded,
-    accumulate: true,
-  });
   clear(k, own.queries, s, g);
-  f.for(range.low, range.high, KEYS, (place) => {
+  f.for(range.low, range.high, g.keys, (place) => {
     const count = f.local("i64", i64.sub(range.high, place));
-    f.set(count, i64.min(count, i64.const(KEYS)));
-    const keyBlock = f.local(
-      "i64",
-      i64.add(keys, i64.mul(place, i64.const(g.kRow))),
-    );
-    packTransposed(
-      f,
-      {
-        at: keyBlock,
-        stride: i64.const(g.kRow),
-        dtype: "f32",
-        columns: count,
-        count: i64.const(g.headDim),
-      },
-      at(s.keys),
-    );
-    const panels = f.local("i64", i64.ceilDiv(count, TILE_COLUMNS));
-    f.call(scores, [
-      queries,
-      at(s.keys),
-      at(s.scores),
-      own.queries,
-      panels,
-      i64.const(g.headDim),
-    ]);
+    f.set(count, i64.min(count, i64.const(g.keys)));
+    const block = (base: Int) => ({
+      at: f.local("i64", i64.add(base, i64.mul(place, i64.const(g.kRow)))),
+      count,
+    });
+    const keyBlock = block(keys);
+    packKeys(k, g, keyBlock, at(s.keys));
+    queriesByKeys(k, g, {
+      queries: { at: queries, count: own.queries },
+      keys: keyBlock,
+      packed: at(s.keys),
+      scores: at(s.scores),
+    });
     f.for(i64.const(0), own.queries, 1, (i) => {
       const query = {
         i,
@@ -222,15 +194,13 @@ function block(k: Kernel, variant: Variant, own: Block): void {
       };
       softmaxRow(k, variant, query);
     });
-    const valueBlock = i64.add(values, i64.mul(place, i64.const(g.kRow)));
-    f.call(result, [
-      at(s.scores),
-      valueBlock,
-      at(s.result),
-      own.queries,
-      i64.const(g.panels),
-      count,
-    ]);
+    scoresByKeys(k, g, {
+      scores: at(s.scores),
+      keys: block(values),
+      queries: own.queries,
+      out: at(s.result),
+      outRow: 4 * g.padded,
+    });
   });
   finish(k, variant, { own, row0, headBytes });
 }
@@ -312,7 +282,7 @@ function finish(
   place: { own: Block; row0: Int; headBytes: Int },
 ): void {
   const { f } = k;
-  const g = geometryOf(variant.attributes);
+  const g = geometryOf(variant);
   const s = scratchOf(g);
   f.for(i64.const(0), place.own.queries, 1, (i) => {
     const slot = f.local("i64", element(k.scratch, i));

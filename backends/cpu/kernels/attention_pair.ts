@@ -8,29 +8,31 @@ import { exp } from "../simd_math.ts";
 import {
   type Geometry,
   geometryOf,
-  KEYS,
-  QUERIES,
-  SCORE_ROW,
   scoreOf,
   sightMask,
   sightOf,
 } from "./attention_common.ts";
+import {
+  packedBytes,
+  queriesByKeys,
+  scoresByKeys,
+  scoresByQueries,
+} from "./attention_products.ts";
 import { element, type Kernel } from "./step.ts";
-import { blockProduct, TILE_COLUMNS } from "./tile.ts";
 import { vectorLoop } from "./vector_loop.ts";
 
 /** Offsets into the worker's own memory. */
 export function scratchOf(g: Geometry, capacity: number) {
-  const block = 4 * KEYS * g.padded;
+  const block = 4 * g.keys * g.padded;
   const scores = 0;
-  const slopes = scores + QUERIES * SCORE_ROW;
-  const keys = slopes + QUERIES * SCORE_ROW;
-  const values = keys + block;
-  const dKeys = values + block;
+  const slopes = scores + g.queries * g.scoreRow;
+  const keys = slopes + g.queries * g.scoreRow;
+  const values = keys + packedBytes(g);
+  const dKeys = values + packedBytes(g);
   const dValues = dKeys + block;
   const dQueries = dValues + block;
-  // dQ is summed in place if whole tiles fit into a head, else here
-  const direct = g.padded === g.headDim;
+  // dQ is summed in place if whole tiles fit into a head, or nothing is done in tiles; else here
+  const direct = g.blas || g.padded === g.headDim;
   const bytes = dQueries + (direct ? 0 : 4 * g.group * capacity * g.padded) +
     64;
   return {
@@ -49,6 +51,8 @@ export function scratchOf(g: Geometry, capacity: number) {
 /** What the code depends on besides sizes. */
 export interface Variant {
   readonly attributes: AttentionAttributes;
+  /** Whether a BLAS does the products. */
+  readonly blas: boolean;
   readonly deltasAt: number;
   readonly capacity: number;
 }
@@ -67,7 +71,7 @@ export function sumOfQueries(
   own: Piece,
   member: Int,
 ): { at: Int; row: number } {
-  const g = geometryOf(variant.attributes);
+  const g = geometryOf(variant);
   const s = scratchOf(g, variant.capacity);
   if (s.direct) {
     return {
@@ -111,8 +115,9 @@ export function headAt(
 export interface Pair {
   readonly place: Int;
   readonly count: Int;
-  /** Address of the block's keys. */
+  /** Addresses of the block's keys and values. */
   readonly keys: Int;
+  readonly values: Int;
   readonly member: Int;
   readonly head: Int;
   readonly query: Int;
@@ -122,73 +127,52 @@ export interface Pair {
 /** One block of queries with one block of keys. */
 export function pair(k: Kernel, variant: Variant, own: Piece, p: Pair): void {
   const { f } = k;
-  const g = geometryOf(variant.attributes);
+  const g = geometryOf(variant);
   const s = scratchOf(g, variant.capacity);
   const at = (offset: number) => i64.add(k.scratch, i64.const(offset));
   const row = f.local("i64", i64.add(own.row0, p.query));
   const queries = f.local("i64", headAt(k.at[0], g.qRow, row, p.head, g));
   const dOut = f.local("i64", headAt(k.at[5], g.qRow, row, p.head, g));
-  const panels = f.local("i64", i64.ceilDiv(p.count, TILE_COLUMNS));
-  const depth = i64.const(g.headDim);
-  const raw = blockProduct(k.module, {
-    aRow: g.qRow,
-    aStep: 4,
-    bStep: 4 * TILE_COLUMNS,
-    bPanel: 4 * TILE_COLUMNS * g.headDim,
-    cRow: SCORE_ROW,
-    accumulate: false,
+  const ofQueries = (at: Int) => ({ at, count: p.queries });
+  const ofKeys = (at: Int) => ({ at, count: p.count });
+  queriesByKeys(k, g, {
+    queries: ofQueries(queries),
+    keys: ofKeys(p.keys),
+    packed: at(s.keys),
+    scores: at(s.scores),
   });
-  f.call(raw, [queries, at(s.keys), at(s.scores), p.queries, panels, depth]);
-  f.call(raw, [dOut, at(s.values), at(s.slopes), p.queries, panels, depth]);
+  queriesByKeys(k, g, {
+    queries: ofQueries(dOut),
+    keys: ofKeys(p.values),
+    packed: at(s.values),
+    scores: at(s.slopes),
+  });
   f.for(
     i64.const(0),
     p.queries,
     1,
     (i) => gradientRow(k, variant, own, { ...p, i }),
   );
-  const toKeys = blockProduct(k.module, {
-    aRow: 4,
-    aStep: SCORE_ROW,
-    bStep: g.qRow,
-    bPanel: 4 * TILE_COLUMNS,
-    cRow: 4 * g.padded,
-    accumulate: true,
+  scoresByQueries(k, g, {
+    scores: at(s.scores),
+    queries: ofQueries(dOut),
+    keys: p.count,
+    out: at(s.dValues),
   });
-  const across = i64.const(g.panels);
-  f.call(toKeys, [
-    at(s.scores),
-    dOut,
-    at(s.dValues),
-    p.count,
-    across,
-    p.queries,
-  ]);
-  f.call(toKeys, [
-    at(s.slopes),
-    queries,
-    at(s.dKeys),
-    p.count,
-    across,
-    p.queries,
-  ]);
+  scoresByQueries(k, g, {
+    scores: at(s.slopes),
+    queries: ofQueries(queries),
+    keys: p.count,
+    out: at(s.dKeys),
+  });
   const target = sumOfQueries(k, variant, own, p.member);
-  const toQueries = blockProduct(k.module, {
-    aRow: SCORE_ROW,
-    aStep: 4,
-    bStep: g.kRow,
-    bPanel: 4 * TILE_COLUMNS,
-    cRow: target.row,
-    accumulate: true,
+  scoresByKeys(k, g, {
+    scores: at(s.slopes),
+    keys: ofKeys(p.keys),
+    queries: p.queries,
+    out: i64.add(target.at, i64.mul(p.query, i64.const(target.row))),
+    outRow: target.row,
   });
-  const dQueries = i64.add(target.at, i64.mul(p.query, i64.const(target.row)));
-  f.call(toQueries, [
-    at(s.slopes),
-    p.keys,
-    dQueries,
-    p.queries,
-    across,
-    p.count,
-  ]);
 }
 
 /** Turns raw scores into weights, and raw dP into dS, for one query. */
@@ -200,7 +184,7 @@ function gradientRow(
 ): void {
   const { f } = k;
   const { attributes } = variant;
-  const g = geometryOf(attributes);
+  const g = geometryOf(variant);
   const s = scratchOf(g, variant.capacity);
   const place = f.local("i64", i64.add(p.query, p.i));
   const position = f.local("i64", i64.add(own.row0, place));
@@ -221,7 +205,7 @@ function gradientRow(
   );
   const row = f.local(
     "i64",
-    i64.add(k.scratch, i64.mul(p.i, i64.const(SCORE_ROW))),
+    i64.add(k.scratch, i64.mul(p.i, i64.const(g.scoreRow))),
   );
   const width = f.local("i64", i64.mul(i64.ceilDiv(p.count, 4), i64.const(4)));
   vectorLoop(f, { from: i64.const(0), to: width }, ({ index, rest }) => {

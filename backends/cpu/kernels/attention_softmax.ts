@@ -10,36 +10,36 @@ import {
   geometryOf,
   HIDDEN,
   HIDDEN_LIMIT,
-  KEYS,
-  QUERIES,
-  SCORE_ROW,
   scoreOf,
   sightMask,
   sightOf,
 } from "./attention_common.ts";
+import { packedBytes } from "./attention_products.ts";
 import { element, type Kernel } from "./step.ts";
 import { vectorLoop } from "./vector_loop.ts";
 
 /** Offsets into the worker's own memory: a block of scores, its result, and what runs along. */
 export function scratchOf(g: Geometry) {
   const scores = 0;
-  const result = scores + QUERIES * SCORE_ROW;
-  const maxima = result + QUERIES * 4 * g.padded;
-  const sums = maxima + 4 * QUERIES;
-  const keys = sums + 4 * QUERIES;
+  const result = scores + g.queries * g.scoreRow;
+  const maxima = result + g.queries * 4 * g.padded;
+  const sums = maxima + 4 * g.queries;
+  const keys = sums + 4 * g.queries;
   return {
     scores,
     result,
     maxima,
     sums,
     keys,
-    bytes: keys + 4 * KEYS * g.headDim + 64,
+    bytes: keys + packedBytes(g) + 64,
   };
 }
 
 /** What tells attention over a batch from attention over a cache. */
 export interface Variant {
   readonly attributes: AttentionAttributes;
+  /** Whether a BLAS does the products. */
+  readonly blas: boolean;
   /** Places of the cache that keys come from; null: keys stand beside the queries. */
   readonly capacity: number | null;
 }
@@ -52,7 +52,7 @@ export function softmaxRow(
 ): void {
   const { f } = k;
   const { attributes, capacity } = variant;
-  const g = geometryOf(attributes);
+  const g = geometryOf(variant);
   const s = scratchOf(g);
   const { i, place, count } = query;
   const own = f.local("i64", i64.add(query.shift, i64.add(query.first, i)));
@@ -70,7 +70,7 @@ export function softmaxRow(
   };
   const row = f.local(
     "i64",
-    i64.add(k.scratch, i64.mul(i, i64.const(SCORE_ROW))),
+    i64.add(k.scratch, i64.mul(i, i64.const(g.scoreRow))),
   );
   const width = f.local("i64", i64.mul(i64.ceilDiv(count, 4), i64.const(4)));
   const best = f.local("v128", f32x4.const(HIDDEN));

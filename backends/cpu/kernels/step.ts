@@ -10,6 +10,7 @@ import {
   type FunctionBuilder,
   i32,
   i64,
+  type ImportedFunction,
   type Int,
   type Local,
   type ModuleBuilder,
@@ -45,6 +46,27 @@ export interface Step {
   readonly build: (k: Kernel) => void;
   /** Set where BLAS does the work: views a, b, out; dims batch, m, n, k. `build` is then not called. */
   readonly blas?: BlasStep;
+}
+
+/** The product of a BLAS, as kernels import it where there is one. */
+export const SGEMM: ImportedFunction = {
+  name: "sgemm",
+  parameters: Array.from({ length: 12 }, () => "f64" as const),
+};
+
+/** A product c = or += op(a) op(b) of float32 matrices: m x n over k; distances of rows in bytes. */
+export interface Sgemm {
+  readonly transposed: "a" | "b" | null;
+  readonly m: Int;
+  readonly n: Int;
+  readonly k: Int;
+  readonly a: Int;
+  readonly aRow: number;
+  readonly b: Int;
+  readonly bRow: number;
+  readonly c: Int;
+  readonly cRow: number;
+  readonly accumulate: boolean;
 }
 
 /** Bytes of one argument. */
@@ -96,6 +118,26 @@ export class Kernel {
         f.branch(again);
       })
     );
+  }
+
+  /** A product by BLAS; only where the plan is compiled for one. */
+  sgemm(p: Sgemm): void {
+    const flag = (value: boolean) => f64.const(value ? 1 : 0);
+    const row = (bytes: number) => f64.const(bytes / 4);
+    this.f.call(this.module.imported(SGEMM.name), [
+      flag(p.transposed === "a"),
+      flag(p.transposed === "b"),
+      f64.fromI64(p.m),
+      f64.fromI64(p.n),
+      f64.fromI64(p.k),
+      f64.fromI64(p.a),
+      row(p.aRow),
+      f64.fromI64(p.b),
+      row(p.bRow),
+      flag(p.accumulate),
+      f64.fromI64(p.c),
+      row(p.cRow),
+    ]);
   }
 
   /** Runs `body(from, to)` for ranges of at most `size` items out of `count`. */

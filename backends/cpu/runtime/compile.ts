@@ -16,7 +16,7 @@ import {
   type View,
 } from "@denotune/denotune/core";
 import { ModuleBuilder } from "../assembler/mod.ts";
-import { Kernel, type Step } from "../kernels/step.ts";
+import { Kernel, SGEMM, type Step } from "../kernels/step.ts";
 import { lower, type LowerOptions } from "../lower.ts";
 import { MAX_NAMES, STEPS_WITHOUT_BARRIER } from "./layout.ts";
 import type {
@@ -88,7 +88,7 @@ export function compilePlan(
     : context.reserve(temporaryBytes);
   const assembled = assemble(
     segments.flatMap((s) => s.calls),
-    context.functions,
+    context,
   );
   const place: Place = { names, temporaryAt, addressOf: context.addressOf };
   const data = segments.map(({ segment, extents, calls }): SegmentData => {
@@ -179,9 +179,9 @@ export function iterationsOf(segment: Segment, capacities: Extents): number {
 /** Builds the functions that are not known yet. */
 function assemble(
   calls: readonly Lowered[],
-  functions: FunctionTable,
+  { functions, options }: CompileContext,
 ): { binary: Uint8Array<ArrayBuffer> | null; newNames: string[] } {
-  const module = new ModuleBuilder();
+  const module = new ModuleBuilder(options.blas ? [SGEMM] : []);
   const newNames: string[] = [];
   const added: string[] = [];
   for (const { call, steps } of calls) {

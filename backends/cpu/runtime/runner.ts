@@ -65,6 +65,7 @@ export class Runner {
   readonly #given: Float64Array;
   readonly #barrier: Barrier;
   readonly #blas: Blas | null;
+  readonly #imports: WebAssembly.ModuleImports;
   readonly #functions: StepFunction[] = [];
   readonly #programs = new Map<number, ReadyProgram>();
   readonly #times = new Map<string, StepTime>();
@@ -87,7 +88,9 @@ export class Runner {
       EXTENTS_AT,
       MAX_NAMES,
     );
-    const { barrier } = instantiate(options.barrier, options.memory);
+    const { memory } = options;
+    this.#imports = blas === null ? { memory } : { memory, sgemm: blas.sgemm };
+    const { barrier } = instantiate(options.barrier, this.#imports);
     this.#barrier = barrier as unknown as Barrier;
   }
 
@@ -95,7 +98,7 @@ export class Runner {
   add({ program, functions, argumentsAt, scratchAt }: ProgramForWorker): void {
     this.#scratchAt = scratchAt;
     if (functions.module !== null) {
-      const exports = instantiate(functions.module, this.#options.memory);
+      const exports = instantiate(functions.module, this.#imports);
       for (const name of functions.names) {
         this.#functions.push(exports[name] as unknown as StepFunction);
       }
@@ -306,7 +309,7 @@ function explain(step: StepData, error: unknown): string {
 
 function instantiate(
   module: WebAssembly.Module,
-  memory: WebAssembly.Memory,
+  env: WebAssembly.ModuleImports,
 ): WebAssembly.Exports {
-  return new WebAssembly.Instance(module, { env: { memory } }).exports;
+  return new WebAssembly.Instance(module, { env }).exports;
 }

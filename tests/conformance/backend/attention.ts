@@ -60,16 +60,38 @@ const VARIANTS: readonly (readonly [string, Partial<AttentionAttributes>])[] = [
   ["heads of 64", { headDim: 64, causal: false }],
 ];
 
-const SIZES: readonly Extents[] = [
-  { B: 2, T: 37 },
-  { B: 3, T: 16 },
-  { B: 1, T: 1 },
-  { B: 2, T: 5 },
-  { B: 0, T: 8 },
+/** Capacities, and what runs under them. */
+interface Sizes {
+  readonly capacities: Extents;
+  readonly runs: readonly Extents[];
+}
+
+const SHORT: Sizes = {
+  capacities: { B: 3, T: 37 },
+  runs: [
+    { B: 2, T: 37 },
+    { B: 3, T: 16 },
+    { B: 1, T: 1 },
+    { B: 2, T: 5 },
+    { B: 0, T: 8 },
+  ],
+};
+
+/** Rows of several blocks, with heads as large as those of real models: a backend may do these in other ways. */
+const LONG_VARIANTS: typeof VARIANTS = [
+  ["long rows", { headDim: 32 }],
+  ["long rows both ways, heads of 64", { headDim: 64, causal: false }],
+  ["long rows in a window", { headDim: 32, window: 70 }],
+  ["long rows, softcap, heads of 36", { headDim: 36, softcap: 5 }],
 ];
+const LONG: Sizes = {
+  capacities: { B: 2, T: 290 },
+  runs: [{ B: 1, T: 290 }, { B: 2, T: 129 }, { B: 2, T: 3 }],
+};
 
 function forward(
   [title, change]: readonly [string, Partial<AttentionAttributes>],
+  sizes: Sizes = SHORT,
 ): Case {
   const attributes = attributesOf(change);
   const { heads, kvHeads, headDim } = attributes;
@@ -90,8 +112,7 @@ function forward(
       outputs: [view("out"), view("lse")],
       label: title,
     }],
-    capacities: { B: 3, T: 37 },
-    runs: SIZES,
+    ...sizes,
     outputs: { out: MEAN, lse: MEAN },
   });
 }
@@ -99,6 +120,7 @@ function forward(
 /** Forward and backward in one plan, as a training step has them. */
 function backward(
   [title, change]: readonly [string, Partial<AttentionAttributes>],
+  sizes: Sizes = SHORT,
 ): Case {
   const attributes = attributesOf(change);
   const { heads, kvHeads, headDim } = attributes;
@@ -133,8 +155,7 @@ function backward(
         label: `${title}, backward`,
       },
     ],
-    capacities: { B: 3, T: 37 },
-    runs: SIZES,
+    ...sizes,
     outputs: { out: MEAN, lse: MEAN, dQ: MEAN, dK: MEAN, dV: MEAN },
   });
 }
@@ -252,8 +273,10 @@ const overflow: Case = caseOf({
 
 /** Cases of attention. */
 export const attentionCases: readonly Case[] = [
-  ...VARIANTS.map(forward),
-  ...VARIANTS.map(backward),
+  ...VARIANTS.map((variant) => forward(variant)),
+  ...VARIANTS.map((variant) => backward(variant)),
+  ...LONG_VARIANTS.map((variant) => forward(variant, LONG)),
+  ...LONG_VARIANTS.map((variant) => backward(variant, LONG)),
   long,
   ...CACHED.map(cached),
   overflow,

@@ -1,0 +1,159 @@
+/**
+ * The products between a block of queries and a block of keys, and where they are done: by the micro-kernel,
+ * which wants keys turned into panels, or by a BLAS, which reads them where they are.
+ * @module
+ */
+import { i64, type Int } from "../assembler/mod.ts";
+import type { Geometry } from "./attention_common.ts";
+import { packTransposed } from "./pack.ts";
+import type { Kernel } from "./step.ts";
+import { blockProduct, TILE_COLUMNS } from "./tile.ts";
+
+/** A block of rows of one head: its address, and how many. */
+export interface Rows {
+  readonly at: Int;
+  readonly count: Int;
+}
+
+/** Bytes that the keys (or values) of a block take once more for the micro-kernel. */
+export function packedBytes(g: Geometry): number {
+  return g.blas ? 0 : 4 * g.keys * g.padded;
+}
+
+/** Makes the rows of a block of keys (or values) ready for {@linkcode queriesByKeys}. */
+export function packKeys(
+  k: Kernel,
+  g: Geometry,
+  keys: Rows,
+  packed: Int,
+): void {
+  if (g.blas) return;
+  packTransposed(k.f, {
+    at: keys.at,
+    stride: i64.const(g.kRow),
+    dtype: "f32",
+    columns: keys.count,
+    count: i64.const(g.headDim),
+  }, packed);
+}
+
+/** Q Kt: a row of scores for each query. What lies behind the last key is not defined. */
+export function queriesByKeys(
+  k: Kernel,
+  g: Geometry,
+  p: { queries: Rows; keys: Rows; packed: Int; scores: Int },
+): void {
+  const { queries, keys } = p;
+  const depth = i64.const(g.headDim);
+  if (g.blas) {
+    return k.sgemm({
+      transposed: "b",
+      m: queries.count,
+      n: keys.count,
+      k: depth,
+      a: queries.at,
+      aRow: g.qRow,
+      b: keys.at,
+      bRow: g.kRow,
+      c: p.scores,
+      cRow: g.scoreRow,
+      accumulate: false,
+    });
+  }
+  const product = blockProduct(k.module, {
+    aRow: g.qRow,
+    aStep: 4,
+    bStep: 4 * TILE_COLUMNS,
+    bPanel: 4 * TILE_COLUMNS * g.headDim,
+    cRow: g.scoreRow,
+    accumulate: false,
+  });
+  const panels = k.f.local("i64", i64.ceilDiv(keys.count, TILE_COLUMNS));
+  k.f.call(product, [
+    queries.at,
+    p.packed,
+    p.scores,
+    queries.count,
+    panels,
+    depth,
+  ]);
+}
+
+/** out += S K, a row for each query; rows of `out` are `outRow` bytes apart. */
+export function scoresByKeys(
+  k: Kernel,
+  g: Geometry,
+  p: { scores: Int; keys: Rows; queries: Int; out: Int; outRow: number },
+): void {
+  if (g.blas) {
+    return k.sgemm({
+      transposed: null,
+      m: p.queries,
+      n: i64.const(g.headDim),
+      k: p.keys.count,
+      a: p.scores,
+      aRow: g.scoreRow,
+      b: p.keys.at,
+      bRow: g.kRow,
+      c: p.out,
+      cRow: p.outRow,
+      accumulate: true,
+    });
+  }
+  const product = blockProduct(k.module, {
+    aRow: g.scoreRow,
+    aStep: 4,
+    bStep: g.kRow,
+    bPanel: 4 * TILE_COLUMNS,
+    cRow: p.outRow,
+    accumulate: true,
+  });
+  k.f.call(product, [
+    p.scores,
+    p.keys.at,
+    p.out,
+    p.queries,
+    i64.const(g.panels),
+    p.keys.count,
+  ]);
+}
+
+/** out += St Q, a row of `4 * padded` bytes for each key. */
+export function scoresByQueries(
+  k: Kernel,
+  g: Geometry,
+  p: { scores: Int; queries: Rows; keys: Int; out: Int },
+): void {
+  const outRow = 4 * g.padded;
+  if (g.blas) {
+    return k.sgemm({
+      transposed: "a",
+      m: p.keys,
+      n: i64.const(g.headDim),
+      k: p.queries.count,
+      a: p.scores,
+      aRow: g.scoreRow,
+      b: p.queries.at,
+      bRow: g.qRow,
+      c: p.out,
+      cRow: outRow,
+      accumulate: true,
+    });
+  }
+  const product = blockProduct(k.module, {
+    aRow: 4,
+    aStep: g.scoreRow,
+    bStep: g.qRow,
+    bPanel: 4 * TILE_COLUMNS,
+    cRow: outRow,
+    accumulate: true,
+  });
+  k.f.call(product, [
+    p.scores,
+    p.queries.at,
+    p.out,
+    p.keys,
+    i64.const(g.panels),
+    p.queries.count,
+  ]);
+}
