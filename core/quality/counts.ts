@@ -182,15 +182,19 @@ export class TrainCounts {
       this.instructionOpenings.add(instruction, row);
       if (instruction.trim() === "") this.found.empty_instructions.add(row);
     }
-    for (const { text, callsTool } of responses) {
+    for (const [i, { text, callsTool }] of responses.entries()) {
+      if (callsTool && text.trim() === "") continue; // it says nothing, and is meant to
       const words = wordsOf(text);
       this.responseWords.add(words.length);
       this.responseOpenings.add(text, row);
       this.#addNgrams(words);
+      const place = i === 0 ? "" : `answer ${i + 1}: `;
       const emptiness = callsTool ? null : emptinessOf(text);
-      if (emptiness !== null) this.found.empty_responses.add(row, emptiness);
+      if (emptiness !== null) {
+        this.found.empty_responses.add(row, place + emptiness);
+      }
       const refusal = refusalOf(text);
-      if (refusal !== null) this.found.refusals.add(row, refusal);
+      if (refusal !== null) this.found.refusals.add(row, place + refusal);
     }
   }
 

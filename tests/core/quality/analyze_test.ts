@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Example } from "@denotune/denotune/core";
+import type { ChatExample, Example } from "@denotune/denotune/core";
 import { DataError, rowsStore } from "@denotune/denotune/core";
 import { analyze } from "../../../core/quality/analyze.ts";
 import { analyzeRows, pair, sourceOf } from "./_analyze.ts";
@@ -148,7 +148,7 @@ async function collatorsOf() {
 }
 
 Deno.test("empty answers, placeholders and refusals are found; tool calls are no empty answers", async () => {
-  const call: Example = {
+  const call: ChatExample = {
     messages: [
       { role: "user", content: "weather?" },
       {
@@ -166,10 +166,21 @@ Deno.test("empty answers, placeholders and refusals are found; tool calls are no
     pair("e", "As an AI language model, I have no opinion."),
     pair("f", "The word sorry has five letters."),
     pair("  ", "No question."),
-    call,
+    {
+      messages: [
+        ...call.messages,
+        { role: "tool", content: "rain" },
+        { role: "assistant", content: "I'm sorry, but I cannot say." },
+      ],
+    },
   ]);
   assert.equal(metrics.empty_responses.count, 3);
-  assert.equal(metrics.refusals.count, 2);
+  assert.equal(metrics.empty_responses.of, 8, "what only calls says nothing");
+  assert.equal(metrics.refusals.count, 3);
+  assert.match(
+    findings.find((f) => f.name === "refusals")?.examples.at(-1)?.note ?? "",
+    /^answer 2: /,
+  );
   assert.equal(metrics.empty_instructions.count, 1);
   assert.deepEqual(
     findings.find((f) => f.name === "empty_responses")?.examples.map((e) =>
