@@ -7,7 +7,9 @@
 export type HeadKind =
   | "utf-8"
   | "utf-8-bom"
-  | "utf-16"
+  | "utf-16le"
+  | "utf-16be"
+  | "utf-32"
   | "gzip"
   | "zstd"
   | "empty";
@@ -19,11 +21,15 @@ export function kindOfHead(head: Uint8Array): HeadKind {
   if (a === 0x1f && b === 0x8b) return "gzip";
   if (a === 0x28 && b === 0xb5 && c === 0x2f && d === 0xfd) return "zstd";
   if (a === 0xef && b === 0xbb && c === 0xbf) return "utf-8-bom";
-  if ((a === 0xff && b === 0xfe) || (a === 0xfe && b === 0xff)) return "utf-16";
-  // without a mark, every other byte of ASCII text in UTF-16 is zero
-  if (head.length >= 4 && ((a === 0 && c === 0) || (b === 0 && d === 0))) {
-    return "utf-16";
+  const zeros = [a, b, c, d].filter((byte) => byte === 0).length;
+  const isMark = a === 0xff && b === 0xfe || a === 0xfe && b === 0xff;
+  if (zeros >= 2 && (isMark || (c === 0xfe && d === 0xff) || zeros === 3)) {
+    return "utf-32";
   }
+  if (isMark) return a === 0xff ? "utf-16le" : "utf-16be";
+  // without a mark, every other byte of ASCII text in UTF-16 is zero
+  if (head.length >= 4 && b === 0 && d === 0) return "utf-16le";
+  if (head.length >= 4 && a === 0 && c === 0) return "utf-16be";
   return "utf-8";
 }
 

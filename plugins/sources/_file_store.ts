@@ -123,13 +123,18 @@ async function readHead(file: Deno.FsFile): Promise<Uint8Array> {
 
 /** Bytes to skip before the text. Throws `DataError` for what is no text. */
 export function checkHead(head: Uint8Array, path: string): number {
-  switch (kindOfHead(head)) {
+  const kind = kindOfHead(head);
+  switch (kind) {
     case "empty":
       throw new DataError(`${path}: the file is empty`);
-    case "utf-16":
+    case "utf-16le":
+    case "utf-16be":
+    case "utf-32": {
+      const name = kind.toUpperCase();
       throw new DataError(
-        `${path}: is UTF-16, not UTF-8; convert it: iconv -f UTF-16 -t UTF-8 in.json > out.json`,
+        `${path}: is ${name}, not UTF-8; convert it: iconv -f ${name} -t UTF-8 in > out`,
       );
+    }
     case "gzip":
     case "zstd":
       throw new DataError(

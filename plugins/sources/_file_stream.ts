@@ -133,7 +133,7 @@ class RowReader {
       throw new DataError(
         `${path}: a row has not ended after ${
           maxRowBytes / 2 ** 20
-        } MB; raise max_row_mb if it is meant to be so long`,
+        } MB; raise max_row_mb (an option of \`source\`) if it is meant to be so long`,
       );
     }
   }

@@ -42,7 +42,7 @@ export function arrayScanner(options: ScannerOptions): Scanner {
       fail(
         `the row that starts here is longer than ${
           maxRowBytes / 2 ** 20
-        } MB; a quote or bracket may be missing, else raise max_row_mb`,
+        } MB; a quote or bracket may be missing, else raise max_row_mb (an option of \`source\`)`,
         rowLine,
       );
     }
@@ -64,7 +64,7 @@ export function arrayScanner(options: ScannerOptions): Scanner {
     else if (byte === OPEN_LIST || byte === OPEN_OBJECT) {
       if (depth >= maxDepth) {
         fail(
-          `lists and objects are nested more than ${maxDepth} deep; flatten the row, or raise max_depth`,
+          `lists and objects are nested more than ${maxDepth} deep; flatten the row, or raise max_depth (an option of \`source\`)`,
         );
       }
       open[depth++] = byte;

@@ -89,7 +89,7 @@ export function csvScanner(
           throw new DataError(
             `${path}:${rowLine}: the row that starts here is longer than ${
               maxRowBytes / 2 ** 20
-            } MB; a closing quote may be missing, else raise max_row_mb`,
+            } MB; a closing quote may be missing, else raise max_row_mb (an option of \`source\`)`,
           );
         }
       }

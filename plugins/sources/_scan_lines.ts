@@ -56,7 +56,7 @@ export function lineScanner(options: ScannerOptions): Scanner {
         `${path}:${line}: the line is longer than ${
           maxRowBytes / 2 ** 20
         } MB; is it JSON Lines, one row a line? ` +
-          `If so, raise max_row_mb`,
+          `If so, raise max_row_mb (an option of \`source\`)`,
       );
     }
   }

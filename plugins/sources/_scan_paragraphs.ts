@@ -54,7 +54,7 @@ export function paragraphScanner(
               rowStart < 0 ? line : rowLine
             }: the text that starts here is longer than ${
               maxRowBytes / 2 ** 20
-            } MB; set sample_by to something smaller, or raise max_row_mb`,
+            } MB; set sample_by to something smaller, or raise max_row_mb (an option of \`source\`)`,
           );
         }
       }

@@ -41,7 +41,7 @@ function countMembers(text: string, maxDepth: number): number {
       case 0x7b: // {
         if (++depth > maxDepth) {
           throw new RowProblem(
-            `lists and objects are nested more than ${maxDepth} deep; flatten the row, or raise max_depth`,
+            `lists and objects are nested more than ${maxDepth} deep; flatten the row, or raise max_depth (an option of \`source\`)`,
             i,
           );
         }

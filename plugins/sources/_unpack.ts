@@ -77,7 +77,7 @@ export async function* unpackedBytes(
       if (unpacked > LOOK_FROM && unpacked > maxExpansion * size) {
         throw new DataError(
           `${path}: unpacks to more than ${maxExpansion} times its ${size} bytes; ` +
-            `if it is meant to, raise max_expansion`,
+            `if it is meant to, raise max_expansion (an option of \`source\`)`,
         );
       }
       yield chunk;

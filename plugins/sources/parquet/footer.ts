@@ -134,7 +134,7 @@ export function groupsOf(
       }
       if (unpacked > LOOK_FROM && unpacked > packed * limits.max_expansion) {
         throw new DataError(
-          `${path}: row group ${g}: column ${name} unpacks to more than ${limits.max_expansion} times its ${packed} bytes; if it is meant to, raise max_expansion`,
+          `${path}: row group ${g}: column ${name} unpacks to more than ${limits.max_expansion} times its ${packed} bytes; if it is meant to, raise max_expansion (an option of \`source\`)`,
         );
       }
       bytes += unpacked;
@@ -144,7 +144,7 @@ export function groupsOf(
       throw new DataError(
         `${path}: row group ${g} unpacks to ${
           Math.ceil(bytes / 2 ** 20)
-        } MB; read fewer columns, write the file with smaller row groups, or raise max_group_mb`,
+        } MB; read fewer columns, write the file with smaller row groups, or raise max_group_mb (an option of \`source\`)`,
       );
     }
     if (rows > 0) groups.push({ from, rows, columns: places, bytes });

@@ -220,12 +220,28 @@ Deno.test("nesting is bounded", async () => {
   );
 });
 
-Deno.test("UTF-16 is named as such, with a mark or without", async () => {
-  const utf16 = new Uint8Array(
-    new Uint16Array([..."\ufeff[1]"].map((c) => c.charCodeAt(0))).buffer,
-  );
-  assert.match(await errorOf(utf16), /is UTF-16/);
-  assert.match(await errorOf(utf16.slice(2)), /is UTF-16/);
+Deno.test("UTF-16 and UTF-32 are named as such, with a mark or without", async () => {
+  const text = "\ufeff[1]";
+  const utf16 = new Uint8Array(2 * text.length);
+  const utf32 = new Uint8Array(4 * text.length);
+  for (let i = 0; i < text.length; i++) {
+    new DataView(utf16.buffer).setUint16(2 * i, text.charCodeAt(i));
+    new DataView(utf32.buffer).setUint32(4 * i, text.charCodeAt(i));
+  }
+  const swapped = (bytes: Uint8Array, width: number) =>
+    bytes.map((_, i) => bytes[i - i % width + width - 1 - i % width]);
+  for (
+    const [bytes, width, name] of [
+      [utf16, 2, "UTF-16BE"],
+      [swapped(utf16, 2), 2, "UTF-16LE"],
+      [utf32, 4, "UTF-32"],
+      [swapped(utf32, 4), 4, "UTF-32"],
+    ] as const
+  ) {
+    const message = new RegExp(`is ${name}, not UTF-8.*iconv -f ${name} `);
+    assert.match(await errorOf(bytes), message);
+    assert.match(await errorOf(bytes.slice(width)), message);
+  }
 });
 
 Deno.test("invalid UTF-8 is refused with its line", async () => {
