@@ -200,9 +200,10 @@ export class WebGpuExecutor implements Executor {
     byteLength: number,
   ): Promise<ArrayBuffer> {
     const { gpu } = this.#range(id, "read", byteOffset, byteLength);
-    const bytes = await this.#staging.read(gpu, byteOffset, byteLength);
-    this.#gpu.check();
-    return bytes;
+    return await this.#gpu.wait(
+      `read ${byteLength} bytes`,
+      this.#staging.read(gpu, byteOffset, byteLength),
+    );
   }
 
   async compile(id: number, plan: Plan): Promise<void> {
@@ -228,8 +229,10 @@ export class WebGpuExecutor implements Executor {
   }
 
   async idle(): Promise<void> {
-    await this.#gpu.device.queue.onSubmittedWorkDone();
-    this.#gpu.check();
+    await this.#gpu.wait(
+      "finish what was submitted",
+      this.#gpu.device.queue.onSubmittedWorkDone(),
+    );
   }
 
   close(): void {

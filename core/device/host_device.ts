@@ -32,6 +32,8 @@ export interface Channel {
   post(command: Command, transfer: Transferable[]): void;
   /** Called once, when the device is closed or has failed. */
   shut(): void;
+  /** After a failure: waits until what `shut` ended is likely to be gone. */
+  ended?(): Promise<void>;
 }
 
 /** What an executor said when it was opened. */
@@ -57,6 +59,8 @@ export class HostDevice implements QueuedDevice {
   #sent = 0;
   #broken: DeviceError | null = null;
   #closing: Promise<void> | null = null;
+  /** Whether something has failed. */
+  #unwell = false;
 
   constructor(opened: Opened, shared: SharedState, channel: Channel) {
     this.info = opened.info;
@@ -135,12 +139,16 @@ export class HostDevice implements QueuedDevice {
     if (request === undefined) return; // rejected already, by a close
     this.#requests.delete(answer.request);
     if (answer.type === "answer") request.resolve(answer.value);
-    else request.reject(deviceErrorOf(answer.error));
+    else {
+      this.#unwell = true;
+      request.reject(deviceErrorOf(answer.error));
+    }
   }
 
   /** Ends the device for good: everything pending and every later wait is rejected with this error. */
   fail(error: DeviceError): void {
     if (this.#broken !== null) return;
+    this.#unwell = true;
     this.#broken = error;
     this.#rejectAll(error);
     this.#channel.shut();
@@ -149,7 +157,11 @@ export class HostDevice implements QueuedDevice {
   /** Closes the executor; what is pending is rejected, what is queued is skipped. Throws what closing throws. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing ??= this.#close();
-    await this.#closing;
+    try {
+      await this.#closing;
+    } finally {
+      if (this.#unwell) await this.#channel.ended?.();
+    }
   }
 
   async #close(): Promise<void> {

@@ -70,7 +70,9 @@ export type Answer =
     readonly type: "failed";
     readonly request: number;
     readonly error: ErrorData;
-  };
+  }
+  /** Something was thrown that nobody caught. */
+  | { readonly type: "crashed"; readonly error: ErrorData };
 
 /**
  * Two numbers that host and worker share, so that nothing is sent for them: how many commands are done,

@@ -24,6 +24,11 @@ interface WorkerScope {
     type: "message",
     listener: (event: MessageEvent<OpenCommand | Command>) => void,
   ): void;
+  addEventListener(type: "error", listener: (event: ErrorEvent) => void): void;
+  addEventListener(
+    type: "unhandledrejection",
+    listener: (event: PromiseRejectionEvent) => void,
+  ): void;
 }
 
 /**
@@ -35,9 +40,31 @@ export function serve(
 ): void {
   const scope = globalThis as unknown as WorkerScope;
   let queue: CommandQueue | null = null;
+  let opened: Executor | null = null;
+  // Told in order, not printed by the runtime; what the executor holds is given back while its thread lives.
+  const crash = async (event: Event, error: unknown): Promise<void> => {
+    event.preventDefault();
+    const executor = opened;
+    opened = null;
+    try {
+      await executor?.close();
+    } catch {
+      // the crash is what is told
+    }
+    scope.postMessage({ type: "crashed", error: errorToData(error) });
+  };
+  scope.addEventListener(
+    "error",
+    (event) => void crash(event, event.error ?? event.message),
+  );
+  scope.addEventListener(
+    "unhandledrejection",
+    (event) => void crash(event, event.reason),
+  );
   const start = async (command: OpenCommand): Promise<void> => {
     try {
       const executor = await open(command.options);
+      opened = executor;
       queue = new CommandQueue(
         executor,
         new SharedState(command.shared),

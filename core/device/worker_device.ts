@@ -12,6 +12,12 @@ import {
 } from "./protocol.ts";
 
 /**
+ * A driver gives its memory back on the worker's own thread, and may bring down a process that ends meanwhile;
+ * nothing tells when a worker's thread has ended.
+ */
+const ENDING_MS = 300;
+
+/**
  * The device that a worker holds. `options` are given to the worker's `open`. Throws `DeviceError` when
  * the worker cannot be loaded or its executor cannot be opened; the worker is then terminated. Closing the
  * device terminates it too.
@@ -49,25 +55,20 @@ export function connectWorker(
         device = new HostDevice(data, shared, {
           post: (command, transfer) => worker.postMessage(command, transfer),
           shut: () => worker.terminate(),
+          ended: () => new Promise((done) => setTimeout(done, ENDING_MS)),
         });
         resolve(device);
       } else if (data.type === "open-failed") {
         fail(deviceErrorOf(data.error));
+      } else if (data.type === "crashed") {
+        fail(crashed(device, data.error.message, deviceErrorOf(data.error)));
       } else {
         device?.receive(data);
       }
     });
     worker.addEventListener("error", (event) => {
       event.preventDefault(); // else the main thread dies of it
-      const whose = device === null
-        ? "a device"
-        : `the ${device.info.backend} device`;
-      fail(
-        new DeviceError(
-          `The worker of ${whose} has crashed: ${event.message}`,
-          { cause: event.error ?? undefined },
-        ),
-      );
+      fail(crashed(device, event.message, event.error ?? undefined));
     });
     worker.addEventListener("messageerror", () => {
       fail(
@@ -76,5 +77,18 @@ export function connectWorker(
         ),
       );
     });
+  });
+}
+
+function crashed(
+  device: HostDevice | null,
+  message: string,
+  cause: unknown,
+): DeviceError {
+  const whose = device === null
+    ? "a device"
+    : `the ${device.info.backend} device`;
+  return new DeviceError(`The worker of ${whose} has crashed: ${message}`, {
+    cause,
   });
 }

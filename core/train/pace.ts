@@ -12,8 +12,8 @@ const MOST_STEPS_AHEAD = 16;
 export interface Pace {
   /** Call after each step is enqueued. */
   step(): Promise<void>;
-  /** Waits for everything. */
-  settle(): Promise<void>;
+  /** Throws what the last wait was told: a device tells an error once. Call before anything else is read. */
+  check(): Promise<void>;
 }
 
 /** A pace over a device's `idle`. `now` gives seconds. */
@@ -37,13 +37,10 @@ export function makePace(idle: () => Promise<void>, now: () => number): Pace {
       );
       sinceMark = 0;
       mark = idle();
-      mark.catch(() => {}); // told again by the next wait
+      mark.catch(() => {}); // told by the next `step` or `check`
     },
-    async settle() {
-      mark = null;
-      sinceMark = 0;
-      await idle();
-      markedAt = now();
+    async check() {
+      await mark;
     },
   };
 }

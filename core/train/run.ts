@@ -46,6 +46,7 @@ import {
 } from "./run_folder.ts";
 import { RunHooks, saveFinal } from "./run_hooks.ts";
 import { startEvent } from "./start_event.ts";
+import { stoppedBy } from "./stopped_run.ts";
 import {
   freshState,
   runTraining,
@@ -59,6 +60,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** Trackers besides those of the config. */
   readonly trackers?: readonly Tracker[];
+  /** The command line that starts this run, for what is said where a device ends it. */
+  readonly command?: string;
 }
 
 /** What a run gave. */
@@ -113,8 +116,13 @@ export async function trainRun(
     const result = await going.go(located);
     await events.close();
     return result;
-  } catch (error) {
+  } catch (thrown) {
     const { signal } = options;
+    const error = going.state === null ? thrown : stoppedBy(thrown, {
+      outputDir: config.output_dir,
+      resume: config.training.resume,
+      command: options.command,
+    });
     const isStopped = signal?.aborted === true && error === signal.reason;
     events.emit({
       event: "end",

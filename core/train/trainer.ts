@@ -12,7 +12,7 @@ import type { Every } from "../config/types.ts";
 import { ConfigError } from "../errors.ts";
 import type { Engine, StepResult } from "./engine.ts";
 import { gradientName } from "./trainables.ts";
-import { makePace } from "./pace.ts";
+import { makePace, type Pace } from "./pace.ts";
 
 /** Where a run stands; all that a checkpoint needs besides tensors. */
 export interface TrainerState {
@@ -162,18 +162,19 @@ class Loop {
   #loggedAt: number;
   #secondsPerStep = 0;
   #savedAt = -1;
+  readonly #pace: Pace;
 
   constructor(request: TrainerRequest) {
     this.#r = request;
+    this.#pace = makePace(() => request.engine.session.idle(), request.now);
     this.#state = request.state;
     this.#loggedAt = request.now();
   }
 
   async run(): Promise<"done" | "interrupted"> {
-    const { engine, settings, signal, now } = this.#r;
+    const { settings, signal, now } = this.#r;
     const most = settings.mostEpochs ?? Infinity;
     const state = this.#state;
-    const pace = makePace(() => engine.session.idle(), now);
     if (settings.eval_on_start && state.step === 0) state.evaluationDue = true;
     if (!await this.#evaluateIfDue()) return await this.#interrupt();
     this.#paused = 0;
@@ -184,7 +185,7 @@ class Loop {
       if (next === null) return await this.#interrupt();
       const epochEnds = next.endsEpoch;
       await this.#step(next);
-      await pace.step();
+      await this.#pace.step();
       state.step++;
       state.stepInEpoch++;
       const last = state.step === settings.totalSteps ||
@@ -270,6 +271,7 @@ class Loop {
   async #collect(log: boolean): Promise<void> {
     const { engine, now, hooks } = this.#r;
     const state = this.#state;
+    await this.#pace.check();
     if (this.#pending.length > 0) {
       const results = await engine.results(this.#pending.length);
       const first = state.step - results.length + 1;

@@ -21,9 +21,9 @@ export class Gpu {
     device.lost.then(({ reason, message }) => {
       if (this.#closed) return;
       this.#failure = new DeviceError(
-        `The GPU device was lost (${reason}): ${
-          message || "no message"
-        }. The run can go on from its last checkpoint: start it again with the same settings (training.resume=auto). If it happens again, lower training.batch_size or data.max_length`,
+        `The GPU device was lost (${reason}${
+          message === "" ? "" : `: ${firstLines(message)}`
+        }). Systems take a GPU away that does not answer for some seconds, when its driver is changed, or when the machine sleeps. If it happens again, lower training.batch_size or data.max_length`,
       );
     });
     device.addEventListener("uncapturederror", (event) => {
@@ -33,6 +33,26 @@ export class Gpu {
         { cause: error },
       );
     });
+  }
+
+  /**
+   * Waits for the device. What is pending on a device that is lost fails in words of its own, and before the
+   * loss is told: here it becomes the loss.
+   */
+  async wait<T>(what: string, work: Promise<T>): Promise<T> {
+    try {
+      const result = await work;
+      this.check();
+      return result;
+    } catch (error) {
+      await Promise.race([this.device.lost, sleep(LOSS_IS_TOLD_MS)]);
+      this.check();
+      if (error instanceof DeviceError) throw error;
+      throw new DeviceError(
+        `Cannot ${what}: ${error instanceof Error ? error.message : error}`,
+        { cause: error },
+      );
+    }
   }
 
   /** Throws what has gone wrong since the last call; a lost device stays lost. */
@@ -111,6 +131,13 @@ export class Gpu {
 /** What to do where memory is short. */
 export const MEMORY_ADVICE =
   "Lower training.batch_size or data.max_length, set training.gradient_checkpointing: true, or train an adapter on a base of model.dtype: bfloat16";
+
+/** How long after a failure its device may be told to be lost. */
+const LOSS_IS_TOLD_MS = 200;
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
 
 function firstLines(message: string): string {
   return message.trim().split("\n").slice(0, 12).join("\n");

@@ -38,7 +38,8 @@ async function runTrain(
   const { run, quickstart } = await loadAskedRun(args, { out });
   let result;
   try {
-    result = await trainRun(run, { signal });
+    const again = [command, "train", ...args.map(quoted)].join(" ");
+    result = await trainRun(run, { signal, command: again });
   } catch (error) {
     if (!isAbort(error, signal)) throw error;
     err.line("Stopped before the first step: there is nothing to save.");
