@@ -111,6 +111,7 @@ export {
   writeFileAtomic,
 } from "./io/atomic.ts";
 export { type JsonObject, readJsonObject, showJson } from "./io/json_file.ts";
+export { showBytes, showDigits, showWhole } from "./show_numbers.ts";
 export {
   type SafetensorsDType,
   type WeightDType,

@@ -2,7 +2,7 @@
  * One line that says how far a long task is, on a terminal only.
  * @module
  */
-import { whole } from "./numbers.ts";
+import { showWhole } from "../show_numbers.ts";
 import type { Output } from "./terminal.ts";
 
 /** A line that is written over. */
@@ -30,7 +30,7 @@ export function progressLine(output: Output): ProgressLine {
         `\r\x1b[K${
           output.style(
             "dim",
-            `${task} ${whole(done)} of ${whole(of)} (${percent}%)`,
+            `${task} ${showWhole(done)} of ${showWhole(of)} (${percent}%)`,
           )
         }`,
       );

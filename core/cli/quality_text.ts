@@ -9,7 +9,7 @@ import type {
   QualityReport,
   Severity,
 } from "../quality/types.ts";
-import { whole } from "./numbers.ts";
+import { showWhole } from "../show_numbers.ts";
 import { harmless, type Output } from "./terminal.ts";
 
 /** Openings that are shown. */
@@ -36,14 +36,14 @@ function heading(out: Output, text: string): void {
 
 function showSubject({ subject, metrics }: QualityReport, out: Output): void {
   out.line(out.style("bold", `Quality of ${harmless(subject.name)}`));
-  const rows = [`${whole(metrics.rows ?? 0)} rows`];
+  const rows = [`${showWhole(metrics.rows ?? 0)} rows`];
   if (subject.sources.some((s) => s.used_for === "evaluation")) {
-    rows.push(`${whole(metrics.eval_rows ?? 0)} evaluation rows`);
+    rows.push(`${showWhole(metrics.eval_rows ?? 0)} evaluation rows`);
   }
   const templates = new Set(subject.sources.map((s) => s.template));
   out.line(
     `${rows.join(", ")} · template ${[...templates].join(", ")} · max_length ${
-      whole(subject.max_length)
+      showWhole(subject.max_length)
     }`,
   );
   out.line(
@@ -76,8 +76,8 @@ function showFinding(
   const style = STYLES[severity];
   out.line(
     `${out.style(style, severity.padEnd(7))} ${out.style("bold", name)}  ${
-      whole(count)
-    } of ${whole(of)} ${unit} (${percent(share)})`,
+      showWhole(count)
+    } of ${showWhole(of)} ${unit} (${percent(share)})`,
   );
   out.line(`        ${title}`);
   // of what is only good to know one row is enough
@@ -127,7 +127,7 @@ function showLengths({ lengths, subject }: QualityReport, out: Output): void {
     out.line(
       `${"".padEnd(20)}   ${out.style("dim", `${d.bins[0].from} `)}${
         sparkline(d.bins.map((b) => b.count))
-      }${out.style("dim", ` ${whole(last.to)}`)}`,
+      }${out.style("dim", ` ${showWhole(last.to)}`)}`,
     );
   }
 }
@@ -171,7 +171,7 @@ function showVariety(
     for (const [i, { opening, count }] of all.slice(0, OPENINGS).entries()) {
       entry(
         i === 0 ? name : "",
-        `${`${whole(count)} x`.padStart(8)}  ${
+        `${`${showWhole(count)} x`.padStart(8)}  ${
           JSON.stringify(flat(opening)).slice(0, width - 28)
         }`,
       );
@@ -197,10 +197,12 @@ function showTokens(
     out.line(`${out.style("dim", name.padEnd(14))} ${text}`);
   entry(
     "tokens",
-    `${whole(tokens.total)}, ${whole(tokens.trained)} trained (${
+    `${showWhole(tokens.total)}, ${showWhole(tokens.trained)} trained (${
       percent(tokens.total === 0 ? 0 : tokens.trained / tokens.total)
     })${
-      tokens.trained_lost > 0 ? `, ${whole(tokens.trained_lost)} cut away` : ""
+      tokens.trained_lost > 0
+        ? `, ${showWhole(tokens.trained_lost)} cut away`
+        : ""
     }`,
   );
   for (const kind of ["padded", "packed"] as const) {
@@ -208,8 +210,8 @@ function showTokens(
     if (found === null) continue;
     entry(
       kind,
-      `${percent(found.padded_share)} padding, ${whole(found.rows)} rows, ${
-        whole(found.steps)
+      `${percent(found.padded_share)} padding, ${showWhole(found.rows)} rows, ${
+        showWhole(found.steps)
       } steps an epoch (batch ${subject.batch_size})`,
     );
   }
@@ -220,7 +222,7 @@ function percent(share: number): string {
 }
 
 function short(n: number): string {
-  return n >= 1000 ? whole(n) : String(Number(n.toFixed(1)));
+  return n >= 1000 ? showWhole(n) : String(Number(n.toFixed(1)));
 }
 
 function flat(text: string): string {

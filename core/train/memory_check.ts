@@ -7,6 +7,7 @@ import type { DeviceInfo } from "../contracts/backend.ts";
 import { parseBytes } from "../config/bytes.ts";
 import type { RunConfig } from "../config/types.ts";
 import { DeviceError } from "../errors.ts";
+import { showBytes } from "../show_numbers.ts";
 import {
   type EngineRequest,
   planEngine,
@@ -74,12 +75,12 @@ export function refuseTooLarge(
       .find((v) => v.total <= need.limit);
     return found === undefined ? [] : [found];
   });
-  const needed = `The run needs ${gigabytes(need.total)}; ${need.limitedBy} ${
-    gigabytes(need.limit)
+  const needed = `The run needs ${showBytes(need.total)}; ${need.limitedBy} ${
+    showBytes(need.limit)
   } for it.`;
   if (alone.length > 0) {
     const list = alone.map(({ words, total }) =>
-      `${words} (${gigabytes(total)})`
+      `${words} (${showBytes(total)})`
     );
     throw new DeviceError(
       `${needed} Any of these would fit: ${list.join("; ")}`,
@@ -101,14 +102,14 @@ export function refuseTooLarge(
     taken.push(last.words);
     if (total <= need.limit) {
       throw new DeviceError(
-        `${needed} These together would fit (${gigabytes(total)}): ${
+        `${needed} These together would fit (${showBytes(total)}): ${
           taken.join(" ")
         }`,
       );
     }
   }
   throw new DeviceError(
-    `${needed} Even ${taken.join(" ")} needs ${gigabytes(total)}: ${
+    `${needed} Even ${taken.join(" ")} needs ${showBytes(total)}: ${
       request.adapter === null
         ? "train an adapter (adapter: lora) or a smaller model"
         : "a smaller model would fit"
@@ -208,8 +209,4 @@ function halves(n: number, least: number): number[] {
     found.push(half);
   }
   return found;
-}
-
-function gigabytes(bytes: number): string {
-  return `${(bytes / 2 ** 30).toFixed(2)} GB`;
 }

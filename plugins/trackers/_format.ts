@@ -2,37 +2,14 @@
  * How numbers are written for people.
  * @module
  */
-
-const THOUSANDS = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
-
-/** 12,345 */
-export function whole(value: number): string {
-  return THOUSANDS.format(value);
-}
+import { showDigits } from "@denotune/denotune/core";
 
 /** 134.5 M, 12.3 k, 950 */
 export function short(value: number): string {
   for (const [size, unit] of [[1e9, "B"], [1e6, "M"], [1e3, "k"]] as const) {
-    if (Math.abs(value) >= size) return `${digits(value / size)} ${unit}`;
+    if (Math.abs(value) >= size) return `${showDigits(value / size)} ${unit}`;
   }
-  return digits(value);
-}
-
-/** 513 MB, 1.2 GB (of 1024 bytes a step) */
-export function bytes(value: number): string {
-  for (const [power, unit] of [[3, "GB"], [2, "MB"], [1, "kB"]] as const) {
-    const size = 1024 ** power;
-    if (value >= size) return `${digits(value / size)} ${unit}`;
-  }
-  return `${value} B`;
-}
-
-/** Three digits that count: 1.23, 12.3, 123; whole numbers as they are. */
-function digits(value: number): string {
-  if (Number.isInteger(value) || Math.abs(value) >= 100) {
-    return value.toFixed(0);
-  }
-  return value.toFixed(Math.abs(value) >= 10 ? 1 : 2);
+  return showDigits(value);
 }
 
 /** 42s, 3m 20s, 2h 05m, 1d 4h */

@@ -2,8 +2,13 @@
  * What is said of a run before it starts.
  * @module
  */
-import type { MemoryFields, StartEvent } from "@denotune/denotune/core";
-import { bytes, short, whole } from "./_format.ts";
+import {
+  type MemoryFields,
+  showBytes,
+  showWhole,
+  type StartEvent,
+} from "@denotune/denotune/core";
+import { short } from "./_format.ts";
 import type { Terminal } from "./_terminal.ts";
 
 /** A title and one line each for model, data, backend and memory. */
@@ -18,8 +23,8 @@ export function startLines(event: StartEvent, terminal: Terminal): string[] {
     ...(event.trained_parameters < event.parameters
       ? [
         `${terminal.style("dim", "trainable")} ${
-          whole(event.trained_parameters)
-        } of ${whole(event.parameters)} (${
+          showWhole(event.trained_parameters)
+        } of ${showWhole(event.parameters)} (${
           (100 * event.trained_parameters / event.parameters).toFixed(2)
         }%)`,
       ]
@@ -52,23 +57,23 @@ function modelLine(event: StartEvent): string {
 function dataLine(event: StartEvent): string {
   const { rows, packs, steps_per_epoch, trained_tokens, tokens } = event;
   const flow = [
-    ...(rows === null ? [] : [`${whole(rows)} rows`]),
-    ...(packs === null ? [] : [`${whole(packs)} packs`]),
+    ...(rows === null ? [] : [`${showWhole(rows)} rows`]),
+    ...(packs === null ? [] : [`${showWhole(packs)} packs`]),
     ...(steps_per_epoch === null
       ? []
-      : [`${whole(steps_per_epoch)} steps an epoch`]),
+      : [`${showWhole(steps_per_epoch)} steps an epoch`]),
   ].join(" -> ");
   const parts = [
     flow === "" ? "streamed rows" : flow,
     ...(trained_tokens === null || tokens === null
       ? []
       : [`${short(trained_tokens)} of ${short(tokens)} tokens trained`]),
-    `${whole(event.total_steps)} steps in all`,
+    `${showWhole(event.total_steps)} steps in all`,
     ...((event.skipped_rows ?? 0) > 0
-      ? [`${whole(event.skipped_rows ?? 0)} rows skipped`]
+      ? [`${showWhole(event.skipped_rows ?? 0)} rows skipped`]
       : []),
     ...(event.eval_rows > 0
-      ? [`${whole(event.eval_rows)} rows to evaluate`]
+      ? [`${showWhole(event.eval_rows)} rows to evaluate`]
       : []),
     `${event.template}, ${event.masker}`,
   ];
@@ -89,8 +94,8 @@ function memoryLine(memory: MemoryFields): string {
   return [
     ...parts.flatMap((name) => {
       const size = memory[name] ?? 0;
-      return size > 0 ? [`${name} ${bytes(size)}`] : [];
+      return size > 0 ? [`${name} ${showBytes(size)}`] : [];
     }),
-    `total ${bytes(memory.total)} of ${bytes(memory.available)}`,
+    `total ${showBytes(memory.total)} of ${showBytes(memory.available)}`,
   ].join(" · ");
 }

@@ -8,6 +8,7 @@ import {
   type Part,
   type ProgressEvent,
   type SampleEvent,
+  showWhole,
   type StepEvent,
   type Tracker,
   type TrackerContext,
@@ -23,7 +24,6 @@ import {
   percent,
   rate,
   short,
-  whole,
 } from "./_format.ts";
 import { startLines } from "./_start_lines.ts";
 import { processStreams, type Streams, Terminal } from "./_terminal.ts";
@@ -92,7 +92,7 @@ export class ConsoleTracker implements Tracker {
         return this.#terminal.line(
           `${this.#head(`epoch ${epochOf(event.epoch)}`)}  loss ${
             measure(event.epoch_loss)
-          }  ${whole(event.trained_tokens)} trained tokens in ${
+          }  ${showWhole(event.trained_tokens)} trained tokens in ${
             duration(event.seconds)
           }`,
         );
@@ -166,8 +166,8 @@ export class ConsoleTracker implements Tracker {
     this.#draw(finished, {
       share: total === null || total === 0 ? null : done / total,
       label: total === null
-        ? `${task} ${whole(done)}`
-        : `${task} ${whole(done)}/${whole(total)}`,
+        ? `${task} ${showWhole(done)}`
+        : `${task} ${showWhole(done)}/${showWhole(total)}`,
       fields: [],
     });
   }
@@ -214,8 +214,8 @@ export class ConsoleTracker implements Tracker {
       interrupted: this.#terminal.style("warning", "interrupted"),
       failed: this.#terminal.style("bad", "failed"),
     }[event.status];
-    const after = `after ${whole(event.step)} steps, ${
-      whole(event.total_trained_tokens)
+    const after = `after ${showWhole(event.step)} steps, ${
+      showWhole(event.total_trained_tokens)
     } trained tokens, ${duration(event.seconds)}`;
     this.#terminal.line(
       `${head} ${after}${
@@ -225,7 +225,7 @@ export class ConsoleTracker implements Tracker {
     if (event.skipped_updates > 0) {
       this.#terminal.line(
         `  ${
-          whole(event.skipped_updates)
+          showWhole(event.skipped_updates)
         } updates were left out: the gradient was not finite`,
       );
     }

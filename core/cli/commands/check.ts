@@ -14,7 +14,7 @@ import {
 import { openDevice } from "../../train/choose_backend.ts";
 import { planEngine } from "../../train/engine.ts";
 import { memoryNeed, refuseTooLarge } from "../../train/memory_check.ts";
-import { bytes, whole } from "../numbers.ts";
+import { showBytes, showWhole } from "../../show_numbers.ts";
 import { type CliContext, loadAskedRun } from "../context.ts";
 import { harmless, type Output } from "../terminal.ts";
 
@@ -66,24 +66,24 @@ async function runCheck(
     stream === null
       ? dataLine(train.report)
       : `streamed with a buffer of ${
-        whole(config.data.shuffle_buffer)
-      } rows · of the ${whole(train.report.rows)} first rows ${
-        whole(train.report.trainedTokens)
-      } of ${whole(train.report.tokens)} tokens trained`,
+        showWhole(config.data.shuffle_buffer)
+      } rows · of the ${showWhole(train.report.rows)} first rows ${
+        showWhole(train.report.trainedTokens)
+      } of ${showWhole(train.report.tokens)} tokens trained`,
   );
   entry(
     "",
     `template ${prepared.data.templateName} · masker ${prepared.data.maskerName} · longest example ${
-      whole(train.report.longest)
+      showWhole(train.report.longest)
     } tokens`,
   );
   if (evaluation !== null) {
-    entry("eval", `${whole(evaluation.length)} examples`);
+    entry("eval", `${showWhole(evaluation.length)} examples`);
   }
   entry(
     "training",
     `${
-      whole(plan.totalSteps)
+      showWhole(plan.totalSteps)
     } steps in all · batch ${config.training.batch_size} x ${config.training.gradient_accumulation_steps} · into ${config.output_dir}`,
   );
   await showMemory(prepared, plan, entry);
@@ -100,8 +100,8 @@ async function runCheck(
 }
 
 function dataLine(report: DataReport): string {
-  return `${report.startLine} · ${whole(report.trainedTokens)} of ${
-    whole(report.tokens)
+  return `${report.startLine} · ${showWhole(report.trainedTokens)} of ${
+    showWhole(report.tokens)
   } tokens trained`;
 }
 
@@ -123,10 +123,12 @@ async function showMemory(
   const need = memoryNeed(planned, info, run.config.memory_limit);
   const { total: _, ...uses } = planned.report;
   const parts = Object.entries({ ...uses, runtime: need.runtime })
-    .filter(([, n]) => n > 0).map(([name, n]) => `${name} ${bytes(n)}`);
+    .filter(([, n]) => n > 0).map(([name, n]) => `${name} ${showBytes(n)}`);
   entry(
     "memory",
-    `${parts.join(" · ")} · total ${bytes(need.total)} of ${bytes(need.limit)}`,
+    `${parts.join(" · ")} · total ${showBytes(need.total)} of ${
+      showBytes(need.limit)
+    }`,
   );
   refuseTooLarge(request, need, { config: run.config, info });
 }

@@ -10,7 +10,7 @@ import { openRegistry } from "../../library/registry.ts";
 import { messageOf } from "../../config/problem.ts";
 import { VERSION } from "../../version.ts";
 import type { CliContext } from "../context.ts";
-import { bytes } from "../numbers.ts";
+import { showBytes } from "../../show_numbers.ts";
 import { listOption } from "../options.ts";
 import type { Output } from "../terminal.ts";
 
@@ -184,7 +184,9 @@ function show(found: Diagnosis, out: Output): void {
   entry("system", `${found.system}, ${found.cores} cores`);
   entry(
     "memory",
-    `${bytes(found.memory.available)} free of ${bytes(found.memory.total)}`,
+    `${showBytes(found.memory.available)} free of ${
+      showBytes(found.memory.total)
+    }`,
   );
   entry(
     "permissions",
@@ -198,7 +200,7 @@ function show(found: Diagnosis, out: Output): void {
       : out.style("bad", "no");
     const memory = backend.memory_bytes === null
       ? ""
-      : `, ${bytes(backend.memory_bytes)} for a run`;
+      : `, ${showBytes(backend.memory_bytes)} for a run`;
     entry(
       i === 0 ? "backends" : "",
       `${mark}  ${backend.name}: ${backend.description}${memory}`,

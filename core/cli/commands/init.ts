@@ -13,7 +13,7 @@ import { openRegistry } from "../../library/registry.ts";
 import { sourceFor } from "../../data/source_for.ts";
 import type { CliContext } from "../context.ts";
 import { quoted } from "../invocation.ts";
-import { whole } from "../numbers.ts";
+import { showWhole } from "../../show_numbers.ts";
 import { listOption } from "../options.ts";
 import { runFileText } from "../run_file_text.ts";
 
@@ -94,7 +94,7 @@ async function runInit(
   await Deno.writeTextFile(runFile, text);
   out.line(
     `${file}: ${
-      whole(found.rows)
+      showWhole(found.rows)
     } rows, format ${found.format}: ${found.reason}`,
   );
   out.line(`Wrote ${shown}`);

@@ -34,7 +34,7 @@ import {
   loadAskedRun,
   splitRunArguments,
 } from "../context.ts";
-import { whole } from "../numbers.ts";
+import { showWhole } from "../../show_numbers.ts";
 import { countOption } from "../options.ts";
 import { harmless } from "../terminal.ts";
 import { progressLine } from "../progress_line.ts";
@@ -185,7 +185,7 @@ async function runInspect(
     return;
   }
   const page = inspectPage({
-    title: `Step ${whole(flags.step)} of ${name}`,
+    title: `Step ${showWhole(flags.step)} of ${name}`,
     subtitle:
       `${rows.length} rows, exactly as the optimizer step ${flags.step} of ${steps} sees them, padding included.`,
     examples: rows.map((row) => ({
@@ -267,18 +267,18 @@ async function lookAt(
         title: `Examples of ${name}`,
         subtitle: `${
           flags.find === undefined
-            ? `At most ${whole(limit)} examples, in the order of the data`
-            : `At most ${whole(limit)} examples: ${flags.find}`
+            ? `At most ${showWhole(limit)} examples, in the order of the data`
+            : `At most ${showWhole(limit)} examples: ${flags.find}`
         }; tokens as they are trained.`,
         examples: examples(),
       }),
     );
     progress.clear();
-    err.line(`Wrote ${flags.html}: ${whole(shown)} examples`);
+    err.line(`Wrote ${flags.html}: ${showWhole(shown)} examples`);
   }
   if (problems.length > 0) {
     onNotice(
-      `${whole(problems.length)} rows cannot be read; the first: ${
+      `${showWhole(problems.length)} rows cannot be read; the first: ${
         problems[0]
       }`,
     );
@@ -323,9 +323,9 @@ function show(
   out.line(
     style(
       "bold",
-      `${title}: ${whole(tokens.length - padding)} tokens, ${
-        whole(trained)
-      } trained${padding > 0 ? `, ${whole(padding)} padding` : ""}`,
+      `${title}: ${showWhole(tokens.length - padding)} tokens, ${
+        showWhole(trained)
+      } trained${padding > 0 ? `, ${showWhole(padding)} padding` : ""}`,
     ),
   );
   if (record !== undefined) {
@@ -344,6 +344,6 @@ function recordText(record: unknown): string {
   return text.length <= RECORD
     ? text
     : `${text.slice(0, RECORD)} ... (${
-      whole(text.length - RECORD)
+      showWhole(text.length - RECORD)
     } more characters)`;
 }

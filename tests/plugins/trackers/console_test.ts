@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
-import type { StepEvent, TrackerEvent } from "@denotune/denotune/core";
+import {
+  showBytes,
+  type StepEvent,
+  type TrackerEvent,
+} from "@denotune/denotune/core";
 import { movingLine } from "../../../plugins/trackers/_bar.ts";
 import {
-  bytes,
   duration,
   harmless,
   oneLine,
@@ -183,7 +186,7 @@ Deno.test("numbers are written for people", () => {
     "950",
     "1.23 B",
   ]);
-  assert.deepEqual([1, 2048, 5 * 2 ** 20, 1.5 * 2 ** 30].map(bytes), [
+  assert.deepEqual([1, 2048, 5 * 2 ** 20, 1.5 * 2 ** 30].map(showBytes), [
     "1 B",
     "2 kB",
     "5 MB",

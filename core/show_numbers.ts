@@ -1,0 +1,28 @@
+/**
+ * Numbers as people read them.
+ * @module
+ */
+
+const THOUSANDS = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
+
+/** `1,234,567`: to the nearest whole number. */
+export function showWhole(value: number): string {
+  return THOUSANDS.format(value);
+}
+
+/** `513 MB`, `1.23 GB`: three digits that count, units of 1,024. */
+export function showBytes(bytes: number): string {
+  for (const [power, unit] of [[3, "GB"], [2, "MB"], [1, "kB"]] as const) {
+    const size = 1024 ** power;
+    if (bytes >= size) return `${showDigits(bytes / size)} ${unit}`;
+  }
+  return `${Math.round(bytes)} B`;
+}
+
+/** Three digits that count: `1.23`, `12.3`, `123`; whole numbers as they are. */
+export function showDigits(value: number): string {
+  if (Number.isInteger(value) || Math.abs(value) >= 100) {
+    return value.toFixed(0);
+  }
+  return value.toFixed(Math.abs(value) >= 10 ? 1 : 2);
+}
