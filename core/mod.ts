@@ -59,6 +59,13 @@ export { layerNorm, rmsNorm } from "./graph/ops/norms.ts";
 export { rope } from "./graph/ops/rope.ts";
 export { rows, spaceOf } from "./graph/ops/rows.ts";
 export {
+  type DecodeState,
+  sample,
+  type SampleOperands,
+  takeTokens,
+  wordsOfBits,
+} from "./graph/ops/sampling.ts";
+export {
   argmax,
   groupSum,
   stopGradient,
@@ -85,6 +92,8 @@ export {
   buildModel,
   type BuildOptions,
   type BuiltModel,
+  type CacheFeed,
+  type CacheOptions,
   type ConstantSpec,
   inventoryOf,
   type ModelInventory,

@@ -20,16 +20,29 @@ export function hash32(...parts: readonly number[]): number {
   return h >>> 0;
 }
 
+/** The 32 random bits of an element: of a row's key, a stream, and the element's index in the row. */
+export function bitsAt(key: number, stream: number, column: number): number {
+  return mix32(
+    (mix32((key + Math.imul(stream, 0x9e3779b9)) | 0) +
+      Math.imul(column, 0x85ebca6b)) | 0,
+  );
+}
+
 /**
  * The uniform number in [0, 1) of an element: the rule that the expression `random` follows on every
  * backend. `key` is a 32-bit row key, `stream` the id of the node, `column` the element's index.
  */
 export function uniformAt(key: number, stream: number, column: number): number {
-  const h = mix32(
-    (mix32((key + Math.imul(stream, 0x9e3779b9)) | 0) +
-      Math.imul(column, 0x85ebca6b)) | 0,
-  );
-  return (h >>> 8) / 16777216; // 24 bits: exact in float32
+  return (bitsAt(key, stream, column) >>> 8) / 16777216; // 24 bits: exact in float32
+}
+
+/**
+ * The number of an element from the standard Gumbel distribution: the rule that the kernel `sample` follows.
+ * Of 31 bits, so that it reaches from -3.1 to 22.
+ */
+export function gumbelAt(key: number, stream: number, column: number): number {
+  const uniform = ((bitsAt(key, stream, column) >>> 1) + 0.5) / 2147483648;
+  return -Math.log(-Math.log1p(-uniform));
 }
 
 /** A small generator for hosts: `next()` is uniform in [0, 1), keyed by the parts. */

@@ -156,13 +156,45 @@ export function expectations(
     case "attention_cached":
       return attentionExpectations(call, size, fail);
     case "write_cache": {
-      const { B, T, capacity, columns } = call.attributes;
-      const cache = view("cache", size(B) * capacity * columns);
+      const { B, T, slots, capacity, columns } = call.attributes;
+      const cache = view("cache", slots * capacity * columns);
       return [[
         cache,
         view("new", size(B) * size(T) * columns),
         view("lengths", size(B), I32),
+        view("index", size(B), I32),
       ], [cache]];
+    }
+    case "sample": {
+      const { rows, columns, slots } = call.attributes;
+      return [
+        [
+          view("logits", size(rows) * columns),
+          view("options", 4),
+          view("keys", size(rows), I32),
+          view("places", size(rows), I32),
+          view("index", size(rows), I32),
+          view("seen", slots * Math.ceil(columns / 32), I32),
+        ],
+        [view("out", size(rows), I32)],
+      ];
+    }
+    case "take_tokens": {
+      const { rows, slots, ring, columns } = call.attributes;
+      const state = [
+        view("tokens", size(rows), I32),
+        view("places", size(rows), I32),
+        view("ring", ring * slots, I32),
+        view("seen", slots * Math.ceil(columns / 32), I32),
+      ];
+      return [
+        [
+          view("chosen", size(rows), I32),
+          view("index", size(rows), I32),
+          ...state,
+        ],
+        state,
+      ];
     }
     case "slice_columns": {
       const { rows, from, offset, width } = call.attributes;
@@ -277,13 +309,15 @@ function attentionExpectations(
   const query = rows * heads * headDim, key = rows * kvHeads * headDim;
   const lse = view("lse", rows * heads);
   if (call.kernel === "attention_cached") {
-    const cached = size(B) * call.attributes.capacity * kvHeads * headDim;
+    const { slots, capacity } = call.attributes;
+    const cached = slots * capacity * kvHeads * headDim;
     return [
       [
         view("q", query),
         view("kCache", cached),
         view("vCache", cached),
         view("lengths", size(B), I32),
+        view("index", size(B), I32),
       ],
       [view("out", query)],
     ];

@@ -26,7 +26,9 @@ import {
   lowerWriteRow,
 } from "./kernels/row_moves.ts";
 import { lowerRows } from "./kernels/rows.ts";
+import { lowerSample } from "./kernels/sample.ts";
 import type { Step } from "./kernels/step.ts";
+import { lowerTakeTokens } from "./kernels/take_tokens.ts";
 
 /** What lowering depends on besides the call. */
 export interface LowerOptions {
@@ -88,7 +90,20 @@ export function lower(
     case "attention_cached":
       return lowerCachedAttention(call.attributes, inputs, out, capacities);
     case "write_cache":
-      return lowerWriteCache(call.attributes, [inputs[1], inputs[2], out]);
+      return lowerWriteCache(call.attributes, [
+        inputs[1],
+        inputs[2],
+        inputs[3],
+        out,
+      ]);
+    case "sample":
+      return lowerSample(call.attributes, [...inputs, out]);
+    case "take_tokens":
+      return lowerTakeTokens(call.attributes, [
+        inputs[0],
+        inputs[1],
+        ...outputs,
+      ]);
     case "slice_columns": {
       const { rows, from, offset, width } = call.attributes;
       const source = { stride: from, offset };

@@ -137,20 +137,22 @@ function checkBounds(
 
 /** Outputs that must share the place of an input. */
 function checkPlaces(call: KernelCall, fail: (what: string) => never): void {
-  const pairs: Partial<Record<KernelName, number>> = {
-    scatter_add: 4,
-    write_cache: 0,
-    write_row: 0,
+  /** Kernel and the input in whose place each output lies. */
+  const pairs: Partial<Record<KernelName, readonly number[]>> = {
+    scatter_add: [4],
+    write_cache: [0],
+    write_row: [0],
+    take_tokens: [2, 3, 4, 5],
   };
-  const input = pairs[call.kernel];
-  if (input === undefined) return;
-  const [a, b] = [call.inputs[input], call.outputs[0]];
-  if (
-    a.buffer !== b.buffer || a.offset !== b.offset ||
-    (a.advance ?? 0) !== (b.advance ?? 0)
-  ) {
-    fail(
-      `the output must lie where input ${input} lies: it is written in place`,
-    );
-  }
+  pairs[call.kernel]?.forEach((input, output) => {
+    const [a, b] = [call.inputs[input], call.outputs[output]];
+    if (
+      a.buffer !== b.buffer || a.offset !== b.offset ||
+      (a.advance ?? 0) !== (b.advance ?? 0)
+    ) {
+      fail(
+        `output ${output} must lie where input ${input} lies: it is written in place`,
+      );
+    }
+  });
 }

@@ -29,8 +29,8 @@ export interface Signature {
   readonly outputs: readonly Operand[];
   /** Pairs (input, output) that may lie in the same place. */
   readonly mayShare?: readonly (readonly [number, number])[];
-  /** The pair that always does. */
-  readonly mustShare?: readonly [number, number];
+  /** Those that always do. */
+  readonly mustShare?: readonly (readonly [number, number])[];
 }
 
 /** Fills the extents into a dimension. */
@@ -74,16 +74,14 @@ export function checkOperands(
 ): void {
   checkList("input", signature.inputs, inputs);
   checkList("output", signature.outputs, outputs);
-  const must = signature.mustShare;
-  if (must !== undefined && !inputs[must[0]].samePlace(outputs[must[1]])) {
+  const must = signature.mustShare ?? [];
+  for (const [i, o] of must) {
+    if (inputs[i].samePlace(outputs[o])) continue;
     throw new DeviceError(
-      `${signature.outputs[must[1]].name} must lie in the place of its input`,
+      `${signature.outputs[o].name} must lie in the place of its input`,
     );
   }
-  const shareable = [
-    ...signature.mayShare ?? [],
-    ...must === undefined ? [] : [must],
-  ];
+  const shareable = [...signature.mayShare ?? [], ...must];
   for (const [o, output] of outputs.entries()) {
     for (const [i, input] of inputs.entries()) {
       if (!output.overlaps(input)) continue;

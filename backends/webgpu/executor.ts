@@ -111,6 +111,7 @@ export class WebGpuExecutor implements Executor {
         gpu.traits.maxBindingBytes * slicesOf(gpu.traits),
       ),
       memoryBytes: memoryBytes(options, facts.software),
+      readsAreCostly: true,
       alignment: ALIGNMENT,
       storages: QUANTIZATIONS,
       epilogues: {

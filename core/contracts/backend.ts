@@ -22,6 +22,11 @@ export interface DeviceInfo {
    * JavaScript, threads, libraries) then counts too.
    */
   readonly sharesHostMemory?: boolean;
+  /**
+   * Whether a read costs milliseconds however small it is, because it waits for all that is enqueued: what
+   * comes step by step is then read for many steps at once.
+   */
+  readonly readsAreCostly?: boolean;
   /** Starts of views are multiples of this many bytes. */
   readonly alignment: number;
   /**

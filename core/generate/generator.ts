@@ -1,83 +1,24 @@
 /**
- * Prefill and decode over a key/value cache. Rows of a batch may differ in length: each has its own
- * place in the cache, and what padding wrote behind a row's end is overwritten before it is seen.
+ * Prefill and decode over a key/value cache. Rows differ in length, and each has its own slot of the cache:
+ * what padding, or steps after its end, wrote behind a row's end is overwritten before it is seen.
  *
  * ```text
- * cache of row b   | prompt ........ | answer ... | (padding's junk, never attended to)
- *                                    ^ lengths[b]
+ * slot of a row    | prompt ........ | answer ... | (junk, never attended to)
+ *                                    ^ place of the token that is read next
  * ```
+ *
+ * Where reads are costly, steps are enqueued ahead and their tokens read together; those of a row after its
+ * end are dropped. Rows that have ended leave the batch, and their slots go to rows that wait.
  * @module
  */
-import type { ModelSpec } from "../contracts/model.ts";
-import { buildModel, type BuildOptions } from "../graph/build_model.ts";
-import { dim } from "../graph/dims.ts";
-import type { Memory } from "../graph/memory.ts";
-import { selectRows } from "../graph/ops/embedding.ts";
-import { matmul } from "../graph/ops/matmul.ts";
-import { type PlannedProgram, planProgram } from "../graph/planner.ts";
 import type { Session } from "../graph/session.ts";
-import { chooseToken, type SamplingOptions } from "./sampling.ts";
+import { wordsOfBits } from "../graph/ops/sampling.ts";
+import { hash32 } from "../random.ts";
+import { type GenerationLimits, RING_STEPS, STATE } from "./programs.ts";
+import { optionsVector, type SamplingOptions } from "./sampling.ts";
 
-/** What generation is sized for. */
-export interface GenerationLimits {
-  /** Rows that are decoded together. */
-  readonly rows: number;
-  /** Tokens a row: prompt and answer. */
-  readonly capacity: number;
-  /** Prompt tokens that are read at once. */
-  readonly prefill: number;
-}
-
-/** Places the key/value cache: layers x 2 x (rows, capacity, kvColumns). */
-export function placeCache(
-  memory: Memory,
-  spec: ModelSpec,
-  limits: GenerationLimits,
-): void {
-  for (let layer = 0; layer < spec.layers; layer++) {
-    for (const which of ["k", "v"]) {
-      memory.variable(`cache.${layer}.${which}`, [
-        limits.rows,
-        limits.capacity,
-        spec.kvColumns,
-      ], { role: "cache" });
-    }
-  }
-}
-
-/** Plans `prefill` and `decode`: one graph at two capacities. */
-export function planGeneration(
-  spec: ModelSpec,
-  build: BuildOptions,
-  options: { memory: Memory; limits: GenerationLimits },
-): PlannedProgram[] {
-  const { memory, limits } = options;
-  const plan = (name: string, T: number) => {
-    const { graph, hidden, head } = buildModel(spec, {
-      ...build,
-      causal: true,
-      cache: { capacity: limits.capacity, rows: limits.rows },
-    });
-    const last = selectRows(
-      graph,
-      hidden,
-      graph.input("last", [dim("B")], "i32"),
-    );
-    graph.output(
-      "logits",
-      graph.scope("head", () => matmul(graph, last, head, { layout: "NT" })),
-    );
-    return planProgram(graph, {
-      name,
-      memory,
-      capacities: { B: limits.rows, T },
-    });
-  };
-  return [
-    plan("prefill", Math.min(limits.prefill, limits.capacity)),
-    plan("decode", 1),
-  ];
-}
+/** Runs of `prefill` that may be on their way, so that a signal is soon heard. */
+const MOST_QUEUED = 4;
 
 /** One row to be continued. */
 export interface GenerationRow {
@@ -98,11 +39,25 @@ export interface GeneratedRow {
   readonly finish: Finish;
 }
 
-/** Decodes rows on a session that holds the programs of {@linkcode planGeneration}. */
+/** A row that has a slot. */
+interface LiveRow {
+  readonly row: GenerationRow;
+  /** Its place among the results. */
+  readonly at: number;
+  readonly slot: number;
+  readonly ids: number[];
+  /** Most tokens that it can get. */
+  readonly most: number;
+  finish: Finish | null;
+}
+
+/** Decodes rows on a session that holds the programs of `planGeneration`. */
 export class Generator {
   readonly limits: GenerationLimits;
   readonly #session: Session;
   readonly #vocabSize: number;
+  /** Most steps that are enqueued before their tokens are read. */
+  readonly #mostAhead: number;
 
   constructor(
     session: Session,
@@ -111,6 +66,9 @@ export class Generator {
     this.#session = session;
     this.limits = options.limits;
     this.#vocabSize = options.vocabSize;
+    this.#mostAhead = session.device.info.readsAreCostly === true
+      ? RING_STEPS
+      : 1;
   }
 
   /**
@@ -122,132 +80,161 @@ export class Generator {
     sampling: SamplingOptions,
     signal?: AbortSignal,
   ): Promise<GeneratedRow[]> {
-    for (const row of rows) {
-      if (row.prompt.length === 0) {
-        throw new RangeError("A prompt needs at least one token");
+    for (const { prompt } of rows) this.#check(prompt);
+    const results: GeneratedRow[] = rows.map(() => ({
+      ids: [],
+      finish: "length",
+    }));
+    // rows of similar length together: the padding of a prefill follows from its longest prompt
+    const waiting = [...rows.keys()]
+      .filter((i) => rows[i].maxNewTokens > 0)
+      .sort((a, b) => rows[a].prompt.length - rows[b].prompt.length || a - b);
+    const free = Array.from({ length: this.limits.rows }, (_, slot) => slot);
+    let live: LiveRow[] = [];
+    let longest = 1;
+    let changed = true;
+    while (waiting.length + live.length > 0) {
+      signal?.throwIfAborted();
+      const joining = waiting.splice(0, free.length)
+        .map((at) => this.#join(rows[at], at, free.shift() ?? 0));
+      if (joining.length > 0) {
+        await this.#prefill(joining, sampling, signal);
+        live.push(...joining);
+        changed = true;
       }
-      if (row.prompt.length >= this.limits.capacity) {
-        throw new RangeError(
-          `The prompt has ${row.prompt.length} tokens; ${this.limits.capacity} fit, the answer included`,
-        );
-      }
-    }
-    // rows of similar length together: the padding of a batch follows from its longest prompt
-    const order = rows.map((_, i) => i).sort((a, b) =>
-      rows[a].prompt.length - rows[b].prompt.length || a - b
-    );
-    const results: GeneratedRow[] = new Array(rows.length);
-    for (let at = 0; at < order.length; at += this.limits.rows) {
-      const batch = order.slice(at, at + this.limits.rows);
-      const done = await this.#batch(
-        batch.map((i) => rows[i]),
-        sampling,
-        signal,
+      // no more than the longest answer so far, so that what is wasted behind a stop stays short; and for no row
+      // more than it can get: it has no place for them
+      const steps = Math.min(
+        this.#mostAhead,
+        longest,
+        ...live.map(({ ids, most }) => most - ids.length),
       );
-      batch.forEach((i, k) => results[i] = done[k]);
+      const inputs = changed ? this.#writeState(live, sampling) : {};
+      await this.#decode(live, { steps, inputs });
+      for (const { ids } of live) longest = Math.max(longest, ids.length);
+      const ended = live.filter(({ finish }) => finish !== null);
+      for (const { at, slot, ids, finish } of ended) {
+        results[at] = { ids, finish: finish ?? "length" };
+        free.push(slot);
+      }
+      live = live.filter(({ finish }) => finish === null);
+      changed = ended.length > 0;
     }
     return results;
   }
 
-  async #batch(
-    rows: readonly GenerationRow[],
+  #check(prompt: Int32Array): void {
+    if (prompt.length === 0) {
+      throw new RangeError("A prompt needs at least one token");
+    }
+    if (prompt.length >= this.limits.capacity) {
+      throw new RangeError(
+        `The prompt has ${prompt.length} tokens; ${this.limits.capacity} fit, the answer included`,
+      );
+    }
+  }
+
+  #join(row: GenerationRow, at: number, slot: number): LiveRow {
+    // a token must be read to choose another, and needs a place for it: the last one does not
+    const room = this.limits.capacity - row.prompt.length + 1;
+    const most = Math.min(row.maxNewTokens, room);
+    return { row, at, slot, ids: [], most, finish: null };
+  }
+
+  /** Reads prompts in chunks, all but their last token: decoding begins with that. */
+  async #prefill(
+    rows: readonly LiveRow[],
     sampling: SamplingOptions,
     signal?: AbortSignal,
-  ): Promise<GeneratedRow[]> {
-    const V = this.#vocabSize;
-    const B = rows.length;
-    const answers: number[][] = rows.map(() => []);
-    const finish: (Finish | null)[] = rows.map((row) =>
-      row.maxNewTokens <= 0 ? "length" : null
-    );
-    let logits = await this.#prefill(rows, signal);
-    while (finish.some((f) => f === null)) {
-      signal?.throwIfAborted();
-      const next = new Int32Array(B);
-      rows.forEach((row, b) => {
-        if (finish[b] !== null) return;
-        const id = chooseToken(logits.subarray(b * V, (b + 1) * V), sampling, {
-          seen: sampling.repetitionPenalty === 1
-            ? []
-            : [...row.prompt, ...answers[b]],
-          row: row.key,
-          place: answers[b].length,
-        });
-        next[b] = id;
-        answers[b].push(id);
-        if (row.onToken(id)) finish[b] = "stop";
-        else if (answers[b].length >= row.maxNewTokens) finish[b] = "length";
-        // the token just chosen must be read to choose another: it needs a place, the last one does not
-        else if (
-          row.prompt.length + answers[b].length > this.limits.capacity
-        ) finish[b] = "capacity";
-      });
-      if (finish.every((f) => f !== null)) break;
-      // place of the token just chosen; rows that have ended write over their own last place
-      const places = Int32Array.from(
-        rows,
-        (row, b) =>
-          Math.min(
-            row.prompt.length + Math.max(0, answers[b].length - 1),
-            this.limits.capacity - 1,
-          ),
-      );
-      logits = await this.#run("decode", { B, T: 1 }, {
-        tokens: next,
-        positions: places,
-        lengths: places,
-        last: Int32Array.from(rows.keys()),
-      });
+  ): Promise<void> {
+    if (sampling.repetitionPenalty !== 1) {
+      for (const { row, slot } of rows) this.#markSeen(row.prompt, slot);
     }
-    return rows.map((_, b) => ({ ids: answers[b], finish: finish[b]! }));
-  }
-
-  /** Reads the prompts in chunks; gives the logits behind each prompt's last token (B, V). */
-  async #prefill(
-    rows: readonly GenerationRow[],
-    signal?: AbortSignal,
-  ): Promise<Float32Array> {
-    const V = this.#vocabSize;
-    const B = rows.length;
-    const longest = Math.max(...rows.map((r) => r.prompt.length));
-    const logits = new Float32Array(B * V);
+    const longest = Math.max(...rows.map(({ row }) => row.prompt.length - 1));
     const chunk = Math.min(this.limits.prefill, this.limits.capacity);
-    for (let start = 0; start < longest; start += chunk) {
-      signal?.throwIfAborted();
+    for (let start = 0, queued = 1; start < longest; start += chunk, queued++) {
       const T = Math.min(chunk, longest - start);
-      const tokens = new Int32Array(B * T);
-      const positions = new Int32Array(B * T);
-      const last = new Int32Array(B);
-      rows.forEach((row, b) => {
-        tokens.set(row.prompt.subarray(start, start + T), b * T);
+      const part = rows.filter(({ row }) => row.prompt.length - 1 > start);
+      const tokens = new Int32Array(part.length * T);
+      const positions = new Int32Array(part.length * T);
+      part.forEach(({ row: { prompt } }, b) => {
+        tokens.set(prompt.subarray(start, start + T), b * T);
         for (let t = 0; t < T; t++) positions[b * T + t] = start + t;
-        last[b] = b * T + Math.min(T, Math.max(1, row.prompt.length - start)) -
-          1;
       });
-      const part = await this.#run("prefill", { B, T }, {
+      this.#session.run("prefill", { B: part.length, T }, {
         tokens,
         positions,
-        lengths: new Int32Array(B).fill(start),
-        last,
+        lengths: new Int32Array(part.length).fill(start),
+        index: Int32Array.from(part, ({ slot }) => slot),
+        row_keys: new Int32Array(part.length * T),
       });
-      rows.forEach((row, b) => {
-        const end = row.prompt.length - 1;
-        if (end >= start && end < start + T) {
-          logits.set(part.subarray(b * V, (b + 1) * V), b * V);
-        }
-      });
+      if (queued % MOST_QUEUED === 0) {
+        await this.#session.idle();
+        signal?.throwIfAborted();
+      }
     }
-    return logits;
   }
 
-  async #run(
-    program: "prefill" | "decode",
-    extents: { B: number; T: number },
-    inputs: Record<string, Int32Array>,
-  ): Promise<Float32Array> {
-    const all = { ...inputs, row_keys: new Int32Array(extents.B * extents.T) };
-    this.#session.run(program, extents, all);
-    const logits = await this.#session.output(program, "logits", extents);
-    return logits instanceof Float32Array ? logits : Float32Array.from(logits);
+  /** Sets the bits of a prompt's tokens, and clears all others of the slot. */
+  #markSeen(prompt: Int32Array, slot: number): void {
+    const words = new Int32Array(wordsOfBits(this.#vocabSize));
+    for (const id of prompt) words[id >>> 5] |= 1 << (id & 31);
+    this.#session.write(STATE.seen, words, slot * words.length);
+  }
+
+  /** Tells the device which rows are decoded, and where they stand; gives the inputs of the next step. */
+  #writeState(
+    live: readonly LiveRow[],
+    sampling: SamplingOptions,
+  ): Record<string, Int32Array | Float32Array> {
+    const of = (value: (row: LiveRow) => number) =>
+      Int32Array.from(live, value);
+    this.#session.write(
+      STATE.tokens,
+      of(({ row, ids }) => ids.at(-1) ?? row.prompt[row.prompt.length - 1]),
+    );
+    this.#session.write(STATE.places, of(placeOf));
+    return {
+      index: of(({ slot }) => slot),
+      keys: of(({ row }) => hash32(sampling.seed, row.key)),
+      sampling: optionsVector(sampling),
+      row_keys: new Int32Array(live.length),
+    };
+  }
+
+  /** Runs steps and reads their tokens. */
+  async #decode(
+    live: readonly LiveRow[],
+    { steps, inputs }: {
+      steps: number;
+      inputs: Record<string, Int32Array | Float32Array>;
+    },
+  ): Promise<void> {
+    const first = live.map(placeOf);
+    const extents = { B: live.length, T: 1 };
+    for (let step = 0; step < steps; step++) {
+      this.#session.run("decode", extents, step === 0 ? inputs : {});
+    }
+    const ring = await this.#session.readIntegers(STATE.ring);
+    for (let step = 0; step < steps; step++) {
+      live.forEach((own, b) => {
+        if (own.finish !== null) return; // what follows an end is dropped
+        const slot = (first[b] + 1 + step) % RING_STEPS;
+        take(own, ring[slot * this.limits.rows + b]);
+      });
+    }
+  }
+}
+
+/** Place of the token that a row's next step reads. */
+function placeOf({ row, ids }: LiveRow): number {
+  return row.prompt.length - 1 + ids.length;
+}
+
+function take(own: LiveRow, id: number): void {
+  own.ids.push(id);
+  if (own.row.onToken(id)) own.finish = "stop";
+  else if (own.ids.length >= own.most) {
+    own.finish = own.most === own.row.maxNewTokens ? "length" : "capacity";
   }
 }

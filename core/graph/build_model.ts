@@ -60,8 +60,33 @@ export interface BuildOptions {
   dtypeOf(weight: string): Exclude<TensorDType, "i32">;
   /** Recompute each block in the backward pass. */
   readonly checkpoint: boolean;
-  /** Generation: (capacity) of the cache; null: plain attention over segments. */
-  readonly cache: { readonly capacity: number; readonly rows: number } | null;
+  /** Generation over a key/value cache; null: plain attention over segments. */
+  readonly cache: CacheOptions | null;
+}
+
+/** Where keys and values of earlier tokens are kept. */
+export interface CacheOptions {
+  /** Tokens that a slot holds. */
+  readonly capacity: number;
+  /** Rows that may be held at a time. */
+  readonly slots: number;
+  /**
+   * Where the program finds what it reads: `tokens` and `positions` i32 (B, T), `lengths` (places of the first
+   * new token of each row) and `index` (its slot) i32 (B). Absent: inputs of these names.
+   */
+  readonly feed?: (graph: Graph) => CacheFeed;
+}
+
+/** The leaves of a program that generates. */
+export interface CacheFeed {
+  /** New tokens: i32 (B, T). */
+  readonly tokens: Tensor;
+  /** Their positions: i32 (B, T). */
+  readonly positions: Tensor;
+  /** Place of each row's first new token in the cache: i32 (B). */
+  readonly lengths: Tensor;
+  /** Slot of each row: i32 (B). */
+  readonly index: Tensor;
 }
 
 /** A model's graph up to the hidden states. */
@@ -120,7 +145,10 @@ export interface Recorder {
   constant(c: ConstantSpec): void;
 }
 
-/** Builds the graph of a model: named inputs `tokens`, `positions`, `segments` or `lengths`, `row_keys`. */
+/**
+ * Builds the graph of a model: named inputs `tokens`, `positions`, `segments` (or `lengths` and `index`), and
+ * `row_keys`.
+ */
 export function buildModel(
   spec: ModelSpec,
   options: BuildOptions,
@@ -129,8 +157,9 @@ export function buildModel(
   const graph = new Graph();
   const [B, T] = [dim("B"), dim("T")];
   const N = product([B, T]);
-  const tokens = graph.input("tokens", [B, T], "i32");
-  const positions = graph.input("positions", [B, T], "i32");
+  const fed = options.cache?.feed?.(graph);
+  const tokens = fed?.tokens ?? graph.input("tokens", [B, T], "i32");
+  const positions = fed?.positions ?? graph.input("positions", [B, T], "i32");
   const rowKeys = graph.input("row_keys", [B, T], "i32");
   let block: number | null = null;
   let stream = 0;
@@ -233,9 +262,7 @@ export function buildModel(
             graph,
             { layer, q, k, v },
             { ...o, causal: options.causal },
-            options,
-            B,
-            T,
+            { cache: options.cache, fed, B, T },
           ),
       ),
     block(index, body) {
@@ -275,11 +302,14 @@ function attend(
   graph: Graph,
   { layer, q, k, v }: { layer: number; q: Tensor; k: Tensor; v: Tensor },
   attributes: AttentionOptions,
-  options: BuildOptions,
-  B: ReturnType<typeof dim>,
-  T: ReturnType<typeof dim>,
+  { cache, fed, B, T }: {
+    cache: CacheOptions | null;
+    fed: CacheFeed | undefined;
+    B: ReturnType<typeof dim>;
+    T: ReturnType<typeof dim>;
+  },
 ): Tensor {
-  if (options.cache === null) {
+  if (cache === null) {
     return attention(
       graph,
       q,
@@ -289,14 +319,15 @@ function attend(
       attributes,
     );
   }
-  const { capacity, rows } = options.cache;
+  const { capacity, slots } = cache;
   const columns = attributes.kvHeads * attributes.headDim;
   const variable = (which: string) =>
-    graph.variable(`cache.${layer}.${which}`, [rows, capacity, columns]);
+    graph.variable(`cache.${layer}.${which}`, [slots, capacity, columns]);
   return cachedAttention(graph, q, k, v, {
     k: variable("k"),
     v: variable("v"),
-    lengths: graph.input("lengths", [B], "i32"),
+    lengths: fed?.lengths ?? graph.input("lengths", [B], "i32"),
+    index: fed?.index ?? graph.input("index", [B], "i32"),
     B,
     T,
   }, attributes);

@@ -157,17 +157,54 @@ export interface KernelAttributes {
   /** `q, k, v, segments, out, lse, dOut -> dQ, dK, dV`. */
   attention_backward: AttentionAttributes;
   /**
-   * `q (B*T, heads*headDim), kCache (B, capacity, kvHeads*headDim), vCache, lengths i32 (B) -> out`:
-   * query t of row b sees cache places j <= lengths[b] + t (its own key has been written already).
+   * `q (B*T, heads*headDim), kCache (slots, capacity, kvHeads*headDim), vCache, lengths i32 (B), index i32 (B)
+   * -> out`: query t of row b sees places j <= lengths[b] + t of the cache's slot index[b] (its own key has
+   * been written already).
    */
-  attention_cached: AttentionAttributes & { readonly capacity: number };
+  attention_cached: AttentionAttributes & {
+    readonly slots: number;
+    readonly capacity: number;
+  };
   /**
-   * `cache (B, capacity, columns), new (B*T, columns), lengths i32 (B) -> cache`: row t of b is written
-   * at place lengths[b] + t; places beyond the capacity are dropped. In place: cache (always so).
+   * `cache (slots, capacity, columns), new (B*T, columns), lengths i32 (B), index i32 (B) -> cache`: row t of b
+   * is written at place lengths[b] + t of slot index[b]; places beyond the capacity are dropped. Slots are
+   * distinct. In place: cache (always so).
    */
   write_cache: {
     readonly B: Dim;
     readonly T: Dim;
+    readonly slots: number;
+    readonly capacity: number;
+    readonly columns: number;
+  };
+  /**
+   * `logits (rows, columns), options (4), keys i32 (rows), places i32 (rows), index i32 (rows), seen i32 (slots,
+   * ceil(columns / 32)) -> out i32 (rows)`: a column of each row, drawn as the options say: temperature, k
+   * (0: all), p and penalty.
+   *
+   * 1. Where the penalty is not 1 and bit c % 32 of seen[index[r], c / 32] is set, a positive logit is divided
+   *    by it, any other multiplied.
+   * 2. At temperature 0: the first largest.
+   * 3. Else, in the order of falling logits (equal ones by column), the first k stay, and of those the fewest
+   *    that have p of their sum of exp(logit / temperature).
+   * 4. Among them the first largest of logit / temperature + `gumbelAt(keys[r], places[r], c)` of
+   *    `core/random.ts`: each is drawn with its share of the sum (the Gumbel-max trick).
+   */
+  sample: {
+    readonly rows: Dim;
+    readonly columns: number;
+    readonly slots: number;
+  };
+  /**
+   * `chosen i32 (rows), index i32 (rows), tokens i32 (slots), places i32 (slots), ring i32 (ring, slots), seen i32
+   * (slots, ceil(columns / 32)) -> tokens, places, ring, seen`: ends a step of decoding. For each row r, with
+   * next = places[r] + 1: tokens[r] = chosen[r]; places[r] = min(next, capacity - 1); ring[next mod ring, r] =
+   * chosen[r]; bit chosen[r] % 32 of seen[index[r], chosen[r] / 32] is set. In place: all four (always so).
+   */
+  take_tokens: {
+    readonly rows: Dim;
+    readonly slots: number;
+    readonly ring: number;
     readonly capacity: number;
     readonly columns: number;
   };

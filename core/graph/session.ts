@@ -162,7 +162,7 @@ export class Session implements AsyncDisposable {
 
   /**
    * Reads a variable as float32, or `range` of its elements, in the order of its file. Throws `RangeError`
-   * for one of i32.
+   * for one of i32: see `readIntegers`.
    */
   async read(
     name: string,
@@ -183,6 +183,21 @@ export class Session implements AsyncDisposable {
     if (dtype === "f32") return new Float32Array(bytes);
     const bits = new Uint16Array(bytes);
     return dtype === "f16" ? f16ToF32(bits) : bf16ToF32(bits);
+  }
+
+  /** Reads a variable of whole numbers. Throws `RangeError` for any other. */
+  async readIntegers(name: string): Promise<Int32Array> {
+    const { buffer, offset, shape, dtype } = this.#variable(name);
+    if (dtype !== "i32") {
+      throw new RangeError(`${name} is stored as ${dtype}, not as i32`);
+    }
+    return new Int32Array(
+      await this.device.read(
+        this.#buffers[buffer],
+        offset * 4,
+        count(shape) * 4,
+      ),
+    );
   }
 
   /** Storage of a variable. */

@@ -9,12 +9,12 @@ import type { ModelSpec } from "../contracts/model.ts";
 import type { Inputs } from "../contracts/objective.ts";
 import type { Optimizer } from "../contracts/optimizer.ts";
 import { ConfigError, DeviceError } from "../errors.ts";
+import { Generator } from "../generate/generator.ts";
 import {
   type GenerationLimits,
-  Generator,
-  placeCache,
+  placeGeneration,
   planGeneration,
-} from "../generate/generator.ts";
+} from "../generate/programs.ts";
 import {
   type BuildOptions,
   inventoryOf,
@@ -204,7 +204,7 @@ export function planEngine(
     );
   }
   if (generate !== null) {
-    placeCache(memory, spec, generate);
+    placeGeneration(memory, spec, generate);
     programs.push(...planGeneration(spec, build, { memory, limits: generate }));
   }
   return {

@@ -7,7 +7,7 @@ import type { Objective } from "../contracts/objective.ts";
 import type { Optimizer } from "../contracts/optimizer.ts";
 import type { RunConfig } from "../config/types.ts";
 import type { PreparedDataset } from "../data/prepared_dataset.ts";
-import type { GenerationLimits } from "../generate/generator.ts";
+import type { GenerationLimits } from "../generate/programs.ts";
 import { ConfigError } from "../errors.ts";
 import { inventoryOf } from "../graph/build_model.ts";
 import type { EngineRequest } from "./engine.ts";

@@ -20,6 +20,7 @@ import { moveCases } from "./backend/moves.ts";
 import { planCases } from "./backend/plans.ts";
 import { quantizedCases } from "./backend/quantized.ts";
 import { rowCases } from "./backend/rows.ts";
+import { samplingCases } from "./backend/sampling.ts";
 import { sumCases } from "./backend/sums.ts";
 
 /** What may be said about a suite run. */
@@ -37,6 +38,7 @@ const GROUPS: Readonly<Record<string, readonly Case[]>> = {
   "rows by index": gatherCases,
   attention: attentionCases,
   "moved elements": moveCases,
+  "chosen tokens": samplingCases,
   plans: planCases,
 };
 

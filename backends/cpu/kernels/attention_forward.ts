@@ -31,6 +31,7 @@ import {
 } from "./attention_common.ts";
 import { packKeys, queriesByKeys, scoresByKeys } from "./attention_products.ts";
 import { scratchOf, softmaxRow, type Variant } from "./attention_softmax.ts";
+import { checkedIndex } from "./convert.ts";
 import { element, type Kernel, keyOf, type Step } from "./step.ts";
 import { storeLanes, vectorLoop } from "./vector_loop.ts";
 
@@ -57,7 +58,7 @@ export function lowerAttention(
       dims,
       temporary: { bytes, use: "read" },
       scratch: scratchOf(geometryOf({ attributes, blas })).bytes,
-      build: (kernel) => build(kernel, { attributes, blas, capacity: null }),
+      build: (kernel) => build(kernel, { attributes, blas, cache: null }),
     },
   ];
 }
@@ -73,17 +74,18 @@ export function lowerCachedAttention(
   return [{
     key: keyOf("attention_cached", [
       attentionKey(attributes),
+      attributes.slots,
       attributes.capacity,
     ], dims),
     views: [...inputs, out],
-    writes: [4],
+    writes: [5],
     dims,
     scratch: scratchOf(geometryOf({ attributes, blas: false })).bytes,
     build: (kernel) =>
       build(kernel, {
         attributes: { ...attributes, causal: true },
         blas: false,
-        capacity: attributes.capacity,
+        cache: attributes,
       }),
   }];
 }
@@ -97,6 +99,8 @@ interface Block {
   readonly queries: Int;
   /** Place of the row's query 0 among the keys. */
   readonly shift: Int;
+  /** The row's keys: rows before its own. */
+  readonly keyRow0: Int;
 }
 
 function build(k: Kernel, variant: Variant): void {
@@ -129,19 +133,24 @@ function build(k: Kernel, variant: Variant): void {
     );
     const queries = f.local("i64", i64.sub(T, first));
     f.set(queries, i64.min(queries, i64.const(g.queries)));
+    const { cache } = variant;
     const shift = f.local(
       "i64",
-      variant.capacity === null
-        ? i64.const(0)
-        : i64.load32S(element(k.at[3], b)),
+      cache === null ? i64.const(0) : i64.load32S(element(k.at[3], b)),
     );
-    block(k, variant, { b, head, first, queries, shift });
+    const keyRow0 = f.local(
+      "i64",
+      cache === null ? i64.mul(b, T) : i64.mul(
+        checkedIndex(f, element(k.at[4], b), i64.const(cache.slots)),
+        i64.const(cache.capacity),
+      ),
+    );
+    block(k, variant, { b, head, first, queries, shift, keyRow0 });
   });
 }
 
 function block(k: Kernel, variant: Variant, own: Block): void {
   const { f } = k;
-  const { capacity } = variant;
   const g = geometryOf(variant);
   const s = scratchOf(g);
   const at = (offset: number) => i64.add(k.scratch, i64.const(offset));
@@ -156,14 +165,10 @@ function block(k: Kernel, variant: Variant, own: Block): void {
     "i64",
     i64.add(k.at[0], i64.add(i64.mul(row0, i64.const(g.qRow)), headBytes)),
   );
-  const keyRow0 = f.local(
-    "i64",
-    i64.mul(own.b, capacity === null ? T : i64.const(capacity)),
-  );
   const kvAt = (base: Int) =>
     f.local(
       "i64",
-      i64.add(base, i64.add(i64.mul(keyRow0, i64.const(g.kRow)), kvBytes)),
+      i64.add(base, i64.add(i64.mul(own.keyRow0, i64.const(g.kRow)), kvBytes)),
     );
   const keys = kvAt(k.at[1]), values = kvAt(k.at[2]);
   const range = keyRange(k, variant, own, row0);
@@ -213,13 +218,13 @@ function keyRange(
   row0: Local<"i64">,
 ): { low: Int; high: Int } {
   const { f } = k;
-  const { attributes: { causal, window }, capacity } = variant;
+  const { attributes: { causal, window }, cache } = variant;
   const last = f.local(
     "i64",
     i64.add(own.shift, i64.add(own.first, i64.sub(own.queries, i64.const(1)))),
   );
   const low = f.local("i64", i64.const(0)), high = f.local("i64");
-  if (capacity === null) {
+  if (cache === null) {
     f.set(low, k.dims[1]);
     f.for(i64.const(0), own.queries, 1, (i) => {
       const position = f.local("i64", i64.add(row0, i));
@@ -231,7 +236,7 @@ function keyRange(
       f.set(low, i64.min(low, start));
       f.set(high, i64.max(high, end));
     });
-  } else f.set(high, i64.const(capacity));
+  } else f.set(high, i64.const(cache.capacity));
   if (causal || window !== null) {
     const beyond = f.local(
       "i64",
@@ -296,7 +301,7 @@ function finish(
     const to = f.local(
       "i64",
       i64.add(
-        k.at[4],
+        k.at[variant.cache === null ? 4 : 5],
         i64.add(i64.mul(row, i64.const(g.qRow)), place.headBytes),
       ),
     );
@@ -311,7 +316,7 @@ function finish(
         storeLanes(f, { address: element(to, index) }, value, rest);
       },
     );
-    if (variant.capacity === null) {
+    if (variant.cache === null) {
       const lse = f32x4.add(v128.load32Splat(slot, s.maxima), log(f, sum));
       const index = i64.add(i64.mul(row, i64.const(g.heads)), place.own.head);
       f.storeLane32(element(k.at[5], index), lse, 0);

@@ -40,8 +40,8 @@ export interface Variant {
   readonly attributes: AttentionAttributes;
   /** Whether a BLAS does the products. */
   readonly blas: boolean;
-  /** Places of the cache that keys come from; null: keys stand beside the queries. */
-  readonly capacity: number | null;
+  /** The cache that keys come from; null: keys stand beside the queries. */
+  readonly cache: { readonly slots: number; readonly capacity: number } | null;
 }
 
 /** Turns a row of raw scores into weights, and scales what the row has summed so far. */
@@ -51,14 +51,14 @@ export function softmaxRow(
   query: { i: Int; place: Int; count: Int; row0: Int; first: Int; shift: Int },
 ): void {
   const { f } = k;
-  const { attributes, capacity } = variant;
+  const { attributes, cache } = variant;
   const g = geometryOf(variant);
   const s = scratchOf(g);
   const { i, place, count } = query;
   const own = f.local("i64", i64.add(query.shift, i64.add(query.first, i)));
   const end = f.local("i64", i64.add(place, count));
   const { low, high } = sightOf(f, attributes, { place: own, end });
-  const segment = capacity !== null ? null : {
+  const segment = cache !== null ? null : {
     own: f.local(
       "v128",
       v128.load32Splat(element(k.at[3], i64.add(query.row0, i))),

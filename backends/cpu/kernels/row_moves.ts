@@ -225,18 +225,18 @@ export function lowerScatterAdd(
 /** The steps of a `write_cache` call. */
 export function lowerWriteCache(
   attributes: KernelAttributes["write_cache"],
-  views: readonly [rows: View, lengths: View, cache: View],
+  views: readonly [rows: View, lengths: View, index: View, cache: View],
 ): Step[] {
-  const { capacity, columns } = attributes;
+  const { slots, capacity, columns } = attributes;
   const dims = [attributes.B, attributes.T];
   return [{
-    key: keyOf("write_cache", [capacity, columns], dims),
+    key: keyOf("write_cache", [slots, capacity, columns], dims),
     views,
-    writes: [2],
+    writes: [3],
     dims,
     build: (k) => {
       const { f } = k;
-      const [rows, lengths, cache] = k.at;
+      const [rows, lengths, index, cache] = k.at;
       const [B, T] = k.dims;
       k.ranges(
         i64.mul(B, T),
@@ -250,8 +250,13 @@ export function lowerWriteCache(
               i64.add(i64.load32S(element(lengths, b)), t),
             );
             f.if(i64.ltU(place, i64.const(capacity)), () => {
-              const slot = i64.add(i64.mul(b, i64.const(capacity)), place);
-              const target = element(cache, i64.mul(slot, i64.const(columns)));
+              const slot = checkedIndex(
+                f,
+                element(index, b),
+                i64.const(slots),
+              );
+              const at = i64.add(i64.mul(slot, i64.const(capacity)), place);
+              const target = element(cache, i64.mul(at, i64.const(columns)));
               copyRow(
                 f,
                 target,

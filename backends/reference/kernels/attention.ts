@@ -3,7 +3,13 @@
  * @module
  */
 import { type AttentionAttributes, DeviceError } from "@denotune/denotune/core";
-import { INDEX, type Kernel, type Operand, type SizeOf } from "../kernel.ts";
+import {
+  checkIndex,
+  INDEX,
+  type Kernel,
+  type Operand,
+  type SizeOf,
+} from "../kernel.ts";
 
 /** Sizes of an attention call, checked. */
 export interface AttentionSizes {
@@ -162,14 +168,14 @@ export const attention: Kernel<"attention"> = {
 export const attentionCached: Kernel<"attention_cached"> = {
   signature(attributes, size) {
     const { B, T, width, kvWidth } = attentionSizes(attributes, size);
-    // made for more rows than this batch may have
-    const cache = { atLeast: B * attributes.capacity * kvWidth };
+    const cache = attributes.slots * attributes.capacity * kvWidth;
     return {
       inputs: [
         { name: "q", elements: B * T * width },
         { name: "kCache", elements: cache },
         { name: "vCache", elements: cache },
         { name: "lengths", elements: B, dtypes: INDEX },
+        { name: "index", elements: B, dtypes: INDEX },
       ],
       outputs: [{ name: "out", elements: B * T * width }],
     };
@@ -177,9 +183,10 @@ export const attentionCached: Kernel<"attention_cached"> = {
   run(attributes, size, inputs, [output]) {
     const { B, T, group, width, kvWidth } = attentionSizes(attributes, size);
     const { heads, headDim, capacity } = attributes;
-    const [q, k, v, lengths] = inputs.map((input) => input.load());
+    const [q, k, v, lengths, index] = inputs.map((input) => input.load());
     const out = new Float64Array(output.length);
     for (let b = 0; b < B; b++) {
+      checkIndex(index[b], attributes.slots, "a slot");
       for (let t = 0; t < T; t++) {
         const i = lengths[b] + t; // the query's place in the cache
         for (let h = 0; h < heads; h++) {
@@ -188,7 +195,7 @@ export const attentionCached: Kernel<"attention_cached"> = {
           const starts: number[] = [];
           for (let j = 0; j <= i && j < capacity; j++) {
             if (!sees({ ...attributes, causal: true }, i, j)) continue;
-            const kvAt = (b * capacity + j) * kvWidth +
+            const kvAt = (index[b] * capacity + j) * kvWidth +
               Math.floor(h / group) * headDim;
             scores.push(score(attributes, dot(q, qAt, k, kvAt, headDim)));
             starts.push(kvAt);

@@ -73,7 +73,7 @@ export const scatterAdd: Kernel<"scatter_add"> = {
         { name: "addend", elements: { multipleOf: columns } },
       ],
       outputs: [{ name: "out", elements: { multipleOf: columns } }],
-      mustShare: [4, 0],
+      mustShare: [[4, 0]],
     };
   },
   run({ columns }, _size, [values, orders, idList, startList], [table]) {

@@ -18,6 +18,7 @@ import {
 } from "./places.ts";
 import { rope } from "./rope.ts";
 import { rows } from "./rows.ts";
+import { sample, takeTokens } from "./sampling.ts";
 import { columnSum, groupSum, sum } from "./sums.ts";
 
 /** The kernels. */
@@ -35,6 +36,8 @@ export const kernels: Kernels = {
   attention_backward: attentionBackward,
   attention_cached: attentionCached,
   write_cache: writeCache,
+  sample,
+  take_tokens: takeTokens,
   slice_columns: sliceColumns,
   concat_columns: concatColumns,
   write_row: writeRow,

@@ -3,37 +3,40 @@
  * @module
  */
 import { DeviceError, type DType } from "@denotune/denotune/core";
-import { INDEX, type Kernel } from "../kernel.ts";
+import { checkIndex, INDEX, type Kernel } from "../kernel.ts";
 import { loadQuantized, quantizedOperand } from "./quantized.ts";
 
-/** cache[b, lengths[b] + t] = new[b, t]; what would lie beyond the capacity is dropped. */
+/** cache[index[b], lengths[b] + t] = new[b, t]; what would lie beyond the capacity is dropped. */
 export const writeCache: Kernel<"write_cache"> = {
   signature(attributes, size) {
-    const { capacity, columns } = attributes;
+    const { slots, capacity, columns } = attributes;
     const [B, T] = [size(attributes.B), size(attributes.T)];
-    const cache = { atLeast: B * capacity * columns }; // made for more rows than this batch may have
+    const cache = slots * capacity * columns;
     return {
       inputs: [
         { name: "cache", elements: cache },
         { name: "new", elements: B * T * columns },
         { name: "lengths", elements: B, dtypes: INDEX },
+        { name: "index", elements: B, dtypes: INDEX },
       ],
       outputs: [{ name: "cache", elements: cache }],
-      mustShare: [0, 0],
+      mustShare: [[0, 0]],
     };
   },
   run(
-    { capacity, columns, ...attributes },
+    { slots, capacity, columns, ...attributes },
     size,
-    [_cache, added, lengths],
+    [_cache, added, lengths, index],
     [cache],
   ) {
     const T = size(attributes.T);
+    const slotOf = index.load();
     for (const [b, length] of lengths.load().entries()) {
+      checkIndex(slotOf[b], slots, "a slot");
       for (let t = 0; t < T && length + t < capacity; t++) {
         cache.save(
           added.load((b * T + t) * columns, columns),
-          (b * capacity + length + t) * columns,
+          (slotOf[b] * capacity + length + t) * columns,
         );
       }
     }
@@ -93,7 +96,7 @@ export const writeRow: Kernel<"write_row"> = {
         { name: "index", elements: 1, dtypes: INDEX },
       ],
       outputs: [{ name: "ring", elements: slots * columns }],
-      mustShare: [0, 0],
+      mustShare: [[0, 0]],
     };
   },
   run({ slots, columns }, _size, [_ring, row, index], [ring]) {

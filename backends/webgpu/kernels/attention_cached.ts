@@ -14,7 +14,7 @@ export const attentionCached: Lower<"attention_cached"> = (lowering) => {
   const { attributes, inputs, outputs, traits } = lowering;
   const { B, T, heads, headDim, capacity, window } = attributes;
   const sizes = attentionSizes(attributes, (d) => lowering.capacity(d));
-  const cached = lowering.capacity(B) * capacity * sizes.kvWidth;
+  const cached = attributes.slots * capacity * sizes.kvWidth;
   const lanes = 64;
   const columns = Math.ceil(headDim / lanes);
   const reduction = new LaneReduction(traits, {
@@ -24,7 +24,7 @@ export const attentionCached: Lower<"attention_cached"> = (lowering) => {
   const body = (scope: Scope): string => {
     const [q, k, v] = ["q", "k", "v"].map((name) => scope.tensor(name));
     const row =
-      `((b * ${capacity}u + j) * ${sizes.kvWidth}u + kv * ${headDim}u)`;
+      `((slot * ${capacity}u + j) * ${sizes.kvWidth}u + kv * ${headDim}u)`;
     const dot = q.wide && k.wide
       ? `for (var d = 0u; d < ${headDim / 4}u; d++) {
     score += dot(${q.loadWide("qAt / 4u + d")}, ${k.loadWide(`at / 4u + d`)});
@@ -36,6 +36,7 @@ export const attentionCached: Lower<"attention_cached"> = (lowering) => {
 let row = group / ${heads}u;
 if (row >= ${scope.size(product([B, T]))}) { return; }
 let b = row / ${scope.size(T)};
+let slot = u32(${scope.tensor("index").loadInt("b")});
 let kv = head / ${sizes.group}u;
 let i = u32(${scope.tensor("lengths").loadInt("b")}) + row - b * ${
       scope.size(T)
@@ -107,6 +108,10 @@ ${
           lowering.capacity(B),
           INDEX,
         ),
+      },
+      {
+        name: "index",
+        view: lowering.expect("index", inputs[4], lowering.capacity(B), INDEX),
       },
       {
         name: "out",

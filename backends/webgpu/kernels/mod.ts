@@ -19,7 +19,9 @@ import {
 } from "./places.ts";
 import { rope } from "./rope.ts";
 import { rows } from "./rows.ts";
+import { sample } from "./sample.ts";
 import { columnSum, groupSum, sum } from "./sums.ts";
+import { takeTokens } from "./take_tokens.ts";
 
 /** The kernels. */
 export const kernels: Kernels = {
@@ -36,6 +38,8 @@ export const kernels: Kernels = {
   attention_backward: attentionBackward,
   attention_cached: attentionCached,
   write_cache: writeCache,
+  sample,
+  take_tokens: takeTokens,
   slice_columns: sliceColumns,
   concat_columns: concatColumns,
   write_row: writeRow,

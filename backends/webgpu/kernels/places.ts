@@ -21,11 +21,13 @@ import { combineArgmax } from "./argmax_lanes.ts";
 const INVOCATIONS = 64;
 const WORKGROUP: DispatchSpec["workgroup"] = [INVOCATIONS, 1, 1];
 
-/** cache[b, lengths[b] + t] = new[b, t]; what would lie beyond the capacity is dropped. */
+/** cache[index[b], lengths[b] + t] = new[b, t]; what would lie beyond the capacity is dropped. */
 export const writeCache: Lower<"write_cache"> = (lowering) => {
-  const { attributes: { B, T, capacity, columns }, inputs, outputs } = lowering;
+  const { attributes, inputs, outputs } = lowering;
+  const { B, T, slots, capacity, columns } = attributes;
   const [b, t] = [lowering.capacity(B), lowering.capacity(T)];
-  lowering.expect("cache", inputs[0], b * capacity * columns);
+  const size = slots * capacity * columns;
+  lowering.expect("cache", inputs[0], size);
   lowering.emit({
     name: "write_cache",
     tensors: [
@@ -35,8 +37,12 @@ export const writeCache: Lower<"write_cache"> = (lowering) => {
         view: lowering.expect("lengths", inputs[2], b, INDEX),
       },
       {
+        name: "index",
+        view: lowering.expect("index", inputs[3], b, INDEX),
+      },
+      {
         name: "cache",
-        view: lowering.expect("cache", outputs[0], b * capacity * columns),
+        view: lowering.expect("cache", outputs[0], size),
         writes: true,
       },
     ],
@@ -50,9 +56,10 @@ let place = u32(${scope.tensor("lengths").loadInt("b")}) + row - b * ${
         scope.size(T)
       };
 if (place >= ${capacity}u) { return; }
+let slot = u32(${scope.tensor("index").loadInt("b")});
 ${
         scope.tensor("cache").store(
-          `(b * ${capacity}u + place) * ${columns}u + c`,
+          `(slot * ${capacity}u + place) * ${columns}u + c`,
           scope.tensor("new").load("id"),
         )
       }`,

@@ -68,11 +68,41 @@ const LIBRARY: Readonly<Record<string, LibraryFunction>> = {
   return x ^ (x >> 16u);
 }`,
   },
-  uniform_at: {
+  bits_at: {
     needs: ["mix32"],
+    source: `fn bits_at(key: u32, stream: u32, column: u32) -> u32 {
+  return mix32(mix32(key + stream * 0x9e3779b9u) + column * 0x85ebca6bu);
+}`,
+  },
+  uniform_at: {
+    needs: ["bits_at"],
     source: `fn uniform_at(key: u32, stream: u32, column: u32) -> f32 {
-  let h = mix32(mix32(key + stream * 0x9e3779b9u) + column * 0x85ebca6bu);
-  return f32(h >> 8u) * 5.9604644775390625e-8;
+  return f32(bits_at(key, stream, column) >> 8u) * 5.9604644775390625e-8;
+}`,
+  },
+  // -log(1 - u) by its series where 1 - u would round away what counts.
+  gumbel_at: {
+    needs: ["bits_at"],
+    source: `fn gumbel_at(key: u32, stream: u32, column: u32) -> f32 {
+  let u = (f32(bits_at(key, stream, column) >> 1u) + 0.5) * 4.656612873077393e-10;
+  let near = u * (1.0 + u * (0.5 + u * (0.33333333 + u * 0.25)));
+  let far = -log(max(1.0 - u, 5.9604644775390625e-8));
+  return -log(select(far, near, u < 0.015625));
+}`,
+  },
+  // Keys have the order of the numbers; both zeros have one, and what is not a number has the least.
+  ordered_key: {
+    source: `fn ordered_key(x: f32) -> u32 {
+  let bits = bitcast<u32>(x);
+  let size = bits & 0x7fffffffu;
+  if (size == 0u) { return 0x80000000u; }
+  if (size > 0x7f800000u) { return 0u; }
+  return select(bits | 0x80000000u, ~bits, bits != size);
+}`,
+  },
+  number_of_key: {
+    source: `fn number_of_key(key: u32) -> f32 {
+  return bitcast<f32>(select(~key, key & 0x7fffffffu, key >= 0x80000000u));
 }`,
   },
   // By bits: x != x is folded to false by the compiler.

@@ -125,10 +125,11 @@ const writeCacheOp: Op = {
       attributes: {
         B,
         T,
+        slots: fixed(cache.shape[0]),
         capacity: fixed(cache.shape[1]),
         columns: fixed(cache.shape[2]),
       },
-      inputs: [input(0), input(1), input(2)],
+      inputs: node.inputs.map((_, i) => input(i)),
       outputs: [output(0)],
     });
   },
@@ -144,6 +145,7 @@ const attentionCachedOp: Op = {
       kernel: "attention_cached",
       attributes: {
         ...(node.attributes as unknown as AttentionAttributes),
+        slots: fixed(node.inputs[1].shape[0]),
         capacity: fixed(node.inputs[1].shape[1]),
       },
       inputs: node.inputs.map((_, i) => input(i)),
@@ -154,14 +156,15 @@ const attentionCachedOp: Op = {
 
 function fixed(d: Dim): number {
   if (typeof d !== "number") {
-    throw new RangeError("A cache has a fixed capacity and width");
+    throw new RangeError("A cache has fixed slots, capacity and width");
   }
   return d;
 }
 
 /**
  * Attention over a key/value cache, for generation. New keys and values (B*T, kvHeads*headDim) are
- * written behind each row's `lengths` i32 (B); the caches are variables (B, capacity, kvHeads*headDim).
+ * written behind each row's `lengths` i32 (B), in its slot `index` i32 (B); the caches are variables (slots,
+ * capacity, kvHeads*headDim).
  */
 export function cachedAttention(
   graph: Graph,
@@ -172,17 +175,19 @@ export function cachedAttention(
     readonly k: Tensor;
     readonly v: Tensor;
     readonly lengths: Tensor;
+    readonly index: Tensor;
     readonly B: Dim;
     readonly T: Dim;
   },
   options: AttentionOptions,
 ): Tensor {
-  const { B, T, lengths } = cache;
+  const { B, T, lengths, index } = cache;
   const write = (variable: Tensor, value: Tensor) => {
-    const written = graph.apply1(writeCacheOp, [variable, value, lengths], {
-      B,
-      T,
-    });
+    const written = graph.apply1(
+      writeCacheOp,
+      [variable, value, lengths, index],
+      { B, T },
+    );
     graph.assign(variable, written);
     return written;
   };
@@ -191,6 +196,7 @@ export function cachedAttention(
     write(cache.k, k),
     write(cache.v, v),
     lengths,
+    index,
   ], {
     B,
     T,

@@ -158,11 +158,19 @@ Deno.test("attention over a cache gives the rows of attention over everything", 
     scale: Math.SQRT1_2,
     window: null,
     softcap: null,
+    slots: 2,
     capacity: 6,
   };
-  const unused = [9, 9, 9, 9];
+  const unused = new Array(4).fill(9);
+  const other = new Array(12).fill(7);
   const [out] = runKernel("attention_cached", attributes, {
-    inputs: [q.slice(8), [...k, ...unused], [...v, ...unused], i32(2)],
+    inputs: [
+      q.slice(8),
+      [...other, ...k, ...unused],
+      [...other, ...v, ...unused],
+      i32(2),
+      i32(1),
+    ],
     outputs: [8],
   });
   // deno-fmt-ignore

@@ -196,12 +196,12 @@ Deno.test("moves columns, rows of caches and rings, and finds the largest", () =
     x,
     0,
   );
-  const cache = { B: 2, T: 2, capacity: 3, columns: 1 };
+  const cache = { B: 2, T: 2, slots: 2, capacity: 3, columns: 1 };
   const written = runKernel("write_cache", cache, {
-    inputs: [[0, 0, 0, 0, 0, 0], [1, 2, 3, 4], i32(2, 0)],
+    inputs: [[0, 0, 0, 0, 0, 0], [1, 2, 3, 4], i32(2, 0), i32(1, 0)],
     outputs: [{ input: 0 }],
   })[0];
-  assertNear(written, [0, 0, 1, 3, 4, 0], 0); // the 2 is beyond the capacity
+  assertNear(written, [3, 4, 0, 0, 0, 1], 0); // the 2 is beyond the capacity
   const ring = runKernel("write_row", { slots: 2, columns: 2 }, {
     inputs: [[1, 2, 3, 4], [8, 9], i32(5)],
     outputs: [{ input: 0 }],

@@ -193,7 +193,7 @@ const long: Case = caseOf({
   outputs: { out: { kind: "largest", relative: 1e-4 }, lse: MEAN }, // scores of 50 lose 6e-6 each
 });
 
-/** A cache that is filled by write_cache and then read: prefill (T many) and decode (T = 1). */
+/** A cache that is filled by write_cache and then read: prefill (T many) and decode (T = 1), rows in any slots. */
 function cached(
   [title, change, capacity]: readonly [
     string,
@@ -201,7 +201,8 @@ function cached(
     number,
   ],
 ): Case {
-  const attributes = { ...attributesOf(change), capacity };
+  const slots = 4;
+  const attributes = { ...attributesOf(change), slots, capacity };
   const { heads, kvHeads, headDim } = attributes;
   const columns = kvHeads * headDim;
   // Whatever a cache holds beyond its lengths is finite: it is zeroed when it is made.
@@ -211,28 +212,36 @@ function cached(
       q: { shape: [B, T, heads * headDim], data: normal },
       k: { shape: [B, T, columns], data: normal },
       v: { shape: [B, T, columns], data: normal },
-      kCache: { shape: [B, capacity, columns], data: normal },
-      vCache: { shape: [B, capacity, columns], data: normal },
+      kCache: { shape: [slots, capacity, columns], data: normal },
+      vCache: { shape: [slots, capacity, columns], data: normal },
       lengths: {
         shape: [B],
         dtype: "i32",
         data: (n, _r, { T }) =>
           Array.from({ length: n }, (_, b) => [5, 0, capacity - T][b]),
       },
+      index: { shape: [B], dtype: "i32", data: (n) => [3, 0, 2].slice(0, n) },
       out: { shape: [B, T, heads * headDim] },
     },
     calls: (view) => [
       ...(["k", "v"] as const).map((name) => ({
         kernel: "write_cache" as const,
-        attributes: { B, T, capacity, columns },
-        inputs: [view(`${name}Cache`), view(name), view("lengths")],
+        attributes: { B, T, slots, capacity, columns },
+        inputs: [
+          view(`${name}Cache`),
+          view(name),
+          view("lengths"),
+          view("index"),
+        ],
         outputs: [view(`${name}Cache`)],
         label: `write ${name}`,
       })),
       {
         kernel: "attention_cached",
         attributes,
-        inputs: ["q", "kCache", "vCache", "lengths"].map((name) => view(name)),
+        inputs: ["q", "kCache", "vCache", "lengths", "index"].map((name) =>
+          view(name)
+        ),
         outputs: [view("out")],
         label: title,
       },
@@ -258,11 +267,12 @@ const overflow: Case = caseOf({
     cache: { shape: [3, 6, 5], data: normal },
     new: { shape: [3, T, 5], data: normal },
     lengths: { shape: [3], dtype: "i32", data: () => [4, 6, 0] },
+    index: { shape: [3], dtype: "i32", data: () => [1, 2, 0] },
   },
   calls: (view) => [{
     kernel: "write_cache",
-    attributes: { B: 3, T, capacity: 6, columns: 5 },
-    inputs: [view("cache"), view("new"), view("lengths")],
+    attributes: { B: 3, T, slots: 3, capacity: 6, columns: 5 },
+    inputs: ["cache", "new", "lengths", "index"].map((name) => view(name)),
     outputs: [view("cache")],
     label: "overflow",
   }],

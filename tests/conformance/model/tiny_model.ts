@@ -207,7 +207,7 @@ export async function openTiny(
       trains: () => kind === "step",
       dtypeOf: (name) => storage.get(name) ?? "f32",
       checkpoint: kind === "step" && (options.checkpoint ?? false),
-      cache: kind === "cached" ? { capacity: maxPositions, rows: 1 } : null,
+      cache: kind === "cached" ? { capacity: maxPositions, slots: 1 } : null,
     });
   const plan = (name: string, graph: Graph) =>
     planProgram(graph, {
@@ -260,6 +260,7 @@ export async function openTiny(
         positions: Int32Array.from(ids, (_, i) => from + i),
         row_keys: new Int32Array(T),
         lengths: Int32Array.of(from),
+        index: Int32Array.of(0),
       });
       return Float32Array.from(
         await session.output("cached", "logits", extents),

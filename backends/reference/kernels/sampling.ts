@@ -1,0 +1,141 @@
+/**
+ * Choosing tokens, and the end of a step of decoding.
+ * @module
+ */
+import { gumbelAt } from "@denotune/denotune/core";
+import { checkIndex, INDEX, type Kernel } from "../kernel.ts";
+
+/** Words that hold a bit for each column. */
+function wordsOf(columns: number): number {
+  return Math.ceil(columns / 32);
+}
+
+/** A column of each row, drawn as the options say. */
+export const sample: Kernel<"sample"> = {
+  signature({ rows, columns, slots }, size) {
+    const R = size(rows);
+    return {
+      inputs: [
+        { name: "logits", elements: R * columns },
+        { name: "options", elements: 4 },
+        { name: "keys", elements: R, dtypes: INDEX },
+        { name: "places", elements: R, dtypes: INDEX },
+        { name: "index", elements: R, dtypes: INDEX },
+        { name: "seen", elements: slots * wordsOf(columns), dtypes: INDEX },
+      ],
+      outputs: [{ name: "out", elements: R, dtypes: INDEX }],
+    };
+  },
+  run({ columns, slots }, _size, inputs, [output]) {
+    const [logits, options, keys, places, index, seen] = inputs;
+    const [temperature, k, p, penalty] = options.load();
+    const [rowKeys, rowPlaces, rowSlots] = [keys, places, index].map((t) =>
+      t.load()
+    );
+    const words = wordsOf(columns);
+    const chosen = new Float64Array(output.length);
+    for (let row = 0; row < output.length; row++) {
+      const values = logits.load(row * columns, columns);
+      if (penalty !== 1) {
+        checkIndex(rowSlots[row], slots, "a slot");
+        penalise(values, seen.load(rowSlots[row] * words, words), penalty);
+      }
+      chosen[row] = temperature === 0
+        ? firstLargest(values)
+        : draw(values, { temperature, k, p }, (column) =>
+          gumbelAt(rowKeys[row], rowPlaces[row], column));
+    }
+    output.save(chosen);
+  },
+};
+
+/** Divides positive, multiplies other logits of the columns whose bit is set. */
+function penalise(
+  values: Float64Array,
+  bits: Float64Array,
+  penalty: number,
+): void {
+  for (let c = 0; c < values.length; c++) {
+    if (((bits[c >>> 5] >>> (c & 31)) & 1) === 0) continue;
+    values[c] = values[c] > 0 ? values[c] / penalty : values[c] * penalty;
+  }
+}
+
+function firstLargest(values: Float64Array): number {
+  let best = 0;
+  for (let i = 1; i < values.length; i++) {
+    if (values[i] > values[best]) best = i;
+  }
+  return best;
+}
+
+function draw(
+  logits: Float64Array,
+  { temperature, k, p }: { temperature: number; k: number; p: number },
+  gumbel: (column: number) => number,
+): number {
+  const scores = new Float64Array(logits.length).fill(-Infinity);
+  for (const c of kept(logits, { temperature, k, p })) {
+    scores[c] = logits[c] / temperature + gumbel(c);
+  }
+  return firstLargest(scores);
+}
+
+/** The columns that stay: the first k by falling logit, of those the fewest with p of their sum. */
+function kept(
+  logits: Float64Array,
+  { temperature, k, p }: { temperature: number; k: number; p: number },
+): Iterable<number> {
+  const all = logits.keys();
+  if (p >= 1 && (k === 0 || k >= logits.length)) return all;
+  const order = Array.from(all).sort((a, b) => logits[b] - logits[a] || a - b);
+  const first = k === 0 ? order : order.slice(0, k);
+  if (p >= 1) return first;
+  const weights = first.map((c) =>
+    Math.exp((logits[c] - logits[first[0]]) / temperature)
+  );
+  const enough = p * weights.reduce((a, b) => a + b, 0);
+  let sum = 0;
+  let count = 0;
+  while (count < first.length && sum < enough) sum += weights[count++];
+  return first.slice(0, Math.max(1, count));
+}
+
+/** Chosen tokens become the next step's, and go to the ring and to what has been seen. */
+export const takeTokens: Kernel<"take_tokens"> = {
+  signature({ rows, slots, ring, columns }, size) {
+    const R = size(rows);
+    const state = [
+      { name: "tokens", elements: { atLeast: R }, dtypes: INDEX },
+      { name: "places", elements: { atLeast: R }, dtypes: INDEX },
+      { name: "ring", elements: ring * slots, dtypes: INDEX },
+      { name: "seen", elements: slots * wordsOf(columns), dtypes: INDEX },
+    ];
+    return {
+      inputs: [
+        { name: "chosen", elements: R, dtypes: INDEX },
+        { name: "index", elements: R, dtypes: INDEX },
+        ...state,
+      ],
+      outputs: state,
+      mustShare: [[2, 0], [3, 1], [4, 2], [5, 3]],
+    };
+  },
+  run({ slots, ring, capacity, columns }, _size, inputs, outputs) {
+    const [chosen, index] = inputs.map((t) => t.load());
+    const [tokens, places, history, seen] = outputs.map((t) => t.load());
+    const words = wordsOf(columns);
+    chosen.forEach((token, r) => {
+      checkIndex(index[r], slots, "a slot");
+      checkIndex(token, columns, "a token");
+      const next = places[r] + 1;
+      tokens[r] = token;
+      places[r] = Math.min(next, capacity - 1);
+      history[(next % ring) * slots + r] = token;
+      seen[index[r] * words + (token >>> 5)] |= 1 << (token & 31);
+    });
+    [tokens, places, history, seen].forEach((values, o) =>
+      outputs[o].save(values)
+    );
+  },
+};

@@ -1,0 +1,60 @@
+/**
+ * The end of a step of decoding: chosen tokens become the next step's.
+ * @module
+ */
+import { INDEX, type Lower, perItem } from "../shader/dispatch.ts";
+
+const INVOCATIONS = 64;
+
+/** An invocation a row; slots are distinct, so no two write one word. */
+export const takeTokens: Lower<"take_tokens"> = (lowering) => {
+  const { attributes, inputs, outputs } = lowering;
+  const { rows, slots, ring, capacity, columns } = attributes;
+  const count = lowering.capacity(rows);
+  const words = Math.ceil(columns / 32);
+  const state = [
+    ["tokens", { atLeast: count }],
+    ["places", { atLeast: count }],
+    ["ring", ring * slots],
+    ["seen", slots * words],
+  ] as const;
+  lowering.emit({
+    name: "take_tokens",
+    tensors: [
+      {
+        name: "chosen",
+        view: lowering.expect("chosen", inputs[0], count, INDEX),
+      },
+      {
+        name: "index",
+        view: lowering.expect("index", inputs[1], count, INDEX),
+      },
+      ...state.map(([name, elements], o) => ({
+        name,
+        view: lowering.expect(name, outputs[o], elements, INDEX),
+        writes: true,
+      })),
+    ],
+    workgroup: [INVOCATIONS, 1, 1],
+    body: (scope) => {
+      const [chosen, index, tokens, places, history, seen] = [
+        "chosen",
+        "index",
+        "tokens",
+        "places",
+        "ring",
+        "seen",
+      ].map((name) => scope.tensor(name));
+      return `if (id >= ${scope.size(rows)}) { return; }
+let token = u32(${chosen.loadInt("id")});
+let next = u32(${places.loadInt("id")} + 1);
+let word = u32(${index.loadInt("id")}) * ${words}u + (token >> 5u);
+let bits = bitcast<u32>(${seen.loadInt("word")}) | (1u << (token & 31u));
+${seen.store("word", "bitcast<i32>(bits)")}
+${history.store(`(next % ${ring}u) * ${slots}u + id`, "i32(token)")}
+${tokens.store("id", "i32(token)")}
+${places.store("id", `i32(min(next, ${capacity - 1}u))`)}`;
+    },
+    grid: perItem((size) => size(rows), INVOCATIONS),
+  });
+};

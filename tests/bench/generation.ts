@@ -1,0 +1,144 @@
+/**
+ * Tokens per second of generation with random weights: `small` (a Llama of 5 layers, 64 wide, 512 tokens, as
+ * stories260k), `medium` (6 layers, 384 wide, 32,000 tokens) or `gpt2-124m`; how often the device was read.
+ * Run: `deno run -A tests/bench/generation.ts BACKEND MODEL [--rows 1] [--tokens 128] [--sample] [--profile]`
+ * @module
+ */
+import type { Device, ModelSpec } from "@denotune/denotune/core";
+import {
+  createHost,
+  createPart,
+  initialWeights,
+} from "@denotune/denotune/core";
+import { Engine, planEngine } from "../../core/train/engine.ts";
+import {
+  gpt2Architecture,
+  llamaArchitecture,
+} from "../../plugins/models/mod.ts";
+import { builtinRegistry } from "../run_harness.ts";
+
+const flag = (name: string) => Deno.args.includes(`--${name}`);
+const number = (name: string, byDefault: number) => {
+  const at = Deno.args.indexOf(`--${name}`);
+  return at < 0 ? byDefault : Number(Deno.args[at + 1]);
+};
+
+function llama(
+  layers: number,
+  width: number,
+  heads: number,
+  vocabulary: number,
+): ModelSpec {
+  return llamaArchitecture.describe({
+    model_type: "llama",
+    architectures: ["LlamaForCausalLM"],
+    hidden_size: width,
+    intermediate_size: width * 8 / 3 - (width * 8 / 3) % 4,
+    num_hidden_layers: layers,
+    num_attention_heads: heads,
+    num_key_value_heads: heads / 2,
+    vocab_size: vocabulary,
+    hidden_act: "silu",
+    max_position_embeddings: 1024,
+    rms_norm_eps: 1e-5,
+    initializer_range: 0.02,
+    tie_word_embeddings: true,
+  });
+}
+
+const MODELS: Readonly<Record<string, () => ModelSpec>> = {
+  small: () => llama(5, 64, 8, 512),
+  medium: () => llama(6, 384, 6, 32000),
+  "gpt2-124m": () =>
+    gpt2Architecture.describe({
+      model_type: "gpt2",
+      architectures: ["GPT2LMHeadModel"],
+      n_embd: 768,
+      n_layer: 12,
+      n_head: 12,
+      n_positions: 1024,
+      n_ctx: 1024,
+      vocab_size: 50257,
+      activation_function: "gelu_new",
+      layer_norm_epsilon: 1e-5,
+      tie_word_embeddings: true,
+    }),
+};
+
+const [backend = "cpu", name = "small"] = Deno.args;
+const spec = MODELS[name]();
+const [rows, tokens] = [number("rows", 1), number("tokens", 128)];
+const registry = builtinRegistry();
+const host = createHost({
+  registry,
+  modelDir: null,
+  seed: 0,
+  base: Deno.cwd(),
+  notice: (message) => console.log(message),
+});
+const part = await createPart("backend", {
+  use: backend,
+  ...(flag("profile") ? { profile: true } : {}),
+}, { registry, host });
+await using opened = await part.open();
+let reads = 0;
+const device: Device = new Proxy(opened, {
+  get(target, key) {
+    if (key === "read") reads++;
+    const value: unknown = Reflect.get(target, key, target);
+    return typeof value === "function" ? value.bind(target) : value;
+  },
+});
+const planned = planEngine({
+  spec,
+  adapter: null,
+  frozenDtype: "f32",
+  causal: true,
+  train: null,
+  evaluate: null,
+  generate: { rows, capacity: 32 + tokens, prefill: 32 },
+  sources: 1,
+}, device.info);
+await using engine = await Engine.open(planned, device);
+for (const w of planned.inventory.weights) {
+  engine.session.write(w.name, initialWeights(w, 3));
+}
+const { generator } = engine;
+if (generator === null) throw new Error("not planned for generation");
+const prompts = Array.from({ length: rows }, (_, key) => ({
+  prompt: Int32Array.from({ length: 16 }, (_, i) => (7 * i + key) % 500),
+  maxNewTokens: tokens,
+  key,
+  onToken: () => false,
+}));
+const sampling = flag("sample")
+  ? { temperature: 0.8, topK: 50, topP: 0.95, repetitionPenalty: 1.1, seed: 1 }
+  : { temperature: 0, topK: null, topP: 1, repetitionPenalty: 1, seed: 1 };
+console.log(
+  `${device.info.description}: ${name}, ${rows} rows of ${tokens} tokens${
+    flag("sample") ? ", drawn by temperature, top k, top p and penalty" : ""
+  }`,
+);
+for (let round = 0; round < number("rounds", 3); round++) {
+  reads = 0;
+  const start = performance.now();
+  await generator.generate(prompts, sampling);
+  const seconds = (performance.now() - start) / 1000;
+  console.log(
+    `round ${round}: ${(rows * tokens / seconds).toFixed(1)} tokens/s, ${
+      (seconds / tokens * 1000).toFixed(2)
+    } ms a step, ${reads} reads`,
+  );
+}
+if (flag("profile")) {
+  const times = await opened.profile?.() ?? [];
+  for (
+    const t of [...times].sort((a, b) => b.seconds - a.seconds).slice(0, 24)
+  ) {
+    console.log(
+      `${(t.seconds * 1000).toFixed(1).padStart(9)} ms ${
+        String(t.calls).padStart(6)
+      } x ${t.kernel} ${t.label}`,
+    );
+  }
+}
