@@ -18,6 +18,8 @@ import { combineArgmax } from "./argmax_lanes.ts";
 const PARTS = 16;
 /** Above the key of every number. */
 const KEYS_END = "0xff800001u";
+/** Passes that cut any range of 32 bits to one. */
+const TURNS = 8;
 
 /** Draws a column of each row as the options say. */
 export const sample: Lower<"sample"> = (lowering) => {
@@ -65,20 +67,7 @@ export const sample: Lower<"sample"> = (lowering) => {
   });
 };
 
-/** What a search goes through, and what it sums. */
-interface Search {
-  /** The number that is compared with thresholds. */
-  readonly of: "key" | "c";
-  /** Weight of an element, an `f32`. */
-  readonly weight: string;
-  /** The sum that must be reached. */
-  readonly target: string;
-  /** First and last bounds, and how often the range is cut. */
-  readonly from: string;
-  readonly to: string;
-  readonly passes: number;
-}
-
+/** The text of the shader. */
 class SampleText {
   readonly #columns: number;
   readonly #words: number;
@@ -124,14 +113,13 @@ let p = ${option(2)};
 let penalty = ${option(3)};
 let slot = u32(${integer("index")});
 let draws = temperature != 0.0;
+let cutsCount = k > 0.0 && k < ${this.#columns}.0;
+let cutsShare = p < 1.0;
 // those stay whose key is above the limit, or the limit at a column before the end
 var limit = 0u;
 var end = 0u;
-if (draws && k > 0.0 && k < ${this.#columns}.0) {
-${this.#keepLikeliest()}
-}
-if (draws && p < 1.0) {
-${this.#keepShare()}
+if (draws && (cutsCount || cutsShare)) {
+${this.#cut()}
 }
 let rowKey = bitcast<u32>(${integer("keys")});
 let place = bitcast<u32>(${integer("places")});
@@ -158,142 +146,88 @@ if (lane == 0u) { ${scope.tensor("out").store("group", "i32(places[0])")} }`;
 }`;
   }
 
-  #keepLikeliest(): string {
-    return `${
-      this.#search({
-        of: "key",
-        weight: "1.0",
-        target: "k",
-        from: "0u",
-        to: KEYS_END,
-        passes: 8,
-      })
-    }
-limit = low;
-end = ${this.#columns}u;
-${
-      this.#agree(
-        "atLow > k",
-        `let surplus = atLow - k;
-${this.#cutTies("key == limit", "surplus + 1.0")}
-end = low + 1u;`,
-      )
-    }`;
-  }
-
-  #keepShare(): string {
-    const weight =
-      "select(0.0, exp((x - top) / temperature), key > limit || (key == limit && c < end))";
+  /**
+   * Finds limit and end in four stages of one search, each left out where it cuts nothing: the likeliest k,
+   * which of those that equal the last, the share p, and again which of equal ones. A search looks for the
+   * largest threshold whose sum reaches a goal.
+   */
+  #cut(): string {
     return `var top = ${MOST_NEGATIVE};
 ${this.#eachColumn("top = max(top, x);")}
 ${this.#reduction.statements("max", "top")}
-var total = 0.0;
-${
-      this.#eachColumn(`let key = ordered_key(x);
-  total += ${weight};`)
-    }
-${this.#reduction.statements("sum", "total")}
-let enough = p * total;
-${
-      this.#search({
-        of: "key",
-        weight,
-        target: "enough",
-        from: "limit",
-        to: KEYS_END,
-        passes: 8,
-      })
-    }
-let before = select(${this.#columns}u, end, low == limit);
-let one = exp((number_of_key(low) - top) / temperature);
-// equal ones are counted only where there can be more than one
-limit = low;
-end = before;
-${
-      this.#agree(
-        "atLow - atHigh > 1.5 * one",
-        `var ties = 0.0;
-${
-          this.#eachColumn(
-            `ties += select(0.0, 1.0, ordered_key(x) == limit && c < before);`,
-          )
-        }
-${this.#reduction.statements("sum", "ties")}
-let wanted = max(1.0, ceil((enough - atHigh) / one));
-${this.#cutTies("key == limit && c < before", "ties - wanted + 1.0")}
-if (wanted < ties) { end = low + 1u; }`,
-      )
-    }`;
+var wanted = 0.0; // of equal ones
+var cutsEqual = false;
+for (var stage = 0u; stage < 4u; stage++) {
+  let byColumn = (stage & 1u) == 1u;
+  let runs = select(select(cutsShare, cutsCount, stage < 2u), cutsEqual, byColumn);
+  if (lane == 0u) { decision = select(0u, 1u, runs); }
+  if (workgroupUniformLoad(&decision) == 0u) { continue; }
+  var low = select(limit, 0u, byColumn);
+  var high = select(${KEYS_END}, ${this.#columns}u, byColumn);
+  var atLow = 0.0;
+  var atHigh = 0.0; // the sum at the next threshold above
+  var goal = k;
+  for (var turn = 0u; turn < ${TURNS}u; turn++) {
+${this.#turn()}
   }
-
-  /** Leaves in \`low\` the last column at and behind which there are \`target\` equal keys. */
-  #cutTies(isTie: string, target: string): string {
-    return this.#search({
-      of: "c",
-      weight: `select(0.0, 1.0, ${isTie})`,
-      target: `max(1.0, ${target})`,
-      from: "0u",
-      to: `${this.#columns}u`,
-      passes: Math.max(1, Math.ceil(Math.log(this.#columns) / Math.log(PARTS))),
-    });
+  if (byColumn) {
+    end = low + 1u;
+    cutsEqual = false;
+  } else if (stage == 0u) {
+    limit = low;
+    end = ${this.#columns}u;
+    wanted = k - atHigh;
+    cutsEqual = atLow > k;
+  } else {
+    let one = exp((number_of_key(low) - top) / temperature);
+    end = select(${this.#columns}u, end, low == limit);
+    limit = low;
+    wanted = max(1.0, ceil((goal - atHigh) / one));
+    cutsEqual = atLow - atHigh > 1.5 * one;
   }
-
-  /** Statements that all lanes run or none: the first lane decides. */
-  #agree(condition: string, statements: string): string {
-    return `if (lane == 0u) { decision = select(0u, 1u, ${condition}); }
-if (workgroupUniformLoad(&decision) == 1u) {
-${statements}
 }`;
   }
 
-  /**
-   * Declares \`low\`, the largest threshold whose sum reaches the target, \`atLow\`, that sum, and \`atHigh\`,
-   * the sum at the next threshold.
-   */
-  #search({ of, weight, target, from, to, passes }: Search): string {
-    const inner = PARTS - 1;
-    const parts = Array.from({ length: inner }, (_, i) => i + 1);
-    return `let goal = ${target};
-var low = ${from};
-var high = ${to};
-var atLow = 0.0;
-var atHigh = 0.0;
-for (var turn = 0u; turn < ${passes}u; turn++) {
-  let base = low;
-  let step = max((high - low + ${inner}u) / ${PARTS}u, 1u);
-  ${each(inner, (i) => `var s_${i + 1} = 0.0;`)}
-  var s_0 = 0.0;
-  ${
+  /** One pass: sums at sixteen thresholds, and the range between two of them. */
+  #turn(): string {
+    return `let base = low;
+let width = max((high - low + ${PARTS - 1}u) / ${PARTS}u, 1u);
+${each(PARTS, (i) => `var s_${i} = 0.0;`)}
+${
       this.#eachColumn(`let key = ordered_key(x);
-  let weight = ${weight};
-  s_0 += select(0.0, weight, ${of} >= base);
+  var weight = 1.0;
+  if (stage == 2u) {
+    weight = select(0.0, exp((x - top) / temperature), key > limit || (key == limit && c < end));
+  } else if (byColumn) {
+    weight = select(0.0, 1.0, key == limit && c < end);
+  }
+  let at = select(key, c, byColumn);
   ${
         each(
-          inner,
-          (i) =>
-            `s_${i + 1} += select(0.0, weight, ${of} >= base + ${
-              i + 1
-            }u * step);`,
+          PARTS,
+          (i) => `s_${i} += select(0.0, weight, at >= base + ${i}u * width);`,
         )
       }`)
     }
-  ${
-      each(
-        PARTS,
-        (i) => this.#reduction.statements("sum", `s_${i}`),
-      )
-    }
-  atLow = s_0;
-  ${
-      parts.map((i) =>
-        `if (s_${i} >= goal) { low = base + ${i}u * step; atLow = s_${i}; }`
-      ).join("\n  ")
-    }
-  ${
-      parts.toReversed().map((i) =>
-        `if (s_${i} < goal && base + ${i}u * step < high) { high = base + ${i}u * step; atHigh = s_${i}; }`
-      ).join("\n  ")
-    }
+var sums = array<f32, ${PARTS}>(${
+      Array.from({ length: PARTS }, (_, i) => `s_${i}`).join(", ")
+    });
+for (var i = 0u; i < ${PARTS}u; i++) {
+  var sum = sums[i];
+  ${this.#reduction.statements("sum", "sum")}
+  sums[i] = sum;
+}
+if (turn == 0u && byColumn) { goal = max(1.0, sums[0] - wanted + 1.0); }
+if (turn == 0u && stage == 2u) { goal = p * sums[0]; }
+for (var i = 0u; i < ${PARTS}u; i++) {
+  let threshold = base + i * width;
+  if (sums[i] >= goal) {
+    low = threshold;
+    atLow = sums[i];
+  } else if (threshold < high) {
+    high = threshold;
+    atHigh = sums[i];
+  }
 }`;
   }
 }

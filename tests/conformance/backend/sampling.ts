@@ -124,9 +124,9 @@ const taken: Case = caseOf({
 
 /** Cases of choosing tokens. */
 export const samplingCases: readonly Case[] = [
-  ...(["normal", "ties", "wide", "zeros"] as const).flatMap((kind) =>
-    [1, 2, 37, 257, 1003].map((columns) => drawn(kind, columns))
-  ),
+  ...[1, 2, 37, 257, 1003].map((columns) => drawn("normal", columns)),
+  ...[37, 257, 1003].map((columns) => drawn("ties", columns)),
+  drawn("zeros", 70),
   // a vocabulary of today's size
   drawn("wide", 50257, {
     rows: 1,
