@@ -102,17 +102,21 @@ function shownExamples(severity: Severity): number {
 
 function showLengths({ lengths, subject }: QualityReport, out: Output): void {
   const head = ["mean", "median", "p90", "p99", "max"];
+  const longest = Math.max(
+    ...Object.values(lengths).map((d) => short(d?.max ?? 0).length),
+  );
+  const width = Math.max(9, longest + 2);
   out.line(
     out.style(
       "dim",
-      `${"".padEnd(20)}${head.map((h) => h.padStart(9)).join("")}`,
+      `${"".padEnd(20)}${head.map((h) => h.padStart(width)).join("")}`,
     ),
   );
   const unit = subject.token_unit;
   const line = (name: string, d: Distribution | null) => {
     if (d === null) return;
     const cells = [d.mean, d.median, d.p90, d.p99, d.max].map((n) =>
-      short(n).padStart(9)
+      short(n).padStart(width)
     );
     out.line(`${name.padEnd(20)}${cells.join("")}`);
   };

@@ -22,9 +22,9 @@ export function givenTokens(
   example: TokenExample,
   tokenizer: Tokenizer,
 ): Tokenized {
-  const ids = Int32Array.from(example.ids); // (T)
-  const T = ids.length;
-  const unknown = ids.findIndex((id) => !(id >= 0 && id < tokenizer.vocabSize));
+  const unknown = example.ids.findIndex((id) =>
+    !(Number.isInteger(id) && id >= 0 && id < tokenizer.vocabSize)
+  );
   if (unknown !== -1) {
     throw new DataError(
       `token ${unknown} has the id ${
@@ -34,6 +34,8 @@ export function givenTokens(
       }; the row was made with another tokenizer`,
     );
   }
+  const ids = Int32Array.from(example.ids); // (T)
+  const T = ids.length;
   return {
     text: TOKEN.repeat(T),
     spans: spansOf(example, tokenizer),
