@@ -22,12 +22,14 @@ export interface PlainOptions {
   readonly turn_separator: string;
   /** Text behind a system prompt. */
   readonly system_separator: string;
+  /** `separator` under the name that other tools have for it; null: `separator` says it. */
+  readonly instruction_response_separator: string | null;
 }
 
 /** The part `plain`. */
 export const plain: Part<
   "template",
-  { separator?: string; turn_separator?: string; system_separator?: string },
+  Partial<PlainOptions>,
   PlainOptions
 > = definePart({
   kind: "template",
@@ -44,8 +46,15 @@ export const plain: Part<
     system_separator: z.string().default("\n\n").describe(
       "Text between a system prompt and what follows it",
     ),
+    instruction_response_separator: z.string().nullable().default(null)
+      .describe(
+        "`separator` under the name that other tools have for it; null: `separator` says it",
+      ),
   }),
-  create: ({ separator, turn_separator, system_separator }) => (context) => {
+  create: (options) => (context) => {
+    const { turn_separator, system_separator } = options;
+    const separator = options.instruction_response_separator ??
+      options.separator;
     const eos = context.specialTokens.eos ?? "";
     const none = { open: "", close: "", after: "" };
     const turns = turnsTemplate({

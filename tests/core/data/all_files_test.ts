@@ -7,27 +7,34 @@ import {
 import { auto, formats } from "../../../formats/mod.ts";
 import { packed } from "../../../plugins/collators/mod.ts";
 import { assistantOnly } from "../../../plugins/maskers/mod.ts";
-import { json, jsonl } from "../../../plugins/sources/mod.ts";
+import { json, jsonl, parquet } from "../../../plugins/sources/mod.ts";
 import { chatml } from "../../../plugins/templates/chatml.ts";
 import { loadTokenizer } from "../../../plugins/tokenizers/huggingface.ts";
 import { testData } from "../../test_data.ts";
 import { hostOf, make } from "./_support.ts";
 
 const FILES = [
-  "alpaca_999.json",
-  "dolly_12.json",
-  "messages_5.jsonl",
-  "messages_parts_500.jsonl",
-  "prompt_completion_200.jsonl",
-  "self_instruct_175.jsonl",
-  "sharegpt_500.json",
-  "sharegpt_tools_300.json",
+  "instruct/alpaca_999.json",
+  "instruct/dolly_12.json",
+  "instruct/messages_5.jsonl",
+  "instruct/messages_parts_500.jsonl",
+  "instruct/prompt_completion_200.jsonl",
+  "instruct/self_instruct_175.jsonl",
+  "instruct/sharegpt_500.json",
+  "instruct/sharegpt_tools_300.json",
+  "parquet/dialogues_525.jsonl",
+  "parquet/dialogues_525.parquet",
 ];
+
+function sourceOf(file: string): typeof json | typeof jsonl | typeof parquet {
+  if (file.endsWith(".parquet")) return parquet;
+  return file.endsWith(".jsonl") ? jsonl : json;
+}
 
 const folder = testData("models/stories260k");
 
 for (const file of FILES) {
-  const path = testData(`instruct/${file}`);
+  const path = testData(file);
   Deno.test({
     name:
       `${file} is prepared, passes preflight, and an epoch has each of its tokens once`,
@@ -35,7 +42,7 @@ for (const file of FILES) {
     fn: async () => {
       if (path === null || folder === null) return;
       const tokenizer = await loadTokenizer(folder);
-      const source = await make("source", file.endsWith("l") ? jsonl : json);
+      const source = await make("source", sourceOf(file));
       using store = await source.open({ path, cacheDir: "unused" });
       const options = await auto.options["~standard"].validate({});
       assert.ok(options.issues === undefined);

@@ -95,6 +95,13 @@ Deno.test("plain: the separator stands before each answer, prompt and completion
     template.render(talk("Hi", "Hello")).text,
     "Hi\n\n### Response:\nHello</s>",
   );
+  const sameByOtherName = await makeTemplate("plain", {
+    instruction_response_separator: "\n\n### Response:\n",
+  });
+  assert.deepEqual(
+    sameByOtherName(CONTEXT).render(talk("Hi", "Hello")),
+    template.render(talk("Hi", "Hello")),
+  );
   assert.equal(
     template.render({ prompt: "2 + 2 =", completion: " 4" }).text,
     "2 + 2 = 4</s>",

@@ -73,6 +73,7 @@ const VARIANTS: [string, Record<string, unknown>][] = [
   ...BUILT_IN.map((name): [string, Record<string, unknown>] => [name, {}]),
   ["alpaca", { preamble: "Below is\na 'task'." }],
   ["plain", { separator: "\n\n### Response:\n", turn_separator: "\n" }],
+  ["plain", { system_separator: " | " }],
   ["role-tags", { end_each_turn: true }],
 ];
 /** Styles that leave no marker after answers in the middle: a rendering alone cannot show where calls end. */
