@@ -6,7 +6,7 @@ import type { RawRecord, ToolCall } from "@denotune/denotune/core";
 import { describe, isObject, refuse } from "./_columns.ts";
 
 /** Parses text that should be JSON; undefined where it is not. */
-function parsed(text: string): unknown {
+export function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -5,7 +5,7 @@
 import type { Message, RawRecord } from "@denotune/denotune/core";
 import { describe, isObject, refuse } from "./_columns.ts";
 import { knownNames, type RoleMap, roleOf } from "./_roles.ts";
-import { toolCallsOf } from "./_tools.ts";
+import { parsed, toolCallsOf } from "./_tools.ts";
 
 /** Keys of what a turn thinks apart from what it says. */
 const THOUGHTS = ["reasoning_content", "reasoning", "thinking"];
@@ -22,12 +22,13 @@ export interface TurnShape {
   readonly column: string;
 }
 
-/** The turns of a list. Throws `DataError` naming the turn, counted from 1. */
+/** The turns of a list, or of its JSON. Throws `DataError` naming the turn, counted from 1. */
 export function turnsOf(
   record: RawRecord,
-  list: unknown,
+  value: unknown,
   shape: TurnShape,
 ): Message[] {
+  const list = fromJson(value);
   if (!Array.isArray(list)) {
     return refuse(
       record,
@@ -193,14 +194,21 @@ function weightOf(
   return weight;
 }
 
-/** Whether a value looks like a list of turns with these keys: for `recognises`. */
+/** Whether a value looks like a list of turns with these keys, or its JSON: for `recognises`. */
 export function looksLikeTurns(
   value: unknown,
   { roleKey, contentKey }: { roleKey: string; contentKey: string },
 ): boolean {
-  return Array.isArray(value) && value.length > 0 &&
-    value.every((turn) =>
+  const list = fromJson(value);
+  return Array.isArray(list) && list.length > 0 &&
+    list.every((turn) =>
       isObject(turn) && typeof turn[roleKey] === "string" &&
       (contentKey in turn || "tool_calls" in turn)
     );
+}
+
+/** CSV and some Parquet sets hold lists as their JSON. */
+function fromJson(value: unknown): unknown {
+  if (typeof value !== "string" || !/^\s*\[/.test(value)) return value;
+  return parsed(value) ?? value;
 }

@@ -45,6 +45,11 @@ function keysOf(options: PromptCompletionOptions) {
   return { roleKey: options.role_field, contentKey: options.content_field };
 }
 
+/** A list of turns. Its JSON is text: that is what prompts are first of all. */
+function isTurns(value: unknown, keys: ReturnType<typeof keysOf>): boolean {
+  return Array.isArray(value) && looksLikeTurns(value, keys);
+}
+
 /** Rows with a prompt and a completion. */
 export const promptCompletion: Part<
   "format",
@@ -61,7 +66,7 @@ export const promptCompletion: Part<
     recognises: (row) => {
       const isPart = (name: string) =>
         hasText(row, name) ||
-        looksLikeTurns(valueAt(row, name), keysOf(options));
+        isTurns(valueAt(row, name), keysOf(options));
       return isPart(options.prompt_field) && isPart(options.completion_field)
         ? 1
         : 0;
@@ -78,7 +83,7 @@ function parse(
   const keys = keysOf(options);
   const prompt = { name: prompt_field, option: "prompt_field" };
   const completion = { name: completion_field, option: "completion_field" };
-  if (!looksLikeTurns(required(record, prompt), keys)) {
+  if (!isTurns(required(record, prompt), keys)) {
     const system = optionalText(record, system_field);
     return {
       ...infoOf(record),

@@ -558,3 +558,26 @@ for (const key of ["reasoning_content", "reasoning", "thinking"]) {
     refused: [],
   });
 }
+
+const TURNS_JSON = JSON.stringify([user("a"), assistant("b")]);
+
+testFormat("prompts that are JSON stay text", {
+  make: of(promptCompletion),
+  rows: [{
+    row: { prompt: TURNS_JSON, completion: "b" },
+    example: { prompt: TURNS_JSON, completion: "b" },
+  }],
+  refused: [],
+});
+
+testFormat("messages as the JSON of a list", {
+  make: of(messages),
+  rows: [{
+    row: { messages: TURNS_JSON },
+    example: { messages: [user("a"), assistant("b")] },
+  }],
+  refused: [{
+    row: { messages: "[1, 2" },
+    message: /"messages" must be a list of turns, found the string "\[1, 2"/,
+  }],
+});
