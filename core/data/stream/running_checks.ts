@@ -67,7 +67,9 @@ export class RunningChecks {
     }
     this.#rows += statistics.rows;
     this.#skipped += statistics.untrainedRows + statistics.refusedRows;
-    if (this.#skipped > options.max_untrained_share * WINDOW) this.#refuse();
+    const allowed = options.max_untrained_share *
+      Math.max(WINDOW, this.#rows);
+    if (this.#skipped > allowed) this.#refuse();
     if (this.#rows >= WINDOW) this.#rows = this.#skipped = 0;
   }
 
@@ -75,7 +77,7 @@ export class RunningChecks {
     const { options } = this.#of;
     const { firstRefusal } = this.statistics;
     throw new DataError(
-      `${this.#skipped} of ${this.#rows} rows in a row have no trained token, more than max_untrained_share ${options.max_untrained_share} of ${WINDOW} allows: the masker, the weights of turns or max_length ${options.max_length} leave nothing to train${
+      `${this.#skipped} of ${this.#rows} successive rows have no trained token, more than max_untrained_share ${options.max_untrained_share} of ${WINDOW} allows: the masker, the weights of turns or max_length ${options.max_length} leave nothing to train${
         firstRefusal === null
           ? ""
           : `, or character spans could not be verified (the first: ${firstRefusal})`

@@ -299,3 +299,25 @@ Deno.test("more problems than fit on a screen are counted", async () => {
   assert.match(message, /\n {2}\.\.\. and 18 more$/);
   assert.equal(message.split("\n").length, 14);
 });
+
+Deno.test("data.streaming refuses what needs all rows, each with the way out", async () => {
+  const message = await refuse(
+    MODEL +
+      `data:
+  streaming: true
+  train:
+    - {path: rows.jsonl, format: alpaca, weight: 1, epochs: 1.5}
+  eval_fraction: 0.1
+  weight_by: tokens
+`,
+  );
+  assert.match(message, /run\.yaml:3.*`training\.max_steps`/);
+  assert.match(message, /run\.yaml:6.*eval_fraction.*`data\.eval`/);
+  assert.match(message, /run\.yaml:7.*weigh by rows/);
+  assert.match(message, /run\.yaml:5.*train\.0\.epochs.* is 1\.5.*`max_rows`/);
+  const { config } = await load(
+    MODEL +
+      "data: {streaming: true, train: [{path: rows.jsonl, format: alpaca, epochs: 2}], eval_fraction: 0}\ntraining: {max_steps: 10}\n",
+  );
+  assert.equal(config.data.shuffle_buffer, 10_000);
+});
