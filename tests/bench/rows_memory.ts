@@ -55,7 +55,8 @@ export async function measureRows(
   }
 }
 
-async function writeRows(
+/** Writes that many short rows as JSON Lines. */
+export async function writeRows(
   file: string,
   rows: number,
   gzip: boolean,
@@ -121,7 +122,8 @@ async function prepare(
   }));
 }
 
-function highWaterMark(): number | null {
+/** Largest resident memory of this process, bytes; null where the system does not say. */
+export function highWaterMark(): number | null {
   try {
     const status = Deno.readTextFileSync("/proc/self/status");
     const found = /^VmHWM:\s+(\d+) kB/m.exec(status);
