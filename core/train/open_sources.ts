@@ -295,6 +295,7 @@ async function openRows(
       parts,
       sourceOf,
       cacheDir,
+      onNotice: (message) => creating.host.notice(message),
     });
     return {
       store: await firstRows(stream, { maxRows: entry.max_rows, signal }),

@@ -257,6 +257,7 @@ class Run {
       }
     }
 
+    data.stream?.start();
     const chosen = await openDevice(run, creating);
     await using device = chosen.device;
     const planned = planEngine(request, device.info);

@@ -28,37 +28,25 @@ export interface DrawPreparerInit {
 /** Prepares drawn rows. Dispose of it to end its workers. */
 export class DrawPreparer implements Disposable {
   readonly #of: DrawPreparerInit;
-  readonly #pool: PreparePool | null;
+  readonly #workers: number;
+  #pool: PreparePool | null = null;
   #canShare: Promise<boolean> = Promise.resolve(false);
   #before: Promise<unknown> = Promise.resolve();
   #isEnded = false;
 
   constructor(of: DrawPreparerInit) {
     this.#of = of;
-    const count = countOf(of.workers?.count ?? 1);
-    if (of.workers === null || count === 1) {
-      this.#pool = null;
-      return;
-    }
-    this.#pool = new PreparePool(count, of.workers.command, of.signal);
-    this.#canShare = this.#pool.opened.then((isSame) => {
-      if (!isSame) {
-        of.onNotice(
-          "Rows are prepared without workers: they cannot make the run's tokenizer as it is",
-        );
-      }
-      return isSame;
-    });
-    this.#canShare.catch(() => {}); // whoever awaits it is told
+    this.#workers = countOf(of.workers?.count ?? 1);
   }
 
   /** Ranges that should be out at a time, so that everybody has something to do. */
   get ranges(): number {
-    return this.#pool === null ? 2 : 3 * this.#pool.size;
+    return this.#workers === 1 ? 2 : 3 * this.#workers;
   }
 
   /** Prepares rows. Ranges may be asked for before those that came earlier are done. */
   async prepare(rows: readonly DrawnRow[]): Promise<PreparedDraw> {
+    this.#start();
     if (this.#pool !== null && await this.#canShare) {
       const { recipe } = this.#of.workers?.command ?? {};
       const isShared = rows.every((row) => recipe?.sources[row.source] != null);
@@ -71,6 +59,23 @@ export class DrawPreparer implements Disposable {
   [Symbol.dispose](): void {
     this.#isEnded = true;
     this.#pool?.[Symbol.dispose]();
+  }
+
+  /** Starts the workers with the first rows: who only looks at a run has none. */
+  #start(): void {
+    const { workers, signal, onNotice } = this.#of;
+    if (this.#pool !== null || this.#isEnded) return;
+    if (workers === null || this.#workers === 1) return;
+    this.#pool = new PreparePool(this.#workers, workers.command, signal);
+    this.#canShare = this.#pool.opened.then((isSame) => {
+      if (!isSame) {
+        onNotice(
+          "Rows are prepared without workers: they cannot make the run's tokenizer as it is",
+        );
+      }
+      return isSame;
+    });
+    this.#canShare.catch(() => {}); // whoever awaits it is told
   }
 
   /** One range after the other; in between the thread does what else there is. */

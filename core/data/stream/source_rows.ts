@@ -28,6 +28,8 @@ export interface FileStreamInit {
   readonly sourceOf: (path: string) => Promise<Source>;
   /** For sources that need an index. */
   readonly cacheDir: string;
+  /** Told what is indexed after all. */
+  readonly onNotice?: (message: string) => void;
 }
 
 /**
@@ -35,13 +37,18 @@ export interface FileStreamInit {
  * Throws `ConfigError`.
  */
 export async function streamOfParts(
-  { name, key, parts, sourceOf, cacheDir }: FileStreamInit,
+  { name, key, parts, sourceOf, cacheDir, onNotice }: FileStreamInit,
 ): Promise<StreamSource> {
   const sources = new Map<string, Source>();
   const extent: [string, number][] = [];
   for (const path of new Set(parts.flatMap((part) => part.files))) {
     sources.set(path, await sourceOf(path));
     extent.push([path, (await Deno.stat(path)).size]);
+  }
+  if (sources.values().some((source) => source.stream === undefined)) {
+    onNotice?.(
+      `${name}: its source cannot stream, so its rows are indexed file by file`,
+    );
   }
   const slices = parts.map(({ slice }) => boundsOf(slice, key));
   const rowsOf = async function* (

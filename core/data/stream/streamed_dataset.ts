@@ -181,6 +181,12 @@ export class StreamedDataset implements TrainingData, Disposable {
     return read;
   }
 
+  /** Begins to read and to prepare, so that the first step waits for less. */
+  start(): void {
+    const at = this.#epoch ?? this.#begin(0, this.#of.sources.map(fresh));
+    if (at.examples === null) this.#start(at, 0);
+  }
+
   async step(epoch: number, _index: number): Promise<TrainingStep> {
     return await this.#orAbort(this.#step(epoch));
   }
@@ -194,11 +200,11 @@ export class StreamedDataset implements TrainingData, Disposable {
   async #step(epoch: number): Promise<TrainingStep> {
     const { options, collator, checks } = this.#of;
     const { batch_size, gradient_accumulation_steps } = options;
-    const at = this.#epoch ?? this.#begin(0, this.#of.sources.map(fresh));
-    if (at.epoch !== epoch) {
+    this.start();
+    const at = this.#epoch;
+    if (at?.epoch !== epoch) {
       throw new RangeError(`Epoch ${epoch} is not that of the stream`);
     }
-    if (at.examples === null) this.#start(at, 0);
     const batches: Batch[] = [];
     for (let m = 0; m < gradient_accumulation_steps; m++) {
       const rows: WeightedExample[][] = [];

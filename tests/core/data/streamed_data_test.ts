@@ -112,7 +112,8 @@ Deno.test("every kind of source streams the rows that it indexes, with and witho
   ];
   const wanted = await indexedOf(folder, { train });
   for (const workers of [1, 2]) {
-    const { texts } = await epochOf(folder, { train, workers });
+    const { texts, notices } = await epochOf(folder, { train, workers });
+    assert.equal(notices.filter((n) => /cannot stream/.test(n)).length, 1);
     assert.notDeepEqual(texts, wanted);
     assert.deepEqual([...texts].sort(), [...wanted].sort());
   }
