@@ -174,6 +174,12 @@ export {
   type TruncationReport,
 } from "./data/types.ts";
 export { prepareDataset, type PrepareRequest } from "./data/prepare.ts";
+export type { TrainingData, TrainingStep } from "./data/training_data.ts";
+export type {
+  BlockPlace,
+  CursorPlace,
+  StreamPosition,
+} from "./data/stream/types.ts";
 export {
   PreparedDataset,
   type PreparedParts,

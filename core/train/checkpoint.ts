@@ -40,7 +40,7 @@ import {
   writeTrained,
 } from "./saved_model.ts";
 import { slotName } from "./trainables.ts";
-import type { TrainerState } from "./trainer.ts";
+import type { TrainerState } from "./trainer_state.ts";
 
 /** Version of the layout below. */
 const FORMAT = 1;

@@ -18,12 +18,14 @@ import type { DataOptions } from "../data/types.ts";
 import { hostRecipe, recipeOf } from "../data/workers/recipe.ts";
 import { ConfigError, isDenotuneError } from "../errors.ts";
 import type { Kind } from "../plugin.ts";
+import type { CheckpointState } from "./checkpoint.ts";
 import {
   type OpenDataContext,
   type OpenedSource,
   openSources,
 } from "./open_sources.ts";
 import { describeMarkers } from "./open_tokenizer.ts";
+import { refuseOtherData } from "./run_folder.ts";
 
 /** The data of a run. */
 export interface OpenedData extends Disposable {
@@ -102,7 +104,7 @@ export async function openData(
       : null;
     if (stream !== null) {
       context.creating.host.notice(
-        `data.streaming: ${trainSet.report.rows} first rows are looked at before training, which ends after ${training.max_steps} steps or ${training.epochs} passes`,
+        `data.streaming: the first ${trainSet.report.rows} rows are looked at; training ends after ${training.max_steps} steps, or sooner with training.epochs ${training.epochs}`,
       );
     }
     return describe(train, {
@@ -117,6 +119,25 @@ export async function openData(
     for (const { store } of [...train, ...held]) store[Symbol.dispose]();
     throw error;
   }
+}
+
+/**
+ * Goes on with the data of a checkpoint. Throws `ConfigError` for others: those of a stream are read again up
+ * to where it stood.
+ */
+export async function resumeData(
+  { feed, stream }: OpenedData,
+  { outputDir, checkpoint, onProgress }: {
+    readonly outputDir: string;
+    readonly checkpoint: CheckpointState;
+    readonly onProgress: (rows: number, of: number) => void;
+  },
+): Promise<void> {
+  refuseOtherData(outputDir, checkpoint.data, feed.fingerprint);
+  if (stream === null || checkpoint.stream == null) return;
+  const { read } = checkpoint.stream;
+  const found = await stream.resume(checkpoint.stream, onProgress);
+  refuseOtherData(outputDir, read, found);
 }
 
 /** Workers and cache, as far as the run wants them and its parts let themselves be made again. */

@@ -25,7 +25,7 @@ import { openDevice } from "./choose_backend.ts";
 import { Engine, planEngine } from "./engine.ts";
 import { Events } from "./events.ts";
 import { describeAdded, fitTokens } from "./grow_vocabulary.ts";
-import { openData } from "./open_data.ts";
+import { openData, resumeData } from "./open_data.ts";
 import {
   checkWeights,
   modelFolderOf,
@@ -40,19 +40,14 @@ import { checkModelFits } from "./checks.ts";
 import {
   decideRunFolder,
   enterRunFolder,
-  refuseOtherData,
   RESOLVED,
   SUMMARY,
 } from "./run_folder.ts";
 import { RunHooks, saveFinal } from "./run_hooks.ts";
 import { startEvent } from "./start_event.ts";
 import { stoppedBy } from "./stopped_run.ts";
-import {
-  freshState,
-  runTraining,
-  totalSteps,
-  type TrainerState,
-} from "./trainer.ts";
+import { runTraining, totalSteps } from "./trainer.ts";
+import { freshState, type TrainerState } from "./trainer_state.ts";
 
 /** How a run is watched and stopped. */
 export interface RunOptions {
@@ -236,25 +231,17 @@ class Run {
       ? null
       : readCheckpointState(folder.checkpoint);
     if (checkpoint !== null) {
-      refuseOtherData(
-        config.output_dir,
-        checkpoint.data,
-        data.feed.fingerprint,
-      );
-      if (data.stream !== null && checkpoint.stream != null) {
-        const was = checkpoint.stream;
-        const now = await data.stream.resume(
-          was,
-          ({ rows, of }) =>
-            events.emit({
-              event: "progress",
-              task: "reading on from where the run stopped",
-              done: rows,
-              total: of,
-            }),
-        );
-        refuseOtherData(config.output_dir, was.read, now);
-      }
+      await resumeData(data, {
+        outputDir: config.output_dir,
+        checkpoint,
+        onProgress: (rows, of) =>
+          events.emit({
+            event: "progress",
+            task: "reading on to where the run stopped",
+            done: rows,
+            total: of,
+          }),
+      });
     }
 
     data.stream?.start();

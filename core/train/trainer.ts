@@ -13,40 +13,7 @@ import { ConfigError } from "../errors.ts";
 import type { Engine, StepResult } from "./engine.ts";
 import { gradientName } from "./trainables.ts";
 import { makePace, type Pace } from "./pace.ts";
-
-/** Where a run stands; all that a checkpoint needs besides tensors. */
-export interface TrainerState {
-  /** Optimizer steps done. */
-  step: number;
-  epoch: number;
-  /** Steps done in this epoch. */
-  stepInEpoch: number;
-  /** Sums of this epoch so far. */
-  epochLossSum: number;
-  epochWeight: number;
-  epochTrainedTokens: number;
-  /** An evaluation was due at this step and was interrupted: it comes first when the run goes on. */
-  evaluationDue: boolean;
-  /** Sums over the run. */
-  trainedTokens: number;
-  skippedUpdates: number;
-  /** Sums since the last logged step. */
-  window: WindowSums;
-}
-
-/** Sums over the steps since the last logged one. */
-export interface WindowSums {
-  steps: number;
-  lossSum: number;
-  correctSum: number;
-  weight: number;
-  realTokens: number;
-  paddedTokens: number;
-  rows: number;
-  gradNorm: number;
-  sourceLoss: number[];
-  sourceWeight: number[];
-}
+import { emptySums, type TrainerState } from "./trainer_state.ts";
 
 /** What one logged step says. Loss and accuracy are averages since the last logged one, token-weighted. */
 export interface StepReport {
@@ -100,22 +67,6 @@ export interface TrainerRequest {
   readonly signal: AbortSignal | undefined;
   /** Seconds, monotonic. */
   readonly now: () => number;
-}
-
-/** A run that has done nothing yet. */
-export function freshState(): TrainerState {
-  return {
-    step: 0,
-    epoch: 0,
-    stepInEpoch: 0,
-    epochLossSum: 0,
-    epochWeight: 0,
-    epochTrainedTokens: 0,
-    evaluationDue: false,
-    trainedTokens: 0,
-    skippedUpdates: 0,
-    window: emptySums(),
-  };
 }
 
 /** Steps of a whole run: `max_steps`, or all epochs. */
@@ -405,21 +356,6 @@ class Loop {
       }
     }
   }
-}
-
-function emptySums(): WindowSums {
-  return {
-    steps: 0,
-    lossSum: 0,
-    correctSum: 0,
-    weight: 0,
-    realTokens: 0,
-    paddedTokens: 0,
-    rows: 0,
-    gradNorm: 0,
-    sourceLoss: [],
-    sourceWeight: [],
-  };
 }
 
 async function sumOver(collective: Collective, value: number): Promise<number> {

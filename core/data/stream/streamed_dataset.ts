@@ -96,8 +96,9 @@ export class StreamedDataset implements TrainingData, Disposable {
   readonly sourceNames: readonly string[];
   readonly fingerprint: string;
   readonly #of: StreamedInit;
-  readonly #aborted: Promise<never>;
   readonly #onAbort: () => void;
+  /** Ends the wait that there is. */
+  #abort: (reason: unknown) => void = () => {};
   #epoch: Epoch | null = null;
   #position: StreamPosition | null = null;
 
@@ -114,11 +115,7 @@ export class StreamedDataset implements TrainingData, Disposable {
         passes,
       ]),
     ])).digest("hex");
-    const { promise, reject } = Promise.withResolvers<never>();
-    this.#aborted = promise;
-    promise.catch(() => {}); // whoever waits is told
-    this.#onAbort = () => reject(of.signal?.reason);
-    if (of.signal?.aborted) this.#onAbort();
+    this.#onAbort = () => this.#abort(of.signal?.reason);
     of.signal?.addEventListener("abort", this.#onAbort);
   }
 
@@ -154,7 +151,7 @@ export class StreamedDataset implements TrainingData, Disposable {
    */
   async resume(
     position: StreamPosition,
-    onProgress: (done: { rows: number; of: number }) => void = () => {},
+    onProgress: (rows: number, of: number) => void = () => {},
   ): Promise<string> {
     const { checks } = this.#of;
     const { epoch, sources, drawn, firstRow, block, counts } = position;
@@ -164,12 +161,10 @@ export class StreamedDataset implements TrainingData, Disposable {
       const rows = Math.min(SKIPPED.rows, drawn - at.order.drawn);
       const found = await this.#orAbort(at.order.draw({ ...SKIPPED, rows }));
       if (found.length === 0) break;
-      onProgress({ rows: at.order.drawn, of: drawn });
+      onProgress(at.order.drawn, drawn);
     }
     const { read } = at.order;
-    if (at.order.drawn < drawn || read !== position.read) {
-      return at.order.drawn < drawn ? `end after ${at.order.drawn} rows` : read;
-    }
+    if (read !== position.read) return read;
     this.#start(at, position.skip);
     at.firstRow = firstRow;
     at.blocks = block;
@@ -356,9 +351,13 @@ export class StreamedDataset implements TrainingData, Disposable {
     };
   }
 
+  /** Waits for one thing at a time; not by a race, which would hold on to every step until the end. */
   #orAbort<T>(work: Promise<T>): Promise<T> {
-    work.catch(() => {}); // where the signal comes first
-    return Promise.race([work, this.#aborted]);
+    return new Promise((resolve, reject) => {
+      this.#abort = reject;
+      work.then(resolve, reject);
+      if (this.#of.signal?.aborted) this.#onAbort();
+    });
   }
 }
 

@@ -79,6 +79,7 @@ export interface BlockPlace {
  * random numbers are functions of (seed, epoch, drawn), so they need not be kept.
  */
 export interface StreamPosition extends BlockPlace {
+  /** Counted from 0. */
   readonly epoch: number;
   /** Where reading began in this epoch. */
   readonly sources: readonly CursorPlace[];
