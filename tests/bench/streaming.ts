@@ -88,6 +88,26 @@ async function measure(task: Task): Promise<Record<string, number>> {
   return JSON.parse(new TextDecoder().decode(child.stdout));
 }
 
+/** Peak memory of one pass over that many rows, streamed in a process of its own; bytes. */
+export async function measureStream(
+  rows: number,
+  data: Partial<DataInput>,
+): Promise<number> {
+  const folder = await Deno.makeTempDir({ prefix: "denotune-streaming-" });
+  try {
+    const file = join(folder, "rows.jsonl");
+    await writeRows(file, rows, false);
+    const task: Task = {
+      what: "pass",
+      file,
+      data: { streaming: true, ...data },
+    };
+    return (await measure(task)).peakBytes;
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
 async function main(args: readonly string[]): Promise<void> {
   if (args[0] === "--child") {
     const task: Task = JSON.parse(args[1]);
