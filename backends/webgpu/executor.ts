@@ -26,6 +26,7 @@ import type { Traits } from "./runtime/traits.ts";
 import { Staging } from "./runtime/staging.ts";
 import { Stopwatch } from "./runtime/stopwatch.ts";
 import { shapeKey } from "./kernels/matmul_choice.ts";
+import { adviceFor } from "./tune/advice.ts";
 import { openTiles } from "./tune/cache.ts";
 import { productsOf } from "./tune/products.ts";
 
@@ -34,7 +35,8 @@ const ALIGNMENT = 256;
 
 /** Runs plans on a GPU. */
 export class WebGpuExecutor implements Executor {
-  readonly info: DeviceInfo;
+  readonly #info: Omit<DeviceInfo, "fingerprint">;
+  readonly #fingerprint: () => string;
   /** Times of kernels where asked for and possible; what was counted stands beside them. */
   readonly profile?: () => Promise<readonly KernelTime[]>;
   readonly #gpu: Gpu;
@@ -51,8 +53,9 @@ export class WebGpuExecutor implements Executor {
 
   private constructor(
     gpu: Gpu,
-    info: DeviceInfo,
+    info: Omit<DeviceInfo, "fingerprint">,
     options: {
+      fingerprint: () => string;
       profile: boolean;
       stopwatch: Stopwatch | null;
       identity: string;
@@ -62,7 +65,8 @@ export class WebGpuExecutor implements Executor {
     this.#tuning = options.tuning;
     this.#identity = options.identity;
     this.#gpu = gpu;
-    this.info = info;
+    this.#info = info;
+    this.#fingerprint = options.fingerprint;
     this.#pipelines = new Pipelines(gpu);
     this.#staging = new Staging(gpu);
     this.#stopwatch = options.stopwatch;
@@ -90,7 +94,7 @@ export class WebGpuExecutor implements Executor {
     const stopwatch = options.profile ? await Stopwatch.open(gpu) : null;
     const tuning = options.tune !== "now" ? null : async (plan: Plan) => {
       const shapes = productsOf(plan).filter((shape) =>
-        tiles.find(shapeKey(shape)) === null
+        !tiles.all.has(shapeKey(shape))
       );
       if (shapes.length === 0) return;
       const { tuneWebgpu } = await import("./tune/tune.ts");
@@ -118,17 +122,28 @@ export class WebGpuExecutor implements Executor {
         tensors: gpu.traits.maxBindings,
         bytes: gpu.traits.maxBindingBytes,
       },
-      fingerprint: `webgpu 1; ${facts.identity}; subgroups ${
-        gpu.traits.subgroup === null
-          ? "off"
-          : `${gpu.traits.subgroup.min} to ${gpu.traits.subgroup.max}`
-      }; tiles ${tiles.fingerprint}`,
+      advice: adviceFor({
+        software: facts.software,
+        measured: tiles.all.size,
+        tune: options.tune,
+      }),
     }, {
+      fingerprint: () =>
+        `webgpu 1; ${facts.identity}; subgroups ${
+          gpu.traits.subgroup === null
+            ? "off"
+            : `${gpu.traits.subgroup.min} to ${gpu.traits.subgroup.max}`
+        }; tiles ${tiles.fingerprint}`,
       profile: options.profile,
       stopwatch,
       identity: facts.identity,
       tuning,
     });
+  }
+
+  /** What it says of itself; tuning while a program is compiled changes the fingerprint. */
+  get info(): DeviceInfo {
+    return { ...this.#info, fingerprint: this.#fingerprint() };
   }
 
   /** What has been counted so far. */

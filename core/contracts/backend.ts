@@ -27,6 +27,8 @@ export interface DeviceInfo {
    * comes step by step is then read for many steps at once.
    */
   readonly readsAreCostly?: boolean;
+  /** What its user may do to make it faster; said once, where a run starts. */
+  readonly advice?: string;
   /** Starts of views are multiples of this many bytes. */
   readonly alignment: number;
   /**
@@ -51,7 +53,7 @@ export type ProgramId = number;
 
 /** A device: buffers and programs. Errors of enqueued work surface at the next `read` or `idle`, as `DeviceError`. */
 export interface Device extends AsyncDisposable {
-  /** What it says of itself. */
+  /** What it says of itself. The fingerprint may change while a program is compiled, if that measures something. */
   readonly info: DeviceInfo;
   /** A zeroed buffer of `bytes` bytes. */
   allocate(bytes: number, label: string): BufferId;

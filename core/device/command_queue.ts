@@ -30,11 +30,13 @@ export class CommandQueue {
   readonly #send: Send;
   readonly #waiting: Command[] = [];
   #busy = false;
+  #fingerprint: string;
   /** The first error of enqueued work that no answer has carried to the host yet. */
   #failure: ErrorData | null = null;
 
   constructor(executor: Executor, shared: SharedState, send: Send) {
     this.#executor = executor;
+    this.#fingerprint = executor.info.fingerprint;
     this.#shared = shared;
     this.#send = send;
   }
@@ -110,6 +112,7 @@ export class CommandQueue {
 
   #succeeded(command: Command, value: AnswerValue): void {
     if (!("request" in command)) return;
+    if (command.type === "compile") this.#tellChanges();
     if (
       this.#failure !== null && command.type !== "profile" &&
       command.type !== "close"
@@ -123,6 +126,13 @@ export class CommandQueue {
       { type: "answer", request: command.request, value },
       value instanceof ArrayBuffer ? [value] : undefined,
     );
+  }
+
+  #tellChanges(): void {
+    const { info } = this.#executor;
+    if (info.fingerprint === this.#fingerprint) return;
+    this.#fingerprint = info.fingerprint;
+    this.#send({ type: "changed", info });
   }
 
   #failed(command: Command, error: ErrorData): void {

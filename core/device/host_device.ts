@@ -44,7 +44,7 @@ export interface Opened {
 
 /** A device over a channel. */
 export class HostDevice implements QueuedDevice {
-  readonly info: DeviceInfo;
+  #info: DeviceInfo;
   /** Present where the executor measures. */
   readonly profile?: () => Promise<readonly KernelTime[]>;
   readonly #channel: Channel;
@@ -63,7 +63,7 @@ export class HostDevice implements QueuedDevice {
   #unwell = false;
 
   constructor(opened: Opened, shared: SharedState, channel: Channel) {
-    this.info = opened.info;
+    this.#info = opened.info;
     this.#shared = shared;
     this.#channel = channel;
     if (opened.profiles) {
@@ -72,6 +72,10 @@ export class HostDevice implements QueuedDevice {
         return Array.isArray(times) ? times : [];
       };
     }
+  }
+
+  get info(): DeviceInfo {
+    return this.#info;
   }
 
   get pending(): number {
@@ -134,6 +138,7 @@ export class HostDevice implements QueuedDevice {
 
   /** Takes an answer of the executor. */
   receive(answer: Answer): void {
+    if (answer.type === "changed") this.#info = answer.info;
     if (answer.type !== "answer" && answer.type !== "failed") return;
     const request = this.#requests.get(answer.request);
     if (request === undefined) return; // rejected already, by a close

@@ -71,6 +71,8 @@ export type Answer =
     readonly request: number;
     readonly error: ErrorData;
   }
+  /** What the device says of itself has changed; comes before the answer of what changed it. */
+  | { readonly type: "changed"; readonly info: DeviceInfo }
   /** Something was thrown that nobody caught. */
   | { readonly type: "crashed"; readonly error: ErrorData };
 

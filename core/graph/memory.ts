@@ -263,6 +263,14 @@ export class Memory {
   }
 }
 
+/** A report as people read it: `weights 513.0 MB, gradients 47.0 MB, ... in all 1012.3 MB`. */
+export function memoryText({ total, ...roles }: MemoryReport): string {
+  const megabytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MB`;
+  const parts = Object.entries(roles).filter(([, bytes]) => bytes > 0)
+    .map(([role, bytes]) => `${role} ${megabytes(bytes)}`);
+  return [...parts, `in all ${megabytes(total)}`].join(", ");
+}
+
 /** Number of elements of a fixed shape. */
 export function count(shape: readonly number[]): number {
   return shape.reduce((a, b) => a * b, 1);

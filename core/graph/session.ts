@@ -14,7 +14,13 @@ import { dequantize } from "../quantize/dequantize.ts";
 import { transposed } from "../quantize/transposed.ts";
 import { bytesOf, isQuantized, type TensorDType } from "./dtype.ts";
 import { elementsOf, type Extents } from "./dims.ts";
-import { count, type Memory, type Placement, storedBytes } from "./memory.ts";
+import {
+  count,
+  type Memory,
+  memoryText,
+  type Placement,
+  storedBytes,
+} from "./memory.ts";
 import type { BufferId, Plan, View } from "./plan.ts";
 import type { PlannedProgram } from "./planner.ts";
 
@@ -67,6 +73,16 @@ export class Session implements AsyncDisposable {
     const buffers = memory.buffers.map((b) =>
       device.allocate(b.bytes, b.label)
     );
+    try {
+      await device.idle();
+    } catch (error) {
+      throw new DeviceError(
+        `${
+          error instanceof Error ? error.message : String(error)
+        }\nPlanned are ${memoryText(memory.report())}`,
+        { cause: error },
+      );
+    }
     const ready = new Map<string, Ready>();
     for (const planned of programs) {
       const id = await device.compile(onDevice(planned.plan, buffers));

@@ -247,6 +247,7 @@ class Run {
     data.stream?.start();
     const chosen = await openDevice(run, creating);
     await using device = chosen.device;
+    if (device.info.advice !== undefined) events.notice(device.info.advice);
     const planned = planEngine(request, device.info);
     const need = memoryNeed(planned, device.info, config.memory_limit);
     refuseTooLarge(request, need, { config, info: device.info });

@@ -36,7 +36,7 @@ const MOST_PARTS = 2 ** 24;
 
 /** The tile of a product. */
 export function chooseTileOf(shape: ProductShape, traits: Traits): Tile {
-  const measured = traits.tiles.find(shapeKey(shape));
+  const measured = traits.tiles.find(shape, traits.subgroup?.max ?? 1);
   if (measured !== null && isPossible(shape, measured, traits)) return measured;
   return traits.software
     ? forSoftware(shape, traits)
@@ -80,21 +80,21 @@ function forSoftware(shape: ProductShape, traits: Traits): Tile {
 }
 
 function forHardware(shape: ProductShape, traits: Traits): Tile {
-  const { batch, m, n } = shape;
+  const { m, n } = shape;
   if (m <= 8 || n <= 8) {
     // A few rows or columns: every weight is used once or so, nothing is gained by staging.
     const rows = Math.min(m, 8);
-    const groups = batch * Math.ceil(m / rows) * Math.ceil(n / 32);
-    return {
+    const tile = {
       kind: "direct",
       rows,
       columns: 1,
       lanes: 32,
-      split: splitOf(shape, groups),
-    };
+      split: 1,
+    } as const;
+    return { ...tile, split: splitOf(shape, groupsOf(shape, tile, 1)) };
   }
-  const blocks = (tile: { bm: number; bn: number }) =>
-    batch * Math.ceil(m / tile.bm) * Math.ceil(n / tile.bn);
+  const blocks = (tile: Omit<SharedTile, "split">) =>
+    groupsOf(shape, { ...tile, split: 1 }, 1);
   const tiles: readonly Omit<SharedTile, "split">[] = [
     { kind: "shared", bm: 128, bn: 128, bk: 16, tm: 8, tn: 8 },
     { kind: "shared", bm: 64, bn: 64, bk: 16, tm: 4, tn: 4 },
@@ -110,6 +110,20 @@ function forHardware(shape: ProductShape, traits: Traits): Tile {
     }
   }
   return { kind: "direct", rows: 4, columns: 2, lanes: 32, split: 1 };
+}
+
+/** Workgroups of a product cut in this way, before it is split; `lanes` are those of a subgroup. */
+export function groupsOf(
+  { batch, m, n }: ProductShape,
+  tile: Exclude<Tile, { kind: "naive" }>,
+  lanes: number,
+): number {
+  const [rows, columns] = tile.kind === "shared"
+    ? [tile.bm, tile.bn]
+    : tile.kind === "broadcast"
+    ? [tile.rows, lanes * tile.columns]
+    : [tile.rows, tile.lanes * tile.columns];
+  return batch * Math.ceil(m / rows) * Math.ceil(n / columns);
 }
 
 /** Parts of the inner size where there are too few workgroups. */

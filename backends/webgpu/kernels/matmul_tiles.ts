@@ -2,6 +2,7 @@
  * Tiles of matrix products: how many ways there are to cut one.
  * @module
  */
+import type { ProductShape } from "./matmul_choice.ts";
 
 /** An invocation for each element. */
 export interface NaiveTile {
@@ -42,8 +43,8 @@ export type Tile = NaiveTile | SharedTile | DirectTile | BroadcastTile;
 
 /** Chooses tiles. */
 export interface TileTable {
-  /** The tile of a product, from what was measured; null: nothing was. */
-  find(key: string): Tile | null;
+  /** The tile of a product, from what was measured; null: nothing like it was. `lanes` are a subgroup's. */
+  find(shape: ProductShape, lanes: number): Tile | null;
 }
 
 /** A tile as people read it. */

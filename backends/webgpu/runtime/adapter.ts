@@ -5,8 +5,19 @@
 import { DeviceError } from "@denotune/denotune/core";
 import type { WebGpuOptions } from "../options.ts";
 import type { TileTable } from "../kernels/matmul_tiles.ts";
+import { driverVersion } from "./driver.ts";
 import { Gpu } from "./gpu.ts";
+import { installAdvice } from "./install_advice.ts";
 import type { Traits } from "./traits.ts";
+
+/** The system's release, where we may know it. */
+function osRelease(): string {
+  try {
+    return Deno.osRelease();
+  } catch {
+    return ""; // no permission
+  }
+}
 
 /** What is known of an adapter before it is opened. */
 export interface AdapterFacts {
@@ -53,7 +64,11 @@ export async function findAdapter(
     quiet();
   }
   return adapter ??
-    { reason: `no GPU adapter was found${cause}. ${install()}` };
+    {
+      reason: `no GPU adapter was found${cause}. ${
+        installAdvice(Deno.build.os, osRelease())
+      }`,
+    };
 }
 
 /**
@@ -68,20 +83,6 @@ function quietWayland(): () => void {
     return () => Deno.env.delete(name);
   } catch {
     return () => {}; // no permission for the environment: the line is shown, and does no harm
-  }
-}
-
-/** What to install where no adapter is found. */
-function install(): string {
-  switch (Deno.build.os) {
-    case "linux":
-      return "Install your GPU's Vulkan driver and its loader: the NVIDIA driver's own, or mesa-vulkan-drivers and libvulkan1 (Debian, Ubuntu), vulkan-radeon or vulkan-intel and vulkan-icd-loader (Arch), mesa-vulkan-drivers and vulkan-loader (Fedora). In a container the driver's files must be passed in (for NVIDIA: capabilities graphics and compute)";
-    case "windows":
-      return "Update your GPU's driver: WebGPU needs DirectX 12 or Vulkan. DENO_WEBGPU_BACKEND=vulkan chooses between them";
-    case "darwin":
-      return "WebGPU needs Metal: a Mac of 2012 or later, and a session that is not a virtual machine without a GPU";
-    default:
-      return "Install a Vulkan driver and its loader";
   }
 }
 
@@ -105,6 +106,7 @@ export function factsOf(adapter: GPUAdapter): AdapterFacts {
       info.device,
       info.description,
       `Deno ${Deno.version.deno}`,
+      driverVersion(),
     ].join("; "),
   };
 }

@@ -4,7 +4,9 @@
  * @module
  */
 import { dirname, join } from "node:path";
+import { shapeKey } from "../kernels/matmul_choice.ts";
 import type { Tile, TileTable } from "../kernels/matmul_tiles.ts";
+import { nearestTile } from "./nearest.ts";
 import { z } from "zod";
 
 /** Layout of the file, and version of the kernels: tiles measured on older ones are measured again. */
@@ -49,7 +51,7 @@ export interface MeasuredTiles extends TileTable {
   readonly fingerprint: string;
   /** The file, or null where nothing is read or kept. */
   readonly path: string | null;
-  /** Measured tiles by shape. */
+  /** Measured tiles by the name of their shape. */
   readonly all: ReadonlyMap<string, Tile>;
   /** Adds tiles and writes the file. Throws what the disk throws. */
   add(tiles: ReadonlyMap<string, Tile>): Promise<void>;
@@ -73,7 +75,8 @@ export async function openTiles(
         ? "built in"
         : hash(JSON.stringify([...tiles].sort()));
     },
-    find: (key) => tiles.get(key) ?? null,
+    find: (shape, lanes) =>
+      tiles.get(shapeKey(shape)) ?? nearestTile(tiles, shape, lanes),
     async add(more) {
       for (const [key, tile] of more) tiles.set(key, tile);
       if (path === null) return;

@@ -3,6 +3,7 @@
  * @module
  */
 import {
+  groupsOf,
   isPossible,
   type ProductShape,
   splitOf,
@@ -41,11 +42,12 @@ const DIRECT: readonly (readonly [number, number, number])[] = [
 
 /** Candidates for a product on an adapter, each of which can be generated. */
 export function candidatesFor(shape: ProductShape, traits: Traits): Tile[] {
-  const { batch, m, n } = shape;
+  const { m, n } = shape;
+  const lanes = traits.subgroup?.max ?? 1;
   const tiles: Tile[] = [];
-  const add = (tile: Exclude<Tile, { kind: "naive" }>, groups: number) => {
+  const add = (tile: Exclude<Tile, { kind: "naive" }>) => {
     tiles.push(tile);
-    const split = splitOf(shape, groups);
+    const split = splitOf(shape, groupsOf(shape, tile, lanes));
     if (split > 1) tiles.push({ ...tile, split });
     if (split > 3) tiles.push({ ...tile, split: Math.ceil(split / 2) });
   };
@@ -53,25 +55,18 @@ export function candidatesFor(shape: ProductShape, traits: Traits): Tile[] {
     const tile: SharedTile = { kind: "shared", bm, bn, bk, tm, tn, split: 1 };
     const tooLarge = (bm >= 2 * m && bm > 32) || (bn >= 2 * n && bn > 32);
     if (traits.software || tooLarge) continue; // a barrier costs a software adapter more than it brings
-    add(tile, batch * Math.ceil(m / bm) * Math.ceil(n / bn));
+    add(tile);
   }
-  const lanes = traits.subgroup?.max ?? 1;
   if (traits.software || m <= 64) {
     for (const [rows, columns] of TOLD) {
       if (rows >= 2 * m && rows > 8) continue;
-      add(
-        { kind: "broadcast", rows, columns, split: 1 },
-        batch * Math.ceil(m / rows) * Math.ceil(n / (lanes * columns)),
-      );
+      add({ kind: "broadcast", rows, columns, split: 1 });
     }
   }
   if (m <= 16) {
     for (const [rows, columns, lanes] of DIRECT) {
       if (rows >= 2 * m && rows > 1) continue;
-      add(
-        { kind: "direct", rows, columns, lanes, split: 1 },
-        batch * Math.ceil(m / rows) * Math.ceil(n / (lanes * columns)),
-      );
+      add({ kind: "direct", rows, columns, lanes, split: 1 });
     }
   }
   return tiles.filter((tile) => isPossible(shape, tile, traits));

@@ -22,6 +22,7 @@ import {
   type TileTable,
 } from "../kernels/matmul_tiles.ts";
 import type { WebGpuOptions } from "../options.ts";
+import type { Traits } from "../runtime/traits.ts";
 import { openTiles } from "./cache.ts";
 import { candidatesFor } from "./candidates.ts";
 
@@ -57,6 +58,8 @@ export interface TuneRequest {
   /** Called after each shape. */
   readonly onShape?: (shape: TunedShape) => void;
   readonly signal?: AbortSignal;
+  /** As of {@linkcode WebGpuExecutor.open}. */
+  readonly pretend?: Partial<Traits>;
 }
 
 /** What tuning gave. */
@@ -78,9 +81,14 @@ const CHECKED_ELEMENTS = 2 ** 22;
 export async function tuneWebgpu(
   request: TuneRequest = {},
 ): Promise<TuneResult> {
-  const { shapes = usualShapes(), onShape, signal } = request;
-  const bench = await Bench.open({ ...request.options, tune: "off" });
+  const { onShape, signal } = request;
+  const bench = await Bench.open(
+    { ...request.options, tune: "off" },
+    request.pretend ?? {},
+  );
   try {
+    const shapes = request.shapes ??
+      usualShapes(bench.executor.gpu.traits);
     const cache = await openTiles(bench.identity, "cached", request.folder);
     const tuned: TunedShape[] = [];
     for (const shape of shapes) {
@@ -103,27 +111,28 @@ export async function tuneWebgpu(
 }
 
 /**
- * Products of a forward and backward pass over `rows` rows of a block: hidden by hidden, hidden by four
- * times hidden, in the three layouts.
+ * Products of forward and backward passes, in the three layouts: few and many rows, narrow and wide models,
+ * hidden by hidden and hidden by four times hidden. Others take the tile of the nearest. A software adapter,
+ * which would need hours, gets small ones.
  */
 export function usualShapes(
-  { rows = 2048, hidden = 768, dtype = "f32" }: {
-    rows?: number;
-    hidden?: number;
-    dtype?: DType;
-  } = {},
+  { software }: Pick<Traits, "software">,
 ): ProductShape[] {
-  const of = (
-    layout: ProductShape["layout"],
-    m: number,
-    n: number,
-    k: number,
-  ): ProductShape => ({ layout, dtype, batch: 1, m, n, k });
-  return [hidden, hidden * 4].flatMap((wide) => [
-    of("NT", rows, wide, hidden),
-    of("NN", rows, hidden, wide),
-    ...(dtype === "f32" ? [of("TN", wide, hidden, rows)] : []),
-  ]);
+  const sizes = software
+    ? [{ rows: 128, hidden: 128 }]
+    : [512, 4096].flatMap((rows) =>
+      [768, 2048].map((hidden) => ({ rows, hidden }))
+    );
+  return sizes.flatMap(({ rows, hidden }) =>
+    [hidden, hidden * 4].flatMap((wide): ProductShape[] => {
+      const rest = { dtype: "f32", batch: 1 } as const;
+      return [
+        { ...rest, layout: "NT", m: rows, n: wide, k: hidden },
+        { ...rest, layout: "NN", m: rows, n: hidden, k: wide },
+        { ...rest, layout: "TN", m: wide, n: hidden, k: rows },
+      ];
+    })
+  );
 }
 
 /** A table that always gives one tile. */
@@ -146,9 +155,13 @@ class Bench {
     this.#table = table;
   }
 
-  static async open(options: Partial<WebGpuOptions>): Promise<Bench> {
+  static async open(
+    options: Partial<WebGpuOptions>,
+    pretend: Partial<Traits>,
+  ): Promise<Bench> {
     const table = new OneTile();
     const executor = await WebGpuExecutor.open({ ...options, profile: true }, {
+      ...pretend,
       tiles: table,
     });
     return new Bench(executor, table);

@@ -24,6 +24,8 @@ interface BackendState {
   readonly description: string;
   readonly memory_bytes: number | null;
   readonly largest_buffer_bytes: number | null;
+  /** What would make it faster, or null. */
+  readonly advice: string | null;
 }
 
 /** What `doctor --json` prints. */
@@ -143,7 +145,11 @@ async function tryBackend(
   name: string,
   creating: Parameters<typeof createPart>[2],
 ): Promise<BackendState> {
-  const none = { memory_bytes: null, largest_buffer_bytes: null };
+  const none = {
+    memory_bytes: null,
+    largest_buffer_bytes: null,
+    advice: null,
+  };
   try {
     const backend = await createPart("backend", name, creating);
     const state = await backend.available({ explicit: true });
@@ -164,6 +170,7 @@ async function tryBackend(
       description: device.info.description,
       memory_bytes: device.info.memoryBytes,
       largest_buffer_bytes: device.info.maxBufferBytes,
+      advice: device.info.advice ?? null,
     };
   } catch (error) {
     return {
@@ -205,6 +212,7 @@ function show(found: Diagnosis, out: Output): void {
       i === 0 ? "backends" : "",
       `${mark}  ${backend.name}: ${backend.description}${memory}`,
     );
+    if (backend.advice !== null) entry("", backend.advice);
   });
   entry("auto", found.auto ?? out.style("bad", "no backend can run here"));
   entry("cache", found.cache);

@@ -2,10 +2,18 @@
  * What goes wrong on a GPU, as its user reads it.
  */
 import assert from "node:assert/strict";
-import { DeviceError, type Plan } from "@denotune/denotune/core";
+import {
+  DeviceError,
+  Memory,
+  type Plan,
+  Session,
+} from "@denotune/denotune/core";
 import { localDevice } from "../../../core/device/local_device.ts";
 import { webgpu } from "../../../backends/webgpu/mod.ts";
 import { chooseTile } from "../../../backends/webgpu/kernels/attention_tile.ts";
+import { Gpu } from "../../../backends/webgpu/runtime/gpu.ts";
+import { installAdvice } from "../../../backends/webgpu/runtime/install_advice.ts";
+import type { Traits } from "../../../backends/webgpu/runtime/traits.ts";
 import { Pipelines } from "../../../backends/webgpu/runtime/pipelines.ts";
 import { benchHost } from "../cpu/open.ts";
 import { adapterName, missing, openExecutor, title } from "./_device.ts";
@@ -160,4 +168,95 @@ Deno.test("heads that do not fit in workgroup memory are refused with the number
       chooseTile({ traits }, 256, { ownTiles: 2, otherTiles: 2, scores: 1 }),
     (error) => error instanceof DeviceError && /4096 bytes/.test(error.message),
   );
+});
+
+Deno.test("where no adapter is found it is said what to install, by system", () => {
+  const advice = (os: typeof Deno.build.os, release = "6.1.0") =>
+    installAdvice(os, release);
+  assert.match(advice("linux"), /mesa-vulkan-drivers.*libvulkan1.*container/);
+  assert.match(
+    advice("linux", "5.15.167.4-microsoft-standard-WSL2"),
+    /Deno for Windows/,
+  );
+  assert.match(advice("windows"), /DirectX 12/);
+  assert.match(advice("darwin"), /Metal/);
+  assert.match(advice("freebsd"), /Vulkan/);
+});
+
+/** A device whose error scopes catch these. */
+function failing(
+  errors: Partial<Record<GPUErrorFilter, string>>,
+): GPUDevice {
+  const scopes: GPUErrorFilter[] = [];
+  return {
+    lost: new Promise(() => {}),
+    addEventListener: () => {},
+    pushErrorScope: (filter: GPUErrorFilter) => void scopes.push(filter),
+    popErrorScope: () => {
+      const message = errors[scopes.pop() ?? "internal"];
+      return Promise.resolve(message === undefined ? null : { message });
+    },
+    createBuffer: () => ({}),
+  } as unknown as GPUDevice; // as much of one as is called
+}
+
+Deno.test("a GPU without memory left says what would take less, other errors their own words", async () => {
+  // kernels are not made: what they may know of the adapter is never read
+  const none = {} as Traits;
+  const allocate = (errors: Parameters<typeof failing>[0]) =>
+    new Gpu(failing(errors), none).ownBuffer("scratch", 64, 0);
+  await assert.rejects(allocate({ "out-of-memory": "oom" }), (error) => {
+    assert.ok(error instanceof DeviceError);
+    assert.match(error.message, /^Cannot allocate 64 bytes for scratch/);
+    assert.match(error.message, /no memory left.*batch_size.*checkpointing/);
+    return true;
+  });
+  await assert.rejects(
+    allocate({ validation: "size is too large" }),
+    /^DeviceError: Cannot allocate 64 bytes for scratch: size is too large/,
+  );
+  await assert.rejects(allocate({ internal: "odd" }), /: odd$/);
+  await allocate({});
+});
+
+Deno.test({
+  name: title("a session that finds no memory shows what was planned"),
+  ignore,
+  async fn() {
+    const executor = await openExecutor({ memory_gb: 0.001 });
+    await using device = localDevice(executor);
+    const memory = new Memory(device.info);
+    memory.variable("w", [200_000], { role: "weights" });
+    memory.variable("m", [100_000], { role: "optimizer" });
+    await assert.rejects(Session.open(device, memory, []), (error) => {
+      assert.ok(error instanceof DeviceError);
+      assert.match(error.message, /"m": 800\d{3} of 1000000 are in use/);
+      assert.match(
+        error.message,
+        /Planned are weights 0\.8 MB, optimizer 0\.4 MB, in all 1\.1 MB$/,
+      );
+      return true;
+    });
+  },
+});
+
+Deno.test({
+  name: title(
+    "a tensor larger than the largest buffer is named before anything is allocated",
+  ),
+  ignore,
+  async fn() {
+    const executor = await openExecutor({ max_binding_mb: 0.25 }, {
+      maxBindings: 8,
+    });
+    await using device = localDevice(executor);
+    assert.equal(device.info.maxBufferBytes, 2 ** 18);
+    const memory = new Memory(device.info);
+    memory.variable("embed", [2 ** 17], { role: "weights" });
+    await assert.rejects(
+      Session.open(device, memory, []),
+      /^DeviceError: embed needs a buffer of 524288 bytes; .* allows 262144$/,
+    );
+    assert.equal(executor.counters.buffers, 0);
+  },
 });
