@@ -64,7 +64,9 @@ export async function openFile(
     }, head.subarray(start));
     const fingerprint = await scan(file, { scanner, start, signal });
     if (index.length === 0) {
-      throw new DataError(`${path}: there are no rows in it`);
+      throw new DataError(
+        `${path}: there are no rows in it; leave the file out`,
+      );
     }
     return new FileStore(file, {
       path,

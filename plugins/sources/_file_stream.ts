@@ -142,7 +142,9 @@ class RowReader {
     const { scanner, path } = this.#of;
     yield* this.#found(() => scanner.end());
     if (this.#rows === 0) {
-      throw new DataError(`${path}: there are no rows in it`);
+      throw new DataError(
+        `${path}: there are no rows in it; leave the file out`,
+      );
     }
   }
 

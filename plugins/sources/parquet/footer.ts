@@ -108,6 +108,7 @@ export function groupsOf(
         `${path}: row group ${g} has ${rows} rows; up to ${MAX_VALUES} are read, write the file with smaller row groups`,
       );
     }
+    if (rows === 0) continue; // some writers give it no place in the file
     let bytes = 0;
     const places: ColumnPlace[] = [];
     for (const [index, chunk] of group.columns.entries()) {
@@ -147,7 +148,7 @@ export function groupsOf(
         } MB; read fewer columns, write the file with smaller row groups, or raise max_group_mb (an option of \`source\`)`,
       );
     }
-    if (rows > 0) groups.push({ from, rows, columns: places, bytes });
+    groups.push({ from, rows, columns: places, bytes });
     from += rows;
   }
   if (from !== Number(metadata.num_rows)) {

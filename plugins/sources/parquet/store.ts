@@ -93,7 +93,11 @@ async function openStore(
       limits: options,
     });
     const rows = groups.reduce((sum, g) => sum + g.rows, 0);
-    if (rows === 0) throw new DataError(`${path}: there are no rows in it`);
+    if (rows === 0) {
+      throw new DataError(
+        `${path}: there are no rows in it; leave the file out`,
+      );
+    }
     return new ParquetStore(file, {
       path,
       metadata,

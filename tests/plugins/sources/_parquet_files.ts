@@ -1,5 +1,5 @@
 /**
- * Three small Parquet files, written for these tests with pyarrow 26: five rows in row groups of two, with
+ * Small Parquet files, written for these tests with pyarrow 26: five rows in row groups of two, with
  * nested lists and structs and every sort of null; and one text of twenty million letters a.
  * @module
  */
@@ -42,6 +42,10 @@ const SNAPPY_V1 =
   "JpYRJuwQKSwVBBUAFQIAFQAVEBUCADwWAhkmAgAZVgAAAAACAAAAJgAcFQQZNQAGEBkYAmF0FQIWAhZQFlYm/BEm3hEpLBUEFQAVAgAVABUQFQ" +
   "IAPCkGGSYCAAAAABaKBRYCJvoMFroFACggcGFycXVldC1jcHAtYXJyb3cgdmVyc2lvbiAyNi4wLjEZfBwAABwAABwAABwAABwAABwAABwAAAD/" +
   "BgAAUEFSMQ==";
+
+const EMPTY =
+  "UEFSMRUEFQAVAEwVABUAEgAAFQQZLDUAGAZzY2hlbWEVAgAVDCUCGAR0ZXh0JQBMHAAAABYAGRwZHCYAHBUMGSUABhkYBHRleHQVABYAFhwWHCYAJg" +
+  "gpHBUEFQAVAgAAABYcFgAmCBYcACggcGFycXVldC1jcHAtYXJyb3cgdmVyc2lvbiAyNi4wLjEZHBwAAACAAAAAUEFSMQ==";
 
 const ZSTD_V2 =
   "UEFSMRUGFSQVJFwVBBUAFQQVABUEFQASHAAAAAQBAQAAAAAAAAAAAAAAAAAAEBUGFS4VLlwVBBUAFQQVABUEFQASHAAAAAQBBQAAAGZpcnN0CA" +
@@ -98,6 +102,11 @@ export function zstdFile(): Uint8Array<ArrayBuffer> {
 /** Unpacks to twenty million bytes. */
 export function bombFile(): Uint8Array<ArrayBuffer> {
   return Uint8Array.fromBase64(BOMB);
+}
+
+/** A column and a row group, but no rows: pyarrow gives them no place in the file. */
+export function emptyFile(): Uint8Array {
+  return Uint8Array.fromBase64(EMPTY);
 }
 
 /** The rows of the first two. */

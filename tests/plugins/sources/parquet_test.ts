@@ -6,6 +6,7 @@ import { make } from "../../core/data/_support.ts";
 import { testData } from "../../test_data.ts";
 import {
   bombFile,
+  emptyFile,
   PARQUET_ROWS,
   snappyFile,
   zstdFile,
@@ -140,6 +141,13 @@ Deno.test("bombs are refused before they go off", async () => {
   await withStore(bombFile(), (store) => {
     assert.deepEqual(store.at(0).value, { text: "a".repeat(20_000_000) });
   }, { max_expansion: 1e6 });
+});
+
+Deno.test("a file without rows is not called broken", async () => {
+  await assert.rejects(withStore(emptyFile(), () => {}), {
+    name: "DataError",
+    message: /there are no rows in it; leave the file out/,
+  });
 });
 
 Deno.test("runs that claim more numbers than a page has are refused", () => {
