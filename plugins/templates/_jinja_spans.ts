@@ -184,7 +184,7 @@ class SpanFinder {
           `The chat template's {% generation %} covers message ${foreign.message} ` +
             `(role ${
               this.#messages[foreign.message].role
-            }), which the model does not write`,
+            }), which the model does not write; put it around what the assistant says alone`,
         );
       }
       const own = inside.filter((piece) => piece !== foreign);

@@ -162,8 +162,32 @@ export function readTemplate(source: string): Node {
     return parse(tokens) as unknown as Node;
   } catch (cause) {
     throw new JinjaError(
-      cause instanceof Error ? cause.message : String(cause),
+      unclosedBlock(source) ??
+        (cause instanceof Error ? cause.message : String(cause)),
       { cause },
     );
   }
+}
+
+const BLOCKS = ["for", "if", "macro", "call", "filter", "generation"];
+
+/** The last block that is opened and never closed, in words: the reader only runs past the end. */
+function unclosedBlock(source: string): string | null {
+  const open: { name: string; line: number }[] = [];
+  for (const tag of source.matchAll(/\{#.*?#\}|\{%[-+]?\s*(\w+)([^]*?)%\}/gs)) {
+    const [, name, rest] = tag;
+    if (name === undefined) continue; // a comment
+    const opens = BLOCKS.includes(name) ||
+      (name === "set" && !rest.includes("="));
+    if (opens) {
+      const line = source.slice(0, tag.index).split("\n").length;
+      open.push({ name, line });
+    } else if (name.startsWith("end")) {
+      if (open.pop()?.name !== name.slice(3)) return null;
+    }
+  }
+  const last = open.at(-1);
+  return last === undefined
+    ? null
+    : `the block {% ${last.name} %} of line ${last.line} is not closed; {% end${last.name} %} is missing`;
 }

@@ -117,4 +117,15 @@ Deno.test("Jinja: what cannot be read says so", () => {
   ) {
     assert.throws(() => readTemplate(source), JinjaError, source);
   }
+  for (
+    const [source, message] of [
+      [
+        "a\n{% for m in x %}{% if m %}b{% endif %}",
+        /{% for %} of line 2 is not/,
+      ],
+      ["{% for m in x %}\n\n{%- if m -%}b", /{% if %} of line 3 is not closed/],
+      ["{# {% if x %} #}{% set x %}a", /{% set %} of line 1 is not closed/],
+      ["{% generation %}{{ a }}", /{% endgeneration %} is missing/],
+    ] as const
+  ) assert.throws(() => readTemplate(source), message, source);
 });
