@@ -36,7 +36,7 @@ const result = await tuneWebgpu({
   onShape({ shape, best, builtIn, candidates }) {
     const { layout, m, n, k } = shape;
     const rate = (seconds: number) =>
-      (2 * m * n * k / seconds / 1e12).toFixed(3).padStart(8);
+      (2 * m * n * k / seconds / 1e12).toFixed(5).padStart(8);
     console.log(`${layout} ${m} x ${n} x ${k} ${shape.dtype}`);
     if (builtIn !== null) {
       console.log(rate(builtIn.seconds), "TFLOP/s built in:", builtIn.name);

@@ -72,6 +72,36 @@ for (const backend of backends) {
   });
 }
 
+for (const backend of backends) {
+  Deno.test({
+    name:
+      `a stop text cuts an answer, and leaves the next one as it was, on ${backend}`,
+    ignore: stories === null,
+    async fn() {
+      await using model = await loadModel(stories!, { backend, rows: 2 });
+      const options = { maxNewTokens: 48 };
+      const prompts = golden.stories260k.slice(0, 3).map((c) => c.prompt);
+      const whole = await model.generateAll(prompts, options);
+      // ends inside what is read at once, and at other tokens in each row
+      const cut = await model.generateAll(prompts, {
+        ...options,
+        stop: [" was", "."],
+      });
+      cut.forEach((answer, i) => {
+        const at = whole[i].text.search(/ was|\./);
+        assert.ok(at >= 0);
+        assert.equal(answer.text, whole[i].text.slice(0, at));
+        assert.equal(answer.finish, "stop");
+        assert.deepEqual(
+          answer.ids,
+          whole[i].ids.slice(0, answer.ids.length),
+        );
+      });
+      assert.deepEqual(await model.generateAll(prompts, options), whole);
+    },
+  });
+}
+
 Deno.test({
   name: "answers do not depend on how many prompts are answered together",
   ignore: stories === null,

@@ -18,6 +18,7 @@ import { checkInputs } from "../shader/expression.ts";
 import { broadcastMatmul } from "./matmul_broadcast.ts";
 import { chooseTileOf } from "./matmul_choice.ts";
 import { directMatmul } from "./matmul_direct.ts";
+import { dotMatmul } from "./matmul_dot.ts";
 import { naiveMatmul } from "./matmul_naive.ts";
 import type { Product } from "./matmul_product.ts";
 import { sharedMatmul } from "./matmul_shared.ts";
@@ -126,6 +127,10 @@ export function emitProduct(
 ): void {
   if (tile.kind === "naive") {
     lowering.emit(naiveMatmul(product));
+    return;
+  }
+  if (tile.kind === "dot") {
+    lowering.emit(dotMatmul(product, tile, lowering.traits));
     return;
   }
   const { batch, m, n } = product;

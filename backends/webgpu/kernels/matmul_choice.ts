@@ -6,8 +6,9 @@
 import type { KernelAttributes, TensorDType } from "@denotune/denotune/core";
 import type { Traits } from "../runtime/traits.ts";
 import { canBroadcast } from "./matmul_broadcast.ts";
+import { dotGroups } from "./matmul_dot.ts";
 import { isSound } from "./matmul_shared.ts";
-import type { SharedTile, Tile } from "./matmul_tiles.ts";
+import type { DotTile, SharedTile, Tile } from "./matmul_tiles.ts";
 
 /** What a tile is chosen by: sizes are those at capacity. */
 export interface ProductShape {
@@ -54,6 +55,10 @@ export function isPossible(
       return true;
     case "direct":
       return tile.rows >= 1 && tile.columns >= 1;
+    case "dot":
+      return shape.layout === "NT" && tile.rows >= 1 && tile.columns >= 1 &&
+        Number.isInteger(Math.log2(tile.lanes)) &&
+        tile.lanes <= traits.maxInvocations;
     case "broadcast":
       return canBroadcast(shape.layout, tile, traits);
     case "shared":
@@ -81,6 +86,7 @@ function forSoftware(shape: ProductShape, traits: Traits): Tile {
 
 function forHardware(shape: ProductShape, traits: Traits): Tile {
   const { m, n } = shape;
+  if (m <= 8 && shape.layout === "NT") return dotOf(shape);
   if (m <= 8 || n <= 8) {
     // A few rows or columns: every weight is used once or so, nothing is gained by staging.
     const rows = Math.min(m, 8);
@@ -115,7 +121,7 @@ function forHardware(shape: ProductShape, traits: Traits): Tile {
 /** Workgroups of a product cut in this way, before it is split; `lanes` are those of a subgroup. */
 export function groupsOf(
   { batch, m, n }: ProductShape,
-  tile: Exclude<Tile, { kind: "naive" }>,
+  tile: Exclude<Tile, { kind: "naive" | "dot" }>,
   lanes: number,
 ): number {
   const [rows, columns] = tile.kind === "shared"
@@ -124,6 +130,24 @@ export function groupsOf(
     ? [tile.rows, lanes * tile.columns]
     : [tile.rows, tile.lanes * tile.columns];
   return batch * Math.ceil(m / rows) * Math.ceil(n / columns);
+}
+
+/** A few rows and weights by output: all lanes read along one row of weights, four terms each. */
+function dotOf({ m, n, k }: ProductShape): DotTile {
+  let lanes = 32;
+  while (lanes > 8 && lanes * 4 > k) lanes /= 2;
+  const wide = (columns: number): DotTile => ({
+    kind: "dot",
+    rows: Math.min(m, 8),
+    columns,
+    lanes,
+  });
+  // what a lane has on its way hides the memory's delay, as far as all workgroups are busy
+  const most = m > 4 ? [2] : [4, 2];
+  return most.map(wide).find((tile) =>
+    dotGroups(tile, { m, n }) >= ENOUGH_GROUPS
+  ) ??
+    wide(1);
 }
 
 /** Parts of the inner size where there are too few workgroups. */

@@ -38,8 +38,22 @@ export interface BroadcastTile {
   readonly split: number;
 }
 
+/** A few rows, of NT products: `rows` by `columns` a block of `lanes`, which share the inner size. */
+export interface DotTile {
+  readonly kind: "dot";
+  readonly rows: number;
+  readonly columns: number;
+  /** A power of two. */
+  readonly lanes: number;
+}
+
 /** How a product is cut. */
-export type Tile = NaiveTile | SharedTile | DirectTile | BroadcastTile;
+export type Tile =
+  | NaiveTile
+  | SharedTile
+  | DirectTile
+  | BroadcastTile
+  | DotTile;
 
 /** Chooses tiles. */
 export interface TileTable {
@@ -56,6 +70,8 @@ export function showTile(tile: Tile): string {
       return `${tile.bm}x${tile.bn}x${tile.bk} of ${tile.tm}x${tile.tn}${
         tile.split > 1 ? ` in ${tile.split}` : ""
       }`;
+    case "dot":
+      return `dot ${tile.rows}x${tile.columns} by ${tile.lanes}`;
     case "broadcast":
       return `told ${tile.rows}x${tile.columns}${
         tile.split > 1 ? ` in ${tile.split}` : ""

@@ -10,7 +10,7 @@ import { nearestTile } from "./nearest.ts";
 import { z } from "zod";
 
 /** Layout of the file, and version of the kernels: tiles measured on older ones are measured again. */
-const VERSION = 1;
+const VERSION = 2;
 
 const count = z.number().int().positive();
 const tileSchema: z.ZodType<Tile> = z.discriminatedUnion("kind", [
@@ -30,6 +30,12 @@ const tileSchema: z.ZodType<Tile> = z.discriminatedUnion("kind", [
     columns: count,
     lanes: count,
     split: count,
+  }),
+  z.strictObject({
+    kind: z.literal("dot"),
+    rows: count,
+    columns: count,
+    lanes: count,
   }),
   z.strictObject({
     kind: z.literal("broadcast"),

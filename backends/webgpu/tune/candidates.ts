@@ -40,12 +40,23 @@ const DIRECT: readonly (readonly [number, number, number])[] = [
   [8, 2, 32],
 ];
 
+const DOTS: readonly (readonly [number, number])[] = [
+  [1, 1],
+  [1, 2],
+  [1, 4],
+  [2, 2],
+  [4, 1],
+  [4, 2],
+  [8, 1],
+  [8, 2],
+];
+
 /** Candidates for a product on an adapter, each of which can be generated. */
 export function candidatesFor(shape: ProductShape, traits: Traits): Tile[] {
   const { m, n } = shape;
   const lanes = traits.subgroup?.max ?? 1;
   const tiles: Tile[] = [];
-  const add = (tile: Exclude<Tile, { kind: "naive" }>) => {
+  const add = (tile: Exclude<Tile, { kind: "naive" | "dot" }>) => {
     tiles.push(tile);
     const split = splitOf(shape, groupsOf(shape, tile, lanes));
     if (split > 1) tiles.push({ ...tile, split });
@@ -67,6 +78,14 @@ export function candidatesFor(shape: ProductShape, traits: Traits): Tile[] {
     for (const [rows, columns, lanes] of DIRECT) {
       if (rows >= 2 * m && rows > 1) continue;
       add({ kind: "direct", rows, columns, lanes, split: 1 });
+    }
+  }
+  if (m <= 16) {
+    for (const [rows, columns] of DOTS) {
+      if (rows >= 2 * m && rows > 1) continue;
+      for (const width of traits.software ? [8] : [16, 32, 64]) {
+        tiles.push({ kind: "dot", rows, columns, lanes: width });
+      }
     }
   }
   return tiles.filter((tile) => isPossible(shape, tile, traits));

@@ -24,7 +24,7 @@ export function nearestTile(
     const distance = distanceOf(shape, other);
     if (distance < least) [nearest, least] = [tile, distance];
   }
-  if (nearest === null || nearest.kind === "naive" || nearest.split === 1) {
+  if (nearest === null || !("split" in nearest) || nearest.split === 1) {
     return nearest;
   }
   return { ...nearest, split: splitOf(shape, groupsOf(shape, nearest, lanes)) };
