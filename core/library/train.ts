@@ -5,7 +5,8 @@
 import { chosenAt, type LoadedRun, loadRun } from "../config/load.ts";
 import type { RunInput } from "../config/types.ts";
 import type { Tracker, TrackerEvent } from "../contracts/tracker.ts";
-import { callbackTracker, type RunResult, trainRun } from "../train/run.ts";
+import { callbackTracker } from "../train/callback_tracker.ts";
+import { type RunResult, trainRun } from "../train/run.ts";
 import { openRegistry } from "./registry.ts";
 
 /** How a run of the library is told about and stopped. */

@@ -5,7 +5,7 @@
  * @module
  */
 import { join } from "node:path";
-import type { Tracker, TrackerEvent } from "../contracts/tracker.ts";
+import type { Tracker } from "../contracts/tracker.ts";
 import {
   createHost,
   createPart,
@@ -398,11 +398,4 @@ class Run {
     if (chosen === null) throw new RangeError(`\`${key}\` is not set`);
     return await createResolved(chosen, this.#creating);
   }
-}
-
-/** A tracker that hands every event to a function: for callers of the library. */
-export function callbackTracker(
-  onEvent: (event: TrackerEvent) => void,
-): Tracker {
-  return { start: () => {}, event: onEvent, close: () => {} };
 }

@@ -44,6 +44,46 @@ Deno.test("inspect marks what is trained, of a row and of a step", async () => {
   assert.equal(step.out.match(/^step 2, micro-batch 0, row/gm)?.length, 4);
 });
 
+Deno.test("check and inspect look at the first rows of a stream, and say so", async () => {
+  using folder = folderOf({ "rows.jsonl": alpacaRows(300) });
+  Deno.writeTextFileSync(folder.at("run.yaml"), tinyRun(folder.path));
+  const asked = [
+    folder.at("run.yaml"),
+    "data.streaming=true",
+    "training.max_steps=90",
+  ];
+  const check = await run("check", ...asked);
+  assert.equal(check.code, 0, check.err);
+  assert.match(
+    check.out,
+    /data +streamed with a buffer of 10,000 rows · of the 256 first rows 1,170 of 3,108 tokens trained/,
+  );
+  assert.match(check.out, /90 steps in all/);
+  assert.match(check.out, /Say 0↵\n«0\.<\|eos\|>»/);
+  assert.match(check.err, /data\.streaming: the first 256 rows are looked at/);
+  const row = await run("inspect", ...asked, "--row", "255");
+  assert.match(row.out, /rows\.jsonl row 255: /);
+  const late = await run("inspect", ...asked, "--row", "256");
+  assert.equal(late.code, 2);
+  assert.match(
+    late.err,
+    /that were looked at \(data\.streaming: the first 256/,
+  );
+  // 300 rows, 4 a step, 1 epoch
+  const step = await run("inspect", ...asked, "--step", "75");
+  assert.equal(step.out.match(/^step 75, micro-batch 0, row/gm)?.length, 4);
+  const none = await run("inspect", ...asked, "--step", "76");
+  assert.equal(none.code, 2);
+  assert.match(none.err, /no step 76: the data end before it/);
+  const wrong = await run(
+    "check",
+    folder.at("run.yaml"),
+    "data.streaming=true",
+  );
+  assert.equal(wrong.code, 2);
+  assert.match(wrong.err, /`data\.streaming` needs `training\.max_steps`/);
+});
+
 Deno.test("inspect refuses rows and steps that are not there", async () => {
   using folder = tiny();
   const row = await run("inspect", folder.at("run.yaml"), "--row", "99");

@@ -50,6 +50,30 @@ Deno.test("rows of parquet have lists, structs and nulls as they were written", 
   }
 });
 
+Deno.test("a stream of parquet gives its rows in order, one row group after the other", async () => {
+  const path = await Deno.makeTempFile({ suffix: ".parquet" });
+  try {
+    await Deno.writeFile(path, zstdFile());
+    const { stream, parse } = await make("source", parquet, {});
+    assert.ok(stream !== undefined && parse === undefined);
+    const request = { path, cacheDir: "/nowhere" };
+    const rows = [];
+    for await (const some of stream(request)) rows.push(...some);
+    assert.deepEqual(rows.map(({ value }) => value), PARQUET_ROWS);
+    assert.deepEqual(rows.map(({ where }) => where.index), [0, 1, 2, 3, 4]);
+    for await (const _ of stream(request)) break; // and may be left
+    const stopped = {
+      ...request,
+      signal: AbortSignal.abort(new Error("stop")),
+    };
+    await assert.rejects(async () => {
+      for await (const _ of stream(stopped));
+    }, /stop/);
+  } finally {
+    await Deno.remove(path);
+  }
+});
+
 Deno.test("rows come in any order, whatever is kept decoded", async () => {
   await withStore(zstdFile(), (store) => {
     for (const i of [4, 0, 3, 0, 2, 4, 1]) {
