@@ -23,6 +23,7 @@ from trl import SFTConfig
 from witness_masks import Preparation, Prepared
 
 MOST = 300  # rows of a file
+TOOLS = 60  # rows with tools, which are prepared one by one: a table would give them each other's keys
 ROLES = {"human": "user", "gpt": "assistant"}
 
 
@@ -47,6 +48,30 @@ def prompts(data):
 def sharegpt(data):
     for row in json.loads((data / "instruct/sharegpt_500.json").read_text())[:MOST]:
         yield {"messages": [{"role": ROLES[turn["from"]], "content": turn["value"]} for turn in row["conversations"]]}
+
+
+def tools(data):
+    """Conversations with tools; each call's arguments as the object that they are the JSON of."""
+    for row in json.loads((data / "instruct/sharegpt_tools_300.json").read_text())[:TOOLS]:
+        messages = []
+        for turn in row["conversations"]:
+            if turn["from"] == "function_call":
+                call = json.loads(turn["value"])
+                messages.append({
+                    "role": "assistant", "content": "",
+                    "tool_calls": [{"type": "function", "function": call}],
+                })
+            else:
+                role = {"observation": "tool", **ROLES}[turn["from"]]
+                messages.append({"role": role, "content": turn["value"]})
+        given = json.loads(row["tools"]) if row["tools"] else []
+        yield {"messages": messages, **({"tools": json.dumps(given)} if given else {})}
+
+
+def unlike(row):
+    """Whether calls of a row have arguments of different names: a table writes null for those that one lacks."""
+    calls = [call["function"]["arguments"] for turn in row["messages"] for call in turn.get("tool_calls", [])]
+    return len({tuple(sorted(call)) for call in calls}) > 1
 
 
 def parts(data):
@@ -87,6 +112,7 @@ CASES = {
     "sharegpt_qwen": (sharegpt, "tokenizers/minimind", QWEN),
     "parts_qwen": (parts, "tokenizers/minimind", QWEN),
     "dialogues_qwen": (dialogues, "tokenizers/minimind", QWEN),
+    "tools_qwen": (tools, "tokenizers/minimind", QWEN),
 }
 
 
@@ -144,9 +170,14 @@ def main():
         if template is not None:
             loaded.chat_template = (args.data / template).read_text()
         with contextlib.redirect_stdout(sys.stderr):
-            prepared = prepare(loaded, list(make(args.data)))
+            rows = list(make(args.data))
+            if make is tools:
+                prepared = [None if unlike(row) else prepare(loaded, [row])[0] for row in rows]
+            else:
+                prepared = prepare(loaded, rows)
         rows = [
-            [len(row["input_ids"]), hash_of(row["input_ids"]), stretches(row["labels"])] for row in prepared
+            None if row is None else [len(row["input_ids"]), hash_of(row["input_ids"]), stretches(row["labels"])]
+            for row in prepared
         ]
         body = ",\n".join(json.dumps(row, separators=(",", ":")) for row in rows)
         (folder / f"{name}.json").write_text(f'{{"trl": "{trl.__version__}", "rows": [\n{body}\n]}}\n')

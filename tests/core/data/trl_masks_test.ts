@@ -37,6 +37,7 @@ const FILES: Readonly<Record<string, readonly [string, AnyPart]>> = {
   alpaca: ["instruct/alpaca_999.json", alpaca],
   prompts: ["instruct/prompt_completion_200.jsonl", promptCompletion],
   sharegpt: ["instruct/sharegpt_500.json", sharegpt],
+  tools: ["instruct/sharegpt_tools_300.json", sharegpt],
   parts: ["instruct/messages_parts_500.jsonl", messages],
   openai: ["instruct/messages_5.jsonl", messages],
   dialogues: ["parquet/dialogues_525.jsonl", messages],
@@ -80,7 +81,7 @@ const CASES: readonly {
     tokenizer: "tokenizers/gpt2",
     template: chatml,
   })),
-  ...["sharegpt", "parts", "dialogues"].map((rows) => ({
+  ...["sharegpt", "parts", "dialogues", "tools"].map((rows) => ({
     name: `${rows}_qwen`,
     tokenizer: "tokenizers/minimind",
     template: jinja,
@@ -113,6 +114,7 @@ for (const one of CASES) {
       const source = await make("source", file.endsWith("l") ? jsonl : json);
       using store = await source.open({ path: file, cacheDir: "unused" });
       for (const [row, witness] of (await golden(one.name)).entries()) {
+        if (witness === null) continue; // tables, which TRL reads, cannot hold the row as it stands
         const text = tokenizeExample(reader.parse(store.at(row)), pipeline);
         const { ids } = text.encoding;
         const [length, hash] = witness;
@@ -150,9 +152,9 @@ function stretchesOf(
   });
 }
 
-async function golden(name: string): Promise<readonly Witness[]> {
+async function golden(name: string): Promise<readonly (Witness | null)[]> {
   const url = new URL(`../../golden/masks/data/${name}.json`, import.meta.url);
-  const { rows }: { rows: Witness[] } = JSON.parse(
+  const { rows }: { rows: (Witness | null)[] } = JSON.parse(
     await Deno.readTextFile(url),
   );
   return rows;
