@@ -74,7 +74,7 @@ export interface GenerateOptions {
   readonly topP?: number;
   /** Above 1: tokens that were seen become less likely (default 1). */
   readonly repetitionPenalty?: number;
-  /** Key of everything random (default 0). */
+  /** Key of everything random (default 0): the same gives the same answer on the same backend. */
   readonly seed?: number;
   /** Texts that end an answer, besides the model's own ends. */
   readonly stop?: readonly string[];

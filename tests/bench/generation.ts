@@ -1,7 +1,9 @@
 /**
  * Tokens per second of generation with random weights: `small` (a Llama of 5 layers, 64 wide, 512 tokens, as
  * stories260k), `medium` (6 layers, 384 wide, 32,000 tokens) or `gpt2-124m`; how often the device was read.
- * Run: `deno run -A tests/bench/generation.ts BACKEND MODEL [--rows 1] [--tokens 128] [--sample] [--profile]`
+ * With `--prompts` more prompts than rows, whose answers have from 1 to `--tokens` tokens. Run:
+ * `deno run -A tests/bench/generation.ts BACKEND MODEL [--rows 1] [--tokens 128] [--prompts N] [--sample]
+ * [--rounds 3] [--profile]`
  * @module
  */
 import type { Device, ModelSpec } from "@denotune/denotune/core";
@@ -15,6 +17,7 @@ import {
   gpt2Architecture,
   llamaArchitecture,
 } from "../../plugins/models/mod.ts";
+import process from "node:process";
 import { builtinRegistry } from "../run_harness.ts";
 
 const flag = (name: string) => Deno.args.includes(`--${name}`);
@@ -105,9 +108,10 @@ for (const w of planned.inventory.weights) {
 }
 const { generator } = engine;
 if (generator === null) throw new Error("not planned for generation");
-const prompts = Array.from({ length: rows }, (_, key) => ({
+const count = number("prompts", rows);
+const prompts = Array.from({ length: count }, (_, key) => ({
   prompt: Int32Array.from({ length: 16 }, (_, i) => (7 * i + key) % 500),
-  maxNewTokens: tokens,
+  maxNewTokens: count > rows ? 1 + (37 * key) % tokens : tokens,
   key,
   onToken: () => false,
 }));
@@ -115,19 +119,24 @@ const sampling = flag("sample")
   ? { temperature: 0.8, topK: 50, topP: 0.95, repetitionPenalty: 1.1, seed: 1 }
   : { temperature: 0, topK: null, topP: 1, repetitionPenalty: 1, seed: 1 };
 console.log(
-  `${device.info.description}: ${name}, ${rows} rows of ${tokens} tokens${
+  `${device.info.description}: ${name}, ${count} prompts in ${rows} rows, ${tokens} tokens${
     flag("sample") ? ", drawn by temperature, top k, top p and penalty" : ""
   }`,
 );
 for (let round = 0; round < number("rounds", 3); round++) {
   reads = 0;
   const start = performance.now();
-  await generator.generate(prompts, sampling);
+  const processor = process.cpuUsage();
+  const answers = await generator.generate(prompts, sampling);
   const seconds = (performance.now() - start) / 1000;
+  const { user, system } = process.cpuUsage(processor);
+  const written = answers.reduce((sum, { ids }) => sum + ids.length, 0);
   console.log(
-    `round ${round}: ${(rows * tokens / seconds).toFixed(1)} tokens/s, ${
-      (seconds / tokens * 1000).toFixed(2)
-    } ms a step, ${reads} reads`,
+    `round ${round}: ${(written / seconds).toFixed(1)} tokens/s, ${
+      (seconds / written * 1000).toFixed(2)
+    } ms a token (${
+      ((user + system) / written / 1000).toFixed(2)
+    } of processor time), ${reads} reads`,
   );
 }
 if (flag("profile")) {

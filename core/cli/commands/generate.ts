@@ -68,7 +68,12 @@ export function addGenerate(program: Command, context: CliContext): void {
       amountOption,
       1,
     )
-    .option("--seed <n>", "the same seed gives the same answer", countOption, 0)
+    .option(
+      "--seed <n>",
+      "the same seed gives the same answer on the same backend",
+      countOption,
+      0,
+    )
     .option(
       "--stop <text>",
       "a text that ends the answer; may be given several times",
