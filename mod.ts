@@ -80,7 +80,7 @@ export type {
   MetricValues,
   PartValue,
 } from "./core/quality/metrics.ts";
-export type { Distribution } from "./core/quality/histogram.ts";
+export type { Bin, Distribution } from "./core/quality/histogram.ts";
 export type { Packing } from "./core/quality/packing.ts";
 export type { RegistryOptions } from "./core/library/registry.ts";
 export type { SaveDType } from "./core/io/save_model.ts";

@@ -6,20 +6,31 @@
 
 /** A bar of a plot: values from `from` to `to`, both included. */
 export interface Bin {
+  /** Smallest value. */
   readonly from: number;
+  /** Largest value. */
   readonly to: number;
+  /** How many numbers lie in it. */
   readonly count: number;
 }
 
 /** How values are spread. Quantiles between two values are interpolated. */
 export interface Distribution {
+  /** How many numbers there are. */
   readonly count: number;
+  /** Their sum. */
   readonly total: number;
+  /** Their mean. */
   readonly mean: number;
+  /** The smallest. */
   readonly min: number;
+  /** Half of them lie below. */
   readonly median: number;
+  /** 90% of them lie below. */
   readonly p90: number;
+  /** 99% of them lie below. */
   readonly p99: number;
+  /** The largest. */
   readonly max: number;
   /** Equal bars up to near the 99th percentile, and one for what lies above. */
   readonly bins: readonly Bin[];

@@ -32,9 +32,31 @@ export interface FindingRule {
 }
 
 /** The names of metrics that are findings. */
-export type FindingName = typeof FINDINGS[number]["name"];
+export type FindingName =
+  | "unreadable_rows"
+  | "double_bos_rows"
+  | "unlearned_ends"
+  | "leakage"
+  | "near_leakage"
+  | "leaked_prompts"
+  | "untrained_rows"
+  | "unverified_rows"
+  | "empty_responses"
+  | "empty_instructions"
+  | "refusals"
+  | "duplicates"
+  | "near_duplicates"
+  | "truncated_rows"
+  | "dropped_rows"
+  | "lost_trained_tokens"
+  | "straddled_rows"
+  | "repetitive_instructions"
+  | "repetitive_outputs";
 
-const FINDINGS = [
+const FINDINGS: readonly (FindingRule & {
+  readonly name: FindingName;
+  readonly title: string;
+})[] = [
   {
     name: "unreadable_rows",
     title: "rows that the format or the template cannot read",
@@ -194,9 +216,25 @@ const FINDINGS = [
     bad: 0.6,
     advice: "The model will start so too: vary it, unless it is meant.",
   },
-] as const;
+];
 
-const FIGURES = [
+/** The names of metrics that are figures. */
+export type FigureName =
+  | "rows"
+  | "eval_rows"
+  | "diversity"
+  | "distinct_1"
+  | "distinct_2"
+  | "distinct_3"
+  | "avg_instruction_length"
+  | "max_instruction_length"
+  | "avg_output_length"
+  | "max_output_length"
+  | "longest_example"
+  | "padding_padded"
+  | "padding_packed";
+
+const FIGURES: readonly (readonly [FigureName, MetricKind, string])[] = [
   ["rows", "number", "rows that are trained on, or would be"],
   ["eval_rows", "number", "rows that are evaluated on"],
   ["diversity", "share", "different instructions of all instructions"],
@@ -210,10 +248,7 @@ const FIGURES = [
   ["longest_example", "number", "tokens of the longest example, uncut"],
   ["padding_padded", "share", "padding with the collator `padded`"],
   ["padding_packed", "share", "padding with the collator `packed`"],
-] as const satisfies readonly (readonly [string, MetricKind, string])[];
-
-/** The names of metrics that are figures. */
-export type FigureName = typeof FIGURES[number][0];
+];
 
 /** Everything that is measured, findings first. */
 export const METRICS: readonly Metric[] = [
@@ -238,6 +273,7 @@ export const FINDING_NAMES: readonly FindingName[] = FINDINGS.map((f) =>
 
 /** A part of a whole. */
 export interface PartValue {
+  /** How many. */
   readonly count: number;
   /** The whole. */
   readonly of: number;

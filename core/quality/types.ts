@@ -44,20 +44,29 @@ export type Severity = "bad" | "warning" | "note";
 export interface Finding {
   /** The metric. */
   readonly name: FindingName;
+  /** How bad it is, by its share. */
   readonly severity: Severity;
+  /** What was found, as a phrase. */
   readonly title: string;
+  /** How many there are. */
   readonly count: number;
   /** All that there are, and what they are. */
   readonly of: number;
+  /** What is counted: `rows`, `responses`. */
   readonly unit: string;
+  /** `count / of`. */
   readonly share: number;
+  /** What would help. */
   readonly advice: string;
+  /** A few of them. */
   readonly examples: readonly FindingExample[];
 }
 
 /** An opening that many texts share. */
 export interface Opening {
+  /** The first characters. */
   readonly opening: string;
+  /** Texts that start so. */
   readonly count: number;
   /** Where it was seen first. */
   readonly where: string;
@@ -65,7 +74,9 @@ export interface Opening {
 
 /** Different n-grams of words. */
 export interface Distinct {
+  /** Different n-grams. */
   readonly distinct: number;
+  /** All n-grams. */
   readonly total: number;
   /** `distinct / total`: it falls as a set grows, so compare sets of a size. */
   readonly share: number;
@@ -77,6 +88,7 @@ export interface Distinct {
 export interface Subject {
   /** The run file or the data file, as it was given. */
   readonly name: string;
+  /** Where the rows came from. */
   readonly sources: readonly SubjectSource[];
   /** How tokens are counted, in words. */
   readonly tokenizer: string;
@@ -84,36 +96,51 @@ export interface Subject {
   readonly token_unit: "tokens" | "bytes";
   /** Whether token figures are not those of the model that will be trained. */
   readonly approximate_tokens: boolean;
+  /** Tokens of the longest row that is kept whole. */
   readonly max_length: number;
+  /** What happens to longer rows. */
   readonly truncation: string;
+  /** Rows of a batch. */
   readonly batch_size: number;
 }
 
 /** A source of rows. */
 export interface SubjectSource {
+  /** Its path, or the name of rows in memory. */
   readonly name: string;
+  /** What its rows are for. */
   readonly used_for: "training" | "evaluation";
+  /** How many there are. */
   readonly rows: number;
+  /** How turns are written. */
   readonly template: string;
+  /** What is trained. */
   readonly masker: string;
 }
 
 /** The report. */
 export interface QualityReport {
+  /** What was looked at. */
   readonly subject: Subject;
+  /** Where the limits of findings were set. */
   readonly settings: QualitySettings;
   /** Words of an instruction, mean; null where there are no instructions. */
   readonly avg_instruction_length: number | null;
+  /** Words of an answer, mean. */
   readonly avg_output_length: number | null;
+  /** Words of the longest instruction. */
   readonly max_instruction_length: number | null;
+  /** Words of the longest answer. */
   readonly max_output_length: number | null;
   /** Openings of instructions that are seen too often, the most frequent first. */
   readonly repetitive_instructions: readonly string[];
+  /** Openings of answers that are seen too often, the most frequent first. */
   readonly repetitive_outputs: readonly string[];
   /** Different instructions of all instructions. */
   readonly diversity: number | null;
   /** The worst first. */
   readonly findings: readonly Finding[];
+  /** How lengths are spread; null where there is nothing to count. */
   readonly lengths: {
     readonly instruction_words: Distribution | null;
     readonly response_words: Distribution | null;
@@ -123,6 +150,7 @@ export interface QualityReport {
     /** Whole examples, uncut, with everything that the template writes. */
     readonly example_tokens: Distribution | null;
   };
+  /** Openings that many texts share, the most frequent first. */
   readonly openings: {
     readonly instructions: readonly Opening[];
     readonly responses: readonly Opening[];
@@ -139,6 +167,7 @@ export interface QualityReport {
     readonly rows: number;
     readonly share: number;
   }[];
+  /** How well both collators would fill batches; null where there are no tokens. */
   readonly packing: {
     readonly padded: Packing | null;
     readonly packed: Packing | null;
