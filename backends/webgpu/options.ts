@@ -18,6 +18,8 @@ export interface WebGpuOptions {
   readonly tune: "off" | "cached" | "now";
   /** Whether kernels may exchange numbers within a subgroup. */
   readonly subgroups: boolean;
+  /** Which limits are asked for. */
+  readonly limits: "adapter" | "default";
   /** Most bytes that one binding covers; larger tensors are bound in slices. */
   readonly max_binding_mb: number | null;
 }
@@ -45,6 +47,9 @@ export const webGpuOptions: z.ZodType<
   ),
   subgroups: z.boolean().default(true).describe(
     "Use subgroup operations where the adapter has them",
+  ),
+  limits: z.enum(["adapter", "default"]).default("adapter").describe(
+    "Limits to ask for: the adapter's own, or the small ones that every adapter has (to try what runs everywhere)",
   ),
   max_binding_mb: z.number().positive().nullable().default(null).describe(
     "Most MiB that one binding covers, larger tensors are bound in slices; null: the adapter's limit",

@@ -37,7 +37,7 @@ import {
   storeSums,
   tileMemory,
 } from "./attention_tile.ts";
-import { deltas } from "./attention_delta.ts";
+import { queryStatistics } from "./attention_statistics.ts";
 import {
   toldKeyGradients,
   toldLanes,
@@ -55,7 +55,8 @@ interface Views {
   readonly dQ: View;
   readonly dK: View;
   readonly dV: View;
-  readonly delta: View;
+  /** The lse and delta of each query and head: one tensor, because some adapters allow eight. */
+  readonly statistics: View;
 }
 
 /** Gradients of queries, keys and values. */
@@ -72,9 +73,9 @@ export const attentionBackward: Lower<"attention_backward"> = (lowering) => {
     dQ: lowering.expect("dQ", outputs[0], rows * width),
     dK: lowering.expect("dK", outputs[1], rows * kvWidth),
     dV: lowering.expect("dV", outputs[2], rows * kvWidth),
-    delta: lowering.scratch(rows * heads),
+    statistics: lowering.scratch(rows * heads * 2),
   };
-  lowering.emit(deltas(attributes, views));
+  lowering.emit(queryStatistics(attributes, views));
   const { headDim } = attributes;
   const lanes = toldLanes(lowering.traits, headDim);
   if (lanes !== null) {
@@ -145,8 +146,8 @@ ${
         `let i${r} = first + ty * ${ROWS}u + ${r}u;
 let seg${r} = ownSegments[ty * ${ROWS}u + ${r}u];
 let place${r} = (b * ${t} + min(i${r}, ${t} - 1u)) * ${heads}u + h;
-let lse${r} = ${scope.tensor("lse").load(`place${r}`)};
-let delta${r} = ${scope.tensor("delta").load(`place${r}`)};
+let lse${r} = ${scope.tensor("statistics").load(`place${r} * 2u`)};
+let delta${r} = ${scope.tensor("statistics").load(`place${r} * 2u + 1u`)};
 ${each(tile.columns, (c) => `var sum_${r}_${c} = vec4<f32>();`)}`)
     }
 ${
@@ -296,8 +297,8 @@ ${
         `{
 let i = q0 + tx + ${j * ACROSS}u;
 let place = (b * ${t} + min(i, ${t} - 1u)) * ${heads}u + h;
-let lse = ${scope.tensor("lse").load("place")};
-let delta = ${scope.tensor("delta").load("place")};
+let lse = ${scope.tensor("statistics").load("place * 2u")};
+let delta = ${scope.tensor("statistics").load("place * 2u + 1u")};
 let segment = otherSegments[tx + ${j * ACROSS}u];
 ${
           each(ROWS, (r) =>
@@ -367,7 +368,7 @@ function scoreGradient(
 }
 
 function inputsOf(
-  { q, k, v, segments, lse, dOut, delta }: Views,
+  { q, k, v, segments, dOut, statistics }: Views,
   wide: boolean,
 ): DispatchSpec["tensors"] {
   return [
@@ -375,9 +376,8 @@ function inputsOf(
     { name: "k", view: k, wide },
     { name: "v", view: v, wide },
     { name: "segments", view: segments },
-    { name: "lse", view: lse },
     { name: "dOut", view: dOut, wide },
-    { name: "delta", view: delta },
+    { name: "statistics", view: statistics },
   ];
 }
 

@@ -268,8 +268,9 @@ let kv = h / ${sizes.group}u;
 let at = ownRow * ${sizes.width}u + h * ${headDim}u;
 ${ownRow(scope, spec, { tensor: "q", name: "q", at: "at" })}
 ${ownRow(scope, spec, { tensor: "dOut", name: "o", at: "at" })}
-let lse = ${scope.tensor("lse").load(`ownRow * ${heads}u + h`)};
-let delta = ${scope.tensor("delta").load(`ownRow * ${heads}u + h`)};
+let statistics = (ownRow * ${heads}u + h) * 2u;
+let lse = ${scope.tensor("statistics").load("statistics")};
+let delta = ${scope.tensor("statistics").load("statistics + 1u")};
 ${each(depth, (d) => `var sum_${d} = vec4<f32>();`)}
 ${keyRange(attributes, { first: "first", count: lanes, step: lanes, T: t })}
 for (var k0 = kStart; k0 < kEnd; k0 += ${lanes}u) {
@@ -333,8 +334,8 @@ for (var h = kv * ${sizes.group}u; h < (kv + 1u) * ${sizes.group}u; h++) {
 for (var q0 = qStart; q0 < qEnd; q0 += ${lanes}u) {
 ${blockSegments(scope, spec, "q0")}
 let statistics = (b * ${t} + min(q0 + lane, ${t} - 1u)) * ${heads}u + h;
-let otherLse = ${scope.tensor("lse").load("statistics")};
-let otherDelta = ${scope.tensor("delta").load("statistics")};
+let otherLse = ${scope.tensor("statistics").load("statistics * 2u")};
+let otherDelta = ${scope.tensor("statistics").load("statistics * 2u + 1u")};
 ${
       each(lanes, (n) =>
         `{

@@ -121,7 +121,9 @@ export async function openGpu(
   },
 ): Promise<Gpu> {
   const requiredLimits: Record<string, number> = {};
-  for (const name of LIMITS) requiredLimits[name] = adapter.limits[name];
+  if (options.limits === "adapter") {
+    for (const name of LIMITS) requiredLimits[name] = adapter.limits[name];
+  }
   const optional: GPUFeatureName[] = ["timestamp-query"];
   const features = optional.filter((f) => adapter.features.has(f));
   const facts = factsOf(adapter);

@@ -4,6 +4,7 @@
  * @module
  */
 import { DeviceError } from "@denotune/denotune/core";
+import { SubmissionBudget } from "./budget.ts";
 import { type Counters, noCounts } from "./counters.ts";
 import type { Traits } from "./traits.ts";
 
@@ -12,10 +13,17 @@ export class Gpu {
   readonly device: GPUDevice;
   readonly traits: Traits;
   readonly counters: Counters = noCounts();
+  /** How much one submission may ask. */
+  readonly budget: SubmissionBudget;
   #failure: DeviceError | null = null;
   #closed = false;
 
-  constructor(device: GPUDevice, traits: Traits) {
+  constructor(
+    device: GPUDevice,
+    traits: Traits,
+    budget: SubmissionBudget = new SubmissionBudget(),
+  ) {
+    this.budget = budget;
     this.device = device;
     this.traits = traits;
     device.lost.then(({ reason, message }) => {
@@ -42,6 +50,7 @@ export class Gpu {
   async wait<T>(what: string, work: Promise<T>): Promise<T> {
     try {
       const result = await work;
+      this.budget.done(performance.now() / 1000);
       this.check();
       return result;
     } catch (error) {
@@ -115,9 +124,10 @@ export class Gpu {
     );
   }
 
-  /** Submits, and counts it. */
-  submit(commands: GPUCommandBuffer[]): void {
+  /** Submits, and counts it; `operations`: about how many. */
+  submit(commands: GPUCommandBuffer[], operations = 0): void {
     this.counters.submits++;
+    this.budget.submit(operations, performance.now() / 1000);
     this.device.queue.submit(commands);
   }
 

@@ -13,12 +13,6 @@ import {
 import type { Gpu } from "./gpu.ts";
 import type { Stopwatch } from "./stopwatch.ts";
 
-/**
- * Operations of one submission: systems reset a GPU that does not answer for some seconds (Windows: two),
- * and the slowest we know of do some 100 GFLOP/s.
- */
-const MOST_OPERATIONS = 1e11;
-
 /** Refuses extents that are missing, no whole numbers, or above their capacity. */
 export function checkExtents(
   { name, capacities }: ReadyProgram,
@@ -95,11 +89,12 @@ export function replay(
         const { groups, z = 1 } = dispatch.grid(size);
         if (groups === 0 || z === 0) continue;
         const cost = dispatch.cost?.(size) ?? 0;
-        const full = operations > 0 && operations + cost > MOST_OPERATIONS;
+        const full = operations > 0 &&
+          operations + cost > gpu.budget.operations;
         if (full || stopwatch?.full === true) {
           endPass();
           stopwatch?.resolve(encoder);
-          gpu.submit([encoder.finish()]);
+          gpu.submit([encoder.finish()], operations);
           encoder = device.createCommandEncoder();
           operations = 0;
         }
@@ -124,7 +119,7 @@ export function replay(
   }
   endPass();
   stopwatch?.resolve(encoder);
-  gpu.submit([encoder.finish()]);
+  gpu.submit([encoder.finish()], operations);
 }
 
 /** A number of workgroups as a grid of two dimensions, which may have a few more. */

@@ -4,7 +4,14 @@
  */
 import assert from "node:assert/strict";
 import { missing } from "../../backends/webgpu/_device.ts";
-import { runConfig, testFolder, tinyRows, tinyRun } from "../../run_harness.ts";
+import type { RunInput } from "../../../core/config/types.ts";
+import {
+  runConfig,
+  testFolder,
+  TINY_LLAMA,
+  tinyRows,
+  tinyRun,
+} from "../../run_harness.ts";
 
 const webgpu = { use: "webgpu", allow_software: true } as const;
 const cpu = { use: "cpu" } as const;
@@ -71,3 +78,48 @@ Deno.test({
     assertClose(second.losses, whole.losses.slice(resumedAt));
   },
 });
+
+/** How frozen weights may be stored, and the limits that the GPU is opened with. */
+const STORAGES = [
+  { name: "float32", model: {}, limits: "adapter" },
+  { name: "bfloat16", model: { dtype: "bfloat16" }, limits: "default" },
+  { name: "float16", model: { dtype: "float16" }, limits: "adapter" },
+  { name: "int8", model: { quantization: "int8" }, limits: "adapter" },
+  { name: "nf4", model: { quantization: "nf4" }, limits: "default" },
+] as const;
+
+for (const { name, model, limits } of STORAGES) {
+  Deno.test({
+    name:
+      `a LoRA beside ${name} has the losses of cpu on webgpu (limits: ${limits})`,
+    ignore: missing !== null,
+    async fn() {
+      using folder = testFolder();
+      const run = (at: string, backend: RunInput["backend"]) =>
+        runConfig(tinyRun(folder.at(at), {
+          backend,
+          model: { from_config: TINY_LLAMA, ...model },
+          adapter: {
+            use: "lora",
+            r: 4,
+            lora_alpha: 8,
+            target_modules: ["q_proj", "down_proj"],
+          },
+          optimizer: { use: "adamw", learning_rate: 1e-3 },
+          data: {
+            train: [{ rows: tinyRows(32), format: "alpaca" }],
+            template: { use: "plain", separator: "\n" },
+            max_length: 48,
+          },
+          training: { max_steps: 6, logging_steps: 1, eval_steps: null },
+        }));
+      const onCpu = await run("cpu", cpu);
+      const onGpu = await run("webgpu", { ...webgpu, limits });
+      assert.equal(onGpu.losses.length, 6);
+      assertClose(onGpu.losses, onCpu.losses);
+      const [a, b] = [onGpu, onCpu].map((r) => r.of("start")[0].memory.weights);
+      // tensors start at other multiples
+      assert.ok(Math.abs(a / b - 1) < 0.05, `${a} and ${b} bytes`);
+    },
+  });
+}

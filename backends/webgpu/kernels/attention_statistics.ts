@@ -1,5 +1,5 @@
 /**
- * What every score's gradient of a query is measured from.
+ * What the gradients of all scores of a query need: how large its scores were, and what they are measured from.
  * @module
  */
 import {
@@ -13,14 +13,16 @@ import { each } from "../shader/numbers.ts";
 const INVOCATIONS = 64;
 
 /**
- * delta[i] = dOut[i] . out[i], one invocation each. The products are added as those of dOut and v are: where a query sees one key alone the two are equal.
+ * statistics[i] = (lse[i], dOut[i] . out[i]), one invocation each. The products are added as those of dOut and
+ * v are: where a query sees one key alone the two are equal.
  */
-export function deltas(
+export function queryStatistics(
   { B, T, heads, headDim }: AttentionAttributes,
-  { out, dOut, delta }: {
+  { out, dOut, lse, statistics }: {
     readonly out: View;
     readonly dOut: View;
-    readonly delta: View;
+    readonly lse: View;
+    readonly statistics: View;
   },
 ): DispatchSpec {
   const wide = headDim % 4 === 0;
@@ -45,14 +47,16 @@ ${four("dOut")}
 ${four("out")}
 total += dot(dOut4, out4);
 }
-${scope.tensor("delta").store("id", "total")}`;
+${scope.tensor("statistics").store("id * 2u", scope.tensor("lse").load("id"))}
+${scope.tensor("statistics").store("id * 2u + 1u", "total")}`;
   };
   return {
-    name: "attention_backward delta",
+    name: "attention_backward statistics",
     tensors: [
       { name: "out", view: out, wide },
       { name: "dOut", view: dOut, wide },
-      { name: "delta", view: delta, writes: true },
+      { name: "lse", view: lse },
+      { name: "statistics", view: statistics, writes: true },
     ],
     workgroup: [INVOCATIONS, 1, 1],
     body,
