@@ -21,7 +21,7 @@ import { Team } from "./runtime/team.ts";
 import { type BufferSize, validatePlan } from "./validate.ts";
 
 /** Changes when kernels give other bits. */
-const KERNEL_VERSION = 1;
+const KERNEL_VERSION = 2;
 
 /** What a cpu device is opened with. */
 export interface CpuOptions {

@@ -38,6 +38,12 @@ export interface LinearSite {
   readonly bias: boolean;
   /** How the weight lies in the file. */
   readonly layout: "NT" | "NN";
+  /**
+   * Whether its outputs are exponentiated, as attention's keys are: an error of theirs is multiplied by the
+   * query, and softmax turns it into a relative one. (An error of a query moves the scores of all keys alike,
+   * which softmax does not see.)
+   */
+  readonly exact?: boolean;
   /** How the weight starts from random numbers. */
   readonly init: Init;
 }

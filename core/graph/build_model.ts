@@ -227,6 +227,7 @@ export function buildModel(
         { name, shape: weightShape(filed), init: site.init },
         weightShape(site),
       );
+      const { layout, exact } = site;
       const bias = site.bias
         ? weight({
           name: `${site.name}.bias`,
@@ -244,7 +245,7 @@ export function buildModel(
           bias,
         }) ?? null;
         return adapted ??
-          matmul(graph, x, w, { layout: site.layout, bias, addend });
+          matmul(graph, x, w, { layout, exact, bias, addend });
       });
     },
     norm: (x, site) =>

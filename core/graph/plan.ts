@@ -71,7 +71,8 @@ export interface KernelAttributes {
    * With `quantized`, b is i32 (words): a matrix of those rows and columns, laid out as
    * `core/quantize/layout.ts` says. Only where the device lists the storage, with batch 1 and numbers for
    * the sizes of b. With `epilogue`, its inputs follow, and the outputs are its; only within the device's
-   * `epilogues`. In place: addend, and any `matrix` input of the epilogue.
+   * `epilogues`. `exact`: what comes out is exponentiated, so where a backend has several ways to add up it
+   * takes the one that rounds least. In place: addend, and any `matrix` input of the epilogue.
    */
   matmul: {
     readonly layout: "NN" | "NT" | "TN";
@@ -83,6 +84,7 @@ export interface KernelAttributes {
     readonly bias: boolean;
     readonly addend: boolean;
     readonly quantized?: Quantization;
+    readonly exact?: true;
     readonly epilogue?: ProductEpilogue;
   };
   /**

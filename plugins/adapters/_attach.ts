@@ -222,7 +222,12 @@ function loraLinear(
 ): Tensor {
   const { graph, x, weight, bias, addend, site } = context;
   const names = namesOf(target);
-  const base = matmul(graph, x, weight, { layout: site.layout, bias, addend });
+  const base = matmul(graph, x, weight, {
+    layout: site.layout,
+    bias,
+    addend,
+    exact: site.exact,
+  });
   const h = down(context, context.parameter(names.a), o);
   return matmul(graph, h, context.parameter(names.b), {
     layout: "NT",
@@ -256,7 +261,10 @@ function doraLinear(
   const direction = matmul(graph, down(context, tensors.a, o), tensors.b, {
     layout: "NT",
     alpha: target.scale,
-    addend: matmul(graph, x, weight, { layout: site.layout }),
+    addend: matmul(graph, x, weight, {
+      layout: site.layout,
+      exact: site.exact,
+    }),
   });
   return scaleColumns(graph, direction, factor, { bias, addend });
 }

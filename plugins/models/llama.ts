@@ -120,6 +120,7 @@ function block(
       in: C,
       out: heads * D,
       bias: c.biases.qkv,
+      exact: name === "k",
     }); // (N, heads * D)
     const normed = c.qkNorm
       ? rmsNorm(builder, c, y, `${at}.self_attn.${name}_norm`, D)

@@ -5,14 +5,15 @@
  * Tolerances, relative.
  *
  * - Losses 1e-4 at every step, norms of the tensors at the end 1e-4. Measured on the reference, which computes
- *   in double precision: 2.7e-5; on cpu with clipping: 1e-6.
+ *   in double precision: 2.7e-5; on cpu 3.3e-5, with BLAS and without.
  * - Norms of all gradients 2e-4: those of double precision are up to 1.01e-4 from torch's in float32.
- * - cpu at a constant rate is compared with another run of torch in float32, 2.13, at the same tolerances
- *   (`trajectory.json`, measured 7e-6), and with the one of torch 1.13 at 1e-3 and 3e-3. These two runs of torch
- *   part from each other by as much: one of 260,032 gradients of the first batch is -1.6e-7 in exact
- *   arithmetic and has the other sign after float32's rounding, and the first step of AdamW is that sign.
- * - webgpu on llvmpipe keeps the sign that exact arithmetic gives, so it is held to torch 1.13 alone. An adapter
- *   that rounds otherwise may not.
+ *
+ * At a constant rate this asks for more than float32 gives by itself. The first step of AdamW is the sign of
+ * the gradient, and one of 260,032 gradients of the first batch is -1.56e-7 in exact arithmetic. Where sums are
+ * long chains of float32 (torch 2.13 among others) it gets the other sign, and step 17 is 5.6e-4 off. On cpu
+ * the way in which kernels add up holds it (`tests/backends/cpu/exactness_test.ts`): that gradient is off by
+ * 4e-8 to 12e-8, and by 3.5e-8 where every tensor is right but for being rounded once. webgpu on llvmpipe keeps
+ * the sign too; an adapter that rounds otherwise may not.
  *
  * Plain loops are slow: without `DENOTUNE_LONG_TESTS=1` the reference takes the first steps.
  */
@@ -46,11 +47,6 @@ interface Trajectory {
   };
 }
 
-interface Float32Run {
-  readonly losses: readonly number[];
-  readonly grad_norms: readonly number[];
-}
-
 interface Golden {
   readonly batch0_grad_norms: { readonly [name: string]: number };
   readonly batches: readonly {
@@ -67,9 +63,6 @@ const numbers = testData("golden/stories260k_training.json");
 const ignore = model === null || numbers === null;
 const LONG = Deno.env.get("DENOTUNE_LONG_TESTS") === "1";
 const RATE = 1e-3;
-const { float32 }: { float32: Float32Run } = JSON.parse(
-  Deno.readTextFileSync(new URL("trajectory.json", import.meta.url)),
-);
 
 const RUNS = {
   full_adamw_const: { maxGradNorm: null, schedule: "constant" },
@@ -151,11 +144,10 @@ function near(
 async function follow(
   device: Device,
   run: keyof typeof RUNS,
-  options: { packed: boolean; steps: number; alsoFloat32?: boolean },
+  options: { packed: boolean; steps: number },
 ): Promise<void> {
   const golden: Golden = JSON.parse(Deno.readTextFileSync(numbers!));
   const { maxGradNorm, schedule } = RUNS[run];
-  const { alsoFloat32 = false } = options;
   const trajectory = golden[run];
   const batches: Inputs[] = golden.batches.map((batch) => {
     const rows = rowsOf(batch);
@@ -181,18 +173,10 @@ async function follow(
     engine.update({ learningRate, step: step + 1 });
     const [result] = await engine.results(1);
     const mean = result.lossSum / inputs.divisor;
-    const what = `loss of step ${step}`;
-    const normWhat = `gradient norm of step ${step}`;
-    near(mean, loss, { tolerance: alsoFloat32 ? 1e-3 : 1e-4, what });
+    near(mean, loss, { tolerance: 1e-4, what: `loss of step ${step}` });
     near(result.gradNorm, norm, {
-      tolerance: alsoFloat32 ? 3e-3 : 2e-4,
-      what: normWhat,
-    });
-    if (!alsoFloat32) continue;
-    near(mean, float32.losses[step], { tolerance: 1e-4, what });
-    near(result.gradNorm, float32.grad_norms[step], {
       tolerance: 2e-4,
-      what: normWhat,
+      what: `gradient norm of step ${step}`,
     });
   }
   if (options.steps < totalSteps) return;
@@ -202,7 +186,7 @@ async function follow(
     const values = await engine.readTrained(name);
     const norm = Math.sqrt(values.reduce((sum, v) => sum + v * v, 0));
     near(norm, l2, {
-      tolerance: alsoFloat32 ? 1e-3 : 1e-4,
+      tolerance: 1e-4,
       what: `norm of ${name} at the end`,
     });
   }
@@ -252,8 +236,7 @@ for (const run of ["full_adamw_const", "full_adamw_clip1_cosine"] as const) {
           const state = await backend.available();
           if (!state.ok) return console.log(`skipped: ${state.reason}`);
           await using device = await backend.open();
-          const alsoFloat32 = run === "full_adamw_const";
-          await follow(device, run, { packed, steps: 20, alsoFloat32 });
+          await follow(device, run, { packed, steps: 20 });
         },
       });
     }

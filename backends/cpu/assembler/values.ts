@@ -378,7 +378,11 @@ export const f32x4 = {
 export const f64x2 = {
   /** The first two lanes of a float32 vector. */
   promoteLow: vector1(95),
+  /** Two float32 in the first lanes, 0 behind them. */
+  demote: vector1(94),
   add: vector2(240),
+  sub: vector2(241),
+  mul: vector2(242),
   lane: (a: Vector, lane: number): Value<"f64"> =>
     join("f64", [...simd(33), lane], [a]),
 };

@@ -23,7 +23,7 @@ const LEAST_WORK = 1 << 20;
 /** Largest factor that is widened into temporary memory, bytes of float32. */
 const WIDENED_BYTES = 256 * 1024 * 1024;
 
-/** The steps of a `matmul` call by BLAS, or null where WebAssembly does better. */
+/** The steps of a `matmul` call by BLAS, or null where WebAssembly is faster or asked to be more exact. */
 export function lowerBlasMatmul(
   attributes: KernelAttributes["matmul"],
   inputs: readonly View[],
@@ -34,6 +34,9 @@ export function lowerBlasMatmul(
   const dims = [attributes.batch, attributes.m, attributes.n, attributes.k];
   const [batch, m, n, k] = dims.map((d) => sizeOf(d, capacities));
   const [a, b] = inputs;
+  const quantized = quantizedShape(attributes);
+  // a BLAS adds up in one chain; words would be widened for each block of rows
+  if (attributes.exact && quantized === null) return null;
   const widenedBytes = 4 * batch * n * k;
   const wide = b.dtype === "f32";
   if (!wide && m <= MOST_ROWS) return null; // b would be widened to be read once
@@ -41,7 +44,6 @@ export function lowerBlasMatmul(
     return null;
   }
   const steps: Step[] = [];
-  const quantized = quantizedShape(attributes);
   if (quantized !== null) {
     steps.push(lowerDequantize(quantized, { x: b, out: null }));
   } else if (!wide) steps.push(widenStep(attributes, b, widenedBytes));

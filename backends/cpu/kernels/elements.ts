@@ -8,7 +8,16 @@ import {
   type KernelAttributes,
   type View,
 } from "@denotune/denotune/core";
-import { f32x4, i32x4, i64, type Int, v128 } from "../assembler/mod.ts";
+import {
+  f32x4,
+  f64x2,
+  type FunctionBuilder,
+  i32x4,
+  i64,
+  type Int,
+  v128,
+  type Vector,
+} from "../assembler/mod.ts";
 import {
   checkedIndex,
   loadWidened,
@@ -185,20 +194,38 @@ function turnHead(
       );
       const a = f.local("v128", v128.load(at));
       const b = f.local("v128", v128.load(at, second));
-      storeLanes(
-        f,
-        { address: to },
-        f32x4.sub(f32x4.mul(a, cos), f32x4.mul(b, sin)),
-        rest,
-      );
-      storeLanes(
-        f,
-        { address: to, offset: second },
-        f32x4.add(f32x4.mul(b, cos), f32x4.mul(a, sin)),
-        rest,
-      );
+      const [first, turned] = turn(f, { a, b, cos, sin });
+      storeLanes(f, { address: to }, first, rest);
+      storeLanes(f, { address: to, offset: second }, turned, rest);
     },
   );
+}
+
+/**
+ * a cos - b sin and b cos + a sin. In double, rounded once: keys and queries are multiplied next, and scores
+ * are exponents, so what is rounded here comes back many times over.
+ */
+function turn(
+  f: FunctionBuilder,
+  of: Readonly<Record<"a" | "b" | "cos" | "sin", Vector>>,
+): [Vector, Vector] {
+  const halves = [0, 1].map((half) => {
+    const wide = (x: Vector) =>
+      f.local(
+        "v128",
+        f64x2.promoteLow(
+          half === 0 ? x : v128.shuffle32(x, x, [2, 3, 2, 3]),
+        ),
+      );
+    const [a, b, cos, sin] = [of.a, of.b, of.cos, of.sin].map(wide);
+    return [
+      f64x2.sub(f64x2.mul(a, cos), f64x2.mul(b, sin)),
+      f64x2.add(f64x2.mul(b, cos), f64x2.mul(a, sin)),
+    ].map((x) => f.local("v128", f64x2.demote(x)));
+  });
+  const join = (i: number) =>
+    f.local("v128", v128.shuffle32(halves[0][i], halves[1][i], [0, 1, 4, 5]));
+  return [join(0), join(1)];
 }
 
 function copyRest(

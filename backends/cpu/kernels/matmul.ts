@@ -25,7 +25,8 @@ import { lowerSmallMatmul, MOST_ROWS } from "./small_matmul.ts";
 import { packQuantized, packStraight, packTransposed } from "./pack.ts";
 import { quantizedShape } from "./quantized.ts";
 import { element, type Kernel, keyOf, type Step } from "./step.ts";
-import { dispatchRows, emitTile, TILE_COLUMNS, TILE_ROWS } from "./tile.ts";
+import { emitLongSum } from "./long_sums.ts";
+import { dispatchRows, TILE_COLUMNS, TILE_ROWS } from "./tile.ts";
 import { storeLanes } from "./vector_loop.ts";
 
 type Attributes = KernelAttributes["matmul"];
@@ -72,7 +73,7 @@ export function lowerMatmul(
   out: View,
   capacities: Extents,
 ): Step[] {
-  const { layout, alpha, bias, addend } = attributes;
+  const { layout, alpha, bias, addend, exact } = attributes;
   const dims = [attributes.batch, attributes.m, attributes.n, attributes.k];
   const [batch, m, n, k] = dims.map((d) => sizeOf(d, capacities));
   const quantized = quantizedShape(attributes);
@@ -86,7 +87,7 @@ export function lowerMatmul(
   return [{
     key: keyOf(
       "matmul",
-      [layout, alpha, bias, addend, dtype, quantized, blocks],
+      [layout, alpha, bias, addend, dtype, quantized, blocks, exact],
       dims,
     ),
     views: [...inputs, out],
@@ -329,7 +330,12 @@ function tileFunction(
     const aRow = tile.packedRows ? 4 : 4 * (tile.depth.constant ?? 0);
     const aStep = tile.packedRows ? 4 * A_LINE : 4;
     const shape = { rows: tile.rows, aRow, aStep, bStep: 4 * TILE_COLUMNS };
-    const sums = emitTile(f, shape, { a, b, count: depth });
+    const sums = emitLongSum(f, shape, {
+      a,
+      b,
+      count: depth,
+      exact: plan.exact === true,
+    });
     const { constant } = tile.n;
     const stride = constant === undefined
       ? f.local("i64", i64.mul(columns, i64.const(4)))

@@ -24,8 +24,8 @@ import { sourcesOf, unrollOf } from "./rows.ts";
 import { element, type Kernel, keyOf, type Step } from "./step.ts";
 import { laneMask, type Lanes, storeLanes, vectorLoop } from "./vector_loop.ts";
 
-/** Rows of one chunk of a column sum. */
-const ROWS = 256;
+/** Rows of one chunk of a column sum, and of one block in it: chains of additions are short. */
+const ROWS = 256, BLOCK_ROWS = 16;
 /** Columns of one piece of a column sum. */
 const COLUMNS = 64;
 /** Elements of one chunk of a sum. */
@@ -148,12 +148,12 @@ function buildColumnChunks(
           : first;
         if (moving(i)) f.set(pointer as Local<"i64">, element(k.at[i], start));
       }
-      f.for(first, end, 1, () => {
+      const row = (into: readonly Local<"v128">[]) => {
         emitter.beginRow();
         emitter.hoistToRow([of]);
         for (let v = 0; v < vectors; v++) {
           const lanes: Lanes = { index, ahead: 4 * v, copy: v, rest: null };
-          f.set(sums[v], f32x4.add(sums[v], emitter.at(lanes, [of])[0]));
+          f.set(into[v], f32x4.add(into[v], emitter.at(lanes, [of])[0]));
         }
         for (const [i, pointer] of pointers.entries()) {
           if (moving(i)) {
@@ -162,6 +162,16 @@ function buildColumnChunks(
               i64.const(inputs[i] === "matrix" ? 4 * columns : 4),
             );
           }
+        }
+      };
+      const block = sums.map(() => f.local("v128"));
+      f.for(first, end, BLOCK_ROWS, (from) => {
+        for (const sum of block) f.set(sum, f32x4.const(0));
+        const to = f.local("i64", i64.add(from, i64.const(BLOCK_ROWS)));
+        f.set(to, i64.min(to, end));
+        f.for(from, to, 1, () => row(block));
+        for (const [v, sum] of sums.entries()) {
+          f.set(sum, f32x4.add(sum, block[v]));
         }
       });
       for (const [v, sum] of sums.entries()) store(sum, v);

@@ -8,7 +8,8 @@
  *   ...
  *   a[5,k]  c50 ..   c51 ..
  * ```
- * Every element of the result is one chain of additions in the order of k, whatever tile it is in.
+ * Here every element of the result is one chain of additions in the order of k, whatever tile it is in;
+ * `long_sums.ts` cuts long ones.
  * @module
  */
 import {
@@ -41,62 +42,108 @@ export interface TileShape {
 }
 
 /** Turns of k in one round of the loop. */
-const UNROLL = 4;
+export const UNROLL = 4;
 
-/** Emits the sum over `count` turns; gives the accumulators, [row][half]. */
-export function emitTile(
+/** Accumulators of a tile, [row][half]. */
+export type Sums = readonly (readonly Local<"v128">[])[];
+
+/** New accumulators: 0, or `start`. */
+export function sumsOf(
   f: FunctionBuilder,
-  shape: TileShape,
-  operands: {
-    a: Int;
-    b: Int;
-    count: Int;
-    start?: (row: number, half: number) => Vector;
-  },
-): Local<"v128">[][] {
-  const { rows, aRow, aStep, bStep } = shape;
-  const start = operands.start ?? (() => f32x4.const(0));
-  const sums = Array.from(
+  rows: number,
+  start: (row: number, half: number) => Vector = () => f32x4.const(0),
+): Sums {
+  return Array.from(
     { length: rows },
     (_, row) => [0, 1].map((half) => f.local("v128", start(row, half))),
   );
-  const a = f.local("i64", operands.a);
-  const b = f.local("i64", operands.b);
-  const b0 = f.local("v128"), b1 = f.local("v128"), number = f.local("v128");
-  const turns = (n: number) => {
-    for (let turn = 0; turn < n; turn++) {
-      f.set(b0, v128.load(b, turn * bStep));
-      f.set(b1, v128.load(b, turn * bStep + 16));
-      for (let row = 0; row < rows; row++) {
-        f.set(number, v128.load32Splat(a, row * aRow + turn * aStep));
-        f.set(sums[row][0], f32x4.madd(number, b0, sums[row][0]));
-        f.set(sums[row][1], f32x4.madd(number, b1, sums[row][1]));
+}
+
+/** The turns of k of one tile, as code that walks along both factors. */
+export class Turns {
+  /** Place in b. */
+  readonly b: Local<"i64">;
+  readonly #a: Local<"i64">;
+  readonly #lines: readonly [Local<"v128">, Local<"v128">];
+  readonly #number: Local<"v128">;
+
+  constructor(
+    readonly f: FunctionBuilder,
+    readonly shape: TileShape,
+    readonly sums: Sums,
+    from: { a: Int; b: Int },
+  ) {
+    this.#a = f.local("i64", from.a);
+    this.b = f.local("i64", from.b);
+    this.#lines = [f.local("v128"), f.local("v128")];
+    this.#number = f.local("v128");
+  }
+
+  /** Emits `count` turns; with `fresh` the first sets the sums instead of adding to them. */
+  emit(count: number, { fresh }: { fresh: boolean }): void {
+    const { f } = this;
+    const { aRow, aStep, bStep } = this.shape;
+    for (let turn = 0; turn < count; turn++) {
+      for (const [half, line] of this.#lines.entries()) {
+        f.set(line, v128.load(this.b, turn * bStep + 16 * half));
+      }
+      for (const [row, halves] of this.sums.entries()) {
+        const number = this.#number;
+        f.set(number, v128.load32Splat(this.#a, row * aRow + turn * aStep));
+        for (const [half, sum] of halves.entries()) {
+          const line = this.#lines[half];
+          f.set(
+            sum,
+            fresh && turn === 0
+              ? f32x4.mul(number, line)
+              : f32x4.madd(number, line, sum),
+          );
+        }
       }
     }
-    f.increase(a, i64.const(n * aStep));
-    f.increase(b, i64.const(n * bStep));
-  };
-  const until = (end: Int, n: number) => {
+    f.increase(this.#a, i64.const(count * aStep));
+    f.increase(this.b, i64.const(count * bStep));
+  }
+
+  /** Address in b after `count` more turns. */
+  after(count: Int): Int {
+    return i64.add(this.b, i64.mul(count, i64.const(this.shape.bStep)));
+  }
+
+  /** Runs `round` until b reaches `end`. */
+  until(end: Int, round: () => void): void {
+    const { f } = this;
     const stop = f.local("i64", end);
     f.block((done) =>
       f.loop((again) => {
-        f.branch(done, i64.geU(b, stop));
-        turns(n);
+        f.branch(done, i64.geU(this.b, stop));
+        round();
         f.branch(again);
       })
     );
-  };
-  const { count } = operands;
-  const { constant } = count;
-  const whole = constant === undefined
-    ? i64.mul(i64.divU(count, i64.const(UNROLL)), i64.const(UNROLL * bStep))
-    : i64.const(Math.floor(constant / UNROLL) * UNROLL * bStep);
-  const end = f.local("i64", i64.add(b, i64.mul(count, i64.const(bStep))));
-  if (constant === undefined || constant >= UNROLL) {
-    until(i64.add(b, whole), UNROLL);
   }
-  if (constant === undefined || constant % UNROLL !== 0) until(end, 1);
-  return sums;
+
+  /** Adds `count` turns to the sums. */
+  chain(count: Int): void {
+    const { constant } = count;
+    const end = this.f.local("i64", this.after(count));
+    if (constant === undefined || constant >= UNROLL) {
+      this.until(
+        this.after(wholeOf(count, UNROLL)),
+        () => this.emit(UNROLL, { fresh: false }),
+      );
+    }
+    if (constant === undefined || constant % UNROLL !== 0) {
+      this.until(end, () => this.emit(1, { fresh: false }));
+    }
+  }
+}
+
+/** `count` without what is left over after whole units. */
+export function wholeOf(count: Int, unit: number): Int {
+  return count.constant === undefined
+    ? i64.mul(i64.divU(count, i64.const(unit)), i64.const(unit))
+    : i64.const(count.constant - count.constant % unit);
 }
 
 /** A product of blocks with literal distances in bytes, as a function (a, b, c, rows, panels, count). */
@@ -131,12 +178,9 @@ export function blockProduct(
             ? (row: number, half: number) =>
               v128.load(c, row * cRow + 16 * half)
             : undefined;
-          const sums = emitTile(f, { rows, aRow, aStep, bStep }, {
-            a,
-            b,
-            count,
-            start,
-          });
+          const sums = sumsOf(f, rows, start);
+          new Turns(f, { rows, aRow, aStep, bStep }, sums, { a, b })
+            .chain(count);
           for (const [row, halves] of sums.entries()) {
             for (const [half, sum] of halves.entries()) {
               f.store(c, sum, row * cRow + 16 * half);

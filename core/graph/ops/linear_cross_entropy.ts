@@ -170,15 +170,22 @@ function crossEntropyStages(train: boolean): Stage[] {
     reduce("max", "max", input(0)),
     reduce("sum", "denominator", input(0).sub(value("max")).exp()),
     reduce("sum", "target", isTarget.select(input(0), constant(0))),
-    define("lse", value("denominator").log().add(value("max"))),
-    write(0, value("lse").sub(value("target")).mul(input(2))),
+    // from the largest logit, which is where both numbers lie: a log-sum-exp of its own would be rounded
+    // at the size of the logits
+    write(
+      0,
+      value("denominator").log().add(value("max").sub(value("target")))
+        .mul(input(2)),
+    ),
     write(1, value("max").le(value("target")).mul(input(2))),
     ...(train
       ? [
+        define("inverse", value("denominator").reciprocal()),
         define("factor", input(2).mul(input(3, 0))),
         write(
           2,
-          input(0).sub(value("lse")).exp().sub(isTarget).mul(value("factor")),
+          input(0).sub(value("max")).exp().mul(value("inverse")).sub(isTarget)
+            .mul(value("factor")),
         ),
       ]
       : []),

@@ -29,6 +29,8 @@ export interface MatmulAttributes {
   readonly alpha: number;
   readonly bias: boolean;
   readonly addend: boolean;
+  /** Absent: as is fastest. The gradients are never asked for so. */
+  readonly exact?: true;
 }
 
 function sizes(
@@ -93,7 +95,7 @@ export function lowerProduct(
   epilogue?: ProductEpilogue,
 ): void {
   const { node, input, output, emit } = context;
-  const { layout, alpha, bias, addend } = attributesOf(node);
+  const { layout, alpha, bias, addend, exact } = attributesOf(node);
   const b = context.quantized(1);
   const direct = b?.inMatmul === true;
   const second = b === null ? input(1) : direct ? b.view : widened(context, b);
@@ -107,6 +109,7 @@ export function lowerProduct(
       bias,
       addend,
       ...(direct ? { quantized: b.format } : {}),
+      ...(exact ? { exact } : {}),
       ...(epilogue === undefined ? {} : { epilogue }),
     },
     inputs: node.inputs.map((_, i) => i === 1 ? second : input(i)),
@@ -147,14 +150,23 @@ function gradientOfMatmul(context: GradientContext): void {
   }
 }
 
-/** alpha * op(a) op(b) + bias + addend. A weight may be stored in 16 bits or fewer if it is `b`. */
+/**
+ * alpha * op(a) op(b) + bias + addend. A weight may be stored in 16 bits or fewer if it is `b`. `exact`: what
+ * comes out is exponentiated, so it should be rounded as little as the backend can without being slow.
+ */
 export function matmul(
   graph: Graph,
   a: Tensor,
   b: Tensor,
-  options: { layout: Layout; alpha?: number; bias?: Tensor; addend?: Tensor },
+  options: {
+    layout: Layout;
+    alpha?: number;
+    bias?: Tensor;
+    addend?: Tensor;
+    exact?: boolean;
+  },
 ): Tensor {
-  const { layout, alpha = 1, bias, addend } = options;
+  const { layout, alpha = 1, bias, addend, exact = false } = options;
   const inputs = [
     a,
     b,
@@ -166,5 +178,6 @@ export function matmul(
     alpha,
     bias: bias !== undefined,
     addend: addend !== undefined,
+    ...(exact ? { exact } : {}),
   });
 }

@@ -253,6 +253,17 @@ Deno.test("qwen2 has biases on q, k and v only, qwen3 a norm for each of q and k
   assert.deepEqual(norm?.shape, [128]);
 });
 
+Deno.test("llama asks for exact sums where keys are made, and nowhere else", () => {
+  const { sites } = inventoryOf(llamaArchitecture.describe(TINY), 8);
+  const exact = sites.flatMap((s) =>
+    s.kind === "linear" && s.site.exact ? [s.site.name] : []
+  );
+  assert.deepEqual(exact, [
+    "model.layers.0.self_attn.k_proj",
+    "model.layers.1.self_attn.k_proj",
+  ]);
+});
+
 Deno.test("llama finds weights without the prefix, and a tied head under its own name", () => {
   const spec = llamaArchitecture.describe({
     ...TINY,
