@@ -25,8 +25,9 @@ import {
   type Value,
   type Vector,
 } from "../assembler/mod.ts";
-import { exp, log, mix32, sumLanes } from "../simd_math.ts";
+import { exp, mix32, sumLanes } from "../simd_math.ts";
 import { checkedIndex } from "./convert.ts";
+import { gumbel, larger, splat, turned } from "./sample_lanes.ts";
 import { element, type Kernel, keyOf, type Step } from "./step.ts";
 import { laneMask, vectorLoop } from "./vector_loop.ts";
 
@@ -389,40 +390,4 @@ class Sampler {
     }
     return chosen;
   }
-}
-
-/** Bits of numbers as keys of the same order, and back. */
-function turned(bits: Vector): Vector {
-  const sign = v128.and(i32x4.shrS(bits, 31), i32x4.const(0x7fffffff));
-  return v128.xor(bits, sign);
-}
-
-function larger(a: Vector, b: Vector): Vector {
-  return v128.select(a, b, i32x4.gtS(a, b));
-}
-
-function splat(value: Int): Vector {
-  return i32x4.splat(i32.wrap(value));
-}
-
-/** `gumbelAt` of core/random.ts, of random bits: -log(-log(1 - u)). */
-function gumbel(f: FunctionBuilder, bits: Vector): Vector {
-  const whole = f32x4.fromI32(i32x4.shrU(bits, 1));
-  const u = f.local(
-    "v128",
-    f32x4.mul(f32x4.add(whole, f32x4.const(0.5)), f32x4.const(2 ** -31)),
-  );
-  // -log(1 - u) by its series where 1 - u would round away what counts
-  const near = f32x4.mul(
-    u,
-    [1 / 3, 1 / 2, 1].reduce(
-      (sum: Vector, c) => f32x4.madd(u, sum, f32x4.const(c)),
-      f32x4.const(1 / 4),
-    ),
-  );
-  const rest = f32x4.sub(f32x4.const(1), u);
-  const least = f32x4.const(2 ** -24);
-  const far = f32x4.neg(log(f, f.local("v128", f32x4.max(rest, least))));
-  const small = f32x4.lt(u, f32x4.const(2 ** -6));
-  return f32x4.neg(log(f, v128.select(near, far, small)));
 }
