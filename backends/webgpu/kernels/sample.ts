@@ -12,12 +12,15 @@
 import { INDEX, type Lower, type Scope } from "../shader/dispatch.ts";
 import { each } from "../shader/numbers.ts";
 import { LaneReduction, MOST_NEGATIVE } from "../shader/reduce.ts";
+import type { Traits } from "../runtime/traits.ts";
 import { combineArgmax } from "./argmax_lanes.ts";
 
 /** Parts that a pass cuts a range in. */
 const PARTS = 16;
 /** Above the key of every number. */
 const KEYS_END = "0xff800001u";
+/** Workgroup memory for each lane, and as much again for what all share. */
+const BYTES_A_LANE = 16;
 /** Passes that cut any range of 32 bits to one. */
 const TURNS = 8;
 
@@ -27,11 +30,7 @@ export const sample: Lower<"sample"> = (lowering) => {
   const { rows, columns, slots } = attributes;
   const count = lowering.capacity(rows);
   const words = Math.ceil(columns / 32);
-  const isShort = columns <= 2048;
-  // Of a software adapter a workgroup has one core. But one ends loops that turn more than 65,535 times in all.
-  const lanes = traits.software
-    ? (isShort ? 8 : 128)
-    : Math.min(isShort ? 64 : 256, traits.maxInvocations);
+  const { lanes, unroll } = shapeOf(traits, columns);
   const reduction = new LaneReduction(traits, {
     width: lanes,
     invocations: lanes,
@@ -40,7 +39,7 @@ export const sample: Lower<"sample"> = (lowering) => {
     name,
     view: lowering.expect(name, inputs[i], elements, INDEX),
   });
-  const text = new SampleText({ columns, words, lanes, reduction });
+  const text = new SampleText({ columns, words, lanes, unroll, reduction });
   lowering.emit({
     name: "sample",
     tensors: [
@@ -67,39 +66,56 @@ export const sample: Lower<"sample"> = (lowering) => {
   });
 };
 
+/** Lanes that share a row, and how many columns each loads at once. */
+function shapeOf(
+  traits: Traits,
+  columns: number,
+): { lanes: number; unroll: number } {
+  // Of a software adapter a workgroup has one core. But one ends loops that turn more than 65,535 times in all.
+  if (traits.software) return { lanes: columns <= 2048 ? 8 : 128, unroll: 1 };
+  // Of a GPU a workgroup has one core too: many loads on their way make it fast.
+  let lanes = columns <= 2048 ? 64 : columns <= 16384 ? 256 : 1024;
+  while (
+    lanes > traits.maxInvocations || lanes * BYTES_A_LANE > traits.sharedBytes
+  ) lanes /= 2;
+  return { lanes, unroll: 4 };
+}
+
 /** The text of the shader. */
 class SampleText {
   readonly #columns: number;
   readonly #words: number;
   readonly #lanes: number;
+  readonly #unroll: number;
   readonly #reduction: LaneReduction;
 
   constructor(of: {
     columns: number;
     words: number;
     lanes: number;
+    unroll: number;
     reduction: LaneReduction;
   }) {
     this.#columns = of.columns;
     this.#words = of.words;
     this.#lanes = of.lanes;
+    this.#unroll = of.unroll;
     this.#reduction = of.reduction;
   }
 
   declarations(scope: Scope): string {
-    const [logits, seen] = [scope.tensor("logits"), scope.tensor("seen")];
+    const seen = scope.tensor("seen");
     return `var<workgroup> largest: array<f32, ${this.#lanes}>;
 var<workgroup> places: array<u32, ${this.#lanes}>;
 var<workgroup> decision: u32;
 ${this.#reduction.declarations}
-fn logit(row: u32, c: u32, slot: u32, penalty: f32) -> f32 {
-  let x = ${logits.load(`row * ${this.#columns}u + c`)};
+fn penalised(x: f32, c: u32, slot: u32, penalty: f32) -> f32 {
   if (penalty == 1.0) { return x; }
   let word = bitcast<u32>(${
       seen.loadInt(`slot * ${this.#words}u + (c >> 5u)`)
     });
-  let penalised = select(x * penalty, x / penalty, x > 0.0);
-  return select(x, penalised, ((word >> (c & 31u)) & 1u) == 1u);
+  let changed = select(x * penalty, x / penalty, x > 0.0);
+  return select(x, changed, ((word >> (c & 31u)) & 1u) == 1u);
 }`;
   }
 
@@ -119,30 +135,50 @@ let cutsShare = p < 1.0;
 var limit = 0u;
 var end = 0u;
 if (draws && (cutsCount || cutsShare)) {
-${this.#cut()}
+${this.#cut(scope)}
 }
 let rowKey = bitcast<u32>(${integer("keys")});
 let place = bitcast<u32>(${integer("places")});
 var value = ${MOST_NEGATIVE};
 var best = min(lane, ${this.#columns - 1}u);
 ${
-      this.#eachColumn(`var score = x;
+      this.#eachColumn(
+        scope,
+        `var score = x;
   if (draws) {
     let key = ordered_key(x);
     score = ${MOST_NEGATIVE};
     if (key > limit || (key == limit && c < end)) { score = x / temperature + gumbel_at(rowKey, place, c); }
   }
-  if (score > value) { value = score; best = c; }`)
+  if (score > value) { value = score; best = c; }`,
+      )
     }
 ${combineArgmax(this.#lanes)}
 if (lane == 0u) { ${scope.tensor("out").store("group", "i32(places[0])")} }`;
   }
 
-  /** Statements for each column `c` of the lane and its logit `x`. */
-  #eachColumn(statements: string): string {
-    return `for (var c = lane; c < ${this.#columns}u; c += ${this.#lanes}u) {
-  let x = logit(group, c, slot, penalty);
+  /** Statements for each column `c` of the lane and its logit `x`: loads of several come first. */
+  #eachColumn(scope: Scope, statements: string): string {
+    const n = this.#columns;
+    const logits = scope.tensor("logits");
+    const column = (u: number) => `first + ${u * this.#lanes}u`;
+    return `for (var first = lane; first < ${n}u; first += ${
+      this.#lanes * this.#unroll
+    }u) {
+${
+      each(this.#unroll, (u) =>
+        `let x${u} = ${
+          logits.load(`group * ${n}u + min(${column(u)}, ${n - 1}u)`)
+        };`)
+    }
+${
+      each(this.#unroll, (u) =>
+        `if (${column(u)} < ${n}u) {
+  let c = ${column(u)};
+  let x = penalised(x${u}, c, slot, penalty);
   ${statements}
+}`)
+    }
 }`;
   }
 
@@ -151,9 +187,9 @@ if (lane == 0u) { ${scope.tensor("out").store("group", "i32(places[0])")} }`;
    * which of those that equal the last, the share p, and again which of equal ones. A search looks for the
    * largest threshold whose sum reaches a goal.
    */
-  #cut(): string {
+  #cut(scope: Scope): string {
     return `var top = ${MOST_NEGATIVE};
-${this.#eachColumn("top = max(top, x);")}
+${this.#eachColumn(scope, "top = max(top, x);")}
 ${this.#reduction.statements("max", "top")}
 var wanted = 0.0; // of equal ones
 var cutsEqual = false;
@@ -168,7 +204,7 @@ for (var stage = 0u; stage < 4u; stage++) {
   var atHigh = 0.0; // the sum at the next threshold above
   var goal = k;
   for (var turn = 0u; turn < ${TURNS}u; turn++) {
-${this.#turn()}
+${this.#turn(scope)}
   }
   if (byColumn) {
     end = low + 1u;
@@ -189,12 +225,14 @@ ${this.#turn()}
   }
 
   /** One pass: sums at sixteen thresholds, and the range between two of them. */
-  #turn(): string {
+  #turn(scope: Scope): string {
     return `let base = low;
 let width = max((high - low + ${PARTS - 1}u) / ${PARTS}u, 1u);
 ${each(PARTS, (i) => `var s_${i} = 0.0;`)}
 ${
-      this.#eachColumn(`let key = ordered_key(x);
+      this.#eachColumn(
+        scope,
+        `let key = ordered_key(x);
   var weight = 1.0;
   if (stage == 2u) {
     weight = select(0.0, exp((x - top) / temperature), key > limit || (key == limit && c < end));
@@ -203,11 +241,12 @@ ${
   }
   let at = select(key, c, byColumn);
   ${
-        each(
-          PARTS,
-          (i) => `s_${i} += select(0.0, weight, at >= base + ${i}u * width);`,
-        )
-      }`)
+          each(
+            PARTS,
+            (i) => `s_${i} += select(0.0, weight, at >= base + ${i}u * width);`,
+          )
+        }`,
+      )
     }
 var sums = array<f32, ${PARTS}>(${
       Array.from({ length: PARTS }, (_, i) => `s_${i}`).join(", ")
