@@ -84,7 +84,7 @@ export type { Bin, Distribution } from "./core/quality/histogram.ts";
 export type { Packing } from "./core/quality/packing.ts";
 export type { RegistryOptions } from "./core/library/registry.ts";
 export type { SaveDType } from "./core/io/save_model.ts";
-export type { PrepareOptions } from "./core/library/prepare.ts";
+export type { PrepareOptions } from "./core/train/open_run.ts";
 export {
   analyze,
   type AnalyzeOptions,

@@ -7,11 +7,8 @@ import type { RunInput } from "../config/types.ts";
 import { inspectBatch, type InspectedToken } from "../data/inspect.ts";
 import type { PreparedDataset } from "../data/prepared_dataset.ts";
 import { ConfigError } from "../errors.ts";
-import {
-  type PreparedRun,
-  type PrepareOptions,
-  prepareRun,
-} from "./prepare.ts";
+import type { PreparedRun, PrepareOptions } from "../train/open_run.ts";
+import { prepareRun } from "./prepare.ts";
 import { openRegistry } from "./registry.ts";
 
 /** Which examples are looked at. */

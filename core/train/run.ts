@@ -8,35 +8,27 @@ import { join } from "node:path";
 import type { Tracker } from "../contracts/tracker.ts";
 import {
   createHost,
-  createPart,
   createResolved,
   type Creating,
 } from "../config/create_part.ts";
 import { chosenAt, type LoadedRun } from "../config/load.ts";
 import { configData, resolvedText } from "../config/resolved.ts";
-import { preflight } from "../data/preflight.ts";
 import { writeFileAtomic } from "../io/atomic.ts";
 import { showJson } from "../io/json_file.ts";
 import type { Json } from "../plugin.ts";
 import { VERSION } from "../version.ts";
-import { cacheFolder } from "../io/cache_folder.ts";
 import { readCheckpointState, restoreCheckpoint } from "./checkpoint.ts";
 import { openDevice } from "./choose_backend.ts";
 import { Engine, planEngine } from "./engine.ts";
 import { Events } from "./events.ts";
-import { describeAdded, fitTokens } from "./grow_vocabulary.ts";
-import { openData, resumeData } from "./open_data.ts";
+import { resumeData } from "./open_data.ts";
 import {
-  checkWeights,
   modelFolderOf,
-  openModel,
   writeAdapterStart,
   writeBaseWeights,
 } from "./open_model.ts";
-import { openTokenizer } from "./open_tokenizer.ts";
+import { openRun, planRun } from "./open_run.ts";
 import { memoryNeed, refuseTooLarge } from "./memory_check.ts";
-import { planRequest } from "./plan_request.ts";
-import { checkModelFits } from "./checks.ts";
 import {
   decideRunFolder,
   enterRunFolder,
@@ -46,7 +38,7 @@ import {
 import { RunHooks, saveFinal } from "./run_hooks.ts";
 import { startEvent } from "./start_event.ts";
 import { stoppedBy } from "./stopped_run.ts";
-import { runTraining, totalSteps } from "./trainer.ts";
+import { runTraining } from "./trainer.ts";
 import { freshState, type TrainerState } from "./trainer_state.ts";
 
 /** How a run is watched and stopped. */
@@ -170,59 +162,20 @@ class Run {
     const { config } = run;
     const settings = configData(config);
 
-    using opened = await openModel(config.model, located, creating);
-    const tokenizer = await openTokenizer(run, creating);
-    const model = fitTokens(opened, tokenizer);
-    const added = describeAdded(model, tokenizer);
-    if (added !== null) events.notice(added);
-    checkModelFits(config, model, tokenizer);
-    using data = await openData(run, {
-      tokenizer,
-      vocabulary: model.spec.vocabSize,
-      creating,
-      cacheDir: cacheFolder(),
+    const options = {
       signal,
-      onProgress: ({ task, rows, of }) =>
-        events.emit({ event: "progress", task, done: rows, total: of }),
-    });
-    const notices = preflight(data.train, {
-      modelVocabSize: model.spec.vocabSize,
-      allow_unlearned_end: config.data.allow_unlearned_end,
-      firstRows: config.data.streaming,
-    });
-    // of a stream, all rows are told of at the end
-    const found = config.data.streaming ? [] : data.train.report.notices;
-    for (const notice of [...found, ...notices]) events.notice(notice);
-
-    const parts = {
-      objective: await this.#create("objective", "objective"),
-      optimizer: await this.#create("optimizer", "optimizer"),
-      schedule: await this.#create("schedule", "schedule"),
-      adapter: chosenAt(run, "adapter", "adapter") === null
-        ? null
-        : await this.#create("adapter", "adapter"),
-      collective: await createPart("collective", "single", creating),
-      evaluators: await Promise.all(
-        config.evaluators.map(async (_, i) => ({
-          name: chosenAt(run, "evaluator", `evaluators.${i}`)?.part.name ??
-            String(i),
-          evaluator: await this.#create("evaluator", `evaluators.${i}`),
-        })),
-      ),
+      onNotice: (message: string, level?: "info" | "warning") =>
+        events.notice(message, level),
+      onProgress: (
+        { task, rows, of }: { task: string; rows: number; of: number },
+      ) => events.emit({ event: "progress", task, done: rows, total: of }),
     };
-    const request = planRequest({ config, model, data, ...parts });
-    const inventory =
-      planEngine(request, { alignment: 4, maxBufferBytes: 2 ** 50 }).inventory;
-    const surplus = checkWeights(model, inventory.weights);
-    if (surplus.length > 0) {
-      events.notice(
-        `${surplus.length} tensors of the model's files are not used: ${
-          surplus.slice(0, 5).join(", ")
-        }`,
-        "warning",
-      );
-    }
-    const steps = totalSteps(data.feed, config.training);
+    using opened = await openRun(run, { located, creating }, options);
+    const { model, tokenizer, data } = opened;
+    const { parts, request, totalSteps: steps } = await planRun(opened, {
+      ...options,
+      trains: true,
+    });
     const folder = decideRunFolder(config.output_dir, {
       config: settings,
       resume: config.training.resume,
@@ -381,21 +334,5 @@ class Run {
       steps: state.step,
       metrics: hooks.metrics,
     };
-  }
-
-  async #create<
-    K extends
-      | "objective"
-      | "optimizer"
-      | "schedule"
-      | "adapter"
-      | "evaluator",
-  >(
-    kind: K,
-    key: string,
-  ) {
-    const chosen = chosenAt(this.#run, kind, key);
-    if (chosen === null) throw new RangeError(`\`${key}\` is not set`);
-    return await createResolved(chosen, this.#creating);
   }
 }

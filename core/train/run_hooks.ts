@@ -34,6 +34,12 @@ import type { TrainerState } from "./trainer_state.ts";
 /** Folder, beside an adapter, of a base that was made from random weights. */
 const BASE = "base";
 
+/** An evaluator, and the name of its part. */
+export interface NamedEvaluator {
+  readonly name: string;
+  readonly evaluator: Evaluator;
+}
+
 /** What the hooks work on. */
 export interface HooksContext {
   readonly config: RunConfig;
@@ -43,10 +49,7 @@ export interface HooksContext {
   readonly data: OpenedData;
   readonly tokenizer: Tokenizer;
   readonly events: Events;
-  readonly evaluators: readonly {
-    readonly name: string;
-    readonly evaluator: Evaluator;
-  }[];
+  readonly evaluators: readonly NamedEvaluator[];
   readonly objective: Objective;
   readonly signal: AbortSignal | undefined;
   readonly deviceFingerprint: string;

@@ -5,13 +5,13 @@
 import type { Command } from "commander";
 import { chosenAt } from "../../config/load.ts";
 import type { DataReport } from "../../data/types.ts";
+import { prepareRun } from "../../library/prepare.ts";
+import { openDevice } from "../../train/choose_backend.ts";
 import {
   planRun,
   type PreparedRun,
-  prepareRun,
   type RunPlan,
-} from "../../library/prepare.ts";
-import { openDevice } from "../../train/choose_backend.ts";
+} from "../../train/open_run.ts";
 import { planEngine } from "../../train/engine.ts";
 import { memoryNeed, refuseTooLarge } from "../../train/memory_check.ts";
 import { showBytes, showWhole } from "../../show_numbers.ts";
