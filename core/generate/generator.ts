@@ -58,6 +58,8 @@ export class Generator {
   readonly #vocabSize: number;
   /** Most steps that are enqueued before their tokens are read. */
   readonly #mostAhead: number;
+  /** Settles when the last call that was made has ended: the cache serves one at a time. */
+  #lastCall: Promise<unknown> = Promise.resolve();
 
   constructor(
     session: Session,
@@ -72,13 +74,25 @@ export class Generator {
   }
 
   /**
-   * Continues rows, as many at a time as fit; results in the order given. Throws `RangeError` for an
-   * empty prompt or one that leaves no room in the cache.
+   * Continues rows, as many at a time as fit; results in the order given. A call waits for those before it.
+   * Throws `RangeError` for an empty prompt or one that leaves no room in the cache.
    */
-  async generate(
+  generate(
     rows: readonly GenerationRow[],
     sampling: SamplingOptions,
     signal?: AbortSignal,
+  ): Promise<GeneratedRow[]> {
+    const call = this.#lastCall.then(() =>
+      this.#generate(rows, sampling, signal)
+    );
+    this.#lastCall = call.catch(() => {});
+    return call;
+  }
+
+  async #generate(
+    rows: readonly GenerationRow[],
+    sampling: SamplingOptions,
+    signal: AbortSignal | undefined,
   ): Promise<GeneratedRow[]> {
     for (const { prompt } of rows) this.#check(prompt);
     const results: GeneratedRow[] = rows.map(() => ({

@@ -11,7 +11,13 @@ import type {
 import type { SamplingOptions } from "../../../core/generate/sampling.ts";
 import { randomFrom } from "../../../core/mod.ts";
 import { openCpu } from "../../backends/cpu/open.ts";
-import { missing, openDevice, title } from "../../backends/webgpu/_device.ts";
+import { localDevice } from "../../../core/device/local_device.ts";
+import {
+  missing,
+  openDevice,
+  openExecutor,
+  title,
+} from "../../backends/webgpu/_device.ts";
 import { counting, withGenerator } from "./_engine.ts";
 
 const DRAWN: SamplingOptions = {
@@ -171,13 +177,34 @@ Deno.test("an aborted answer ends, and the next one is as if it had not been", a
   });
 });
 
+Deno.test("answers asked for at once become what they are one after the other", async () => {
+  await using cpu = await openPlainCpu();
+  await withGenerator(counting(cpu, true).device, LIMITS, async (generator) => {
+    const parts = [rowsOf(3), rowsOf(9).slice(3)];
+    const wanted = [];
+    for (const rows of parts) wanted.push(await idsOf(generator, rows, DRAWN));
+    const empty = { ...parts[0][0], prompt: new Int32Array(0) };
+    const [first, failed, second] = await Promise.allSettled([
+      idsOf(generator, parts[0], DRAWN),
+      idsOf(generator, [empty], DRAWN),
+      idsOf(generator, parts[1], DRAWN),
+    ]);
+    assert.equal(failed.status, "rejected");
+    assert.deepEqual(
+      [first, second].map((r) => r.status === "fulfilled" ? r.value : null),
+      wanted,
+    );
+  });
+});
+
 Deno.test({
   name: title(
     "webgpu is read once for many tokens, and drawn tokens are the same again",
   ),
   ignore: missing !== null,
   async fn() {
-    await using gpu = await openDevice();
+    const executor = await openExecutor();
+    await using gpu = localDevice(executor);
     const { device, asked } = counting(gpu);
     await withGenerator(device, { ...LIMITS, rows: 2 }, async (generator) => {
       const rows = rowsOf(2, { most: 50, stops: false });
@@ -185,7 +212,13 @@ Deno.test({
       assert.deepEqual(ids.map((row) => row.length), [50, 50]);
       // 1, 1, 2, 4, 8, then 16 at a time
       assert.equal(asked.reads, 5 + Math.ceil((50 - 16) / 16));
+      const { buffers, bindGroups, pipelines } = executor.counters;
       assert.deepEqual(await idsOf(generator, rows, DRAWN), ids);
+      const after = executor.counters;
+      assert.deepEqual(
+        [after.buffers, after.bindGroups, after.pipelines],
+        [buffers, bindGroups, pipelines],
+      );
       const other = await idsOf(generator, rows, { ...DRAWN, seed: 5 });
       assert.notDeepEqual(other, ids);
     });
