@@ -29,7 +29,7 @@ export function addInit(program: Command, context: CliContext): void {
   program.command("init")
     .summary("write a run file for a data file")
     .description(
-      "Looks at a data file (JSON, JSON Lines, either gzipped), recognises what its columns mean, and writes a run file with a comment on every line worth changing.",
+      "Looks at a data file (JSON, JSON Lines, CSV, text or Parquet, packed or not), recognises what its columns mean, and writes a run file with a comment on every line worth changing.",
     )
     .argument("<file>", "the data")
     .option(
