@@ -106,10 +106,7 @@ export interface InspectedRow {
   readonly tokens: readonly InspectedToken[];
 }
 
-/**
- * The rows of an optimizer step, counted from 1, padding included. A stream is read up to it, once; the
- * roles of its tokens are not known.
- */
+/** The rows of an optimizer step, counted from 1, padding included. A stream is read up to it, once. */
 export async function inspectStep(
   { data, tokenizer, run }: PreparedRun,
   step: number,
@@ -120,11 +117,12 @@ export async function inspectStep(
     for (let at = 1, epoch = 0, within = 0; epoch < epochs; at++) {
       const { batches, endsEpoch } = await stream.step(epoch, within);
       if (at === step) {
+        const examples = stream.inspectLast();
         return batches.flatMap((batch, b) =>
           inspectBatch(batch, tokenizer).map((tokens, row) => ({
             batch: b,
             row,
-            tokens,
+            tokens: withRoles(tokens, examples[b][row] ?? []),
           }))
         );
       }

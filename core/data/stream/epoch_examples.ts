@@ -4,7 +4,7 @@
  */
 import type { Statistics, StatisticsData } from "../statistics.ts";
 import type { Range, RangeQueue } from "./range_queue.ts";
-import type { BlockPlace, PreparedDraw } from "./types.ts";
+import type { BlockPlace, DrawnRow, PreparedDraw } from "./types.ts";
 
 /** An example, packed. */
 export interface StreamedExample {
@@ -12,8 +12,10 @@ export interface StreamedExample {
   readonly words: Int32Array;
   /** Tokens. */
   readonly length: number;
-  /** Index of its source. */
-  readonly source: number;
+  /** The row that it is made of. */
+  readonly row: DrawnRow;
+  /** Which of the row's examples it is, counted from 0. */
+  readonly piece: number;
 }
 
 interface OpenRange {
@@ -54,13 +56,13 @@ export class EpochExamples implements Disposable {
   async more(): Promise<boolean> {
     for (;;) {
       const open = this.#open;
-      if (open !== null && open.at < open.prepared.sources.length) return true;
+      if (open !== null && open.at < open.prepared.rows.length) return true;
       const next = await this.#queue.next();
       if (next === null) return false;
       const counts = structuredClone({ ...this.#statistics });
       this.#accept(next.range, next.prepared);
       this.#open = { ...next, counts, at: 0, offset: 0 };
-      const { length } = next.prepared.sources;
+      const { length } = next.prepared.rows;
       for (; this.#skip > 0 && this.#open.at < length; this.#skip--) {
         this.take();
       }
@@ -76,14 +78,17 @@ export class EpochExamples implements Disposable {
   /** The next example; call it when `more` was true. */
   take(): StreamedExample {
     const open = this.#current();
-    const { packed: { words, sizes, lengths }, sources } = open.prepared;
+    const { packed: { words, sizes, lengths }, rows } = open.prepared;
     const { at, offset } = open;
+    let first = at; // the examples of a row stand side by side
+    while (first > 0 && rows[first - 1] === rows[at]) first--;
     open.at++;
     open.offset += sizes[at];
     return {
       words: words.subarray(offset, open.offset),
       length: lengths[at],
-      source: sources[at],
+      row: open.range.rows[rows[at]],
+      piece: at - first,
     };
   }
 

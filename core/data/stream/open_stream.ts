@@ -76,6 +76,7 @@ export function openStream(
     collator,
     options,
     buffer,
+    pipelines,
     preparer: new DrawPreparer({
       pipelines,
       options,

@@ -3,15 +3,32 @@
  * @module
  */
 import type { RawRecord } from "../../contracts/source.ts";
+import { DataError } from "../../errors.ts";
+import { buildExamples, parseRecord } from "../build_examples.ts";
+import { type InspectedToken, inspectExample } from "../inspect.ts";
 import { ExamplePacker } from "../packed_examples.ts";
 import { prepareRecord, type RowPipeline } from "../prepare_rows.ts";
-import { Statistics } from "../statistics.ts";
+import { countTrained, Statistics } from "../statistics.ts";
 import type { DrawnRow, PreparedDraw } from "./types.ts";
 
 /** What the rows of one source are finished and made into examples with. */
 export interface DrawPipeline extends RowPipeline {
   /** Finishes a row that was read. */
   parse(row: DrawnRow): RawRecord;
+}
+
+/** The tokens of an example, made anew; `piece` counts those of its row that are trained on. */
+export function inspectDrawn(
+  row: DrawnRow,
+  piece: number,
+  pipeline: DrawPipeline,
+): InspectedToken[] {
+  const raw = pipeline.parse(row);
+  const example = parseRecord(raw, pipeline.format);
+  const built = buildExamples(example, raw, pipeline);
+  if (built.refused !== null) throw new DataError(built.refused);
+  const trained = built.pieces.filter((p) => countTrained(p.weights) > 0);
+  return inspectExample(trained[piece], pipeline.tokenizer);
 }
 
 /** Prepares rows up to the first that is wrong. */
@@ -21,9 +38,9 @@ export function prepareDraw(
 ): PreparedDraw {
   const statistics = new Statistics(pipelines.length);
   const packer = new ExamplePacker();
-  const sources: number[] = [];
+  const madeOf: number[] = [];
   let failure: PreparedDraw["failure"] = null;
-  for (const row of rows) {
+  for (const [r, row] of rows.entries()) {
     const pipeline = pipelines[row.source];
     if (pipeline === undefined) {
       throw new RangeError(`There is no source ${row.source}`);
@@ -34,7 +51,7 @@ export function prepareDraw(
         packer,
         record: row.record.where.index,
       });
-      for (let i = 0; i < made; i++) sources.push(row.source);
+      for (let i = 0; i < made; i++) madeOf.push(r);
     } catch (error) {
       failure = { error };
       break;
@@ -42,7 +59,7 @@ export function prepareDraw(
   }
   return {
     packed: packer.take(),
-    sources: Uint32Array.from(sources),
+    rows: Uint32Array.from(madeOf),
     statistics,
     failure,
   };

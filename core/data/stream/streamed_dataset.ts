@@ -9,38 +9,35 @@ import type {
   Batch,
   Collator,
   CollatorLimits,
-  RowPlan,
   WeightedExample,
 } from "../../contracts/collator.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import { DataError } from "../../errors.ts";
 import { hash32 } from "../../random.ts";
-import { checkPlan } from "../check_plan.ts";
+import type { InspectedToken } from "../inspect.ts";
 import { unpackExample } from "../packed_examples.ts";
 import { widthOf } from "../prepared_dataset.ts";
 import { noticesOf } from "../report.ts";
 import type { TrainingData, TrainingStep } from "../training_data.ts";
 import type { DataOptions } from "../types.ts";
 import type { DrawPreparer } from "./draw_preparer.ts";
-import { EpochExamples, type StreamedExample } from "./epoch_examples.ts";
+import { EpochExamples } from "./epoch_examples.ts";
+import { EpochRows, type StreamedRowOfBatch, windowOf } from "./epoch_rows.ts";
+import { type DrawPipeline, inspectDrawn } from "./prepare_draw.ts";
 import { RangeQueue } from "./range_queue.ts";
 import { RowMixer } from "./row_mixer.ts";
 import { RowOrder } from "./row_order.ts";
 import type { RunningChecks } from "./running_checks.ts";
 import { SourceCursor } from "./source_cursor.ts";
-import type {
-  BlockPlace,
-  CursorPlace,
-  StreamPosition,
-  StreamSource,
-} from "./types.ts";
+import type { CursorPlace, StreamPosition, StreamSource } from "./types.ts";
 
-/** Examples that a collator sees together, where it says nothing. */
-const WINDOW = 1024;
 /** Steps whose rows are prepared ahead. */
 const STEPS_AHEAD = 8;
 /** Rows that are read at a time to find a place again. */
 const SKIPPED = { rows: 4096, characters: Infinity } as const;
+
+/** Where the first block of an epoch begins. */
+const BEGINNING = { skip: 0, block: 0, firstRow: 0 };
 
 /** One source of a stream. */
 export interface StreamedSource {
@@ -63,6 +60,8 @@ export interface StreamedInit {
   readonly options: DataOptions;
   /** Rows of the shuffle buffer. */
   readonly buffer: number;
+  /** How the rows of each source are made into examples. */
+  readonly pipelines: readonly DrawPipeline[];
   readonly preparer: DrawPreparer;
   readonly checks: RunningChecks;
   /** Hash of what is known of the data before they are read. */
@@ -76,19 +75,7 @@ interface Epoch {
   readonly cursors: readonly SourceCursor[];
   readonly order: RowOrder;
   /** Null until the place where it begins is found. */
-  examples: EpochExamples | null;
-  block: Block | null;
-  /** Blocks begun, and rows of batches that those before hold. */
-  blocks: number;
-  firstRow: number;
-}
-
-interface Block {
-  readonly place: BlockPlace;
-  readonly examples: readonly StreamedExample[];
-  readonly plan: RowPlan;
-  /** Rows of the plan that batches have taken. */
-  rows: number;
+  rows: EpochRows | null;
 }
 
 /** Training data that are read as they are needed. Dispose of it to close files and end workers. */
@@ -101,6 +88,7 @@ export class StreamedDataset implements TrainingData, Disposable {
   #abort: (reason: unknown) => void = () => {};
   #epoch: Epoch | null = null;
   #position: StreamPosition | null = null;
+  #last: readonly (readonly StreamedRowOfBatch[])[] = [];
 
   constructor(of: StreamedInit) {
     this.#of = of;
@@ -154,7 +142,7 @@ export class StreamedDataset implements TrainingData, Disposable {
     onProgress: (rows: number, of: number) => void = () => {},
   ): Promise<string> {
     const { checks } = this.#of;
-    const { epoch, sources, drawn, firstRow, block, counts } = position;
+    const { epoch, sources, drawn, skip, firstRow, block, counts } = position;
     const at = this.#begin(epoch, sources);
     checks.statistics.merge(counts);
     while (at.order.drawn < drawn) {
@@ -165,13 +153,8 @@ export class StreamedDataset implements TrainingData, Disposable {
     }
     const { read } = at.order;
     if (read !== position.read) return read;
-    this.#start(at, position.skip);
-    at.firstRow = firstRow;
-    at.blocks = block;
-    if (position.rows > 0) {
-      await this.#orAbort(this.#nextBlock(at));
-      if (at.block !== null) at.block.rows = position.rows;
-    }
+    const rows = this.#start(at, { skip, block, firstRow });
+    await this.#orAbort(rows.skip(position.rows));
     this.#position = position;
     return read;
   }
@@ -179,11 +162,23 @@ export class StreamedDataset implements TrainingData, Disposable {
   /** Begins to read and to prepare, so that the first step waits for less. */
   start(): void {
     const at = this.#epoch ?? this.#begin(0, this.#of.sources.map(fresh));
-    if (at.examples === null) this.#start(at, 0);
+    if (at.rows === null) this.#start(at, BEGINNING);
   }
 
   async step(epoch: number, _index: number): Promise<TrainingStep> {
     return await this.#orAbort(this.#step(epoch));
+  }
+
+  /** The examples of the step given last, by micro-batch, row and segment: their tokens, made anew. */
+  inspectLast(): InspectedToken[][][][] {
+    const { pipelines } = this.#of;
+    return this.#last.map((batch) =>
+      batch.map(({ examples }) =>
+        examples.map(({ row, piece }) =>
+          inspectDrawn(row, piece, pipelines[row.source])
+        )
+      )
+    );
   }
 
   [Symbol.dispose](): void {
@@ -197,27 +192,33 @@ export class StreamedDataset implements TrainingData, Disposable {
     const { batch_size, gradient_accumulation_steps } = options;
     this.start();
     const at = this.#epoch;
-    if (at?.epoch !== epoch) {
+    if (at?.epoch !== epoch || at.rows === null) {
       throw new RangeError(`Epoch ${epoch} is not that of the stream`);
     }
     const batches: Batch[] = [];
+    const taken: StreamedRowOfBatch[][] = [];
     for (let m = 0; m < gradient_accumulation_steps; m++) {
-      const rows: WeightedExample[][] = [];
+      const rows: StreamedRowOfBatch[] = [];
       while (rows.length < batch_size) {
-        const row = await this.#nextRow(at);
+        const row = await at.rows.next();
         if (row === null) break;
         rows.push(row);
       }
       if (rows.length === 0) break;
-      batches.push(collator.collate(rows, this.#limits(epoch, 0)));
+      taken.push(rows);
+      const unpacked = rows.map(unpackRow);
+      batches.push(collator.collate(unpacked, this.#limits(epoch, 0)));
     }
     if (batches.length === 0) {
       throw new DataError(
         `The training data give no step: of ${checks.statistics.rows} rows none can be trained on (max_length ${options.max_length}, truncation: ${options.truncation})`,
       );
     }
-    const endsEpoch = !await this.#hasRow(at);
-    this.#position = endsEpoch ? this.#beginNext(at) : placeOf(at);
+    const endsEpoch = !await at.rows.more();
+    this.#last = taken;
+    this.#position = endsEpoch
+      ? this.#beginNext(at)
+      : { ...at.rows.place(), epoch, sources: at.start };
     return { batches, endsEpoch };
   }
 
@@ -227,8 +228,15 @@ export class StreamedDataset implements TrainingData, Disposable {
     const next = this.#begin(epoch + 1, sources);
     const counts = structuredClone({ ...this.#of.checks.statistics });
     const { read } = next.order;
-    const place = { drawn: 0, read, skip: 0, counts, block: 0, firstRow: 0 };
-    return { ...place, epoch: epoch + 1, sources, rows: 0 };
+    return {
+      ...BEGINNING,
+      epoch: epoch + 1,
+      sources,
+      drawn: 0,
+      read,
+      counts,
+      rows: 0,
+    };
   }
 
   #begin(epoch: number, start: readonly CursorPlace[]): Epoch {
@@ -253,91 +261,40 @@ export class StreamedDataset implements TrainingData, Disposable {
       start,
       cursors,
       order: new RowOrder(mixer, { size, seed, epoch }),
-      examples: null,
-      block: null,
-      blocks: 0,
-      firstRow: 0,
+      rows: null,
     };
     return this.#epoch;
   }
 
   /** Begins to prepare ahead. */
-  #start(at: Epoch, skip: number): void {
-    const { options, preparer, checks } = this.#of;
+  #start(at: Epoch, place: typeof BEGINNING): EpochRows {
+    const { options, preparer, checks, collator } = this.#of;
     const { batch_size, gradient_accumulation_steps } = options;
     const perStep = batch_size * gradient_accumulation_steps;
+    const limits = (block: number) => this.#limits(at.epoch, block);
     const queue = new RangeQueue(at.order, {
       prepare: (rows) => preparer.prepare(rows),
       ahead: {
-        rows: Math.max(this.#window(at.epoch), STEPS_AHEAD * perStep),
+        rows: Math.max(windowOf(collator, limits(0)), STEPS_AHEAD * perStep),
         ranges: preparer.ranges,
       },
     });
-    at.examples = new EpochExamples(queue, {
-      skip,
+    const examples = new EpochExamples(queue, {
+      skip: place.skip,
       statistics: checks.statistics,
       accept: (range, prepared) => checks.accept(range, prepared),
     });
+    at.rows = new EpochRows(examples, { ...place, collator, limits });
+    return at.rows;
   }
 
   #end(): void {
     if (this.#epoch === null) return;
-    this.#epoch.examples?.[Symbol.dispose]();
+    this.#epoch.rows?.[Symbol.dispose]();
     for (const cursor of this.#epoch.cursors) {
       cursor[Symbol.asyncDispose]().catch(() => {}); // nobody reads on
     }
     this.#epoch = null;
-  }
-
-  async #hasRow(at: Epoch): Promise<boolean> {
-    const { block, examples } = at;
-    if (block !== null && block.rows < rowsOf(block)) return true;
-    return await examples?.more() ?? false;
-  }
-
-  async #nextRow(at: Epoch): Promise<WeightedExample[] | null> {
-    if (at.block === null || at.block.rows === rowsOf(at.block)) {
-      await this.#nextBlock(at);
-    }
-    const { block } = at;
-    if (block === null) return null;
-    const { plan: { offsets, members }, examples, place } = block;
-    const r = block.rows++;
-    const row = place.firstRow + r;
-    return Array.from(
-      members.subarray(offsets[r], offsets[r + 1]),
-      (member) => {
-        const { words, length, source } = examples[member];
-        return { ...unpackExample(words, length), source, row };
-      },
-    );
-  }
-
-  async #nextBlock(at: Epoch): Promise<void> {
-    const { examples: queue, epoch } = at;
-    if (at.block !== null) at.firstRow += rowsOf(at.block);
-    at.block = null;
-    if (queue === null || !await queue.more()) return;
-    const place: BlockPlace = {
-      ...queue.place(),
-      block: at.blocks++,
-      firstRow: at.firstRow,
-    };
-    const window = this.#window(epoch);
-    const examples: StreamedExample[] = [];
-    while (examples.length < window && await queue.more()) {
-      examples.push(queue.take());
-    }
-    const lengths = Int32Array.from(examples, ({ length }) => length);
-    const { collator } = this.#of;
-    const plan = collator.plan(lengths, this.#limits(epoch, place.block));
-    checkPlan(plan, examples.length);
-    at.block = { place, examples, plan, rows: 0 };
-  }
-
-  #window(epoch: number): number {
-    const { collator } = this.#of;
-    return collator.window?.(this.#limits(epoch, 0)) ?? WINDOW;
   }
 
   #limits(epoch: number, block: number): CollatorLimits {
@@ -361,25 +318,12 @@ export class StreamedDataset implements TrainingData, Disposable {
   }
 }
 
-function placeOf(
-  { epoch, start, block, examples, blocks, firstRow }: Epoch,
-): StreamPosition {
-  const at = { epoch, sources: start };
-  if (block !== null && block.rows < rowsOf(block)) {
-    return { ...block.place, ...at, rows: block.rows };
-  }
-  if (examples === null) throw new RangeError("There is no example");
-  return {
-    ...examples.place(),
-    ...at,
-    block: blocks,
-    firstRow: firstRow + (block === null ? 0 : rowsOf(block)),
-    rows: 0,
-  };
-}
-
-function rowsOf({ plan }: Block): number {
-  return plan.offsets.length - 1;
+function unpackRow({ row, examples }: StreamedRowOfBatch): WeightedExample[] {
+  return examples.map(({ words, length, row: { source } }) => ({
+    ...unpackExample(words, length),
+    source,
+    row,
+  }));
 }
 
 function fresh(): CursorPlace {

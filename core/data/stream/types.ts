@@ -42,8 +42,8 @@ export interface DrawnRow extends StreamedRow {
 export interface PreparedDraw {
   /** Their examples, in order. */
   readonly packed: PackedExamples;
-  /** Source of each. */
-  readonly sources: Uint32Array<ArrayBuffer>;
+  /** Row that each was made of, as an index into those that were given. */
+  readonly rows: Uint32Array<ArrayBuffer>;
   /** Counts of the rows. */
   readonly statistics: StatisticsData;
   /** What is wrong with the row after them; null where nothing is. */

@@ -238,9 +238,7 @@ function serve(): void {
         : await worker?.draw(command);
       if (said?.type !== "rows" && said?.type !== "draw") return;
       const { packed } = said.rows;
-      const places = said.type === "rows"
-        ? said.rows.records
-        : said.rows.sources;
+      const places = said.type === "rows" ? said.rows.records : said.rows.rows;
       scope.postMessage(said, [
         packed.words.buffer,
         packed.sizes.buffer,

@@ -72,6 +72,18 @@ Deno.test("check and inspect look at the first rows of a stream, and say so", as
   // 300 rows, 4 a step, 1 epoch
   const step = await run("inspect", ...asked, "--step", "75");
   assert.equal(step.out.match(/^step 75, micro-batch 0, row/gm)?.length, 4);
+  // packed: roles are those of every example of a row, whichever piece of its row it is
+  const packed = await run(
+    "inspect",
+    ...asked,
+    "data.collator=packed",
+    "data.max_length=12",
+    "data.truncation=split",
+    "--step=3",
+    "--table",
+  );
+  assert.match(packed.out, /assistant end +<\|eos\|>/);
+  assert.match(packed.out, / user {11}S/);
   const none = await run("inspect", ...asked, "--step", "76");
   assert.equal(none.code, 2);
   assert.match(none.err, /no step 76: the data end before it/);

@@ -239,7 +239,7 @@ Deno.test("an id that the model does not have stops a stream", () => {
       sizes: new Uint32Array(),
       lengths: new Uint32Array(),
     },
-    sources: new Uint32Array(),
+    rows: new Uint32Array(),
     statistics,
     failure: null,
   };
