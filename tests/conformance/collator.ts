@@ -49,6 +49,9 @@ export function testCollator(
       first.plan(lengths, limits),
       first.plan(lengths.slice(), { ...limits }),
     );
+    const window = first.window?.(limits) ?? 1;
+    assert.ok(Number.isInteger(window) && window > 0, "no window of examples");
+    assert.equal(second.window?.(limits) ?? 1, window);
   });
 
   Deno.test(`${name}: a batch holds its examples, and nothing else but padding`, async () => {
