@@ -107,7 +107,7 @@ export class WebGpuExecutor implements Executor {
         ),
       );
     };
-    return new WebGpuExecutor(gpu, {
+    const executor = new WebGpuExecutor(gpu, {
       backend: "webgpu",
       description: facts.description,
       maxBufferBytes: Math.min(
@@ -139,6 +139,8 @@ export class WebGpuExecutor implements Executor {
       identity: facts.identity,
       tuning,
     });
+    await executor.#staging.prepare();
+    return executor;
   }
 
   /** What it says of itself; tuning while a program is compiled changes the fingerprint. */

@@ -206,6 +206,30 @@ export interface ProgressEvent extends EventPlace {
   readonly total: number | null;
 }
 
+/** Calls of one kernel for one part of the model. */
+export interface KernelShare {
+  /** The kernel: `matmul NT 64x64x16 of 4x4`. */
+  readonly kernel: string;
+  /** What it was called for: `layers.0.mlp.down_proj`. */
+  readonly label: string;
+  /** Time of all calls together. */
+  readonly seconds: number;
+  /** How often it was called. */
+  readonly calls: number;
+}
+
+/** What the run's steps spent on the device: told once, where the backend measures (`profile: true`). */
+export interface ProfileEvent extends EventPlace {
+  /** Tells the kinds of events apart. */
+  readonly event: "profile";
+  /** Steps that were measured: all of this process but the first. */
+  readonly steps: number;
+  /** Sums over these steps, most time first. */
+  readonly kernels: readonly KernelShare[];
+  /** Other things, a step: `dispatches`, `submits`, `bindGroups` that were made. */
+  readonly counts: Readonly<Record<string, number>>;
+}
+
 /** The run is over. */
 export interface EndEvent extends EventPlace {
   /** Tells the kinds of events apart. */
@@ -234,6 +258,7 @@ export type TrackerEvent =
   | SaveEvent
   | NoticeEvent
   | ProgressEvent
+  | ProfileEvent
   | EndEvent;
 
 /** What a tracker knows of the run. */

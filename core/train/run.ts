@@ -37,6 +37,7 @@ import {
 } from "./run_folder.ts";
 import { RunHooks, saveFinal } from "./run_hooks.ts";
 import { startEvent } from "./start_event.ts";
+import { StepProfile } from "./step_profile.ts";
 import { stoppedBy } from "./stopped_run.ts";
 import { runTraining } from "./trainer.ts";
 import { freshState, type TrainerState } from "./trainer_state.ts";
@@ -273,6 +274,7 @@ class Run {
         if (!signal?.aborted || error !== signal.reason) throw error;
       });
     if (state.step === 0) await samples("start");
+    const profile = StepProfile.of(device);
     const status = await runTraining({
       engine,
       data: data.feed,
@@ -292,9 +294,12 @@ class Run {
       },
       state,
       hooks,
+      profile,
       signal,
       now: this.#now,
     });
+    const measured = profile?.measured() ?? null;
+    if (measured !== null) events.emit({ event: "profile", ...measured });
     for (const notice of data.feed.closingNotices()) events.notice(notice);
     if (status === "done") {
       if (state.step < steps) {

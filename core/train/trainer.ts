@@ -11,6 +11,7 @@ import type { TrainingData, TrainingStep } from "../data/training_data.ts";
 import type { Every } from "../config/types.ts";
 import { ConfigError } from "../errors.ts";
 import type { Engine, StepResult } from "./engine.ts";
+import type { StepProfile } from "./step_profile.ts";
 import { gradientName } from "./trainables.ts";
 import { makePace, type Pace } from "./pace.ts";
 import { emptySums, type TrainerState } from "./trainer_state.ts";
@@ -63,6 +64,8 @@ export interface TrainerRequest {
   };
   readonly state: TrainerState;
   readonly hooks: TrainerHooks;
+  /** What is measured of the steps; null: nothing. */
+  readonly profile?: StepProfile | null;
   /** Abort: the step that runs ends, a checkpoint is saved. */
   readonly signal: AbortSignal | undefined;
   /** Seconds, monotonic. */
@@ -137,6 +140,7 @@ class Loop {
       const epochEnds = next.endsEpoch;
       await this.#step(next);
       await this.#pace.step();
+      await this.#r.profile?.step();
       state.step++;
       state.stepInEpoch++;
       const last = state.step === settings.totalSteps ||
@@ -156,6 +160,7 @@ class Loop {
       if (due(settings.save_steps) && !last) await this.#save();
     }
     await this.#collect(false);
+    await this.#r.profile?.take();
     return "done";
   }
 
@@ -329,8 +334,10 @@ class Loop {
   /** Runs something that is no training; its time does not count in tokens per second. */
   async #pause(body: () => Promise<void>): Promise<void> {
     await this.#collect(false);
+    await this.#r.profile?.take();
     const start = this.#r.now();
     await body();
+    await this.#r.profile?.drop();
     this.#paused += this.#r.now() - start;
   }
 

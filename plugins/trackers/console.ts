@@ -25,6 +25,7 @@ import {
   rate,
   short,
 } from "./_format.ts";
+import { profileLines } from "./_profile_lines.ts";
 import { startLines } from "./_start_lines.ts";
 import { processStreams, type Streams, Terminal } from "./_terminal.ts";
 
@@ -121,6 +122,8 @@ export class ConsoleTracker implements Tracker {
           }  ${harmless(event.message)}`,
         );
       }
+      case "profile":
+        return this.#lines(profileLines(event, this.#head("profile")));
       case "end":
         return this.#end(event);
     }

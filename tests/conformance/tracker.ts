@@ -145,6 +145,18 @@ export function exampleEvents(): TrackerEvent[] {
       removed: [],
     },
     {
+      event: "profile",
+      ...place(2),
+      steps: 1,
+      kernels: [{
+        kernel: "matmul",
+        label: "layers.0.mlp.up_proj",
+        seconds: 0.25,
+        calls: 2,
+      }],
+      counts: { dispatches: 125, submits: 2.5 },
+    },
+    {
       event: "end",
       ...place(4),
       status: "done",

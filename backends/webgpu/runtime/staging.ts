@@ -20,6 +20,11 @@ export class Staging {
     this.#gpu = gpu;
   }
 
+  /** Makes what small reads go through, so that no step does. */
+  async prepare(): Promise<void> {
+    await this.#staging(1);
+  }
+
   /** A copy of bytes of a buffer. */
   async read(
     buffer: GPUBuffer,

@@ -138,6 +138,29 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: title(
+    "a step whose grids are folded has the bits of one whose are not",
+  ),
+  ignore,
+  async fn() {
+    const step = async (maxGroups: number) => {
+      const executor = await openExecutor({}, { maxGroups });
+      try {
+        const { engine, vocabulary } = await openEngine(executor);
+        const inputs = makeInputs({ B: 3, T: 24, vocabulary });
+        engine.micro(inputs, inputs.divisor);
+        engine.update({ learningRate: 1e-3, step: 1 });
+        const [{ lossSum, gradNorm }] = await engine.results(1);
+        return [lossSum, gradNorm];
+      } finally {
+        executor.close();
+      }
+    };
+    assert.deepEqual(await step(3), await step(65535));
+  },
+});
+
 Deno.test("grids beyond the largest dimension are folded, with no group left out", () => {
   for (const groups of [1, 65535, 65536, 65537, 10 ** 6, 2 ** 31]) {
     const [x, y] = fold(groups, 65535);
