@@ -15,7 +15,7 @@ export const attentionCached: Lower<"attention_cached"> = (lowering) => {
   const { B, T, heads, headDim, capacity, window } = attributes;
   const sizes = attentionSizes(attributes, (d) => lowering.capacity(d));
   const cached = attributes.slots * capacity * sizes.kvWidth;
-  const lanes = 64;
+  const lanes = traits.software ? fewLanes(capacity, headDim) : 64;
   const columns = Math.ceil(headDim / lanes);
   const reduction = new LaneReduction(traits, {
     width: lanes,
@@ -127,3 +127,15 @@ ${
     cost: (size) => 4 * size(B) * size(T) * heads * capacity * headDim,
   });
 };
+
+/**
+ * Lanes of a software adapter, which has a core for a workgroup: few, as long as no loop turns too often.
+ * One such adapter ends loops that turn more than 65,535 times in all.
+ */
+function fewLanes(capacity: number, headDim: number): number {
+  const score = headDim % 4 === 0 ? headDim / 4 : headDim;
+  let lanes = 8;
+  const turns = () => Math.ceil(capacity / lanes) * (score + lanes + 8);
+  while (lanes < 256 && turns() > 60000) lanes *= 2;
+  return lanes;
+}
