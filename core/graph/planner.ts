@@ -10,6 +10,7 @@ import { fuseEpilogues } from "./fuse_epilogues.ts";
 import type { Graph, LowerContext, Node, Tensor, TensorType } from "./graph.ts";
 import { liveNodes } from "./live_nodes.ts";
 import type { Memory } from "./memory.ts";
+import { orderMoves } from "./moves.ts";
 import type { BufferId, KernelCall, Plan, Segment, View } from "./plan.ts";
 import { quantizedView, refuseQuantized, wordsOf } from "./quantized_view.ts";
 import { refuseOverlaps } from "./refuse_overlaps.ts";
@@ -340,43 +341,21 @@ class Planner {
     }
   }
 
-  /**
-   * Copies values that could not be computed in their variable's place. All happen at once: a place is
-   * overwritten only when nothing that lies there is still to be copied; a ring of variables that change
-   * places is broken by one copy aside.
-   */
+  /** Copies values that could not be computed in their variable's place. */
   #moveAssignments(): void {
-    let moves = [...this.#graph.assignments].map(([name, value]) => ({
+    const moves = [...this.#graph.assignments].map(([name, value]) => ({
       label: `${name}.assign`,
       from: this.#view(value),
       to: this.#view(this.#graph.variables.get(name)!),
-    })).filter(({ from, to }) => !samePlace(from, to));
-    while (moves.length > 0) {
-      const ready = moves.find((move) =>
-        moves.every((other) =>
-          other === move || !this.#meet(move.to, other.from)
-        )
-      );
-      if (ready !== undefined) {
-        this.#copy(ready.from, ready.to, ready.label);
-        moves = moves.filter((move) => move !== ready);
-        continue;
-      }
-      const { from, label } = moves[0];
-      const buffer = this.#slots.take(this.#bytes(from));
-      const aside = { ...from, buffer, offset: 0 };
-      this.#copy(from, aside, label);
-      moves = moves.map((move) =>
-        samePlace(move.from, from) ? { ...move, from: aside } : move
-      );
-    }
-  }
-
-  /** Whether two views share a byte. */
-  #meet(a: View, b: View): boolean {
-    const start = (v: View) => v.offset * bytesOf(v.dtype);
-    const end = (v: View) => start(v) + this.#bytes(v);
-    return a.buffer === b.buffer && start(a) < end(b) && start(b) < end(a);
+    }));
+    const copies = orderMoves(moves, {
+      bytes: (view) => this.#bytes(view),
+      aside: (view) => {
+        const buffer = this.#slots.take(this.#bytes(view));
+        return { ...view, buffer, offset: 0 };
+      },
+    });
+    for (const { from, to, label } of copies) this.#copy(from, to, label);
   }
 
   #copy(from: View, to: View, label: string): void {
@@ -408,9 +387,4 @@ class Planner {
       ? 4 * wordsOf(type)
       : elementsOf(type.shape, this.#capacities) * bytesOf(type.dtype);
   }
-}
-
-function samePlace(a: View, b: View): boolean {
-  return a.buffer === b.buffer &&
-    a.offset * bytesOf(a.dtype) === b.offset * bytesOf(b.dtype);
 }
