@@ -10,6 +10,9 @@ import type { Tile } from "../kernels/matmul_tiles.ts";
 /** Most that rows and columns may differ, and the inner size, as factors. */
 const MOST = { outer: 4, inner: 8 };
 
+/** Rows up to which products are cut in ways that are bad for more. */
+const FEW = 16;
+
 /** The tile of the nearest shape of the same layout; null: none is near. */
 export function nearestTile(
   tiles: ReadonlyMap<string, Tile>,
@@ -39,7 +42,8 @@ function distanceOf(a: ProductShape, b: ProductShape): number {
   ];
   const inner = factor(a.k, b.k);
   if (
-    a.layout !== b.layout || outer.some((f) => f > MOST.outer) ||
+    a.layout !== b.layout || (a.m <= FEW) !== (b.m <= FEW) ||
+    outer.some((f) => f > MOST.outer) ||
     inner > MOST.inner
   ) return Infinity;
   // Another storage of weights changes loads, not what is done with them.

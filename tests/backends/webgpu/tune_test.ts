@@ -206,7 +206,8 @@ Deno.test("a product that was not measured takes the tile of the nearest of its 
   assert.equal(at({ m: 4096, layout: "TN" }), null);
   // parts are counted anew: enough workgroups need none
   assert.deepEqual(at({ m: 256, k: 3072 }), { ...split, split: 1 });
-  assert.deepEqual(at({ m: 16, n: 200, k: 3072 }), { ...split, split: 4 });
+  assert.deepEqual(at({ m: 24, n: 200, k: 3072 }), { ...split, split: 2 });
+  assert.equal(at({ m: 16, n: 200, k: 3072 }), null, "few rows are cut apart");
 });
 
 Deno.test("who has a GPU that was never measured is told how, once it matters", () => {

@@ -48,15 +48,23 @@ const LEARNING_RATE = 5e-3;
 /**
  * One value of 46,240 whose second gradient is 1e-9 in float32 and 4e-9 in float64, beside AdamW's eps of
  * 1e-8: PyTorch's own run in float64 ends at -0.010875, 7.5e-4 from the golden one in float32. That step
- * of AdamW may have any size up to the learning rate.
+ * of AdamW may have any size up to the learning rate. What it is multiplied with moves after it: where it ends
+ * at -0.011799, as on llvmpipe (as far from float64 on the other side), others of its pair by up to 1.6e-4.
  */
-const NOISY = { end: "layers.3.self_attn.k_proj.lora_A.weight", index: 264 };
+const NOISY = {
+  pair: "layers.3.self_attn.k_proj.",
+  beside: 2e-4,
+  end: "layers.3.self_attn.k_proj.lora_A.weight",
+  index: 264,
+};
 
 /**
- * The gradient norm of one step is steep: PyTorch in float64 gives 5.176247, 8.6e-5 relative from the golden
- * 5.175801, and another PyTorch in float32 5.175943. What is left of 1e-4 is less than float32 needs.
+ * The gradient norms of two steps are steep. Step 18: PyTorch in float64 gives 5.176247, 8.6e-5 relative from
+ * the golden 5.175801, and another PyTorch in float32 5.175943. Step 14: the reference, which is in double and
+ * at step 18 gives what PyTorch gives in float64 (8.9e-5), is 6.6e-5 from the golden number. What is left of
+ * 1e-4 is less than float32 needs: webgpu on llvmpipe is 7e-5 from the reference.
  */
-const STEEP = { step: 18, tolerance: 2e-4 };
+const STEEP = { steps: [14, 18], tolerance: 2e-4 };
 
 function near(
   found: number,
@@ -122,7 +130,7 @@ for (const backend of BACKENDS) {
           found.gradNorm,
           norm,
           `gradient norm of step ${step}`,
-          step === STEEP.step ? STEEP.tolerance : undefined,
+          STEEP.steps.includes(step) ? STEEP.tolerance : undefined,
         );
       }
       if (!all) return;
@@ -138,6 +146,8 @@ for (const backend of BACKENDS) {
         wanted.forEach((value, i) => {
           const tolerance = name.endsWith(NOISY.end) && i === NOISY.index
             ? LEARNING_RATE
+            : name.includes(NOISY.pair)
+            ? NOISY.beside
             : 1e-4;
           assert.ok(
             Math.abs(found[i] - value) <= tolerance,
