@@ -5,6 +5,7 @@
  */
 import { product } from "@denotune/denotune/core";
 import { INDEX, type Lower, type Scope } from "../shader/dispatch.ts";
+import { fewLanes } from "../shader/few_lanes.ts";
 import { each } from "../shader/numbers.ts";
 import { LaneReduction, MOST_NEGATIVE } from "../shader/reduce.ts";
 import { attentionSizes, scoreText } from "./attention_tile.ts";
@@ -15,7 +16,10 @@ export const attentionCached: Lower<"attention_cached"> = (lowering) => {
   const { B, T, heads, headDim, capacity, window } = attributes;
   const sizes = attentionSizes(attributes, (d) => lowering.capacity(d));
   const cached = attributes.slots * capacity * sizes.kvWidth;
-  const lanes = traits.software ? fewLanes(capacity, headDim) : 64;
+  const scoreTurns = headDim % 4 === 0 ? headDim / 4 : headDim;
+  const lanes = traits.software
+    ? fewLanes((n) => Math.ceil(capacity / n) * (scoreTurns + n + 8))
+    : 64;
   const columns = Math.ceil(headDim / lanes);
   const reduction = new LaneReduction(traits, {
     width: lanes,
@@ -127,15 +131,3 @@ ${
     cost: (size) => 4 * size(B) * size(T) * heads * capacity * headDim,
   });
 };
-
-/**
- * Lanes of a software adapter, which has a core for a workgroup: few, as long as no loop turns too often.
- * One such adapter ends loops that turn more than 65,535 times in all.
- */
-function fewLanes(capacity: number, headDim: number): number {
-  const score = headDim % 4 === 0 ? headDim / 4 : headDim;
-  let lanes = 8;
-  const turns = () => Math.ceil(capacity / lanes) * (score + lanes + 8);
-  while (lanes < 256 && turns() > 60000) lanes *= 2;
-  return lanes;
-}

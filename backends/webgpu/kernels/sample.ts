@@ -10,6 +10,7 @@
  * @module
  */
 import { INDEX, type Lower, type Scope } from "../shader/dispatch.ts";
+import { fewLanes } from "../shader/few_lanes.ts";
 import { each } from "../shader/numbers.ts";
 import { LaneReduction, MOST_NEGATIVE } from "../shader/reduce.ts";
 import type { Traits } from "../runtime/traits.ts";
@@ -71,9 +72,16 @@ function shapeOf(
   traits: Traits,
   columns: number,
 ): { lanes: number; unroll: number } {
-  // Of a software adapter a workgroup has one core. But one ends loops that turn more than 65,535 times in all.
-  if (traits.software) return { lanes: columns <= 2048 ? 8 : 128, unroll: 1 };
-  // Of a GPU a workgroup has one core too: many loads on their way make it fast.
+  if (traits.software) {
+    // the largest logit, four searches, the draw, and what folds over the lanes
+    const passes = 4 * TURNS + 3;
+    const folds = 4 * TURNS * PARTS * 10;
+    return {
+      lanes: fewLanes((n) => Math.ceil(columns / n) * passes + folds),
+      unroll: 1,
+    };
+  }
+  // A workgroup has one core of a GPU: many loads on their way make it fast.
   let lanes = columns <= 2048 ? 64 : columns <= 16384 ? 256 : 1024;
   while (
     lanes > traits.maxInvocations || lanes * BYTES_A_LANE > traits.sharedBytes
