@@ -2,6 +2,7 @@
  * The quality report as a page.
  * @module
  */
+import { showWhole } from "../show_numbers.ts";
 import type { Distribution } from "../quality/histogram.ts";
 import { METRICS } from "../quality/metrics.ts";
 import type { Finding, Opening, QualityReport } from "../quality/types.ts";
@@ -52,7 +53,7 @@ function* bodyOf(report: QualityReport): Generator<Html> {
     <header>
       <h1>Quality of ${subject.name}</h1>
       <p
-        class="soft">Written by denotune analyze. max_length ${group(
+        class="soft">Written by denotune analyze. max_length ${showWhole(
           subject.max_length,
         )}, truncation ${subject.truncation}, batch size ${subject
           .batch_size}.</p>
@@ -82,14 +83,14 @@ function* bodyOf(report: QualityReport): Generator<Html> {
 function tiles({ metrics, tokens, findings }: QualityReport): Html {
   const bad = findings.filter((f) => f.severity === "bad").length;
   const all: [string, string][] = [
-    ["rows", group(metrics.rows ?? 0)],
+    ["rows", showWhole(metrics.rows ?? 0)],
     ...(metrics.eval_rows === 0 ? [] : [
-      ["evaluation rows", group(metrics.eval_rows ?? 0)] satisfies [
+      ["evaluation rows", showWhole(metrics.eval_rows ?? 0)] satisfies [
         string,
         string,
       ],
     ]),
-    ["tokens", group(tokens.total)],
+    ["tokens", showWhole(tokens.total)],
     [
       "of them trained",
       percent(tokens.total === 0 ? 0 : tokens.trained / tokens.total),
@@ -112,9 +113,9 @@ function finding(f: Finding): Html {
     <details class="finding" ${{ html: f.severity === "note" ? "" : " open" }}>
       <summary><span class="badge ${f.severity}">${f
         .severity}</span> <span class="title">${f
-        .title}</span> <span class="soft small amount">${group(
+        .title}</span> <span class="soft small amount">${showWhole(
           f.count,
-        )} of ${group(f.of)} ${f.unit} (${percent(
+        )} of ${showWhole(f.of)} ${f.unit} (${percent(
           f.share,
         )})</span> <code class="soft">${f.name}</code></summary>
       <div><p>${f.advice}</p>${f.examples.length === 0 ? null : html`
@@ -252,7 +253,7 @@ function openingTable(title: string, list: readonly Opening[]): Html {
           <tbody>${list.slice(0, OPENINGS).map(({ opening, count, where }) =>
             html`
               <tr>
-                <td class="n">${group(count)}</td>
+                <td class="n">${showWhole(count)}</td>
                 <td class="mono opening">${opening.trim() === ""
                   ? "(empty)"
                   : opening}</td>
@@ -277,11 +278,11 @@ function batches({ packing, tokens }: QualityReport): Html {
     <section aria-labelledby="batches">
       <h2 id="batches">Tokens and batches</h2>
       <div class="card">
-        <p>${group(tokens.total)} tokens after truncation, ${group(
+        <p>${showWhole(tokens.total)} tokens after truncation, ${showWhole(
           tokens.trained,
-        )} trained; ${group(
+        )} trained; ${showWhole(
           tokens.trained_lost,
-        )} trained tokens cut away; ${group(
+        )} trained tokens cut away; ${showWhole(
           tokens.straddled,
         )} tokens over trained and untrained text.</p>
         <div class="table">
@@ -299,9 +300,9 @@ function batches({ packing, tokens }: QualityReport): Html {
               found === null ? null : html`
                 <tr>
                   <td>${name}</td>
-                  <td class="n">${group(found.rows)}</td>
-                  <td class="n">${group(found.steps)}</td>
-                  <td class="n">${group(found.places)}</td>
+                  <td class="n">${showWhole(found.rows)}</td>
+                  <td class="n">${showWhole(found.steps)}</td>
+                  <td class="n">${showWhole(found.places)}</td>
                   <td class="n">${percent(found.padded_share)}</td>
                 </tr>
               `
@@ -333,7 +334,7 @@ function sources({ subject }: QualityReport): Html {
               <tr>
                 <td class="mono text">${s.name}</td>
                 <td>${s.used_for}</td>
-                <td class="n">${group(s.rows)}</td>
+                <td class="n">${showWhole(s.rows)}</td>
                 <td>${s.template}</td>
                 <td>${s.masker}</td>
               </tr>
@@ -369,7 +370,7 @@ function metrics({ metrics }: QualityReport): Html {
                 : typeof value === "number"
                 ? kind === "share" ? ["", percent(value)] : [number(value), ""]
                 : [
-                  `${group(value.count)} of ${group(value.of)}`,
+                  `${showWhole(value.count)} of ${showWhole(value.of)}`,
                   percent(value.share),
                 ];
               return html`
@@ -392,10 +393,6 @@ function percent(share: number): string {
   return `${Number((100 * share).toPrecision(share < 0.001 ? 1 : 3))}%`;
 }
 
-function group(n: number): string {
-  return Math.round(n).toLocaleString("en-US");
-}
-
 function number(n: number): string {
-  return n >= 1000 ? group(n) : String(Number(n.toFixed(1)));
+  return n >= 1000 ? showWhole(n) : String(Number(n.toFixed(1)));
 }
