@@ -8,7 +8,6 @@ import {
   definePart,
   type Part,
   randomFrom,
-  type RowPlan,
 } from "@denotune/denotune/core";
 import { z } from "zod";
 import { layOut } from "./_lay_out.ts";
@@ -39,11 +38,14 @@ export const padded: Part<"collator", z.input<typeof options>, PaddedOptions> =
       window: ({ batchSize }) =>
         options.group_by_length ? batchSize * GROUP_BATCHES : batchSize,
       plan: (lengths, limits) => {
-        const n = lengths.length;
+        const offsets = Uint32Array.from(
+          { length: lengths.length + 1 },
+          (_, r) => r,
+        );
         const members = options.group_by_length
           ? grouped(lengths, limits)
-          : Uint32Array.from({ length: n }, (_, i) => i);
-        return onePerRow(members);
+          : offsets.subarray(0, lengths.length); // the same numbers: millions of rows need them once
+        return { offsets, members };
       },
       collate: (rows, { maxLength, padId }) =>
         layOut(rows, {
@@ -54,13 +56,6 @@ export const padded: Part<"collator", z.input<typeof options>, PaddedOptions> =
         }),
     }),
   });
-
-function onePerRow(members: Uint32Array): RowPlan {
-  return {
-    offsets: Uint32Array.from({ length: members.length + 1 }, (_, r) => r),
-    members,
-  };
-}
 
 /** Sorts by length within windows of {@linkcode GROUP_BATCHES} batches, then shuffles the batches of all windows. */
 function grouped(
