@@ -22,10 +22,10 @@ import type { Counters } from "./runtime/counters.ts";
 import { type Gpu, MEMORY_ADVICE } from "./runtime/gpu.ts";
 import { Pipelines } from "./runtime/pipelines.ts";
 import { replay } from "./runtime/replay.ts";
-import type { Traits } from "./runtime/traits.ts";
+import type { AdapterLimits } from "./runtime/adapter_limits.ts";
 import { Staging } from "./runtime/staging.ts";
 import { Stopwatch } from "./runtime/stopwatch.ts";
-import { shapeKey } from "./kernels/matmul_choice.ts";
+import { shapeKey } from "./kernels/matmul/choice.ts";
 import { adviceFor } from "./tune/advice.ts";
 import { openTiles } from "./tune/cache.ts";
 import { productsOf } from "./tune/products.ts";
@@ -49,7 +49,7 @@ export class WebGpuExecutor implements Executor {
   readonly #buffers = new Map<number, HostBuffer>();
   readonly #programs = new Map<number, ReadyProgram>();
   #scratch: GPUBuffer | null = null;
-  #told: Counters;
+  #reported: Counters;
 
   private constructor(
     gpu: Gpu,
@@ -70,7 +70,7 @@ export class WebGpuExecutor implements Executor {
     this.#pipelines = new Pipelines(gpu);
     this.#staging = new Staging(gpu);
     this.#stopwatch = options.stopwatch;
-    this.#told = { ...gpu.counters };
+    this.#reported = { ...gpu.counters };
     if (options.profile) this.profile = () => this.#profile();
   }
 
@@ -81,7 +81,7 @@ export class WebGpuExecutor implements Executor {
    */
   static async open(
     given: Partial<WebGpuOptions> = {},
-    pretend: Partial<Traits> = {},
+    pretend: Partial<AdapterLimits> = {},
   ): Promise<WebGpuExecutor> {
     const options = webGpuOptions.parse(given);
     const adapter = await findAdapter(options);
@@ -112,15 +112,15 @@ export class WebGpuExecutor implements Executor {
       description: facts.description,
       maxBufferBytes: Math.min(
         gpu.device.limits.maxBufferSize,
-        gpu.traits.maxBindingBytes * slicesOf(gpu.traits),
+        gpu.limits.maxBindingBytes * slicesOf(gpu.limits),
       ),
       memoryBytes: memoryBytes(options, facts.software),
       readsAreCostly: true,
       alignment: ALIGNMENT,
       storages: QUANTIZATIONS,
       epilogues: {
-        tensors: gpu.traits.maxBindings,
-        bytes: gpu.traits.maxBindingBytes,
+        tensors: gpu.limits.maxBindings,
+        bytes: gpu.limits.maxBindingBytes,
       },
       advice: adviceFor({
         software: facts.software,
@@ -130,9 +130,9 @@ export class WebGpuExecutor implements Executor {
     }, {
       fingerprint: () =>
         `webgpu 1; ${facts.identity}; subgroups ${
-          gpu.traits.subgroup === null
+          gpu.limits.subgroup === null
             ? "off"
-            : `${gpu.traits.subgroup.min} to ${gpu.traits.subgroup.max}`
+            : `${gpu.limits.subgroup.min} to ${gpu.limits.subgroup.max}`
         }; tiles ${tiles.fingerprint}`,
       profile: options.profile,
       stopwatch,
@@ -262,9 +262,9 @@ export class WebGpuExecutor implements Executor {
 
   async #profile(): Promise<readonly KernelTime[]> {
     await this.#gpu.device.queue.onSubmittedWorkDone();
-    const before = this.#told;
+    const before = this.#reported;
     const now = { ...this.#gpu.counters };
-    this.#told = now;
+    this.#reported = now;
     const counted = (
       [
         "runs",
@@ -324,7 +324,7 @@ export class WebGpuExecutor implements Executor {
  * Slices that a tensor may be bound in: an optimizer's step has five of the largest (parameters, gradients
  * and three slots) and three short ones.
  */
-function slicesOf({ maxBindings }: Traits): number {
+function slicesOf({ maxBindings }: AdapterLimits): number {
   return Math.max(1, Math.min(16, Math.floor((maxBindings - 3) / 5)));
 }
 

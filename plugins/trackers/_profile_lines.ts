@@ -3,7 +3,7 @@
  *
  * ```text
  * profile 15 steps: 110.2 ms of kernels a step; 125 dispatches, 3 submits, 0 bindGroups
- *    41.2 ms  38 %     24 calls  matmul NT told 32x4
+ *    41.2 ms  38 %     24 calls  matmul NT subgroup broadcast 32x4
  * ```
  * @module
  */

@@ -3,11 +3,11 @@
  * @module
  */
 import type { Kernels } from "../shader/dispatch.ts";
-import { attention } from "./attention.ts";
-import { attentionBackward } from "./attention_backward.ts";
-import { attentionCached } from "./attention_cached.ts";
+import { attention } from "./attention/forward.ts";
+import { attentionBackward } from "./attention/backward.ts";
+import { attentionCached } from "./attention/cached.ts";
 import { gatherRows, scatterAdd, scatterRows } from "./gather.ts";
-import { matmul } from "./matmul.ts";
+import { matmul } from "./matmul/matmul.ts";
 import {
   argmax,
   concatColumns,
@@ -16,7 +16,7 @@ import {
   sliceColumns,
   writeCache,
   writeRow,
-} from "./places.ts";
+} from "./moves.ts";
 import { rope } from "./rope.ts";
 import { rows } from "./rows.ts";
 import { sample } from "./sample.ts";

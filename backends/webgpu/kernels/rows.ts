@@ -38,7 +38,7 @@ type Write = Extract<Stage, { kind: "write" }>;
 
 /** A row program over (rows, columns). */
 export const rows: Lower<"rows"> = (lowering) => {
-  const { attributes, inputs, outputs, traits } = lowering;
+  const { attributes, inputs, outputs, limits } = lowering;
   const { program } = attributes;
   const { stages } = program;
   checkInputs(stages.map(expressionOf), program.inputs.length);
@@ -90,7 +90,7 @@ export const rows: Lower<"rows"> = (lowering) => {
   const cost = (size: SizeOf) =>
     size(attributes.rows) * size(attributes.columns) * 8;
   if (flat) {
-    const invocations = traits.software ? 32 : 128;
+    const invocations = limits.software ? 32 : 128;
     lowering.emit({
       name: "rows",
       tensors,
@@ -106,8 +106,8 @@ export const rows: Lower<"rows"> = (lowering) => {
     });
     return;
   }
-  const lanes = lanesFor(traits, columnCapacity);
-  const reduction = new LaneReduction(traits, lanes);
+  const lanes = lanesFor(limits, columnCapacity);
+  const reduction = new LaneReduction(limits, lanes);
   lowering.emit({
     name: `rows by ${lanes.width}`,
     tensors,

@@ -13,7 +13,7 @@ import { INDEX, type Lower, type Scope } from "../shader/dispatch.ts";
 import { fewLanes } from "../shader/few_lanes.ts";
 import { each } from "../shader/numbers.ts";
 import { LaneReduction, MOST_NEGATIVE } from "../shader/reduce.ts";
-import type { Traits } from "../runtime/traits.ts";
+import type { AdapterLimits } from "../runtime/adapter_limits.ts";
 import { combineArgmax } from "./argmax_lanes.ts";
 
 /** Parts that a pass cuts a range in. */
@@ -27,12 +27,12 @@ const TURNS = 8;
 
 /** Draws a column of each row as the options say. */
 export const sample: Lower<"sample"> = (lowering) => {
-  const { attributes, inputs, outputs, traits } = lowering;
+  const { attributes, inputs, outputs, limits } = lowering;
   const { rows, columns, slots } = attributes;
   const count = lowering.capacity(rows);
   const words = Math.ceil(columns / 32);
-  const { lanes, unroll } = shapeOf(traits, columns);
-  const reduction = new LaneReduction(traits, {
+  const { lanes, unroll } = shapeOf(limits, columns);
+  const reduction = new LaneReduction(limits, {
     width: lanes,
     invocations: lanes,
   });
@@ -69,10 +69,10 @@ export const sample: Lower<"sample"> = (lowering) => {
 
 /** Lanes that share a row, and how many columns each loads at once. */
 function shapeOf(
-  traits: Traits,
+  limits: AdapterLimits,
   columns: number,
 ): { lanes: number; unroll: number } {
-  if (traits.software) {
+  if (limits.software) {
     // the largest logit, four searches, the draw, and what folds over the lanes
     const passes = 4 * TURNS + 3;
     const folds = 4 * TURNS * PARTS * 10;
@@ -84,7 +84,7 @@ function shapeOf(
   // A workgroup has one core of a GPU: many loads on their way make it fast.
   let lanes = columns <= 2048 ? 64 : columns <= 16384 ? 256 : 1024;
   while (
-    lanes > traits.maxInvocations || lanes * BYTES_A_LANE > traits.sharedBytes
+    lanes > limits.maxInvocations || lanes * BYTES_A_LANE > limits.sharedBytes
   ) lanes /= 2;
   return { lanes, unroll: 4 };
 }

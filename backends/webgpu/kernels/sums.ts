@@ -16,7 +16,7 @@ const MOST_CHUNKS = 128;
 
 /** out[c] = addend[c] + the sum over rows of an expression at (r, c). */
 export const columnSum: Lower<"column_sum"> = (lowering) => {
-  const { attributes, inputs, outputs, traits } = lowering;
+  const { attributes, inputs, outputs, limits } = lowering;
   const { rows, columns, of } = attributes;
   const capacity = lowering.capacity(rows);
   checkInputs([of], attributes.inputs.length);
@@ -28,7 +28,7 @@ export const columnSum: Lower<"column_sum"> = (lowering) => {
     ? lowering.expect("addend", inputs[attributes.inputs.length], columns)
     : null;
   const out = lowering.expect("out", outputs[0], columns);
-  const invocations = traits.software ? 16 : 64;
+  const invocations = limits.software ? 16 : 64;
   const chunks = Math.max(
     1,
     Math.min(MOST_CHUNKS, Math.ceil(capacity / ROWS_OF_A_CHUNK)),
@@ -114,7 +114,7 @@ function withAddend(scope: Scope, addend: boolean, index: string): string {
 
 /** out = addend + the sum of an expression over (1, elements). */
 export const sum: Lower<"sum"> = (lowering) => {
-  const { attributes, inputs, outputs, traits } = lowering;
+  const { attributes, inputs, outputs, limits } = lowering;
   const { elements, of } = attributes;
   for (const access of attributes.inputs) {
     if (access !== "matrix" && access !== "scalars") {
@@ -133,11 +133,11 @@ export const sum: Lower<"sum"> = (lowering) => {
     ? lowering.expect("addend", inputs[attributes.inputs.length], 1)
     : null;
   const out = lowering.expect("out", outputs[0], 1);
-  const invocations = traits.software ? 8 : 256;
+  const invocations = limits.software ? 8 : 256;
   const groups = Math.max(
     1,
     Math.min(
-      traits.software ? 64 : 256,
+      limits.software ? 64 : 256,
       Math.ceil(capacity / (invocations * 16)),
     ),
   );
@@ -166,7 +166,7 @@ total += ${element};
     start: (scope: Scope) => string,
     finish: (scope: Scope) => string,
   ) => {
-    const reduction = new LaneReduction(traits, {
+    const reduction = new LaneReduction(limits, {
       width: invocations,
       invocations,
     });
@@ -230,10 +230,10 @@ for (var n = lane; n < ${groups}u; n += ${invocations}u) { total += ${
 
 /** out[g] = addend[g] + the sum of the values of group g: a workgroup goes through all rows for each group. */
 export const groupSum: Lower<"group_sum"> = (lowering) => {
-  const { attributes: { rows, count }, inputs, outputs, traits } = lowering;
+  const { attributes: { rows, count }, inputs, outputs, limits } = lowering;
   const capacity = lowering.capacity(rows);
-  const invocations = traits.software ? 8 : 64;
-  const reduction = new LaneReduction(traits, {
+  const invocations = limits.software ? 8 : 64;
+  const reduction = new LaneReduction(limits, {
     width: invocations,
     invocations,
   });

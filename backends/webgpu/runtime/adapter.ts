@@ -4,11 +4,11 @@
  */
 import { DeviceError } from "@denotune/denotune/core";
 import type { WebGpuOptions } from "../options.ts";
-import type { TileTable } from "../kernels/matmul_tiles.ts";
+import type { TileTable } from "../kernels/matmul/tiles.ts";
 import { driverVersion } from "./driver.ts";
 import { Gpu } from "./gpu.ts";
 import { installAdvice } from "./install_advice.ts";
-import type { Traits } from "./traits.ts";
+import type { AdapterLimits } from "./adapter_limits.ts";
 
 /** The system's release, where we may know it. */
 function osRelease(): string {
@@ -117,7 +117,7 @@ export async function openGpu(
   { options, tiles, pretend }: {
     options: WebGpuOptions;
     tiles: TileTable;
-    pretend: Partial<Traits>;
+    pretend: Partial<AdapterLimits>;
   },
 ): Promise<Gpu> {
   const requiredLimits: Record<string, number> = {};
@@ -154,16 +154,16 @@ export async function openGpu(
       { cause: error },
     );
   }
-  const traits = traitsOf(adapter, device, {
+  const limits = limitsOf(adapter, device, {
     facts,
     subgroups,
     options,
     tiles,
   });
-  return new Gpu(device, { ...traits, ...pretend });
+  return new Gpu(device, { ...limits, ...pretend });
 }
 
-function traitsOf(
+function limitsOf(
   adapter: GPUAdapter,
   device: GPUDevice,
   { facts, subgroups, options, tiles }: {
@@ -172,7 +172,7 @@ function traitsOf(
     options: WebGpuOptions;
     tiles: TileTable;
   },
-): Traits {
+): AdapterLimits {
   const { limits } = device;
   const info = adapter.info as GPUAdapterInfo & {
     subgroupMinSize?: number;

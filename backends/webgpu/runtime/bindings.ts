@@ -18,7 +18,7 @@ import {
   TensorText,
 } from "../shader/tensor.ts";
 import { widenFunctions, widenNames } from "../shader/quantized.ts";
-import type { Traits } from "./traits.ts";
+import type { AdapterLimits } from "./adapter_limits.ts";
 
 /** A range of bytes of one buffer, as it is bound. */
 export interface BoundRange {
@@ -51,22 +51,25 @@ interface Use {
 export function layOutBindings(
   spec: DispatchSpec,
   options: {
-    readonly traits: Traits;
+    readonly limits: AdapterLimits;
     readonly reachOf: (use: TensorUse) => Reach;
     readonly bytesOfBuffer: (buffer: number) => number;
   },
 ): BindingLayout {
-  const { traits } = options;
+  const { limits } = options;
   const ranges: BoundRange[] = [];
   const tensors = new Map<string, TensorText>();
   const declarations: string[] = [];
   const widened: string[] = [];
   for (
-    const group of groupsOf(settled(spec.tensors, traits), options.reachOf)
+    const group of groupsOf(
+      withUniformWidths(spec.tensors, limits),
+      options.reachOf,
+    )
   ) {
     const buffer = group[0].use.view.buffer;
     const writes = group.some(({ use }) => use.writes === true);
-    const align = Math.max(traits.bindingAlignment, 16);
+    const align = Math.max(limits.bindingAlignment, 16);
     const start = Math.floor(
       Math.min(...group.map((g) => g.reach.start)) / align,
     ) * align;
@@ -76,7 +79,7 @@ export function layOutBindings(
       options.bytesOfBuffer(buffer),
     );
     const type = commonType(group, align);
-    const sliceBytes = Math.floor(traits.maxBindingBytes / align) * align;
+    const sliceBytes = Math.floor(limits.maxBindingBytes / align) * align;
     const slices = Math.max(1, Math.ceil((end - start) / sliceBytes));
     const array: BoundArray = {
       name: `data${ranges.length}`,
@@ -119,9 +122,9 @@ export function layOutBindings(
       );
     }
   }
-  if (ranges.length > traits.maxBindings) {
+  if (ranges.length > limits.maxBindings) {
     throw new DeviceError(
-      `${spec.name} needs ${ranges.length} bindings, the adapter allows ${traits.maxBindings}: smaller tensors or a larger max_binding_mb would do`,
+      `${spec.name} needs ${ranges.length} bindings, the adapter allows ${limits.maxBindings}: smaller tensors or a larger max_binding_mb would do`,
     );
   }
   return {
@@ -132,9 +135,12 @@ export function layOutBindings(
 }
 
 /** Without the wish for four at once where one of those that wish it together cannot have it. */
-function settled(uses: readonly TensorUse[], traits: Traits): TensorUse[] {
+function withUniformWidths(
+  uses: readonly TensorUse[],
+  limits: AdapterLimits,
+): TensorUse[] {
   const cannot = uses.some((use) =>
-    use.wide === "together" && !canBeWide(use, traits.bindingAlignment) ||
+    use.wide === "together" && !canBeWide(use, limits.bindingAlignment) ||
     // merged with one that is not wide
     (use.wide === "together" && use.writes === true &&
       uses.some((other) =>

@@ -188,7 +188,7 @@ function lowerCall(
 ): { specs: DispatchSpec[]; scratchBytes: number } {
   const lower = (kernels as Partial<typeof kernels>)[call.kernel] as
     | Lower<KernelName>
-    | undefined; // only this lookup cannot be told that names and attributes go together
+    | undefined; // only this lookup cannot express that names and attributes go together
   if (lower === undefined) {
     throw new DeviceError(`there is no kernel "${call.kernel}"`);
   }
@@ -206,7 +206,7 @@ function lowerCall(
     attributes: call.attributes,
     inputs: call.inputs,
     outputs: call.outputs,
-    traits: context.gpu.traits,
+    limits: context.gpu.limits,
     capacity: (dim) => sizeOf(dim, capacities),
     scratch(elements) {
       const offset = scratchBytes / 4;
@@ -308,7 +308,7 @@ async function bindCall(
   for (const spec of specs) {
     try {
       const bindings = layOutBindings(spec, {
-        traits: gpu.traits,
+        limits: gpu.limits,
         reachOf: ({ view }: TensorUse) => reachOf(view, capacities, iterations),
         bytesOfBuffer: (id) => bufferOf(id).size,
       });

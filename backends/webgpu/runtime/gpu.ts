@@ -6,12 +6,12 @@
 import { DeviceError } from "@denotune/denotune/core";
 import { SubmissionBudget } from "./budget.ts";
 import { type Counters, noCounts } from "./counters.ts";
-import type { Traits } from "./traits.ts";
+import type { AdapterLimits } from "./adapter_limits.ts";
 
 /** A device and its state. */
 export class Gpu {
   readonly device: GPUDevice;
-  readonly traits: Traits;
+  readonly limits: AdapterLimits;
   readonly counters: Counters = noCounts();
   /** How much one submission may ask. */
   readonly budget: SubmissionBudget;
@@ -20,12 +20,12 @@ export class Gpu {
 
   constructor(
     device: GPUDevice,
-    traits: Traits,
+    limits: AdapterLimits,
     budget: SubmissionBudget = new SubmissionBudget(),
   ) {
     this.budget = budget;
     this.device = device;
-    this.traits = traits;
+    this.limits = limits;
     device.lost.then(({ reason, message }) => {
       if (this.#closed) return;
       this.#failure = new DeviceError(
@@ -45,7 +45,7 @@ export class Gpu {
 
   /**
    * Waits for the device. What is pending on a device that is lost fails in words of its own, and before the
-   * loss is told: here it becomes the loss.
+   * loss is reported: here it becomes the loss.
    */
   async wait<T>(what: string, work: Promise<T>): Promise<T> {
     try {
@@ -54,7 +54,7 @@ export class Gpu {
       this.check();
       return result;
     } catch (error) {
-      await Promise.race([this.device.lost, sleep(LOSS_IS_TOLD_MS)]);
+      await Promise.race([this.device.lost, sleep(LOSS_REPORT_MS)]);
       this.check();
       if (error instanceof DeviceError) throw error;
       throw new DeviceError(
@@ -142,8 +142,8 @@ export class Gpu {
 export const MEMORY_ADVICE =
   "Lower training.batch_size or data.max_length, set training.gradient_checkpointing: true, or train an adapter on a base of model.dtype: bfloat16";
 
-/** How long after a failure its device may be told to be lost. */
-const LOSS_IS_TOLD_MS = 200;
+/** How long after a failure its device may be reported lost. */
+const LOSS_REPORT_MS = 200;
 
 function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));

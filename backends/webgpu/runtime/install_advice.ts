@@ -3,7 +3,7 @@
  * @module
  */
 
-/** Advice for a system; WSL is told by the release of its kernel. */
+/** Advice for a system; WSL is recognised by the release of its kernel. */
 export function installAdvice(
   os: typeof Deno.build.os,
   release: string,

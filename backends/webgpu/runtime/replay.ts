@@ -57,7 +57,7 @@ export function replay(
   stopwatch: Stopwatch | null,
 ): void {
   checkExtents(program, extents);
-  const { device, counters, traits } = gpu;
+  const { device, counters, limits } = gpu;
   counters.runs++;
   device.queue.writeBuffer(
     program.sizesBuffer,
@@ -111,7 +111,7 @@ export function replay(
           ]);
           boundRecord = record;
         }
-        const [x, y] = fold(groups, traits.maxGroups);
+        const [x, y] = fold(groups, limits.maxGroups);
         at.dispatchWorkgroups(x, y, z);
         counters.dispatches++;
       }

@@ -68,11 +68,11 @@ export class Staging {
     this.#gpu.device.queue.writeBuffer(buffer, byteOffset, bytes);
     this.#written += bytes.byteLength;
     if (this.#written < MOST_WRITTEN) return;
-    return this.#settle();
+    return this.#flush();
   }
 
   /** What is written is kept twice until the device has taken it in. */
-  async #settle(): Promise<void> {
+  async #flush(): Promise<void> {
     this.#written = 0;
     this.#gpu.submit([]);
     await this.#gpu.device.queue.onSubmittedWorkDone();

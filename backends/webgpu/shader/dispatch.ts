@@ -12,7 +12,7 @@ import type {
   QuantizedShape,
   View,
 } from "@denotune/denotune/core";
-import type { Traits } from "../runtime/traits.ts";
+import type { AdapterLimits } from "../runtime/adapter_limits.ts";
 import type { TensorText } from "./tensor.ts";
 
 /** Number of the buffer that stands for the backend's own scratch memory. */
@@ -67,7 +67,7 @@ export interface Lowering<K extends KernelName> {
   readonly attributes: KernelAttributes[K];
   readonly inputs: readonly View[];
   readonly outputs: readonly View[];
-  readonly traits: Traits;
+  readonly limits: AdapterLimits;
   /** Largest value of a dimension. */
   capacity(dim: Dim): number;
   /** f32 elements of scratch memory that live through this call. */

@@ -3,7 +3,7 @@
  * lanes of a row lie in one, else through workgroup memory. Every lane has the result.
  * @module
  */
-import type { Traits } from "../runtime/traits.ts";
+import type { AdapterLimits } from "../runtime/adapter_limits.ts";
 
 /** How a fold combines. */
 export type Fold = "sum" | "max";
@@ -20,14 +20,14 @@ export function combine(fold: Fold, a: string, b: string): string {
 export class LaneReduction {
   readonly #width: number;
   readonly #invocations: number;
-  readonly #traits: Traits;
+  readonly #limits: AdapterLimits;
   #shared = false;
 
   constructor(
-    traits: Traits,
+    limits: AdapterLimits,
     { width, invocations }: { width: number; invocations: number },
   ) {
-    this.#traits = traits;
+    this.#limits = limits;
     this.#width = width;
     this.#invocations = invocations;
   }
@@ -42,7 +42,7 @@ export class LaneReduction {
   /** Statements that replace each lane's own `name` (a `var`) by the fold over its block. */
   statements(fold: Fold, name: string): string {
     const lines: string[] = [];
-    const { subgroup } = this.#traits;
+    const { subgroup } = this.#limits;
     let reach = 1; // every lane holds the fold over its aligned block of this many lanes
     if (subgroup !== null) {
       const within = Math.min(this.#width, subgroup.min);
@@ -102,16 +102,16 @@ workgroupBarrier();`;
 
 /** Lanes for rows of `columns` elements, and rows of a workgroup. */
 export function lanesFor(
-  traits: Traits,
+  limits: AdapterLimits,
   columns: number,
 ): { width: number; rows: number; invocations: number } {
-  const alone = traits.software ? 8 : (traits.subgroup?.max ?? 32);
+  const alone = limits.software ? 8 : (limits.subgroup?.max ?? 32);
   let width = 1;
-  const limit = columns <= 2048 || traits.software
+  const limit = columns <= 2048 || limits.software
     ? alone
-    : Math.min(256, traits.maxInvocations);
+    : Math.min(256, limits.maxInvocations);
   while (width < limit && width * 4 < columns) width *= 2;
-  const invocations = traits.software
+  const invocations = limits.software
     ? Math.max(width, 8)
     : Math.max(width, 64);
   return { width, rows: invocations / width, invocations };

@@ -1,5 +1,5 @@
 /**
- * What a user is told whose GPU was never measured.
+ * Advice for a user whose GPU was never measured.
  * @module
  */
 import type { WebGpuOptions } from "../options.ts";

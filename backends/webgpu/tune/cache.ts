@@ -4,8 +4,8 @@
  * @module
  */
 import { dirname, join } from "node:path";
-import { shapeKey } from "../kernels/matmul_choice.ts";
-import type { Tile, TileTable } from "../kernels/matmul_tiles.ts";
+import { shapeKey } from "../kernels/matmul/choice.ts";
+import type { Tile, TileTable } from "../kernels/matmul/tiles.ts";
 import { nearestTile } from "./nearest.ts";
 import { z } from "zod";
 

@@ -2,14 +2,13 @@
  * The ways to cut a product that are worth to be measured.
  * @module
  */
-import {
-  groupsOf,
-  isPossible,
-  type ProductShape,
-  splitOf,
-} from "../kernels/matmul_choice.ts";
-import type { SharedTile, Tile } from "../kernels/matmul_tiles.ts";
-import type { Traits } from "../runtime/traits.ts";
+import { groupsOf, isPossible, splitOf } from "../kernels/matmul/choice.ts";
+import type {
+  ProductShape,
+  SharedTile,
+  Tile,
+} from "../kernels/matmul/tiles.ts";
+import type { AdapterLimits } from "../runtime/adapter_limits.ts";
 
 /** bm, bn, bk, tm, tn: what others found to be best somewhere (see README.md). */
 const SHARED: readonly (readonly [number, number, number, number, number])[] = [
@@ -52,9 +51,12 @@ const DOTS: readonly (readonly [number, number])[] = [
 ];
 
 /** Candidates for a product on an adapter, each of which can be generated. */
-export function candidatesFor(shape: ProductShape, traits: Traits): Tile[] {
+export function candidatesFor(
+  shape: ProductShape,
+  limits: AdapterLimits,
+): Tile[] {
   const { m, n } = shape;
-  const lanes = traits.subgroup?.max ?? 1;
+  const lanes = limits.subgroup?.max ?? 1;
   const tiles: Tile[] = [];
   const add = (tile: Exclude<Tile, { kind: "naive" | "dot" }>) => {
     tiles.push(tile);
@@ -65,10 +67,10 @@ export function candidatesFor(shape: ProductShape, traits: Traits): Tile[] {
   for (const [bm, bn, bk, tm, tn] of SHARED) {
     const tile: SharedTile = { kind: "shared", bm, bn, bk, tm, tn, split: 1 };
     const tooLarge = (bm >= 2 * m && bm > 32) || (bn >= 2 * n && bn > 32);
-    if (traits.software || tooLarge) continue; // a barrier costs a software adapter more than it brings
+    if (limits.software || tooLarge) continue; // a barrier costs a software adapter more than it brings
     add(tile);
   }
-  if (traits.software || m <= 64) {
+  if (limits.software || m <= 64) {
     for (const [rows, columns] of TOLD) {
       if (rows >= 2 * m && rows > 8) continue;
       add({ kind: "broadcast", rows, columns, split: 1 });
@@ -83,10 +85,10 @@ export function candidatesFor(shape: ProductShape, traits: Traits): Tile[] {
   if (m <= 16) {
     for (const [rows, columns] of DOTS) {
       if (rows >= 2 * m && rows > 1) continue;
-      for (const width of traits.software ? [8] : [16, 32, 64]) {
+      for (const width of limits.software ? [8] : [16, 32, 64]) {
         tiles.push({ kind: "dot", rows, columns, lanes: width });
       }
     }
   }
-  return tiles.filter((tile) => isPossible(shape, tile, traits));
+  return tiles.filter((tile) => isPossible(shape, tile, limits));
 }

@@ -3,9 +3,8 @@
  * better than a table for all adapters.
  * @module
  */
-import type { ProductShape } from "../kernels/matmul_choice.ts";
-import { groupsOf, splitOf } from "../kernels/matmul_choice.ts";
-import type { Tile } from "../kernels/matmul_tiles.ts";
+import type { ProductShape, Tile } from "../kernels/matmul/tiles.ts";
+import { groupsOf, splitOf } from "../kernels/matmul/choice.ts";
 
 /** Most that rows and columns may differ, and the inner size, as factors. */
 const MOST = { outer: 4, inner: 8 };

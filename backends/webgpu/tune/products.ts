@@ -3,7 +3,8 @@
  * @module
  */
 import { type Plan, sizeOf } from "@denotune/denotune/core";
-import { type ProductShape, shapeKey } from "../kernels/matmul_choice.ts";
+import { shapeKey } from "../kernels/matmul/choice.ts";
+import type { ProductShape } from "../kernels/matmul/tiles.ts";
 
 /** Shapes of all products of a plan at capacity, each once; those of quantised matrices are not measured. */
 export function productsOf({ segments, capacities }: Plan): ProductShape[] {

@@ -11,18 +11,15 @@ import {
   randomFrom,
 } from "@denotune/denotune/core";
 import { WebGpuExecutor } from "../executor.ts";
+import { chooseTileOf, shapeKey } from "../kernels/matmul/choice.ts";
 import {
-  chooseTileOf,
   type ProductShape,
-  shapeKey,
-} from "../kernels/matmul_choice.ts";
-import {
   showTile,
   type Tile,
   type TileTable,
-} from "../kernels/matmul_tiles.ts";
+} from "../kernels/matmul/tiles.ts";
 import type { WebGpuOptions } from "../options.ts";
-import type { Traits } from "../runtime/traits.ts";
+import type { AdapterLimits } from "../runtime/adapter_limits.ts";
 import { openTiles } from "./cache.ts";
 import { candidatesFor } from "./candidates.ts";
 
@@ -59,7 +56,7 @@ export interface TuneRequest {
   readonly onShape?: (shape: TunedShape) => void;
   readonly signal?: AbortSignal;
   /** As of {@linkcode WebGpuExecutor.open}. */
-  readonly pretend?: Partial<Traits>;
+  readonly pretend?: Partial<AdapterLimits>;
 }
 
 /** What tuning gave. */
@@ -88,7 +85,7 @@ export async function tuneWebgpu(
   );
   try {
     const shapes = request.shapes ??
-      usualShapes(bench.executor.gpu.traits);
+      usualShapes(bench.executor.gpu.limits);
     const cache = await openTiles(bench.identity, "cached", request.folder);
     const tuned: TunedShape[] = [];
     for (const shape of shapes) {
@@ -116,7 +113,7 @@ export async function tuneWebgpu(
  * which would need hours, gets small ones.
  */
 export function usualShapes(
-  { software }: Pick<Traits, "software">,
+  { software }: Pick<AdapterLimits, "software">,
 ): ProductShape[] {
   const sizes = software
     ? [{ rows: 128, hidden: 128 }]
@@ -157,7 +154,7 @@ class Bench {
 
   static async open(
     options: Partial<WebGpuOptions>,
-    pretend: Partial<Traits>,
+    pretend: Partial<AdapterLimits>,
   ): Promise<Bench> {
     const table = new OneTile();
     const executor = await WebGpuExecutor.open({ ...options, profile: true }, {
@@ -183,12 +180,12 @@ class Bench {
       await this.#operand(batch * m * n, 4),
     ];
     try {
-      const traits = this.executor.gpu.traits;
+      const limits = this.executor.gpu.limits;
       const plan = planOf({ ...shape, dtype }, { a, b, out });
       const length = Math.min(batch * m * n, CHECKED_ELEMENTS);
       const expected = await this.#result(plan, { kind: "naive" }, out, length);
       const candidates: MeasuredTile[] = [];
-      for (const tile of candidatesFor(shape, traits)) {
+      for (const tile of candidatesFor(shape, limits)) {
         candidates.push(
           await this.#measure(plan, tile, { out, expected, k }),
         );
@@ -200,7 +197,7 @@ class Bench {
         best: sound[0] ?? null,
         builtIn: await this.#measure(
           plan,
-          chooseTileOf(shape, { ...traits, tiles: { find: () => null } }),
+          chooseTileOf(shape, { ...limits, tiles: { find: () => null } }),
           { out, expected, k },
         ),
         candidates,

@@ -12,7 +12,7 @@ import {
   factsOf,
   findAdapter,
 } from "../../../backends/webgpu/runtime/adapter.ts";
-import type { Traits } from "../../../backends/webgpu/runtime/traits.ts";
+import type { AdapterLimits } from "../../../backends/webgpu/runtime/adapter_limits.ts";
 
 const found = await findAdapter({ power_preference: "high-performance" });
 
@@ -34,7 +34,7 @@ export function title(sentence: string): string {
 /** An executor in this thread. */
 export function openExecutor(
   options: Partial<WebGpuOptions> = {},
-  pretend: Partial<Traits> = {},
+  pretend: Partial<AdapterLimits> = {},
 ): Promise<WebGpuExecutor> {
   return WebGpuExecutor.open({ tune: "off", ...options }, pretend);
 }
@@ -42,7 +42,7 @@ export function openExecutor(
 /** A device in this thread. */
 export async function openDevice(
   options: Partial<WebGpuOptions> = {},
-  pretend: Partial<Traits> = {},
+  pretend: Partial<AdapterLimits> = {},
 ): Promise<Device> {
   return localDevice(await openExecutor(options, pretend));
 }

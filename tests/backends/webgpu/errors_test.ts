@@ -10,10 +10,10 @@ import {
 } from "@denotune/denotune/core";
 import { localDevice } from "../../../core/device/local_device.ts";
 import { webgpu } from "../../../backends/webgpu/mod.ts";
-import { chooseTile } from "../../../backends/webgpu/kernels/attention_tile.ts";
+import { chooseTile } from "../../../backends/webgpu/kernels/attention/tile.ts";
 import { Gpu } from "../../../backends/webgpu/runtime/gpu.ts";
 import { installAdvice } from "../../../backends/webgpu/runtime/install_advice.ts";
-import type { Traits } from "../../../backends/webgpu/runtime/traits.ts";
+import type { AdapterLimits } from "../../../backends/webgpu/runtime/adapter_limits.ts";
 import { Pipelines } from "../../../backends/webgpu/runtime/pipelines.ts";
 import { benchHost } from "../cpu/open.ts";
 import { adapterName, missing, openExecutor, title } from "./_device.ts";
@@ -162,10 +162,10 @@ Deno.test({
 });
 
 Deno.test("heads that do not fit in workgroup memory are refused with the number of bytes", () => {
-  const traits = { sharedBytes: 4096, maxInvocations: 256 };
+  const limits = { sharedBytes: 4096, maxInvocations: 256 };
   assert.throws(
     () =>
-      chooseTile({ traits }, 256, { ownTiles: 2, otherTiles: 2, scores: 1 }),
+      chooseTile({ limits }, 256, { ownTiles: 2, otherTiles: 2, scores: 1 }),
     (error) => error instanceof DeviceError && /4096 bytes/.test(error.message),
   );
 });
@@ -202,7 +202,7 @@ function failing(
 
 Deno.test("a GPU without memory left says what would take less, other errors their own words", async () => {
   // kernels are not made: what they may know of the adapter is never read
-  const none = {} as Traits;
+  const none = {} as AdapterLimits;
   const allocate = (errors: Parameters<typeof failing>[0]) =>
     new Gpu(failing(errors), none).ownBuffer("scratch", 64, 0);
   await assert.rejects(allocate({ "out-of-memory": "oom" }), (error) => {

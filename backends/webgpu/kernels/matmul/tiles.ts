@@ -2,7 +2,18 @@
  * Tiles of matrix products: how many ways there are to cut one.
  * @module
  */
-import type { ProductShape } from "./matmul_choice.ts";
+import type { KernelAttributes, TensorDType } from "@denotune/denotune/core";
+
+/** What a tile is chosen by: sizes are those at capacity. */
+export interface ProductShape {
+  readonly layout: KernelAttributes["matmul"]["layout"];
+  /** Storage of b. */
+  readonly dtype: TensorDType;
+  readonly batch: number;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+}
 
 /** An invocation for each element. */
 export interface NaiveTile {
@@ -30,7 +41,7 @@ export interface DirectTile {
   readonly split: number;
 }
 
-/** A subgroup's: `rows` by (lanes of a subgroup times `columns`), elements of a told from lane to lane. */
+/** A subgroup's: `rows` by (lanes of a subgroup times `columns`), elements of a broadcast from lane to lane. */
 export interface BroadcastTile {
   readonly kind: "broadcast";
   readonly rows: number;
@@ -73,7 +84,7 @@ export function showTile(tile: Tile): string {
     case "dot":
       return `dot ${tile.rows}x${tile.columns} by ${tile.lanes}`;
     case "broadcast":
-      return `told ${tile.rows}x${tile.columns}${
+      return `subgroup broadcast ${tile.rows}x${tile.columns}${
         tile.split > 1 ? ` in ${tile.split}` : ""
       }`;
     case "direct":

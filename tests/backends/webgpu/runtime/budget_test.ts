@@ -3,9 +3,9 @@
  */
 import assert from "node:assert/strict";
 import type { KernelCall, Plan } from "@denotune/denotune/core";
-import { localDevice } from "../../../core/device/local_device.ts";
-import { SubmissionBudget } from "../../../backends/webgpu/runtime/budget.ts";
-import { missing, openExecutor, title } from "./_device.ts";
+import { localDevice } from "../../../../core/device/local_device.ts";
+import { SubmissionBudget } from "../../../../backends/webgpu/runtime/budget.ts";
+import { missing, openExecutor, title } from "../_device.ts";
 
 /** The longest submission, in seconds, of steps on a GPU of this speed that are cut as the budget says. */
 function longestOn(

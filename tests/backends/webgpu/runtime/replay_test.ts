@@ -3,18 +3,19 @@
  */
 import assert from "node:assert/strict";
 import { loadWeights, openModelFolder } from "@denotune/denotune/core";
-import { localDevice } from "../../../core/device/local_device.ts";
-import { Engine, planEngine } from "../../../core/train/engine.ts";
-import type { WebGpuExecutor } from "../../../backends/webgpu/mod.ts";
-import { fold } from "../../../backends/webgpu/runtime/replay.ts";
-import { llamaArchitecture } from "../../../plugins/models/mod.ts";
-import { adamwRule } from "../../../plugins/optimizers/adamw.ts";
-import { makeInputs } from "../../bench/webgpu_support.ts";
-import { missing, openExecutor, title } from "./_device.ts";
+import { localDevice } from "../../../../core/device/local_device.ts";
+import { Engine, planEngine } from "../../../../core/train/engine.ts";
+import type { WebGpuExecutor } from "../../../../backends/webgpu/mod.ts";
+import { fold } from "../../../../backends/webgpu/runtime/replay.ts";
+import { llamaArchitecture } from "../../../../plugins/models/mod.ts";
+import { adamwRule } from "../../../../plugins/optimizers/adamw.ts";
+import { makeInputs } from "../../../bench/webgpu_support.ts";
+import { missing, openExecutor, title } from "../_device.ts";
 
 const ignore = missing !== null;
-const MODEL = new URL("../../golden/models/llama-gqa-untied", import.meta.url)
-  .pathname;
+const MODEL =
+  new URL("../../../golden/models/llama-gqa-untied", import.meta.url)
+    .pathname;
 
 async function openEngine(
   executor: WebGpuExecutor,

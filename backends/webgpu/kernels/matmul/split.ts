@@ -3,14 +3,14 @@
  * @module
  */
 import type { View } from "@denotune/denotune/core";
-import type { DispatchSpec, Scope, TensorUse } from "../shader/dispatch.ts";
+import type { DispatchSpec, Scope, TensorUse } from "../../shader/dispatch.ts";
 import {
   endTensors,
   factorTensors,
   type Product,
   productName,
   storeProduct,
-} from "./matmul_product.ts";
+} from "./product.ts";
 
 const INVOCATIONS = 64;
 

@@ -3,18 +3,18 @@
  */
 import assert from "node:assert/strict";
 import type { Plan } from "@denotune/denotune/core";
-import { localDevice } from "../../../core/device/local_device.ts";
-import { tuneWebgpu, WebGpuExecutor } from "../../../backends/webgpu/mod.ts";
-import {
-  type ProductShape,
-  shapeKey,
-} from "../../../backends/webgpu/kernels/matmul_choice.ts";
-import type { Tile } from "../../../backends/webgpu/kernels/matmul_tiles.ts";
-import { driverVersion } from "../../../backends/webgpu/runtime/driver.ts";
-import { adviceFor } from "../../../backends/webgpu/tune/advice.ts";
-import { openTiles } from "../../../backends/webgpu/tune/cache.ts";
-import { nearestTile } from "../../../backends/webgpu/tune/nearest.ts";
-import { missing, title } from "./_device.ts";
+import { localDevice } from "../../../../core/device/local_device.ts";
+import { tuneWebgpu, WebGpuExecutor } from "../../../../backends/webgpu/mod.ts";
+import { shapeKey } from "../../../../backends/webgpu/kernels/matmul/choice.ts";
+import type {
+  ProductShape,
+  Tile,
+} from "../../../../backends/webgpu/kernels/matmul/tiles.ts";
+import { driverVersion } from "../../../../backends/webgpu/runtime/driver.ts";
+import { adviceFor } from "../../../../backends/webgpu/tune/advice.ts";
+import { openTiles } from "../../../../backends/webgpu/tune/cache.ts";
+import { nearestTile } from "../../../../backends/webgpu/tune/nearest.ts";
+import { missing, title } from "../_device.ts";
 
 const SHAPE: ProductShape = {
   layout: "NT",

@@ -10,17 +10,15 @@ import {
   type ProductEpilogue,
   randomFrom,
 } from "@denotune/denotune/core";
-import { localDevice } from "../../../core/device/local_device.ts";
+import { localDevice } from "../../../../../core/device/local_device.ts";
+import { isPossible } from "../../../../../backends/webgpu/kernels/matmul/choice.ts";
 import {
-  isPossible,
   type ProductShape,
-} from "../../../backends/webgpu/kernels/matmul_choice.ts";
-import {
   showTile,
   type Tile,
-} from "../../../backends/webgpu/kernels/matmul_tiles.ts";
-import { candidatesFor } from "../../../backends/webgpu/tune/candidates.ts";
-import { missing, openExecutor, title } from "./_device.ts";
+} from "../../../../../backends/webgpu/kernels/matmul/tiles.ts";
+import { candidatesFor } from "../../../../../backends/webgpu/tune/candidates.ts";
+import { missing, openExecutor, title } from "../../_device.ts";
 
 const SIZES = [
   { batch: 1, m: 37, n: 45, k: 50 },
@@ -109,7 +107,7 @@ for (const layout of ["NN", "NT", "TN"] as const) {
         tiles: { find: () => forced },
       });
       await using device = localDevice(executor);
-      const { traits } = executor.gpu;
+      const { limits } = executor.gpu;
       for (const [s, size] of SIZES.entries()) {
         const shape: ProductShape = { layout, dtype: "f32", ...size };
         const { batch, m, n, k } = size;
@@ -148,7 +146,7 @@ for (const layout of ["NN", "NT", "TN"] as const) {
           for (const K of named ? [k - 3, 0] : [k]) {
             const expected = await run({ kind: "naive" }, K);
             for (const tile of TILES) {
-              if (!isPossible(shape, tile, traits)) continue;
+              if (!isPossible(shape, tile, limits)) continue;
               await t.step(
                 `${showTile(tile)}, ${m} x ${n} x ${
                   named ? `${K} of ` : ""
@@ -180,11 +178,11 @@ Deno.test({
     const executor = await openExecutor();
     try {
       for (const software of [true, false]) {
-        const traits = { ...executor.gpu.traits, software };
+        const limits = { ...executor.gpu.limits, software };
         for (const layout of ["NN", "NT", "TN"] as const) {
           for (const m of [1, 8, 512, 4096]) {
             const shape = { layout, dtype: "f32", batch: 1, m, n: 768, k: 768 };
-            const found = candidatesFor(shape as ProductShape, traits);
+            const found = candidatesFor(shape as ProductShape, limits);
             assert.ok(found.length >= 3, `${layout} ${m}: ${found.length}`);
             const names = found.map(showTile);
             assert.equal(new Set(names).size, names.length);

@@ -9,8 +9,8 @@
  * ```
  * @module
  */
-import type { DispatchSpec, Scope } from "../shader/dispatch.ts";
-import { each } from "../shader/numbers.ts";
+import type { DispatchSpec, Scope } from "../../shader/dispatch.ts";
+import { each } from "../../shader/numbers.ts";
 import {
   endTensors,
   factorTensors,
@@ -18,14 +18,14 @@ import {
   productName,
   storeEach,
   storeProduct,
-} from "./matmul_product.ts";
-import { type DirectTile, showTile } from "./matmul_tiles.ts";
+} from "./product.ts";
+import { type DirectTile, showTile } from "./tiles.ts";
 import {
   partRange,
   type SplitTarget,
   splitTensors,
   storePart,
-} from "./matmul_split.ts";
+} from "./split.ts";
 
 /** A dispatch of a direct product; with `target`, of one part of the inner size each. */
 export function directMatmul(

@@ -3,23 +3,11 @@
  * known of adapters in general.
  * @module
  */
-import type { KernelAttributes, TensorDType } from "@denotune/denotune/core";
-import type { Traits } from "../runtime/traits.ts";
-import { canBroadcast } from "./matmul_broadcast.ts";
-import { dotGroups } from "./matmul_dot.ts";
-import { isSound } from "./matmul_shared.ts";
-import type { DotTile, SharedTile, Tile } from "./matmul_tiles.ts";
-
-/** What a tile is chosen by: sizes are those at capacity. */
-export interface ProductShape {
-  readonly layout: KernelAttributes["matmul"]["layout"];
-  /** Storage of b. */
-  readonly dtype: TensorDType;
-  readonly batch: number;
-  readonly m: number;
-  readonly n: number;
-  readonly k: number;
-}
+import type { AdapterLimits } from "../../runtime/adapter_limits.ts";
+import { canBroadcast } from "./broadcast.ts";
+import { dotGroups } from "./dot.ts";
+import { isSound } from "./shared.ts";
+import type { DotTile, ProductShape, SharedTile, Tile } from "./tiles.ts";
 
 /** Name of a shape in the table of measured tiles. */
 export function shapeKey(
@@ -36,19 +24,19 @@ const LEAST_PART = 128;
 const MOST_PARTS = 2 ** 24;
 
 /** The tile of a product. */
-export function chooseTileOf(shape: ProductShape, traits: Traits): Tile {
-  const measured = traits.tiles.find(shape, traits.subgroup?.max ?? 1);
-  if (measured !== null && isPossible(shape, measured, traits)) return measured;
-  return traits.software
-    ? forSoftware(shape, traits)
-    : forHardware(shape, traits);
+export function chooseTileOf(shape: ProductShape, limits: AdapterLimits): Tile {
+  const measured = limits.tiles.find(shape, limits.subgroup?.max ?? 1);
+  if (measured !== null && isPossible(shape, measured, limits)) return measured;
+  return limits.software
+    ? forSoftware(shape, limits)
+    : forHardware(shape, limits);
 }
 
 /** Whether a tile can be generated for a product on an adapter. */
 export function isPossible(
   shape: ProductShape,
   tile: Tile,
-  traits: Traits,
+  limits: AdapterLimits,
 ): boolean {
   switch (tile.kind) {
     case "naive":
@@ -58,24 +46,24 @@ export function isPossible(
     case "dot":
       return shape.layout === "NT" && tile.rows >= 1 && tile.columns >= 1 &&
         Number.isInteger(Math.log2(tile.lanes)) &&
-        tile.lanes <= traits.maxInvocations;
+        tile.lanes <= limits.maxInvocations;
     case "broadcast":
-      return canBroadcast(shape.layout, tile, traits);
+      return canBroadcast(shape.layout, tile, limits);
     case "shared":
-      return isSound(shape.layout, tile, traits);
+      return isSound(shape.layout, tile, limits);
   }
 }
 
-function forSoftware(shape: ProductShape, traits: Traits): Tile {
+function forSoftware(shape: ProductShape, limits: AdapterLimits): Tile {
   const rows = shape.m >= 24 ? 32 : shape.m > 8 ? 16 : shape.m > 4 ? 8 : 4;
   const narrow = shape.layout === "NT" && shape.n <= 16;
-  const told: Tile = {
+  const broadcast: Tile = {
     kind: "broadcast",
     rows,
     columns: narrow ? 2 : 4,
     split: 1,
   };
-  return canBroadcast(shape.layout, told, traits) ? told : {
+  return canBroadcast(shape.layout, broadcast, limits) ? broadcast : {
     kind: "direct",
     rows: Math.min(rows, 16),
     columns: 2,
@@ -84,7 +72,7 @@ function forSoftware(shape: ProductShape, traits: Traits): Tile {
   };
 }
 
-function forHardware(shape: ProductShape, traits: Traits): Tile {
+function forHardware(shape: ProductShape, limits: AdapterLimits): Tile {
   const { m, n } = shape;
   if (m <= 8 && shape.layout === "NT") return dotOf(shape);
   if (m <= 8 || n <= 8) {
@@ -107,7 +95,7 @@ function forHardware(shape: ProductShape, traits: Traits): Tile {
     { kind: "shared", bm: 32, bn: 32, bk: 16, tm: 4, tn: 4 },
   ];
   for (const [i, tile] of tiles.entries()) {
-    const sound = isSound(shape.layout, { ...tile, split: 1 }, traits);
+    const sound = isSound(shape.layout, { ...tile, split: 1 }, limits);
     const last = i === tiles.length - 1;
     const fits = m >= tile.bm / 2 && n >= tile.bn / 2;
     const enough = blocks(tile) >= ENOUGH_GROUPS / (i === 0 ? 1 : 4);

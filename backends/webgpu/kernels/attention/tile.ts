@@ -11,9 +11,9 @@
  * @module
  */
 import { type AttentionAttributes, DeviceError } from "@denotune/denotune/core";
-import type { Lowering, Scope } from "../shader/dispatch.ts";
-import { INDEX } from "../shader/dispatch.ts";
-import { each, f32Text } from "../shader/numbers.ts";
+import type { Lowering, Scope } from "../../shader/dispatch.ts";
+import { INDEX } from "../../shader/dispatch.ts";
+import { each, f32Text } from "../../shader/numbers.ts";
 
 /** Lanes side by side. */
 export const ACROSS = 8;
@@ -49,7 +49,7 @@ const CANDIDATES: readonly (readonly [number, number])[] = [
  */
 export function chooseTile(
   lowering: {
-    readonly traits: { sharedBytes: number; maxInvocations: number };
+    readonly limits: { sharedBytes: number; maxInvocations: number };
   },
   headDim: number,
   needs: { ownTiles: number; otherTiles: number; scores: number },
@@ -62,8 +62,8 @@ export function chooseTile(
       needs.scores * own * (other + 1) * 4 + (own + other) * 12 + 512;
     const lanes = own / ROWS * ACROSS;
     if (
-      bytes <= lowering.traits.sharedBytes &&
-      lanes <= lowering.traits.maxInvocations
+      bytes <= lowering.limits.sharedBytes &&
+      lanes <= lowering.limits.maxInvocations
     ) {
       return {
         own,
@@ -77,7 +77,7 @@ export function chooseTile(
     }
   }
   throw new DeviceError(
-    `heads of ${headDim} need more workgroup memory than the adapter's ${lowering.traits.sharedBytes} bytes`,
+    `heads of ${headDim} need more workgroup memory than the adapter's ${lowering.limits.sharedBytes} bytes`,
   );
 }
 

@@ -15,8 +15,8 @@ import type {
   Lower,
   Lowering,
   Scope,
-} from "../shader/dispatch.ts";
-import { each, f32Text } from "../shader/numbers.ts";
+} from "../../shader/dispatch.ts";
+import { each, f32Text } from "../../shader/numbers.ts";
 import {
   accumulate,
   ACROSS,
@@ -36,13 +36,13 @@ import {
   segmentRange,
   storeSums,
   tileMemory,
-} from "./attention_tile.ts";
-import { queryStatistics } from "./attention_statistics.ts";
+} from "./tile.ts";
+import { queryStatistics } from "./statistics.ts";
 import {
-  toldKeyGradients,
-  toldLanes,
-  toldQueryGradients,
-} from "./attention_told.ts";
+  broadcastKeyGradients,
+  broadcastLanes,
+  broadcastQueryGradients,
+} from "./subgroup_broadcast.ts";
 
 interface Views {
   readonly q: View;
@@ -77,9 +77,9 @@ export const attentionBackward: Lower<"attention_backward"> = (lowering) => {
   };
   lowering.emit(queryStatistics(attributes, views));
   const { headDim } = attributes;
-  const lanes = toldLanes(lowering.traits, headDim);
+  const lanes = broadcastLanes(lowering.limits, headDim);
   if (lanes !== null) {
-    const told = { attributes, sizes, lanes };
+    const spec = { attributes, sizes, lanes };
     const shared = inputsOf(views, true);
     const output = (name: "dQ" | "dK" | "dV") => ({
       name,
@@ -87,9 +87,9 @@ export const attentionBackward: Lower<"attention_backward"> = (lowering) => {
       writes: true,
       wide: true,
     });
-    lowering.emit(toldQueryGradients(told, [...shared, output("dQ")]));
+    lowering.emit(broadcastQueryGradients(spec, [...shared, output("dQ")]));
     lowering.emit(
-      toldKeyGradients(told, [...shared, output("dK"), output("dV")]),
+      broadcastKeyGradients(spec, [...shared, output("dK"), output("dV")]),
     );
     return;
   }

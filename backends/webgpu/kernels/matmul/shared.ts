@@ -12,24 +12,24 @@
  * Sums are named variables, never an array: indices into those would be checked at every step.
  * @module
  */
-import type { DispatchSpec, Scope } from "../shader/dispatch.ts";
-import { each } from "../shader/numbers.ts";
+import type { DispatchSpec, Scope } from "../../shader/dispatch.ts";
+import { each } from "../../shader/numbers.ts";
 import {
   endTensors,
   factorTensors,
   type Product,
   productName,
   storeProduct,
-} from "./matmul_product.ts";
+} from "./product.ts";
 import {
   partRange,
   type SplitTarget,
   splitTensors,
   storePart,
   storePartWide,
-} from "./matmul_split.ts";
-import { stageAcross, stageAlong } from "./matmul_staging.ts";
-import { type SharedTile, showTile } from "./matmul_tiles.ts";
+} from "./split.ts";
+import { stageAcross, stageAlong } from "./staging.ts";
+import { type SharedTile, showTile } from "./tiles.ts";
 
 /** Invocations of a workgroup. */
 export function invocationsOf({ bm, bn, tm, tn }: SharedTile): number {

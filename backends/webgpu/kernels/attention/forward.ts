@@ -4,9 +4,9 @@
  * @module
  */
 import { product } from "@denotune/denotune/core";
-import type { DispatchSpec, Lower, Scope } from "../shader/dispatch.ts";
-import { each } from "../shader/numbers.ts";
-import { LaneReduction, MOST_NEGATIVE } from "../shader/reduce.ts";
+import type { DispatchSpec, Lower, Scope } from "../../shader/dispatch.ts";
+import { each } from "../../shader/numbers.ts";
+import { LaneReduction, MOST_NEGATIVE } from "../../shader/reduce.ts";
 import {
   accumulate,
   ACROSS,
@@ -23,12 +23,12 @@ import {
   segmentRange,
   storeSums,
   tileMemory,
-} from "./attention_tile.ts";
-import { toldForward, toldLanes } from "./attention_told.ts";
+} from "./tile.ts";
+import { broadcastForward, broadcastLanes } from "./subgroup_broadcast.ts";
 
 /** Attention within equal segments of each row of the batch. */
 export const attention: Lower<"attention"> = (lowering) => {
-  const { attributes, outputs, traits } = lowering;
+  const { attributes, outputs, limits } = lowering;
   const { B, T, heads, headDim } = attributes;
   const sizes = attentionSizes(attributes, (d) => lowering.capacity(d));
   const { q, k, v, segments } = attentionInputs(lowering, sizes);
@@ -43,9 +43,9 @@ export const attention: Lower<"attention"> = (lowering) => {
     { name: "out", view: out, writes: true, wide },
     { name: "lse", view: lse, writes: true },
   ];
-  const lanes = toldLanes(traits, headDim);
+  const lanes = broadcastLanes(limits, headDim);
   if (lanes !== null) {
-    lowering.emit(toldForward({ attributes, sizes, lanes }, tensors));
+    lowering.emit(broadcastForward({ attributes, sizes, lanes }, tensors));
     return;
   }
   const tile = chooseTile(lowering, headDim, {
@@ -53,7 +53,7 @@ export const attention: Lower<"attention"> = (lowering) => {
     otherTiles: 2,
     scores: 1,
   });
-  const reduction = new LaneReduction(traits, {
+  const reduction = new LaneReduction(limits, {
     width: ACROSS,
     invocations: tile.lanes,
   });

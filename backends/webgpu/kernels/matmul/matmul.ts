@@ -13,18 +13,18 @@ import {
   type Lower,
   type Lowering,
   WEIGHTS,
-} from "../shader/dispatch.ts";
-import { checkInputs } from "../shader/expression.ts";
-import { broadcastMatmul } from "./matmul_broadcast.ts";
-import { chooseTileOf } from "./matmul_choice.ts";
-import { directMatmul } from "./matmul_direct.ts";
-import { dotMatmul } from "./matmul_dot.ts";
-import { naiveMatmul } from "./matmul_naive.ts";
-import type { Product } from "./matmul_product.ts";
-import { sharedMatmul } from "./matmul_shared.ts";
-import { addParts } from "./matmul_split.ts";
-import type { Tile } from "./matmul_tiles.ts";
-import { expectProgramInputs } from "./program_inputs.ts";
+} from "../../shader/dispatch.ts";
+import { checkInputs } from "../../shader/expression.ts";
+import { broadcastMatmul } from "./broadcast.ts";
+import { chooseTileOf } from "./choice.ts";
+import { directMatmul } from "./direct.ts";
+import { dotMatmul } from "./dot.ts";
+import { naiveMatmul } from "./naive.ts";
+import type { Product } from "./product.ts";
+import { sharedMatmul } from "./shared.ts";
+import { addParts } from "./split.ts";
+import type { Tile } from "./tiles.ts";
+import { expectProgramInputs } from "../program_inputs.ts";
 
 /** out = alpha * op(a) op(b) + bias + addend, for each batch. */
 export const matmul: Lower<"matmul"> = (lowering) => {
@@ -52,7 +52,7 @@ export const matmul: Lower<"matmul"> = (lowering) => {
       )
       : null,
     // A software adapter compiles for seconds what stands there a hundred times; a GPU would spill the loop's array.
-    folded: attributes.epilogue !== undefined && lowering.traits.software,
+    folded: attributes.epilogue !== undefined && lowering.limits.software,
     epilogue: epilogueOf(lowering, { rows: batch * m, columns: n }),
     outputs: outputs.map((view, o) =>
       lowering.expect(`output ${o}`, view, batch * m * n)
@@ -70,7 +70,7 @@ export const matmul: Lower<"matmul"> = (lowering) => {
         n,
         k,
       },
-      lowering.traits,
+      lowering.limits,
     ),
   );
 };
@@ -120,7 +120,7 @@ function quantizedShape(
 export function emitProduct(
   lowering: Pick<
     Lowering<"matmul">,
-    "emit" | "scratch" | "capacity" | "traits"
+    "emit" | "scratch" | "capacity" | "limits"
   >,
   product: Product,
   tile: Tile,
@@ -130,7 +130,7 @@ export function emitProduct(
     return;
   }
   if (tile.kind === "dot") {
-    lowering.emit(dotMatmul(product, tile, lowering.traits));
+    lowering.emit(dotMatmul(product, tile, lowering.limits));
     return;
   }
   const { batch, m, n } = product;
@@ -148,7 +148,7 @@ export function emitProduct(
         product,
         tile,
         target,
-        lowering.traits.subgroup?.max ?? 1,
+        lowering.limits.subgroup?.max ?? 1,
       )
       : directMatmul(product, tile, target),
   );

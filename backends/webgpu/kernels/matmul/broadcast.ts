@@ -1,6 +1,6 @@
 /**
- * Matrix products in registers alone: the lanes of a subgroup load different elements of a and tell each
- * other, so that each element is loaded once for all columns. Best where a load is dear and an exchange
+ * Matrix products in registers alone: the lanes of a subgroup load different elements of a and broadcast
+ * them to the others, so that each element is loaded once for all columns. Best where a load is dear and an exchange
  * cheap: on software adapters, and for few rows.
  *
  * ```text
@@ -9,9 +9,9 @@
  * ```
  * @module
  */
-import type { DispatchSpec, Scope } from "../shader/dispatch.ts";
-import { each } from "../shader/numbers.ts";
-import type { Traits } from "../runtime/traits.ts";
+import type { DispatchSpec, Scope } from "../../shader/dispatch.ts";
+import { each } from "../../shader/numbers.ts";
+import type { AdapterLimits } from "../../runtime/adapter_limits.ts";
 import {
   endTensors,
   factorTensors,
@@ -19,14 +19,14 @@ import {
   productName,
   storeEach,
   storeProduct,
-} from "./matmul_product.ts";
+} from "./product.ts";
 import {
   partRange,
   type SplitTarget,
   splitTensors,
   storePart,
-} from "./matmul_split.ts";
-import { type BroadcastTile, showTile } from "./matmul_tiles.ts";
+} from "./split.ts";
+import { type BroadcastTile, showTile } from "./tiles.ts";
 
 /** Terms of the inner size a round. */
 const TERMS = 4;
@@ -35,7 +35,7 @@ const TERMS = 4;
 export function canBroadcast(
   layout: Product["layout"],
   { rows, columns }: BroadcastTile,
-  { subgroup }: Traits,
+  { subgroup }: AdapterLimits,
 ): boolean {
   if (subgroup === null || subgroup.min !== subgroup.max) return false;
   return (layout === "NT" || columns % 4 === 0) &&
@@ -86,8 +86,8 @@ ${
         each(rows, (r) =>
           `{ let a = ${
             layout === "TN"
-              ? toldAcross(tile, lanes, r, t)
-              : toldAlong(lanes, r, t)
+              ? broadcastAcross(tile, lanes, r, t)
+              : broadcastAlong(lanes, r, t)
           };
 ${
             each(columns, (c) =>
@@ -185,7 +185,7 @@ function loadAlong(
   });
 }
 
-function toldAlong(lanes: number, r: number, t: number): string {
+function broadcastAlong(lanes: number, r: number, t: number): string {
   return `subgroupBroadcast(ra_${Math.floor(r / lanes)}.${"xyzw"[t]}, ${
     r % lanes
   }u)`;
@@ -226,7 +226,7 @@ let ra_${q} = select(vec4<f32>(), ${value}, ${term} < kEnd);`;
   });
 }
 
-function toldAcross(
+function broadcastAcross(
   tile: BroadcastTile,
   lanes: number,
   r: number,

@@ -10,10 +10,10 @@
  * A block of lanes has `columns` rows of b at a time; a workgroup has several blocks.
  * @module
  */
-import type { Traits } from "../runtime/traits.ts";
-import type { DispatchSpec, Scope } from "../shader/dispatch.ts";
-import { each } from "../shader/numbers.ts";
-import { LaneReduction } from "../shader/reduce.ts";
+import type { AdapterLimits } from "../../runtime/adapter_limits.ts";
+import type { DispatchSpec, Scope } from "../../shader/dispatch.ts";
+import { each } from "../../shader/numbers.ts";
+import { LaneReduction } from "../../shader/reduce.ts";
 import {
   endTensors,
   factorTensors,
@@ -21,8 +21,8 @@ import {
   productName,
   storeEach,
   storeProduct,
-} from "./matmul_product.ts";
-import { type DotTile, showTile } from "./matmul_tiles.ts";
+} from "./product.ts";
+import { type DotTile, showTile } from "./tiles.ts";
 
 /** Invocations of a workgroup where blocks are smaller. */
 const INVOCATIONS = 128;
@@ -40,13 +40,13 @@ export function dotGroups(
 export function dotMatmul(
   product: Product,
   tile: DotTile,
-  traits: Traits,
+  limits: AdapterLimits,
 ): DispatchSpec {
   const { batch, m, n, k } = product;
   const { rows, columns, lanes } = tile;
   const invocations = Math.max(lanes, INVOCATIONS);
   const blocks = invocations / lanes;
-  const reduction = new LaneReduction(traits, { width: lanes, invocations });
+  const reduction = new LaneReduction(limits, { width: lanes, invocations });
   const wide = typeof k === "number" && k % 4 === 0;
   const sums = (text: (r: number, c: number) => string) =>
     each(rows, (r) => each(columns, (c) => text(r, c)));

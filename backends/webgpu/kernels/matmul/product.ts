@@ -9,10 +9,10 @@ import type {
   QuantizedShape,
   View,
 } from "@denotune/denotune/core";
-import type { Scope, TensorUse } from "../shader/dispatch.ts";
-import { ExpressionWriter } from "../shader/expression.ts";
-import { each, f32Text } from "../shader/numbers.ts";
-import { leavesAt, loadOnce } from "./program_inputs.ts";
+import type { Scope, TensorUse } from "../../shader/dispatch.ts";
+import { ExpressionWriter } from "../../shader/expression.ts";
+import { each, f32Text } from "../../shader/numbers.ts";
+import { leavesAt, loadOnce } from "../program_inputs.ts";
 
 /** Sizes, operands and epilogue of a product. */
 export interface Product {

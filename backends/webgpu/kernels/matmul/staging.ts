@@ -2,8 +2,8 @@
  * Puts a block of an operand into workgroup memory, vec4 by vec4; what lies beyond the operand is 0.
  * @module
  */
-import type { Scope } from "../shader/dispatch.ts";
-import { each } from "../shader/numbers.ts";
+import type { Scope } from "../../shader/dispatch.ts";
+import { each } from "../../shader/numbers.ts";
 
 /** A block of one operand, and where it is put. Names are those of the kernel's WGSL. */
 export interface Stage {

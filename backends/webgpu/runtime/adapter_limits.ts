@@ -2,10 +2,10 @@
  * What kernels may know of the adapter that they are made for.
  * @module
  */
-import type { TileTable } from "../kernels/matmul_tiles.ts";
+import type { TileTable } from "../kernels/matmul/tiles.ts";
 
 /** Limits and features of an open device. */
-export interface Traits {
+export interface AdapterLimits {
   /** Whether the adapter computes on the processor: other shapes of kernels pay there. */
   readonly software: boolean;
   /** Fewest and most lanes of a subgroup; null: subgroup operations are not used. */

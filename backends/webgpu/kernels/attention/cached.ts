@@ -4,24 +4,24 @@
  * @module
  */
 import { product } from "@denotune/denotune/core";
-import { INDEX, type Lower, type Scope } from "../shader/dispatch.ts";
-import { fewLanes } from "../shader/few_lanes.ts";
-import { each } from "../shader/numbers.ts";
-import { LaneReduction, MOST_NEGATIVE } from "../shader/reduce.ts";
-import { attentionSizes, scoreText } from "./attention_tile.ts";
+import { INDEX, type Lower, type Scope } from "../../shader/dispatch.ts";
+import { fewLanes } from "../../shader/few_lanes.ts";
+import { each } from "../../shader/numbers.ts";
+import { LaneReduction, MOST_NEGATIVE } from "../../shader/reduce.ts";
+import { attentionSizes, scoreText } from "./tile.ts";
 
 /** Attention of T new queries over a cache that holds their own keys already. */
 export const attentionCached: Lower<"attention_cached"> = (lowering) => {
-  const { attributes, inputs, outputs, traits } = lowering;
+  const { attributes, inputs, outputs, limits } = lowering;
   const { B, T, heads, headDim, capacity, window } = attributes;
   const sizes = attentionSizes(attributes, (d) => lowering.capacity(d));
   const cached = attributes.slots * capacity * sizes.kvWidth;
-  const scoreTurns = headDim % 4 === 0 ? headDim / 4 : headDim;
-  const lanes = traits.software
-    ? fewLanes((n) => Math.ceil(capacity / n) * (scoreTurns + n + 8))
+  const scoreIterations = headDim % 4 === 0 ? headDim / 4 : headDim;
+  const lanes = limits.software
+    ? fewLanes((n) => Math.ceil(capacity / n) * (scoreIterations + n + 8))
     : 64;
   const columns = Math.ceil(headDim / lanes);
-  const reduction = new LaneReduction(traits, {
+  const reduction = new LaneReduction(limits, {
     width: lanes,
     invocations: lanes,
   });

@@ -3,14 +3,14 @@
  * does where sizes are odd and small.
  * @module
  */
-import type { DispatchSpec } from "../shader/dispatch.ts";
-import type { Product } from "./matmul_product.ts";
+import type { DispatchSpec } from "../../shader/dispatch.ts";
+import type { Product } from "./product.ts";
 import {
   endTensors,
   factorTensors,
   productName,
   storeProduct,
-} from "./matmul_product.ts";
+} from "./product.ts";
 
 const INVOCATIONS = 64;
 

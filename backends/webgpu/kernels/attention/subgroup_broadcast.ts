@@ -6,7 +6,7 @@
  * ```text
  * lane          0    1    2    3  ...        other rows come in blocks of as many as there are lanes
  * own row       i    i+1  i+2  i+3
- * other row j   vec4 vec4 vec4 vec4          loaded in parts, told whole
+ * other row j   vec4 vec4 vec4 vec4          loaded in parts, broadcast whole
  * ```
  * @module
  */
@@ -16,20 +16,20 @@ import type {
   DispatchSpec,
   Scope,
   SizeOf,
-} from "../shader/dispatch.ts";
-import { each, f32Text } from "../shader/numbers.ts";
-import { MOST_NEGATIVE } from "../shader/reduce.ts";
-import type { Traits } from "../runtime/traits.ts";
+} from "../../shader/dispatch.ts";
+import { each, f32Text } from "../../shader/numbers.ts";
+import { MOST_NEGATIVE } from "../../shader/reduce.ts";
+import type { AdapterLimits } from "../../runtime/adapter_limits.ts";
 import {
   type AttentionSizes,
   keyRange,
   queryRange,
   scoreText,
   seesText,
-} from "./attention_tile.ts";
+} from "./tile.ts";
 
 /** What a kernel of this kind is written from. */
-export interface Told {
+export interface BroadcastSpec {
   readonly attributes: AttentionAttributes;
   readonly sizes: AttentionSizes;
   /** Lanes of a subgroup. */
@@ -37,8 +37,11 @@ export interface Told {
 }
 
 /** Lanes of such kernels, or null where the adapter or the head does not suit them. */
-export function toldLanes(traits: Traits, headDim: number): number | null {
-  const { subgroup, software } = traits;
+export function broadcastLanes(
+  limits: AdapterLimits,
+  headDim: number,
+): number | null {
+  const { subgroup, software } = limits;
   return software && subgroup !== null && subgroup.min === subgroup.max &&
       headDim % 4 === 0 && headDim <= 128
     ? subgroup.max
@@ -46,11 +49,15 @@ export function toldLanes(traits: Traits, headDim: number): number | null {
 }
 
 /** Declares the vec4s `NAME_0 ...` of row `t` of a head, this lane's own. */
-function ownRow(scope: Scope, { attributes: { headDim } }: Told, from: {
-  tensor: string;
-  name: string;
-  at: string;
-}): string {
+function ownRow(
+  scope: Scope,
+  { attributes: { headDim } }: BroadcastSpec,
+  from: {
+    tensor: string;
+    name: string;
+    at: string;
+  },
+): string {
   const tensor = scope.tensor(from.tensor);
   return each(headDim / 4, (d) => {
     const value = tensor.wide
@@ -66,7 +73,7 @@ function ownRow(scope: Scope, { attributes: { headDim } }: Told, from: {
 /** Declares this lane's parts `NAME_0 ...` of a row that all lanes share. */
 function sharedRow(
   scope: Scope,
-  { attributes: { headDim }, lanes }: Told,
+  { attributes: { headDim }, lanes }: BroadcastSpec,
   from: { tensor: string; name: string; at: string },
 ): string {
   const tensor = scope.tensor(from.tensor);
@@ -86,24 +93,24 @@ function sharedRow(
 }
 
 /** vec4 `d` of a shared row. */
-function told(name: string, lanes: number, d: number): string {
+function broadcast(name: string, lanes: number, d: number): string {
   return `subgroupBroadcast(${name}_${Math.floor(d / lanes)}, ${d % lanes}u)`;
 }
 
 function dotOwn(
-  { attributes: { headDim }, lanes }: Told,
+  { attributes: { headDim }, lanes }: BroadcastSpec,
   own: string,
   shared: string,
 ): string {
   return Array.from(
     { length: headDim / 4 },
-    (_, d) => `dot(${own}_${d}, ${told(shared, lanes, d)})`,
+    (_, d) => `dot(${own}_${d}, ${broadcast(shared, lanes, d)})`,
   ).join(" + ");
 }
 
 function storeOwn(
   scope: Scope,
-  { attributes: { headDim } }: Told,
+  { attributes: { headDim } }: BroadcastSpec,
   to: { tensor: string; at: string; value: (d: number) => string },
 ): string {
   const tensor = scope.tensor(to.tensor);
@@ -126,7 +133,7 @@ ${
 /** Where workgroup `group` is: declares b, the head `name`, and the first own row. */
 function placeOf(
   scope: Scope,
-  { attributes: { B, T }, lanes }: Told,
+  { attributes: { B, T }, lanes }: BroadcastSpec,
   { heads, name }: { heads: number; name: string },
 ): string {
   const t = scope.size(T);
@@ -144,7 +151,7 @@ let ownSegment = ${scope.tensor("segments").loadInt("ownRow")};`;
 /** A block's segments, one a lane; leaves the block out where none is the own rows'. */
 function blockSegments(
   scope: Scope,
-  { attributes: { T } }: Told,
+  { attributes: { T } }: BroadcastSpec,
   first: string,
 ): string {
   const t = scope.size(T);
@@ -157,7 +164,7 @@ if (subgroupMax(otherSegment) < subgroupMin(ownSegment) || subgroupMin(otherSegm
 }
 
 function gridOf(
-  { attributes: { B, T }, lanes }: Told,
+  { attributes: { B, T }, lanes }: BroadcastSpec,
   heads: number,
 ): DispatchSpec["grid"] {
   return (size) => ({
@@ -166,15 +173,15 @@ function gridOf(
 }
 
 function costOf(
-  { attributes: { B, T, heads, headDim } }: Told,
+  { attributes: { B, T, heads, headDim } }: BroadcastSpec,
   products: number,
 ): (size: SizeOf) => number {
   return (size) => products * size(B) * heads * size(T) ** 2 * headDim;
 }
 
 /** Attention forward. */
-export function toldForward(
-  spec: Told,
+export function broadcastForward(
+  spec: BroadcastSpec,
   tensors: DispatchSpec["tensors"],
 ): DispatchSpec {
   const { attributes, sizes, lanes } = spec;
@@ -219,7 +226,7 @@ ${
 let p = select(0.0, exp(s_${n} - top), s_${n} > ${MOST_NEGATIVE});
 l += p;
 ${sharedRow(scope, spec, { tensor: "v", name: "v", at: kvAt(n) })}
-${each(depth, (d) => `sum_${d} += p * ${told("v", lanes, d)};`)}
+${each(depth, (d) => `sum_${d} += p * ${broadcast("v", lanes, d)};`)}
 }`)
     }
 }
@@ -235,7 +242,7 @@ ${scope.tensor("lse").store(`ownRow * ${heads}u + h`, "m + log(l)")}
 }`;
   };
   return {
-    name: `attention told ${lanes}`,
+    name: `attention subgroup broadcast ${lanes}`,
     tensors,
     workgroup: [lanes, 1, 1],
     body,
@@ -252,8 +259,8 @@ function scoreGradient({ softcap, scale }: AttentionAttributes): string {
 }
 
 /** Gradients of queries. */
-export function toldQueryGradients(
-  spec: Told,
+export function broadcastQueryGradients(
+  spec: BroadcastSpec,
   tensors: DispatchSpec["tensors"],
 ): DispatchSpec {
   const { attributes, sizes, lanes } = spec;
@@ -289,7 +296,7 @@ let visible = j < ${t} && ${
 let s = ${scoreText(attributes, "product")};
 let p = select(0.0, exp(s - lse), visible);
 ${scoreGradient(attributes)}
-${each(depth, (d) => `sum_${d} += dZ * ${told("k", lanes, d)};`)}
+${each(depth, (d) => `sum_${d} += dZ * ${broadcast("k", lanes, d)};`)}
 }`)
     }
 }
@@ -298,7 +305,7 @@ ${storeOwn(scope, spec, { tensor: "dQ", at: "at", value: (d) => `sum_${d}` })}
 }`;
   };
   return {
-    name: `attention_backward q told ${lanes}`,
+    name: `attention_backward q subgroup broadcast ${lanes}`,
     tensors,
     workgroup: [lanes, 1, 1],
     body,
@@ -308,8 +315,8 @@ ${storeOwn(scope, spec, { tensor: "dQ", at: "at", value: (d) => `sum_${d}` })}
 }
 
 /** Gradients of keys and values. */
-export function toldKeyGradients(
-  spec: Told,
+export function broadcastKeyGradients(
+  spec: BroadcastSpec,
   tensors: DispatchSpec["tensors"],
 ): DispatchSpec {
   const { attributes, sizes, lanes } = spec;
@@ -353,8 +360,8 @@ let delta = subgroupBroadcast(otherDelta, ${n}u);
 ${scoreGradient(attributes)}
 ${
           each(depth, (d) =>
-            `dk_${d} += dZ * ${told("q", lanes, d)};
-dv_${d} += p * ${told("o", lanes, d)};`)
+            `dk_${d} += dZ * ${broadcast("q", lanes, d)};
+dv_${d} += p * ${broadcast("o", lanes, d)};`)
         }
 }`)
     }
@@ -366,7 +373,7 @@ ${storeOwn(scope, spec, { tensor: "dV", at: "at", value: (d) => `dv_${d}` })}
 }`;
   };
   return {
-    name: `attention_backward kv told ${lanes}`,
+    name: `attention_backward kv subgroup broadcast ${lanes}`,
     tensors,
     workgroup: [lanes, 1, 1],
     body,

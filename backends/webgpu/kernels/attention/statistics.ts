@@ -7,8 +7,12 @@ import {
   product,
   type View,
 } from "@denotune/denotune/core";
-import { type DispatchSpec, perItem, type Scope } from "../shader/dispatch.ts";
-import { each } from "../shader/numbers.ts";
+import {
+  type DispatchSpec,
+  perItem,
+  type Scope,
+} from "../../shader/dispatch.ts";
+import { each } from "../../shader/numbers.ts";
 
 const INVOCATIONS = 64;
 
