@@ -1,5 +1,5 @@
 /**
- * From a kernel call to its steps: the one list of what this backend can do.
+ * From a kernel call to its launches: the one list of what this backend can do.
  * @module
  */
 import type { Extents, KernelCall } from "@denotune/denotune/core";
@@ -7,11 +7,11 @@ import { lowerArgmax } from "./kernels/argmax.ts";
 import {
   lowerAttention,
   lowerCachedAttention,
-} from "./kernels/attention_forward.ts";
-import { lowerAttentionBackward } from "./kernels/attention_backward.ts";
-import { lowerBlasMatmul } from "./kernels/blas_matmul.ts";
+} from "./kernels/attention/forward.ts";
+import { lowerAttentionBackward } from "./kernels/attention/backward.ts";
+import { lowerBlasMatmul } from "./kernels/matmul/blas.ts";
 import { lowerCopy, lowerFill, lowerRope } from "./kernels/elements.ts";
-import { lowerMatmul } from "./kernels/matmul.ts";
+import { lowerPackedMatmul } from "./kernels/matmul/packed.ts";
 import {
   lowerColumnSum,
   lowerGroupSum,
@@ -27,7 +27,7 @@ import {
 } from "./kernels/row_moves.ts";
 import { lowerRows } from "./kernels/rows.ts";
 import { lowerSample } from "./kernels/sample.ts";
-import type { Step } from "./kernels/step.ts";
+import type { Launch } from "./kernels/launch.ts";
 import { lowerTakeTokens } from "./kernels/take_tokens.ts";
 
 /** What lowering depends on besides the call. */
@@ -36,12 +36,12 @@ export interface LowerOptions {
   readonly blas: boolean;
 }
 
-/** The steps of a call; `capacities` are the largest extents inside its segment. */
+/** The launches of a call; `capacities` are the largest extents inside its segment. */
 export function lower(
   call: KernelCall,
   capacities: Extents,
   options: LowerOptions,
-): readonly Step[] {
+): readonly Launch[] {
   const { inputs, outputs } = call;
   const [out] = outputs;
   switch (call.kernel) {
@@ -49,7 +49,7 @@ export function lower(
       return (options.blas
         ? lowerBlasMatmul(call.attributes, inputs, out, capacities)
         : null) ??
-        lowerMatmul(call.attributes, inputs, out, capacities);
+        lowerPackedMatmul(call.attributes, inputs, out, capacities);
     case "rows":
       return lowerRows(call.attributes, inputs, outputs, capacities);
     case "column_sum":

@@ -1,5 +1,5 @@
 /**
- * Checks a plan before anything is compiled: every view lies inside its buffer at capacity, has the type that
+ * Checks a plan before anything is compiled: every view is inside its buffer at capacity, has the type that
  * its kernel reads and enough elements. Kernels trust their arguments; this is why they may.
  * @module
  */
@@ -53,7 +53,7 @@ export function validatePlan(
       for (const view of [...call.inputs, ...call.outputs]) {
         checkBounds(view, { segment, plan, buffers, fail });
       }
-      checkPlaces(call, fail);
+      checkInPlace(call, fail);
     }
   }
 }
@@ -108,7 +108,7 @@ function checkBounds(
     return fail(`buffer ${view.buffer} is not allocated`);
   }
   if (!Number.isInteger(view.offset) || view.offset < 0) {
-    fail(`offset ${view.offset} of a view is not a place`);
+    fail(`offset ${view.offset} of a view is not an index`);
   }
   const { repeat } = segment;
   const advance = view.advance ?? 0;
@@ -135,9 +135,9 @@ function checkBounds(
   }
 }
 
-/** Outputs that must share the place of an input. */
-function checkPlaces(call: KernelCall, fail: (what: string) => never): void {
-  /** Kernel and the input in whose place each output lies. */
+/** Outputs that must share the memory of an input. */
+function checkInPlace(call: KernelCall, fail: (what: string) => never): void {
+  /** Kernel, and the input whose memory each output shares. */
   const pairs: Partial<Record<KernelName, readonly number[]>> = {
     scatter_add: [4],
     write_cache: [0],
@@ -151,7 +151,7 @@ function checkPlaces(call: KernelCall, fail: (what: string) => never): void {
       (a.advance ?? 0) !== (b.advance ?? 0)
     ) {
       fail(
-        `output ${output} must lie where input ${input} lies: it is written in place`,
+        `output ${output} must share the memory of input ${input}: it is written in place`,
       );
     }
   });

@@ -23,7 +23,7 @@ export interface FunctionRef {
   readonly result: ValueType | null;
 }
 
-/** A place to branch to. */
+/** A target of branches. */
 export interface Label {
   readonly depth: number;
 }
@@ -191,7 +191,7 @@ export class FunctionBuilder {
   }
 
   /**
-   * for (i = from; i < to; i += step). `to` and `step` are computed at each turn: hold them if they are long.
+   * for (i = from; i < to; i += step). `to` and `step` are computed in each iteration: hold them if they are long.
    */
   for(
     from: Int,

@@ -58,11 +58,11 @@ export class ModuleBuilder {
   ): FunctionRef {
     const { parameters, result = null, name } = signature;
     const builder = new FunctionBuilder(parameters);
-    const place = this.#functions.length;
-    const index = this.#imports.length + place; // imports have the first numbers
+    const local = this.#functions.length;
+    const index = this.#imports.length + local; // imports have the first numbers
     this.#functions.push(null); // functions made while this one is built get later numbers
     build(builder);
-    this.#functions[place] = {
+    this.#functions[local] = {
       type: this.#type(parameters, result),
       body: builder.finish(),
     };

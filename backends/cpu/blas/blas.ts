@@ -4,7 +4,7 @@
  * @module
  */
 import { DeviceError } from "@denotune/denotune/core";
-import type { BlasStep } from "../kernels/step.ts";
+import type { BlasProduct } from "../kernels/launch.ts";
 import {
   type Candidate,
   candidates,
@@ -105,13 +105,13 @@ export class Blas {
   }
 
   /**
-   * Does blocks of a product until none is left. `slots` are the step's arguments: temporary memory, a, b (if
+   * Does blocks of a product until none is left. `slots` are the product's arguments: temporary memory, a, b (if
    * not widened), out, batch, m, n, k.
    */
-  run(step: BlasStep, slots: Float64Array, take: () => number): void {
-    const shift = step.widened ? 2 : 3;
+  run(product: BlasProduct, slots: Float64Array, take: () => number): void {
+    const shift = product.widened ? 2 : 3;
     const a = slots[1],
-      b = step.widened ? slots[0] : slots[2],
+      b = product.widened ? slots[0] : slots[2],
       out = slots[shift];
     const batch = slots[shift + 1],
       m = slots[shift + 2],
@@ -126,7 +126,7 @@ export class Blas {
       const inside = piece - which * blocks;
       const rowFrom = Math.floor(inside / across) * rows;
       const columnFrom = (inside % across) * columns;
-      this.#multiply(step, {
+      this.#multiply(product, {
         a: a + 4 * which * m * k,
         b: b + 4 * which * n * k,
         out: out + 4 * which * m * n,
@@ -141,8 +141,8 @@ export class Blas {
     }
   }
 
-  #multiply(step: BlasStep, s: Block): void {
-    const { layout, alpha, accumulate } = step;
+  #multiply(product: BlasProduct, s: Block): void {
+    const { layout, alpha, accumulate } = product;
     const { m, n, k } = s;
     const a = s.a + 4 * (layout === "TN" ? s.rowFrom : s.rowFrom * k);
     const b = s.b + 4 * (layout === "NT" ? s.columnFrom * k : s.columnFrom);

@@ -13,15 +13,15 @@ import {
   v128,
   type Vector,
 } from "../assembler/mod.ts";
-import { rowsAPiece } from "./row_moves.ts";
-import { element, keyOf, type Step } from "./step.ts";
+import { rowsPerPiece } from "./row_moves.ts";
+import { element, keyOf, type Launch } from "./launch.ts";
 import { laneMask, vectorLoop } from "./vector_loop.ts";
 
-/** The steps of an `argmax` call. */
+/** The launches of an `argmax` call. */
 export function lowerArgmax(
   attributes: KernelAttributes["argmax"],
   views: readonly [x: View, out: View],
-): Step[] {
+): Launch[] {
   const { columns } = attributes;
   const dims = [attributes.rows];
   return [{
@@ -33,7 +33,7 @@ export function lowerArgmax(
       const { f } = k;
       k.ranges(
         k.dims[0],
-        rowsAPiece(columns),
+        rowsPerPiece(columns),
         (from, to) =>
           f.for(from, to, 1, (row) => {
             const x = f.local(

@@ -26,18 +26,18 @@ import {
   storeHalves,
 } from "./convert.ts";
 import { lowerDequantize } from "./quantized.ts";
-import { rowsAPiece } from "./row_moves.ts";
-import { element, type Kernel, keyOf, type Step } from "./step.ts";
+import { rowsPerPiece } from "./row_moves.ts";
+import { element, type Kernel, keyOf, type Launch } from "./launch.ts";
 import { storeLanes, vectorLoop } from "./vector_loop.ts";
 
 /** Elements of one piece. */
 const PIECE = 16384;
 
-/** The steps of a `copy` call. */
+/** The launches of a `copy` call. */
 export function lowerCopy(
   attributes: KernelAttributes["copy"],
   views: readonly [x: View, out: View],
-): Step[] {
+): Launch[] {
   if (attributes.quantized !== undefined) {
     const [x, out] = views;
     return [lowerDequantize(attributes.quantized, { x, out })];
@@ -66,11 +66,11 @@ function copyRange(
 ): void {
   const { f } = k;
   const { from, to } = dtypes;
-  const place = (base: Int, index: Int, dtype: DType) =>
+  const addressAt = (base: Int, index: Int, dtype: DType) =>
     i64.add(base, i64.mul(index, i64.const(bytesOf(dtype))));
   vectorLoop(f, { from: first, to: end }, ({ index, rest }) => {
-    const source = place(k.at[0], index, from);
-    const target = place(k.at[1], index, to);
+    const source = addressAt(k.at[0], index, from);
+    const target = addressAt(k.at[1], index, to);
     if (from === to && bytesOf(from) === 2) {
       return storeHalves(f, target, v128.load16x4U(source), rest);
     }
@@ -83,11 +83,11 @@ function copyRange(
   });
 }
 
-/** The steps of a `fill` call. */
+/** The launches of a `fill` call. */
 export function lowerFill(
   attributes: KernelAttributes["fill"],
   out: View,
-): Step[] {
+): Launch[] {
   const dims = [attributes.elements];
   const bits = patternOf(out.dtype, attributes.value);
   const bytes = bytesOf(out.dtype);
@@ -119,11 +119,11 @@ export function lowerFill(
   }];
 }
 
-/** The steps of a `rope` call. */
+/** The launches of a `rope` call. */
 export function lowerRope(
   attributes: KernelAttributes["rope"],
   views: readonly [x: View, positions: View, table: View, out: View],
-): Step[] {
+): Launch[] {
   const { heads, headDim, rotary, inverse } = attributes;
   const [x, , table, out] = views;
   const inPlace = x.buffer === out.buffer && x.offset === out.offset &&
@@ -139,7 +139,7 @@ export function lowerRope(
       const width = heads * headDim;
       k.ranges(
         k.dims[0],
-        rowsAPiece(width),
+        rowsPerPiece(width),
         (from, to) =>
           f.for(from, to, 1, (row) => {
             const position = checkedIndex(f, element(k.at[1], row), k.dims[1]);
@@ -194,9 +194,9 @@ function turnHead(
       );
       const a = f.local("v128", v128.load(at));
       const b = f.local("v128", v128.load(at, second));
-      const [first, turned] = turn(f, { a, b, cos, sin });
+      const [first, rotated] = rotate(f, { a, b, cos, sin });
       storeLanes(f, { address: to }, first, rest);
-      storeLanes(f, { address: to, offset: second }, turned, rest);
+      storeLanes(f, { address: to, offset: second }, rotated, rest);
     },
   );
 }
@@ -205,7 +205,7 @@ function turnHead(
  * a cos - b sin and b cos + a sin. In double, rounded once: keys and queries are multiplied next, and scores
  * are exponents, so what is rounded here comes back many times over.
  */
-function turn(
+function rotate(
   f: FunctionBuilder,
   of: Readonly<Record<"a" | "b" | "cos" | "sin", Vector>>,
 ): [Vector, Vector] {

@@ -25,8 +25,8 @@ import {
   v128,
   type Vector,
 } from "../assembler/mod.ts";
-import { rowsAPiece } from "./row_moves.ts";
-import { element, keyOf, type Step } from "./step.ts";
+import { rowsPerPiece } from "./row_moves.ts";
+import { element, keyOf, type Launch } from "./launch.ts";
 import { storeLanes, vectorLoop } from "./vector_loop.ts";
 
 /** The matrix that a product reads as b, or null where b holds plain numbers. */
@@ -41,11 +41,11 @@ export function quantizedShape(
   return { format: quantized, rows, columns };
 }
 
-/** The step that widens a whole matrix, into a tensor or into the memory that a call's steps share. */
+/** The launch that widens a whole matrix, into a tensor or into the memory that a call's launches share. */
 export function lowerDequantize(
   shape: QuantizedShape,
   views: { readonly x: View; readonly out: View | null },
-): Step {
+): Launch {
   const { rows, columns } = shape;
   const { x, out } = views;
   return {
@@ -57,14 +57,14 @@ export function lowerDequantize(
       ? { bytes: 4 * rows * columns, use: "write" }
       : undefined,
     build: (k) =>
-      k.ranges(i64.const(rows), rowsAPiece(columns), (from, to) => {
+      k.ranges(i64.const(rows), rowsPerPiece(columns), (from, to) => {
         const target = out === null ? k.temporary : k.at[1];
-        const place = i64.mul(from, i64.const(columns));
+        const start = i64.mul(from, i64.const(columns));
         decodeRows(
           k.f,
           { ...shape, base: k.at[0] },
           { from, count: k.f.local("i64", i64.sub(to, from)) },
-          element(target, place),
+          element(target, start),
         );
       }),
   };

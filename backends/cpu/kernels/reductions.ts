@@ -21,7 +21,7 @@ import {
 } from "../assembler/mod.ts";
 import { ExpressionEmitter } from "./expressions.ts";
 import { sourcesOf, unrollOf } from "./rows.ts";
-import { element, type Kernel, keyOf, type Step } from "./step.ts";
+import { element, type Kernel, keyOf, type Launch } from "./launch.ts";
 import { laneMask, type Lanes, storeLanes, vectorLoop } from "./vector_loop.ts";
 
 /** Rows of one chunk of a column sum, and of one block in it: chains of additions are short. */
@@ -31,13 +31,13 @@ const COLUMNS = 64;
 /** Elements of one chunk of a sum. */
 const ELEMENTS = 16384;
 
-/** The steps of a `column_sum` call. */
+/** The launches of a `column_sum` call. */
 export function lowerColumnSum(
   attributes: KernelAttributes["column_sum"],
   inputs: readonly View[],
   out: View,
   capacities: Extents,
-): Step[] {
+): Launch[] {
   const { rows, columns, of, addend } = attributes;
   const sources = addend ? inputs.slice(0, -1) : inputs;
   const integers = sources.map((v) => v.dtype === "i32");
@@ -198,13 +198,13 @@ function buildColumnChunks(
   });
 }
 
-/** The steps of a `sum` call. */
+/** The launches of a `sum` call. */
 export function lowerSum(
   attributes: KernelAttributes["sum"],
   inputs: readonly View[],
   out: View,
   capacities: Extents,
-): Step[] {
+): Launch[] {
   const { elements, of, addend } = attributes;
   const sources = addend ? inputs.slice(0, -1) : inputs;
   const integers = sources.map((v) => v.dtype === "i32");
@@ -295,11 +295,11 @@ function sumRange(
   return all;
 }
 
-/** The steps of a `group_sum` call: one worker, in order, in double precision. */
+/** The launches of a `group_sum` call: one worker, in order, in double precision. */
 export function lowerGroupSum(
   attributes: KernelAttributes["group_sum"],
   views: { values: View; groups: View; addend: View; out: View },
-): Step[] {
+): Launch[] {
   const { count } = attributes;
   const dims = [attributes.rows];
   return [{

@@ -17,14 +17,14 @@ import {
   v128,
 } from "../assembler/mod.ts";
 import { checkedIndex, loadWidened } from "./convert.ts";
-import { element, keyOf, type Step } from "./step.ts";
+import { element, keyOf, type Launch } from "./launch.ts";
 import { storeLanes, vectorLoop } from "./vector_loop.ts";
 
 /** Elements of one piece, about. */
 const PIECE = 8192;
 
 /** Rows of one piece, for rows of this many elements. */
-export function rowsAPiece(columns: number): number {
+export function rowsPerPiece(columns: number): number {
   return Math.max(1, Math.floor(PIECE / Math.max(1, columns)));
 }
 
@@ -56,11 +56,11 @@ function rowsOf(view: View): Dim {
   return view.shape[0];
 }
 
-/** The steps of a `gather_rows` call. */
+/** The launches of a `gather_rows` call. */
 export function lowerGatherRows(
   attributes: KernelAttributes["gather_rows"],
   views: readonly [table: View, index: View, out: View],
-): Step[] {
+): Launch[] {
   const { columns } = attributes;
   const dtype = views[0].dtype;
   const dims = [attributes.rows, rowsOf(views[0])];
@@ -74,7 +74,7 @@ export function lowerGatherRows(
       const [table, index, out] = k.at;
       k.ranges(
         k.dims[0],
-        rowsAPiece(columns),
+        rowsPerPiece(columns),
         (from, to) =>
           f.for(from, to, 1, (row) => {
             const id = checkedIndex(f, element(index, row), k.dims[1]);
@@ -108,11 +108,11 @@ export function lowerGatherRows(
   }];
 }
 
-/** The steps of a `scatter_rows` call: zeros everywhere, then the rows. */
+/** The launches of a `scatter_rows` call: zeros everywhere, then the rows. */
 export function lowerScatterRows(
   attributes: KernelAttributes["scatter_rows"],
   views: readonly [values: View, index: View, out: View],
-): Step[] {
+): Launch[] {
   const { columns } = attributes;
   const dims = [attributes.count, attributes.rows];
   return [
@@ -122,7 +122,7 @@ export function lowerScatterRows(
       writes: [0],
       dims: [attributes.rows],
       build: (k) =>
-        k.ranges(k.dims[0], rowsAPiece(columns), (from, to) => {
+        k.ranges(k.dims[0], rowsPerPiece(columns), (from, to) => {
           const span = (i: Int) => i64.mul(i, i64.const(columns));
           vectorLoop(k.f, {
             from: span(from),
@@ -149,7 +149,7 @@ export function lowerScatterRows(
         const [values, index, out] = k.at;
         k.ranges(
           k.dims[0],
-          rowsAPiece(columns),
+          rowsPerPiece(columns),
           (from, to) =>
             f.for(from, to, 1, (row) => {
               const id = checkedIndex(f, element(index, row), k.dims[1]);
@@ -167,7 +167,7 @@ export function lowerScatterRows(
   ];
 }
 
-/** The steps of a `scatter_add` call: each id belongs to one piece, its rows are added in order. */
+/** The launches of a `scatter_add` call: each id belongs to one piece, its rows are added in order. */
 export function lowerScatterAdd(
   attributes: KernelAttributes["scatter_add"],
   views: readonly [
@@ -177,7 +177,7 @@ export function lowerScatterAdd(
     starts: View,
     out: View,
   ],
-): Step[] {
+): Launch[] {
   const { columns } = attributes;
   const dims = [attributes.unique, rowsOf(views[0]), rowsOf(views[4])];
   return [{
@@ -222,11 +222,11 @@ export function lowerScatterAdd(
   }];
 }
 
-/** The steps of a `write_cache` call. */
+/** The launches of a `write_cache` call. */
 export function lowerWriteCache(
   attributes: KernelAttributes["write_cache"],
   views: readonly [rows: View, lengths: View, index: View, cache: View],
-): Step[] {
+): Launch[] {
   const { slots, capacity, columns } = attributes;
   const dims = [attributes.B, attributes.T];
   return [{
@@ -240,22 +240,22 @@ export function lowerWriteCache(
       const [B, T] = k.dims;
       k.ranges(
         i64.mul(B, T),
-        rowsAPiece(columns),
+        rowsPerPiece(columns),
         (from, to) =>
           f.for(from, to, 1, (row) => {
             const b = f.local("i64", i64.divU(row, T));
             const t = i64.sub(row, i64.mul(b, T));
-            const place = f.local(
+            const position = f.local(
               "i64",
               i64.add(i64.load32S(element(lengths, b)), t),
             );
-            f.if(i64.ltU(place, i64.const(capacity)), () => {
+            f.if(i64.ltU(position, i64.const(capacity)), () => {
               const slot = checkedIndex(
                 f,
                 element(index, b),
                 i64.const(slots),
               );
-              const at = i64.add(i64.mul(slot, i64.const(capacity)), place);
+              const at = i64.add(i64.mul(slot, i64.const(capacity)), position);
               const target = element(cache, i64.mul(at, i64.const(columns)));
               copyRow(
                 f,
@@ -270,7 +270,7 @@ export function lowerWriteCache(
   }];
 }
 
-/** The steps of `slice_columns` and `concat_columns`: each part is a run of columns of both sides. */
+/** The launches of `slice_columns` and `concat_columns`: each part is a run of columns of both sides. */
 export function lowerColumns(
   rows: Dim,
   parts: readonly {
@@ -280,7 +280,7 @@ export function lowerColumns(
     target: ColumnSpan;
     width: number;
   }[],
-): Step[] {
+): Launch[] {
   return parts.map(({ from, to, source, target, width }) => ({
     key: keyOf("columns", [source, target, width], [rows]),
     views: [from, to],
@@ -289,10 +289,10 @@ export function lowerColumns(
     build: (k) =>
       k.ranges(
         k.dims[0],
-        rowsAPiece(width),
+        rowsPerPiece(width),
         (first, end) =>
           k.f.for(first, end, 1, (row) => {
-            const place = (base: Int, span: ColumnSpan) =>
+            const address = (base: Int, span: ColumnSpan) =>
               element(
                 base,
                 i64.add(
@@ -300,7 +300,12 @@ export function lowerColumns(
                   i64.const(span.offset),
                 ),
               );
-            copyRow(k.f, place(k.at[1], target), place(k.at[0], source), width);
+            copyRow(
+              k.f,
+              address(k.at[1], target),
+              address(k.at[0], source),
+              width,
+            );
           }),
       ),
   }));
@@ -312,11 +317,11 @@ export interface ColumnSpan {
   readonly offset: number;
 }
 
-/** The steps of a `write_row` call. */
+/** The launches of a `write_row` call. */
 export function lowerWriteRow(
   attributes: KernelAttributes["write_row"],
   views: readonly [row: View, index: View, ring: View],
-): Step[] {
+): Launch[] {
   const { slots, columns } = attributes;
   return [{
     key: keyOf("write_row", [slots, columns], []),

@@ -24,7 +24,7 @@ import {
 } from "../assembler/mod.ts";
 import { maxLanes, sumLanes } from "../simd_math.ts";
 import { ExpressionEmitter, type SourceInput, walk } from "./expressions.ts";
-import { element, type Kernel, keyOf, type Step } from "./step.ts";
+import { element, type Kernel, keyOf, type Launch } from "./launch.ts";
 import { laneMask, type Lanes, storeLanes, vectorLoop } from "./vector_loop.ts";
 
 /** Elements of one piece, about. */
@@ -35,13 +35,13 @@ type Write = Extract<Stage, { kind: "write" }>;
 /** Stages of one pass over the columns, or one stage of the row alone. */
 type Pass = readonly (Reduce | Write)[] | Stage;
 
-/** The steps of a `rows` call. */
+/** The launches of a `rows` call. */
 export function lowerRows(
   attributes: KernelAttributes["rows"],
   inputs: readonly View[],
   outputs: readonly View[],
   capacities: Extents,
-): Step[] {
+): Launch[] {
   const { program } = attributes;
   const flat = isFlat(program);
   const dims = flat
@@ -58,7 +58,7 @@ export function lowerRows(
     integers,
     passes,
     wide: columns > PIECE,
-    rowsAPiece: Math.max(1, Math.floor(PIECE / Math.max(1, columns))),
+    rowsPerPiece: Math.max(1, Math.floor(PIECE / Math.max(1, columns))),
   };
   return [{
     key: keyOf("rows", [
@@ -67,7 +67,7 @@ export function lowerRows(
       passes.length,
       aliases,
       shape.wide,
-      shape.rowsAPiece,
+      shape.rowsPerPiece,
       flat,
     ], dims),
     views,
@@ -83,7 +83,7 @@ interface Layout {
   readonly passes: readonly Pass[];
   /** Rows are longer than a piece. */
   readonly wide: boolean;
-  readonly rowsAPiece: number;
+  readonly rowsPerPiece: number;
 }
 
 function samePlace(a: View, b: View): boolean {
@@ -273,7 +273,7 @@ function buildRows(k: Kernel, program: RowProgram, layout: Layout): void {
   } else {
     k.ranges(
       rows,
-      layout.rowsAPiece,
+      layout.rowsPerPiece,
       (from, to) =>
         f.for(from, to, 1, (row) => emitRow(row, i64.const(0), columns)),
     );

@@ -28,16 +28,16 @@ import {
 import { exp, mix32, sumLanes } from "../simd_math.ts";
 import { checkedIndex } from "./convert.ts";
 import { gumbel, larger, splat, turned } from "./sample_lanes.ts";
-import { element, type Kernel, keyOf, type Step } from "./step.ts";
+import { element, type Kernel, keyOf, type Launch } from "./launch.ts";
 import { laneMask, vectorLoop } from "./vector_loop.ts";
 
 const LEAST = -2147483648;
 
-/** The steps of a `sample` call. Views: logits, options, keys, places, index, seen, out. */
+/** The launches of a `sample` call. Views: logits, options, keys, places, index, seen, out. */
 export function lowerSample(
   attributes: KernelAttributes["sample"],
   views: readonly View[],
-): Step[] {
+): Launch[] {
   const { columns, slots } = attributes;
   const dims = [attributes.rows];
   return [{

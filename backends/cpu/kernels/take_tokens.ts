@@ -1,17 +1,17 @@
 /**
- * The end of a step of decoding.
+ * The end of a decoding step.
  * @module
  */
 import type { KernelAttributes, View } from "@denotune/denotune/core";
 import { i32, i64 } from "../assembler/mod.ts";
 import { checkedIndex } from "./convert.ts";
-import { element, keyOf, type Step } from "./step.ts";
+import { element, keyOf, type Launch } from "./launch.ts";
 
-/** The steps of a `take_tokens` call. Views: chosen, index, tokens, places, ring, seen. */
+/** The launches of a `take_tokens` call. Views: chosen, index, tokens, places, ring, seen. */
 export function lowerTakeTokens(
   attributes: KernelAttributes["take_tokens"],
   views: readonly View[],
-): Step[] {
+): Launch[] {
   const { rows, slots, ring, capacity, columns } = attributes;
   const dims = [rows];
   return [{

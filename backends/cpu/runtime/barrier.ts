@@ -1,5 +1,5 @@
 /**
- * The barrier between steps, assembled: spin a little, then sleep.
+ * The barrier between launches, assembled: spin a little, then sleep.
  * @module
  */
 import { i32, i64, ModuleBuilder } from "../assembler/mod.ts";

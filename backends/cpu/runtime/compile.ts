@@ -1,5 +1,5 @@
 /**
- * Turns a plan into steps with addresses, and decides where the workers must meet: a step waits for all
+ * Turns a plan into launches with addresses, and decides where the workers must meet: a launch waits for all
  * earlier ones that write what it touches, or touch what it writes.
  * @module
  */
@@ -16,14 +16,14 @@ import {
   type View,
 } from "@denotune/denotune/core";
 import { ModuleBuilder } from "../assembler/mod.ts";
-import { Kernel, SGEMM, type Step } from "../kernels/step.ts";
+import { Kernel, type Launch, SGEMM } from "../kernels/launch.ts";
 import { lower, type LowerOptions } from "../lower.ts";
-import { MAX_NAMES, STEPS_WITHOUT_BARRIER } from "./layout.ts";
+import { LAUNCHES_WITHOUT_BARRIER, MAX_NAMES } from "./layout.ts";
 import type {
   Argument,
+  LaunchData,
   ProgramData,
   SegmentData,
-  StepData,
 } from "./program.ts";
 
 /** Bytes of memory, from and to. */
@@ -50,14 +50,14 @@ export interface CompileContext {
   readonly functions: FunctionTable;
   /** Address of a buffer. */
   readonly addressOf: (buffer: number) => number;
-  /** Reserves memory that the program's steps share; called once, at the end of lowering. */
+  /** Reserves memory that the program's launches share; called once, at the end of lowering. */
   readonly reserve: (bytes: number) => number;
   readonly options: LowerOptions;
 }
 
 interface Lowered {
   readonly call: KernelCall;
-  readonly steps: readonly Step[];
+  readonly launches: readonly Launch[];
 }
 
 /** Compiles a checked plan. Throws `DeviceError` that names the kernel and label of what cannot be done. */
@@ -74,11 +74,11 @@ export function compilePlan(
       extents,
       calls: segment.calls.map((call): Lowered => ({
         call,
-        steps: lowered(call, extents, context.options),
+        launches: lowered(call, extents, context.options),
       })),
     };
   });
-  const all = segments.flatMap((s) => s.calls.flatMap((c) => c.steps));
+  const all = segments.flatMap((s) => s.calls.flatMap((c) => c.launches));
   const temporaryBytes = Math.max(
     0,
     ...all.map((s) => s.temporary?.bytes ?? 0),
@@ -90,23 +90,27 @@ export function compilePlan(
     segments.flatMap((s) => s.calls),
     context,
   );
-  const place: Place = { names, temporaryAt, addressOf: context.addressOf };
+  const addresses: Addresses = {
+    names,
+    temporaryAt,
+    addressOf: context.addressOf,
+  };
   const data = segments.map(({ segment, extents, calls }): SegmentData => {
     const iterations = iterationsOf(segment, plan.capacities);
     const barriers = new BarrierPlanner();
     return {
-      steps: calls.flatMap(({ call, steps }) =>
-        steps.map((step): StepData => ({
+      launches: calls.flatMap(({ call, launches }) =>
+        launches.map((launch): LaunchData => ({
           kernel: call.kernel,
           label: call.label,
-          function: step.blas === undefined
-            ? context.functions.get(step.key) ?? -1
+          function: launch.blas === undefined
+            ? context.functions.get(launch.key) ?? -1
             : -1,
-          blas: step.blas ?? null,
-          arguments: argumentsOf(step, place),
+          blas: launch.blas ?? null,
+          arguments: argumentsOf(launch, addresses),
           barrier: barriers.before(
-            step,
-            spansOf(step, { place, extents, iterations }),
+            launch,
+            spansOf(launch, { addresses, extents, iterations }),
           ),
         }))
       ),
@@ -129,7 +133,7 @@ function lowered(
   call: KernelCall,
   extents: Extents,
   options: LowerOptions,
-): readonly Step[] {
+): readonly Launch[] {
   try {
     return lower(call, extents, options);
   } catch (error) {
@@ -184,14 +188,14 @@ function assemble(
   const module = new ModuleBuilder(options.blas ? [SGEMM] : []);
   const newNames: string[] = [];
   const added: string[] = [];
-  for (const { call, steps } of calls) {
-    for (const step of steps) {
-      if (step.blas !== undefined || functions.has(step.key)) continue;
+  for (const { call, launches } of calls) {
+    for (const launch of launches) {
+      if (launch.blas !== undefined || functions.has(launch.key)) continue;
       const name = `f${functions.size}`;
       try {
         module.function(
           { parameters: ["f64", "f64", "f64"], name },
-          (f) => step.build(new Kernel(f, module, step)),
+          (f) => launch.build(new Kernel(f, module, launch)),
         );
       } catch (error) {
         for (const key of added) functions.delete(key); // none of this program's functions will be sent
@@ -201,39 +205,39 @@ function assemble(
           { cause: error },
         );
       }
-      functions.set(step.key, functions.size);
-      added.push(step.key);
+      functions.set(launch.key, functions.size);
+      added.push(launch.key);
       newNames.push(name);
     }
   }
   return { binary: newNames.length === 0 ? null : module.finish(), newNames };
 }
 
-interface Place {
+interface Addresses {
   readonly names: readonly string[];
   readonly temporaryAt: number;
   readonly addressOf: (buffer: number) => number;
 }
 
-function argumentsOf(step: Step, place: Place): Argument[] {
-  const sizes = step.blas === undefined
-    ? step.dims.filter((d) => typeof d !== "number")
-    : step.dims;
+function argumentsOf(launch: Launch, addresses: Addresses): Argument[] {
+  const sizes = launch.blas === undefined
+    ? launch.dims.filter((d) => typeof d !== "number")
+    : launch.dims;
   return [
-    { kind: "constant", value: place.temporaryAt },
-    ...step.views.map((view): Argument => {
-      const at = addressOf(view, place);
+    { kind: "constant", value: addresses.temporaryAt },
+    ...launch.views.map((view): Argument => {
+      const at = addressOf(view, addresses);
       const advance = (view.advance ?? 0) * bytesOf(view.dtype);
       return advance === 0
         ? { kind: "constant", value: at }
         : { kind: "address", at, advance };
     }),
-    ...sizes.map((d) => sizeArgument(d, place.names)),
+    ...sizes.map((d) => sizeArgument(d, addresses.names)),
   ];
 }
 
-function addressOf(view: View, place: Place): number {
-  return place.addressOf(view.buffer) + view.offset * bytesOf(view.dtype);
+function addressOf(view: View, addresses: Addresses): number {
+  return addresses.addressOf(view.buffer) + view.offset * bytesOf(view.dtype);
 }
 
 function sizeArgument(d: Dim, names: readonly string[]): Argument {
@@ -246,24 +250,24 @@ function sizeArgument(d: Dim, names: readonly string[]): Argument {
 }
 
 function spansOf(
-  step: Step,
-  context: { place: Place; extents: Extents; iterations: number },
+  launch: Launch,
+  context: { addresses: Addresses; extents: Extents; iterations: number },
 ): { reads: Span[]; writes: Span[] } {
-  const { place, extents, iterations } = context;
+  const { addresses, extents, iterations } = context;
   const reads: Span[] = [], writes: Span[] = [];
-  for (const [i, view] of step.views.entries()) {
-    const from = addressOf(view, place);
+  for (const [i, view] of launch.views.entries()) {
+    const from = addressOf(view, addresses);
     const elements = elementsOf(view.shape, extents) +
       Math.max(0, iterations - 1) * (view.advance ?? 0);
     const span = { from, to: from + elements * bytesOf(view.dtype) };
-    (step.writes.includes(i) ? writes : reads).push(span);
+    (launch.writes.includes(i) ? writes : reads).push(span);
   }
-  if (step.temporary !== undefined) {
+  if (launch.temporary !== undefined) {
     const span = {
-      from: place.temporaryAt,
-      to: place.temporaryAt + step.temporary.bytes,
+      from: addresses.temporaryAt,
+      to: addresses.temporaryAt + launch.temporary.bytes,
     };
-    (step.temporary.use === "write" ? writes : reads).push(span);
+    (launch.temporary.use === "write" ? writes : reads).push(span);
   }
   return { reads, writes };
 }
@@ -272,23 +276,23 @@ function spansOf(
 class BarrierPlanner {
   #reads: Span[] = [];
   #writes: Span[] = [];
-  #steps = STEPS_WITHOUT_BARRIER; // a segment begins with a barrier
+  #launches = LAUNCHES_WITHOUT_BARRIER; // a segment begins with a barrier
 
-  /** Whether a barrier must stand before the step. */
+  /** Whether a barrier must come before the launch. */
   before(
-    _step: Step,
+    _launch: Launch,
     spans: { reads: readonly Span[]; writes: readonly Span[] },
   ): boolean {
-    const barrier = this.#steps >= STEPS_WITHOUT_BARRIER ||
+    const barrier = this.#launches >= LAUNCHES_WITHOUT_BARRIER ||
       overlap(spans.reads, this.#writes) ||
       overlap(spans.writes, this.#writes) ||
       overlap(spans.writes, this.#reads);
     if (barrier) {
       this.#reads = [];
       this.#writes = [];
-      this.#steps = 0;
+      this.#launches = 0;
     }
-    this.#steps++;
+    this.#launches++;
     this.#reads.push(...spans.reads);
     this.#writes.push(...spans.writes);
     return barrier;

@@ -128,10 +128,10 @@ export class Heap {
     if (bytes === undefined) return;
     this.#used.delete(at);
     const next = this.#free.findIndex((block) => block.at > at);
-    const place = next < 0 ? this.#free.length : next;
-    this.#free.splice(place, 0, { at, bytes });
-    this.#join(place);
-    this.#join(place - 1);
+    const index = next < 0 ? this.#free.length : next;
+    this.#free.splice(index, 0, { at, bytes });
+    this.#join(index);
+    this.#join(index - 1);
   }
 
   /** Joins free block `i` with the one behind it, if they touch. */

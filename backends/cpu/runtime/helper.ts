@@ -7,7 +7,7 @@ import { CELL, COMMAND } from "./layout.ts";
 import type { ProgramForWorker } from "./program.ts";
 import { Runner } from "./runner.ts";
 
-/** What a helper is told when it begins. */
+/** What a helper gets when it begins. */
 export interface HelperOptions {
   readonly memory: WebAssembly.Memory;
   readonly barrier: WebAssembly.Module;
@@ -82,7 +82,7 @@ class Helper {
       this.#sequence = (this.#sequence + 1) | 0;
       const command = this.#cells[CELL.command];
       if (command !== COMMAND.run) return command;
-      this.#runner.run(this.#cells[CELL.program]); // a failure is told through shared memory
+      this.#runner.run(this.#cells[CELL.program]); // a failure is reported through shared memory
     }
   }
 }

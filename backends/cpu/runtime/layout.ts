@@ -1,6 +1,6 @@
 /**
  * The first page of the shared memory: what the workers tell each other. Cells that different workers write
- * lie on cache lines of their own.
+ * are on cache lines of their own.
  * @module
  */
 
@@ -35,19 +35,19 @@ export const COMMAND = {
   quit: 3,
 } as const;
 
-/** Where the extents of a run stand: float64, in the order of the program's names. */
+/** Offset of the extents of a run: float64, in the order of the program's names. */
 export const EXTENTS_AT = 1024;
 /** Most named dimensions of a program. */
 export const MAX_NAMES = 64;
 
-/** Where the counters of pieces stand, used in turn. */
+/** Offset of the counters of pieces, used in rotation. */
 export const COUNTERS_AT = 4096;
 /** Number of counters, a power of two. */
 export const COUNTERS = 64;
 /** Bytes from one counter to the next. */
 export const COUNTER_BYTES = 64;
-/** Steps that may pass without a barrier, so that no counter is reset while it is used. */
-export const STEPS_WITHOUT_BARRIER = 16;
+/** Launches that may pass without a barrier, so that no counter is reset while it is used. */
+export const LAUNCHES_WITHOUT_BARRIER = 16;
 
 /** Where workers leave the message of an error: length, then UTF-8. */
 export const ERRORS_AT = 8192;

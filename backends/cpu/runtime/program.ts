@@ -3,27 +3,27 @@
  * addresses in the shared memory.
  * @module
  */
-import type { BlasStep } from "../kernels/step.ts";
+import type { BlasProduct } from "../kernels/launch.ts";
 
-/** A number that a step's function gets. */
+/** A number that a launch's function gets. */
 export type Argument =
   | { readonly kind: "constant"; readonly value: number }
   /** An address that advances at each iteration of a repeated segment. */
   | { readonly kind: "address"; readonly at: number; readonly advance: number }
-  /** A product of extents, by their places in the program's list of names. */
+  /** A product of extents, by their indices in the program's list of names. */
   | {
     readonly kind: "extent";
     readonly coefficient: number;
     readonly names: readonly number[];
   };
 
-/** One step. */
-export interface StepData {
+/** One launch. */
+export interface LaunchData {
   readonly kernel: string;
   readonly label: string;
   /** Number of the function; -1 where BLAS does it. */
   readonly function: number;
-  readonly blas: BlasStep | null;
+  readonly blas: BlasProduct | null;
   /** Temporary memory, views, named sizes (BLAS: every size). */
   readonly arguments: readonly Argument[];
   /** Whether the workers meet before it. */
@@ -32,11 +32,11 @@ export interface StepData {
 
 /** A segment. */
 export interface SegmentData {
-  readonly steps: readonly StepData[];
+  readonly launches: readonly LaunchData[];
   readonly repeat: {
     readonly total: Argument;
     readonly chunk: number;
-    /** Place of the chunk's extent in the list of names. */
+    /** Index of the chunk's extent in the list of names. */
     readonly as: number;
   } | null;
 }
@@ -67,11 +67,11 @@ export interface ProgramForWorker {
   readonly scratchAt: number;
 }
 
-/** Number of arguments of all steps. */
+/** Number of arguments of all launches. */
 export function argumentCount(program: ProgramData): number {
   let count = 0;
-  for (const { steps } of program.segments) {
-    for (const step of steps) count += step.arguments.length;
+  for (const { launches } of program.segments) {
+    for (const launch of launches) count += launch.arguments.length;
   }
   return count;
 }

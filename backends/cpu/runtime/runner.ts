@@ -1,5 +1,5 @@
 /**
- * One worker's share of a run: every worker walks the same list of steps and takes pieces of each; none of
+ * One worker's share of a run: every worker walks the same list of launches and takes pieces of each; none of
  * them allocates on the way.
  * @module
  */
@@ -14,9 +14,9 @@ import {
   EXTENTS_AT,
   MAX_NAMES,
 } from "./layout.ts";
-import type { Argument, ProgramForWorker, StepData } from "./program.ts";
+import type { Argument, LaunchData, ProgramForWorker } from "./program.ts";
 
-type StepFunction = (args: number, scratch: number, counter: number) => void;
+type LaunchFunction = (args: number, scratch: number, counter: number) => void;
 type Barrier = (workers: number) => void;
 
 /** What a worker is given when it begins. */
@@ -35,23 +35,23 @@ interface Update {
   readonly argument: Exclude<Argument, { kind: "constant" }>;
 }
 
-interface ReadyStep {
-  readonly data: StepData;
-  readonly run: StepFunction | null;
+interface ReadyLaunch {
+  readonly data: LaunchData;
+  readonly run: LaunchFunction | null;
   readonly argumentsAt: number;
   readonly slots: Float64Array;
   readonly updates: readonly Update[];
-  readonly time: StepTime;
+  readonly time: KernelTime;
 }
 
 interface ReadyProgram {
   readonly data: ProgramForWorker["program"];
-  readonly segments: readonly (readonly ReadyStep[])[];
+  readonly segments: readonly (readonly ReadyLaunch[])[];
   readonly extents: Float64Array;
 }
 
 /** Time of one kernel of one label. */
-export interface StepTime {
+export interface KernelTime {
   readonly kernel: string;
   readonly label: string;
   seconds: number;
@@ -66,12 +66,12 @@ export class Runner {
   readonly #barrier: Barrier;
   readonly #blas: Blas | null;
   readonly #imports: WebAssembly.ModuleImports;
-  readonly #functions: StepFunction[] = [];
+  readonly #functions: LaunchFunction[] = [];
   readonly #programs = new Map<number, ReadyProgram>();
-  readonly #times = new Map<string, StepTime>();
+  readonly #times = new Map<string, KernelTime>();
   #scratchAt = 0;
-  /** Steps done so far, by all workers alike: chooses the counter. */
-  #steps = 0;
+  /** Launches done so far, by all workers alike: chooses the counter. */
+  #launches = 0;
   /** Barriers passed so far, by all workers alike. */
   #barriers = 0;
 
@@ -100,12 +100,12 @@ export class Runner {
     if (functions.module !== null) {
       const exports = instantiate(functions.module, this.#imports);
       for (const name of functions.names) {
-        this.#functions.push(exports[name] as unknown as StepFunction);
+        this.#functions.push(exports[name] as unknown as LaunchFunction);
       }
     }
     let at = argumentsAt;
-    const segments = program.segments.map(({ steps }) =>
-      steps.map((data): ReadyStep => {
+    const segments = program.segments.map(({ launches }) =>
+      launches.map((data): ReadyLaunch => {
         const slots = new Float64Array(
           this.#options.memory.buffer,
           at,
@@ -116,7 +116,7 @@ export class Runner {
           if (argument.kind === "constant") slots[slot] = argument.value;
           else updates.push({ slot, argument });
         }
-        const step = {
+        const launch = {
           data,
           run: data.blas === null ? this.#functions[data.function] : null,
           argumentsAt: at,
@@ -125,7 +125,7 @@ export class Runner {
           time: this.#timeOf(data),
         };
         at += 8 * data.arguments.length;
-        return step;
+        return launch;
       })
     );
     this.#programs.set(program.id, {
@@ -135,7 +135,7 @@ export class Runner {
     });
   }
 
-  #timeOf({ kernel, label }: StepData): StepTime {
+  #timeOf({ kernel, label }: LaunchData): KernelTime {
     const key = `${kernel} ${label}`;
     let time = this.#times.get(key);
     if (time === undefined) {
@@ -145,7 +145,7 @@ export class Runner {
   }
 
   /** The times since the last call. */
-  takeTimes(): StepTime[] {
+  takeTimes(): KernelTime[] {
     const times = [...this.#times.values()].filter((t) => t.calls > 0).map((
       t,
     ) => ({ ...t }));
@@ -153,7 +153,7 @@ export class Runner {
     return times;
   }
 
-  /** Runs a program together with the other workers; extents stand in shared memory. False if the run failed. */
+  /** Runs a program together with the other workers; extents are in shared memory. False if the run failed. */
   run(id: number): boolean {
     const program = this.#programs.get(id);
     if (program === undefined) {
@@ -170,68 +170,72 @@ export class Runner {
     for (let i = 0; i < extents.length; i++) extents[i] = this.#given[i];
     for (let s = 0; s < data.segments.length; s++) {
       const { repeat } = data.segments[s];
-      const steps = program.segments[s];
+      const launches = program.segments[s];
       if (repeat === null) {
-        if (!this.#runSteps(steps, extents, 0)) return false;
+        if (!this.#runLaunches(launches, extents, 0)) return false;
         continue;
       }
       const total = valueOf(repeat.total, extents, 0);
       for (let i = 0; i * repeat.chunk < total; i++) {
         extents[repeat.as] = Math.min(repeat.chunk, total - i * repeat.chunk);
-        if (!this.#runSteps(steps, extents, i)) return false;
+        if (!this.#runLaunches(launches, extents, i)) return false;
       }
     }
     return true;
   }
 
-  #runSteps(
-    steps: readonly ReadyStep[],
+  #runLaunches(
+    launches: readonly ReadyLaunch[],
     extents: Float64Array,
     iteration: number,
   ): boolean {
     const { profile, index } = this.#options;
-    for (let i = 0; i < steps.length; i++) {
-      const step = steps[i];
-      if ((step.data.barrier || profile) && !this.#meet()) return false;
+    for (let i = 0; i < launches.length; i++) {
+      const launch = launches[i];
+      if ((launch.data.barrier || profile) && !this.#meet()) return false;
       const start = profile ? performance.now() : 0;
-      this.#runStep(step, extents, iteration);
+      this.#runLaunch(launch, extents, iteration);
       if (!profile) continue;
       if (!this.#meet()) return false;
       if (index === 0) {
-        step.time.seconds += (performance.now() - start) / 1000;
-        step.time.calls++;
+        launch.time.seconds += (performance.now() - start) / 1000;
+        launch.time.calls++;
       }
     }
     return true;
   }
 
-  #runStep(step: ReadyStep, extents: Float64Array, iteration: number): void {
-    const number = this.#steps++;
+  #runLaunch(
+    launch: ReadyLaunch,
+    extents: Float64Array,
+    iteration: number,
+  ): void {
+    const number = this.#launches++;
     if (this.#options.index === 0) {
       // far enough ahead that nobody uses it: barriers are never that far apart
       Atomics.store(this.#cells, counterCell(number + COUNTERS / 2), 0);
     }
     const counter = counterCell(number);
     try {
-      for (let u = 0; u < step.updates.length; u++) {
-        const { slot, argument } = step.updates[u];
-        step.slots[slot] = valueOf(argument, extents, iteration);
+      for (let u = 0; u < launch.updates.length; u++) {
+        const { slot, argument } = launch.updates[u];
+        launch.slots[slot] = valueOf(argument, extents, iteration);
       }
-      if (step.run !== null) {
-        step.run(step.argumentsAt, this.#scratchAt, 4 * counter);
-      } else this.#runBlas(step, counter);
+      if (launch.run !== null) {
+        launch.run(launch.argumentsAt, this.#scratchAt, 4 * counter);
+      } else this.#runBlas(launch, counter);
     } catch (error) {
-      this.#fail(explain(step.data, error));
+      this.#fail(explain(launch.data, error));
     }
   }
 
-  #runBlas(step: ReadyStep, counter: number): void {
-    if (this.#blas === null || step.data.blas === null) {
+  #runBlas(launch: ReadyLaunch, counter: number): void {
+    if (this.#blas === null || launch.data.blas === null) {
       throw new Error("no BLAS is loaded");
     }
     this.#blas.run(
-      step.data.blas,
-      step.slots,
+      launch.data.blas,
+      launch.slots,
       () => Atomics.add(this.#cells, counter, 1),
     );
   }
@@ -277,8 +281,8 @@ export class Runner {
   }
 }
 
-function counterCell(step: number): number {
-  return (COUNTERS_AT + (step % COUNTERS) * COUNTER_BYTES) / 4;
+function counterCell(launch: number): number {
+  return (COUNTERS_AT + (launch % COUNTERS) * COUNTER_BYTES) / 4;
 }
 
 function valueOf(
@@ -297,14 +301,14 @@ function valueOf(
   return value;
 }
 
-function explain(step: StepData, error: unknown): string {
+function explain(launch: LaunchData, error: unknown): string {
   const reason = error instanceof Error ? error.message : String(error);
   const trapped = error instanceof WebAssembly.RuntimeError &&
     /unreachable/.test(reason);
   const what = trapped
     ? "an index (token id, position, group or row) is out of range"
     : reason;
-  return `Kernel ${step.kernel} (${step.label}) failed: ${what}`;
+  return `Kernel ${launch.kernel} (${launch.label}) failed: ${what}`;
 }
 
 function instantiate(

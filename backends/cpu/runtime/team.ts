@@ -1,5 +1,5 @@
 /**
- * The workers of a device, as worker 0 sees them: it starts the others, tells them what to do through shared
+ * The workers of a device, as worker 0 sees them: it starts the others, gives them work through shared
  * memory, and takes part itself.
  * @module
  */
@@ -9,7 +9,7 @@ import { barrierModule } from "./barrier.ts";
 import type { FromHelper, HelperOptions, ToHelper } from "./helper.ts";
 import { CELL, COMMAND, EXTENTS_AT, MAX_NAMES } from "./layout.ts";
 import type { ProgramForWorker } from "./program.ts";
-import { Runner, type StepTime } from "./runner.ts";
+import { type KernelTime, Runner } from "./runner.ts";
 
 /** How a team is made. */
 export interface TeamOptions {
@@ -89,10 +89,10 @@ export class Team {
       helper.reject?.(this.#broken);
     };
     await answerOf(helper); // the module has been loaded
-    await this.#tell(helper, { type: "open", options });
+    await this.#send(helper, { type: "open", options });
   }
 
-  async #tell(helper: Helper, message: ToHelper): Promise<void> {
+  async #send(helper: Helper, message: ToHelper): Promise<void> {
     const answered = answerOf(helper);
     helper.worker.postMessage(message);
     await answered;
@@ -104,7 +104,7 @@ export class Team {
     this.#command(COMMAND.listen);
     await Promise.all(
       this.#helpers.map((helper, i) =>
-        this.#tell(helper, { type: "program", program: programOf(i + 1) })
+        this.#send(helper, { type: "program", program: programOf(i + 1) })
       ),
     );
     this.#runner.add(programOf(0));
@@ -120,7 +120,7 @@ export class Team {
   }
 
   /** Times of the kernels since the last call. */
-  takeTimes(): StepTime[] {
+  takeTimes(): KernelTime[] {
     return this.#runner.takeTimes();
   }
 

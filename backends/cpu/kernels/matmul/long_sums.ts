@@ -1,9 +1,9 @@
 /**
- * Sums of tiles over many turns of k. A chain of n additions rounds n times at the size of its partial sums:
- * its error grows with the root of n. So the turns are cut, by k alone, into blocks and those into spans:
+ * Sums of tiles over many values of k. A chain of n additions rounds n times at the size of its partial sums:
+ * its error grows with the root of n. So the sum is cut, by k alone, into blocks and those into spans:
  *
  * ```text
- * turns   0 .. 31 | 32 .. 63 | ... | 224 .. 255 || 256 .. 287 | ...
+ * k       0 .. 31 | 32 .. 63 | ... | 224 .. 255 || 256 .. 287 | ...
  *         a chain   a chain  added up in order  || the next span, added to the first
  * ```
  * The accumulators of blocks stay in registers, those of spans and of all are touched once a block or span.
@@ -14,15 +14,15 @@ import {
   type FunctionBuilder,
   i64,
   type Int,
-} from "../assembler/mod.ts";
-import { type Sums, sumsOf, type TileShape, Turns, wholeOf } from "./tile.ts";
+} from "../../assembler/mod.ts";
+import { KLoop, type Sums, sumsOf, type TileShape, wholeOf } from "./tile.ts";
 
-/** Turns of one block, and of one where the result is to be more exact: that costs 2% more time. */
+/** Values of k in one block, and in one where the result is to be more exact: that costs 2% more time. */
 const BLOCK = 32, EXACT_BLOCK = 16;
-/** Turns of one span. */
+/** Values of k in one span. */
 const SPAN = 256;
 
-/** Emits the sum over `count` turns; gives the accumulators, [row][half]. */
+/** Emits the sum over `count` values of k; gives the accumulators, [row][half]. */
 export function emitLongSum(
   f: FunctionBuilder,
   shape: TileShape,
@@ -32,14 +32,14 @@ export function emitLongSum(
   const { constant } = count;
   const size = operands.exact ? EXACT_BLOCK : BLOCK;
   const block = sumsOf(f, shape.rows);
-  const turns = new Turns(f, shape, block, operands);
+  const kLoop = new KLoop(f, shape, block, operands);
   if (constant !== undefined && constant <= size) {
-    turns.chain(count);
+    kLoop.chain(count);
     return block;
   }
   const total = sumsOf(f, shape.rows);
   if (constant !== undefined && constant <= SPAN) {
-    addBlocks(turns, { total, count, size });
+    addBlocks(kLoop, { total, count, size });
     return total;
   }
   const span = sumsOf(f, shape.rows);
@@ -49,7 +49,7 @@ export function emitLongSum(
       f.branch(done, i64.leS(left, i64.const(0)));
       const here = f.local("i64", i64.min(left, i64.const(SPAN)));
       clear(f, span);
-      addBlocks(turns, { total: span, count: here, size });
+      addBlocks(kLoop, { total: span, count: here, size });
       add(f, total, span);
       f.increase(left, i64.const(-SPAN));
       f.branch(again);
@@ -58,17 +58,17 @@ export function emitLongSum(
   return total;
 }
 
-/** Adds `count` turns to `total`, in blocks of `size`; what is left over is a block of its own. */
+/** Adds the products of `count` values of k to `total`, in blocks of `size`; what is left over is a block of its own. */
 function addBlocks(
-  turns: Turns,
+  kLoop: KLoop,
   sum: { total: Sums; count: Int; size: number },
 ): void {
-  const { f, sums: block } = turns;
+  const { f, sums: block } = kLoop;
   const { total, count, size } = sum;
   const { constant } = count;
   const whole = f.hold(wholeOf(count, size));
-  turns.until(turns.after(whole), () => {
-    turns.emit(size, { fresh: true });
+  kLoop.until(kLoop.after(whole), () => {
+    kLoop.emit(size, { fresh: true });
     add(f, total, block);
   });
   if (constant !== undefined && constant % size === 0) return;
@@ -77,7 +77,7 @@ function addBlocks(
   );
   const last = () => {
     clear(f, block);
-    turns.chain(rest);
+    kLoop.chain(rest);
     add(f, total, block);
   };
   if (constant === undefined) f.if(i64.gtS(rest, i64.const(0)), last);

@@ -17,8 +17,8 @@ import {
   type Int,
   type Local,
   v128,
-} from "../assembler/mod.ts";
-import { log } from "../simd_math.ts";
+} from "../../assembler/mod.ts";
+import { log } from "../../simd_math.ts";
 import {
   attentionKey,
   type Geometry,
@@ -26,22 +26,22 @@ import {
   HIDDEN,
   rangeBytes,
   rangeEnd,
-  rangesStep,
+  rangesLaunch,
   suitsBlas,
-} from "./attention_common.ts";
-import { packKeys, queriesByKeys, scoresByKeys } from "./attention_products.ts";
-import { scratchOf, softmaxRow, type Variant } from "./attention_softmax.ts";
-import { checkedIndex } from "./convert.ts";
-import { element, type Kernel, keyOf, type Step } from "./step.ts";
-import { storeLanes, vectorLoop } from "./vector_loop.ts";
+} from "./geometry.ts";
+import { packKeys, queriesByKeys, scoresByKeys } from "./products.ts";
+import { scratchOf, softmaxRow, type Variant } from "./softmax.ts";
+import { checkedIndex } from "../convert.ts";
+import { element, type Kernel, keyOf, type Launch } from "../launch.ts";
+import { storeLanes, vectorLoop } from "../vector_loop.ts";
 
-/** The steps of an `attention` call. */
+/** The launches of an `attention` call. */
 export function lowerAttention(
   attributes: AttentionAttributes,
   inputs: readonly View[],
   outputs: readonly View[],
   { capacities, blas: hasBlas }: { capacities: Extents; blas: boolean },
-): Step[] {
+): Launch[] {
   const [q, k, v, segments] = inputs;
   const dims = [attributes.B, attributes.T];
   const blas = hasBlas &&
@@ -50,7 +50,7 @@ export function lowerAttention(
     sizeOf(attributes.B, capacities) * sizeOf(attributes.T, capacities),
   );
   return [
-    rangesStep(attributes, segments, bytes),
+    rangesLaunch(attributes, segments, bytes),
     {
       key: keyOf("attention", [attentionKey(attributes), blas], dims),
       views: [q, k, v, segments, ...outputs],
@@ -63,13 +63,13 @@ export function lowerAttention(
   ];
 }
 
-/** The steps of an `attention_cached` call. */
+/** The launches of an `attention_cached` call. */
 export function lowerCachedAttention(
   attributes: KernelAttributes["attention_cached"],
   inputs: readonly View[],
   out: View,
   _capacities: Extents,
-): Step[] {
+): Launch[] {
   const dims = [attributes.B, attributes.T];
   return [{
     key: keyOf("attention_cached", [
@@ -173,11 +173,11 @@ function block(k: Kernel, variant: Variant, own: Block): void {
   const keys = kvAt(k.at[1]), values = kvAt(k.at[2]);
   const range = keyRange(k, variant, own, row0);
   clear(k, own.queries, s, g);
-  f.for(range.low, range.high, g.keys, (place) => {
-    const count = f.local("i64", i64.sub(range.high, place));
+  f.for(range.low, range.high, g.keys, (firstKey) => {
+    const count = f.local("i64", i64.sub(range.high, firstKey));
     f.set(count, i64.min(count, i64.const(g.keys)));
     const block = (base: Int) => ({
-      at: f.local("i64", i64.add(base, i64.mul(place, i64.const(g.kRow)))),
+      at: f.local("i64", i64.add(base, i64.mul(firstKey, i64.const(g.kRow)))),
       count,
     });
     const keyBlock = block(keys);
@@ -191,7 +191,7 @@ function block(k: Kernel, variant: Variant, own: Block): void {
     f.for(i64.const(0), own.queries, 1, (i) => {
       const query = {
         i,
-        place,
+        firstKey,
         count,
         row0,
         first: own.first,
@@ -284,12 +284,12 @@ function clear(
 function finish(
   k: Kernel,
   variant: Variant,
-  place: { own: Block; row0: Int; headBytes: Int },
+  block: { own: Block; row0: Int; headBytes: Int },
 ): void {
   const { f } = k;
   const g = geometryOf(variant);
   const s = scratchOf(g);
-  f.for(i64.const(0), place.own.queries, 1, (i) => {
+  f.for(i64.const(0), block.own.queries, 1, (i) => {
     const slot = f.local("i64", element(k.scratch, i));
     const sum = f.local("v128", v128.load32Splat(slot, s.sums));
     const inverse = f.local("v128", f32x4.div(f32x4.const(1), sum));
@@ -297,12 +297,12 @@ function finish(
       "i64",
       i64.add(k.scratch, i64.mul(i, i64.const(4 * g.padded))),
     );
-    const row = f.local("i64", i64.add(place.row0, i));
+    const row = f.local("i64", i64.add(block.row0, i));
     const to = f.local(
       "i64",
       i64.add(
         k.at[variant.cache === null ? 4 : 5],
-        i64.add(i64.mul(row, i64.const(g.qRow)), place.headBytes),
+        i64.add(i64.mul(row, i64.const(g.qRow)), block.headBytes),
       ),
     );
     vectorLoop(
@@ -318,7 +318,7 @@ function finish(
     );
     if (variant.cache === null) {
       const lse = f32x4.add(v128.load32Splat(slot, s.maxima), log(f, sum));
-      const index = i64.add(i64.mul(row, i64.const(g.heads)), place.own.head);
+      const index = i64.add(i64.mul(row, i64.const(g.heads)), block.own.head);
       f.storeLane32(element(k.at[5], index), lse, 0);
     }
   });

@@ -1,5 +1,5 @@
 /**
- * Matrix products for a BLAS: what must lie in the output first, the widening of factors of 16 bits and
+ * Matrix products for a BLAS: what the output must hold first, the widening of factors of 16 bits and
  * fewer, and the product itself. Small products stay in WebAssembly, where they are faster.
  * @module
  */
@@ -10,26 +10,26 @@ import {
   sizeOf,
   type View,
 } from "@denotune/denotune/core";
-import { f32x4, i64, v128 } from "../assembler/mod.ts";
-import { loadWidened } from "./convert.ts";
-import { lowerDequantize, quantizedShape } from "./quantized.ts";
-import { rowsAPiece } from "./row_moves.ts";
-import { element, keyOf, type Step } from "./step.ts";
-import { MOST_ROWS } from "./small_matmul.ts";
-import { storeLanes, vectorLoop } from "./vector_loop.ts";
+import { f32x4, i64, v128 } from "../../assembler/mod.ts";
+import { loadWidened } from "../convert.ts";
+import { lowerDequantize, quantizedShape } from "../quantized.ts";
+import { rowsPerPiece } from "../row_moves.ts";
+import { element, keyOf, type Launch } from "../launch.ts";
+import { MOST_ROWS } from "./few_rows.ts";
+import { storeLanes, vectorLoop } from "../vector_loop.ts";
 
 /** Multiply-adds from which on a BLAS is faster than the kernel here. */
 const LEAST_WORK = 1 << 20;
 /** Largest factor that is widened into temporary memory, bytes of float32. */
 const WIDENED_BYTES = 256 * 1024 * 1024;
 
-/** The steps of a `matmul` call by BLAS, or null where WebAssembly is faster or asked to be more exact. */
+/** The launches of a `matmul` call by BLAS, or null where WebAssembly is faster or asked to be more exact. */
 export function lowerBlasMatmul(
   attributes: KernelAttributes["matmul"],
   inputs: readonly View[],
   out: View,
   capacities: Extents,
-): Step[] | null {
+): Launch[] | null {
   const { layout, alpha, bias, addend } = attributes;
   const dims = [attributes.batch, attributes.m, attributes.n, attributes.k];
   const [batch, m, n, k] = dims.map((d) => sizeOf(d, capacities));
@@ -43,38 +43,38 @@ export function lowerBlasMatmul(
   if (m * n * k < LEAST_WORK || (!wide && widenedBytes > WIDENED_BYTES)) {
     return null;
   }
-  const steps: Step[] = [];
+  const launches: Launch[] = [];
   if (quantized !== null) {
-    steps.push(lowerDequantize(quantized, { x: b, out: null }));
-  } else if (!wide) steps.push(widenStep(attributes, b, widenedBytes));
+    launches.push(lowerDequantize(quantized, { x: b, out: null }));
+  } else if (!wide) launches.push(widenLaunch(attributes, b, widenedBytes));
   const added = addend ? inputs[inputs.length - 1] : null;
   const inPlace = added !== null && added.buffer === out.buffer &&
     added.offset === out.offset &&
     (added.advance ?? 0) === (out.advance ?? 0);
   if (bias || (added !== null && !inPlace)) {
-    steps.push(
+    launches.push(
       startStep(attributes, { bias: bias ? inputs[2] : null, added, out }),
     );
   }
-  steps.push({
+  launches.push({
     key: "blas",
     views: wide ? [a, b, out] : [a, out],
     writes: [wide ? 2 : 1],
     dims,
     temporary: wide ? undefined : { bytes: widenedBytes, use: "read" },
     build: () => {
-      throw new Error("a BLAS step has no code");
+      throw new Error("a BLAS launch has no code");
     },
     blas: { layout, alpha, accumulate: bias || addend, widened: !wide },
   });
-  return steps;
+  return launches;
 }
 
-function widenStep(
+function widenLaunch(
   attributes: KernelAttributes["matmul"],
   b: View,
   bytes: number,
-): Step {
+): Launch {
   const dims = [product([attributes.batch, attributes.n, attributes.k])];
   return {
     key: keyOf("widen", [b.dtype], dims),
@@ -108,10 +108,12 @@ function widenStep(
 function startStep(
   attributes: KernelAttributes["matmul"],
   views: { bias: View | null; added: View | null; out: View },
-): Step {
+): Launch {
   const list = [views.bias, views.added, views.out].filter((v) => v !== null);
   const dims = [product([attributes.batch, attributes.m]), attributes.n];
-  const rows = typeof attributes.n === "number" ? rowsAPiece(attributes.n) : 1;
+  const rows = typeof attributes.n === "number"
+    ? rowsPerPiece(attributes.n)
+    : 1;
   return {
     key: keyOf(
       "matmul_start",
@@ -133,17 +135,19 @@ function startStep(
             f,
             { from: i64.const(0), to: columns },
             ({ index, rest }) => {
-              const place = f.local("i64", i64.add(start, index));
+              const position = f.local("i64", i64.add(start, index));
               const terms = [
                 ...(views.bias === null
                   ? []
                   : [v128.load(element(k.at[0], index))]),
-                ...(added === null ? [] : [v128.load(element(added, place))]),
+                ...(added === null
+                  ? []
+                  : [v128.load(element(added, position))]),
               ];
               const value = terms.length === 2
                 ? f32x4.add(terms[0], terms[1])
                 : terms[0];
-              storeLanes(f, { address: element(out, place) }, value, rest);
+              storeLanes(f, { address: element(out, position) }, value, rest);
             },
           );
         }));

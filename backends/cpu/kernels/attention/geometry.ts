@@ -15,10 +15,10 @@ import {
   type Int,
   v128,
   type Vector,
-} from "../assembler/mod.ts";
-import { tanh } from "../simd_math.ts";
-import { element, keyOf, type Step } from "./step.ts";
-import { TILE_COLUMNS } from "./tile.ts";
+} from "../../assembler/mod.ts";
+import { tanh } from "../../simd_math.ts";
+import { element, keyOf, type Launch } from "../launch.ts";
+import { TILE_COLUMNS } from "../matmul/tile.ts";
 
 /** Queries and keys of a block for the micro-kernel: multiples of the rows and columns of a tile. */
 const TILED = { queries: 48, keys: 64 };
@@ -101,14 +101,14 @@ export function rangeBytes(positions: number): number {
 }
 
 /**
- * The step that finds, for each position, the first and the last position of its row that is in the same
+ * The launch that finds, for each position, the first and the last position of its row that is in the same
  * segment: (B*T, 2) i32 at the start of the temporary memory.
  */
-export function rangesStep(
+export function rangesLaunch(
   attributes: AttentionAttributes,
   segments: View,
   temporaryBytes: number,
-): Step {
+): Launch {
   const dims = [attributes.B, attributes.T];
   return {
     key: keyOf("segment_ranges", [], dims),
@@ -169,30 +169,30 @@ export function rangeEnd(temporary: Int, at: Int, side: 0 | 1): Int {
   return i64.load32S(i64.add(temporary, i64.mul(at, i64.const(8))), 4 * side);
 }
 
-/** What one query sees of a block of keys: places from `low` up to `high`, in its own segment. */
+/** What one query sees of a block of keys: positions from `low` up to `high`, in its own segment. */
 export interface Sight {
-  /** First place that is seen, or null: from the start. */
+  /** First position that is seen, or null: from the start. */
   readonly low: Int | null;
-  /** First place that is not seen any more. */
+  /** First position that is not seen any more. */
   readonly high: Int;
   /** Segment in every lane, and address of the segments of the block's keys; null: one segment. */
   readonly segment: { readonly own: Vector; readonly keys: Int } | null;
 }
 
-/** All ones where the query sees the keys at places `first` .. `first` + 3, `index` in the block. */
+/** All ones where the query sees the keys at positions `first` .. `first` + 3, `index` in the block. */
 export function sightMask(
   f: FunctionBuilder,
   sight: Sight,
   at: { first: Int; index: Int },
 ): Vector {
   const splat = (value: Int) => i32x4.splat(i32.wrap(value));
-  const places = f.local(
+  const positions = f.local(
     "v128",
     i32x4.add(splat(at.first), v128.const32([0, 1, 2, 3])),
   );
-  let mask = i32x4.ltS(places, splat(sight.high));
+  let mask = i32x4.ltS(positions, splat(sight.high));
   if (sight.low !== null) {
-    mask = v128.and(mask, i32x4.geS(places, splat(sight.low)));
+    mask = v128.and(mask, i32x4.geS(positions, splat(sight.low)));
   }
   if (sight.segment !== null) {
     const keys = v128.load(element(sight.segment.keys, at.index));
@@ -201,22 +201,22 @@ export function sightMask(
   return f.local("v128", mask);
 }
 
-/** Places that a query at `place` sees, within keys up to `end`. */
+/** Positions that a query at `position` sees, within keys up to `end`. */
 export function sightOf(
   f: FunctionBuilder,
   attributes: AttentionAttributes,
-  query: { place: Int; end: Int },
+  query: { position: Int; end: Int },
 ): { low: Int | null; high: Int } {
   const { causal, window } = attributes;
   const high = f.local("i64", query.end);
   const reach = causal ? 1 : window;
   if (reach !== null) {
-    const beyond = f.local("i64", i64.add(query.place, i64.const(reach)));
+    const beyond = f.local("i64", i64.add(query.position, i64.const(reach)));
     f.set(high, i64.min(high, beyond));
   }
   const low = window === null
     ? null
-    : f.local("i64", i64.add(query.place, i64.const(1 - window)));
+    : f.local("i64", i64.add(query.position, i64.const(1 - window)));
   return { low, high };
 }
 

@@ -2,12 +2,12 @@
  * The sums of dO * O over each head, which the gradient of softmax subtracts.
  * @module
  */
-import { f32x4, i64, type Int, v128 } from "../assembler/mod.ts";
-import type { Geometry } from "./attention_common.ts";
-import { transpose4 } from "./pack.ts";
-import { rowsAPiece } from "./row_moves.ts";
-import { element, type Kernel } from "./step.ts";
-import { storeLanes, vectorLoop } from "./vector_loop.ts";
+import { f32x4, i64, type Int, v128 } from "../../assembler/mod.ts";
+import type { Geometry } from "./geometry.ts";
+import { transpose4 } from "../matmul/pack.ts";
+import { rowsPerPiece } from "../row_moves.ts";
+import { element, type Kernel } from "../launch.ts";
+import { storeLanes, vectorLoop } from "../vector_loop.ts";
 
 /**
  * Four heads at a time, in the lanes. The sum over a head is one chain in the order of its elements, as in the
@@ -21,7 +21,7 @@ export function buildDeltas(k: Kernel, g: Geometry, deltasAt: number): void {
   const headBytes = 4 * g.headDim;
   k.ranges(
     rows,
-    4 * Math.ceil(rowsAPiece(g.headDim) / 4),
+    4 * Math.ceil(rowsPerPiece(g.headDim) / 4),
     (from, to) =>
       vectorLoop(f, { from, to }, ({ index, rest }) => {
         const last = rest === null

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Heap } from "../../../backends/cpu/runtime/heap.ts";
+import { Heap } from "../../../../backends/cpu/runtime/heap.ts";
 
 Deno.test("blocks do not overlap, are aligned, and are zero when they are used again", () => {
   const heap = new Heap(2 ** 26);

@@ -1,5 +1,5 @@
 /**
- * Matrix products of a few rows, as in decoding: b is read once, straight from where it lies, because packing
+ * Matrix products of a few rows, as in decoding: b is read once, straight from its tensor, because packing
  * it would cost as much as the product.
  * @module
  */
@@ -15,12 +15,12 @@ import {
   type Local,
   v128,
   type Vector,
-} from "../assembler/mod.ts";
-import { loadWidened } from "./convert.ts";
+} from "../../assembler/mod.ts";
+import { loadWidened } from "../convert.ts";
 import { transpose4 } from "./pack.ts";
-import { decodeLine, type MatrixAt, quantizedShape } from "./quantized.ts";
-import { element, type Kernel, keyOf, type Step } from "./step.ts";
-import { laneMask, storeLanes, vectorLoop } from "./vector_loop.ts";
+import { decodeLine, type MatrixAt, quantizedShape } from "../quantized.ts";
+import { element, type Kernel, keyOf, type Launch } from "../launch.ts";
+import { laneMask, storeLanes, vectorLoop } from "../vector_loop.ts";
 
 /** Most rows for which this is the better way; with a quantised b in the layout NT only. */
 export const MOST_ROWS = 4;
@@ -33,13 +33,13 @@ const LINES = 8;
 
 type Attributes = KernelAttributes["matmul"];
 
-/** The steps of a `matmul` call of few rows, NN or NT. `k` is its inner size at capacity. */
-export function lowerSmallMatmul(
+/** The launches of a `matmul` call of few rows, NN or NT. `k` is its inner size at capacity. */
+export function lowerFewRowsMatmul(
   attributes: Attributes,
   inputs: readonly View[],
   out: View,
   depth: number,
-): Step[] {
+): Launch[] {
   const { layout, alpha, bias, addend } = attributes;
   const dims = [attributes.batch, attributes.m, attributes.n, attributes.k];
   const quantized = quantizedShape(attributes);
@@ -142,11 +142,11 @@ function finish(
   if (block.biasAt !== null) {
     value = f32x4.add(value, v128.load(element(block.biasAt, at.column)));
   }
-  const place = f.local("i64", i64.add(i64.mul(at.row, k.dims[2]), at.column));
+  const index = f.local("i64", i64.add(i64.mul(at.row, k.dims[2]), at.column));
   if (block.addendAt !== null) {
-    value = f32x4.add(value, v128.load(element(block.addendAt, place)));
+    value = f32x4.add(value, v128.load(element(block.addendAt, index)));
   }
-  storeLanes(f, { address: element(block.out, place) }, value, at.rest);
+  storeLanes(f, { address: element(block.out, index) }, value, at.rest);
 }
 
 /** NT: rows of a with rows of b, along k; four columns at a time, one or two rows of a. */

@@ -3,11 +3,11 @@
  * which wants keys turned into panels, or by a BLAS, which reads them where they are.
  * @module
  */
-import { i64, type Int } from "../assembler/mod.ts";
-import type { Geometry } from "./attention_common.ts";
-import { packTransposed } from "./pack.ts";
-import type { Kernel } from "./step.ts";
-import { blockProduct, TILE_COLUMNS } from "./tile.ts";
+import { i64, type Int } from "../../assembler/mod.ts";
+import type { Geometry } from "./geometry.ts";
+import { packTransposed } from "../matmul/pack.ts";
+import type { Kernel } from "../launch.ts";
+import { blockProduct, TILE_COLUMNS } from "../matmul/tile.ts";
 
 /** A block of rows of one head: its address, and how many. */
 export interface Rows {

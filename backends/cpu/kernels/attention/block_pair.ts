@@ -3,23 +3,23 @@
  * @module
  */
 import type { AttentionAttributes } from "@denotune/denotune/core";
-import { f32x4, i64, type Int, v128 } from "../assembler/mod.ts";
-import { exp } from "../simd_math.ts";
+import { f32x4, i64, type Int, v128 } from "../../assembler/mod.ts";
+import { exp } from "../../simd_math.ts";
 import {
   type Geometry,
   geometryOf,
   scoreOf,
   sightMask,
   sightOf,
-} from "./attention_common.ts";
+} from "./geometry.ts";
 import {
   packedBytes,
   queriesByKeys,
   scoresByKeys,
   scoresByQueries,
-} from "./attention_products.ts";
-import { element, type Kernel } from "./step.ts";
-import { vectorLoop } from "./vector_loop.ts";
+} from "./products.ts";
+import { element, type Kernel } from "../launch.ts";
+import { vectorLoop } from "../vector_loop.ts";
 
 /** Offsets into the worker's own memory. */
 export function scratchOf(g: Geometry, capacity: number) {
@@ -31,7 +31,7 @@ export function scratchOf(g: Geometry, capacity: number) {
   const dKeys = values + packedBytes(g);
   const dValues = dKeys + block;
   const dQueries = dValues + block;
-  // dQ is summed in place if whole tiles fit into a head, or nothing is done in tiles; else here
+  // dQ is summed in firstKey if whole tiles fit into a head, or nothing is done in tiles; else here
   const direct = g.blas || g.padded === g.headDim;
   const bytes = dQueries + (direct ? 0 : 4 * g.group * capacity * g.padded) +
     64;
@@ -58,7 +58,7 @@ export interface Variant {
 }
 
 /** One key/value head of one row of the batch. */
-export interface Piece {
+export interface KvHead {
   /** First row of the batch row's tensors. */
   readonly row0: Int;
   readonly kvHead: Int;
@@ -68,7 +68,7 @@ export interface Piece {
 export function sumOfQueries(
   k: Kernel,
   variant: Variant,
-  own: Piece,
+  own: KvHead,
   member: Int,
 ): { at: Int; row: number } {
   const g = geometryOf(variant);
@@ -90,7 +90,7 @@ export function sumOfQueries(
 }
 
 /** Number of a query head among all. */
-export function headOf(own: Piece, g: Geometry, member: Int): Int {
+export function headOf(own: KvHead, g: Geometry, member: Int): Int {
   return i64.add(i64.mul(own.kvHead, i64.const(g.group)), member);
 }
 
@@ -112,8 +112,8 @@ export function headAt(
 }
 
 /** A block of queries and a block of keys. */
-export interface Pair {
-  readonly place: Int;
+export interface BlockPair {
+  readonly firstKey: Int;
   readonly count: Int;
   /** Addresses of the block's keys and values. */
   readonly keys: Int;
@@ -125,7 +125,12 @@ export interface Pair {
 }
 
 /** One block of queries with one block of keys. */
-export function pair(k: Kernel, variant: Variant, own: Piece, p: Pair): void {
+export function emitBlockPair(
+  k: Kernel,
+  variant: Variant,
+  own: KvHead,
+  p: BlockPair,
+): void {
   const { f } = k;
   const g = geometryOf(variant);
   const s = scratchOf(g, variant.capacity);
@@ -179,20 +184,20 @@ export function pair(k: Kernel, variant: Variant, own: Piece, p: Pair): void {
 function gradientRow(
   k: Kernel,
   variant: Variant,
-  own: Piece,
-  p: Pair & { i: Int },
+  own: KvHead,
+  p: BlockPair & { i: Int },
 ): void {
   const { f } = k;
   const { attributes } = variant;
   const g = geometryOf(variant);
   const s = scratchOf(g, variant.capacity);
-  const place = f.local("i64", i64.add(p.query, p.i));
-  const position = f.local("i64", i64.add(own.row0, place));
-  const end = f.local("i64", i64.add(p.place, p.count));
-  const { low, high } = sightOf(f, attributes, { place, end });
+  const query = f.local("i64", i64.add(p.query, p.i));
+  const position = f.local("i64", i64.add(own.row0, query));
+  const end = f.local("i64", i64.add(p.firstKey, p.count));
+  const { low, high } = sightOf(f, attributes, { position: query, end });
   const segment = {
     own: f.local("v128", v128.load32Splat(element(k.at[3], position))),
-    keys: f.local("i64", element(k.at[3], i64.add(own.row0, p.place))),
+    keys: f.local("i64", element(k.at[3], i64.add(own.row0, p.firstKey))),
   };
   const perHead = f.local(
     "i64",
@@ -211,7 +216,7 @@ function gradientRow(
   vectorLoop(f, { from: i64.const(0), to: width }, ({ index, rest }) => {
     if (rest !== null) return; // the width is a multiple of four
     const mask = sightMask(f, { low, high, segment }, {
-      first: i64.add(p.place, index),
+      first: i64.add(p.firstKey, index),
       index,
     });
     const address = f.local("i64", element(row, index));

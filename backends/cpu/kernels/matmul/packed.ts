@@ -20,14 +20,14 @@ import {
   type ModuleBuilder,
   v128,
   type Vector,
-} from "../assembler/mod.ts";
-import { lowerSmallMatmul, MOST_ROWS } from "./small_matmul.ts";
+} from "../../assembler/mod.ts";
+import { lowerFewRowsMatmul, MOST_ROWS } from "./few_rows.ts";
 import { packQuantized, packStraight, packTransposed } from "./pack.ts";
-import { quantizedShape } from "./quantized.ts";
-import { element, type Kernel, keyOf, type Step } from "./step.ts";
+import { quantizedShape } from "../quantized.ts";
+import { element, type Kernel, keyOf, type Launch } from "../launch.ts";
 import { emitLongSum } from "./long_sums.ts";
 import { dispatchRows, TILE_COLUMNS, TILE_ROWS } from "./tile.ts";
-import { storeLanes } from "./vector_loop.ts";
+import { storeLanes } from "../vector_loop.ts";
 
 type Attributes = KernelAttributes["matmul"];
 
@@ -66,20 +66,20 @@ export function blocksOf(
   return { rows, columns };
 }
 
-/** The steps of a `matmul` call. */
-export function lowerMatmul(
+/** The launches of a `matmul` call. */
+export function lowerPackedMatmul(
   attributes: Attributes,
   inputs: readonly View[],
   out: View,
   capacities: Extents,
-): Step[] {
+): Launch[] {
   const { layout, alpha, bias, addend, exact } = attributes;
   const dims = [attributes.batch, attributes.m, attributes.n, attributes.k];
   const [batch, m, n, k] = dims.map((d) => sizeOf(d, capacities));
   const quantized = quantizedShape(attributes);
   const small = quantized === null ? layout !== "TN" : layout === "NT";
   if (m <= MOST_ROWS && small) {
-    return lowerSmallMatmul(attributes, inputs, out, k);
+    return lowerFewRowsMatmul(attributes, inputs, out, k);
   }
   const blocks = blocksOf({ batch, m, n, k });
   const dtype = inputs[1].dtype;

@@ -1,5 +1,5 @@
 /**
- * What kernels are made of: steps. A step is one assembled function, run by all workers at once; each worker
+ * What kernels are made of: launches. A launch is one assembled function, run by all workers at once; each worker
  * takes pieces of the work from a common counter until none is left. Pieces depend on shapes alone and never
  * share an output element, so results do not depend on who takes which.
  * @module
@@ -17,7 +17,7 @@ import {
 } from "../assembler/mod.ts";
 
 /** A matrix product of a BLAS, done in slices of rows or columns by the workers. */
-export interface BlasStep {
+export interface BlasProduct {
   readonly layout: "NN" | "NT" | "TN";
   readonly alpha: number;
   /** Whether the product is added to what the output holds. */
@@ -27,7 +27,7 @@ export interface BlasStep {
 }
 
 /** One function over pieces, with what it touches. */
-export interface Step {
+export interface Launch {
   /** Equal keys mean equal code. */
   readonly key: string;
   /** Tensors, as the function numbers them. */
@@ -36,7 +36,7 @@ export interface Step {
   readonly writes: readonly number[];
   /** Sizes, as the function numbers them; those with names are arguments, the others literal. */
   readonly dims: readonly Dim[];
-  /** Memory that the steps of one call share: its bytes, and how this step uses it. */
+  /** Memory that the launches of one call share: its bytes, and how this launch uses it. */
   readonly temporary?: {
     readonly bytes: number;
     readonly use: "read" | "write";
@@ -45,7 +45,7 @@ export interface Step {
   readonly scratch?: number;
   readonly build: (k: Kernel) => void;
   /** Set where BLAS does the work: views a, b, out; dims batch, m, n, k. `build` is then not called. */
-  readonly blas?: BlasStep;
+  readonly blas?: BlasProduct;
 }
 
 /** The product of a BLAS, as kernels import it where there is one. */
@@ -73,15 +73,15 @@ export interface Sgemm {
 const ARGUMENT_BYTES = 8;
 
 /**
- * The function of a step while it is built. Its parameters are addresses of the arguments, the scratch
+ * The function of a launch while it is built. Its parameters are addresses of the arguments, the scratch
  * memory and the counter of pieces, as float64: JavaScript passes such numbers without allocating.
  */
 export class Kernel {
-  /** Addresses of the step's views. */
+  /** Addresses of the launch's views. */
   readonly at: readonly Int[];
-  /** The step's sizes. */
+  /** The launch's sizes. */
   readonly dims: readonly Int[];
-  /** Address of the memory that the call's steps share. */
+  /** Address of the memory that the call's launches share. */
   readonly temporary: Int;
   /** Address of this worker's own memory. */
   readonly scratch: Int;
@@ -90,7 +90,7 @@ export class Kernel {
   constructor(
     readonly f: FunctionBuilder,
     readonly module: ModuleBuilder,
-    step: Step,
+    launch: Launch,
   ) {
     const args = f.local("i64", i64.fromF64(f.parameter("f64", 0)));
     this.scratch = f.local("i64", i64.fromF64(f.parameter("f64", 1)));
@@ -99,8 +99,8 @@ export class Kernel {
     const next = () =>
       f.local("i64", i64.fromF64(f64.load(args, ARGUMENT_BYTES * count++)));
     this.temporary = next();
-    this.at = step.views.map(next);
-    this.dims = step.dims.map((d) =>
+    this.at = launch.views.map(next);
+    this.dims = launch.dims.map((d) =>
       typeof d === "number" ? i64.const(d) : next()
     );
   }
@@ -162,7 +162,7 @@ export function element(base: Int, index: Int): Int {
   return i64.add(base, i64.mul(index, i64.const(4)));
 }
 
-/** The key of a step: its name, what its code depends on, and its literal sizes. */
+/** The key of a launch: its name, what its code depends on, and its literal sizes. */
 export function keyOf(
   name: string,
   dependsOn: unknown,

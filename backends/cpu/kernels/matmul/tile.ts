@@ -3,7 +3,7 @@
  * vectors, which leaves registers for two vectors of b and one broadcast number of a.
  *
  * ```text
- *           b0       b1          one turn k: 2 loads of b, 6 broadcasts of a, 12 fused multiply-adds
+ *           b0       b1          one k: 2 loads of b, 6 broadcasts of a, 12 fused multiply-adds
  *   a[0,k]  c00 ..   c01 ..
  *   ...
  *   a[5,k]  c50 ..   c51 ..
@@ -22,14 +22,14 @@ import {
   type ModuleBuilder,
   v128,
   type Vector,
-} from "../assembler/mod.ts";
+} from "../../assembler/mod.ts";
 
 /** Rows of a full tile. */
 export const TILE_ROWS = 6;
 /** Columns of a tile. */
 export const TILE_COLUMNS = 8;
 
-/** Where the factors of a tile lie; distances in bytes. */
+/** The strides of a tile's factors, in bytes. */
 export interface TileShape {
   /** 1 to 6. */
   readonly rows: number;
@@ -41,7 +41,7 @@ export interface TileShape {
   readonly bStep: number;
 }
 
-/** Turns of k in one round of the loop. */
+/** Values of k in one iteration of the loop. */
 export const UNROLL = 4;
 
 /** Accumulators of a tile, [row][half]. */
@@ -59,9 +59,9 @@ export function sumsOf(
   );
 }
 
-/** The turns of k of one tile, as code that walks along both factors. */
-export class Turns {
-  /** Place in b. */
+/** The loop over k of one tile, as code that walks along both factors. */
+export class KLoop {
+  /** Address in b. */
   readonly b: Local<"i64">;
   readonly #a: Local<"i64">;
   readonly #lines: readonly [Local<"v128">, Local<"v128">];
@@ -79,22 +79,22 @@ export class Turns {
     this.#number = f.local("v128");
   }
 
-  /** Emits `count` turns; with `fresh` the first sets the sums instead of adding to them. */
+  /** Emits `count` values of k, unrolled; with `fresh` the first sets the sums instead of adding to them. */
   emit(count: number, { fresh }: { fresh: boolean }): void {
     const { f } = this;
     const { aRow, aStep, bStep } = this.shape;
-    for (let turn = 0; turn < count; turn++) {
+    for (let i = 0; i < count; i++) {
       for (const [half, line] of this.#lines.entries()) {
-        f.set(line, v128.load(this.b, turn * bStep + 16 * half));
+        f.set(line, v128.load(this.b, i * bStep + 16 * half));
       }
       for (const [row, halves] of this.sums.entries()) {
         const number = this.#number;
-        f.set(number, v128.load32Splat(this.#a, row * aRow + turn * aStep));
+        f.set(number, v128.load32Splat(this.#a, row * aRow + i * aStep));
         for (const [half, sum] of halves.entries()) {
           const line = this.#lines[half];
           f.set(
             sum,
-            fresh && turn === 0
+            fresh && i === 0
               ? f32x4.mul(number, line)
               : f32x4.madd(number, line, sum),
           );
@@ -105,25 +105,25 @@ export class Turns {
     f.increase(this.b, i64.const(count * bStep));
   }
 
-  /** Address in b after `count` more turns. */
+  /** Address in b after `count` more values of k. */
   after(count: Int): Int {
     return i64.add(this.b, i64.mul(count, i64.const(this.shape.bStep)));
   }
 
-  /** Runs `round` until b reaches `end`. */
-  until(end: Int, round: () => void): void {
+  /** Runs `body` until b reaches `end`. */
+  until(end: Int, body: () => void): void {
     const { f } = this;
     const stop = f.local("i64", end);
     f.block((done) =>
       f.loop((again) => {
         f.branch(done, i64.geU(this.b, stop));
-        round();
+        body();
         f.branch(again);
       })
     );
   }
 
-  /** Adds `count` turns to the sums. */
+  /** Adds the products of `count` values of k to the sums. */
   chain(count: Int): void {
     const { constant } = count;
     const end = this.f.local("i64", this.after(count));
@@ -179,7 +179,7 @@ export function blockProduct(
               v128.load(c, row * cRow + 16 * half)
             : undefined;
           const sums = sumsOf(f, rows, start);
-          new Turns(f, { rows, aRow, aStep, bStep }, sums, { a, b })
+          new KLoop(f, { rows, aRow, aStep, bStep }, sums, { a, b })
             .chain(count);
           for (const [row, halves] of sums.entries()) {
             for (const [half, sum] of halves.entries()) {

@@ -7,9 +7,9 @@ import {
   randomFrom,
   type View,
 } from "@denotune/denotune/core";
-import { blasBlocks, findBlas } from "../../../backends/cpu/blas/blas.ts";
-import { blocksOf } from "../../../backends/cpu/kernels/matmul.ts";
-import { openCpu } from "./open.ts";
+import { blasBlocks, findBlas } from "../../../../../backends/cpu/blas/blas.ts";
+import { blocksOf } from "../../../../../backends/cpu/kernels/matmul/packed.ts";
+import { openCpu } from "../../open.ts";
 
 interface Product {
   readonly layout: KernelAttributes["matmul"]["layout"];

@@ -11,9 +11,9 @@ import {
   type Int,
   v128,
   type Vector,
-} from "../assembler/mod.ts";
-import { loadWidened } from "./convert.ts";
-import { decodeLine, decodeRows, type MatrixAt } from "./quantized.ts";
+} from "../../assembler/mod.ts";
+import { loadWidened } from "../convert.ts";
+import { decodeLine, decodeRows, type MatrixAt } from "../quantized.ts";
 import { TILE_COLUMNS } from "./tile.ts";
 
 /** Bytes of one k of a panel. */

@@ -3,8 +3,8 @@
  * @module
  */
 import type { AttentionAttributes } from "@denotune/denotune/core";
-import { f32x4, i64, type Int, v128 } from "../assembler/mod.ts";
-import { exp, maxLanes, sumLanes } from "../simd_math.ts";
+import { f32x4, i64, type Int, v128 } from "../../assembler/mod.ts";
+import { exp, maxLanes, sumLanes } from "../../simd_math.ts";
 import {
   type Geometry,
   geometryOf,
@@ -13,10 +13,10 @@ import {
   scoreOf,
   sightMask,
   sightOf,
-} from "./attention_common.ts";
-import { packedBytes } from "./attention_products.ts";
-import { element, type Kernel } from "./step.ts";
-import { vectorLoop } from "./vector_loop.ts";
+} from "./geometry.ts";
+import { packedBytes } from "./products.ts";
+import { element, type Kernel } from "../launch.ts";
+import { vectorLoop } from "../vector_loop.ts";
 
 /** Offsets into the worker's own memory: a block of scores, its result, and what runs along. */
 export function scratchOf(g: Geometry) {
@@ -48,16 +48,23 @@ export interface Variant {
 export function softmaxRow(
   k: Kernel,
   variant: Variant,
-  query: { i: Int; place: Int; count: Int; row0: Int; first: Int; shift: Int },
+  query: {
+    i: Int;
+    firstKey: Int;
+    count: Int;
+    row0: Int;
+    first: Int;
+    shift: Int;
+  },
 ): void {
   const { f } = k;
   const { attributes, cache } = variant;
   const g = geometryOf(variant);
   const s = scratchOf(g);
-  const { i, place, count } = query;
+  const { i, firstKey, count } = query;
   const own = f.local("i64", i64.add(query.shift, i64.add(query.first, i)));
-  const end = f.local("i64", i64.add(place, count));
-  const { low, high } = sightOf(f, attributes, { place: own, end });
+  const end = f.local("i64", i64.add(firstKey, count));
+  const { low, high } = sightOf(f, attributes, { position: own, end });
   const segment = cache !== null ? null : {
     own: f.local(
       "v128",
@@ -65,7 +72,7 @@ export function softmaxRow(
     ),
     keys: f.local(
       "i64",
-      element(k.at[3], i64.add(i64.sub(query.row0, query.first), place)),
+      element(k.at[3], i64.add(i64.sub(query.row0, query.first), firstKey)),
     ),
   };
   const row = f.local(
@@ -77,7 +84,7 @@ export function softmaxRow(
   vectorLoop(f, { from: i64.const(0), to: width }, ({ index, rest }) => {
     if (rest !== null) return; // the width is a multiple of four
     const mask = sightMask(f, { low, high, segment }, {
-      first: i64.add(place, index),
+      first: i64.add(firstKey, index),
       index,
     });
     const address = f.local("i64", element(row, index));

@@ -15,36 +15,36 @@ import {
   sizeOf,
   type View,
 } from "@denotune/denotune/core";
-import { f32x4, i64, type Int, v128 } from "../assembler/mod.ts";
+import { f32x4, i64, type Int, v128 } from "../../assembler/mod.ts";
 import {
   attentionKey,
   geometryOf,
   rangeBytes,
   rangeEnd,
-  rangesStep,
+  rangesLaunch,
   suitsBlas,
-} from "./attention_common.ts";
-import { buildDeltas } from "./attention_deltas.ts";
-import { packKeys } from "./attention_products.ts";
+} from "./geometry.ts";
+import { buildDeltas } from "./deltas.ts";
+import { packKeys } from "./products.ts";
 import {
+  emitBlockPair,
   headAt,
   headOf,
-  pair,
-  type Piece,
+  type KvHead,
   scratchOf,
   sumOfQueries,
   type Variant,
-} from "./attention_pair.ts";
-import { element, type Kernel, keyOf, type Step } from "./step.ts";
-import { storeLanes, vectorLoop } from "./vector_loop.ts";
+} from "./block_pair.ts";
+import { element, type Kernel, keyOf, type Launch } from "../launch.ts";
+import { storeLanes, vectorLoop } from "../vector_loop.ts";
 
-/** The steps of an `attention_backward` call. */
+/** The launches of an `attention_backward` call. */
 export function lowerAttentionBackward(
   attributes: AttentionAttributes,
   inputs: readonly View[],
   outputs: readonly View[],
   { capacities, blas: hasBlas }: { capacities: Extents; blas: boolean },
-): Step[] {
+): Launch[] {
   const [q, k, v, segments, out, lse, dOut] = inputs;
   const dims = [attributes.B, attributes.T];
   const capacity = sizeOf(attributes.T, capacities);
@@ -54,7 +54,7 @@ export function lowerAttentionBackward(
   const blas = hasBlas && suitsBlas(attributes, capacity);
   const g = geometryOf({ attributes, blas });
   return [
-    rangesStep(attributes, segments, bytes),
+    rangesLaunch(attributes, segments, bytes),
     {
       key: keyOf("attention_deltas", [g.heads, g.headDim, deltasAt], dims),
       views: [out, dOut],
@@ -109,7 +109,12 @@ function build(k: Kernel, variant: Variant): void {
             lanes.rest,
           )),
     );
-    f.for(i64.const(0), T, g.keys, (place) => keyBlock(k, variant, own, place));
+    f.for(
+      i64.const(0),
+      T,
+      g.keys,
+      (firstKey) => keyBlock(k, variant, own, firstKey),
+    );
     if (!scratchOf(g, 0).direct) {
       eachQueryRow(
         k,
@@ -135,7 +140,7 @@ function build(k: Kernel, variant: Variant): void {
 function eachQueryRow(
   k: Kernel,
   variant: Variant,
-  own: Piece,
+  own: KvHead,
   body: (at: { sum: Int; out: Int }) => void,
 ): void {
   const { f } = k;
@@ -156,14 +161,19 @@ function eachQueryRow(
 }
 
 /** A block of keys, with all queries that can see any of them. */
-function keyBlock(k: Kernel, variant: Variant, own: Piece, place: Int): void {
+function keyBlock(
+  k: Kernel,
+  variant: Variant,
+  own: KvHead,
+  firstKey: Int,
+): void {
   const { f } = k;
   const g = geometryOf(variant);
   const s = scratchOf(g, variant.capacity);
   const at = (offset: number) => i64.add(k.scratch, i64.const(offset));
-  const count = f.local("i64", i64.sub(k.dims[1], place));
+  const count = f.local("i64", i64.sub(k.dims[1], firstKey));
   f.set(count, i64.min(count, i64.const(g.keys)));
-  const row = f.local("i64", i64.add(own.row0, place));
+  const row = f.local("i64", i64.add(own.row0, firstKey));
   const blockOf = (base: Int) =>
     f.local("i64", headAt(base, g.kRow, row, own.kvHead, g));
   const keys = blockOf(k.at[1]), values = blockOf(k.at[2]);
@@ -178,7 +188,7 @@ function keyBlock(k: Kernel, variant: Variant, own: Piece, place: Int): void {
     { from: i64.const(0), to: i64.const(2 * g.keys * g.padded) },
     ({ index }) => f.store(element(sums, index), f32x4.const(0)),
   );
-  const range = queryRange(k, variant, own, { place, count });
+  const range = queryRange(k, variant, own, { firstKey, count });
   f.for(
     i64.const(0),
     i64.const(g.group),
@@ -188,8 +198,8 @@ function keyBlock(k: Kernel, variant: Variant, own: Piece, place: Int): void {
         const queries = f.local("i64", i64.sub(range.high, query));
         f.set(queries, i64.min(queries, i64.const(g.queries)));
         const head = f.local("i64", headOf(own, g, member));
-        pair(k, variant, own, {
-          place,
+        emitBlockPair(k, variant, own, {
+          firstKey,
           count,
           keys,
           values,
@@ -225,14 +235,17 @@ function keyBlock(k: Kernel, variant: Variant, own: Piece, place: Int): void {
 function queryRange(
   k: Kernel,
   variant: Variant,
-  own: Piece,
-  block: { place: Int; count: Int },
+  own: KvHead,
+  block: { firstKey: Int; count: Int },
 ): { low: Int; high: Int } {
   const { f } = k;
   const { causal, window } = variant.attributes;
   const low = f.local("i64", k.dims[1]), high = f.local("i64", i64.const(0));
   f.for(i64.const(0), block.count, 1, (j) => {
-    const position = f.local("i64", i64.add(own.row0, i64.add(block.place, j)));
+    const position = f.local(
+      "i64",
+      i64.add(own.row0, i64.add(block.firstKey, j)),
+    );
     const start = f.local("i64", rangeEnd(k.temporary, position, 0));
     const end = f.local(
       "i64",
@@ -244,14 +257,14 @@ function queryRange(
   if (causal || window !== null) {
     const from = f.local(
       "i64",
-      i64.add(block.place, i64.const(causal ? 0 : 1 - (window ?? 1))),
+      i64.add(block.firstKey, i64.const(causal ? 0 : 1 - (window ?? 1))),
     );
     f.set(low, i64.max(low, from));
   }
   if (window !== null) {
     const beyond = f.local(
       "i64",
-      i64.add(i64.add(block.place, block.count), i64.const(window - 1)),
+      i64.add(i64.add(block.firstKey, block.count), i64.const(window - 1)),
     );
     f.set(high, i64.min(high, beyond));
   }

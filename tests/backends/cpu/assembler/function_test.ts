@@ -8,9 +8,12 @@ import {
   ModuleBuilder,
   select,
   v128,
-} from "../../../backends/cpu/assembler/mod.ts";
-import { signed, unsigned } from "../../../backends/cpu/assembler/encoding.ts";
-import { assembled, DATA } from "./assembled.ts";
+} from "../../../../backends/cpu/assembler/mod.ts";
+import {
+  signed,
+  unsigned,
+} from "../../../../backends/cpu/assembler/encoding.ts";
+import { assembled, DATA } from "../assembled.ts";
 
 Deno.test("integers are written in as few bytes as LEB128 allows", () => {
   assert.deepEqual(unsigned(0), [0]);
