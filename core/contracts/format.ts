@@ -74,6 +74,11 @@ export interface TokenExample extends ExampleInfo {
   readonly ids: readonly number[];
   /** Weight of each token as a target, (T); absent: 1. */
   readonly weights?: readonly number[];
+  /**
+   * Tokens of each document, where the row holds several: they add up to T. Each becomes an example of its own,
+   * so no document attends to another, and the first token of none is trained. Absent: one document.
+   */
+  readonly lengths?: readonly number[];
 }
 /** What a format makes of a row. */
 export type ParsedExample = Example | TokenExample;

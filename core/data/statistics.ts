@@ -4,7 +4,7 @@
  */
 import type { Tokenizer } from "../contracts/tokenizer.ts";
 import type { WeightedText } from "./tokenize_example.ts";
-import type { Piece } from "./truncate.ts";
+import { isCut, type Piece } from "./truncate.ts";
 
 /** Counts of one source. */
 export interface SourceCounts {
@@ -205,12 +205,6 @@ export function countTrained(weights: Float32Array): number {
   let n = 0;
   for (const weight of weights) if (weight > 0) n++;
   return n;
-}
-
-function isCut(text: WeightedText, pieces: readonly Piece[]): boolean {
-  const [only] = pieces;
-  return pieces.length !== 1 || only.of !== text || only.from !== 0 ||
-    only.to !== text.encoding.ids.length;
 }
 
 /** Whether the last token of some end marker is trained: a model that writes all but that does not stop. */

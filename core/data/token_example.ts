@@ -17,6 +17,43 @@ import { DataError } from "../errors.ts";
 /** Stands for a token in the text. */
 const TOKEN = "\ufffc";
 
+/**
+ * The documents of a row, as examples of their own; null where it is one. Throws `DataError` for lengths that do
+ * not add up.
+ *
+ * ```text
+ * ids      a b c d e f     lengths 2 3 1
+ *          a b|c d e|f     three examples
+ * ```
+ */
+export function documentsOf(example: TokenExample): TokenExample[] | null {
+  const { lengths, ids, weights, ...info } = example;
+  if (lengths === undefined) return null;
+  const bad = lengths.find((length) =>
+    !(Number.isInteger(length) && length > 0)
+  );
+  const sum = lengths.reduce((total, length) => total + length, 0);
+  if (bad !== undefined || sum !== ids.length) {
+    throw new DataError(
+      bad === undefined
+        ? `the documents of the row have ${sum} tokens together, and the row has ${ids.length}`
+        : `a document of the row has the length ${bad}; lengths are whole numbers above 0`,
+    );
+  }
+  if (lengths.length === 1) return null;
+  let from = 0;
+  return lengths.map((length) => {
+    const to = from + length;
+    const document = {
+      ...info,
+      ids: ids.slice(from, to),
+      ...(weights === undefined ? {} : { weights: weights.slice(from, to) }),
+    };
+    from = to;
+    return document;
+  });
+}
+
 /** The tokens with their spans. Throws `DataError` for ids that the tokenizer does not have. */
 export function givenTokens(
   example: TokenExample,

@@ -13,7 +13,7 @@ import {
   tokenWeights,
   type WeightedSpans,
 } from "./token_weights.ts";
-import { givenTokens } from "./token_example.ts";
+import { documentsOf, givenTokens } from "./token_example.ts";
 import type { ExampleOptions } from "./types.ts";
 
 /** What examples are made with. */
@@ -57,7 +57,17 @@ export function tokenizeExample(
       "mask",
     );
     const weights = finish(tokenized, drawn.weights, pipeline);
-    return { ...tokenized, example, weights, addedBos: false, straddled: 0 };
+    const text = { ...tokenized, example, addedBos: false, straddled: 0 };
+    const documents = documentsOf(example);
+    if (documents === null) return { ...text, weights };
+    // what a document trains is a matter of the document alone
+    const own = documents.map((d) => tokenizeExample(d, pipeline).weights);
+    let at = 0;
+    for (const part of own) {
+      weights.set(part, at);
+      at += part.length;
+    }
+    return { ...text, weights };
   }
   const kept = options.include_system_prompt ? example : withoutSystem(example);
   const rendered = template.render(kept);

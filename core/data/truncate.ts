@@ -5,6 +5,7 @@
  */
 import type { ParsedExample } from "../contracts/format.ts";
 import { DataError } from "../errors.ts";
+import { documentsOf } from "./token_example.ts";
 import { dropOldestExchanges, exchangesToDrop, trimPrompt } from "./shorten.ts";
 import {
   type ExamplePipeline,
@@ -28,11 +29,31 @@ export interface Piece {
   readonly weights: Float32Array; // (T)
 }
 
-/** Pieces that are at most `max_length` long; none where the example is dropped. */
+/** Pieces that are at most `max_length` long, of each document of the row; none where the example is dropped. */
 export function truncate(
   text: WeightedText,
   pipeline: ExamplePipeline,
 ): Piece[] {
+  const documents = "ids" in text.example ? documentsOf(text.example) : null;
+  if (documents === null) return shorten(text, pipeline);
+  return documents.flatMap((document) =>
+    shorten(tokenizeExample(document, pipeline), pipeline)
+  );
+}
+
+/** Whether something of a row is not in its pieces as one. */
+export function isCut(text: WeightedText, pieces: readonly Piece[]): boolean {
+  const documents = "ids" in text.example
+    ? text.example.lengths?.length ?? 1
+    : 1;
+  return pieces.length !== documents ||
+    pieces.some(({ of, from, to }) =>
+      from !== 0 || to !== of.encoding.ids.length ||
+      (documents === 1 && of !== text)
+    );
+}
+
+function shorten(text: WeightedText, pipeline: ExamplePipeline): Piece[] {
   const { max_length, truncation } = pipeline.options;
   const T = text.encoding.ids.length;
   if (T <= max_length) return [whole(text)];

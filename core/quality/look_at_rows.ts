@@ -7,7 +7,7 @@ import { type InspectedToken, inspectExample } from "../data/inspect.ts";
 import { countTrained } from "../data/statistics.ts";
 import { tokenWeights } from "../data/token_weights.ts";
 import type { WeightedText } from "../data/tokenize_example.ts";
-import type { Piece } from "../data/truncate.ts";
+import { isCut, type Piece } from "../data/truncate.ts";
 import {
   DATA_DEFAULTS,
   type DataOptions,
@@ -151,10 +151,6 @@ function* lookAtRow(row: ReadRow, request: LookRequest): Generator<LookedAt> {
   const isDropped = pieces.length === 0;
   const shown = isDropped ? [wholeOf(text)] : pieces;
   const trained = pieces.reduce((n, p) => n + countTrained(p.weights), 0);
-  const isCut = isDropped ||
-    shown.some((p) =>
-      p.of !== text || p.from > 0 || p.to < p.of.encoding.ids.length
-    );
   const kept = pieces.reduce((n, p) => n + p.ids.length, 0);
   for (const [i, piece] of shown.entries()) {
     const straddling = straddlingOf(piece, pipeline.masker);
@@ -162,14 +158,14 @@ function* lookAtRow(row: ReadRow, request: LookRequest): Generator<LookedAt> {
     if (!isDropped && countTrained(piece.weights) === 0) {
       flags.push("zero-loss");
     }
-    if (isCut) flags.push("truncated");
+    if (isCut(text, pieces)) flags.push("truncated");
     if (isDropped) flags.push("dropped");
     if (text.straddled > 0) flags.push("straddle");
     const notes = [
       ...(shown.length > 1 ? [`piece ${i + 1} of ${shown.length}`] : []),
       ...(isDropped
         ? [`${place.uncut} tokens, dropped: shown whole`]
-        : isCut && shown.length === 1
+        : isCut(text, pieces) && shown.length === 1
         ? [`${place.uncut} tokens before truncation, ${kept} after`]
         : []),
       ...(!isDropped && trained === 0 && countTrained(text.weights) > 0
