@@ -52,7 +52,7 @@ export {
   type Kind,
   type KindMap,
   type Part,
-} from "./core/plugin.ts";
+} from "./core/contracts/plugin.ts";
 export {
   ConfigError,
   DataError,
@@ -60,7 +60,7 @@ export {
   DeviceError,
   isDenotuneError,
   PluginError,
-} from "./core/errors.ts";
+} from "./core/contracts/errors.ts";
 export type { TrackerEvent } from "./core/contracts/tracker.ts";
 export type { Message, Role } from "./core/contracts/format.ts";
 export type { InspectedToken } from "./core/data/inspect.ts";
@@ -82,9 +82,9 @@ export type {
 } from "./core/quality/metrics.ts";
 export type { Bin, Distribution } from "./core/quality/histogram.ts";
 export type { Packing } from "./core/quality/packing.ts";
-export type { RegistryOptions } from "./core/library/registry.ts";
+export type { RegistryOptions } from "./core/config/parts/open_registry.ts";
 export type { SaveDType } from "./core/io/save_model.ts";
-export type { PrepareOptions } from "./core/train/open_run.ts";
+export type { PrepareOptions } from "./core/run/open/open_run.ts";
 export {
   analyze,
   type AnalyzeOptions,

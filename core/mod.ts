@@ -20,9 +20,10 @@ export type * from "./contracts/source.ts";
 export type * from "./contracts/template.ts";
 export type * from "./contracts/tokenizer.ts";
 export type * from "./contracts/tracker.ts";
-export * from "./errors.ts";
+export * from "./contracts/errors.ts";
 export * from "./random.ts";
-export * from "./plugin.ts";
+export type { Json } from "./contracts/json.ts";
+export * from "./contracts/plugin.ts";
 export * from "./graph/dims.ts";
 export * from "./graph/dtype.ts";
 export * from "./graph/expression.ts";
@@ -87,7 +88,7 @@ export {
   type Role as MemoryRole,
 } from "./graph/memory.ts";
 export { type PlannedProgram, planProgram } from "./graph/planner.ts";
-export { type InputData, Session } from "./graph/session.ts";
+export { type InputData, Session } from "./engine/session.ts";
 export {
   buildModel,
   type BuildOptions,
@@ -98,7 +99,7 @@ export {
   inventoryOf,
   type ModelInventory,
   type Recorder,
-} from "./graph/build_model.ts";
+} from "./engine/build_model.ts";
 export {
   linearCrossEntropy,
   type Loss,
@@ -110,7 +111,7 @@ export {
   sampleRecords,
   type SettledFormat,
   settleFormat,
-} from "./data/settle_format.ts";
+} from "./data/examples/detect_format.ts";
 export { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "./io/half.ts";
 export {
   beginFolder,
@@ -173,7 +174,10 @@ export {
   type Truncation,
   type TruncationReport,
 } from "./data/types.ts";
-export { prepareDataset, type PrepareRequest } from "./data/prepare.ts";
+export {
+  prepareDataset,
+  type PrepareRequest,
+} from "./data/prepared/prepare.ts";
 export type { TrainingData, TrainingStep } from "./data/training_data.ts";
 export type {
   BlockPlace,
@@ -183,14 +187,14 @@ export type {
 export {
   PreparedDataset,
   type PreparedParts,
-} from "./data/prepared_dataset.ts";
+} from "./data/prepared/prepared_dataset.ts";
 export type {
   RowPlace,
   SourceCounts,
   Statistics,
   StatisticsData,
 } from "./data/statistics.ts";
-export type { PackedExamples } from "./data/packed_examples.ts";
+export type { PackedExamples } from "./data/prepared/packed_examples.ts";
 export {
   type Found,
   PreparedCache,
@@ -203,7 +207,7 @@ export type {
   StoredTokens,
   TokenStore,
   TokenStoreOptions,
-} from "./data/token_store.ts";
+} from "./data/prepared/token_store.ts";
 export { preflight, type PreflightOptions } from "./data/preflight.ts";
 export {
   inspectBatch,
@@ -217,21 +221,21 @@ export {
   type ExamplePipeline,
   tokenizeExample,
   type WeightedText,
-} from "./data/tokenize_example.ts";
-export { type Piece, truncate } from "./data/truncate.ts";
+} from "./data/examples/tokenize_example.ts";
+export { type Piece, truncate } from "./data/examples/truncate.ts";
 export {
   createHost,
   createPart,
   type Creating,
   type HostOptions,
-} from "./config/create_part.ts";
+} from "./config/parts/create_part.ts";
 export {
   locateModel,
   type PathRequest,
   type ResolvedPath,
   resolveModelPath,
 } from "./config/paths.ts";
-export type { Environment, HubKind } from "./config/hub_cache.ts";
+export type { Environment, HubKind } from "./io/hub/hub_cache.ts";
 export type { DownloadProgress, HubOptions } from "./io/hub/access.ts";
 export {
   type DataPart,
@@ -250,7 +254,7 @@ export type {
   SplitSlice,
 } from "./io/hub/dataset/split_expression.ts";
 export type { RemoteFile, Repository } from "./io/hub/repository.ts";
-export { joinedStore, type StoreRange } from "./data/joined_store.ts";
+export { joinedStore, type StoreRange } from "./data/prepared/joined_store.ts";
 export { openParts, type PartOfSplit } from "./data/open_parts.ts";
 export {
   type Int8Layout,
@@ -261,9 +265,9 @@ export {
   nf4Layout,
   type QuantizedShape,
   quantizedWords,
-} from "./quantize/layout.ts";
-export { dynamicMap, NF4_LEVELS } from "./quantize/tables.ts";
-export { quantize, type QuantizeOptions } from "./quantize/quantize.ts";
-export { dequantize, quantized } from "./quantize/dequantize.ts";
-export { refuseQuantizedMerge } from "./quantize/refuse_merge.ts";
+} from "./graph/quantize/layout.ts";
+export { dynamicMap, NF4_LEVELS } from "./graph/quantize/tables.ts";
+export { quantize, type QuantizeOptions } from "./graph/quantize/quantize.ts";
+export { dequantize, quantized } from "./graph/quantize/dequantize.ts";
+export { refuseQuantizedMerge } from "./graph/quantize/refuse_merge.ts";
 export { dequantized } from "./graph/ops/dequantize.ts";

@@ -8,8 +8,8 @@ import { loadRun } from "../core/config/load.ts";
 import type { RunInput } from "../core/config/types.ts";
 import { type Random, randomFrom, Registry } from "../core/mod.ts";
 import type { TrackerEvent } from "../core/contracts/tracker.ts";
-import { callbackTracker } from "../core/train/callback_tracker.ts";
-import { type RunResult, trainRun } from "../core/train/run.ts";
+import { callbackTracker } from "../core/run/callback_tracker.ts";
+import { type RunResult, trainRun } from "../core/run/run.ts";
 
 /** A run that is over. */
 export interface RanRun {

@@ -21,7 +21,7 @@ import { sources } from "../../plugins/sources/mod.ts";
 import { templateParts } from "../../plugins/templates/mod.ts";
 import { tokenizerParts } from "../../plugins/tokenizers/mod.ts";
 import { trackers } from "../../plugins/trackers/mod.ts";
-import { API_VERSION, definePlugin, type Plugin } from "../plugin.ts";
+import { API_VERSION, definePlugin, type Plugin } from "../contracts/plugin.ts";
 import { VERSION } from "../version.ts";
 
 /** Every built-in part. */

@@ -6,8 +6,8 @@ import type { LoadedRun } from "../config/load.ts";
 import { loadRun, type RunRequest } from "../config/load.ts";
 import { kindAt } from "../config/paths.ts";
 import type { RunInput } from "../config/types.ts";
-import { ConfigError } from "../errors.ts";
-import { openRegistry } from "../library/registry.ts";
+import { ConfigError } from "../contracts/errors.ts";
+import { openRegistry } from "../config/parts/open_registry.ts";
 import type { Output, Outputs } from "./terminal.ts";
 
 /** What every command gets. */

@@ -3,7 +3,7 @@
  * @module
  */
 import { InvalidArgumentError } from "commander";
-import { parseBytes } from "../config/bytes.ts";
+import { parseBytes } from "../config/parse/bytes.ts";
 
 /** A whole number, 0 or more. */
 export function countOption(text: string): number {

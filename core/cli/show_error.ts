@@ -3,7 +3,7 @@
  * @module
  */
 import { namingInput } from "../config/standard_input.ts";
-import { exitCodeOf, isDenotuneError } from "../errors.ts";
+import { exitCodeOf, isDenotuneError } from "../contracts/errors.ts";
 import { harmless, type Output } from "./terminal.ts";
 
 /** Lines of a message that are shown; a terminal has some 24. */

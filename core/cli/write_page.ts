@@ -3,7 +3,7 @@
  * @module
  */
 import { dirname, resolve } from "node:path";
-import { ConfigError } from "../errors.ts";
+import { ConfigError } from "../contracts/errors.ts";
 import { temporaryBeside, writeAll } from "../io/atomic.ts";
 
 /** Writes a page, complete or not at all, making its folder. Throws `ConfigError` where it cannot be written. */

@@ -4,19 +4,19 @@
  * @module
  */
 import type { HubOptions } from "../io/hub/access.ts";
-import type { Registry } from "../plugin.ts";
-import { resolveChoice, type ResolvedChoice } from "./choices.ts";
-import { explainIssue } from "./explain.ts";
-import type { Environment } from "./hub_cache.ts";
-import type { Layout } from "./layout.ts";
-import { propertiesAt } from "./layout.ts";
-import { usedPart } from "./merge.ts";
-import { optionsJsonSchema } from "./options_schema.ts";
-import type { PartField } from "./part_field.ts";
-import type { Problem } from "./problem.ts";
+import type { Registry } from "../contracts/plugin.ts";
+import { resolveChoice, type ResolvedChoice } from "./parts/choices.ts";
+import { explainIssue } from "./schema/explain.ts";
+import type { Environment } from "../io/hub/hub_cache.ts";
+import type { Layout } from "./parse/layout.ts";
+import { propertiesAt } from "./parse/layout.ts";
+import { usedPart } from "./parse/merge.ts";
+import { optionsJsonSchema } from "./schema/options_schema.ts";
+import type { PartField } from "./schema/part_field.ts";
+import type { Problem } from "./parse/problem.ts";
 import { ruleProblems } from "./rules.ts";
 import { type FileCheck, withAbsoluteRunPaths } from "./run_paths.ts";
-import { type ParsedRun, runSchema } from "./schema.ts";
+import { type ParsedRun, runSchema } from "./schema/schema.ts";
 import {
   at,
   keyOf,
@@ -25,7 +25,7 @@ import {
   replaceAt,
   type Tree,
   treeOf,
-} from "./tree.ts";
+} from "./parse/tree.ts";
 import type { TrainingMode } from "./types.ts";
 
 /** What a run is checked against. */

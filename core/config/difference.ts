@@ -4,9 +4,9 @@
  * @module
  */
 import { isDeepStrictEqual } from "node:util";
-import type { Json } from "../plugin.ts";
+import type { Json } from "../contracts/json.ts";
 import type { ConfigData } from "./resolved.ts";
-import { isPlainObject } from "./tree.ts";
+import { isPlainObject } from "./parse/tree.ts";
 
 /** One key that differs. */
 export interface Difference {

@@ -3,20 +3,24 @@
  * @module
  */
 import { basename, extname, resolve } from "node:path";
-import { Registry } from "../plugin.ts";
-import type { Kind } from "../plugin.ts";
+import { Registry } from "../contracts/plugin.ts";
+import type { Kind } from "../contracts/plugin.ts";
 import { checkRun } from "./check_run.ts";
-import type { ResolvedChoice } from "./choices.ts";
+import type { ResolvedChoice } from "./parts/choices.ts";
 import type { HubOptions } from "../io/hub/access.ts";
-import type { Environment } from "./hub_cache.ts";
-import { layoutOf } from "./layout.ts";
-import { applyOverride, parseOverrides, writtenMode } from "./override.ts";
-import { loadPlugins } from "./plugins.ts";
-import { configError, type Problem } from "./problem.ts";
-import { readRunFile, readRunObject } from "./read.ts";
+import type { Environment } from "../io/hub/hub_cache.ts";
+import { layoutOf } from "./parse/layout.ts";
+import {
+  applyOverride,
+  parseOverrides,
+  writtenMode,
+} from "./parse/override.ts";
+import { loadPlugins } from "./parts/plugins.ts";
+import { configError, type Problem } from "./parse/problem.ts";
+import { readRunFile, readRunObject } from "./parse/read.ts";
 import { absoluteOutputDir, type FileCheck } from "./run_paths.ts";
 import { withStandardInput } from "./standard_input.ts";
-import { originAt, type Tree } from "./tree.ts";
+import { originAt, type Tree } from "./parse/tree.ts";
 import type { RunConfig, RunInput } from "./types.ts";
 
 /** What is to be run: a file, or an object. */

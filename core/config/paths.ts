@@ -4,13 +4,13 @@
  * @module
  */
 import { join, resolve } from "node:path";
-import { DataError } from "../errors.ts";
+import { DataError } from "../contracts/errors.ts";
 import { hubAccess, type HubOptions } from "../io/hub/access.ts";
 import { fetchModel } from "../io/hub/fetch_model.ts";
 import { kindAt } from "../io/hub/local.ts";
 import { asReading } from "../io/hub/locate_data.ts";
 import { resolveCommit } from "../io/hub/repository.ts";
-import { isHubId, repositoryFolder } from "./hub_cache.ts";
+import { isHubId, repositoryFolder } from "../io/hub/hub_cache.ts";
 
 export { kindAt };
 

@@ -3,12 +3,12 @@
  * @module
  */
 import { parse, stringify } from "yaml";
-import { ConfigError } from "../errors.ts";
-import type { Json } from "../plugin.ts";
+import { ConfigError } from "../contracts/errors.ts";
+import type { Json } from "../contracts/json.ts";
 import type { LoadedRun } from "./load.ts";
-import { isData } from "./options_schema.ts";
-import { isPlainObject } from "./tree.ts";
-import { messageOf } from "./problem.ts";
+import { isData } from "./schema/options_schema.ts";
+import { isPlainObject } from "./parse/tree.ts";
+import { messageOf } from "./parse/problem.ts";
 import type { RunConfig } from "./types.ts";
 
 /** A run as data: what `config.resolved.yaml` holds. */

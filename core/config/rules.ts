@@ -3,8 +3,8 @@
  * of a wrong type: those are the schema's to refuse.
  * @module
  */
-import type { Problem } from "./problem.ts";
-import { show } from "./problem.ts";
+import type { Problem } from "./parse/problem.ts";
+import { show } from "./parse/problem.ts";
 import {
   at,
   inside,
@@ -14,7 +14,7 @@ import {
   type Path,
   plain,
   type Tree,
-} from "./tree.ts";
+} from "./parse/tree.ts";
 
 /** What is wrong with a run although every key has a value that it may have. */
 export function ruleProblems(run: Tree): Problem[] {

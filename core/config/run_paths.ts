@@ -4,12 +4,12 @@
  * @module
  */
 import { isAbsolute, resolve } from "node:path";
-import { DataError, isDenotuneError } from "../errors.ts";
-import { type Environment, isHubId } from "./hub_cache.ts";
+import { DataError, isDenotuneError } from "../contracts/errors.ts";
+import { type Environment, isHubId } from "../io/hub/hub_cache.ts";
 import type { HubOptions } from "../io/hub/access.ts";
 import { locateData } from "../io/hub/locate_data.ts";
 import { kindAt, locateModel } from "./paths.ts";
-import { lowerFirst, type Problem } from "./problem.ts";
+import { lowerFirst, type Problem } from "./parse/problem.ts";
 import { entryPaths } from "./rules.ts";
 import { isKeptInput, STANDARD_INPUT } from "./standard_input.ts";
 import {
@@ -20,7 +20,7 @@ import {
   type Path,
   replaceAt,
   type Tree,
-} from "./tree.ts";
+} from "./parse/tree.ts";
 
 /** Whether files must exist (`check`), or only the run file is looked at (`ignore`). */
 export type FileCheck = "check" | "ignore";

@@ -6,9 +6,9 @@
 import { basename, dirname, join } from "node:path";
 import { cacheFolder } from "../io/cache_folder.ts";
 import { spool } from "../io/spool.ts";
-import type { Environment } from "./hub_cache.ts";
-import { configError, type Problem } from "./problem.ts";
-import { originAt, type Tree } from "./tree.ts";
+import type { Environment } from "../io/hub/hub_cache.ts";
+import { configError, type Problem } from "./parse/problem.ts";
+import { originAt, type Tree } from "./parse/tree.ts";
 import type { DataConfig, EvalEntry } from "./types.ts";
 
 /** The path that means standard input. */

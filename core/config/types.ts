@@ -4,7 +4,8 @@
  * @module
  */
 import type { Quantization } from "../graph/dtype.ts";
-import type { Choice, Json } from "../plugin.ts";
+import type { Json } from "../contracts/json.ts";
+import type { Choice } from "../contracts/plugin.ts";
 
 /** `sft` trains what the model answers, `pretrain` all of the text. It only changes defaults. */
 export type TrainingMode = "sft" | "pretrain";

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Graph, Tensor } from "../graph/graph.ts";
-import type { Json } from "../plugin.ts";
+import type { Json } from "./json.ts";
 import type {
   EmbeddingSite,
   LinearSite,

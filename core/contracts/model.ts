@@ -6,7 +6,7 @@
 import type { Dim } from "../graph/dims.ts";
 import type { Graph, Tensor } from "../graph/graph.ts";
 import type { AttentionOptions } from "../graph/ops/attention.ts";
-import type { Json } from "../plugin.ts";
+import type { Json } from "./json.ts";
 
 /** How a weight starts when the model is made from its config. */
 export type Init =

@@ -2,7 +2,7 @@
  * @module
  */
 import type { RowPlan } from "../contracts/collator.ts";
-import { PluginError } from "../errors.ts";
+import { PluginError } from "../contracts/errors.ts";
 
 /** Refuses a plan that has not every example once, none twice: whoever wrote the collator. */
 export function checkPlan(

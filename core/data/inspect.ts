@@ -6,9 +6,9 @@
 import type { Batch } from "../contracts/collator.ts";
 import type { TextSpan } from "../contracts/template.ts";
 import type { Tokenizer } from "../contracts/tokenizer.ts";
-import { firstEndingAfter } from "./token_weights.ts";
-import { textsOf } from "./token_example.ts";
-import type { Piece } from "./truncate.ts";
+import { firstEndingAfter } from "./examples/token_weights.ts";
+import { textsOf } from "./examples/token_example.ts";
+import type { Piece } from "./examples/truncate.ts";
 
 /** One token. */
 export interface InspectedToken {

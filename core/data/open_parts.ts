@@ -3,9 +3,9 @@
  * @module
  */
 import type { RecordStore } from "../contracts/source.ts";
-import { DataError } from "../errors.ts";
+import { DataError } from "../contracts/errors.ts";
 import { rowsOf, type SplitSlice } from "../io/hub/dataset/split_expression.ts";
-import { joinedStore, type StoreRange } from "./joined_store.ts";
+import { joinedStore, type StoreRange } from "./prepared/joined_store.ts";
 
 /** Files of a split, all of their rows or a slice of them. */
 export interface PartOfSplit {

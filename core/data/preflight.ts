@@ -2,8 +2,8 @@
  * What must hold before a run starts: something is trained, the model learns to stop, ids are in range.
  * @module
  */
-import { ConfigError, DataError } from "../errors.ts";
-import type { PreparedDataset } from "./prepared_dataset.ts";
+import { ConfigError, DataError } from "../contracts/errors.ts";
+import type { PreparedDataset } from "./prepared/prepared_dataset.ts";
 
 /** What the data are checked against. */
 export interface PreflightOptions {

@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import type { RawRecord, RecordStore } from "../contracts/source.ts";
-import { DataError } from "../errors.ts";
+import { DataError } from "../contracts/errors.ts";
 
 /** What a row store calls itself. */
 export interface RowsStoreOptions {

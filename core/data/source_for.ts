@@ -2,10 +2,10 @@
  * Which source reads a file.
  * @module
  */
-import { createPart, type Creating } from "../config/create_part.ts";
+import { createPart, type Creating } from "../config/parts/create_part.ts";
 import type { Format } from "../contracts/format.ts";
 import type { Source } from "../contracts/source.ts";
-import { ConfigError, DataError } from "../errors.ts";
+import { ConfigError, DataError } from "../contracts/errors.ts";
 
 /** The source part that reads a file. Throws `DataError` that lists them. */
 export async function sourceFor(

@@ -3,8 +3,8 @@
  * @module
  */
 import type { Tokenizer } from "../contracts/tokenizer.ts";
-import type { WeightedText } from "./tokenize_example.ts";
-import { isCut, type Piece } from "./truncate.ts";
+import type { WeightedText } from "./examples/tokenize_example.ts";
+import { isCut, type Piece } from "./examples/truncate.ts";
 
 /** Counts of one source. */
 export interface SourceCounts {

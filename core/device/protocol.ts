@@ -4,7 +4,7 @@
  * @module
  */
 import type { DeviceInfo, ProgramId } from "../contracts/backend.ts";
-import { DeviceError } from "../errors.ts";
+import { DeviceError } from "../contracts/errors.ts";
 import type { Extents } from "../graph/dims.ts";
 import type { BufferId, Plan } from "../graph/plan.ts";
 import type { KernelTime } from "./executor.ts";

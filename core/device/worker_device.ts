@@ -2,7 +2,7 @@
  * Opens a device that lives in a worker whose module calls `serve`.
  * @module
  */
-import { DeviceError } from "../errors.ts";
+import { DeviceError } from "../contracts/errors.ts";
 import { HostDevice, type QueuedDevice } from "./host_device.ts";
 import {
   type Answer,

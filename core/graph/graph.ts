@@ -5,7 +5,7 @@
  */
 import { type Shape, showShape } from "./dims.ts";
 import type { DType, Quantization, TensorDType } from "./dtype.ts";
-import type { Json } from "../plugin.ts";
+import type { Json } from "../contracts/json.ts";
 import type { KernelCall, View } from "./plan.ts";
 import type { Dim } from "./dims.ts";
 
@@ -96,7 +96,7 @@ export interface LowerContext {
 export interface QuantizedView {
   /** How the words are to be read. */
   readonly format: Quantization;
-  /** Its words, as `core/quantize/layout.ts` lays them out. */
+  /** Its words, as `core/graph/quantize/layout.ts` lays them out. */
   readonly view: View;
   /** Sizes of the matrix. */
   readonly rows: number;

@@ -2,7 +2,7 @@
  * Where tensors live: numbered buffers, sized before anything is allocated.
  * @module
  */
-import { quantizedWords } from "../quantize/layout.ts";
+import { quantizedWords } from "./quantize/layout.ts";
 import {
   bytesOf,
   isQuantized,

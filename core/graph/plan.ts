@@ -69,7 +69,7 @@ export interface KernelAttributes {
    * contiguous by batch). NN: a (m, k), b (k, n). NT: a (m, k), b (n, k). TN: a (k, m), b (k, n).
    * bias (n), addend (m, n) = the shape of out. `b` (and only b) may be stored as bf16 or f16.
    * With `quantized`, b is i32 (words): a matrix of those rows and columns, laid out as
-   * `core/quantize/layout.ts` says. Only where the device lists the storage, with batch 1 and numbers for
+   * `core/graph/quantize/layout.ts` says. Only where the device lists the storage, with batch 1 and numbers for
    * the sizes of b. With `epilogue`, its inputs follow, and the outputs are its; only within the device's
    * `epilogues`. `exact`: what comes out is exponentiated, so where a backend has several ways to add up it
    * takes the one that rounds least. In place: addend, and any `matrix` input of the epilogue.
@@ -223,7 +223,7 @@ export interface KernelAttributes {
   write_row: { readonly slots: number; readonly columns: number };
   /**
    * `x -> out`: the same elements; f32 to and from bf16 / f16 by round to nearest even. With `quantized`,
-   * x is i32 (words) and holds a matrix (rows, columns) as `core/quantize/layout.ts` lays it out, and out gets
+   * x is i32 (words) and holds a matrix (rows, columns) as `core/graph/quantize/layout.ts` lays it out, and out gets
    * its numbers in f32: dequantisation. `elements` is then rows * columns.
    */
   copy: {

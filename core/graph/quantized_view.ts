@@ -2,7 +2,7 @@
  * Quantised tensors in a plan: a view of their words.
  * @module
  */
-import { quantizedWords } from "../quantize/layout.ts";
+import { quantizedWords } from "./quantize/layout.ts";
 import { sizeOf } from "./dims.ts";
 import { isQuantized, type Quantization } from "./dtype.ts";
 import type { QuantizedView, TensorType } from "./graph.ts";

@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import type { AttachedAdapter } from "../contracts/adapter.ts";
 import type { WeightSpec } from "../contracts/model.ts";
-import { DataError } from "../errors.ts";
+import { DataError } from "../contracts/errors.ts";
 import { showShape } from "../graph/dims.ts";
 import { some } from "./model_folder.ts";
 import { SafetensorsFile, type StoredTensor } from "./read_safetensors.ts";

@@ -9,7 +9,7 @@
  * @module
  */
 import { basename, dirname, join } from "node:path";
-import { ConfigError, DeviceError } from "../errors.ts";
+import { ConfigError, DeviceError } from "../contracts/errors.ts";
 
 /** Temporary path beside `path`, on the same file system, named after this process. */
 export function temporaryBeside(path: string): string {

@@ -2,7 +2,7 @@
  * JSON files of models: read, with line and column of what is broken, and written as Python writes them.
  * @module
  */
-import { DataError } from "../errors.ts";
+import { DataError } from "../contracts/errors.ts";
 
 /** An object of JSON. */
 export type JsonObject = { readonly [key: string]: unknown };

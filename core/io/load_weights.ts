@@ -4,7 +4,7 @@
  * @module
  */
 import type { ModelSpec, WeightSpec } from "../contracts/model.ts";
-import { DataError } from "../errors.ts";
+import { DataError } from "../contracts/errors.ts";
 import { showShape } from "../graph/dims.ts";
 import { type ModelFolder, some } from "./model_folder.ts";
 import type {

@@ -4,7 +4,7 @@
  * @module
  */
 import { join } from "node:path";
-import { DataError } from "../errors.ts";
+import { DataError } from "../contracts/errors.ts";
 import { isObject, type JsonObject, readJsonObject } from "./json_file.ts";
 import { SafetensorsFile, type StoredTensor } from "./read_safetensors.ts";
 

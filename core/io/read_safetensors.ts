@@ -2,7 +2,7 @@
  * Reads safetensors files: the header at once, tensors by range when they are asked for.
  * @module
  */
-import { DataError } from "../errors.ts";
+import { DataError } from "../contracts/errors.ts";
 import type { DType } from "../graph/dtype.ts";
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "./half.ts";
 import {

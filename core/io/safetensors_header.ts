@@ -3,7 +3,7 @@
  * bytes, one behind the other without holes. Everything is checked before a byte is used.
  * @module
  */
-import { DataError } from "../errors.ts";
+import { DataError } from "../contracts/errors.ts";
 import { isObject, parseJson } from "./json_file.ts";
 
 /** An element type's name in the file. */

@@ -3,7 +3,7 @@
  * @module
  */
 import { join } from "node:path";
-import type { Json } from "../plugin.ts";
+import type { Json } from "../contracts/json.ts";
 import {
   beginFolder,
   commitFolder,

@@ -3,7 +3,7 @@
  * @module
  */
 import { join } from "node:path";
-import { DataError } from "../errors.ts";
+import { DataError } from "../contracts/errors.ts";
 import { showShape } from "../graph/dims.ts";
 import { asUserError, userError, writeAll } from "./atomic.ts";
 import { f32ToBf16, f32ToF16 } from "./half.ts";

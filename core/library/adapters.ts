@@ -3,21 +3,21 @@
  * @module
  */
 import { join } from "node:path";
-import { createPart, type Creating } from "../config/create_part.ts";
+import { createPart, type Creating } from "../config/parts/create_part.ts";
 import type { AttachedAdapter } from "../contracts/adapter.ts";
 import type { WeightSpec } from "../contracts/model.ts";
-import { DataError } from "../errors.ts";
-import { inventoryOf } from "../graph/build_model.ts";
+import { DataError } from "../contracts/errors.ts";
+import { inventoryOf } from "../engine/build_model.ts";
 import { findAdapterTensors, openAdapterFile } from "../io/adapter_file.ts";
 import { type JsonObject, readJsonObject } from "../io/json_file.ts";
-import type { Engine } from "../train/engine.ts";
+import type { Engine } from "../engine/engine.ts";
 import {
   baseReader,
   type OpenedModel,
   writeAdapterStart,
   writeBaseWeights,
-} from "../train/open_model.ts";
-import { writeStored } from "../train/saved_model.ts";
+} from "../run/open/open_model.ts";
+import { writeStored } from "../run/saved_model.ts";
 
 /** An adapter of a folder, bound to a model. */
 export interface BoundAdapter {

@@ -4,14 +4,14 @@
  */
 import { resolve } from "node:path";
 import { type LoadedRun, loadRun } from "../config/load.ts";
-import { isHubId } from "../config/hub_cache.ts";
+import { isHubId } from "../io/hub/hub_cache.ts";
 import { kindAt } from "../config/paths.ts";
 import {
   STANDARD_INPUT,
   STANDARD_INPUT_NAME,
 } from "../config/standard_input.ts";
 import type { RunInput } from "../config/types.ts";
-import { ConfigError } from "../errors.ts";
+import { ConfigError } from "../contracts/errors.ts";
 import { analyze as analyzeSources } from "../quality/analyze.ts";
 import {
   BYTES_PER_TOKEN,
@@ -21,7 +21,7 @@ import {
   openSubject,
 } from "../quality/open_subject.ts";
 import type { QualityReport, QualitySettings } from "../quality/types.ts";
-import { openRegistry } from "./registry.ts";
+import { openRegistry } from "../config/parts/open_registry.ts";
 
 /** How rows are analysed. */
 export interface AnalyzeOptions {

@@ -5,11 +5,11 @@
 import { loadRun } from "../config/load.ts";
 import type { RunInput } from "../config/types.ts";
 import { inspectBatch, type InspectedToken } from "../data/inspect.ts";
-import type { PreparedDataset } from "../data/prepared_dataset.ts";
-import { ConfigError } from "../errors.ts";
-import type { PreparedRun, PrepareOptions } from "../train/open_run.ts";
+import type { PreparedDataset } from "../data/prepared/prepared_dataset.ts";
+import { ConfigError } from "../contracts/errors.ts";
+import type { PreparedRun, PrepareOptions } from "../run/open/open_run.ts";
 import { prepareRun } from "./prepare.ts";
-import { openRegistry } from "./registry.ts";
+import { openRegistry } from "../config/parts/open_registry.ts";
 
 /** Which examples are looked at. */
 export interface InspectOptions extends PrepareOptions {

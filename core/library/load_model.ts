@@ -7,19 +7,19 @@ import {
   createHost,
   createPart,
   type Creating,
-} from "../config/create_part.ts";
+} from "../config/parts/create_part.ts";
 import { kindAt } from "../config/paths.ts";
 import type { Device } from "../contracts/backend.ts";
 import type { Message } from "../contracts/format.ts";
 import type { PromptRequest } from "../contracts/template.ts";
 import type { Tokenizer } from "../contracts/tokenizer.ts";
-import { ConfigError, DataError } from "../errors.ts";
-import { type Answer, answer } from "../generate/answer.ts";
+import { ConfigError, DataError } from "../contracts/errors.ts";
+import { type Answer, answer } from "../engine/generate/answer.ts";
 import type { StorageDtype } from "../config/types.ts";
 import type { Quantization } from "../graph/dtype.ts";
-import type { Choice } from "../plugin.ts";
-import { openChosen } from "../train/choose_backend.ts";
-import type { OpenedModel } from "../train/open_model.ts";
+import type { Choice } from "../contracts/plugin.ts";
+import { openChosen } from "../run/open/choose_backend.ts";
+import type { OpenedModel } from "../run/open/open_model.ts";
 import {
   bindAdapter,
   type BoundAdapter,
@@ -32,7 +32,10 @@ import {
   storageTrainedOn,
 } from "./base_storage.ts";
 import { openBase } from "./open_base.ts";
-import { openRegistry, type RegistryOptions } from "./registry.ts";
+import {
+  openRegistry,
+  type RegistryOptions,
+} from "../config/parts/open_registry.ts";
 import { findSaved, type SavedFolder } from "./saved_folder.ts";
 import { Switching } from "./switching.ts";
 import { templatesOf } from "./templates.ts";

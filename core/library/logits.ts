@@ -3,16 +3,16 @@
  * @module
  */
 import type { Device } from "../contracts/backend.ts";
-import { buildModel } from "../graph/build_model.ts";
+import { buildModel } from "../engine/build_model.ts";
 import { matmul } from "../graph/ops/matmul.ts";
 import { planProgram } from "../graph/planner.ts";
 import type { DType } from "../graph/dtype.ts";
-import { Engine, planEngine } from "../train/engine.ts";
+import { Engine, planEngine } from "../engine/engine.ts";
 import {
   checkWeights,
   type OpenedModel,
   writeBaseWeights,
-} from "../train/open_model.ts";
+} from "../run/open/open_model.ts";
 import { type BoundAdapter, writeAdapter } from "./adapters.ts";
 
 /** Logits (T, V) of each row of ids, one row at a time. All memory is given back. */

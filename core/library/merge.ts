@@ -8,30 +8,33 @@ import {
   createHost,
   createPart,
   type Creating,
-} from "../config/create_part.ts";
+} from "../config/parts/create_part.ts";
 import { kindAt } from "../config/paths.ts";
 import type { StorageDtype } from "../config/types.ts";
 import type { TensorReader } from "../contracts/adapter.ts";
 import type { Tokenizer } from "../contracts/tokenizer.ts";
-import { ConfigError, DataError } from "../errors.ts";
-import { inventoryOf } from "../graph/build_model.ts";
+import { ConfigError, DataError } from "../contracts/errors.ts";
+import { inventoryOf } from "../engine/build_model.ts";
 import { findAdapterTensors, openAdapterFile } from "../io/adapter_file.ts";
 import { beginFolder, commitFolder } from "../io/atomic.ts";
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "../io/half.ts";
 import { isObject, readJsonObject } from "../io/json_file.ts";
 import { type SaveDType, writeModelFiles } from "../io/save_model.ts";
-import type { Choice } from "../plugin.ts";
-import { refuseQuantizedMerge } from "../quantize/refuse_merge.ts";
+import type { Choice } from "../contracts/plugin.ts";
+import { refuseQuantizedMerge } from "../graph/quantize/refuse_merge.ts";
 import { randomFrom } from "../random.ts";
-import { openChosen } from "../train/choose_backend.ts";
-import { STORAGE } from "../train/plan_request.ts";
-import { baseReader, type OpenedModel } from "../train/open_model.ts";
-import { generationConfig } from "../train/saved_model.ts";
+import { openChosen } from "../run/open/choose_backend.ts";
+import { STORAGE } from "../run/open/plan_request.ts";
+import { baseReader, type OpenedModel } from "../run/open/open_model.ts";
+import { generationConfig } from "../run/saved_model.ts";
 import { bindAdapter, type BoundAdapter } from "./adapters.ts";
 import { logitsOf } from "./logits.ts";
 import { anyQuantization, storageTrainedOn } from "./base_storage.ts";
 import { openBase } from "./open_base.ts";
-import { openRegistry, type RegistryOptions } from "./registry.ts";
+import {
+  openRegistry,
+  type RegistryOptions,
+} from "../config/parts/open_registry.ts";
 import { findSaved, type SavedFolder } from "./saved_folder.ts";
 import { templatesOf } from "./templates.ts";
 

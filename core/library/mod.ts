@@ -3,8 +3,8 @@
  * @module
  */
 import type { RunInput } from "../config/types.ts";
-import type { Answer } from "../generate/answer.ts";
-import type { RunResult } from "../train/run.ts";
+import type { Answer } from "../engine/generate/answer.ts";
+import type { RunResult } from "../run/run.ts";
 import type { DataOnly } from "../quality/open_subject.ts";
 import type { QualityReport } from "../quality/types.ts";
 import type { AnalyzeOptions } from "./analyze.ts";

@@ -4,11 +4,11 @@
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { Creating } from "../config/create_part.ts";
+import type { Creating } from "../config/parts/create_part.ts";
 import { ADAPTER_FILE, openAdapterFile } from "../io/adapter_file.ts";
 import { openModelFolder } from "../io/model_folder.ts";
-import { fitRows, vocabularyTables } from "../train/grow_vocabulary.ts";
-import { findArchitecture, type OpenedModel } from "../train/open_model.ts";
+import { fitRows, vocabularyTables } from "../run/open/grow_vocabulary.ts";
+import { findArchitecture, type OpenedModel } from "../run/open/open_model.ts";
 
 /**
  * A model folder with its architecture; headers only. It gets rows for the tokens that the adapters in

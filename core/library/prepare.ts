@@ -2,14 +2,14 @@
  * A run opened to be looked at: what `check` and `inspect` stand on.
  * @module
  */
-import { createHost } from "../config/create_part.ts";
+import { createHost } from "../config/parts/create_part.ts";
 import type { LoadedRun } from "../config/load.ts";
-import { modelFolderOf } from "../train/open_model.ts";
+import { modelFolderOf } from "../run/open/open_model.ts";
 import {
   openRun,
   type PreparedRun,
   type PrepareOptions,
-} from "../train/open_run.ts";
+} from "../run/open/open_run.ts";
 
 /** Opens the model and the data of a run. Throws what `train` would throw about them. */
 export async function prepareRun(

@@ -4,9 +4,9 @@
  */
 import { isAbsolute, join, resolve } from "node:path";
 import { kindAt, resolveModelPath } from "../config/paths.ts";
-import { DataError } from "../errors.ts";
+import { DataError } from "../contracts/errors.ts";
 import { type JsonObject, readJsonObject } from "../io/json_file.ts";
-import { listCheckpoints } from "../train/checkpoint.ts";
+import { listCheckpoints } from "../run/checkpoint.ts";
 
 /** A saved model: where its base and, if there is one, its adapter are. */
 export interface SavedFolder {

@@ -4,14 +4,14 @@
  * @module
  */
 import type { Device } from "../contracts/backend.ts";
-import { ConfigError } from "../errors.ts";
-import { Engine, planEngine } from "../train/engine.ts";
-import { STORAGE } from "../train/plan_request.ts";
+import { ConfigError } from "../contracts/errors.ts";
+import { Engine, planEngine } from "../engine/engine.ts";
+import { STORAGE } from "../run/open/plan_request.ts";
 import {
   checkWeights,
   type OpenedModel,
   writeBaseWeights,
-} from "../train/open_model.ts";
+} from "../run/open/open_model.ts";
 import {
   type BoundAdapter,
   restoreBase,

@@ -2,12 +2,12 @@
  * How prompts of a saved model are written.
  * @module
  */
-import { createPart, type Creating } from "../config/create_part.ts";
+import { createPart, type Creating } from "../config/parts/create_part.ts";
 import type { Template } from "../contracts/template.ts";
 import type { Tokenizer } from "../contracts/tokenizer.ts";
-import { DataError } from "../errors.ts";
+import { DataError } from "../contracts/errors.ts";
 import { isObject } from "../io/json_file.ts";
-import type { OpenedModel } from "../train/open_model.ts";
+import type { OpenedModel } from "../run/open/open_model.ts";
 
 /** The chat template that came with the tokenizer, and the prompt as it is. Both end where the model was told to. */
 export async function templatesOf(

@@ -5,9 +5,9 @@
 import { chosenAt, type LoadedRun, loadRun } from "../config/load.ts";
 import type { RunInput } from "../config/types.ts";
 import type { Tracker, TrackerEvent } from "../contracts/tracker.ts";
-import { callbackTracker } from "../train/callback_tracker.ts";
-import { type RunResult, trainRun } from "../train/run.ts";
-import { openRegistry } from "./registry.ts";
+import { callbackTracker } from "../run/callback_tracker.ts";
+import { type RunResult, trainRun } from "../run/run.ts";
+import { openRegistry } from "../config/parts/open_registry.ts";
 
 /** How a run of the library is told about and stopped. */
 export interface TrainOptions {

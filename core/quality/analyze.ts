@@ -7,13 +7,13 @@
  */
 import type { Collator } from "../contracts/collator.ts";
 import type { Tokenizer } from "../contracts/tokenizer.ts";
-import { sharesOf } from "../data/epoch_order.ts";
+import { sharesOf } from "../data/prepared/epoch_order.ts";
 import {
   DATA_DEFAULTS,
   type DataOptions,
   type DataSource,
 } from "../data/types.ts";
-import { DataError } from "../errors.ts";
+import { DataError } from "../contracts/errors.ts";
 import { EvalCounts, TrainCounts } from "./counts.ts";
 import { findNear } from "./near_duplicates.ts";
 import { type Packing, packingOf } from "./packing.ts";

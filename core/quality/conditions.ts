@@ -2,8 +2,8 @@
  * Conditions under which an analysis fails: `duplicates>5%`, `avg_output_length<10`.
  * @module
  */
-import { nearest } from "../config/nearest.ts";
-import { ConfigError } from "../errors.ts";
+import { nearest } from "../config/parse/nearest.ts";
+import { ConfigError } from "../contracts/errors.ts";
 import { type Metric, METRICS, type MetricValues } from "./metrics.ts";
 
 /** How a metric is compared. */

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Tokenizer } from "../contracts/tokenizer.ts";
-import type { Built } from "../data/build_examples.ts";
+import type { Built } from "../data/examples/build_examples.ts";
 import { NumberList } from "../data/number_list.ts";
 import { countTrained, Statistics } from "../data/statistics.ts";
 import type { ParsedExample } from "../contracts/format.ts";

@@ -5,9 +5,9 @@
  */
 import { type InspectedToken, inspectExample } from "../data/inspect.ts";
 import { countTrained } from "../data/statistics.ts";
-import { tokenWeights } from "../data/token_weights.ts";
-import type { WeightedText } from "../data/tokenize_example.ts";
-import { isCut, type Piece } from "../data/truncate.ts";
+import { tokenWeights } from "../data/examples/token_weights.ts";
+import type { WeightedText } from "../data/examples/tokenize_example.ts";
+import { isCut, type Piece } from "../data/examples/truncate.ts";
 import {
   DATA_DEFAULTS,
   type DataOptions,

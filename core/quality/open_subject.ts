@@ -7,18 +7,18 @@ import {
   createHost,
   createPart,
   type Creating,
-} from "../config/create_part.ts";
+} from "../config/parts/create_part.ts";
 import { chosenAt, type LoadedRun } from "../config/load.ts";
 import type { RunInput } from "../config/types.ts";
 import type { Collator } from "../contracts/collator.ts";
 import type { Tokenizer } from "../contracts/tokenizer.ts";
 import type { DataOptions } from "../data/types.ts";
-import type { Choice } from "../plugin.ts";
+import type { Choice } from "../contracts/plugin.ts";
 import { cacheFolder } from "../io/cache_folder.ts";
-import { dataOptions } from "../train/open_data.ts";
-import { type OpenedSource, openSources } from "../train/open_sources.ts";
-import { modelFolderOf } from "../train/open_model.ts";
-import { openTokenizer } from "../train/open_tokenizer.ts";
+import { dataOptions } from "../run/open/open_data.ts";
+import { type OpenedSource, openSources } from "../run/open/open_sources.ts";
+import { modelFolderOf } from "../run/open/open_model.ts";
+import { openTokenizer } from "../run/open/open_tokenizer.ts";
 
 /** Sources that are open. Dispose of them to close their files. */
 export interface OpenedSubject extends Disposable {

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Collator } from "../contracts/collator.ts";
-import { epochOrder } from "../data/epoch_order.ts";
+import { epochOrder } from "../data/prepared/epoch_order.ts";
 import type { NumberList } from "../data/number_list.ts";
 import type { DataOptions } from "../data/types.ts";
 import { hash32 } from "../random.ts";

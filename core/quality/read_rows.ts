@@ -9,12 +9,12 @@ import {
   buildExamples,
   type Built,
   parseRecord,
-} from "../data/build_examples.ts";
+} from "../data/examples/build_examples.ts";
 import { contentFraction } from "../data/content_hash.ts";
-import type { ExamplePipeline } from "../data/tokenize_example.ts";
+import type { ExamplePipeline } from "../data/examples/tokenize_example.ts";
 import type { DataSource } from "../data/types.ts";
 import { namingInput } from "../config/standard_input.ts";
-import { isDenotuneError } from "../errors.ts";
+import { isDenotuneError } from "../contracts/errors.ts";
 
 /** Where a row stands. */
 interface Place {

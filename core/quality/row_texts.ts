@@ -4,7 +4,7 @@
  */
 import { isAbsolute, relative } from "node:path";
 import { isKeptInput, STANDARD_INPUT_NAME } from "../config/standard_input.ts";
-import { parseRecord } from "../data/build_examples.ts";
+import { parseRecord } from "../data/examples/build_examples.ts";
 import type { Tokenizer } from "../contracts/tokenizer.ts";
 import type { DataSource } from "../data/types.ts";
 import { describeWhere } from "../data/where.ts";

@@ -9,7 +9,7 @@ import type {
   TokenExample,
 } from "../contracts/format.ts";
 import type { Tokenizer } from "../contracts/tokenizer.ts";
-import type { WeightedText } from "../data/tokenize_example.ts";
+import type { WeightedText } from "../data/examples/tokenize_example.ts";
 
 /** A response. */
 export interface Response {

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Inputs, Optimizer, OptionsSchema } from "@denotune/denotune/core";
-import { Engine, planEngine } from "../../core/train/engine.ts";
+import { Engine, planEngine } from "../../core/engine/engine.ts";
 import process from "node:process";
 import { llamaArchitecture } from "../../plugins/models/mod.ts";
 import { adamw } from "../../plugins/optimizers/adamw.ts";

@@ -12,7 +12,7 @@ import {
   createPart,
   initialWeights,
 } from "@denotune/denotune/core";
-import { Engine, planEngine } from "../../core/train/engine.ts";
+import { Engine, planEngine } from "../../core/engine/engine.ts";
 import {
   gpt2Architecture,
   llamaArchitecture,

@@ -8,8 +8,8 @@
  */
 import type { Inputs } from "../../core/contracts/objective.ts";
 import { release } from "../../core/io/release.ts";
-import { Engine, planEngine } from "../../core/train/engine.ts";
-import { memoryNeed } from "../../core/train/memory_check.ts";
+import { Engine, planEngine } from "../../core/engine/engine.ts";
+import { memoryNeed } from "../../core/run/open/memory_check.ts";
 import {
   type AttachedAdapter,
   initialWeights,

@@ -12,8 +12,8 @@ import { join } from "node:path";
 import type { DataInput, RunInput } from "../../core/config/types.ts";
 import { loadRun } from "../../core/config/load.ts";
 import { prepareRun } from "../../core/library/prepare.ts";
-import { callbackTracker } from "../../core/train/callback_tracker.ts";
-import { trainRun } from "../../core/train/run.ts";
+import { callbackTracker } from "../../core/run/callback_tracker.ts";
+import { trainRun } from "../../core/run/run.ts";
 import { builtinRegistry, tinyRun } from "../run_harness.ts";
 import { highWaterMark, writeRows } from "./rows_memory.ts";
 

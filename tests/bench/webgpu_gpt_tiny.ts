@@ -7,7 +7,7 @@
  * @module
  */
 import process from "node:process";
-import { Engine, planEngine } from "../../core/train/engine.ts";
+import { Engine, planEngine } from "../../core/engine/engine.ts";
 import { WebGpuExecutor } from "../../backends/webgpu/mod.ts";
 import { localDevice } from "../../core/device/local_device.ts";
 import { gpt2Architecture } from "../../plugins/models/mod.ts";

@@ -10,8 +10,8 @@ import { createHost, createPart } from "@denotune/denotune/core";
 import { WebGpuExecutor } from "../../backends/webgpu/mod.ts";
 import type { Adapter } from "../../core/contracts/adapter.ts";
 import { localDevice } from "../../core/device/local_device.ts";
-import { inventoryOf } from "../../core/graph/build_model.ts";
-import { Engine, planEngine } from "../../core/train/engine.ts";
+import { inventoryOf } from "../../core/engine/build_model.ts";
+import { Engine, planEngine } from "../../core/engine/engine.ts";
 import {
   gpt2Architecture,
   llamaArchitecture,

@@ -3,8 +3,8 @@
  */
 import assert from "node:assert/strict";
 import { loadRun } from "../../core/config/load.ts";
-import { callbackTracker } from "../../core/train/callback_tracker.ts";
-import { trainRun } from "../../core/train/run.ts";
+import { callbackTracker } from "../../core/run/callback_tracker.ts";
+import { trainRun } from "../../core/run/run.ts";
 import {
   builtinRegistry,
   type TestFolder,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { loadRun } from "../../core/config/load.ts";
-import { openRegistry } from "../../core/library/registry.ts";
+import { openRegistry } from "../../core/config/parts/open_registry.ts";
 
 const folder = new URL("../../examples/recipes/", import.meta.url);
 const registry = await openRegistry();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { tokenizeExample } from "../../core/data/tokenize_example.ts";
-import { truncate } from "../../core/data/truncate.ts";
+import { tokenizeExample } from "../../core/data/examples/tokenize_example.ts";
+import { truncate } from "../../core/data/examples/truncate.ts";
 import { DATA_DEFAULTS, type DataOptions } from "../../core/data/types.ts";
 import { pretokenized } from "../../formats/mod.ts";
 import { completionOnly } from "../../plugins/maskers/mod.ts";

@@ -28,7 +28,7 @@ import {
   type Schedule,
 } from "@denotune/denotune/core";
 import type { Inputs } from "../../core/contracts/objective.ts";
-import { Engine, planEngine } from "../../core/train/engine.ts";
+import { Engine, planEngine } from "../../core/engine/engine.ts";
 import { llamaArchitecture } from "../../plugins/models/mod.ts";
 import { adamwRule } from "../../plugins/optimizers/adamw.ts";
 import { reference } from "../../backends/reference/mod.ts";

@@ -1,5 +1,5 @@
 /**
- * Functions that widen elements of quantised matrices, in WGSL; `core/quantize/layout.ts` says what lies
+ * Functions that widen elements of quantised matrices, in WGSL; `core/graph/quantize/layout.ts` says what lies
  * where.
  * @module
  */

@@ -6,14 +6,14 @@ import type { Command } from "commander";
 import { chosenAt } from "../../config/load.ts";
 import type { DataReport } from "../../data/types.ts";
 import { prepareRun } from "../../library/prepare.ts";
-import { openDevice } from "../../train/choose_backend.ts";
+import { openDevice } from "../../run/open/choose_backend.ts";
 import {
   planRun,
   type PreparedRun,
   type RunPlan,
-} from "../../train/open_run.ts";
-import { planEngine } from "../../train/engine.ts";
-import { memoryNeed, refuseTooLarge } from "../../train/memory_check.ts";
+} from "../../run/open/open_run.ts";
+import { planEngine } from "../../engine/engine.ts";
+import { memoryNeed, refuseTooLarge } from "../../run/open/memory_check.ts";
 import { showBytes, showWhole } from "../../show_numbers.ts";
 import { type CliContext, loadAskedRun } from "../context.ts";
 import { harmless, type Output } from "../terminal.ts";

@@ -3,11 +3,11 @@
  * @module
  */
 import type { Command } from "commander";
-import { createHost, createPart } from "../../config/create_part.ts";
-import { hubCacheFolder } from "../../config/hub_cache.ts";
+import { createHost, createPart } from "../../config/parts/create_part.ts";
+import { hubCacheFolder } from "../../io/hub/hub_cache.ts";
 import { cacheFolder } from "../../io/cache_folder.ts";
-import { openRegistry } from "../../library/registry.ts";
-import { messageOf } from "../../config/problem.ts";
+import { openRegistry } from "../../config/parts/open_registry.ts";
+import { messageOf } from "../../config/parse/problem.ts";
 import { VERSION } from "../../version.ts";
 import type { CliContext } from "../context.ts";
 import { showBytes } from "../../show_numbers.ts";

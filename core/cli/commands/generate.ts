@@ -3,7 +3,7 @@
  * @module
  */
 import { type Command, Option } from "commander";
-import { ConfigError } from "../../errors.ts";
+import { ConfigError } from "../../contracts/errors.ts";
 import { type LoadedModel, loadModel } from "../../library/load_model.ts";
 import type { CliContext } from "../context.ts";
 import { INTERRUPTED, onInterrupt } from "../interrupt.ts";

@@ -4,12 +4,12 @@
  */
 import { basename, relative, resolve } from "node:path";
 import type { Command } from "commander";
-import { createHost, createPart } from "../../config/create_part.ts";
+import { createHost, createPart } from "../../config/parts/create_part.ts";
 import { kindAt } from "../../config/paths.ts";
-import { settleFormat } from "../../data/settle_format.ts";
-import { ConfigError, DataError } from "../../errors.ts";
+import { settleFormat } from "../../data/examples/detect_format.ts";
+import { ConfigError, DataError } from "../../contracts/errors.ts";
 import { cacheFolder } from "../../io/cache_folder.ts";
-import { openRegistry } from "../../library/registry.ts";
+import { openRegistry } from "../../config/parts/open_registry.ts";
 import { sourceFor } from "../../data/source_for.ts";
 import type { CliContext } from "../context.ts";
 import { quoted } from "../invocation.ts";

@@ -14,7 +14,7 @@ import {
   renderTable,
   renderText,
 } from "../../data/inspect.ts";
-import { ConfigError } from "../../errors.ts";
+import { ConfigError } from "../../contracts/errors.ts";
 import { dataFile, isRunFile, refuseForRuns } from "../../library/analyze.ts";
 import { inspectPrepared, inspectStep } from "../../library/inspect.ts";
 import { prepareRun } from "../../library/prepare.ts";
@@ -28,7 +28,7 @@ import {
 import { rowsOf } from "../../quality/read_rows.ts";
 import { openSubject } from "../../quality/open_subject.ts";
 import { inspectPage } from "../../report/inspect_page.ts";
-import { totalSteps } from "../../train/trainer.ts";
+import { totalSteps } from "../../run/trainer.ts";
 import {
   type CliContext,
   loadAskedRun,

@@ -4,16 +4,16 @@
  */
 import type { Command } from "commander";
 import { loadRun } from "../../config/load.ts";
-import { optionsJsonSchema } from "../../config/options_schema.ts";
-import { isPlainObject } from "../../config/tree.ts";
-import { ConfigError } from "../../errors.ts";
-import { openRegistry } from "../../library/registry.ts";
+import { optionsJsonSchema } from "../../config/schema/options_schema.ts";
+import { isPlainObject } from "../../config/parse/tree.ts";
+import { ConfigError } from "../../contracts/errors.ts";
+import { openRegistry } from "../../config/parts/open_registry.ts";
 import {
   type Kind,
   KINDS,
   type Registered,
   type Registry,
-} from "../../plugin.ts";
+} from "../../contracts/plugin.ts";
 import type { CliContext } from "../context.ts";
 import { listOption } from "../options.ts";
 import { harmless, type Output } from "../terminal.ts";

@@ -3,8 +3,8 @@
  * @module
  */
 import type { Command } from "commander";
-import { runJsonSchema } from "../../config/json_schema.ts";
-import { openRegistry } from "../../library/registry.ts";
+import { runJsonSchema } from "../../config/schema/json_schema.ts";
+import { openRegistry } from "../../config/parts/open_registry.ts";
 import type { CliContext } from "../context.ts";
 import { listOption } from "../options.ts";
 

@@ -4,7 +4,7 @@
  */
 import { relative } from "node:path";
 import type { Command } from "commander";
-import { trainRun } from "../../train/run.ts";
+import { trainRun } from "../../run/run.ts";
 import { type CliContext, loadAskedRun } from "../context.ts";
 import { INTERRUPTED, onInterrupt } from "../interrupt.ts";
 import { quoted } from "../invocation.ts";

@@ -5,7 +5,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import type { Registry } from "../../plugin.ts";
+import type { Registry } from "../../contracts/plugin.ts";
 import { VERSION } from "../../version.ts";
 
 /** Import and export specifiers, literal ones of `import()` and of `new URL(..., import.meta.url)` too. */

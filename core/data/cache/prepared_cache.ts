@@ -17,7 +17,7 @@ import { join } from "node:path";
 import { commitFolder, writeFileAtomic } from "../../io/atomic.ts";
 import { Statistics, type StatisticsData } from "../statistics.ts";
 import { NumberList } from "../number_list.ts";
-import { TokenStore } from "../token_store.ts";
+import { TokenStore } from "../prepared/token_store.ts";
 import { SetHash } from "./set_hash.ts";
 
 /** A prepared set, apart from what its batches are cut by. */

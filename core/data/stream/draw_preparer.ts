@@ -3,8 +3,8 @@
  * @module
  */
 import { setImmediate } from "node:timers";
-import type { PrepareWorkers } from "../prepare.ts";
-import { MAX_WORKERS } from "../prepare_content.ts";
+import type { PrepareWorkers } from "../prepared/prepare.ts";
+import { MAX_WORKERS } from "../prepared/prepare_content.ts";
 import type { DataOptions } from "../types.ts";
 import { PreparePool } from "../workers/pool.ts";
 import type { OpenCommand } from "../workers/protocol.ts";

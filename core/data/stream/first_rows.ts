@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import type { RawRecord, RecordStore } from "../../contracts/source.ts";
-import { DataError } from "../../errors.ts";
+import { DataError } from "../../contracts/errors.ts";
 import type { StreamSource } from "./types.ts";
 
 /** Rows that are looked at, of each source. */

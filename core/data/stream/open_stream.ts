@@ -4,10 +4,10 @@
  */
 import type { Collator } from "../../contracts/collator.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
-import { sharesOf } from "../epoch_order.ts";
-import type { PreparedDataset } from "../prepared_dataset.ts";
-import type { PrepareWorkers } from "../prepare.ts";
-import { SAMPLE_ROWS, sampleRecords } from "../settle_format.ts";
+import { sharesOf } from "../prepared/epoch_order.ts";
+import type { PreparedDataset } from "../prepared/prepared_dataset.ts";
+import type { PrepareWorkers } from "../prepared/prepare.ts";
+import { SAMPLE_ROWS, sampleRecords } from "../examples/detect_format.ts";
 import { DATA_DEFAULTS, type DataOptions, type DataSource } from "../types.ts";
 import { identityOf, type OpenCommand } from "../workers/protocol.ts";
 import { DrawPreparer } from "./draw_preparer.ts";

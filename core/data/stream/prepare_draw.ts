@@ -3,11 +3,11 @@
  * @module
  */
 import type { RawRecord } from "../../contracts/source.ts";
-import { DataError } from "../../errors.ts";
-import { buildExamples, parseRecord } from "../build_examples.ts";
+import { DataError } from "../../contracts/errors.ts";
+import { buildExamples, parseRecord } from "../examples/build_examples.ts";
 import { type InspectedToken, inspectExample } from "../inspect.ts";
-import { ExamplePacker } from "../packed_examples.ts";
-import { prepareRecord, type RowPipeline } from "../prepare_rows.ts";
+import { ExamplePacker } from "../prepared/packed_examples.ts";
+import { prepareRecord, type RowPipeline } from "../prepared/prepare_rows.ts";
 import { countTrained, Statistics } from "../statistics.ts";
 import type { DrawnRow, PreparedDraw } from "./types.ts";
 

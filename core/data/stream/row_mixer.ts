@@ -6,7 +6,7 @@
  * before it ended, so that every row of a source comes before any comes again.
  * @module
  */
-import { Interleaver } from "../epoch_order.ts";
+import { Interleaver } from "../prepared/epoch_order.ts";
 import type { Stopping } from "../types.ts";
 import type { SourceCursor } from "./source_cursor.ts";
 import type { DrawnRow } from "./types.ts";

@@ -4,9 +4,9 @@
  */
 import type { RawRecord } from "../../contracts/source.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
-import { DataError } from "../../errors.ts";
-import { buildExamples, parseRecord } from "../build_examples.ts";
-import { sampleOf } from "../prepared_dataset.ts";
+import { DataError } from "../../contracts/errors.ts";
+import { buildExamples, parseRecord } from "../examples/build_examples.ts";
+import { sampleOf } from "../prepared/prepared_dataset.ts";
 import { Statistics } from "../statistics.ts";
 import type { DataOptions } from "../types.ts";
 import type { DrawPipeline } from "./prepare_draw.ts";

@@ -2,7 +2,7 @@
  * Reads a source row by row, pass after pass.
  * @module
  */
-import { DataError } from "../../errors.ts";
+import { DataError } from "../../contracts/errors.ts";
 import type { CursorPlace, StreamedRow, StreamSource } from "./types.ts";
 
 /** What a cursor reads. */

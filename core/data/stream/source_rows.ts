@@ -8,7 +8,7 @@ import type {
   Source,
   SourceRequest,
 } from "../../contracts/source.ts";
-import { ConfigError, DataError } from "../../errors.ts";
+import { ConfigError, DataError } from "../../contracts/errors.ts";
 import type { SplitSlice } from "../../io/hub/dataset/split_expression.ts";
 import type { PartOfSplit } from "../open_parts.ts";
 import type { StreamedRow, StreamSource } from "./types.ts";

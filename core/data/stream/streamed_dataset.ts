@@ -12,11 +12,11 @@ import type {
   WeightedExample,
 } from "../../contracts/collator.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
-import { DataError } from "../../errors.ts";
+import { DataError } from "../../contracts/errors.ts";
 import { hash32 } from "../../random.ts";
 import type { InspectedToken } from "../inspect.ts";
-import { unpackExample } from "../packed_examples.ts";
-import { widthOf } from "../prepared_dataset.ts";
+import { unpackExample } from "../prepared/packed_examples.ts";
+import { widthOf } from "../prepared/prepared_dataset.ts";
 import { noticesOf } from "../report.ts";
 import type { TrainingData, TrainingStep } from "../training_data.ts";
 import type { DataOptions } from "../types.ts";

@@ -9,7 +9,7 @@
  * @module
  */
 import type { RawRecord } from "../../contracts/source.ts";
-import type { PackedExamples } from "../packed_examples.ts";
+import type { PackedExamples } from "../prepared/packed_examples.ts";
 import type { StatisticsData } from "../statistics.ts";
 
 /** A row as its file gave it. */

@@ -4,9 +4,9 @@
  * @module
  */
 import type { RawRecord } from "../../contracts/source.ts";
-import { isData } from "../../config/options_schema.ts";
-import { PluginError } from "../../errors.ts";
-import type { PreparedRows } from "../prepare_rows.ts";
+import { isData } from "../../config/schema/options_schema.ts";
+import { PluginError } from "../../contracts/errors.ts";
+import type { PreparedRows } from "../prepared/prepare_rows.ts";
 import type { DrawnRow, PreparedDraw } from "../stream/types.ts";
 import {
   type DrawCommand,

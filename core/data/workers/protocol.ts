@@ -5,9 +5,9 @@
 import type { RawRecord } from "../../contracts/source.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import { type ErrorData, errorToData } from "../../device/protocol.ts";
-import { ConfigError, DataError, PluginError } from "../../errors.ts";
+import { ConfigError, DataError, PluginError } from "../../contracts/errors.ts";
 import type { PartOfSplit } from "../open_parts.ts";
-import type { PreparedRows } from "../prepare_rows.ts";
+import type { PreparedRows } from "../prepared/prepare_rows.ts";
 import type { DrawnRow, PreparedDraw } from "../stream/types.ts";
 import type { DataOptions, DataSource } from "../types.ts";
 import type { HostRecipe, PartRecipe } from "./recipe.ts";

@@ -9,12 +9,17 @@ import {
   createPart,
   createResolved,
   type Creating,
-} from "../../config/create_part.ts";
-import type { ResolvedChoice } from "../../config/choices.ts";
-import { isData } from "../../config/options_schema.ts";
-import { isPlainObject } from "../../config/tree.ts";
-import { PluginError } from "../../errors.ts";
-import type { Choice, Kind, KindMap, Registry } from "../../plugin.ts";
+} from "../../config/parts/create_part.ts";
+import type { ResolvedChoice } from "../../config/parts/choices.ts";
+import { isData } from "../../config/schema/options_schema.ts";
+import { isPlainObject } from "../../config/parse/tree.ts";
+import { PluginError } from "../../contracts/errors.ts";
+import type {
+  Choice,
+  Kind,
+  KindMap,
+  Registry,
+} from "../../contracts/plugin.ts";
 
 /** A part as a worker makes it. */
 export type PartRecipe =

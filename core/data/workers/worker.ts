@@ -4,14 +4,14 @@
  * @module
  */
 import { isDeepStrictEqual } from "node:util";
-import type { Creating } from "../../config/create_part.ts";
+import type { Creating } from "../../config/parts/create_part.ts";
 import type { RecordStore, Source } from "../../contracts/source.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
-import { DataError, PluginError } from "../../errors.ts";
-import { openRegistry } from "../../library/registry.ts";
+import { DataError, PluginError } from "../../contracts/errors.ts";
+import { openRegistry } from "../../config/parts/open_registry.ts";
 import { openParts } from "../open_parts.ts";
-import { prepareRows, type RowPipeline } from "../prepare_rows.ts";
-import { settleFormat } from "../settle_format.ts";
+import { prepareRows, type RowPipeline } from "../prepared/prepare_rows.ts";
+import { settleFormat } from "../examples/detect_format.ts";
 import { fileSources } from "../source_for.ts";
 import { type DrawPipeline, prepareDraw } from "../stream/prepare_draw.ts";
 import {

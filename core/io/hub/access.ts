@@ -4,8 +4,8 @@
  */
 import { join } from "node:path";
 import { cacheFolder } from "../cache_folder.ts";
-import { type Environment, hubCacheFolder } from "../../config/hub_cache.ts";
-import { ConfigError } from "../../errors.ts";
+import { type Environment, hubCacheFolder } from "./hub_cache.ts";
+import { ConfigError } from "../../contracts/errors.ts";
 
 /** How far a download is. */
 export interface DownloadProgress {

@@ -10,8 +10,8 @@
  * @module
  */
 import { dirname, join, relative } from "node:path";
-import { DataError } from "../../errors.ts";
-import { isAbsence } from "../../config/hub_cache.ts";
+import { DataError } from "../../contracts/errors.ts";
+import { isAbsence } from "./hub_cache.ts";
 
 /** Why a path of a repository must not be written to this disk, or null. */
 export function whyUnsafe(path: string): string | null {

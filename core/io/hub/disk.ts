@@ -4,7 +4,11 @@
  */
 // not by name: an older Deno, which must still say that it is too old, has no statfs
 import fs from "node:fs/promises";
-import { ConfigError, DeviceError, isDenotuneError } from "../../errors.ts";
+import {
+  ConfigError,
+  DeviceError,
+  isDenotuneError,
+} from "../../contracts/errors.ts";
 import type { HubAccess } from "./access.ts";
 
 /** Throws `DeviceError` where the disk has not `needed` bytes and a little to spare. */

@@ -11,7 +11,7 @@ import { createHash, type Hash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { hubCacheProblem } from "./disk.ts";
-import { DataError } from "../../errors.ts";
+import { DataError } from "../../contracts/errors.ts";
 import type { HubAccess } from "./access.ts";
 import { sizeOf } from "./cache_files.ts";
 import { Passing } from "./failures.ts";

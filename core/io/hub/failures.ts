@@ -7,7 +7,7 @@ import {
   DataError,
   DeviceError,
   isDenotuneError,
-} from "../../errors.ts";
+} from "../../contracts/errors.ts";
 import type { HubAccess } from "./access.ts";
 
 /** What a request was for. */

@@ -3,7 +3,7 @@
  * @module
  */
 import { join } from "node:path";
-import { DataError } from "../../errors.ts";
+import { DataError } from "../../contracts/errors.ts";
 import { some } from "../model_folder.ts";
 import type { HubAccess } from "./access.ts";
 import { linkBlob, sizeOf, whyUnsafe } from "./cache_files.ts";

@@ -3,7 +3,7 @@
  * @module
  */
 import { join } from "node:path";
-import { DataError } from "../../errors.ts";
+import { DataError } from "../../contracts/errors.ts";
 import { isObject, readJsonObject } from "../json_file.ts";
 import { isPlainName, some } from "../model_folder.ts";
 import { hubAccess, type HubOptions } from "./access.ts";

@@ -2,7 +2,7 @@
  * The Hub's own package, loaded only by runs that use the Hub.
  * @module
  */
-import type { HubKind } from "../../config/hub_cache.ts";
+import type { HubKind } from "./hub_cache.ts";
 
 /** A question to the Hub about one repository. */
 export interface HubQuestion {

@@ -2,7 +2,7 @@
  * What lies on this disk.
  * @module
  */
-import { isAbsence } from "../../config/hub_cache.ts";
+import { isAbsence } from "./hub_cache.ts";
 
 /** What is at a path, links followed: null where there is nothing. */
 export async function kindAt(path: string): Promise<"file" | "folder" | null> {

@@ -4,8 +4,8 @@
  * @module
  */
 import { basename, dirname, join, relative, resolve } from "node:path";
-import { isHubId } from "../../config/hub_cache.ts";
-import { DataError, isDenotuneError } from "../../errors.ts";
+import { isHubId } from "./hub_cache.ts";
+import { DataError, isDenotuneError } from "../../contracts/errors.ts";
 import { type HubAccess, hubAccess, type HubOptions } from "./access.ts";
 import { globMatcher, isPattern } from "./dataset/glob.ts";
 import {

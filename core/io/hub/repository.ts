@@ -9,8 +9,8 @@ import {
   isAbsence,
   isHubId,
   repositoryFolder,
-} from "../../config/hub_cache.ts";
-import { DataError } from "../../errors.ts";
+} from "./hub_cache.ts";
+import { DataError } from "../../contracts/errors.ts";
 import type { HubAccess } from "./access.ts";
 import { whyUnsafe, writeRef, writeWhole } from "./cache_files.ts";
 import type { Asked } from "./failures.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { DataError, DeviceError } from "../../errors.ts";
+import { DataError, DeviceError } from "../../contracts/errors.ts";
 import type { HubAccess } from "./access.ts";
 import {
   type Asked,

@@ -3,7 +3,7 @@ import { reference } from "../../../backends/reference/mod.ts";
 import { Store } from "../../../backends/reference/store.ts";
 import { ReferenceExecutor } from "../../../backends/reference/executor.ts";
 import type { KernelCall } from "../../../core/graph/plan.ts";
-import type { Host } from "../../../core/plugin.ts";
+import type { Host } from "../../../core/contracts/plugin.ts";
 
 const host: Host = {
   resolvePath: (path) => path,

@@ -18,11 +18,11 @@ import {
   type TensorReader,
 } from "@denotune/denotune/core";
 import type { Inputs } from "../../../core/contracts/objective.ts";
-import { Engine, planEngine } from "../../../core/train/engine.ts";
+import { Engine, planEngine } from "../../../core/engine/engine.ts";
 import {
   asStored,
   writeQuantized,
-} from "../../../core/train/quantized_weights.ts";
+} from "../../../core/engine/quantized_weights.ts";
 import {
   gpt2Architecture,
   llamaArchitecture,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { parse } from "yaml";
 import { loadRun } from "../../../core/config/load.ts";
-import { openRegistry } from "../../../core/library/registry.ts";
+import { openRegistry } from "../../../core/config/parts/open_registry.ts";
 import { alpacaRows, folderOf, run, tinyRun } from "./_run.ts";
 
 function tiny(more = "") {

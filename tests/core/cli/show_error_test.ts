@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { showError } from "../../../core/cli/show_error.ts";
 import { harmless, type Output } from "../../../core/cli/terminal.ts";
-import { ConfigError, DeviceError } from "../../../core/errors.ts";
+import { ConfigError, DeviceError } from "../../../core/contracts/errors.ts";
 
 function shown(
   error: unknown,

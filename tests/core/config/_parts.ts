@@ -8,7 +8,7 @@ import {
   definePart,
   type Kind,
   Registry,
-} from "../../../core/plugin.ts";
+} from "../../../core/contracts/plugin.ts";
 
 /** A part that is the options it was created with. */
 function stub(

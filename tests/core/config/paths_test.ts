@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { isHubId } from "../../../core/config/hub_cache.ts";
+import { isHubId } from "../../../core/io/hub/hub_cache.ts";
 import { loadRun } from "../../../core/config/load.ts";
 import { resolveModelPath } from "../../../core/config/paths.ts";
 import {

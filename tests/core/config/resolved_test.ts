@@ -7,7 +7,11 @@ import {
   readResolved,
   resolvedText,
 } from "../../../core/config/resolved.ts";
-import { type AnyPart, choose, definePart } from "../../../core/plugin.ts";
+import {
+  type AnyPart,
+  choose,
+  definePart,
+} from "../../../core/contracts/plugin.ts";
 import { PARTS, stubRegistry, testFolder } from "./_parts.ts";
 
 const FILES = {

@@ -6,11 +6,11 @@ import type { Tokenizer } from "@denotune/denotune/core";
 import {
   createHost,
   createResolved,
-} from "../../../core/config/create_part.ts";
+} from "../../../core/config/parts/create_part.ts";
 import { chosenAt, loadRun } from "../../../core/config/load.ts";
 import type { DataInput, RunInput } from "../../../core/config/types.ts";
-import type { PreparedDataset } from "../../../core/data/prepared_dataset.ts";
-import { openData, type OpenedData } from "../../../core/train/open_data.ts";
+import type { PreparedDataset } from "../../../core/data/prepared/prepared_dataset.ts";
+import { openData, type OpenedData } from "../../../core/run/open/open_data.ts";
 import { builtinRegistry, TINY_LLAMA } from "../../run_harness.ts";
 
 /** Opened data, and what was said meanwhile. */

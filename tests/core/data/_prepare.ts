@@ -3,8 +3,8 @@
  * @module
  */
 import type { AnyPart, Example, Tokenizer } from "@denotune/denotune/core";
-import { prepareDataset } from "../../../core/data/prepare.ts";
-import type { PreparedDataset } from "../../../core/data/prepared_dataset.ts";
+import { prepareDataset } from "../../../core/data/prepared/prepare.ts";
+import type { PreparedDataset } from "../../../core/data/prepared/prepared_dataset.ts";
 import type { DataOptions, DataSource } from "../../../core/data/types.ts";
 import { padded } from "../../../plugins/collators/mod.ts";
 import { completionOnly } from "../../../plugins/maskers/mod.ts";

@@ -5,9 +5,9 @@ import {
   epochOrder,
   type OrderRequest,
   sharesOf,
-} from "../../../core/data/epoch_order.ts";
-import { prepareDataset } from "../../../core/data/prepare.ts";
-import type { PreparedDataset } from "../../../core/data/prepared_dataset.ts";
+} from "../../../core/data/prepared/epoch_order.ts";
+import { prepareDataset } from "../../../core/data/prepared/prepare.ts";
+import type { PreparedDataset } from "../../../core/data/prepared/prepared_dataset.ts";
 import type { DataOptions, DataSource } from "../../../core/data/types.ts";
 import { packed, padded } from "../../../plugins/collators/mod.ts";
 import { completionOnly } from "../../../plugins/maskers/mod.ts";

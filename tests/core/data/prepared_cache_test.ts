@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { choose, definePart } from "@denotune/denotune/core";
 import { z } from "zod";
 import { PreparedCache } from "../../../core/data/cache/prepared_cache.ts";
-import { prepareContent } from "../../../core/data/prepare_content.ts";
+import { prepareContent } from "../../../core/data/prepared/prepare_content.ts";
 import { DATA_DEFAULTS } from "../../../core/data/types.ts";
 import { padded } from "../../../plugins/collators/mod.ts";
 import { completionOnly } from "../../../plugins/maskers/mod.ts";

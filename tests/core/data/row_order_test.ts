@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { randomFrom } from "@denotune/denotune/core";
-import { drawsOf } from "../../../core/data/epoch_order.ts";
+import { drawsOf } from "../../../core/data/prepared/epoch_order.ts";
 import { Statistics } from "../../../core/data/statistics.ts";
 import { RangeQueue } from "../../../core/data/stream/range_queue.ts";
 import {

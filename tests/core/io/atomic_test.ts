@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { ConfigError, DeviceError } from "../../../core/errors.ts";
+import { ConfigError, DeviceError } from "../../../core/contracts/errors.ts";
 import {
   beginFolder,
   commitFolder,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { DataError } from "../../../core/errors.ts";
+import { DataError } from "../../../core/contracts/errors.ts";
 import { parseJson, readJsonObject } from "../../../core/io/json_file.ts";
 
 const BROKEN: readonly [text: string, place: string, found: string][] = [

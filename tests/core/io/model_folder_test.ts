@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { ModelSpec, WeightSpec } from "../../../core/contracts/model.ts";
-import { DataError } from "../../../core/errors.ts";
+import { DataError } from "../../../core/contracts/errors.ts";
 import { findWeights, loadWeights } from "../../../core/io/load_weights.ts";
 import { openModelFolder } from "../../../core/io/model_folder.ts";
 import { saveModelFolder } from "../../../core/io/save_model.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { DataError, DeviceError } from "../../../core/errors.ts";
+import { DataError, DeviceError } from "../../../core/contracts/errors.ts";
 import { SafetensorsFile } from "../../../core/io/read_safetensors.ts";
 import {
   tensorOf,

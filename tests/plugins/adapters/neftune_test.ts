@@ -7,11 +7,11 @@ import {
   uniformAt,
 } from "@denotune/denotune/core";
 import { ReferenceExecutor } from "../../../backends/reference/mod.ts";
-import { buildModel, inventoryOf } from "../../../core/graph/build_model.ts";
+import { buildModel, inventoryOf } from "../../../core/engine/build_model.ts";
 import { Memory } from "../../../core/graph/memory.ts";
 import { planProgram } from "../../../core/graph/planner.ts";
-import { Session } from "../../../core/graph/session.ts";
-import { segmentLengths } from "../../../core/train/host_inputs.ts";
+import { Session } from "../../../core/engine/session.ts";
+import { segmentLengths } from "../../../core/engine/host_inputs.ts";
 import { loraAdapter } from "../../../plugins/adapters/_attach.ts";
 import { loraOptions } from "../../../plugins/adapters/_options.ts";
 import { withNoise } from "../../../plugins/adapters/neftune.ts";

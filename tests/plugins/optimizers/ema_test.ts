@@ -8,11 +8,11 @@ import {
   RING_SLOTS,
   sumNames,
   updateProgram,
-} from "../../../core/train/step_programs.ts";
+} from "../../../core/engine/step_programs.ts";
 import {
   chooseTrainables,
   placeTrainables,
-} from "../../../core/train/trainables.ts";
+} from "../../../core/engine/trainables.ts";
 import { adamwRule } from "../../../plugins/optimizers/adamw.ts";
 import { withAverage } from "../../../plugins/optimizers/ema.ts";
 import { sgdRule } from "../../../plugins/optimizers/sgd.ts";

@@ -3,7 +3,7 @@
  * @module
  */
 import { parse } from "yaml";
-import { DataError } from "../../../errors.ts";
+import { DataError } from "../../../contracts/errors.ts";
 import { isObject } from "../../json_file.ts";
 
 /** Files of one split, by patterns. */

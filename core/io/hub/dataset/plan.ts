@@ -2,7 +2,7 @@
  * Which files of a data set are read, in which order: by its card, else by names.
  * @module
  */
-import { DataError } from "../../../errors.ts";
+import { DataError } from "../../../contracts/errors.ts";
 import { some } from "../../model_folder.ts";
 import type { CardConfig, SplitFiles } from "./card.ts";
 import { defaultSplits } from "./default_splits.ts";

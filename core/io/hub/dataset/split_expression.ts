@@ -2,7 +2,7 @@
  * What `split` may say: `train`, `train[:1000]`, `train[10%:20%]`, `train[-5%:]`, `train+test`, `all`.
  * @module
  */
-import { DataError } from "../../../errors.ts";
+import { DataError } from "../../../contracts/errors.ts";
 
 /** A bound of a slice: a row, or a share of the rows in percent. Negative: from the end. */
 export interface SliceBound {

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { loadWeights, openModelFolder } from "@denotune/denotune/core";
 import { localDevice } from "../../../../core/device/local_device.ts";
-import { Engine, planEngine } from "../../../../core/train/engine.ts";
+import { Engine, planEngine } from "../../../../core/engine/engine.ts";
 import type { WebGpuExecutor } from "../../../../backends/webgpu/mod.ts";
 import { fold } from "../../../../backends/webgpu/runtime/replay.ts";
 import { llamaArchitecture } from "../../../../plugins/models/mod.ts";

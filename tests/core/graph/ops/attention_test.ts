@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { dim, Graph, product } from "../../../../core/mod.ts";
 import { embedding } from "../../../../core/graph/ops/embedding.ts";
-import { sortIndex } from "../../../../core/train/host_inputs.ts";
+import { sortIndex } from "../../../../core/engine/host_inputs.ts";
 import {
   attention,
   type AttentionOptions,

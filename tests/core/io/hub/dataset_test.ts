@@ -6,7 +6,7 @@ import {
   parseSplit,
   rowsOf,
 } from "../../../../core/io/hub/dataset/split_expression.ts";
-import { joinedStore } from "../../../../core/data/joined_store.ts";
+import { joinedStore } from "../../../../core/data/prepared/joined_store.ts";
 import { rowsStore } from "../../../../core/data/rows_store.ts";
 
 Deno.test("patterns mean what shells and the Hub's tools take them for", () => {

@@ -1,0 +1,180 @@
+/**
+ * Reads run files, in YAML, JSON or TypeScript, and merges what they extend.
+ * @module
+ */
+import { dirname, extname, isAbsolute, relative, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { ConfigError, isDenotuneError } from "../../contracts/errors.ts";
+import { importModule } from "../parts/import_module.ts";
+import type { Layout } from "./layout.ts";
+import { mergeTrees } from "./merge.ts";
+import { configError, messageOf, show } from "./problem.ts";
+import { inside, type Origin, type Path, type Tree, treeOf } from "./tree.ts";
+import { parseYaml } from "./yaml.ts";
+
+const CODE = [".ts", ".mts", ".js", ".mjs"];
+
+/** A path as it is shown: relative to the working directory where it is inside of it. */
+export function shownPath(path: string, cwd: string): string {
+  const inner = relative(cwd, path);
+  return inner === "" || inner.startsWith("..") || isAbsolute(inner)
+    ? path
+    : inner;
+}
+
+/** The tree of a run file (absolute path), what it extends merged. Throws `ConfigError`. */
+export function readRunFile(
+  file: string,
+  cwd: string,
+  layout: Layout,
+): Promise<Tree> {
+  return read(file, null, [], { cwd, layout });
+}
+
+/** The tree of a run given in code, what it extends merged; its paths start from `base`. */
+export function readRunObject(
+  run: unknown,
+  base: string,
+  cwd: string,
+  layout: Layout,
+): Promise<Tree> {
+  const tree = objectTree(run, { place: "run", base, code: true });
+  return withExtended(tree, [], { cwd, layout });
+}
+
+interface Reading {
+  readonly cwd: string;
+  readonly layout: Layout;
+}
+
+async function read(
+  file: string,
+  from: Origin | null,
+  above: readonly string[],
+  reading: Reading,
+): Promise<Tree> {
+  const place = shownPath(file, reading.cwd);
+  const fail = (message: string, cause?: unknown): never => {
+    throw new ConfigError(
+      from === null ? message : `${from.place}: ${message}`,
+      { cause },
+    );
+  };
+  let real: string;
+  try {
+    real = await Deno.realPath(file);
+    if ((await Deno.stat(real)).isDirectory) {
+      fail(`${place} is a folder, not a run file`);
+    }
+  } catch (error) {
+    if (isDenotuneError(error)) throw error;
+    if (error instanceof Deno.errors.NotFound) {
+      return fail(`There is no run file ${file}`, error);
+    }
+    return fail(`Cannot read the run file ${file}: ${messageOf(error)}`, error);
+  }
+  if (above.includes(real)) {
+    const circle = [...above.slice(above.indexOf(real)), real].map((path) =>
+      shownPath(path, reading.cwd)
+    );
+    fail(`run files extend each other in a circle: ${circle.join(" -> ")}`);
+  }
+  const tree = CODE.includes(extname(file))
+    ? await readModule(file, place)
+    : await readText(file, place);
+  return await withExtended(tree, [...above, real], reading);
+}
+
+async function readText(file: string, place: string): Promise<Tree> {
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(
+      await Deno.readFile(file),
+    );
+  } catch (error) {
+    const why = error instanceof TypeError
+      ? "it is not UTF-8 text"
+      : messageOf(error);
+    throw new ConfigError(`Cannot read the run file ${file}: ${why}`, {
+      cause: error,
+    });
+  }
+  const tree = parseYaml(text, { place, base: dirname(file), lines: true });
+  if (tree === null) {
+    throw new ConfigError(
+      `${place} is empty; a run file needs at least \`model\` and \`data\``,
+    );
+  }
+  return mustBeMap(tree);
+}
+
+async function readModule(file: string, place: string): Promise<Tree> {
+  let module: { default?: unknown };
+  try {
+    module = await importModule(pathToFileURL(file).href);
+  } catch (error) {
+    if (isDenotuneError(error)) throw error;
+    throw new ConfigError(
+      `Cannot load the run file ${place}: ${messageOf(error)}`,
+      { cause: error },
+    );
+  }
+  if (module.default === undefined) {
+    throw new ConfigError(
+      `${place} has no default export; write \`export default defineRun({ model: ..., data: ... })\``,
+    );
+  }
+  return objectTree(module.default, { place, base: dirname(file), code: true });
+}
+
+function objectTree(run: unknown, origin: Origin): Tree {
+  return mustBeMap(treeOf(run, origin, isOpaque));
+}
+
+/** Rows in memory and parts chosen in code are not looked into. */
+function isOpaque(path: Path, value: unknown): boolean {
+  const isRows = path.length === 4 && path[0] === "data" &&
+    path[3] === "rows" && Array.isArray(value);
+  return isRows || path.at(-1) === "use" && typeof value === "object";
+}
+
+function mustBeMap(tree: Tree): Tree {
+  if (tree.type === "map") return tree;
+  const found = tree.type === "list" ? "a list" : show(tree.value);
+  throw configError([{
+    origin: tree.origin,
+    message:
+      `a run is a map of keys such as \`model\` and \`data\`, not ${found}`,
+  }]);
+}
+
+async function withExtended(
+  tree: Tree,
+  above: readonly string[],
+  reading: Reading,
+): Promise<Tree> {
+  let merged: Tree | null = null;
+  for (const { path, origin } of extended(tree)) {
+    const base = await read(resolve(origin.base, path), origin, above, reading);
+    merged = merged === null ? base : mergeTrees(merged, base, reading.layout);
+  }
+  if (tree.type !== "map" || merged === null) return tree;
+  const entries = new Map(tree.entries);
+  entries.delete("extends");
+  return mergeTrees(merged, { ...tree, entries }, reading.layout);
+}
+
+/** The run files named by `extends`; what is of another type is left to the schema. */
+function extended(tree: Tree): { path: string; origin: Origin }[] {
+  const value = inside(tree, "extends");
+  const leaves = value?.type === "list"
+    ? value.items
+    : value === undefined
+    ? []
+    : [value];
+  return leaves.flatMap((leaf) =>
+    leaf.type === "leaf" && typeof leaf.value === "string"
+      ? [{ path: leaf.value, origin: leaf.origin }]
+      : []
+  );
+}

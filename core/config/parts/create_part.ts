@@ -1,0 +1,139 @@
+/**
+ * Creates parts: finds them, checks their options, calls `create` and looks at what it gave.
+ * @module
+ */
+import { resolve } from "node:path";
+import {
+  ConfigError,
+  isDenotuneError,
+  PluginError,
+} from "../../contracts/errors.ts";
+import type {
+  AnyPart,
+  Choice,
+  Host,
+  Kind,
+  KindMap,
+  Registry,
+} from "../../contracts/plugin.ts";
+import { resolveChoice, type ResolvedChoice } from "./choices.ts";
+import { describePart } from "../schema/options_schema.ts";
+import { messageOf } from "../parse/problem.ts";
+import { type Origin, type Tree, treeOf } from "../parse/tree.ts";
+
+/** What a host is made of. */
+export interface HostOptions {
+  /** Where parts are found. */
+  readonly registry: Registry;
+  /** Absolute folder of the run's model, or null. */
+  readonly modelDir: string | null;
+  /** The run's seed. */
+  readonly seed: number;
+  /** Absolute folder that relative paths start from where a part's choice says nothing else. */
+  readonly base: string;
+  /** Says something to the user, once. */
+  notice(message: string): void;
+}
+
+/** What parts are created with. */
+export interface Creating {
+  /** Where parts are found. */
+  readonly registry: Registry;
+  /** What parts are created with. */
+  readonly host: Host;
+}
+
+/** The host that parts are created with. */
+export function createHost(options: HostOptions): Host {
+  const host: Host = {
+    resolvePath: (path) => resolve(options.base, path),
+    modelDir: options.modelDir,
+    seed: options.seed,
+    notice: (message) => options.notice(message),
+    create: (kind, choice) =>
+      createPart(kind, choice, { registry: options.registry, host }),
+  };
+  return host;
+}
+
+/**
+ * The part of that kind and choice. Throws `ConfigError` with every problem of the choice (an
+ * unknown name, wrong options), `PluginError` where the part throws or gives something else.
+ */
+export async function createPart<K extends Kind>(
+  kind: K,
+  choice: Choice,
+  creating: Creating,
+): Promise<KindMap[K]> {
+  const origin: Origin = {
+    place: kind,
+    base: creating.host.resolvePath("."),
+    code: true,
+  };
+  const written = treeOf(
+    choice,
+    origin,
+    (path, value) => path.at(-1) === "use" && typeof value === "object",
+  );
+  const run: Tree = {
+    type: "map",
+    entries: new Map([[kind, { key: origin, tree: written }]]),
+    origin,
+  };
+  const resolved = await resolveChoice(run, [kind], kind, {
+    registry: creating.registry,
+  });
+  if (Array.isArray(resolved)) {
+    throw new ConfigError(
+      `Cannot create the ${kind}: ${
+        resolved.map((problem) => problem.message).join("; ")
+      }`,
+    );
+  }
+  return await callCreate(resolved, creating.host);
+}
+
+/** The part that a run chose, already checked; paths in its options start from where they were written. */
+export async function createResolved<K extends Kind>(
+  choice: ResolvedChoice<K>,
+  { registry, host }: Creating,
+): Promise<KindMap[K]> {
+  const bound: Host = {
+    resolvePath: (path) => choice.resolvePath(path),
+    modelDir: host.modelDir,
+    seed: host.seed,
+    notice: (message) => host.notice(message),
+    create: (kind, inner) => createPart(kind, inner, { registry, host: bound }),
+  };
+  return await callCreate(choice, bound);
+}
+
+async function callCreate<K extends Kind>(
+  choice: ResolvedChoice<K>,
+  host: Host,
+): Promise<KindMap[K]> {
+  const part: AnyPart = choice.part;
+  let made: unknown;
+  try {
+    made = await part.create(choice.options, host);
+  } catch (error) {
+    if (isDenotuneError(error)) throw error;
+    throw new PluginError(
+      `Cannot create the ${describePart(choice)}: ${messageOf(error)}`,
+      { cause: error },
+    );
+  }
+  // a template is a function of the tokenizer's special tokens; every other part is an object
+  const expected = part.kind === "template" ? "function" : "object";
+  const isMade = made !== null &&
+    (typeof made === "object" || typeof made === "function");
+  if (!isMade || expected === "function" && typeof made !== "function") {
+    const found = made === null ? "null" : typeof made;
+    throw new PluginError(
+      `\`create\` of the ${describePart(choice)} gave ${found}, not ${
+        expected === "function" ? "a function" : "an object"
+      }`,
+    );
+  }
+  return made as KindMap[K];
+}

@@ -1,0 +1,31 @@
+/**
+ * The parts that a command or a call of the library starts from.
+ * @module
+ */
+import { loadPlugins } from "./plugins.ts";
+import { treeOf } from "../parse/tree.ts";
+import { Registry } from "../../contracts/plugin.ts";
+
+/** Modules to load besides the built-in parts. */
+export interface RegistryOptions {
+  /** `./x.ts` relative to `cwd`, `npm:`, `jsr:`, `https:`. */
+  readonly plugins?: readonly string[];
+  /** Absolute folder that paths start from; the working directory where absent. */
+  readonly cwd?: string;
+}
+
+/** The built-in parts and those of the plugins named. Throws `PluginError` that names the module. */
+export async function openRegistry(
+  options: RegistryOptions = {},
+): Promise<Registry> {
+  // not before it is needed: who imports the library pays nothing for parts
+  const { builtin } = await import("../../cli/builtin.ts");
+  const registry = new Registry();
+  registry.add(builtin, "built-in");
+  const { plugins = [], cwd = Deno.cwd() } = options;
+  if (plugins.length > 0) {
+    const origin = { place: "--plugin", base: cwd };
+    await loadPlugins(treeOf({ plugins: [...plugins] }, origin), registry);
+  }
+  return registry;
+}

@@ -1,0 +1,173 @@
+/**
+ * The schema of the key `data`.
+ * @module
+ */
+import { z } from "zod";
+import { CODE_ONLY, optionalPartField, partField } from "./part_field.ts";
+import type {
+  DataConfig,
+  DataInput,
+  EvalEntry,
+  EvalEntryInput,
+  TrainEntry,
+  TrainEntryInput,
+  TrainingMode,
+  Truncation,
+} from "../types.ts";
+
+const TRUNCATIONS: readonly Truncation[] = [
+  "drop",
+  "error",
+  "keep-start",
+  "keep-end",
+  "drop-oldest-turns",
+  "trim-prompt",
+  "split",
+];
+
+/** The schema of `data`; `pretrain` has other defaults. */
+export function dataSchema(
+  mode: TrainingMode,
+): z.ZodType<DataConfig, DataInput> {
+  const pretrain = mode === "pretrain";
+  return z.strictObject({
+    train: z.array(trainEntry(mode)).min(1).describe(
+      "What is trained on: at least one entry.",
+    ),
+    eval: z.array(evalEntry(mode)).default([]).describe(
+      "What is evaluated on.",
+    ),
+    eval_fraction: z.number().min(0).lt(1).default(0).describe(
+      "Share of the training rows kept for evaluation, picked by a hash of (seed, row).",
+    ),
+    template: partField("template", { auto: true }).default(
+      pretrain ? "plain" : "auto",
+    ).describe(
+      "How turns are written. `auto`: the tokenizer's chat template for messages, else the format's own. Pretrain: `plain`.",
+    ),
+    masker: partField("masker", { auto: true }).default(
+      pretrain ? "all" : "auto",
+    ).describe(
+      "Which tokens are trained. `auto`: what the model writes; in pretrain `all`.",
+    ),
+    include_system_prompt: z.boolean().default(true).describe(
+      "Whether system messages of the data are used.",
+    ),
+    max_length: z.int().min(2).default(1024).describe(
+      "Tokens an example (a pack, if packed) may have.",
+    ),
+    truncation: z.enum(TRUNCATIONS).default(
+      pretrain ? "split" : "drop-oldest-turns",
+    ).describe(
+      "What happens to longer examples. Pretrain: `split`.",
+    ),
+    collator: partField("collator").default(pretrain ? "packed" : "padded")
+      .describe(
+        "How examples are laid out in a batch. Pretrain: `packed`.",
+      ),
+    shuffle: z.boolean().default(true).describe(
+      "Whether each epoch has an order of its own.",
+    ),
+    boundary_token: z.enum(["mask", "train", "split"]).default("mask").describe(
+      "What happens to a token that straddles trained and untrained text.",
+    ),
+    stopping: z.enum(["first_exhausted", "all_exhausted"]).default(
+      "first_exhausted",
+    ).describe(
+      "When an epoch over weighted sources ends.",
+    ),
+    weight_by: z.enum(["rows", "tokens"]).default("rows").describe(
+      "What the weights of sources are shares of: rows, or trained tokens.",
+    ),
+    streaming: z.boolean().default(false).describe(
+      "Read rows as they are trained on, for sets that are too large to be indexed: no row is prepared before, memory does not grow with the rows. Needs `training.max_steps`.",
+    ),
+    shuffle_buffer: z.int().min(1).default(10_000).describe(
+      "Rows among which the next one is drawn under `streaming` (fewer, where they have more than 268 million characters).",
+    ),
+    workers: z.union([z.literal("auto"), z.int().min(1).max(64)])
+      .default(1).describe(
+        "Workers that prepare rows. 1: none; `auto`: one a core, at most 8, for large sets: sooner on idle cores, and some 70 MB more memory each. Under `streaming` they work while training runs.",
+      ),
+    cache: z.boolean().default(true).describe(
+      "Whether prepared rows are kept on disk, so that the next run on them starts at once.",
+    ),
+    cache_max_gb: z.number().min(0).default(20).describe(
+      "Size of all kept rows, in GB; those unused for longest are removed.",
+    ),
+    max_untrained_share: z.number().min(0).max(1).default(0.5).describe(
+      "Share of examples without a trained token above which the run is refused.",
+    ),
+    allow_unlearned_end: z.boolean().default(false).describe(
+      "Train although no example teaches the model to end its turn.",
+    ),
+  }).describe("What is trained and evaluated on, and how rows become tokens.");
+}
+
+function entryShape(mode: TrainingMode) {
+  return {
+    path: z.string().min(1).nullable().default(null).describe(
+      'A file, a folder, a pattern such as `data/*.jsonl`, the Hub id `owner/name` of a data set, or `"-"` for standard input.',
+    ),
+    source: partField("source", { auto: true }).default("auto").describe(
+      'How the files are read. `auto`: by their names. With `use` also its options: `{use: csv, delimiter: ";"}`, `{use: text, sample_by: paragraph}`, `{use: parquet, columns: [text]}`.',
+    ),
+    rows: rows().nullable().default(null).describe(
+      "Rows in memory; in TypeScript only.",
+    ).meta({ [CODE_ONLY]: true }),
+    format: partField("format").default(
+      mode === "pretrain" ? "text" : "auto",
+    ).describe(
+      "What the columns mean. `auto`: the format that recognises the rows. Pretrain: `text`.",
+    ),
+    name: z.string().min(1).nullable().default(null).describe(
+      "Configuration of a Hub data set.",
+    ),
+    split: z.string().min(1).nullable().default(null).describe(
+      "Split of a Hub data set or a folder; also slices and sums: `train[:1000]`, `train[10%:20%]`, `train+test`. Null: `train`; of eval entries `validation` or `test`.",
+    ),
+    data_files: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+      .nullable().default(null).describe(
+        "Files of a Hub data set or a folder, by path or pattern, instead of its splits.",
+      ),
+    revision: z.string().min(1).default("main").describe(
+      "Branch, tag or commit of a Hub data set.",
+    ),
+    max_rows: z.int().min(1).nullable().default(null).describe(
+      "Use only this many rows.",
+    ),
+    template: optionalPartField("template").default(null).describe(
+      "Template of this source; null: that of `data`.",
+    ),
+    masker: optionalPartField("masker").default(null).describe(
+      "Masker of this source; null: that of `data`.",
+    ),
+  };
+}
+
+/** Rows are neither looked into nor copied. */
+function rows(): z.ZodType<readonly unknown[], readonly unknown[]> {
+  return z.custom<readonly unknown[]>((value) => Array.isArray(value), {
+    error: "expected a list of rows",
+  });
+}
+
+function evalEntry(mode: TrainingMode): z.ZodType<EvalEntry, EvalEntryInput> {
+  return z.strictObject(entryShape(mode)).describe(
+    "One source of evaluation rows.",
+  );
+}
+
+function trainEntry(
+  mode: TrainingMode,
+): z.ZodType<TrainEntry, TrainEntryInput> {
+  return z.strictObject({
+    ...entryShape(mode),
+    weight: z.number().positive().nullable().default(null).describe(
+      "Share of this source in the mixture; given for all sources or for none.",
+    ),
+    epochs: z.number().positive().nullable().default(null).describe(
+      "Passes over this source in each epoch: exactly so many without weights (null: 1), else at most.",
+    ),
+  }).describe("One source of training rows.");
+}

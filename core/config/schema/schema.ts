@@ -1,0 +1,88 @@
+/**
+ * The schema of the run file: strict, a default and a description on every key. What part may stand
+ * where, and its options, is known to the registry; see `choices.ts`.
+ * @module
+ */
+import { z } from "zod";
+import { parseBytes } from "../parse/bytes.ts";
+import { dataSchema } from "./data_schema.ts";
+import { modelSchema } from "./model_schema.ts";
+import { optionalPartField, partField } from "./part_field.ts";
+import {
+  generationSchema,
+  samplesSchema,
+  trainingSchema,
+} from "./training_schema.ts";
+import type { RunConfig, RunInput, TrainingMode } from "../types.ts";
+
+/** A run whose `output_dir` is not known yet. */
+export type ParsedRun = Omit<RunConfig, "output_dir"> & {
+  readonly output_dir: string | null;
+};
+
+/** The schema of the run file in that training mode. */
+export function runSchema(mode: TrainingMode): z.ZodType<ParsedRun, RunInput> {
+  return z.strictObject({
+    output_dir: z.string().min(1).nullable().default(null).describe(
+      "Where everything is written, relative to the working directory; default: outputs/<the run file's name>.",
+    ),
+    extends: z.union([z.string().min(1), z.array(z.string().min(1)), z.null()])
+      .default(null).describe(
+        "Run file, or several, merged first: maps merge, lists and other parts replace.",
+      ),
+    seed: z.int().min(0).max(0xffffffff).default(42).describe(
+      "Key of everything random.",
+    ),
+    plugins: z.array(z.string().min(1)).default([]).describe(
+      "Modules that bring parts: `./file.ts`, `npm:`, `jsr:`, `https:`.",
+    ),
+    backend: partField("backend", { auto: true }).default("auto").describe(
+      "What computes. `auto`: a hardware GPU, else the processor.",
+    ),
+    memory_limit: z.string().refine((text) => parseBytes(text) !== null, {
+      error: "expected a size such as 8GB or 500MB",
+    }).nullable().default(null).describe(
+      "Memory that the run may take, such as 8GB: a larger one is refused before it starts; null: what the device has.",
+    ),
+    training_mode: z.enum(["sft", "pretrain"]).default("sft").describe(
+      "Only changes defaults.",
+    ),
+    model: modelSchema(),
+    tokenizer: partField("tokenizer").default("huggingface").describe(
+      "Text to ids; by default the tokenizer.json that came with the model.",
+    ),
+    adapter: optionalPartField("adapter").default(null).describe(
+      "What is trained instead of all weights; null: all weights.",
+    ),
+    data: dataSchema(mode),
+    objective: partField("objective").default("causal-lm").describe(
+      "What is learned.",
+    ),
+    optimizer: partField("optimizer").default("adamw").describe(
+      "How weights are updated.",
+    ),
+    schedule: partField("schedule").default({
+      use: "cosine",
+      warmup_ratio: 0.03,
+    }).describe("The learning rate over time."),
+    training: trainingSchema().prefault({}),
+    evaluators: z.array(partField("evaluator")).default([]).describe(
+      "What is asked of the model at each evaluation.",
+    ),
+    generation: generationSchema().prefault({}),
+    samples: samplesSchema().prefault({}),
+    trackers: z.array(partField("tracker")).default(["console", "jsonl"])
+      .describe("Who is told what happens."),
+  });
+}
+
+/** The keys of the run file as JSON Schema (draft 2020-12), parts not filled in. */
+export function bareJsonSchema(mode: TrainingMode): Record<string, unknown> {
+  return {
+    ...z.toJSONSchema(runSchema(mode), {
+      io: "input",
+      target: "draft-2020-12",
+      unrepresentable: "any",
+    }),
+  };
+}

@@ -1,0 +1,93 @@
+/**
+ * The schemas of the keys `training`, `generation` and `samples`.
+ * @module
+ */
+import { z } from "zod";
+import type {
+  Every,
+  GenerationConfig,
+  GenerationInput,
+  SamplesConfig,
+  SamplesInput,
+  TrainingConfig,
+  TrainingInput,
+} from "../types.ts";
+
+/** The schema of `training`. */
+export function trainingSchema(): z.ZodType<TrainingConfig, TrainingInput> {
+  return z.strictObject({
+    epochs: z.int().min(1).default(3).describe("Passes over the data."),
+    max_steps: z.int().min(1).nullable().default(null).describe(
+      "Ends the run earlier: optimizer steps.",
+    ),
+    batch_size: z.int().min(1).default(4).describe(
+      "Examples (packs, if packed) in one micro-batch.",
+    ),
+    gradient_accumulation_steps: z.int().min(1).default(1).describe(
+      "Micro-batches in one optimizer step.",
+    ),
+    max_grad_norm: z.number().positive().nullable().default(1).describe(
+      "Global gradient norm above which gradients are scaled down.",
+    ),
+    gradient_checkpointing: z.boolean().default(false).describe(
+      "Compute activations again instead of keeping them: less memory, more time.",
+    ),
+    logging_steps: z.int().min(1).default(10).describe(
+      "Steps between two log lines.",
+    ),
+    eval_steps: every().default("epoch").describe(
+      "Steps between two evaluations, `epoch`, or null.",
+    ),
+    eval_on_start: z.boolean().default(false).describe(
+      "Evaluate before the first step.",
+    ),
+    save_steps: every().default("epoch").describe(
+      "Steps between two checkpoints, `epoch`, or null.",
+    ),
+    save_total_limit: z.int().min(1).nullable().default(2).describe(
+      "Checkpoints that are kept; null: all.",
+    ),
+    resume: z.string().min(1).default("auto").describe(
+      "`auto`: go on with an unfinished run; `never`; or a checkpoint's path.",
+    ),
+  }).describe(
+    "How long, how much at once, and what is said and saved on the way.",
+  );
+}
+
+function every(): z.ZodType<Every, Every> {
+  return z.union([z.int().min(1), z.literal("epoch"), z.null()]);
+}
+
+/** The schema of `generation`. */
+export function generationSchema(): z.ZodType<
+  GenerationConfig,
+  GenerationInput
+> {
+  return z.strictObject({
+    max_new_tokens: z.int().min(1).default(100).describe(
+      "Tokens written at most.",
+    ),
+    temperature: z.number().min(0).default(0.7).describe(
+      "0 = always the likeliest token.",
+    ),
+    top_p: z.number().gt(0).max(1).default(1).describe(
+      "Draw from the likeliest tokens that together have this probability.",
+    ),
+    stop: z.array(z.string().min(1)).default([]).describe(
+      "Texts that end an answer, besides the template's own.",
+    ),
+  }).describe("How samples are drawn.");
+}
+
+/** The schema of `samples`. */
+export function samplesSchema(): z.ZodType<SamplesConfig, SamplesInput> {
+  return z.strictObject({
+    prompts: z.array(z.string()).default([]).describe(
+      "Prompts that the model answers for people to look at.",
+    ),
+    at: z.array(z.enum(["start", "end"])).default(["start", "end"]).describe(
+      "When it answers them.",
+    ),
+  }).describe("Answers to look at, before and after.");
+}

@@ -1,0 +1,364 @@
+/**
+ * Parts, plugins and the registry that finds them. A part is a value: `{kind, name, options, create}`;
+ * a plugin is a list of parts, a module's default export. Built-ins come through the same door.
+ * @module
+ */
+import type { Adapter } from "./adapter.ts";
+import type { Backend } from "./backend.ts";
+import type { Collator } from "./collator.ts";
+import type { Collective } from "./collective.ts";
+import type { Evaluator } from "./evaluator.ts";
+import type { Exporter } from "./exporter.ts";
+import type { Format } from "./format.ts";
+import type { Masker } from "./masker.ts";
+import type { Architecture } from "./model.ts";
+import type { Objective } from "./objective.ts";
+import type { Optimizer } from "./optimizer.ts";
+import type { Schedule } from "./schedule.ts";
+import type { Source } from "./source.ts";
+import type { Template, TemplateContext } from "./template.ts";
+import type { Tokenizer } from "./tokenizer.ts";
+import type { Tracker } from "./tracker.ts";
+import type { Op } from "../graph/graph.ts";
+import type { Activation } from "./activation.ts";
+import { PluginError } from "./errors.ts";
+
+/** What each kind of part creates. The list of kinds is closed; parts are open. */
+export interface KindMap {
+  /** Reads one kind of file. */
+  source: Source;
+  /** Knows one data set's columns. */
+  format: Format;
+  /** Bound to a tokenizer's special tokens when it is known. */
+  template: (context: TemplateContext) => Template;
+  /** Text to ids and back. */
+  tokenizer: Tokenizer;
+  /** Says how much each token counts. */
+  masker: Masker;
+  /** Lays examples out as a rectangle. */
+  collator: Collator;
+  /** Turns a batch into inputs and targets. */
+  objective: Objective;
+  /** An architecture. */
+  model: Architecture;
+  /** Trains something beside frozen weights. */
+  adapter: Adapter;
+  /** One update rule. */
+  optimizer: Optimizer;
+  /** Learning rate over time. */
+  schedule: Schedule;
+  /** Runs plans. */
+  backend: Backend;
+  /** Sums over processes. */
+  collective: Collective;
+  /** Measures a model. */
+  evaluator: Evaluator;
+  /** Is told what happens. */
+  tracker: Tracker;
+  /** Writes a model for other tools. */
+  exporter: Exporter;
+  /** An operation of graphs. */
+  op: Op;
+  /** An elementwise function. */
+  activation: Activation;
+}
+
+/** A kind of part. */
+export type Kind = keyof KindMap;
+
+/** Every kind, in the order people meet them. */
+export const KINDS: readonly Kind[] = [
+  "source",
+  "format",
+  "template",
+  "tokenizer",
+  "masker",
+  "collator",
+  "objective",
+  "model",
+  "adapter",
+  "optimizer",
+  "schedule",
+  "backend",
+  "collective",
+  "evaluator",
+  "tracker",
+  "exporter",
+  "op",
+  "activation",
+];
+
+/** The version of the plugin contract: a plugin names the one it was written for. */
+export const API_VERSION = 1;
+
+/**
+ * A schema of options: Standard Schema with Standard JSON Schema (a zod 4 object is one). A schema
+ * without `~standard.jsonSchema` comes with `Part.jsonSchema`. Types are inferred structurally.
+ */
+export interface OptionsSchema<Input = unknown, Output = Input> {
+  /** The entry of Standard Schema. */
+  readonly "~standard": {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (
+      value: unknown,
+    ) => ValidationResult<Output> | Promise<ValidationResult<Output>>;
+    readonly types?:
+      | { readonly input: Input; readonly output: Output }
+      | undefined;
+    readonly jsonSchema?: {
+      readonly input: (
+        options: { readonly target: "draft-2020-12" },
+      ) => Record<string, unknown>;
+      readonly output: (
+        options: { readonly target: "draft-2020-12" },
+      ) => Record<string, unknown>;
+    };
+  };
+}
+
+/** What `validate` of a Standard Schema gives. */
+export type ValidationResult<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
+  | {
+    readonly issues: readonly {
+      readonly message: string;
+      readonly path?:
+        | readonly (PropertyKey | { readonly key: PropertyKey })[]
+        | undefined;
+    }[];
+  };
+
+/** What the framework offers to a part when it is created. */
+export interface Host {
+  /** Resolves a path of the run file (relative to that file) to an absolute one. */
+  resolvePath(path: string): string;
+  /** Folder of the run's model, where parts look for the files that came with it; null when there is none. */
+  readonly modelDir: string | null;
+  /** Creates another part by name, e.g. a template that wraps another. */
+  create<K extends Kind>(kind: K, choice: Choice): Promise<KindMap[K]>;
+  /** Says something to the user once (through the trackers): a fallback, a chosen default. */
+  notice(message: string): void;
+  /** The run's seed. */
+  readonly seed: number;
+}
+
+/** One implementation of one kind. `Input` is what users write, `Options` what `create` gets. */
+export interface Part<
+  K extends Kind = Kind,
+  Input = unknown,
+  Options = unknown,
+> {
+  /** What it is one of. */
+  readonly kind: K;
+  /** kebab-case, unique within its kind. */
+  readonly name: string;
+  /** One sentence for `denotune plugins`. */
+  readonly description: string;
+  /** Schema of the options: strict, a default and a description on every field. */
+  readonly options: OptionsSchema<Input, Options>;
+  /** JSON Schema of the options, where `options` cannot give it itself. */
+  readonly jsonSchema?: Record<string, unknown>;
+  /** Makes the part. Heavy modules are imported here, not at the top. */
+  create(options: Options, host: Host): KindMap[K] | Promise<KindMap[K]>;
+}
+
+/** Any part, its types forgotten: as registries and plugins hold them. */
+// deno-lint-ignore no-explicit-any -- a part's Options are both consumed and produced; only the registry forgets them
+export type AnyPart = { [K in Kind]: Part<K, any, any> }[Kind];
+
+/** What a plugin module exports by default. */
+export interface Plugin {
+  /** Unique among the plugins of a run. */
+  readonly name: string;
+  /** The plugin contract it was written for: {@linkcode API_VERSION}. */
+  readonly api: number;
+  /** Its own version, recorded with each run. */
+  readonly version?: string;
+  /** Deno permissions it needs, for `doctor` and `plugins` to show: `net`, `ffi`, `read:/data`. */
+  readonly permissions?: readonly string[];
+  /** What it brings. */
+  readonly parts: readonly AnyPart[];
+}
+
+/** Defines a part, with its types inferred from the schema. */
+export function definePart<K extends Kind, Input, Options>(
+  part: Part<K, Input, Options>,
+): Part<K, Input, Options> {
+  return part;
+}
+
+/** Defines a plugin. */
+export function definePlugin(plugin: Plugin): Plugin {
+  return plugin;
+}
+
+/**
+ * A part chosen in a run: its bare name, or `{use, ...options}`. In TypeScript a part itself may be
+ * chosen with {@linkcode choose}.
+ */
+export type Choice = string | {
+  readonly use: string;
+  readonly [option: string]: unknown;
+} | ChosenPart;
+
+/** A part with its options, chosen in code. */
+export interface ChosenPart {
+  /** The part itself. */
+  readonly use: AnyPart;
+  /** What is written as its options. */
+  readonly options: unknown;
+}
+
+/** Chooses a part in TypeScript, its options checked by the compiler. */
+export function choose<K extends Kind, Input, Options>(
+  part: Part<K, Input, Options>,
+  options: Input,
+): ChosenPart {
+  return { use: part as AnyPart, options };
+}
+
+/** A part and who brought it. */
+export interface Registered {
+  /** The part. */
+  readonly part: AnyPart;
+  /** Name of the plugin. */
+  readonly plugin: string;
+  /** The module it was loaded from (`built-in` for ours, `inline` for parts chosen in code). */
+  readonly module: string;
+}
+
+/** Holds parts by kind and name. A duplicate is refused, naming both plugins. */
+export class Registry {
+  readonly #parts = new Map<string, Registered>();
+  readonly #plugins = new Map<string, { plugin: Plugin; module: string }>();
+
+  /** Adds a plugin whose shape is checked here, whoever wrote it. Throws `PluginError` naming `module`. */
+  add(plugin: unknown, module: string): void {
+    const checked = checkPlugin(plugin, module);
+    const before = this.#plugins.get(checked.name);
+    if (before !== undefined) {
+      throw new PluginError(
+        `Plugin "${checked.name}" from ${module} is already registered by ${before.module}: remove one of them from \`plugins\``,
+      );
+    }
+    const added = new Map<string, Registered>();
+    for (const part of checked.parts) {
+      const key = `${part.kind}/${part.name}`;
+      const other = this.#parts.get(key) ?? added.get(key);
+      if (other !== undefined) {
+        const brought = other.plugin === checked.name
+          ? `Plugin "${checked.name}" (${module}) brings the ${part.kind} "${part.name}" twice`
+          : `Two plugins bring the ${part.kind} "${part.name}": "${other.plugin}" (${other.module}) and "${checked.name}" (${module})`;
+        throw new PluginError(`${brought}; remove or rename one`);
+      }
+      added.set(key, { part, plugin: checked.name, module });
+    }
+    // all or nothing: a refused plugin leaves no parts behind
+    for (const [key, part] of added) this.#parts.set(key, part);
+    this.#plugins.set(checked.name, { plugin: checked, module });
+  }
+
+  /** The part of that kind and name, or undefined. */
+  find<K extends Kind>(kind: K, name: string): Registered | undefined {
+    return this.#parts.get(`${kind}/${name}`);
+  }
+
+  /** Names of all parts of a kind, sorted. */
+  names(kind: Kind): string[] {
+    return this.list(kind).map((r) => r.part.name).sort();
+  }
+
+  /** All parts, or all of a kind. */
+  list(kind?: Kind): Registered[] {
+    return [...this.#parts.values()].filter((r) =>
+      kind === undefined || r.part.kind === kind
+    );
+  }
+
+  /** All plugins with the module each came from. */
+  plugins(): { plugin: Plugin; module: string }[] {
+    return [...this.#plugins.values()];
+  }
+}
+
+function checkPlugin(value: unknown, module: string): Plugin {
+  const fail = (what: string): never => {
+    throw new PluginError(`${module}: ${what}`);
+  };
+  if (value === undefined) {
+    fail(
+      "has no default export; a plugin module exports {name, api, parts} by default",
+    );
+  }
+  if (typeof value !== "object" || value === null) {
+    fail(
+      `its default export is ${
+        value === null ? "null" : `a ${typeof value}`
+      }, not a plugin {name, api, parts}`,
+    );
+  }
+  const plugin = value as Record<string, unknown>;
+  if (typeof plugin.name !== "string" || plugin.name === "") {
+    fail("its default export has no `name`; a plugin is {name, api, parts}");
+  }
+  if (plugin.api !== API_VERSION) {
+    const found = plugin.api === undefined
+      ? "says no `api`"
+      : `is written for plugin API ${String(plugin.api)}`;
+    fail(
+      `plugin "${plugin.name}" ${found}; this denotune speaks API ${API_VERSION}`,
+    );
+  }
+  if (!Array.isArray(plugin.parts)) {
+    fail(`plugin "${plugin.name}" has no list \`parts\``);
+  }
+  for (const [i, part] of (plugin.parts as unknown[]).entries()) {
+    const wrong = partFault(part);
+    if (wrong !== null) fail(`plugin "${plugin.name}", parts[${i}] ${wrong}`);
+  }
+  return value as Plugin;
+}
+
+/** What keeps a value from being a part, as the end of a sentence about it; null where it is one. */
+export function partFault(part: unknown): string | null {
+  if (typeof part !== "object" || part === null) {
+    return "is not an object {kind, name, options, create}";
+  }
+  const p = part as Record<string, unknown>;
+  if (!(KINDS as readonly unknown[]).includes(p.kind)) {
+    return `has kind ${JSON.stringify(p.kind)}; known kinds: ${
+      KINDS.join(", ")
+    }`;
+  }
+  if (typeof p.name !== "string" || !/^[a-z0-9][a-z0-9_+.-]*$/.test(p.name)) {
+    return `needs a name of lower-case letters, digits and -_+. (found ${
+      JSON.stringify(p.name)
+    })`;
+  }
+  const at = `(${p.kind} "${p.name}")`;
+  if (typeof p.create !== "function") return `${at} has no function \`create\``;
+  // the object of a schema may be a function, as arktype's are
+  const options = p.options as
+    | { readonly "~standard"?: unknown }
+    | undefined
+    | null;
+  const isHolder = (typeof options === "object" && options !== null) ||
+    typeof options === "function";
+  const standard = isHolder
+    ? options["~standard"] as Record<string, unknown> | undefined
+    : undefined;
+  if (
+    typeof standard !== "object" || standard === null ||
+    typeof standard.validate !== "function"
+  ) {
+    return `${at} needs \`options\`, a Standard Schema (for example a zod object)`;
+  }
+  if (
+    standard.jsonSchema === undefined &&
+    (typeof p.jsonSchema !== "object" || p.jsonSchema === null)
+  ) {
+    return `${at} needs \`jsonSchema\`, because its options have no \`~standard.jsonSchema\``;
+  }
+  return null;
+}

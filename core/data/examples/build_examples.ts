@@ -1,0 +1,75 @@
+/**
+ * One record on its way to examples: parsed, rendered, encoded, masked, truncated.
+ * @module
+ */
+import type { Format, ParsedExample } from "../../contracts/format.ts";
+import type { RawRecord } from "../../contracts/source.ts";
+import {
+  DataError,
+  isDenotuneError,
+  PluginError,
+} from "../../contracts/errors.ts";
+import {
+  type ExamplePipeline,
+  tokenizeExample,
+  UnverifiedSpans,
+  type WeightedText,
+} from "./tokenize_example.ts";
+import { type Piece, truncate } from "./truncate.ts";
+import { describeWhere } from "../where.ts";
+
+/** What became of a record. */
+export type Built =
+  | {
+    readonly refused: null;
+    /** Before truncation. */
+    readonly text: WeightedText;
+    /** After it: none where the row is dropped. */
+    readonly pieces: readonly Piece[];
+  }
+  /** The tokenizer could not say which characters its tokens come from. */
+  | { readonly refused: string };
+
+/** The example of a record. Errors name the place. */
+export function parseRecord(record: RawRecord, format: Format): ParsedExample {
+  return located(record, () => format.parse(record));
+}
+
+/** Tokens and weights of an example. Errors name the place. */
+export function buildExamples(
+  example: ParsedExample,
+  record: RawRecord,
+  pipeline: ExamplePipeline,
+): Built {
+  return located(record, () => {
+    let text: WeightedText;
+    try {
+      text = tokenizeExample(example, pipeline);
+      return { refused: null, text, pieces: truncate(text, pipeline) };
+    } catch (error) {
+      if (!(error instanceof UnverifiedSpans)) throw error;
+      return { refused: `${describeWhere(record.where)}: ${error.message}` };
+    }
+  });
+}
+
+/** Runs a part on a record; an error that does not name the record's place gets it. */
+function located<T>(record: RawRecord, run: () => T): T {
+  try {
+    return run();
+  } catch (cause) {
+    const place = describeWhere(record.where);
+    if (!isDenotuneError(cause)) {
+      const message = cause instanceof Error ? cause.message : String(cause);
+      throw new PluginError(
+        `${place}: a part of the data pipeline failed: ${message}`,
+        { cause },
+      );
+    }
+    if (cause.message.includes(place)) throw cause;
+    if (cause.name === "PluginError") {
+      throw new PluginError(`${place}: ${cause.message}`, { cause });
+    }
+    throw new DataError(`${place}: ${cause.message}`, { cause });
+  }
+}

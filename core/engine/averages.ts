@@ -1,0 +1,52 @@
+/**
+ * Averages that an optimizer keeps of the weights: they start as the weights, and change places with them
+ * while something is to be done with the average. Values are moved by the host, in chunks: not a bit of
+ * either changes, and the device needs no further memory.
+ * @module
+ */
+import type { Session } from "./session.ts";
+import { slotName, type Trainables } from "./trainables.ts";
+
+/** Elements that are moved at a time: 16 MiB. */
+const CHUNK = 1 << 22;
+
+/** Makes each average a copy of its weights. */
+export async function startAverages(
+  session: Session,
+  trainables: Trainables,
+  slot: string,
+): Promise<void> {
+  for (const { weights, average, start, count } of chunks(trainables, slot)) {
+    const values = await session.read(weights, { start, count });
+    session.write(average, values, start);
+  }
+}
+
+/** Lets weights and averages change places. */
+export async function swapAverages(
+  session: Session,
+  trainables: Trainables,
+  slot: string,
+): Promise<void> {
+  for (const { weights, average, start, count } of chunks(trainables, slot)) {
+    const [before, averaged] = await Promise.all([
+      session.read(weights, { start, count }),
+      session.read(average, { start, count }),
+    ]);
+    session.write(weights, averaged, start);
+    session.write(average, before, start);
+  }
+}
+
+function* chunks(trainables: Trainables, slot: string) {
+  for (const { name, elements } of trainables.groups.flatMap((g) => g.arenas)) {
+    for (let start = 0; start < elements; start += CHUNK) {
+      yield {
+        weights: `parameters:${name}`,
+        average: slotName(slot, name),
+        start,
+        count: Math.min(CHUNK, elements - start),
+      };
+    }
+  }
+}

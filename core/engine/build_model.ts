@@ -1,0 +1,398 @@
+/**
+ * Builds a model's graph through its sites: once dry, to list weights and sites, and then for each
+ * program (training, evaluation, prefill and decoding).
+ * @module
+ */
+import type { AttachedAdapter, Site } from "../contracts/adapter.ts";
+import type {
+  LinearSite,
+  ModelBuilder,
+  ModelSpec,
+  NormSite,
+  WeightSpec,
+} from "../contracts/model.ts";
+import { dim, product } from "../graph/dims.ts";
+import { isQuantized, type TensorDType } from "../graph/dtype.ts";
+import { Graph, type Tensor } from "../graph/graph.ts";
+import {
+  attention,
+  type AttentionOptions,
+  cachedAttention,
+} from "../graph/ops/attention.ts";
+import { embedding, type SortedTokens } from "../graph/ops/embedding.ts";
+import { matmul } from "../graph/ops/matmul.ts";
+import { layerNorm, rmsNorm } from "../graph/ops/norms.ts";
+import { rope } from "../graph/ops/rope.ts";
+
+/** A table that the host computes once. */
+export interface ConstantSpec {
+  /** Name of the variable. */
+  readonly name: string;
+  /** Its sizes. */
+  readonly shape: readonly number[];
+  /** Computes it, row-major. */
+  make(): Float32Array;
+}
+
+/** What a model is made of. */
+export interface ModelInventory {
+  /** Weights, in the order of their first use. */
+  readonly weights: readonly WeightSpec[];
+  /** Named sites, in order. */
+  readonly sites: readonly Site[];
+  /** Tables that the host computes. */
+  readonly constants: readonly ConstantSpec[];
+}
+
+/** How a graph is built. */
+export interface BuildOptions {
+  /** What rewrites the sites; null: nothing. */
+  readonly adapter: AttachedAdapter | null;
+  /** Whether dropout and noise are on. */
+  readonly training: boolean;
+  /** Whether tokens see only earlier ones. */
+  readonly causal: boolean;
+  /** One more than the largest position of the run. */
+  readonly maxPositions: number;
+  /** Weights that are trained: their embeddings need the tokens sorted. */
+  trains(weight: string): boolean;
+  /** Storage of a weight. */
+  dtypeOf(weight: string): Exclude<TensorDType, "i32">;
+  /** Recompute each block in the backward pass. */
+  readonly checkpoint: boolean;
+  /** Generation over a key/value cache; null: plain attention over segments. */
+  readonly cache: CacheOptions | null;
+}
+
+/** Where keys and values of earlier tokens are kept. */
+export interface CacheOptions {
+  /** Tokens that a slot holds. */
+  readonly capacity: number;
+  /** Rows that may be held at a time. */
+  readonly slots: number;
+  /**
+   * Where the program finds what it reads: `tokens` and `positions` i32 (B, T), `lengths` (places of the first
+   * new token of each row) and `index` (its slot) i32 (B). Absent: inputs of these names.
+   */
+  readonly feed?: (graph: Graph) => CacheFeed;
+}
+
+/** The leaves of a program that generates. */
+export interface CacheFeed {
+  /** New tokens: i32 (B, T). */
+  readonly tokens: Tensor;
+  /** Their positions: i32 (B, T). */
+  readonly positions: Tensor;
+  /** Place of each row's first new token in the cache: i32 (B). */
+  readonly lengths: Tensor;
+  /** Slot of each row: i32 (B). */
+  readonly index: Tensor;
+}
+
+/** A model's graph up to the hidden states. */
+export interface BuiltModel {
+  /** The graph, up to the hidden states. */
+  readonly graph: Graph;
+  /** Hidden states after the last norm (N, C). */
+  readonly hidden: Tensor; // (N, C)
+  /** Vocabulary projection (V, C). */
+  readonly head: Tensor; // (V, C)
+  /** The inputs that every program has. */
+  readonly inputs: {
+    readonly tokens: Tensor;
+    readonly positions: Tensor;
+    readonly rowKeys: Tensor;
+  };
+}
+
+/** Lists the weights, sites and constants of a model, in the order in which it uses them. */
+export function inventoryOf(
+  spec: ModelSpec,
+  maxPositions: number,
+): ModelInventory {
+  const weights = new Map<string, WeightSpec>();
+  const sites: Site[] = [];
+  const constants = new Map<string, ConstantSpec>();
+  const recorder: Recorder = {
+    weight: (w) => weights.set(w.name, w),
+    site: (s) => sites.push(s),
+    constant: (c) => constants.set(c.name, c),
+  };
+  buildModel(spec, {
+    adapter: null,
+    training: false,
+    causal: true,
+    maxPositions,
+    trains: () => false,
+    dtypeOf: () => "f32",
+    checkpoint: false,
+    cache: null,
+  }, recorder);
+  return {
+    weights: [...weights.values()],
+    sites,
+    constants: [...constants.values()],
+  };
+}
+
+/** Told what a model uses while its graph is built. */
+export interface Recorder {
+  /** Told each weight. */
+  weight(w: WeightSpec): void;
+  /** Told each site. */
+  site(s: Site): void;
+  /** Told each table. */
+  constant(c: ConstantSpec): void;
+}
+
+/**
+ * Builds the graph of a model: named inputs `tokens`, `positions`, `segments` (or `lengths` and `index`), and
+ * `row_keys`.
+ */
+export function buildModel(
+  spec: ModelSpec,
+  options: BuildOptions,
+  recorder?: Recorder,
+): BuiltModel {
+  const graph = new Graph();
+  const [B, T] = [dim("B"), dim("T")];
+  const N = product([B, T]);
+  const fed = options.cache?.feed?.(graph);
+  const tokens = fed?.tokens ?? graph.input("tokens", [B, T], "i32");
+  const positions = fed?.positions ?? graph.input("positions", [B, T], "i32");
+  const rowKeys = graph.input("row_keys", [B, T], "i32");
+  let block: number | null = null;
+  let stream = 0;
+
+  const weight = (w: WeightSpec, shape = w.shape): Tensor => {
+    recorder?.weight(w);
+    return graph.variable(w.name, shape, options.dtypeOf(w.name));
+  };
+  const adaptation = () => ({
+    graph,
+    parameter: (name: string) => {
+      const own = options.adapter;
+      const found = [...own?.parameters ?? [], ...own?.constants ?? []]
+        .find((p) => p.name === name);
+      if (found === undefined) {
+        throw new RangeError(`The adapter has no parameter ${name}`);
+      }
+      return graph.variable(name, found.shape);
+    },
+    training: options.training,
+    rowKeys,
+    stream: stream++,
+  });
+
+  const builder: ModelBuilder = {
+    graph,
+    tokens,
+    positions,
+    N,
+    maxPositions: options.maxPositions,
+    causal: options.causal,
+    embedding(index, site) {
+      recorder?.site({ kind: "embedding", site, block });
+      const name = `${site.name}.weight`;
+      const table = weight({
+        name,
+        shape: [site.rows, site.columns],
+        init: site.init,
+      });
+      const output = graph.scope(
+        site.name,
+        () =>
+          embedding(
+            graph,
+            table,
+            index,
+            options.trains(name) ? sortedInputs(graph, index) : undefined,
+          ),
+      );
+      return options.adapter?.embedding?.({
+        ...adaptation(),
+        site,
+        output,
+        lengths: graph.input("segment_lengths", [B, T]),
+      }) ?? output;
+    },
+    linear(x, filed, addend) {
+      recorder?.site({ kind: "linear", site: filed, block });
+      const name = `${filed.name}.weight`;
+      // a quantised matrix is kept by output, however its file lays it out
+      const site = isQuantized(options.dtypeOf(name))
+        ? { ...filed, layout: "NT" as const }
+        : filed;
+      const w = weight(
+        { name, shape: weightShape(filed), init: site.init },
+        weightShape(site),
+      );
+      const { layout, exact } = site;
+      const bias = site.bias
+        ? weight({
+          name: `${site.name}.bias`,
+          shape: [site.out],
+          init: { kind: "zeros" },
+        })
+        : undefined;
+      return graph.scope(site.name, () => {
+        const adapted = options.adapter?.linear({
+          ...adaptation(),
+          site,
+          x,
+          addend,
+          weight: w,
+          bias,
+        }) ?? null;
+        return adapted ??
+          matmul(graph, x, w, { layout, exact, bias, addend });
+      });
+    },
+    norm: (x, site) =>
+      graph.scope(site.name, () => norm(graph, x, site, weight)),
+    constant(name, shape, make) {
+      recorder?.constant({ name, shape, make });
+      return graph.variable(name, shape);
+    },
+    rope: (x, table, o) => rope(graph, x, positions, table, o),
+    attention: (layer, q, k, v, o) =>
+      graph.scope(
+        `attention.${layer}`,
+        () =>
+          attend(
+            graph,
+            { layer, q, k, v },
+            { ...o, causal: options.causal },
+            { cache: options.cache, fed, B, T },
+          ),
+      ),
+    block(index, body) {
+      block = index;
+      try {
+        return options.checkpoint ? graph.checkpoint(body) : body();
+      } finally {
+        block = null;
+      }
+    },
+  };
+
+  const hidden = spec.forward(builder);
+  if (!spec.head.tied) {
+    weight({
+      name: spec.head.name,
+      shape: [spec.vocabSize, spec.hiddenSize],
+      init: spec.head.init,
+    });
+  }
+  recorder?.site({
+    kind: "head",
+    name: spec.head.name,
+    rows: spec.vocabSize,
+    columns: spec.hiddenSize,
+    tied: spec.head.tied,
+  });
+  const head = graph.variable(
+    spec.head.name,
+    [spec.vocabSize, spec.hiddenSize],
+    options.dtypeOf(spec.head.name),
+  );
+  return { graph, hidden, head, inputs: { tokens, positions, rowKeys } };
+}
+
+function attend(
+  graph: Graph,
+  { layer, q, k, v }: { layer: number; q: Tensor; k: Tensor; v: Tensor },
+  attributes: AttentionOptions,
+  { cache, fed, B, T }: {
+    cache: CacheOptions | null;
+    fed: CacheFeed | undefined;
+    B: ReturnType<typeof dim>;
+    T: ReturnType<typeof dim>;
+  },
+): Tensor {
+  if (cache === null) {
+    return attention(
+      graph,
+      q,
+      k,
+      v,
+      graph.input("segments", [B, T], "i32"),
+      attributes,
+    );
+  }
+  const { capacity, slots } = cache;
+  const columns = attributes.kvHeads * attributes.headDim;
+  const variable = (which: string) =>
+    graph.variable(`cache.${layer}.${which}`, [slots, capacity, columns]);
+  return cachedAttention(graph, q, k, v, {
+    k: variable("k"),
+    v: variable("v"),
+    lengths: fed?.lengths ?? graph.input("lengths", [B], "i32"),
+    index: fed?.index ?? graph.input("index", [B], "i32"),
+    B,
+    T,
+  }, attributes);
+}
+
+function norm(
+  graph: Graph,
+  x: Tensor,
+  site: NormSite,
+  weight: (w: WeightSpec) => Tensor,
+): Tensor {
+  const w = weight({
+    name: `${site.name}.weight`,
+    shape: [site.columns],
+    init: { kind: "ones" },
+  });
+  const heads = columnsOf(x) / site.columns;
+  const view = heads === 1
+    ? x
+    : reshape(x, [product([x.shape[0], heads]), site.columns]);
+  const y = site.kind === "rms"
+    ? rmsNorm(graph, view, w, { eps: site.eps })
+    : layerNorm(
+      graph,
+      view,
+      w,
+      weight({
+        name: `${site.name}.bias`,
+        shape: [site.columns],
+        init: { kind: "zeros" },
+      }),
+      {
+        eps: site.eps,
+      },
+    );
+  return heads === 1 ? y : reshape(y, x.shape);
+}
+
+/** The same tensor under another shape of as many elements: no node, no copy. */
+function reshape(x: Tensor, shape: Tensor["shape"]): Tensor {
+  return { ...x, shape };
+}
+
+function columnsOf(x: Tensor): number {
+  const columns = x.shape[x.shape.length - 1];
+  if (typeof columns !== "number") {
+    throw new RangeError("Expected a fixed last dimension");
+  }
+  return columns;
+}
+
+function weightShape(site: LinearSite): readonly number[] {
+  return site.layout === "NT" ? [site.out, site.in] : [site.in, site.out];
+}
+
+/** The inputs in which the host lays out an index sorted: shared by all embeddings of the same index. */
+function sortedInputs(graph: Graph, index: Tensor): SortedTokens {
+  const of = index.source.kind === "input" ? index.source.name : null;
+  if (of === null) {
+    throw new RangeError("Only embeddings of an input can be trained");
+  }
+  return {
+    order: graph.input(`${of}.order`, [product(index.shape)], "i32"),
+    ids: graph.input(`${of}.ids`, [dim(`${of}.unique`)], "i32"),
+    starts: graph.input(`${of}.starts`, [dim(`${of}.unique+1`)], "i32"),
+  };
+}

@@ -1,0 +1,399 @@
+/**
+ * The engine of a run: memory, programs and weights of one model on one device. It knows batches and
+ * steps, nothing of data sets, files or schedules.
+ * @module
+ */
+import type { AttachedAdapter } from "../contracts/adapter.ts";
+import type { Device } from "../contracts/backend.ts";
+import type { ModelSpec } from "../contracts/model.ts";
+import type { Inputs } from "../contracts/objective.ts";
+import type { Optimizer } from "../contracts/optimizer.ts";
+import { ConfigError, DeviceError } from "../contracts/errors.ts";
+import { Generator } from "./generate/generator.ts";
+import {
+  type GenerationLimits,
+  placeGeneration,
+  planGeneration,
+} from "./generate/programs.ts";
+import {
+  type BuildOptions,
+  inventoryOf,
+  type ModelInventory,
+} from "./build_model.ts";
+import type { DType, Quantization } from "../graph/dtype.ts";
+import {
+  Memory,
+  type MemoryLimits,
+  type MemoryReport,
+} from "../graph/memory.ts";
+import { type PlannedProgram, planProgram } from "../graph/planner.ts";
+import { Session } from "./session.ts";
+import { batchCapacities, hostBatch } from "./host_inputs.ts";
+import { startAverages, swapAverages } from "./averages.ts";
+import { weightStorage } from "./storage.ts";
+import {
+  evaluateProgram,
+  microProgram,
+  RING_FIXED,
+  RING_SLOTS,
+  scalarsOf,
+  sumNames,
+  updateProgram,
+} from "./step_programs.ts";
+import {
+  chooseTrainables,
+  gradientName,
+  placeTrainables,
+  slotName,
+  type Trainables,
+} from "./trainables.ts";
+
+/** What an engine is made for. */
+export interface EngineRequest {
+  readonly spec: ModelSpec;
+  readonly adapter: AttachedAdapter | null;
+  /** Weights of the base that are not trained although there is no adapter. */
+  readonly frozen?: ReadonlySet<string>;
+  /** Storage of frozen weights of two dimensions. */
+  readonly frozenDtype: Exclude<DType, "i32">;
+  /** Storage of frozen matrices of linear layers, instead of `frozenDtype`; null or absent: the same. */
+  readonly quantization?: Quantization | null;
+  /** Storage of some of them by pattern of their names, instead of `quantization`; the first that matches counts. */
+  readonly quantizationPattern?: Readonly<Record<string, Quantization | null>>;
+  readonly causal: boolean;
+  /** Training, or null to evaluate and generate only. B, T: largest micro-batch. */
+  readonly train:
+    | {
+      readonly B: number;
+      readonly T: number;
+      readonly optimizer: Optimizer;
+      readonly maxGradNorm: number | null;
+      readonly checkpointing: boolean;
+    }
+    | null;
+  readonly evaluate: { readonly B: number; readonly T: number } | null;
+  readonly generate: GenerationLimits | null;
+  /** Number of data sources, for sums by source. */
+  readonly sources: number;
+}
+
+/** What one optimizer step gave, read from the ring. */
+export interface StepResult {
+  /** Sum of weighted losses, natural logarithm. */
+  readonly lossSum: number;
+  readonly correctSum: number;
+  /** Norm before clipping. */
+  readonly gradNorm: number;
+  /** False: the norm was not finite and the update was left out. */
+  readonly finite: boolean;
+  readonly sourceLossSums: readonly number[];
+}
+
+/** Sums of an evaluation. */
+export interface EvaluationSums {
+  readonly lossSum: number;
+  readonly correctSum: number;
+  readonly sourceLossSums: readonly number[];
+}
+
+/** A planned engine: the memory is known, nothing is allocated. */
+export interface PlannedEngine {
+  readonly request: EngineRequest;
+  readonly inventory: ModelInventory;
+  readonly memory: Memory;
+  readonly report: MemoryReport;
+  readonly trainables: Trainables | null;
+  readonly programs: readonly PlannedProgram[];
+}
+
+/** Plans an engine for a device with these limits. */
+export function planEngine(
+  request: EngineRequest,
+  limits: MemoryLimits,
+): PlannedEngine {
+  const { spec, adapter, train, evaluate, generate, sources } = request;
+  const memory = new Memory(limits);
+  const maxPositions = Math.max(
+    train?.T ?? 0,
+    evaluate?.T ?? 0,
+    generate?.capacity ?? 0,
+  );
+  const inventory = inventoryOf(spec, maxPositions);
+  const trainables = train === null ? null : chooseTrainables(memory, {
+    weights: inventory.weights,
+    adapter,
+    optimizer: train.optimizer,
+    frozen: request.frozen ?? new Set(),
+  });
+  if (trainables?.trained === 0) {
+    throw new ConfigError(
+      "Nothing is left to train: model.freeze covers every weight",
+    );
+  }
+  if (trainables !== null) {
+    placeTrainables(memory, trainables, train!.optimizer.slots);
+  }
+  const names: ReadonlySet<string> = trainables?.names ?? new Set();
+  const trained = (name: string) => names.has(name);
+  const storage = weightStorage(inventory, {
+    ...request,
+    quantization: request.quantization ?? null,
+    quantizationPattern: request.quantizationPattern ?? {},
+    trained: names,
+  });
+  const dtypeOf = (name: string) => storage.get(name)?.dtype ?? "f32";
+  for (const [name, { shape, dtype, transposed }] of storage) {
+    if (trained(name)) continue;
+    memory.variable(name, shape, { role: "weights", dtype, transposed });
+  }
+  for (const p of adapter?.parameters ?? []) {
+    if (!trained(p.name)) memory.variable(p.name, p.shape, { role: "weights" });
+  }
+  for (const c of [...inventory.constants, ...(adapter?.constants ?? [])]) {
+    memory.variable(c.name, c.shape, { role: "weights" });
+  }
+  const build: BuildOptions = {
+    adapter,
+    training: false,
+    causal: request.causal,
+    maxPositions,
+    trains: () => false,
+    dtypeOf,
+    checkpoint: false,
+    cache: null,
+  };
+  const programs: PlannedProgram[] = [];
+  if (train !== null && trainables !== null) {
+    placeSums(memory, "train", sources);
+    memory.variable("ring", [RING_SLOTS, RING_FIXED + sources], {
+      role: "inputs",
+    });
+    const micro = microProgram(spec, {
+      ...build,
+      training: true,
+      trains: trained,
+      checkpoint: train.checkpointing,
+    }, {
+      sources,
+      trainables,
+    });
+    programs.push(
+      planProgram(micro, {
+        name: "micro",
+        memory,
+        capacities: batchCapacities(train.B, train.T),
+      }),
+    );
+    const update = updateProgram(trainables, train.optimizer, {
+      maxGradNorm: train.maxGradNorm,
+      sources,
+    });
+    programs.push(
+      planProgram(update, { name: "update", memory, capacities: {} }),
+    );
+  }
+  if (evaluate !== null) {
+    placeSums(memory, "eval", sources);
+    const graph = evaluateProgram(spec, build, { sources });
+    programs.push(
+      planProgram(graph, {
+        name: "evaluate",
+        memory,
+        capacities: batchCapacities(evaluate.B, evaluate.T),
+      }),
+    );
+  }
+  if (generate !== null) {
+    placeGeneration(memory, spec, generate);
+    programs.push(...planGeneration(spec, build, { memory, limits: generate }));
+  }
+  return {
+    request,
+    inventory,
+    memory,
+    report: memory.report(),
+    trainables,
+    programs,
+  };
+}
+
+function placeSums(
+  memory: Memory,
+  prefix: "train" | "eval",
+  sources: number,
+): void {
+  const names = sumNames(prefix);
+  memory.variable(names.loss, [1], { role: "inputs" });
+  memory.variable(names.correct, [1], { role: "inputs" });
+  memory.variable(names.sources, [sources], { role: "inputs" });
+}
+
+/** A model on a device, ready to train, evaluate and generate. */
+export class Engine implements AsyncDisposable {
+  readonly planned: PlannedEngine;
+  readonly session: Session;
+  readonly generator: Generator | null;
+  #ringIndex = 0;
+
+  private constructor(planned: PlannedEngine, session: Session) {
+    this.planned = planned;
+    this.session = session;
+    const { generate, spec } = planned.request;
+    this.generator = generate === null
+      ? null
+      : new Generator(session, { limits: generate, vocabSize: spec.vocabSize });
+  }
+
+  /** Allocates, compiles, and fills the constants. Weights are zero until they are written. */
+  static async open(planned: PlannedEngine, device: Device): Promise<Engine> {
+    const { total } = planned.report;
+    if (total > device.info.memoryBytes) {
+      throw new DeviceError(
+        `The run needs ${
+          gigabytes(total)
+        } GB of memory; ${device.info.description} has ${
+          gigabytes(device.info.memoryBytes)
+        } GB for it. Lower training.batch_size or data.max_length, set training.gradient_checkpointing, or train an adapter`,
+      );
+    }
+    const session = await Session.open(
+      device,
+      planned.memory,
+      planned.programs,
+    );
+    for (const c of planned.inventory.constants) {
+      session.write(c.name, c.make());
+    }
+    return new Engine(planned, session);
+  }
+
+  /** Runs one micro-batch: gradients and sums are added up. `divisor` is that of the whole step. */
+  micro(inputs: Inputs, divisor: number): void {
+    if (inputs.rows.length === 0) return; // nothing is trained: loss 0, weight 0, no gradient
+    const { inputs: data, extents } = hostBatch(inputs, {
+      scale: 1 / divisor,
+      sorted: this.#sorted(),
+      lengths: this.session.needs("micro", "segment_lengths"),
+    });
+    this.session.run("micro", extents, data);
+  }
+
+  /** Ends an optimizer step. `step` is counted from 1. */
+  update(options: { learningRate: number; step: number }): void {
+    const { train } = this.planned.request;
+    if (train === null || this.planned.trainables === null) {
+      throw new RangeError("The engine was not planned for training");
+    }
+    this.session.run("update", {}, {
+      scalars: scalarsOf(this.planned.trainables, train.optimizer, options),
+      ring_index: Int32Array.of(this.#ringIndex),
+    });
+    this.#ringIndex = (this.#ringIndex + 1) % RING_SLOTS;
+  }
+
+  /** Lets the optimizer's averages start as the weights: once, when a new run has its weights. */
+  async startAverages(): Promise<void> {
+    const average = this.planned.request.train?.optimizer.average;
+    const { trainables } = this.planned;
+    if (average === undefined || trainables === null) return;
+    await startAverages(this.session, trainables, average.slot);
+  }
+
+  /**
+   * Runs `body` with the averaged weights in the place of the trained ones, where the optimizer keeps and
+   * uses an average; else as they are. No step may be made meanwhile.
+   */
+  async withAverages<T>(body: () => Promise<T>): Promise<T> {
+    const average = this.planned.request.train?.optimizer.average;
+    const { trainables } = this.planned;
+    if (average?.used !== true || trainables === null) return await body();
+    await swapAverages(this.session, trainables, average.slot);
+    try {
+      return await body();
+    } finally {
+      await swapAverages(this.session, trainables, average.slot);
+    }
+  }
+
+  /** Results of the last `count` steps (at most {@linkcode RING_SLOTS}), oldest first. */
+  async results(count: number): Promise<StepResult[]> {
+    const columns = RING_FIXED + this.planned.request.sources;
+    const ring = await this.session.read("ring");
+    const results: StepResult[] = [];
+    for (let i = count; i >= 1; i--) {
+      const slot = (this.#ringIndex - i + RING_SLOTS) % RING_SLOTS;
+      const row = ring.subarray(slot * columns, (slot + 1) * columns);
+      results.push({
+        lossSum: row[0],
+        correctSum: row[1],
+        gradNorm: row[2],
+        finite: row[3] !== 0,
+        sourceLossSums: [...row.subarray(RING_FIXED)],
+      });
+    }
+    return results;
+  }
+
+  /** Sums over evaluation batches. */
+  async evaluate(
+    batches: Iterable<Inputs> | AsyncIterable<Inputs>,
+    signal?: AbortSignal,
+  ): Promise<EvaluationSums> {
+    const names = sumNames("eval");
+    const { sources } = this.planned.request;
+    this.session.write(names.loss, new Float32Array(1));
+    this.session.write(names.correct, new Float32Array(1));
+    this.session.write(names.sources, new Float32Array(sources));
+    let queued = 0;
+    for await (const inputs of batches) {
+      signal?.throwIfAborted();
+      if (inputs.rows.length === 0) continue;
+      const { inputs: data, extents } = hostBatch(inputs, {
+        scale: 0,
+        sorted: [],
+      });
+      this.session.run("evaluate", extents, data);
+      if (++queued % 4 === 0) await this.session.idle(); // stay close enough to stop
+    }
+    const [loss, correct, bySource] = [
+      await this.session.read(names.loss),
+      await this.session.read(names.correct),
+      await this.session.read(names.sources),
+    ];
+    return {
+      lossSum: loss[0],
+      correctSum: correct[0],
+      sourceLossSums: [...bySource],
+    };
+  }
+
+  /** The gradient of a parameter as accumulated so far. */
+  gradient(parameter: string): Promise<Float32Array> {
+    return this.session.read(gradientName(parameter));
+  }
+
+  /** Reads a trained tensor or one of its optimizer slots. */
+  readTrained(name: string, slot?: string): Promise<Float32Array> {
+    return this.session.read(slot === undefined ? name : slotName(slot, name));
+  }
+
+  /** Writes a trained tensor or one of its optimizer slots. */
+  writeTrained(name: string, data: Float32Array, slot?: string): void {
+    this.session.write(slot === undefined ? name : slotName(slot, name), data);
+  }
+
+  /** Frees memory; the device stays open. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.session[Symbol.asyncDispose]();
+  }
+
+  #sorted(): string[] {
+    return ["tokens", "positions"].filter((name) =>
+      this.session.needs("micro", `${name}.order`)
+    );
+  }
+}
+
+function gigabytes(bytes: number): string {
+  return (bytes / 2 ** 30).toFixed(2);
+}

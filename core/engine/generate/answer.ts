@@ -1,0 +1,196 @@
+/**
+ * From prompts as text to answers as text: template, tokenizer, stops.
+ * @module
+ */
+import type { PromptRequest, Template } from "../../contracts/template.ts";
+import type { Tokenizer } from "../../contracts/tokenizer.ts";
+import { DataError } from "../../contracts/errors.ts";
+import type { Generator } from "./generator.ts";
+import type { SamplingOptions } from "./sampling.ts";
+
+/** How answers are made. */
+export interface AnswerOptions extends Partial<SamplingOptions> {
+  readonly maxNewTokens: number;
+  /** Texts that end an answer, besides the template's. They are not part of it. */
+  readonly stop?: readonly string[];
+  /** Told each piece of text as it becomes certain. */
+  readonly onText?: (text: string, prompt: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** One answer. */
+export interface Answer {
+  /** What was answered, without the end. */
+  readonly text: string;
+  /** `stop`: an end token or a stop text; `length`: `maxNewTokens`, or the context is full. */
+  readonly finish: "stop" | "length";
+  /** Tokens of the prompt, as the template wrote it. */
+  readonly promptTokens: number;
+  /** The tokens written, the end included. */
+  readonly ids: readonly number[];
+}
+
+/** What answers are made with. */
+export interface Answering {
+  readonly generator: Generator;
+  readonly tokenizer: Tokenizer;
+  readonly template: Template;
+}
+
+/** Ids at which an answer ends: the tokenizer's end token and the template's stops that are one token. */
+export function stopIds(tokenizer: Tokenizer, template: Template): number[] {
+  const ids = new Set<number>();
+  if (tokenizer.specialIds.eos !== null) ids.add(tokenizer.specialIds.eos);
+  for (const stop of template.stops) {
+    const id = tokenizer.idOf(stop);
+    if (id !== null) ids.add(id);
+  }
+  return [...ids];
+}
+
+/** Answers to prompts, in order. Throws `DataError` for a prompt that leaves no room for an answer. */
+export async function answer(
+  prompts: readonly PromptRequest[],
+  options: AnswerOptions,
+  { generator, tokenizer, template }: Answering,
+): Promise<Answer[]> {
+  const ends = new Set(stopIds(tokenizer, template));
+  const texts = [...template.stops, ...(options.stop ?? [])].filter((t) =>
+    t !== ""
+  );
+  const watches = prompts.map((_, i) =>
+    new StopWatch(tokenizer, {
+      ends,
+      texts,
+      onText: (text) => options.onText?.(text, i),
+    })
+  );
+  const rows = prompts.map((prompt, i) => {
+    const rendered = template.prompt(prompt);
+    const { ids } = tokenizer.encode(rendered.text, {
+      addBos: rendered.addBos,
+    });
+    if (ids.length === 0) {
+      throw new DataError(
+        `Prompt ${i + 1} is empty: give at least one character`,
+      );
+    }
+    if (ids.length >= generator.limits.capacity) {
+      throw new DataError(
+        `Prompt ${
+          i + 1
+        } has ${ids.length} tokens; ${generator.limits.capacity} fit, the answer included`,
+      );
+    }
+    watches[i].follow(ids);
+    return {
+      prompt: ids,
+      maxNewTokens: options.maxNewTokens,
+      key: i,
+      onToken: (id: number) => watches[i].push(id),
+    };
+  });
+  const done = await generator.generate(rows, {
+    temperature: options.temperature ?? 0,
+    topK: options.topK ?? null,
+    topP: options.topP ?? 1,
+    repetitionPenalty: options.repetitionPenalty ?? 1,
+    seed: options.seed ?? 0,
+  }, options.signal);
+  return done.map((row, i) => ({
+    text: watches[i].end(),
+    finish: row.finish === "stop" ? "stop" : "length",
+    promptTokens: rows[i].prompt.length,
+    ids: row.ids,
+  }));
+}
+
+/** Decodes one answer as it grows, and sees where it ends. */
+class StopWatch {
+  readonly #stream: ReturnType<Tokenizer["decoder"]>;
+  readonly #ends: ReadonlySet<number>;
+  readonly #texts: readonly string[];
+  readonly #onText: (text: string) => void;
+  #text = "";
+  #told = 0;
+  #stopped = false;
+
+  constructor(
+    tokenizer: Tokenizer,
+    options: {
+      ends: ReadonlySet<number>;
+      texts: readonly string[];
+      onText: (text: string) => void;
+    },
+  ) {
+    this.#stream = tokenizer.decoder({ skipSpecialTokens: true });
+    this.#ends = options.ends;
+    this.#texts = options.texts;
+    this.#onText = options.onText;
+  }
+
+  /** Lets the text go on from a prompt: what its tokens say is not part of the answer. */
+  follow(prompt: Int32Array): void {
+    // a decoder drops the space before the first word of a text, not of its continuation
+    for (const id of prompt) this.#stream.push(id);
+  }
+
+  /** Adds a token; true where the answer ends with it. */
+  push(id: number): boolean {
+    if (this.#ends.has(id)) {
+      this.#stopped = true;
+      return true;
+    }
+    return this.#add(this.#stream.push(id));
+  }
+
+  /** The whole answer; what was held back is told. */
+  end(): string {
+    if (!this.#stopped) this.#add(this.#stream.end());
+    this.#tell(this.#text.length);
+    return this.#text;
+  }
+
+  #add(piece: string): boolean {
+    // a stop text may begin in what was there before
+    const from = Math.max(
+      0,
+      this.#text.length - Math.max(0, ...this.#texts.map((t) => t.length)),
+    );
+    this.#text += piece;
+    let cut = -1;
+    for (const stop of this.#texts) {
+      const at = this.#text.indexOf(stop, from);
+      if (at >= 0 && (cut < 0 || at < cut)) cut = at;
+    }
+    if (cut >= 0) {
+      this.#text = this.#text.slice(0, cut);
+      this.#stopped = true;
+    }
+    this.#tell(
+      this.#stopped ? this.#text.length : this.#text.length - this.#heldBack(),
+    );
+    return this.#stopped;
+  }
+
+  /** Length of the longest end of the text with which a stop text may begin. */
+  #heldBack(): number {
+    let held = 0;
+    for (const stop of this.#texts) {
+      for (
+        let n = Math.min(stop.length - 1, this.#text.length);
+        n > held;
+        n--
+      ) {
+        if (this.#text.endsWith(stop.slice(0, n))) held = n;
+      }
+    }
+    return held;
+  }
+
+  #tell(until: number): void {
+    if (until <= this.#told) return;
+    this.#onText(this.#text.slice(this.#told, until));
+    this.#told = until;
+  }
+}

@@ -1,0 +1,164 @@
+/**
+ * The programs of generation. `prefill` reads prompts, all but their last token, into the key/value cache;
+ * `decode` reads one token of each row, chooses the next and keeps it, so that it can run again at once:
+ *
+ * ```text
+ * tokens, places ─► model, cache ─► logits ─► sample ─► take_tokens ─► tokens, places
+ *                                                            └─► ring: the last tokens, for the host
+ * ```
+ *
+ * A row of a batch has a slot of the cache, whichever it is: rows that end leave the batch, new ones join it.
+ * @module
+ */
+import type { ModelSpec } from "../../contracts/model.ts";
+import {
+  buildModel,
+  type BuildOptions,
+  type CacheFeed,
+} from "../build_model.ts";
+import { dim } from "../../graph/dims.ts";
+import type { Graph } from "../../graph/graph.ts";
+import type { Memory } from "../../graph/memory.ts";
+import { matmul } from "../../graph/ops/matmul.ts";
+import {
+  type DecodeState,
+  sample,
+  takeTokens,
+  wordsOfBits,
+} from "../../graph/ops/sampling.ts";
+import { type PlannedProgram, planProgram } from "../../graph/planner.ts";
+
+/** What generation is sized for. */
+export interface GenerationLimits {
+  /** Rows that are decoded together. */
+  readonly rows: number;
+  /** Tokens a row: prompt and answer. */
+  readonly capacity: number;
+  /** Prompt tokens that are read at once. */
+  readonly prefill: number;
+}
+
+/** Steps whose tokens the device keeps until they are read. */
+export const RING_STEPS = 16;
+
+/** Names of the variables that decoding keeps. */
+export const STATE = {
+  tokens: "decode.tokens",
+  places: "decode.places",
+  ring: "decode.ring",
+  seen: "decode.seen",
+} as const;
+
+/** Places the key/value cache, layers x 2 x (rows, capacity, kvColumns), and the state of decoding. */
+export function placeGeneration(
+  memory: Memory,
+  spec: ModelSpec,
+  limits: GenerationLimits,
+): void {
+  for (let layer = 0; layer < spec.layers; layer++) {
+    for (const which of ["k", "v"]) {
+      memory.variable(`cache.${layer}.${which}`, [
+        limits.rows,
+        limits.capacity,
+        spec.kvColumns,
+      ], { role: "cache" });
+    }
+  }
+  for (const [name, shape] of Object.entries(stateShapes(spec, limits))) {
+    memory.variable(name, shape, { role: "cache", dtype: "i32" });
+  }
+}
+
+function stateShapes(
+  { vocabSize }: ModelSpec,
+  { rows }: GenerationLimits,
+): Record<string, number[]> {
+  return {
+    [STATE.tokens]: [rows],
+    [STATE.places]: [rows],
+    [STATE.ring]: [RING_STEPS, rows],
+    [STATE.seen]: [rows, wordsOfBits(vocabSize)],
+  };
+}
+
+/** Plans `prefill` and `decode`. */
+export function planGeneration(
+  spec: ModelSpec,
+  build: BuildOptions,
+  options: { memory: Memory; limits: GenerationLimits },
+): PlannedProgram[] {
+  const { memory, limits } = options;
+  const { rows, capacity } = limits;
+  const cache = { capacity, slots: rows };
+  const prefill = buildModel(spec, { ...build, causal: true, cache });
+  const decode = decodeGraph(spec, build, limits);
+  return [
+    planProgram(prefill.graph, {
+      name: "prefill",
+      memory,
+      capacities: { B: rows, T: Math.min(limits.prefill, capacity) },
+    }),
+    planProgram(decode, {
+      name: "decode",
+      memory,
+      capacities: { B: rows, T: 1 },
+    }),
+  ];
+}
+
+function decodeGraph(
+  spec: ModelSpec,
+  build: BuildOptions,
+  limits: GenerationLimits,
+): Graph {
+  const [B, T] = [dim("B"), dim("T")];
+  const { rows: slots, capacity } = limits;
+  const shapes = stateShapes(spec, limits);
+  const stateOf = (graph: Graph): DecodeState => {
+    const variable = (name: string) =>
+      graph.variable(name, shapes[name], "i32");
+    return {
+      tokens: variable(STATE.tokens),
+      places: variable(STATE.places),
+      ring: variable(STATE.ring),
+      seen: variable(STATE.seen),
+    };
+  };
+  const feed = (graph: Graph): CacheFeed => {
+    const { tokens, places } = stateOf(graph);
+    return {
+      tokens: { ...tokens, shape: [B, T] },
+      positions: { ...places, shape: [B, T] },
+      lengths: { ...places, shape: [B] },
+      index: graph.input("index", [B], "i32"),
+    };
+  };
+  const { graph, hidden, head } = buildModel(spec, {
+    ...build,
+    causal: true,
+    cache: { capacity, slots, feed },
+  });
+  const state = stateOf(graph);
+  const { lengths, index } = feed(graph);
+  const logits = graph.scope(
+    "head",
+    () =>
+      matmul(graph, { ...hidden, shape: [B, spec.hiddenSize] }, head, {
+        layout: "NT",
+      }),
+  );
+  const chosen = sample(graph, {
+    logits,
+    options: graph.input("sampling", [4]),
+    keys: graph.input("keys", [B], "i32"),
+    places: lengths,
+    index,
+    seen: state.seen,
+  });
+  takeTokens(graph, chosen, state, {
+    index,
+    capacity,
+    columns: spec.vocabSize,
+  });
+  return graph;
+}

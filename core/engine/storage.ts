@@ -1,0 +1,101 @@
+/**
+ * How each weight is stored: what is trained in float32, frozen matrices as the run asks for.
+ * @module
+ */
+import type { AttachedAdapter } from "../contracts/adapter.ts";
+import type { LinearSite } from "../contracts/model.ts";
+import { ConfigError } from "../contracts/errors.ts";
+import type { ModelInventory } from "./build_model.ts";
+import {
+  type DType,
+  isQuantized,
+  type Quantization,
+  type TensorDType,
+} from "../graph/dtype.ts";
+import { namePattern } from "./name_pattern.ts";
+
+/** Storage of one weight. */
+export interface WeightStorage {
+  /** Sizes as it lies in memory. */
+  readonly shape: readonly number[];
+  readonly dtype: Exclude<TensorDType, "i32">;
+  /** Whether its file has it the other way round. */
+  readonly transposed: boolean;
+}
+
+/**
+ * The storage of a model's weights by name. Quantised are the frozen matrices of linear layers, as (out, in);
+ * embeddings, the head, norms and biases never. Throws `ConfigError` where quantisation finds nothing.
+ */
+export function weightStorage(
+  inventory: ModelInventory,
+  of: {
+    readonly trained: ReadonlySet<string>;
+    readonly adapter: AttachedAdapter | null;
+    readonly frozenDtype: Exclude<DType, "i32">;
+    readonly quantization: Quantization | null;
+    readonly quantizationPattern: Readonly<Record<string, Quantization | null>>;
+  },
+): ReadonlyMap<string, WeightStorage> {
+  const { trained, adapter, frozenDtype } = of;
+  const linear = new Map<string, LinearSite>(
+    inventory.sites.flatMap((s) =>
+      s.kind === "linear" ? [[`${s.site.name}.weight`, s.site] as const] : []
+    ),
+  );
+  const quantizationOf = quantizations(of, [...linear.keys()]);
+  const storage = new Map<string, WeightStorage>();
+  for (const { name, shape } of inventory.weights) {
+    const site = linear.get(name);
+    const quantization = quantizationOf(name);
+    const isFrozen = !trained.has(name) && adapter?.trainsBase(name) !== true;
+    if (quantization !== null && site !== undefined && isFrozen) {
+      storage.set(name, {
+        shape: [site.out, site.in],
+        dtype: quantization,
+        transposed: site.layout === "NN",
+      });
+      continue;
+    }
+    const dtype = trained.has(name) || shape.length < 2 ? "f32" : frozenDtype;
+    storage.set(name, { shape, dtype, transposed: false });
+  }
+  const wanted = new Set(
+    [of.quantization, ...Object.values(of.quantizationPattern)]
+      .filter((q) => q !== null),
+  );
+  const values = [...storage.values()];
+  if (wanted.size > 0 && !values.some((s) => isQuantized(s.dtype))) {
+    throw new ConfigError(
+      `model.quantization asks for ${
+        [...wanted].join(" and ")
+      }, but every linear layer it names is trained: set an adapter, freeze layers (model.freeze), or set it to null`,
+    );
+  }
+  return storage;
+}
+
+/** The quantisation that a run asks for, by name. Throws `ConfigError` for a pattern that matches no matrix. */
+function quantizations(
+  { quantization, quantizationPattern }: {
+    readonly quantization: Quantization | null;
+    readonly quantizationPattern: Readonly<Record<string, Quantization | null>>;
+  },
+  names: readonly string[],
+): (name: string) => Quantization | null {
+  const rules = Object.entries(quantizationPattern).map(([pattern, value]) => {
+    const rule = namePattern(pattern);
+    if (!names.some((name) => rule.test(name))) {
+      throw new ConfigError(
+        `model.quantization_pattern: "${pattern}" matches no matrix of a linear layer; there are ${names.length}, such as ${
+          names.slice(0, 8).join(", ")
+        }`,
+      );
+    }
+    return { rule, value };
+  });
+  return (name) => {
+    const found = rules.find(({ rule }) => rule.test(name));
+    return found === undefined ? quantization : found.value;
+  };
+}

@@ -1,0 +1,139 @@
+/**
+ * Which tensors are trained, in which groups, and where they lie: parameters, gradients and optimizer
+ * slots have one layout, so that one dispatch a group and arena does the update.
+ * @module
+ */
+import type { AttachedAdapter } from "../contracts/adapter.ts";
+import type { WeightSpec } from "../contracts/model.ts";
+import type { Optimizer } from "../contracts/optimizer.ts";
+import { ConfigError } from "../contracts/errors.ts";
+import type { Arena, Memory } from "../graph/memory.ts";
+import { namePattern } from "./name_pattern.ts";
+
+/** Tensors updated with the same learning rate and decay. */
+export interface Group {
+  readonly index: number;
+  readonly learningRateFactor: number;
+  readonly decayed: boolean;
+  readonly arenas: readonly Arena[];
+}
+
+/** Everything that is trained. */
+export interface Trainables {
+  readonly tensors: readonly WeightSpec[];
+  readonly names: ReadonlySet<string>;
+  readonly groups: readonly Group[];
+  /** Number of trained values, and of all values of the model and its adapter. */
+  readonly trained: number;
+  readonly total: number;
+}
+
+/** Name of the gradient slot of a parameter. */
+export function gradientName(parameter: string): string {
+  return `gradient:${parameter}`;
+}
+
+/** Name of an optimizer slot of a parameter. */
+export function slotName(slot: string, parameter: string): string {
+  return `${slot}:${parameter}`;
+}
+
+/** Chooses what is trained: everything without an adapter, else the adapter's and what it adds. */
+export function chooseTrainables(
+  memory: Memory,
+  options: {
+    readonly weights: readonly WeightSpec[];
+    readonly adapter: AttachedAdapter | null;
+    readonly optimizer: Optimizer;
+    /** Weights of the base that stay as they are. */
+    readonly frozen: ReadonlySet<string>;
+  },
+): Trainables {
+  const { weights, adapter, optimizer, frozen } = options;
+  const tensors = [
+    ...(adapter?.parameters ?? []),
+    ...weights.filter((w) =>
+      !frozen.has(w.name) && (adapter === null || adapter.trainsBase(w.name))
+    ),
+  ];
+  const byKey = new Map<
+    string,
+    { factor: number; decayed: boolean; tensors: WeightSpec[] }
+  >();
+  for (const tensor of tensors) {
+    const factor = (optimizer.learningRateFactor?.(tensor) ?? 1) *
+      (adapter?.learningRateFactor?.(tensor) ?? 1);
+    const decayed = optimizer.decays(tensor);
+    const key = `${factor}/${decayed}`;
+    const group = byKey.get(key) ?? { factor, decayed, tensors: [] };
+    group.tensors.push(tensor);
+    byKey.set(key, group);
+  }
+  const size = (w: WeightSpec) => w.shape.reduce((a, b) => a * b, 1);
+  const count = (list: readonly WeightSpec[]) =>
+    list.reduce((n, w) => n + size(w), 0);
+  return {
+    tensors,
+    names: new Set(tensors.map((t) => t.name)),
+    groups: [...byKey.values()].map((g, index) => ({
+      index,
+      learningRateFactor: g.factor,
+      decayed: g.decayed,
+      arenas: memory.layout(`group${index}`, g.tensors),
+    })),
+    trained: count(tensors),
+    total: count(weights) + count(adapter?.parameters ?? []),
+  };
+}
+
+/** Places parameters, gradients and slots of everything that is trained. */
+export function placeTrainables(
+  memory: Memory,
+  trainables: Trainables,
+  slots: readonly string[],
+): void {
+  for (const { arenas } of trainables.groups) {
+    for (const arena of arenas) {
+      memory.place(arena, {
+        name: `parameters:${arena.name}`,
+        role: "weights",
+        memberName: (n) => n,
+      });
+      memory.place(arena, {
+        name: gradientName(arena.name),
+        role: "gradients",
+        memberName: gradientName,
+      });
+      for (const slot of slots) {
+        memory.place(arena, {
+          name: slotName(slot, arena.name),
+          role: "optimizer",
+          memberName: (n) => slotName(slot, n),
+        });
+      }
+    }
+  }
+}
+
+/**
+ * Names that patterns choose; `*` stands for any run of characters. Throws `ConfigError` for a pattern that
+ * matches nothing.
+ */
+export function frozenWeights(
+  patterns: readonly string[],
+  weights: readonly WeightSpec[],
+): ReadonlySet<string> {
+  const frozen = new Set<string>();
+  for (const pattern of patterns) {
+    const rule = namePattern(pattern);
+    const found = weights.filter((w) => rule.test(w.name));
+    if (found.length === 0) {
+      const names = weights.slice(0, 8).map((w) => w.name).join(", ");
+      throw new ConfigError(
+        `model.freeze: "${pattern}" matches no weight; the model has ${weights.length}, such as ${names}`,
+      );
+    }
+    for (const w of found) frozen.add(w.name);
+  }
+  return frozen;
+}

@@ -1,0 +1,180 @@
+/**
+ * Checkpoints: everything that a run needs to go on bit by bit. A folder is complete or absent: written
+ * beside, synced, renamed.
+ *
+ * ```text
+ * checkpoint-120/  state.json             step, epoch, sums, config, fingerprints
+ *                  optimizer.safetensors  `slot:tensor`, float32
+ *                  model.safetensors ...  the trained weights as others load them (or adapter_model.safetensors)
+ * ```
+ * @module
+ */
+import { join } from "node:path";
+import type { StreamPosition } from "../data/stream/types.ts";
+import { DataError } from "../contracts/errors.ts";
+import { ADAPTER_FILE } from "../io/adapter_file.ts";
+import {
+  beginFolder,
+  commitFolder,
+  temporaryBeside,
+  writeFileAtomic,
+} from "../io/atomic.ts";
+import { readJsonObject, showJson } from "../io/json_file.ts";
+import { openModelFolder } from "../io/model_folder.ts";
+import { SafetensorsFile } from "../io/read_safetensors.ts";
+import {
+  type TensorToSave,
+  writeSafetensors,
+} from "../io/write_safetensors.ts";
+import type { ConfigData } from "../config/resolved.ts";
+import type { Json } from "../contracts/json.ts";
+import type { Engine } from "../engine/engine.ts";
+import { finiteTensor } from "../engine/finite_tensor.ts";
+import {
+  readInto,
+  readTrained,
+  savedAdapter,
+  savedTensors,
+  type SaveRequest,
+  writeStored,
+  writeTrained,
+} from "./saved_model.ts";
+import { slotName } from "../engine/trainables.ts";
+import type { TrainerState } from "./trainer_state.ts";
+
+/** Version of the layout below. */
+const FORMAT = 1;
+const STATE = "state.json";
+const OPTIMIZER = "optimizer.safetensors";
+
+/** What `state.json` holds. */
+export interface CheckpointState {
+  readonly format: number;
+  readonly state: TrainerState;
+  /** The run's settings, as `config.resolved.yaml` has them. */
+  readonly config: ConfigData;
+  /** Hash of everything that batches depend on; of a stream, of what is known before it is read. */
+  readonly data: string;
+  /** Where a stream goes on; null, or absent in older ones, for a set that finds any step. */
+  readonly stream?: StreamPosition | null;
+  /** What results depend on in the last bit. */
+  readonly device: string;
+}
+
+/** Folder of the checkpoint of a step. */
+export function checkpointPath(outputDir: string, step: number): string {
+  return join(outputDir, `checkpoint-${step}`);
+}
+
+/** Complete checkpoints of a run folder, oldest first. */
+export function listCheckpoints(
+  outputDir: string,
+): { step: number; path: string }[] {
+  const found: { step: number; path: string }[] = [];
+  for (const entry of Deno.readDirSync(outputDir)) {
+    const match = /^checkpoint-(\d+)$/.exec(entry.name);
+    if (entry.isDirectory && match !== null) {
+      found.push({ step: Number(match[1]), path: join(outputDir, entry.name) });
+    }
+  }
+  return found.sort((a, b) => a.step - b.step);
+}
+
+/** Writes a checkpoint, then deletes those beyond the limit. Returns its path and what was deleted. */
+export async function saveCheckpoint(
+  outputDir: string,
+  checkpoint: CheckpointState,
+  options: { readonly trained: SaveRequest; readonly limit: number | null },
+): Promise<{ path: string; removed: string[] }> {
+  const path = checkpointPath(outputDir, checkpoint.state.step);
+  const folder = beginFolder(path);
+  try {
+    await writeTrained(folder, { ...options.trained, dtype: "float32" });
+    await writeSafetensors(
+      join(folder, OPTIMIZER),
+      slotTensors(options.trained.engine),
+      { dtype: "F32" },
+    );
+    writeFileAtomic(
+      join(folder, STATE),
+      showJson(checkpoint as unknown as Record<string, Json>),
+    );
+    commitFolder(folder, path);
+  } catch (error) {
+    await Deno.remove(temporaryBeside(path), { recursive: true }).catch(
+      () => {},
+    );
+    throw error;
+  }
+  const removed: string[] = [];
+  if (options.limit !== null) {
+    const older = listCheckpoints(outputDir).filter((c) => c.path !== path);
+    for (
+      const old of older.slice(0, Math.max(0, older.length + 1 - options.limit))
+    ) {
+      // out of sight first: a checkpoint is complete or absent, also while it goes
+      const going = temporaryBeside(old.path);
+      await Deno.rename(old.path, going);
+      await Deno.remove(going, { recursive: true });
+      removed.push(old.path);
+    }
+  }
+  return { path, removed };
+}
+
+function slotTensors(engine: Engine): TensorToSave[] {
+  const slots = engine.planned.request.train?.optimizer.slots ?? [];
+  return savedTensors(engine).flatMap(({ spec }) =>
+    slots.map((slot) => {
+      const name = slotName(slot, spec.name);
+      return finiteTensor(engine, { name, variable: name, shape: spec.shape });
+    })
+  );
+}
+
+/** Reads `state.json` of a checkpoint. Throws `DataError` for a folder that is none. */
+export function readCheckpointState(path: string): CheckpointState {
+  const found = readJsonObject(join(path, STATE));
+  if (found === null) {
+    throw new DataError(`${path} is no checkpoint: it has no ${STATE}`);
+  }
+  if (found.format !== FORMAT) {
+    throw new DataError(
+      `${path} has checkpoint format ${
+        String(found.format)
+      }; this denotune reads ${FORMAT}`,
+    );
+  }
+  return found as unknown as CheckpointState;
+}
+
+/** A new `state.json`. */
+export function checkpointState(
+  of: Omit<CheckpointState, "format">,
+): CheckpointState {
+  return { format: FORMAT, ...of };
+}
+
+/** Writes a checkpoint's weights and optimizer slots to the device. */
+export function restoreCheckpoint(engine: Engine, path: string): void {
+  if (savedAdapter(engine) !== null) {
+    using file = new SafetensorsFile(join(path, ADAPTER_FILE));
+    readTrained(engine, file);
+  } else {
+    using folder = openModelFolder(path);
+    for (const { saved, spec } of savedTensors(engine)) {
+      const stored = folder.tensors.get(saved);
+      if (stored === undefined) {
+        throw new DataError(`${path} has no tensor ${saved}`);
+      }
+      writeStored(engine, { stored, variable: spec.name });
+    }
+  }
+  using slots = new SafetensorsFile(join(path, OPTIMIZER));
+  for (const { spec } of savedTensors(engine)) {
+    for (const slot of engine.planned.request.train?.optimizer.slots ?? []) {
+      const name = slotName(slot, spec.name);
+      readInto(engine, { file: slots, name, variable: name });
+    }
+  }
+}

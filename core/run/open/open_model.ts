@@ -1,0 +1,252 @@
+/**
+ * From the key `model` of a run to a model: what it is (a spec), and where its weights come from.
+ * @module
+ */
+import type {
+  Architecture,
+  ModelSpec,
+  WeightSpec,
+} from "../../contracts/model.ts";
+import { createPart, type Creating } from "../../config/parts/create_part.ts";
+import { resolveModelPath } from "../../config/paths.ts";
+import type { ModelConfig } from "../../config/types.ts";
+import { ConfigError } from "../../contracts/errors.ts";
+import type { TensorReader } from "../../contracts/adapter.ts";
+import type { HubOptions } from "../../io/hub/access.ts";
+import { f32ToBf16, f32ToF16 } from "../../io/half.ts";
+import { initialWeights } from "../../io/initial_weights.ts";
+import { loadTensors } from "../../io/load_weights.ts";
+import { isQuantized, type TensorDType } from "../../graph/dtype.ts";
+import { type ModelFolder, openModelFolder } from "../../io/model_folder.ts";
+import { release } from "../../io/release.ts";
+import type { Session } from "../../engine/session.ts";
+import type { Engine } from "../../engine/engine.ts";
+import type { FreshRows } from "./grow_vocabulary.ts";
+import { asStored, writeQuantized } from "../../engine/quantized_weights.ts";
+import { storedWeights } from "./stored_weights.ts";
+
+/** A model whose weights have not been read. */
+export interface OpenedModel extends Disposable {
+  readonly spec: ModelSpec;
+  /** What made the spec of a config. */
+  readonly architecture: Architecture;
+  /** Rows for tokens that the files do not have; null: none. */
+  readonly fresh: FreshRows | null;
+  /** Folder of the files, or null with `from_config`. */
+  readonly folder: ModelFolder | null;
+  /** The model as people call it: its Hub id, its path, or its type. */
+  readonly name: string;
+  /** Hub id and commit, where it came from the Hub. */
+  readonly hub: { readonly id: string; readonly commit: string } | null;
+}
+
+/** The architecture that reads a `model_type`. Throws `ConfigError` that lists the known ones. */
+export async function findArchitecture(
+  modelType: unknown,
+  creating: Creating,
+  where: string,
+): Promise<Architecture> {
+  const known: string[] = [];
+  for (const { part } of creating.registry.list("model")) {
+    const architecture = await createPart("model", part.name, creating);
+    if (
+      typeof modelType === "string" &&
+      architecture.modelTypes.includes(modelType)
+    ) return architecture;
+    known.push(...architecture.modelTypes);
+  }
+  throw new ConfigError(
+    `${where}: model_type is ${
+      JSON.stringify(modelType) ?? "missing"
+    }, which no plugin reads; known: ${known.sort().join(", ")}`,
+  );
+}
+
+/** Folder of the run's model files (downloaded where they are on the Hub), or null: before any part is made. */
+export async function modelFolderOf(
+  config: ModelConfig,
+  options: HubOptions = {},
+): Promise<
+  { path: string; hub: { id: string; commit: string } | null } | null
+> {
+  if (config.path === null) return null;
+  return await resolveModelPath(config.path, {
+    ...options,
+    base: Deno.cwd(),
+    revision: config.revision,
+  });
+}
+
+/** Opens the model of a run; reads headers only. */
+export async function openModel(
+  config: ModelConfig,
+  located: Awaited<ReturnType<typeof modelFolderOf>>,
+  creating: Creating,
+): Promise<OpenedModel> {
+  if (located === null) {
+    const from = config.from_config ?? {};
+    const architecture = await findArchitecture(
+      from.model_type,
+      creating,
+      "model.from_config",
+    );
+    const spec = architecture.describe(from);
+    return {
+      spec,
+      architecture,
+      fresh: null,
+      folder: null,
+      name: `${spec.modelType} from random weights`,
+      hub: null,
+      [Symbol.dispose]: () => {},
+    };
+  }
+  const folder = openModelFolder(located.path);
+  try {
+    const architecture = await findArchitecture(
+      folder.config.model_type,
+      creating,
+      `${located.path}/config.json`,
+    );
+    return {
+      spec: architecture.describe(folder.config),
+      architecture,
+      fresh: null,
+      folder,
+      name: located.hub?.id ?? located.path,
+      hub: located.hub,
+      [Symbol.dispose]: () => folder[Symbol.dispose](),
+    };
+  } catch (error) {
+    folder[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** Checks that the folder has every weight, before a device wakes. Returns names of unused tensors. */
+export function checkWeights(
+  model: OpenedModel,
+  weights: readonly WeightSpec[],
+): readonly string[] {
+  return storedWeights(model, weights)?.surplus ?? [];
+}
+
+/** Writes the base weights to the device, in chunks; those of quantised storage are packed on the way. */
+export async function writeBaseWeights(
+  model: OpenedModel,
+  weights: readonly WeightSpec[],
+  options: { session: Session; seed: number },
+): Promise<void> {
+  const { session, seed } = options;
+  const isPacked = ({ name }: WeightSpec) => isQuantized(session.dtypeOf(name));
+  const stored = storedWeights(model, weights);
+  if (stored === null) {
+    for (const w of weights) {
+      const values = initialWeights(w, seed);
+      await turn();
+      if (!isPacked(w)) {
+        session.write(w.name, inStorage(values, session.dtypeOf(w.name)));
+        release(values);
+        await session.drain();
+      } else {
+        writeQuantized(
+          session,
+          w.name,
+          (start, count) => values.subarray(start, start + count),
+        );
+      }
+    }
+    return;
+  }
+  const { tensors } = stored;
+  const packed = weights.filter(isPacked);
+  const plain = new Map(tensors);
+  for (const { name } of packed) plain.delete(name);
+  await loadTensors(plain, {
+    dtypeOf: (name) => {
+      const dtype = session.dtypeOf(name);
+      if (dtype === "i32" || isQuantized(dtype)) {
+        throw new RangeError(`${name} is no weight that is stored as it is`);
+      }
+      return dtype;
+    },
+    sink: async ({ name, start, data }) => {
+      session.write(name, data, start);
+      await session.drain();
+    },
+  });
+  for (const { name } of packed) {
+    const tensor = tensors.get(name);
+    if (tensor === undefined) throw new RangeError(`${name} was not found`);
+    writeQuantized(
+      session,
+      name,
+      (start, count) => tensor.read({ start, count }),
+    );
+    await session.idle(); // signals are heard, and writes do not pile up
+  }
+}
+
+/** Reads base weights on the host, in float32: for adapters that start from them. */
+export function baseReader(
+  model: OpenedModel,
+  weights: readonly WeightSpec[],
+  seed: number,
+): TensorReader {
+  const found = storedWeights(model, weights)?.tensors;
+  return (name) => {
+    const spec = weights.find((w) => w.name === name);
+    const stored = found?.get(name);
+    if (spec === undefined) {
+      throw new RangeError(`The model has no weight ${name}`);
+    }
+    return stored === undefined
+      ? initialWeights(spec, seed)
+      : stored.read({ start: 0, count: stored.elements });
+  };
+}
+
+/**
+ * Writes what an adapter starts from: its parameters, constants, and the weights of the base that it
+ * changes. A checkpoint or a saved adapter is written over it afterwards.
+ */
+export function writeAdapterStart(
+  model: OpenedModel,
+  { engine, seed }: { engine: Engine; seed: number },
+): void {
+  const { adapter } = engine.planned.request;
+  if (adapter === null) return;
+  const { session } = engine;
+  const load = baseReader(model, engine.planned.inventory.weights, seed);
+  const read: TensorReader = (name) => asStored(session, name, load(name));
+  const given = adapter.initialise?.(read) ?? new Map<string, Float32Array>();
+  for (const p of adapter.parameters) {
+    if (!given.has(p.name)) {
+      session.write(p.name, initialWeights(p, seed));
+    }
+  }
+  for (const [name, data] of given) {
+    const dtype = session.dtypeOf(name);
+    if (dtype === "i32") throw new RangeError(`${name} is no weight`);
+    if (isQuantized(dtype)) {
+      throw new ConfigError(
+        `The adapter starts by changing ${name}, which is stored as ${dtype} and cannot hold the change; with init_lora_weights=default it does not, or set model.quantization to null`,
+      );
+    }
+    session.write(name, inStorage(data, dtype));
+  }
+}
+
+/** Numbers as 16-bit patterns where they are stored so. */
+function inStorage(
+  values: Float32Array,
+  dtype: TensorDType,
+): Float32Array | Uint16Array {
+  if (dtype === "f16") return f32ToF16(values);
+  return dtype === "bf16" ? f32ToBf16(values) : values;
+}
+
+/** Lets signals and the terminal have the thread: making weights may take minutes. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}

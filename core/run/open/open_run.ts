@@ -1,0 +1,175 @@
+/**
+ * A run as far as it goes without a device: model, tokenizer, data, preflight, parts, and the request that
+ * memory is planned from. Training, `check` and `inspect` begin with it; nothing is written.
+ * @module
+ */
+import {
+  createPart,
+  createResolved,
+  type Creating,
+} from "../../config/parts/create_part.ts";
+import { chosenAt, type LoadedRun } from "../../config/load.ts";
+import type { Tokenizer } from "../../contracts/tokenizer.ts";
+import { preflight } from "../../data/preflight.ts";
+import { ConfigError } from "../../contracts/errors.ts";
+import { cacheFolder } from "../../io/cache_folder.ts";
+import type { Kind, KindMap } from "../../contracts/plugin.ts";
+import { checkModelFits } from "./checks.ts";
+import { type EngineRequest, planEngine } from "../../engine/engine.ts";
+import { describeAdded, fitTokens } from "./grow_vocabulary.ts";
+import { openData, type OpenedData } from "./open_data.ts";
+import {
+  checkWeights,
+  type modelFolderOf,
+  type OpenedModel,
+  openModel,
+} from "./open_model.ts";
+import { openTokenizer } from "./open_tokenizer.ts";
+import { planRequest } from "./plan_request.ts";
+import type { NamedEvaluator } from "../run_hooks.ts";
+import { totalSteps } from "../trainer.ts";
+
+/** How a run is opened. */
+export interface PrepareOptions {
+  /** Aborts reading the data. */
+  readonly signal?: AbortSignal;
+  /** Told what should be said to people: chosen defaults, skipped rows. */
+  readonly onNotice?: (message: string, level?: "info" | "warning") => void;
+  /** Told how far reading the data is. */
+  readonly onProgress?: (
+    done: { task: string; rows: number; of: number },
+  ) => void;
+}
+
+/** A run whose model and data are open. Dispose of it to close their files. */
+export interface PreparedRun extends Disposable {
+  readonly run: LoadedRun;
+  readonly creating: Creating;
+  readonly model: OpenedModel;
+  readonly tokenizer: Tokenizer;
+  readonly data: OpenedData;
+}
+
+/** Opens the model and the data of a run. `located` is where its model is. Throws our errors. */
+export async function openRun(
+  run: LoadedRun,
+  { located, creating }: {
+    readonly located: Awaited<ReturnType<typeof modelFolderOf>>;
+    readonly creating: Creating;
+  },
+  options: PrepareOptions = {},
+): Promise<PreparedRun> {
+  const { config } = run;
+  using opened = new DisposableStack();
+  const base = opened.use(await openModel(config.model, located, creating));
+  const tokenizer = await openTokenizer(run, creating);
+  const model = fitTokens(base, tokenizer);
+  const added = describeAdded(model, tokenizer);
+  if (added !== null) options.onNotice?.(added);
+  checkModelFits(config, model, tokenizer);
+  const data = opened.use(
+    await openData(run, {
+      tokenizer,
+      vocabulary: model.spec.vocabSize,
+      creating,
+      cacheDir: cacheFolder(),
+      signal: options.signal,
+      onProgress: options.onProgress,
+    }),
+  );
+  const held = opened.move();
+  return {
+    run,
+    creating,
+    model,
+    tokenizer,
+    data,
+    [Symbol.dispose]: () => held.dispose(),
+  };
+}
+
+/** The parts that a run trains with. */
+export interface RunParts {
+  readonly objective: KindMap["objective"];
+  readonly optimizer: KindMap["optimizer"];
+  readonly schedule: KindMap["schedule"];
+  readonly adapter: KindMap["adapter"] | null;
+  readonly collective: KindMap["collective"];
+  readonly evaluators: readonly NamedEvaluator[];
+}
+
+/** What an opened run would train, on whatever device. */
+export interface RunPlan {
+  readonly parts: RunParts;
+  readonly request: EngineRequest;
+  readonly totalSteps: number;
+}
+
+/**
+ * Checks everything that can be checked without a device: preflight, parts, the names and shapes of the
+ * weights. Gives what memory is planned from. `trains`: training follows, and tells of the rows of a stream
+ * at its end.
+ */
+export async function planRun(
+  { run, creating, model, data }: PreparedRun,
+  options: PrepareOptions & { readonly trains?: boolean } = {},
+): Promise<RunPlan> {
+  const { config } = run;
+  const notices = preflight(data.train, {
+    modelVocabSize: model.spec.vocabSize,
+    allow_unlearned_end: config.data.allow_unlearned_end,
+    firstRows: config.data.streaming,
+  });
+  const found = config.data.streaming && options.trains === true
+    ? []
+    : data.train.report.notices;
+  for (const notice of [...found, ...notices]) options.onNotice?.(notice);
+  const create = <K extends Kind>(kind: K, key: string = kind) =>
+    createAt(run, kind, creating, key);
+  const parts: RunParts = {
+    objective: await create("objective"),
+    optimizer: await create("optimizer"),
+    schedule: await create("schedule"),
+    adapter: chosenAt(run, "adapter", "adapter") === null
+      ? null
+      : await create("adapter"),
+    collective: await createPart("collective", "single", creating),
+    evaluators: await Promise.all(
+      config.evaluators.map(async (_, i) => ({
+        name: chosenAt(run, "evaluator", `evaluators.${i}`)?.part.name ??
+          String(i),
+        evaluator: await create("evaluator", `evaluators.${i}`),
+      })),
+    ),
+  };
+  const request = planRequest({ config, model, data, ...parts });
+  const { inventory } = planEngine(request, {
+    alignment: 4,
+    maxBufferBytes: 2 ** 50,
+  });
+  const surplus = checkWeights(model, inventory.weights);
+  if (surplus.length > 0) {
+    options.onNotice?.(
+      `${surplus.length} tensors of the model's files are not used: ${
+        surplus.slice(0, 5).join(", ")
+      }`,
+      "warning",
+    );
+  }
+  return {
+    parts,
+    request,
+    totalSteps: totalSteps(data.feed, config.training),
+  };
+}
+
+async function createAt<K extends Kind>(
+  run: LoadedRun,
+  kind: K,
+  creating: Creating,
+  key: string,
+): Promise<KindMap[K]> {
+  const chosen = chosenAt(run, kind, key);
+  if (chosen === null) throw new ConfigError(`\`${key}\` is not set`);
+  return await createResolved(chosen, creating);
+}

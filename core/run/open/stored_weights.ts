@@ -1,0 +1,121 @@
+/**
+ * The weights of a model as its folder holds them, with the rows that were added to its vocabulary.
+ * @module
+ */
+import type { WeightSpec } from "../../contracts/model.ts";
+import { f32ToBf16, f32ToF16 } from "../../io/half.ts";
+import { findWeights, type ReadableTensor } from "../../io/load_weights.ts";
+import type { ElementRange, StoredTensor } from "../../io/read_safetensors.ts";
+import type { FreshRows } from "./grow_vocabulary.ts";
+import type { OpenedModel } from "./open_model.ts";
+
+/** Rows that are read at a time. */
+const CHUNK_ROWS = 4096;
+
+/** Weights of a folder, ready to be read. */
+export interface StoredWeights {
+  /** By the weight's name, in the model's order. */
+  readonly tensors: ReadonlyMap<string, ReadableTensor>;
+  /** Tensors of the files that the model has no use for. */
+  readonly surplus: readonly string[];
+}
+
+/** Finds weights in the model's folder; none are there with `from_config`. Throws as `findWeights` does. */
+export function storedWeights(
+  { folder, spec, fresh }: OpenedModel,
+  weights: readonly WeightSpec[],
+): StoredWeights | null {
+  if (folder === null) return null;
+  const filed = weights.map((w) =>
+    fresh?.tables.has(w.name)
+      ? { ...w, shape: [fresh.stored, ...w.shape.slice(1)] }
+      : w
+  );
+  const { tensors, surplus } = findWeights(folder, { spec, weights: filed });
+  if (fresh === null) return { tensors, surplus };
+  return {
+    surplus,
+    tensors: new Map<string, ReadableTensor>(
+      [...tensors].map(([name, tensor]) => [
+        name,
+        fresh.tables.has(name) ? new GrownTable(tensor, fresh) : tensor,
+      ]),
+    ),
+  };
+}
+
+/** A table of a file with fresh rows in it and behind it. */
+class GrownTable implements ReadableTensor {
+  readonly elements: number; // V * C
+  readonly #file: StoredTensor;
+  readonly #fresh: FreshRows;
+  readonly #columns: number;
+  #mean: Float32Array | null = null; // (C)
+
+  constructor(file: StoredTensor, fresh: FreshRows) {
+    this.#file = file;
+    this.#fresh = fresh;
+    this.#columns = file.elements / fresh.stored;
+    this.elements = Math.max(fresh.stored, fresh.used + fresh.count) *
+      this.#columns;
+  }
+
+  read(range?: ElementRange): Float32Array {
+    const { start, count } = range ?? { start: 0, count: this.elements };
+    const out = new Float32Array(count);
+    const filed = this.#filed({ start, count });
+    if (filed > 0) this.#file.readInto(out.subarray(0, filed), start);
+    this.#overlay(out, start, () => this.#average());
+    return out;
+  }
+
+  readHalf(storage: "bf16" | "f16", range?: ElementRange): Uint16Array {
+    const { start, count } = range ?? { start: 0, count: this.elements };
+    const out = new Uint16Array(count);
+    const filed = this.#filed({ start, count });
+    if (filed > 0) {
+      out.set(this.#file.readHalf(storage, { start, count: filed }));
+    }
+    const narrow = storage === "bf16" ? f32ToBf16 : f32ToF16;
+    this.#overlay(out, start, () => narrow(this.#average()));
+    return out;
+  }
+
+  /** How many elements of a range the file has. */
+  #filed({ start, count }: ElementRange): number {
+    return Math.max(0, Math.min(count, this.#file.elements - start));
+  }
+
+  /** Writes the fresh rows over what a range has of them. */
+  #overlay<A extends Float32Array | Uint16Array>(
+    out: A,
+    start: number,
+    row: () => A,
+  ): void {
+    const C = this.#columns;
+    const { used, count } = this.#fresh;
+    const end = start + out.length;
+    let values: A | null = null;
+    for (let r = Math.max(used, Math.floor(start / C)); r < used + count; r++) {
+      const from = Math.max(start, r * C);
+      const to = Math.min(end, (r + 1) * C);
+      if (from >= to) return;
+      values ??= row();
+      out.set(values.subarray(from - r * C, to - r * C), from - start);
+    }
+  }
+
+  /** Mean of the rows in use, summed in double precision. */
+  #average(): Float32Array {
+    if (this.#mean !== null) return this.#mean;
+    const C = this.#columns;
+    const { used } = this.#fresh;
+    const sums = new Float64Array(C);
+    for (let row = 0; row < used; row += CHUNK_ROWS) {
+      const rows = Math.min(CHUNK_ROWS, used - row);
+      const values = this.#file.read({ start: row * C, count: rows * C });
+      for (let i = 0; i < values.length; i++) sums[i % C] += values[i];
+    }
+    return this.#mean = Float32Array.from(sums, (sum) => sum / used);
+  }
+}

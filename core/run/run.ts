@@ -1,0 +1,343 @@
+/**
+ * A whole run, from a checked config to a saved model: what `denotune train` and the library's `train` do.
+ * Silent: everything that happens is told to trackers. Config, data and memory problems come before the
+ * device wakes.
+ * @module
+ */
+import { join } from "node:path";
+import type { Tracker } from "../contracts/tracker.ts";
+import {
+  createHost,
+  createResolved,
+  type Creating,
+} from "../config/parts/create_part.ts";
+import { chosenAt, type LoadedRun } from "../config/load.ts";
+import { configData, resolvedText } from "../config/resolved.ts";
+import { writeFileAtomic } from "../io/atomic.ts";
+import { showJson } from "../io/json_file.ts";
+import type { Json } from "../contracts/json.ts";
+import { VERSION } from "../version.ts";
+import { readCheckpointState, restoreCheckpoint } from "./checkpoint.ts";
+import { openDevice } from "./open/choose_backend.ts";
+import { Engine, planEngine } from "../engine/engine.ts";
+import { Events } from "./events.ts";
+import { resumeData } from "./open/open_data.ts";
+import {
+  modelFolderOf,
+  writeAdapterStart,
+  writeBaseWeights,
+} from "./open/open_model.ts";
+import { openRun, planRun } from "./open/open_run.ts";
+import { memoryNeed, refuseTooLarge } from "./open/memory_check.ts";
+import {
+  decideRunFolder,
+  enterRunFolder,
+  RESOLVED,
+  SUMMARY,
+} from "./run_folder.ts";
+import { RunHooks, saveFinal } from "./run_hooks.ts";
+import { startEvent } from "./start_event.ts";
+import { StepProfile } from "./step_profile.ts";
+import { stoppedBy } from "./stopped_run.ts";
+import { runTraining } from "./trainer.ts";
+import { freshState, type TrainerState } from "./trainer_state.ts";
+
+/** How a run is watched and stopped. */
+export interface RunOptions {
+  /** Abort: a checkpoint is saved and the run ends as `interrupted`. */
+  readonly signal?: AbortSignal;
+  /** Trackers besides those of the config. */
+  readonly trackers?: readonly Tracker[];
+  /** The command line that starts this run, for what is said where a device ends it. */
+  readonly command?: string;
+}
+
+/** What a run gave. */
+export interface RunResult {
+  /** Whether it came to its end. */
+  readonly status: "done" | "interrupted";
+  /** The run folder. */
+  readonly outputDir: string;
+  /** The trained model or adapter, or the checkpoint from which an interrupted run goes on. */
+  readonly path: string;
+  /** Optimizer steps done. */
+  readonly steps: number;
+  /** The last evaluation's numbers, by name: `eval_loss`, ... */
+  readonly metrics: Readonly<Record<string, number | null>>;
+}
+
+/**
+ * Trains. Throws our errors, and the signal's reason where it is aborted before the first step is prepared:
+ * nothing is to be saved then. Trackers are closed in any case.
+ */
+export async function trainRun(
+  run: LoadedRun,
+  options: RunOptions = {},
+): Promise<RunResult> {
+  const now = () => performance.now() / 1000;
+  const { config } = run;
+  const pending: (() => void)[] = [];
+  let events: Events | null = null;
+  const located = await modelFolderOf(config.model, {
+    signal: options.signal,
+  });
+  const host = createHost({
+    registry: run.registry,
+    modelDir: located?.path ?? null,
+    seed: config.seed,
+    base: Deno.cwd(),
+    notice: (message) =>
+      events === null
+        ? void pending.push(() => events?.notice(message))
+        : events.notice(message),
+  });
+  const creating: Creating = { registry: run.registry, host };
+  const trackers: Tracker[] = [...options.trackers ?? []];
+  for (const i of config.trackers.keys()) {
+    const chosen = chosenAt(run, "tracker", `trackers.${i}`);
+    if (chosen !== null) trackers.push(await createResolved(chosen, creating));
+  }
+  events = new Events(trackers, now);
+  for (const tell of pending) tell();
+  const going = new Run(run, creating, events, options.signal, now);
+  try {
+    const result = await going.go(located);
+    await events.close();
+    return result;
+  } catch (thrown) {
+    const { signal } = options;
+    const error = going.state === null ? thrown : stoppedBy(thrown, {
+      outputDir: config.output_dir,
+      resume: config.training.resume,
+      command: options.command,
+    });
+    const isStopped = signal?.aborted === true && error === signal.reason;
+    events.emit({
+      event: "end",
+      status: isStopped ? "interrupted" : "failed",
+      seconds: events.seconds,
+      total_trained_tokens: going.state?.trainedTokens ?? 0,
+      skipped_updates: going.state?.skippedUpdates ?? 0,
+      path: null,
+      error: isStopped
+        ? null
+        : error instanceof Error
+        ? error.message
+        : String(error),
+    });
+    await events.close().catch(() => {});
+    throw error;
+  }
+}
+
+class Run {
+  /** How far the run has come, once it trains. */
+  state: TrainerState | null = null;
+  readonly #run: LoadedRun;
+  readonly #creating: Creating;
+  readonly #events: Events;
+  readonly #signal: AbortSignal | undefined;
+  readonly #now: () => number;
+
+  constructor(
+    run: LoadedRun,
+    creating: Creating,
+    events: Events,
+    signal: AbortSignal | undefined,
+    now: () => number,
+  ) {
+    this.#run = run;
+    this.#creating = creating;
+    this.#events = events;
+    this.#signal = signal;
+    this.#now = now;
+  }
+
+  async go(
+    located: Awaited<ReturnType<typeof modelFolderOf>>,
+  ): Promise<RunResult> {
+    const run = this.#run;
+    const creating = this.#creating;
+    const events = this.#events;
+    const signal = this.#signal;
+    const { config } = run;
+    const settings = configData(config);
+
+    const options = {
+      signal,
+      onNotice: (message: string, level?: "info" | "warning") =>
+        events.notice(message, level),
+      onProgress: (
+        { task, rows, of }: { task: string; rows: number; of: number },
+      ) => events.emit({ event: "progress", task, done: rows, total: of }),
+    };
+    using opened = await openRun(run, { located, creating }, options);
+    const { model, tokenizer, data } = opened;
+    const { parts, request, totalSteps: steps } = await planRun(opened, {
+      ...options,
+      trains: true,
+    });
+    const folder = decideRunFolder(config.output_dir, {
+      config: settings,
+      resume: config.training.resume,
+    });
+    const checkpoint = folder.checkpoint === null
+      ? null
+      : readCheckpointState(folder.checkpoint);
+    if (checkpoint !== null) {
+      await resumeData(data, {
+        outputDir: config.output_dir,
+        checkpoint,
+        onProgress: (rows, of) =>
+          events.emit({
+            event: "progress",
+            task: "reading on to where the run stopped",
+            done: rows,
+            total: of,
+          }),
+      });
+    }
+
+    data.stream?.start();
+    const chosen = await openDevice(run, creating);
+    await using device = chosen.device;
+    if (device.info.advice !== undefined) events.notice(device.info.advice);
+    const planned = planEngine(request, device.info);
+    const need = memoryNeed(planned, device.info, config.memory_limit);
+    refuseTooLarge(request, need, { config, info: device.info });
+    await using engine = await Engine.open(planned, device);
+    const moved = enterRunFolder(config.output_dir, folder);
+    if (moved !== null) {
+      events.notice(
+        `The run that was in ${config.output_dir} is now in ${moved}`,
+      );
+    }
+    if (!folder.continues) {
+      writeFileAtomic(
+        join(config.output_dir, RESOLVED),
+        resolvedText(run, VERSION),
+      );
+    }
+    const resumedAt = checkpoint?.state.step ?? null;
+    await events.start({
+      outputDir: config.output_dir,
+      totalSteps: steps,
+      resumedAt: resumedAt ?? 0,
+    });
+    events.emit(
+      startEvent({
+        run,
+        model,
+        data,
+        planned,
+        chosen,
+        need,
+        steps,
+        resumedAt,
+      }),
+    );
+    await writeBaseWeights(model, planned.inventory.weights, {
+      session: engine.session,
+      seed: config.seed,
+    });
+    writeAdapterStart(model, { engine, seed: config.seed });
+    await engine.startAverages();
+    const state = checkpoint?.state ?? freshState();
+    this.state = state;
+    if (folder.checkpoint !== null && checkpoint !== null) {
+      restoreCheckpoint(engine, folder.checkpoint);
+      if (checkpoint.device !== device.info.fingerprint) {
+        events.notice(
+          "The checkpoint was made on another processor or backend: the run goes on, but bits will differ",
+          "warning",
+        );
+      }
+    }
+
+    const hooks = new RunHooks({
+      config,
+      settings,
+      engine,
+      model,
+      data,
+      tokenizer,
+      events,
+      evaluators: parts.evaluators,
+      objective: parts.objective,
+      signal,
+      deviceFingerprint: device.info.fingerprint,
+      now: this.#now,
+    });
+    // an interrupt ends answers early; what it means for the run follows right after
+    const samples = (at: "start" | "end") =>
+      hooks.samples(at).catch((error) => {
+        if (!signal?.aborted || error !== signal.reason) throw error;
+      });
+    if (state.step === 0) await samples("start");
+    const profile = StepProfile.of(device);
+    const status = await runTraining({
+      engine,
+      data: data.feed,
+      objective: parts.objective,
+      optimizer: parts.optimizer,
+      schedule: parts.schedule,
+      collective: parts.collective,
+      settings: {
+        totalSteps: steps,
+        mostEpochs: config.data.streaming ? config.training.epochs : null,
+        logging_steps: config.training.logging_steps,
+        eval_steps: config.training.eval_steps,
+        eval_on_start: config.training.eval_on_start,
+        save_steps: config.training.save_steps,
+        seed: config.seed,
+        sources: data.feed.sourceNames.length,
+      },
+      state,
+      hooks,
+      profile,
+      signal,
+      now: this.#now,
+    });
+    const measured = profile?.measured() ?? null;
+    if (measured !== null) events.emit({ event: "profile", ...measured });
+    for (const notice of data.feed.closingNotices()) events.notice(notice);
+    if (status === "done") {
+      if (state.step < steps) {
+        events.notice(
+          `The data ended after ${state.step} of ${steps} steps: training.epochs is ${config.training.epochs}`,
+        );
+      }
+      await samples("end");
+      await saveFinal(hooks);
+      writeFileAtomic(
+        join(config.output_dir, SUMMARY),
+        showJson(
+          {
+            steps: state.step,
+            seconds: events.seconds,
+            ...hooks.metrics,
+          } as Record<string, Json>,
+        ),
+      );
+    }
+    const path = status === "done"
+      ? config.output_dir
+      : hooks.lastCheckpoint ?? config.output_dir;
+    events.emit({
+      event: "end",
+      status,
+      seconds: events.seconds,
+      total_trained_tokens: state.trainedTokens,
+      skipped_updates: state.skippedUpdates,
+      path,
+      error: null,
+    });
+    return {
+      status,
+      outputDir: config.output_dir,
+      path,
+      steps: state.step,
+      metrics: hooks.metrics,
+    };
+  }
+}

@@ -1,0 +1,159 @@
+/**
+ * What is done with a run folder that is already there: go on, step aside, or refuse.
+ *
+ * | the folder holds           | resume: auto                    | resume: never  |
+ * | -------------------------- | ------------------------------- | -------------- |
+ * | nothing, or is not there   | new run                         | new run        |
+ * | a finished run             | renamed, new run                | renamed        |
+ * | an unfinished run, same    | goes on                         | renamed        |
+ * | an unfinished run, other   | refused, the difference shown   | renamed        |
+ * | something else             | refused                         | refused        |
+ * @module
+ */
+import { basename, dirname, join } from "node:path";
+import { configDifference, type Difference } from "../config/difference.ts";
+import { type ConfigData, readResolved } from "../config/resolved.ts";
+import { ConfigError } from "../contracts/errors.ts";
+import { asUserError, recover, temporaryBeside } from "../io/atomic.ts";
+import { listCheckpoints } from "./checkpoint.ts";
+
+/** File that a run writes last. */
+export const SUMMARY = "summary.json";
+/** The settings of a run. */
+export const RESOLVED = "config.resolved.yaml";
+
+/** What is to be done. */
+export interface FolderDecision {
+  /** Whether a run that was begun here goes on (from its start, where it has no checkpoint yet). */
+  readonly continues: boolean;
+  /** The checkpoint to start from. */
+  readonly checkpoint: string | null;
+  /** Whether what is there must be renamed first. */
+  readonly stepsAside: boolean;
+}
+
+/**
+ * Looks at the run folder, makes sure that it can be written, and decides; what is there stays as it is.
+ * Throws `ConfigError` for a folder that must not be touched.
+ */
+export function decideRunFolder(
+  outputDir: string,
+  options: { readonly config: ConfigData; readonly resume: string },
+): FolderDecision {
+  const { config, resume } = options;
+  const explicit = resume === "auto" || resume === "never" ? null : resume;
+  if (entriesOf(outputDir).length > 0) recover(outputDir);
+  const names = entriesOf(outputDir);
+  if (names.length > 0 && !names.includes(RESOLVED)) {
+    throw new ConfigError(
+      `output_dir ${outputDir} is not empty and holds no denotune run (${
+        names.slice(0, 5).join(", ")
+      }); choose another output_dir`,
+    );
+  }
+  create(outputDir);
+  const stepsAside = names.length > 0;
+  const anew = { continues: false, checkpoint: explicit, stepsAside };
+  const finished = names.includes(SUMMARY);
+  const elsewhere = explicit !== null && dirname(explicit) !== outputDir;
+  if (!stepsAside || resume === "never" || elsewhere) return anew;
+  if (finished && explicit === null) return anew;
+  const at = join(outputDir, RESOLVED);
+  const was = readResolved(Deno.readTextFileSync(at), at);
+  const differences = configDifference(was, config).filter((d) => !d.harmless);
+  const newest = listCheckpoints(outputDir).at(-1)?.path ?? null;
+  if (differences.length > 0) {
+    if (newest === null) return anew; // nothing was saved, so nothing is lost
+    refuseDifference(outputDir, differences);
+  }
+  return { continues: true, checkpoint: explicit ?? newest, stepsAside: false };
+}
+
+/** Does what was decided. Returns where an older folder was moved, or null. */
+export function enterRunFolder(
+  outputDir: string,
+  decision: FolderDecision,
+): string | null {
+  const moved = decision.stepsAside ? stepAside(outputDir) : null;
+  create(outputDir);
+  return moved;
+}
+
+function create(outputDir: string): void {
+  asUserError(`write to output_dir ${outputDir}`, () => {
+    Deno.mkdirSync(outputDir, { recursive: true });
+    // named as what `recover` removes, should the process die right here
+    const probe = temporaryBeside(join(outputDir, "write"));
+    Deno.writeTextFileSync(probe, "");
+    Deno.removeSync(probe);
+  });
+}
+
+function entriesOf(path: string): string[] {
+  try {
+    return [...Deno.readDirSync(path)].map((e) => e.name).sort();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    if (error instanceof Deno.errors.NotADirectory) {
+      throw new ConfigError(`output_dir ${path} is a file; choose a folder`, {
+        cause: error,
+      });
+    }
+    throw error;
+  }
+}
+
+/** Renames a folder to `<name>.1`, or the next free number. */
+function stepAside(path: string): string {
+  for (let n = 1;; n++) {
+    const to = join(dirname(path), `${basename(path)}.${n}`);
+    if (entriesOf(to).length > 0 || exists(to)) continue;
+    asUserError(`rename ${path}`, () => Deno.renameSync(path, to));
+    return to;
+  }
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function refuseDifference(
+  outputDir: string,
+  differences: readonly Difference[],
+): void {
+  const show = (value: unknown) =>
+    value === undefined ? "absent" : JSON.stringify(value);
+  const lines = differences.slice(0, 12).map((d) =>
+    `  ${d.key}: was ${show(d.was)}, now ${show(d.now)}`
+  );
+  const more = differences.length > 12
+    ? [`  and ${differences.length - 12} more`]
+    : [];
+  throw new ConfigError([
+    `${outputDir} holds an unfinished run with other settings:`,
+    ...lines,
+    ...more,
+    "Go on with the same settings, start anew with training.resume=never (the old folder is renamed), or choose another output_dir",
+  ].join("\n"));
+}
+
+/** Refuses to go on with other data than the run began with. */
+export function refuseOtherData(
+  outputDir: string,
+  was: string,
+  now: string,
+): void {
+  if (was === now) return;
+  throw new ConfigError(
+    `${outputDir} holds an unfinished run on other data: rows, tokenizer or data settings have changed since (fingerprint ${
+      was.slice(0, 12)
+    } then, ${
+      now.slice(0, 12)
+    } now). Restore the data, start anew with training.resume=never (the old folder is renamed), or choose another output_dir`,
+  );
+}

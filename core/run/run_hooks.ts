@@ -1,0 +1,340 @@
+/**
+ * What a run does between steps: tell, evaluate, sample, save.
+ * @module
+ */
+import { join } from "node:path";
+import type { Evaluator } from "../contracts/evaluator.ts";
+import type { Objective } from "../contracts/objective.ts";
+import type { Tokenizer } from "../contracts/tokenizer.ts";
+import type { ConfigData } from "../config/resolved.ts";
+import type { RunConfig } from "../config/types.ts";
+import { PluginError } from "../contracts/errors.ts";
+import { answer, type AnswerOptions } from "../engine/generate/answer.ts";
+import {
+  beginFolder,
+  commitFolder,
+  moveInto,
+  temporaryBeside,
+} from "../io/atomic.ts";
+import { checkpointState, saveCheckpoint } from "./checkpoint.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { Events } from "./events.ts";
+import { type OpenedData, requestOf } from "./open/open_data.ts";
+import { baseReader, type OpenedModel } from "./open/open_model.ts";
+import { allBatches } from "./open/plan_request.ts";
+import {
+  savedAdapter,
+  type SaveRequest,
+  writeBase,
+  writeTrained,
+} from "./saved_model.ts";
+import type { StepReport, TrainerHooks } from "./trainer.ts";
+import type { TrainerState } from "./trainer_state.ts";
+
+/** Folder, beside an adapter, of a base that was made from random weights. */
+const BASE = "base";
+
+/** An evaluator, and the name of its part. */
+export interface NamedEvaluator {
+  readonly name: string;
+  readonly evaluator: Evaluator;
+}
+
+/** What the hooks work on. */
+export interface HooksContext {
+  readonly config: RunConfig;
+  readonly settings: ConfigData;
+  readonly engine: Engine;
+  readonly model: OpenedModel;
+  readonly data: OpenedData;
+  readonly tokenizer: Tokenizer;
+  readonly events: Events;
+  readonly evaluators: readonly NamedEvaluator[];
+  readonly objective: Objective;
+  readonly signal: AbortSignal | undefined;
+  readonly deviceFingerprint: string;
+  readonly now: () => number;
+}
+
+/** The hooks of one run. */
+export class RunHooks implements TrainerHooks {
+  readonly context: HooksContext;
+  /** Numbers of the last evaluation. */
+  metrics: Readonly<Record<string, number | null>> = {};
+  lastCheckpoint: string | null = null;
+  #epochStarted: number;
+  #toldSkipped = false;
+  #baseWritten = false;
+
+  constructor(context: HooksContext) {
+    this.context = context;
+    this.#epochStarted = context.now();
+  }
+
+  onStep(state: Readonly<TrainerState>, report: StepReport): void {
+    const { events, data } = this.context;
+    this.#moveTo(state);
+    const { source_losses, padded_tokens, tokens_per_second, ...rest } = report;
+    const read = padded_tokens + state.window.realTokens;
+    events.emit({
+      event: "step",
+      ...rest,
+      loss: finite(rest.loss),
+      token_accuracy: finite(rest.token_accuracy),
+      grad_norm: finite(rest.grad_norm),
+      tokens_per_second,
+      padded_share: read > 0 ? padded_tokens / read : 0,
+      ...(source_losses.length > 1
+        ? {
+          source_losses: Object.fromEntries(
+            data.feed.sourceNames.map((
+              name,
+              s,
+            ) => [name, source_losses[s] ?? null]),
+          ),
+        }
+        : {}),
+    });
+  }
+
+  onEpoch(state: Readonly<TrainerState>, epochLoss: number | null): void {
+    const { events, now } = this.context;
+    this.#moveTo(state);
+    events.emit({
+      event: "epoch",
+      epoch_loss: finite(epochLoss),
+      trained_tokens: state.epochTrainedTokens,
+      seconds: now() - this.#epochStarted,
+    });
+    this.#epochStarted = now();
+  }
+
+  onSkipped(state: Readonly<TrainerState>, step: number): void {
+    if (this.#toldSkipped) return; // each is counted; one is explained
+    this.#toldSkipped = true;
+    this.#moveTo(state);
+    this.context.events.notice(
+      `The gradient of step ${step} is not finite: its update was left out, as others will be. A lower optimizer.learning_rate, a warm-up or training.max_grad_norm would help`,
+      "warning",
+    );
+  }
+
+  async evaluate(state: Readonly<TrainerState>): Promise<void> {
+    this.#moveTo(state);
+    const { engine, data } = this.context;
+    const { evaluation } = data;
+    if (evaluation === null) return;
+    await engine.withAverages(() => this.#evaluateOn(evaluation));
+  }
+
+  async #evaluateOn(
+    evaluation: NonNullable<OpenedData["evaluation"]>,
+  ): Promise<void> {
+    const { data, engine, events, objective, config, evaluators, now, signal } =
+      this.context;
+    const started = now();
+    let weight = 0;
+    const total = evaluation.stepsInEpoch(0);
+    let done = 0;
+    const batches = function* () {
+      for (const batch of allBatches(evaluation)) {
+        const inputs = objective.inputs(batch, {
+          seed: config.seed,
+          step: 0,
+          firstRow: batch.firstRow,
+          training: false,
+        });
+        weight += inputs.divisor;
+        events.emit({
+          event: "progress",
+          task: "evaluating",
+          done: done++,
+          total,
+        });
+        yield inputs;
+      }
+    };
+    const sums = await engine.evaluate(batches(), signal);
+    const loss = weight > 0 ? sums.lossSum / weight : null;
+    const numbers: Record<`eval_${string}`, number | null> = {};
+    for (const { name, evaluator } of evaluators) {
+      const found = await evaluator.evaluate({
+        rows: data.evaluationRows(),
+        signal,
+        generate: async (rows, options) => {
+          const answers = await this.#answer(rows.map(requestOf), {
+            maxNewTokens: options.maxNewTokens,
+            temperature: options.temperature ?? 0,
+            seed: config.seed,
+          });
+          return answers.map((a) => a.text);
+        },
+      });
+      for (const [key, value] of Object.entries(found)) {
+        const full = `eval_${name.replaceAll("-", "_")}${
+          key === "" ? "" : `_${key}`
+        }` as const;
+        if (full in numbers) {
+          throw new PluginError(`Two evaluators give ${full}`);
+        }
+        numbers[full] = finite(value);
+      }
+    }
+    const event = {
+      event: "eval" as const,
+      eval_loss: finite(loss),
+      eval_perplexity: loss === null ? null : finite(Math.exp(loss)),
+      eval_token_accuracy: weight > 0 ? finite(sums.correctSum / weight) : null,
+      eval_seconds: now() - started,
+      ...numbers,
+    };
+    events.emit(event);
+    const { event: _, ...metrics } = event;
+    this.metrics = metrics;
+  }
+
+  /** Answers `samples.prompts`. */
+  async samples(at: "start" | "end"): Promise<void> {
+    const { config, data, events } = this.context;
+    if (
+      !config.samples.at.includes(at) || config.samples.prompts.length === 0
+    ) return;
+    const answers = await this.context.engine.withAverages(() =>
+      this.#answer(
+        config.samples.prompts.map(data.asRequest),
+        {
+          maxNewTokens: config.generation.max_new_tokens,
+          temperature: config.generation.temperature,
+          topP: config.generation.top_p,
+          stop: config.generation.stop,
+          seed: config.seed,
+        },
+      )
+    );
+    answers.forEach((a, index) =>
+      events.emit({
+        event: "sample",
+        at,
+        index,
+        prompt: config.samples.prompts[index],
+        text: a.text,
+        finish: a.finish,
+      })
+    );
+  }
+
+  async save(state: Readonly<TrainerState>): Promise<void> {
+    const { config, settings, data, deviceFingerprint, events } = this.context;
+    this.#moveTo(state);
+    await this.writeBaseOnce();
+    const { path, removed } = await saveCheckpoint(
+      config.output_dir,
+      checkpointState({
+        state,
+        config: settings,
+        data: data.feed.fingerprint,
+        stream: data.feed.position(),
+        device: deviceFingerprint,
+      }),
+      {
+        trained: this.saveRequest("checkpoint"),
+        limit: config.training.save_total_limit,
+      },
+    );
+    this.lastCheckpoint = path;
+    events.emit({ event: "save", kind: "checkpoint", path, removed });
+  }
+
+  /** What is saved, in a checkpoint or at the end. */
+  saveRequest(where: "checkpoint" | "end"): SaveRequest {
+    const { engine, model, tokenizer, data, config } = this.context;
+    const base = model.folder === null
+      ? { path: where === "end" ? BASE : `../${BASE}`, revision: null }
+      : {
+        path: model.hub?.id ?? model.folder.path,
+        revision: model.hub?.commit ?? null,
+      };
+    return {
+      engine,
+      model,
+      tokenizer,
+      template: data.template,
+      dtype: config.model.save_dtype,
+      base,
+    };
+  }
+
+  /** Saves a base made from random weights beside its adapter. */
+  async writeBaseOnce(): Promise<void> {
+    const { engine, model, config } = this.context;
+    if (
+      savedAdapter(engine) === null || model.folder !== null ||
+      this.#baseWritten
+    ) return;
+    const path = join(config.output_dir, BASE);
+    const folder = beginFolder(path);
+    const read = baseReader(
+      model,
+      engine.planned.inventory.weights,
+      config.seed,
+    );
+    await writeBase(
+      folder,
+      { ...this.saveRequest("end"), dtype: "float32" },
+      read,
+    );
+    commitFolder(folder, path);
+    this.#baseWritten = true;
+  }
+
+  async #answer(prompts: Parameters<typeof answer>[0], options: AnswerOptions) {
+    const { engine, tokenizer, data, signal } = this.context;
+    if (engine.generator === null) {
+      throw new RangeError("The engine was not planned for generation");
+    }
+    return await answer(prompts, { ...options, signal }, {
+      generator: engine.generator,
+      tokenizer,
+      template: data.template,
+    });
+  }
+
+  #moveTo(state: Readonly<TrainerState>): void {
+    const { events, data } = this.context;
+    const steps = data.feed.stepsInEpoch(state.epoch);
+    events.moveTo({
+      step: state.step,
+      // a stream does not know how long its epoch is
+      epoch: state.epoch + (steps === null ? 0 : state.stepInEpoch / steps),
+    });
+  }
+}
+
+/** Saves the trained model or adapter in the run folder: beside, synced, then moved in file by file. */
+export async function saveFinal(hooks: RunHooks): Promise<void> {
+  const { config, engine, events } = hooks.context;
+  await hooks.writeBaseOnce();
+  const final = join(config.output_dir, "model");
+  const folder = beginFolder(final);
+  try {
+    await engine.withAverages(() =>
+      writeTrained(folder, hooks.saveRequest("end"))
+    );
+    moveInto(folder, config.output_dir);
+  } catch (error) {
+    await Deno.remove(temporaryBeside(final), { recursive: true }).catch(
+      () => {},
+    );
+    throw error;
+  }
+  events.emit({
+    event: "save",
+    kind: savedAdapter(engine) === null ? "model" : "adapter",
+    path: config.output_dir,
+    removed: [],
+  });
+}
+
+function finite(value: number | null): number | null {
+  return value !== null && Number.isFinite(value) ? value : null;
+}

@@ -1,0 +1,37 @@
+/**
+ * What a run that its device ended says: what is kept, and how it goes on.
+ * @module
+ */
+import { DeviceError, isDenotuneError } from "../contracts/errors.ts";
+import { listCheckpoints } from "./checkpoint.ts";
+
+/** Where a run stood when it stopped. */
+export interface Stopped {
+  /** The run folder. */
+  readonly outputDir: string;
+  /** The run's `training.resume`. */
+  readonly resume: string;
+  /** The command line that started the run; absent: a program did. */
+  readonly command?: string;
+}
+
+/**
+ * The error of a device with the newest complete checkpoint and the way on. Weights that only the device had
+ * are lost; metrics and checkpoints are on disk. Other errors stay as they are.
+ */
+export function stoppedBy(error: unknown, stopped: Stopped): unknown {
+  if (!isDenotuneError(error) || error.name !== "DeviceError") return error;
+  const { outputDir, resume, command } = stopped;
+  const newest = listCheckpoints(outputDir).at(-1) ?? null;
+  const kept = newest === null
+    ? "No checkpoint was complete yet (training.save_steps says how often one is saved), so it starts from its beginning"
+    : `Its last complete checkpoint is ${newest.path} (step ${newest.step})`;
+  const set = resume === "auto" ? "" : " training.resume=auto";
+  const on = command === undefined
+    ? `Start it again with the same settings${set === "" ? "" : ` and${set}`}`
+    : `Go on with: ${command}${set}`;
+  return new DeviceError(
+    `${error.message}\nThe run in ${outputDir} stopped. ${kept}.\n${on}`,
+    { cause: error },
+  );
+}

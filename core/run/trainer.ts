@@ -1,0 +1,372 @@
+/**
+ * The loop: batches to micro-batches, steps to updates, and what happens in between (logging, evaluation,
+ * checkpoints). Losses are sums with one division, whatever the accumulation.
+ * @module
+ */
+import type { Collective } from "../contracts/collective.ts";
+import type { Inputs, Objective } from "../contracts/objective.ts";
+import type { Optimizer } from "../contracts/optimizer.ts";
+import type { Schedule } from "../contracts/schedule.ts";
+import type { TrainingData, TrainingStep } from "../data/training_data.ts";
+import type { Every } from "../config/types.ts";
+import { ConfigError } from "../contracts/errors.ts";
+import type { Engine, StepResult } from "../engine/engine.ts";
+import type { StepProfile } from "./step_profile.ts";
+import { gradientName } from "../engine/trainables.ts";
+import { makePace, type Pace } from "./throttle.ts";
+import { emptySums, type TrainerState } from "./trainer_state.ts";
+
+/** What one logged step says. Loss and accuracy are averages since the last logged one, token-weighted. */
+export interface StepReport {
+  readonly loss: number;
+  readonly token_accuracy: number;
+  readonly learning_rate: number;
+  readonly grad_norm: number;
+  readonly trained_tokens: number;
+  readonly total_trained_tokens: number;
+  readonly padded_tokens: number;
+  readonly tokens_per_second: number;
+  readonly trained_tokens_per_second: number;
+  readonly seconds_left: number;
+  readonly skipped_updates: number;
+  readonly source_losses: readonly (number | null)[];
+}
+
+/** What the loop calls out to. */
+export interface TrainerHooks {
+  onStep(state: Readonly<TrainerState>, report: StepReport): void;
+  onEpoch(state: Readonly<TrainerState>, epochLoss: number | null): void;
+  /** The update of a step was left out: its gradient was not finite. `step` is counted from 1. */
+  onSkipped(state: Readonly<TrainerState>, step: number): void;
+  /** Evaluates; called when all steps before are done. */
+  evaluate(state: Readonly<TrainerState>): Promise<void>;
+  save(state: Readonly<TrainerState>): Promise<void>;
+}
+
+/** What the loop runs on. */
+export interface TrainerRequest {
+  readonly engine: Engine;
+  readonly data: TrainingData;
+  readonly objective: Objective;
+  readonly optimizer: Optimizer;
+  readonly schedule: Schedule;
+  readonly collective: Collective;
+  readonly settings: {
+    readonly totalSteps: number;
+    /** Epochs after which the run ends, whatever `totalSteps` says; null: any number. */
+    readonly mostEpochs: number | null;
+    readonly logging_steps: number;
+    readonly eval_steps: Every;
+    readonly eval_on_start: boolean;
+    readonly save_steps: Every;
+    readonly seed: number;
+    readonly sources: number;
+  };
+  readonly state: TrainerState;
+  readonly hooks: TrainerHooks;
+  /** What is measured of the steps; null: nothing. */
+  readonly profile?: StepProfile | null;
+  /** Abort: the step that runs ends, a checkpoint is saved. */
+  readonly signal: AbortSignal | undefined;
+  /** Seconds, monotonic. */
+  readonly now: () => number;
+}
+
+/** Steps of a whole run: `max_steps`, or all epochs. */
+export function totalSteps(
+  data: TrainingData,
+  settings: { epochs: number; max_steps: number | null },
+): number {
+  if (settings.max_steps !== null) return settings.max_steps;
+  let steps = 0;
+  for (let epoch = 0; epoch < settings.epochs; epoch++) {
+    const inEpoch = data.stepsInEpoch(epoch);
+    if (inEpoch === null) {
+      throw new ConfigError(
+        "`training.max_steps` must be set: how many steps a stream has is not known",
+      );
+    }
+    steps += inEpoch;
+  }
+  return steps;
+}
+
+interface Pending {
+  readonly divisor: number;
+  readonly sourceWeights: Float64Array;
+  readonly realTokens: number;
+  readonly paddedTokens: number;
+  readonly rows: number;
+}
+
+/** Trains to the end, or until the signal. */
+export async function runTraining(
+  request: TrainerRequest,
+): Promise<"done" | "interrupted"> {
+  const loop = new Loop(request);
+  return await loop.run();
+}
+
+class Loop {
+  readonly #r: TrainerRequest;
+  readonly #state: TrainerState;
+  #pending: Pending[] = [];
+  /** Seconds since the last logged step that were no training. */
+  #paused = 0;
+  #loggedAt: number;
+  #secondsPerStep = 0;
+  #savedAt = -1;
+  readonly #pace: Pace;
+
+  constructor(request: TrainerRequest) {
+    this.#r = request;
+    this.#pace = makePace(() => request.engine.session.idle(), request.now);
+    this.#state = request.state;
+    this.#loggedAt = request.now();
+  }
+
+  async run(): Promise<"done" | "interrupted"> {
+    const { settings, signal, now } = this.#r;
+    const most = settings.mostEpochs ?? Infinity;
+    const state = this.#state;
+    if (settings.eval_on_start && state.step === 0) state.evaluationDue = true;
+    if (!await this.#evaluateIfDue()) return await this.#interrupt();
+    this.#paused = 0;
+    this.#loggedAt = now();
+    while (state.step < settings.totalSteps && state.epoch < most) {
+      if (signal?.aborted) return await this.#interrupt();
+      const next = await this.#next();
+      if (next === null) return await this.#interrupt();
+      const epochEnds = next.endsEpoch;
+      await this.#step(next);
+      await this.#pace.step();
+      await this.#r.profile?.step();
+      state.step++;
+      state.stepInEpoch++;
+      const last = state.step === settings.totalSteps ||
+        (epochEnds && state.epoch + 1 >= most);
+      if (
+        state.step % settings.logging_steps === 0 || last || epochEnds ||
+        this.#pending.length >= 128
+      ) {
+        await this.#collect(state.step % settings.logging_steps === 0 || last);
+      }
+      if (epochEnds || last) this.#closeEpoch(epochEnds);
+      const due = (every: Every) =>
+        every !== null &&
+        (every === "epoch" ? epochEnds : state.step % every === 0);
+      state.evaluationDue = due(settings.eval_steps) || last;
+      if (!await this.#evaluateIfDue()) return await this.#interrupt();
+      if (due(settings.save_steps) && !last) await this.#save();
+    }
+    await this.#collect(false);
+    await this.#r.profile?.take();
+    return "done";
+  }
+
+  /** What is trained next; null where the signal came first. */
+  async #next(): Promise<TrainingStep | null> {
+    const { data, signal } = this.#r;
+    const { epoch, stepInEpoch } = this.#state;
+    try {
+      return await data.step(epoch, stepInEpoch);
+    } catch (error) {
+      if (signal?.aborted && error === signal.reason) return null;
+      throw error;
+    }
+  }
+
+  async #step({ batches }: TrainingStep): Promise<void> {
+    const {
+      engine,
+      objective,
+      optimizer,
+      schedule,
+      settings,
+      collective,
+    } = this.#r;
+    const state = this.#state;
+    let firstRow = 0;
+    const micro: Inputs[] = batches.map((batch) => {
+      const inputs = objective.inputs(batch, {
+        seed: settings.seed,
+        step: state.step,
+        firstRow,
+        training: true,
+      });
+      firstRow += batch.B;
+      return inputs;
+    });
+    let divisor = micro.reduce((sum, inputs) => sum + inputs.divisor, 0);
+    if (collective.world > 1) divisor = await sumOver(collective, divisor);
+    for (const [i, inputs] of micro.entries()) {
+      if (i % collective.world === collective.rank) {
+        engine.micro(inputs, divisor > 0 ? divisor : 1);
+      }
+    }
+    if (collective.world > 1) await this.#sumGradients();
+    engine.update({
+      learningRate: optimizer.learningRate *
+        schedule.factor(state.step, { totalSteps: settings.totalSteps }),
+      step: state.step + 1,
+    });
+    const sourceWeights = new Float64Array(settings.sources);
+    for (const inputs of micro) {
+      inputs.weights.forEach((w, i) => sourceWeights[inputs.sources[i]] += w);
+    }
+    this.#pending.push({
+      divisor,
+      sourceWeights,
+      realTokens: batches.reduce((n, b) => n + b.realTokens, 0),
+      paddedTokens: batches.reduce((n, b) => n + b.B * b.T - b.realTokens, 0),
+      rows: micro.reduce((n, inputs) => n + inputs.rows.length, 0),
+    });
+  }
+
+  /** Reads the results of the steps enqueued since the last time; waits for them. */
+  async #collect(log: boolean): Promise<void> {
+    const { engine, now, hooks } = this.#r;
+    const state = this.#state;
+    await this.#pace.check();
+    if (this.#pending.length > 0) {
+      const results = await engine.results(this.#pending.length);
+      const first = state.step - results.length + 1;
+      results.forEach((result, i) =>
+        this.#add(result, this.#pending[i], first + i)
+      );
+      this.#pending = [];
+    }
+    if (!log || state.window.steps === 0) return;
+    const seconds = Math.max(
+      1e-9,
+      now() - this.#loggedAt - this.#paused,
+    );
+    const perStep = seconds / Math.max(1, state.window.steps);
+    this.#secondsPerStep = this.#secondsPerStep === 0
+      ? perStep
+      : 0.7 * this.#secondsPerStep + 0.3 * perStep;
+    hooks.onStep(state, this.#report(seconds));
+    state.window = emptySums();
+    this.#paused = 0;
+    this.#loggedAt = now();
+  }
+
+  #add(result: StepResult, pending: Pending, step: number): void {
+    const state = this.#state;
+    const sums = state.window;
+    sums.steps++;
+    sums.gradNorm = result.gradNorm;
+    sums.realTokens += pending.realTokens;
+    sums.paddedTokens += pending.paddedTokens;
+    sums.rows += pending.rows;
+    state.trainedTokens += pending.rows;
+    state.epochTrainedTokens += pending.rows;
+    if (!result.finite) {
+      state.skippedUpdates++;
+      this.#r.hooks.onSkipped(state, step);
+    }
+    // one NaN would make every average that it is part of NaN
+    if (!Number.isFinite(result.lossSum)) return;
+    sums.lossSum += result.lossSum;
+    sums.correctSum += result.correctSum;
+    sums.weight += pending.divisor;
+    result.sourceLossSums.forEach((loss, s) => {
+      sums.sourceLoss[s] = (sums.sourceLoss[s] ?? 0) + loss;
+      sums.sourceWeight[s] = (sums.sourceWeight[s] ?? 0) +
+        pending.sourceWeights[s];
+    });
+    state.epochLossSum += result.lossSum;
+    state.epochWeight += pending.divisor;
+  }
+
+  #report(seconds: number): StepReport {
+    const { optimizer, schedule, settings } = this.#r;
+    const state = this.#state;
+    const sums = state.window;
+    return {
+      loss: sums.lossSum / sums.weight,
+      token_accuracy: sums.correctSum / sums.weight,
+      learning_rate: optimizer.learningRate *
+        schedule.factor(state.step - 1, { totalSteps: settings.totalSteps }),
+      grad_norm: sums.gradNorm,
+      trained_tokens: sums.rows,
+      total_trained_tokens: state.trainedTokens,
+      padded_tokens: sums.paddedTokens,
+      tokens_per_second: sums.realTokens / seconds,
+      trained_tokens_per_second: sums.rows / seconds,
+      seconds_left: this.#secondsPerStep * (settings.totalSteps - state.step),
+      skipped_updates: state.skippedUpdates,
+      source_losses: sums.sourceLoss.map((loss, s) =>
+        sums.sourceWeight[s] > 0 ? loss / sums.sourceWeight[s] : null
+      ),
+    };
+  }
+
+  #closeEpoch(complete: boolean): void {
+    const state = this.#state;
+    this.#r.hooks.onEpoch(
+      state,
+      state.epochWeight > 0 ? state.epochLossSum / state.epochWeight : null,
+    );
+    if (!complete) return;
+    state.epoch++;
+    state.stepInEpoch = 0;
+    state.epochLossSum = 0;
+    state.epochWeight = 0;
+    state.epochTrainedTokens = 0;
+  }
+
+  /** Evaluates where it is due; false where the signal ended it. */
+  async #evaluateIfDue(): Promise<boolean> {
+    const { hooks, signal } = this.#r;
+    const state = this.#state;
+    if (!state.evaluationDue) return true;
+    try {
+      await this.#pause(() => hooks.evaluate(state));
+    } catch (error) {
+      if (signal?.aborted && error === signal.reason) return false;
+      throw error;
+    }
+    state.evaluationDue = false;
+    return true;
+  }
+
+  /** Runs something that is no training; its time does not count in tokens per second. */
+  async #pause(body: () => Promise<void>): Promise<void> {
+    await this.#collect(false);
+    await this.#r.profile?.take();
+    const start = this.#r.now();
+    await body();
+    await this.#r.profile?.drop();
+    this.#paused += this.#r.now() - start;
+  }
+
+  async #save(): Promise<void> {
+    if (this.#savedAt === this.#state.step) return;
+    await this.#pause(() => this.#r.hooks.save(this.#state));
+    this.#savedAt = this.#state.step;
+  }
+
+  async #interrupt(): Promise<"interrupted"> {
+    await this.#collect(false);
+    await this.#save();
+    return "interrupted";
+  }
+
+  async #sumGradients(): Promise<void> {
+    const { engine, collective } = this.#r;
+    for (const group of engine.planned.trainables?.groups ?? []) {
+      for (const arena of group.arenas) {
+        const values = await engine.session.read(gradientName(arena.name));
+        await collective.sum(values);
+        engine.session.write(gradientName(arena.name), values);
+      }
+    }
+  }
+}
+
+async function sumOver(collective: Collective, value: number): Promise<number> {
+  const values = Float32Array.of(value);
+  await collective.sum(values);
+  return values[0];
+}

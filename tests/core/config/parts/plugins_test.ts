@@ -1,0 +1,290 @@
+import assert from "node:assert/strict";
+import { z } from "zod";
+import { loadRun } from "../../../../core/config/load.ts";
+import {
+  createHost,
+  createResolved,
+} from "../../../../core/config/parts/create_part.ts";
+import { chosenAt } from "../../../../core/config/load.ts";
+import {
+  messageOf,
+  stubRegistry,
+  type TestFolder,
+  testFolder,
+} from "../_parts.ts";
+
+const registry = stubRegistry();
+const RUN =
+  "model: {path: model}\ndata: {train: [{path: rows.jsonl, format: alpaca}]}\n";
+const FILES = { "model/config.json": "{}", "rows.jsonl": "{}" };
+
+/** A plugin that imports nothing: its own Standard Schema, frozen objects, no class of ours. */
+const BY_HAND = `
+const options = Object.freeze({
+  "~standard": {
+    version: 1,
+    vendor: "by hand",
+    validate(value) {
+      const issues = [];
+      for (const key of Object.keys(value)) {
+        if (key !== "decay" && key !== "table") issues.push({ message: "Surplus option", path: [{ key }] });
+      }
+      const decay = value.decay ?? 0.9;
+      if (typeof decay !== "number" || decay > 1) issues.push({ message: "Decay must be at most 1", path: ["decay"] });
+      return issues.length > 0 ? { issues } : { value: { decay, table: value.table ?? null } };
+    },
+  },
+});
+export default Object.freeze({
+  name: "by-hand",
+  api: 1,
+  version: "3.1.4",
+  parts: Object.freeze([Object.freeze({
+    kind: "masker",
+    name: "decayed",
+    description: "Later tokens weigh less.",
+    options,
+    jsonSchema: {
+      type: "object",
+      properties: {
+        decay: { type: "number", default: 0.9, description: "Factor." },
+        table: { type: ["string", "null"], default: null, format: "path", description: "A file." },
+      },
+      additionalProperties: false,
+    },
+    create: (given, host) => Object.freeze({ weights: () => new Float32Array(0), given, seed: host.seed }),
+  })]),
+});
+`;
+
+async function refuse(
+  files: Record<string, string>,
+  plugins: string,
+): Promise<string> {
+  using folder = testFolder({
+    ...FILES,
+    ...files,
+    "run.yaml": `plugins: ${plugins}\n${RUN}`,
+  });
+  return await messageOf(
+    () => loadRun({ file: "run.yaml", cwd: folder.path, registry }),
+    folder,
+  );
+}
+
+function plugin(body: string): string {
+  return `export default { name: "mine", api: 1, parts: [${body}] };`;
+}
+const SCHEMA =
+  `{ "~standard": { version: 1, vendor: "x", validate: (value) => ({ value }) } }, jsonSchema: { type: "object" }`;
+
+Deno.test("a plugin brings parts, without sharing a single class with the core", async () => {
+  using folder = testFolder({
+    ...FILES,
+    "parts/by_hand.ts": BY_HAND,
+    "run.yaml":
+      `plugins: [./parts/by_hand.ts]\nmodel: {path: model}\ndata: {train: [{path: rows.jsonl, format: alpaca}], masker: {use: decayed, table: t.csv}}\n`,
+  });
+  const run = await loadRun({ file: "run.yaml", cwd: folder.path, registry });
+  assert.deepEqual(run.config.plugins, [`${folder.path}/parts/by_hand.ts`]);
+  assert.deepEqual(run.config.data.masker, {
+    use: "decayed",
+    decay: 0.9,
+    table: `${folder.path}/t.csv`,
+  });
+  assert.equal(
+    registry.find("masker", "decayed"),
+    undefined,
+    "the registry given stays as it was",
+  );
+  const choice = chosenAt(run, "masker", "data.masker");
+  assert.ok(choice);
+  assert.equal(choice.plugin, "by-hand");
+  const host = createHost({
+    registry: run.registry,
+    modelDir: null,
+    seed: 5,
+    base: folder.path,
+    notice: () => {},
+  });
+  const masker = await createResolved(choice, { registry: run.registry, host });
+  assert.deepEqual({ ...masker, weights: null }, {
+    weights: null,
+    given: { decay: 0.9, table: `${folder.path}/t.csv` },
+    seed: 5,
+  });
+});
+
+Deno.test("issues of a schema written by hand have their place", async () => {
+  using folder = testFolder({
+    ...FILES,
+    "by_hand.ts": BY_HAND,
+    "run.yaml":
+      "plugins: [./by_hand.ts]\nmodel: {path: model}\ndata:\n  train: [{path: rows.jsonl, format: alpaca}]\n  masker: {use: decayed, decay: 2, dacay: 1}\n",
+  });
+  assert.equal(
+    await messageOf(() =>
+      loadRun({ file: "run.yaml", cwd: folder.path, registry })
+    ),
+    "The run has 2 problems:\n" +
+      "  run.yaml:5:33: `data.masker.decay` is 2; decay must be at most 1\n" +
+      "  run.yaml:5:43: `data.masker.dacay` is 1; surplus option",
+  );
+});
+
+Deno.test("a plugin may carry another copy of zod", async () => {
+  using folder = testFolder({
+    ...FILES,
+    "run.yaml":
+      `plugins: [./zod_plugin.ts]\n${RUN}optimizer: {use: copied, lerning_rate: 1}\n`,
+  });
+  const zod = await copyOfZod(folder);
+  const copy = await import(`file://${folder.path}/${zod}`);
+  assert.notEqual(copy.ZodType, z.ZodType, "otherwise nothing is tried");
+  Deno.writeTextFileSync(
+    `${folder.path}/zod_plugin.ts`,
+    `import { z } from "${zod}";
+     export default { name: "zod-copy", api: 1, parts: [{
+       kind: "optimizer", name: "copied", description: "A copy.",
+       options: z.strictObject({ learning_rate: z.number().default(1).describe("Step.") }),
+       create: (options) => options,
+     }] };`,
+  );
+  assert.equal(
+    await messageOf(() =>
+      loadRun({ file: "run.yaml", cwd: folder.path, registry })
+    ),
+    "run.yaml:4:26: optimizer copied has no option `lerning_rate`; did you mean `learning_rate`?",
+  );
+  const { config } = await loadRun({
+    file: "run.yaml",
+    cwd: folder.path,
+    registry,
+    overrides: ["optimizer=copied"],
+  });
+  assert.deepEqual(config.optimizer, { use: "copied", learning_rate: 1 });
+});
+
+/** A door to zod that is another instance of its modules: the same files, evaluated once more. */
+async function copyOfZod(folder: TestFolder): Promise<string> {
+  const file = new URL(import.meta.resolve("zod"));
+  const from = file.protocol === "file:" ? file.pathname : await zodFolder();
+  const source = from.replace(/\/index\.[cm]?js$/, "");
+  copyFolder(source, `${folder.path}/zod`);
+  return `./zod/index.js`;
+}
+
+async function zodFolder(): Promise<string> {
+  const { createRequire } = await import("node:module");
+  const require = createRequire(import.meta.url);
+  return require.resolve("zod");
+}
+
+function copyFolder(from: string, to: string): void {
+  Deno.mkdirSync(to, { recursive: true });
+  for (const entry of Deno.readDirSync(from)) {
+    if (entry.isDirectory) {
+      copyFolder(`${from}/${entry.name}`, `${to}/${entry.name}`);
+    } else if (/\.js$|package\.json$/.test(entry.name)) {
+      Deno.copyFileSync(`${from}/${entry.name}`, `${to}/${entry.name}`);
+    }
+  }
+}
+
+Deno.test("a plugin that cannot be loaded is named, with its line and the cause", async () => {
+  assert.equal(
+    await refuse({ "p.ts": 'throw new Error("boom");' }, "[./p.ts]"),
+    "run.yaml:1:11: cannot load the plugin DIR/p.ts: boom",
+  );
+  assert.equal(
+    await refuse({}, "[./p.ts]"),
+    "run.yaml:1:11: there is no plugin module DIR/p.ts",
+  );
+  assert.equal(
+    await refuse({}, "[./model]"),
+    "run.yaml:1:11: there is no plugin module DIR/model",
+  );
+  assert.match(
+    await refuse({ "p.ts": "export default {" }, "[./p.ts]"),
+    /^run\.yaml:1:11: cannot load the plugin DIR\/p\.ts: /,
+  );
+  assert.match(
+    await refuse({ "p.ts": 'import "../gone.ts";' }, "[./p.ts]"),
+    /^run\.yaml:1:11: cannot load the plugin DIR\/p\.ts: .*gone\.ts/,
+  );
+  assert.equal(
+    await refuse({}, "[lion]"),
+    'run.yaml:1:11: plugin "lion" is neither a file nor a package; write "./lion" for a file, or "npm:lion" for a package',
+  );
+  assert.match(
+    await refuse({}, '["http://127.0.0.1/p.ts"]'),
+    /is neither a file nor a package/,
+  );
+});
+
+Deno.test("a module that is no plugin is refused, saying what it is", async () => {
+  const at = "run.yaml:1:11: DIR/p.ts: ";
+  assert.equal(
+    await refuse({ "p.ts": "export const plugin = {};" }, "[./p.ts]"),
+    at +
+      "has no default export; a plugin module exports {name, api, parts} by default",
+  );
+  assert.equal(
+    await refuse({ "p.ts": "export default () => 1;" }, "[./p.ts]"),
+    at + "its default export is a function, not a plugin {name, api, parts}",
+  );
+  assert.equal(
+    await refuse({
+      "p.ts": 'export default { name: "mine", api: 7, parts: [] };',
+    }, "[./p.ts]"),
+    at +
+      'plugin "mine" is written for plugin API 7; this denotune speaks API 1',
+  );
+  assert.match(
+    await refuse({
+      "p.ts": plugin(
+        `{ kind: "optimiser", name: "x", options: ${SCHEMA}, create() {} }`,
+      ),
+    }, "[./p.ts]"),
+    /plugin "mine", parts\[0\] has kind "optimiser"; known kinds: source, format/,
+  );
+  assert.equal(
+    await refuse({
+      "p.ts": plugin(
+        `{ kind: "optimizer", name: "adamw", options: ${SCHEMA}, create() {} }`,
+      ),
+    }, "[./p.ts]"),
+    'run.yaml:1:11: two plugins bring the optimizer "adamw": "built-in" (built-in) and "mine" (DIR/p.ts); remove or rename one',
+  );
+  assert.equal(
+    await refuse(
+      { "p.ts": plugin(""), "q.ts": plugin("") },
+      "[./p.ts, ./q.ts]",
+    ),
+    'run.yaml:1:19: plugin "mine" from DIR/q.ts is already registered by DIR/p.ts: remove one of them from `plugins`',
+  );
+});
+
+Deno.test("the error of a plugin keeps its cause", async () => {
+  using folder = testFolder({
+    ...FILES,
+    "p.ts": 'throw new RangeError("boom");',
+    "run.yaml": `plugins: [./p.ts]\n${RUN}`,
+  });
+  await assert.rejects(
+    loadRun({ file: "run.yaml", cwd: folder.path, registry }),
+    (error: Error) =>
+      error.name === "PluginError" && error.cause instanceof RangeError,
+  );
+});
+
+Deno.test("what is not a list of texts is left to the schema", async () => {
+  assert.equal(
+    await refuse({}, "./p.ts"),
+    'run.yaml:1:10: `plugins` is "./p.ts"; expected a list',
+  );
+  assert.equal(
+    await refuse({}, "[3]"),
+    "run.yaml:1:11: `plugins.0` is 3; expected a text",
+  );
+});

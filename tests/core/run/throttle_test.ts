@@ -1,0 +1,14 @@
+import assert from "node:assert/strict";
+import { makePace } from "../../../core/run/throttle.ts";
+
+Deno.test("what a pace was told of enqueued work is thrown by its next check, before anything else is read", async () => {
+  let waits = 0;
+  const pace = makePace(() => {
+    waits++;
+    return Promise.reject(new Error("told once"));
+  }, () => 0);
+  await pace.check(); // nothing was enqueued
+  await pace.step();
+  assert.equal(waits, 1);
+  await assert.rejects(pace.check(), /told once/);
+});
