@@ -4,11 +4,7 @@
  */
 import { PluginError } from "../../contracts/errors.ts";
 import type { Json } from "../../contracts/json.ts";
-import type {
-  Json,
-  OptionsSchema,
-  Registered,
-} from "../../contracts/plugin.ts";
+import type { OptionsSchema, Registered } from "../../contracts/plugin.ts";
 import { schemaAt } from "../parse/layout.ts";
 import { kindAt } from "../paths.ts";
 import {
