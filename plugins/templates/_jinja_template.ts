@@ -11,17 +11,12 @@ import {
   type SpecialTokens,
   type Template,
 } from "@denotune/denotune/core";
-import { type EndMarkers, findSpans, markerOf } from "./_jinja_spans.ts";
+import { findSpans } from "./_jinja_spans.ts";
+import { probe, type Probed } from "./_probe.ts";
 import { asMessages, asPrompt, promptMessages, renderText } from "./_render.ts";
 import { type RunNotes, runTemplate } from "./jinja/interpreter.ts";
 import { readTemplate } from "./jinja/syntax.ts";
-import {
-  type Field,
-  FIELDS,
-  messageOf,
-  tagOf,
-  type Traced,
-} from "./jinja/traced.ts";
+import { type Field, FIELDS, tagOf, type Traced } from "./jinja/traced.ts";
 import { Dict, JinjaError, List, toValue, type Value } from "./jinja/values.ts";
 
 /** What a chat template is made from. */
@@ -46,8 +41,8 @@ class JinjaTemplate implements Template {
   readonly #options: JinjaTemplateOptions;
   readonly #program: ReturnType<typeof readTemplate>;
   readonly #mayReadInput: boolean;
-  readonly #leads = new Map<string, number>();
-  #markers: EndMarkers | null;
+  /** What conversations without tools show; with tools, where the template takes no others. */
+  readonly #probed: Probed | null;
 
   constructor(options: JinjaTemplateOptions) {
     this.jinja = options.source;
@@ -61,15 +56,13 @@ class JinjaTemplate implements Template {
         cause,
       });
     }
-    this.#markers = this.#findMarkers([null, []]);
+    this.#probed = this.#probe(null) ?? this.#probe([]);
   }
 
   get stops(): readonly string[] {
+    if (this.#probed !== null) return this.#probed.stops;
     const { eos } = this.#options.specialTokens;
-    const { last, inner } = this.#markers ?? { last: eos ?? "", inner: "" };
-    return [...new Set([last.trim(), inner.trim()])].filter((stop) =>
-      stop !== ""
-    );
+    return eos === null || eos === "" ? [] : [eos];
   }
 
   render(example: Example): Rendered {
@@ -94,17 +87,15 @@ class JinjaTemplate implements Template {
     prompt: boolean,
   ): Rendered {
     const traced = this.#run(messages, tools ?? null, prompt);
-    this.#markers ??= this.#findMarkers([tools ?? null]);
+    // a template may take no conversation without tools
+    const probed = this.#probed ?? this.#probe(tools ?? null);
     const spans = findSpans(traced, messages, {
-      markers: this.#markers ?? { last: "", inner: "" },
-      lead: (index, start, literal) => {
-        const before = messages.slice(0, index);
-        return this.#lead(before, tools ?? null, {
-          text: traced.text,
-          start,
-          literal,
-        });
-      },
+      markers: probed?.markers ?? { last: "", inner: "" },
+      eos: this.#options.specialTokens.eos,
+      probing: false,
+      opening: probed?.opening ?? null,
+      before: (index, prompt) =>
+        this.#try(messages.slice(0, index), tools ?? null, prompt),
     });
     const { bos } = this.#options.specialTokens;
     const wroteBos = bos !== null && bos !== "" && traced.text.startsWith(bos);
@@ -168,6 +159,13 @@ class JinjaTemplate implements Template {
     return variables;
   }
 
+  #probe(tools: readonly unknown[] | null): Probed | null {
+    return probe(
+      (messages, prompt) => this.#try(messages, tools, prompt),
+      this.#options.specialTokens.eos,
+    );
+  }
+
   /** Renders what must not fail: null where the template refuses. */
   #try(
     messages: readonly Message[],
@@ -181,121 +179,6 @@ class JinjaTemplate implements Template {
       throw error;
     }
   }
-
-  /** Looks at short conversations to see how turns end. Null where the template refuses them all. */
-  #findMarkers(
-    tools: readonly (readonly unknown[] | null)[],
-  ): EndMarkers | null {
-    const user: Message = { role: "user", content: "Question" };
-    const answer: Message = { role: "assistant", content: "Answer" };
-    const system: Message = { role: "system", content: "Rules" };
-    for (const list of tools) {
-      for (const front of [[], [system]]) {
-        const conversation = [...front, user, answer];
-        const end = this.#try(conversation, list, false);
-        if (end === null) continue;
-        const index = conversation.length - 1;
-        const { eos } = this.#options.specialTokens;
-        const following = textAfter(end, index);
-        if (following === null) continue;
-        const last = markerOf(following, eos);
-        const longer = this.#try([...conversation, user, answer], list, false);
-        const inner = longer === null ? null : textAfter(longer, index);
-        if (longer === null || inner === null) return { last, inner: last };
-        if (last !== "" && inner.startsWith(last)) return { last, inner: last };
-        // another end in the middle: take off what opens the next turn, as it opened the first
-        const opening = commonSuffix(inner, textBefore(longer, front.length));
-        return {
-          last,
-          inner: markerOf(inner.slice(0, inner.length - opening), eos),
-        };
-      }
-    }
-    return null;
-  }
-
-  /** How much of the text before an answer the model writes itself: what the prompt does not hold. */
-  #lead(
-    before: readonly Message[],
-    tools: readonly unknown[] | null,
-    place: AnswerPlace,
-  ): number {
-    const known = this.#leads.get(place.literal);
-    if (known !== undefined) return known;
-    const lead = this.#measureLead(before, tools, place);
-    if (this.#leads.size > 1024) this.#leads.clear();
-    this.#leads.set(place.literal, lead);
-    return lead;
-  }
-
-  #measureLead(
-    before: readonly Message[],
-    tools: readonly unknown[] | null,
-    { text, start, literal }: AnswerPlace,
-  ): number {
-    const prompt = this.#try(before, tools, true)?.text;
-    if (prompt === undefined) return 0;
-    if (prompt.length <= start && text.startsWith(prompt)) {
-      return Math.min(literal.length, start - prompt.length);
-    }
-    // the prompt is not what stands there (open thoughts, say): line its own part up with the text
-    const without = this.#try(before, tools, false)?.text ?? "";
-    const generation = prompt.startsWith(without)
-      ? prompt.slice(without.length)
-      : "";
-    let best = 0;
-    let lead = 0;
-    for (let at = 0; generation !== "" && at < literal.length; at++) {
-      let same = 0;
-      while (
-        same < generation.length && literal[at + same] === generation[same]
-      ) same++;
-      if (same > best) {
-        best = same;
-        lead = literal.length - at - same;
-      }
-    }
-    return lead;
-  }
-}
-
-/** Where an answer begins in a rendering. */
-interface AnswerPlace {
-  readonly text: string;
-  readonly start: number;
-  /** The template's own text before it. */
-  readonly literal: string;
-}
-
-/** The text before the first character of a message, and after its last one. */
-function textBefore(rendered: Traced, message: number): string {
-  let start = 0;
-  for (const { end, tag } of rendered.runs) {
-    if (messageOf(tag) === message) return rendered.text.slice(0, start);
-    start = end;
-  }
-  return rendered.text;
-}
-
-function textAfter(rendered: Traced, message: number): string | null {
-  const last = rendered.runs.findLastIndex(({ tag }) =>
-    messageOf(tag) === message
-  );
-  if (last < 0) return null;
-  const next = rendered.runs.findIndex(({ tag }, i) =>
-    i > last && messageOf(tag) !== null
-  );
-  const until = next < 0 ? rendered.text.length : rendered.runs[next - 1].end;
-  return rendered.text.slice(rendered.runs[last].end, until);
-}
-
-function commonSuffix(a: string, b: string): number {
-  let length = 0;
-  while (
-    length < a.length && length < b.length &&
-    a.at(-1 - length) === b.at(-1 - length)
-  ) length++;
-  return length;
 }
 
 /** A message as the template sees it: as transformers would, without what is only ours. */

@@ -8,7 +8,7 @@ import type { RunNotes } from "./interpreter.ts";
 import { dictMethod, listMethod, stringMethod } from "./methods.ts";
 import type { FilterNode, MemberNode, Node, SliceNode } from "./syntax.ts";
 import { contains, runTest } from "./tests.ts";
-import { joinTraced, Traced } from "./traced.ts";
+import { joinTraced, LITERAL, NO_TURN, Traced, type Turn } from "./traced.ts";
 import {
   type Arguments,
   asNumber,
@@ -32,10 +32,14 @@ import {
 export interface Scope {
   readonly variables: Map<string, Value>;
   readonly parent: Scope | null;
+  /** The loop variable, in the scope of a loop's body. */
+  readonly counter?: string;
 }
 
 /** Evaluates expressions. */
 export class Expressions {
+  /** The turn that is being written: what text the template makes belongs to it. */
+  turn: Turn = NO_TURN;
   readonly #notes: RunNotes;
 
   /** `notes` learns which message was read last. */
@@ -47,7 +51,7 @@ export class Expressions {
   evaluate(node: Node, scope: Scope): Value {
     switch (node.type) {
       case "StringLiteral":
-        return Traced.of(node.value);
+        return Traced.of(node.value, LITERAL, this.turn);
       case "IntegerLiteral":
         return node.value;
       case "FloatLiteral":
@@ -237,7 +241,9 @@ export class Expressions {
       case "!=":
         return !isEqual(left, right);
       case "~":
-        return joinTraced([toText(left), toText(right)], Traced.of(""));
+        return joinTraced([toText(left), toText(right)], Traced.of("")).in(
+          this.turn,
+        );
       case "in":
         return contains(right, left);
       case "not in":
@@ -259,7 +265,9 @@ export class Expressions {
       case ">=":
         return compare(left, right, operator) >= 0;
     }
-    return arithmetic(operator, left, right);
+    // templates also collect all of the text in a variable and write it at the end
+    const result = arithmetic(operator, left, right);
+    return result instanceof Traced ? result.in(this.turn) : result;
   }
 }
 

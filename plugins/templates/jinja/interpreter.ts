@@ -13,6 +13,7 @@ import {
   type KeywordNode,
   type MacroNode,
   type Node,
+  type SetNode,
 } from "./syntax.ts";
 import { type Traced, TracedBuilder } from "./traced.ts";
 import {
@@ -104,6 +105,7 @@ class Statements {
           ? this.#capture(node.body, scope, depth)
           : this.#expressions.evaluate(node.value, scope);
         this.#assign(node.assignee, value, scope);
+        this.#takeTurn(node, value, scope);
         return null;
       }
       case "Macro":
@@ -113,20 +115,33 @@ class Statements {
         this.#callBlock(node, scope, out, depth);
         return null;
       case "FilterStatement":
-        out.add(
-          toText(
-            this.#expressions.filter(
-              this.#capture(node.body, scope, depth),
-              node.filter,
-              scope,
-            ),
+        this.#write(
+          this.#expressions.filter(
+            this.#capture(node.body, scope, depth),
+            node.filter,
+            scope,
           ),
+          out,
         );
         return null;
       default:
-        out.add(toText(this.#expressions.evaluate(node, scope)));
+        this.#write(this.#expressions.evaluate(node, scope), out);
         return null;
     }
+  }
+
+  #write(value: Value, out: TracedBuilder): void {
+    out.add(toText(value), 0, this.#expressions.turn);
+  }
+
+  /** `{% set message = messages[i] %}` in a loop over `i` begins that message's turn, as its own loop would. */
+  #takeTurn(node: SetNode, value: Value, scope: Scope): void {
+    if (!(value instanceof Dict) || value.message === null) return;
+    if (
+      node.value?.type === "MemberExpression" && node.value.computed &&
+      node.value.property.type === "Identifier" &&
+      node.value.property.value === scope.counter
+    ) this.#expressions.turn = value.message + 1;
   }
 
   #capture(nodes: readonly Node[], scope: Scope, depth: number): Traced {
@@ -142,8 +157,11 @@ class Statements {
     let items = iterate(
       this.#expressions.evaluate(select?.lhs ?? node.iterable, scope),
     );
+    const counter = node.loopvar.type === "Identifier"
+      ? node.loopvar.value
+      : undefined;
     const scopeOf = (item: Value): Scope => {
-      const inner: Scope = { variables: new Map(), parent: scope };
+      const inner: Scope = { variables: new Map(), parent: scope, counter };
       this.#assign(node.loopvar, item, inner);
       return inner;
     };
@@ -152,10 +170,17 @@ class Statements {
         isTrue(this.#expressions.evaluate(select.test, scopeOf(item)))
       );
     }
+    const outer = this.#expressions.turn;
     for (let i = 0; i < items.length; i++) {
-      const inner = scopeOf(items[i]);
+      const item = items[i];
+      const inner = scopeOf(item);
       inner.variables.set("loop", loopVariable(items, i, depth));
-      if (this.run(node.body, inner, out, depth) === "break") break;
+      if (item instanceof Dict && item.message !== null) {
+        this.#expressions.turn = item.message + 1;
+      }
+      const leave = this.run(node.body, inner, out, depth);
+      this.#expressions.turn = outer;
+      if (leave === "break") break;
     }
     if (items.length > 0) return null;
     return this.run(
@@ -256,7 +281,11 @@ class Statements {
   ): void {
     const { callee, args } = node.call;
     if (callee.type === "Identifier" && callee.value === GENERATION) {
-      out.add(this.#capture(node.body, scope, depth), 1);
+      out.add(
+        this.#capture(node.body, scope, depth),
+        1,
+        this.#expressions.turn,
+      );
       return;
     }
     const caller = new Callable((given) =>
@@ -274,13 +303,12 @@ class Statements {
     if (!(target instanceof Callable)) {
       throw new JinjaError(`'${typeName(target)}' object is not callable`);
     }
-    out.add(
-      toText(
-        target.call({
-          positional,
-          named: new Map(named).set("caller", caller),
-        }),
-      ),
+    this.#write(
+      target.call({
+        positional,
+        named: new Map(named).set("caller", caller),
+      }),
+      out,
     );
   }
 }

@@ -17,12 +17,7 @@ export type Node =
   }
   | ForNode
   | { readonly type: "Break" | "Continue" | "Comment" }
-  | {
-    readonly type: "Set";
-    readonly assignee: Node;
-    readonly value: Node | null;
-    readonly body: readonly Node[];
-  }
+  | SetNode
   | MacroNode
   | CallBlockNode
   | {
@@ -87,6 +82,14 @@ export interface ForNode {
   readonly iterable: Node;
   readonly body: readonly Node[];
   readonly defaultBlock: readonly Node[];
+}
+
+/** `{% set ... %}` */
+export interface SetNode {
+  readonly type: "Set";
+  readonly assignee: Node;
+  readonly value: Node | null;
+  readonly body: readonly Node[];
 }
 
 /** `{% macro ... %}` */

@@ -1,6 +1,13 @@
 /**
  * Text that knows where each of its characters came from: from the template, or from a field of a
- * message. It is what strings are while a chat template runs.
+ * message; and in whose turn it was written. It is what strings are while a chat template runs.
+ *
+ * ```text
+ * {% for m in messages %}<|user|>{{ m.content }}<|end|>{% endfor %}<|assistant|>
+ *                        ^^^^^^^^                ^^^^^^^              tag: the template's, turn: m
+ *                                ^^^^^^^^^^^^^^^                      tag: m's content,    turn: m
+ *                                                                ^^^^^^^^^^^^^ the template's, no turn
+ * ```
  * @module
  */
 
@@ -8,6 +15,19 @@
 export interface Run {
   readonly end: number;
   readonly tag: Tag;
+  /** In whose turn it was written. */
+  readonly turn: Turn;
+}
+
+/** The message that a loop of the template was at, + 1; 0 outside of such loops. */
+export type Turn = number;
+
+/** The turn of text that is written outside of all messages. */
+export const NO_TURN: Turn = 0;
+
+/** The message of a turn, or null outside of all. */
+export function messageOfTurn(turn: Turn): number | null {
+  return turn === NO_TURN ? null : turn - 1;
 }
 
 /**
@@ -56,11 +76,21 @@ export class Traced {
   }
 
   /** Text of one origin. An empty one is kept as a mark, unless it is the template's own. */
-  static of(text: string, tag: Tag = LITERAL): Traced {
+  static of(text: string, tag: Tag = LITERAL, turn: Turn = NO_TURN): Traced {
     return new Traced(
       text,
-      text === "" && tag === LITERAL ? [] : [{ end: text.length, tag }],
+      text === "" && tag === LITERAL ? [] : [{ end: text.length, tag, turn }],
     );
+  }
+
+  /** The same text, written in a turn: what has a turn already keeps it. */
+  in(turn: Turn): Traced {
+    if (turn === NO_TURN || this.runs.every((run) => run.turn !== NO_TURN)) {
+      return this;
+    }
+    const builder = new TracedBuilder();
+    builder.add(this, 0, turn);
+    return builder.finish();
   }
 
   /** Units `[from, to)`. What is cut to nothing leaves its mark. */
@@ -69,18 +99,18 @@ export class Traced {
     const runs: Run[] = [];
     const text = this.text.slice(from, to);
     let start = 0;
-    for (const { end, tag } of this.runs) {
+    for (const { end, tag, turn } of this.runs) {
       const cutStart = Math.max(start, from);
       const cutEnd = Math.min(end, to);
       const inside = start === end
         ? start >= from && start <= to
         : cutEnd > cutStart;
-      if (inside) runs.push({ end: cutEnd - from, tag });
+      if (inside) runs.push({ end: cutEnd - from, tag, turn });
       start = end;
     }
     if (text === "" && runs.length === 0) {
       const first = this.runs.find(({ tag }) => messageOf(tag) !== null);
-      if (first !== undefined) runs.push({ end: 0, tag: first.tag });
+      if (first !== undefined) runs.push({ ...first, end: 0 });
     }
     return new Traced(text, runs);
   }
@@ -89,8 +119,8 @@ export class Traced {
   map(change: (text: string) => string): Traced {
     const builder = new TracedBuilder();
     let start = 0;
-    for (const { end, tag } of this.runs) {
-      builder.text(change(this.text.slice(start, end)), tag);
+    for (const { end, tag, turn } of this.runs) {
+      builder.text(change(this.text.slice(start, end)), tag, turn);
       start = end;
     }
     return builder.finish();
@@ -104,20 +134,20 @@ export class TracedBuilder {
   #length = 0;
 
   /** Adds text of one origin. */
-  text(text: string, tag: Tag = LITERAL): void {
+  text(text: string, tag: Tag = LITERAL, turn: Turn = NO_TURN): void {
     if (text === "" && tag === LITERAL) return;
     this.#parts.push(text);
     this.#length += text.length;
-    this.#run(tag);
+    this.#run(tag, turn);
   }
 
-  /** Adds text with its origins; `bits` are set in all of its tags. */
-  add(value: Traced, bits = 0): void {
+  /** Adds text with its origins; `bits` are set in all of its tags, `turn` where it has none. */
+  add(value: Traced, bits = 0, turn: Turn = NO_TURN): void {
     this.#parts.push(value.text);
     const base = this.#length;
-    for (const { end, tag } of value.runs) {
-      this.#length = base + end;
-      this.#run(tag | bits);
+    for (const run of value.runs) {
+      this.#length = base + run.end;
+      this.#run(run.tag | bits, run.turn === NO_TURN ? turn : run.turn);
     }
     this.#length = base + value.text.length;
   }
@@ -127,10 +157,10 @@ export class TracedBuilder {
     return new Traced(this.#parts.join(""), this.#runs);
   }
 
-  #run(tag: Tag): void {
+  #run(tag: Tag, turn: Turn): void {
     const last = this.#runs.at(-1);
-    if (last?.tag === tag) this.#runs.pop();
-    this.#runs.push({ end: this.#length, tag });
+    if (last?.tag === tag && last.turn === turn) this.#runs.pop();
+    this.#runs.push({ end: this.#length, tag, turn });
   }
 }
 
