@@ -1,8 +1,15 @@
 /**
- * An evaluator asks the model something and gives numbers.
+ * An evaluator measures a model in two steps: it says what it asks, then what it makes of the answers. The
+ * engine answers each distinct question once, whoever asks it, with the tuned model or with its base.
+ *
+ * ```text
+ * rows ─► asks ─► questions, texts ─► (the engine) ─► answers, scores ─► score ─► numbers, records, verdict
+ * ```
  * @module
  */
 import type { Example } from "./format.ts";
+import type { Json } from "./json.ts";
+import type { PromptRequest } from "./template.ts";
 
 /** One evaluation row. */
 export interface EvaluationRow {
@@ -10,29 +17,100 @@ export interface EvaluationRow {
   readonly example: Example;
   /** The prompt, as it is shown to people. */
   readonly prompt: string;
+  /** The prompt as a template takes it: all turns before the answer. */
+  readonly request: PromptRequest;
   /** The expected answer. */
   readonly expected: string;
 }
 
-/** What an evaluator may use. */
-export interface EvaluatorContext {
-  /** Rows for evaluation, in order. */
+/** What the model reads: a request that the run's template writes, or a text as it is. */
+export type Prompt = PromptRequest | { readonly text: string };
+
+/** Which model is asked: the one that is trained, or the one that training began with. */
+export type AskedModel = "tuned" | "base";
+
+/** How answers are drawn. */
+export interface Sampling {
+  /** Most tokens of one answer. */
+  readonly maxNewTokens: number;
+  /** 0, the default: always the likeliest token. */
+  readonly temperature?: number;
+  /** Keep the k likeliest tokens; null, the default: all. */
+  readonly topK?: number | null;
+  /** Keep the likeliest tokens that together have this probability; 1, the default: all. */
+  readonly topP?: number;
+  /** Above 1: tokens seen before become less likely. 1, the default: off. */
+  readonly repetitionPenalty?: number;
+  /** Texts that end an answer, besides the template's. */
+  readonly stop?: readonly string[];
+  /** Answers to the same question, each drawn anew; 1 by default. */
+  readonly n?: number;
+  /** Key of the random numbers; the run's seed by default. */
+  readonly seed?: number;
+}
+
+/** A question to the model. */
+export interface Question {
+  /** What it reads first. */
+  readonly prompt: Prompt;
+  /** What the user says next, after each answer: a conversation of several turns. */
+  readonly turns?: readonly string[];
+  /** How it answers. */
+  readonly sampling: Sampling;
+  /** Who answers; `tuned` by default. */
+  readonly of?: AskedModel;
+}
+
+/** One answer of the model. */
+export interface Answer {
+  /** What was answered, without the end; the last answer of a conversation. */
+  readonly text: string;
+  /** `stop`: an end token or a stop text; `length`: `maxNewTokens`, or the context is full. */
+  readonly finish: "stop" | "length";
+  /** Tokens of the prompt, as the template wrote it. */
+  readonly promptTokens: number;
+  /** The tokens written, the end included. */
+  readonly ids: readonly number[];
+  /** Answers to the turns before, in a conversation. */
+  readonly earlier?: readonly string[];
+}
+
+/** What an evaluator asks. */
+export interface Asked {
+  /** Questions to be answered. */
+  readonly questions?: readonly Question[];
+}
+
+/** What came back. */
+export interface Answered {
+  /** The rows that `asks` was called with. */
   readonly rows: readonly EvaluationRow[];
-  /** Answers of the model to the prompts of rows, in order; greedy unless told otherwise. */
-  generate(
-    rows: readonly EvaluationRow[],
-    options: { maxNewTokens: number; temperature?: number },
-  ): Promise<string[]>;
+  /** For each question its `n` answers. */
+  readonly answers: readonly (readonly Answer[])[];
   /** Aborts a long evaluation. */
   readonly signal?: AbortSignal;
+}
+
+/** What an evaluator makes of it. */
+export interface Evaluation {
+  /**
+   * Finite numbers by name, of letters, digits and `_`: `{"": 0.93}` becomes `eval_<part's name>`, `{avg_x: 1}`
+   * `eval_<part's name>_avg_x`. A figure that there is no data for is left out.
+   */
+  readonly numbers: Readonly<Record<string, number>>;
+  /** A table: one object a row, all with the same columns. Kept in the run folder, shown by trackers. */
+  readonly records?: readonly Readonly<Record<string, Json>>[];
+  /** Whether a threshold is kept, where one is set. */
+  readonly verdict?: { readonly passed: boolean; readonly reason: string };
 }
 
 /** Measures a model. */
 export interface Evaluator {
   /**
-   * Numbers by name: `{"": 0.93}` becomes `eval_<part's name>`, `{avg_x: 1}` `eval_<part's name>_avg_x`.
+   * What is asked, of the rows for evaluation (none where the run has none). Called once, before the device
+   * wakes: what cannot be asked is an error here.
    */
-  evaluate(
-    context: EvaluatorContext,
-  ): Promise<Readonly<Record<string, number>>>;
+  asks(rows: readonly EvaluationRow[]): Asked | Promise<Asked>;
+  /** What the answers are worth. Called at each evaluation. */
+  score(answered: Answered): Evaluation | Promise<Evaluation>;
 }

@@ -3,6 +3,7 @@
  * names are those of that file. Numbers are finite or null; times are seconds.
  * @module
  */
+import type { Json } from "./json.ts";
 
 /** Where in the run something happened. */
 export interface EventPlace {
@@ -156,6 +157,22 @@ export interface EvalEvent extends EventPlace {
   readonly [metric: `eval_${string}`]: number | null;
 }
 
+/** What an evaluator gave besides figures. Comes right after the `eval` that it belongs to. */
+export interface ResultEvent extends EventPlace {
+  /** Tells the kinds of events apart. */
+  readonly event: "result";
+  /** Name of the evaluator. */
+  readonly evaluator: string;
+  /** A table: one object a row, all with the same columns. */
+  readonly records: readonly Readonly<Record<string, Json>>[];
+  /** The file that has them, one JSON object a line; null where there are none. */
+  readonly path: string | null;
+  /** Whether its threshold is kept; null where none is set. */
+  readonly verdict:
+    | { readonly passed: boolean; readonly reason: string }
+    | null;
+}
+
 /** What the model answers to a prompt of `samples.prompts`. */
 export interface SampleEvent extends EventPlace {
   /** Tells the kinds of events apart. */
@@ -254,6 +271,7 @@ export type TrackerEvent =
   | StepEvent
   | EpochEvent
   | EvalEvent
+  | ResultEvent
   | SampleEvent
   | SaveEvent
   | NoticeEvent

@@ -3,7 +3,7 @@
  * @module
  */
 import type { RunInput } from "../config/types.ts";
-import type { Answer } from "../engine/generate/answer.ts";
+import type { Answer } from "../contracts/evaluator.ts";
 import type { RunResult } from "../run/run.ts";
 import type { DataOnly } from "../quality/open_subject.ts";
 import type { QualityReport } from "../quality/types.ts";

@@ -263,6 +263,7 @@ class Run {
       tokenizer,
       events,
       evaluators: parts.evaluators,
+      evaluationRows: parts.evaluationRows,
       objective: parts.objective,
       signal,
       deviceFingerprint: device.info.fingerprint,

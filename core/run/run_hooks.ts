@@ -3,12 +3,12 @@
  * @module
  */
 import { join } from "node:path";
-import type { Evaluator } from "../contracts/evaluator.ts";
+import type { EvaluationRow } from "../contracts/evaluator.ts";
 import type { Objective } from "../contracts/objective.ts";
 import type { Tokenizer } from "../contracts/tokenizer.ts";
+import type { EvalEvent } from "../contracts/tracker.ts";
 import type { ConfigData } from "../config/resolved.ts";
 import type { RunConfig } from "../config/types.ts";
-import { PluginError } from "../contracts/errors.ts";
 import { answer, type AnswerOptions } from "../engine/generate/answer.ts";
 import {
   beginFolder,
@@ -19,7 +19,12 @@ import {
 import { checkpointState, saveCheckpoint } from "./checkpoint.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Events } from "./events.ts";
-import { type OpenedData, requestOf } from "./open/open_data.ts";
+import { withBase } from "./evaluation/base_model.ts";
+import type { MetricName } from "./evaluation/check_result.ts";
+import { Evaluations } from "./evaluation/evaluations.ts";
+import type { OpenedEvaluator } from "./evaluation/evaluators.ts";
+import { writeRecords } from "./evaluation/records.ts";
+import type { OpenedData } from "./open/open_data.ts";
 import { baseReader, type OpenedModel } from "./open/open_model.ts";
 import { allBatches } from "./open/plan_request.ts";
 import {
@@ -34,12 +39,6 @@ import type { TrainerState } from "./trainer_state.ts";
 /** Folder, beside an adapter, of a base that was made from random weights. */
 const BASE = "base";
 
-/** An evaluator, and the name of its part. */
-export interface NamedEvaluator {
-  readonly name: string;
-  readonly evaluator: Evaluator;
-}
-
 /** What the hooks work on. */
 export interface HooksContext {
   readonly config: RunConfig;
@@ -49,7 +48,9 @@ export interface HooksContext {
   readonly data: OpenedData;
   readonly tokenizer: Tokenizer;
   readonly events: Events;
-  readonly evaluators: readonly NamedEvaluator[];
+  readonly evaluators: readonly OpenedEvaluator[];
+  /** The rows that evaluators were asked about. */
+  readonly evaluationRows: readonly EvaluationRow[];
   readonly objective: Objective;
   readonly signal: AbortSignal | undefined;
   readonly deviceFingerprint: string;
@@ -62,6 +63,7 @@ export class RunHooks implements TrainerHooks {
   /** Numbers of the last evaluation. */
   metrics: Readonly<Record<string, number | null>> = {};
   lastCheckpoint: string | null = null;
+  readonly #evaluations: Evaluations | null;
   #epochStarted: number;
   #toldSkipped = false;
   #baseWritten = false;
@@ -69,6 +71,7 @@ export class RunHooks implements TrainerHooks {
   constructor(context: HooksContext) {
     this.context = context;
     this.#epochStarted = context.now();
+    this.#evaluations = evaluationsOf(context);
   }
 
   onStep(state: Readonly<TrainerState>, report: StepReport): void {
@@ -122,17 +125,47 @@ export class RunHooks implements TrainerHooks {
   async evaluate(state: Readonly<TrainerState>): Promise<void> {
     this.#moveTo(state);
     const { engine, data } = this.context;
-    const { evaluation } = data;
-    if (evaluation === null) return;
-    await engine.withAverages(() => this.#evaluateOn(evaluation));
+    if (data.evaluation === null && this.#evaluations === null) return;
+    await engine.withAverages(() => this.#evaluate(state.step));
   }
 
-  async #evaluateOn(
-    evaluation: NonNullable<OpenedData["evaluation"]>,
-  ): Promise<void> {
-    const { data, engine, events, objective, config, evaluators, now, signal } =
-      this.context;
+  async #evaluate(step: number): Promise<void> {
+    const { data, events, config, now } = this.context;
     const started = now();
+    const loss = data.evaluation === null
+      ? { eval_loss: null, eval_perplexity: null, eval_token_accuracy: null }
+      : await this.#lossOf(data.evaluation);
+    const numbers: Record<MetricName, number> = {};
+    const given = await this.#evaluations?.run() ?? [];
+    for (const { metrics } of given) {
+      Object.assign(numbers, Object.fromEntries(metrics));
+    }
+    const event = {
+      event: "eval" as const,
+      ...loss,
+      eval_seconds: now() - started,
+      ...numbers,
+    };
+    events.emit(event);
+    for (const { name, result } of given) {
+      const { records = [], verdict = null } = result;
+      if (records.length === 0 && verdict === null) continue;
+      const path = records.length === 0
+        ? null
+        : writeRecords(config.output_dir, { evaluator: name, step, records });
+      events.emit({ event: "result", evaluator: name, records, path, verdict });
+    }
+    const { event: _, ...metrics } = event;
+    this.metrics = metrics;
+  }
+
+  /** Average loss of the rows for evaluation. */
+  async #lossOf(
+    evaluation: NonNullable<OpenedData["evaluation"]>,
+  ): Promise<
+    Pick<EvalEvent, "eval_loss" | "eval_perplexity" | "eval_token_accuracy">
+  > {
+    const { engine, events, objective, config, signal } = this.context;
     let weight = 0;
     const total = evaluation.stepsInEpoch(0);
     let done = 0;
@@ -156,41 +189,11 @@ export class RunHooks implements TrainerHooks {
     };
     const sums = await engine.evaluate(batches(), signal);
     const loss = weight > 0 ? sums.lossSum / weight : null;
-    const numbers: Record<`eval_${string}`, number | null> = {};
-    for (const { name, evaluator } of evaluators) {
-      const found = await evaluator.evaluate({
-        rows: data.evaluationRows(),
-        signal,
-        generate: async (rows, options) => {
-          const answers = await this.#answer(rows.map(requestOf), {
-            maxNewTokens: options.maxNewTokens,
-            temperature: options.temperature ?? 0,
-            seed: config.seed,
-          });
-          return answers.map((a) => a.text);
-        },
-      });
-      for (const [key, value] of Object.entries(found)) {
-        const full = `eval_${name.replaceAll("-", "_")}${
-          key === "" ? "" : `_${key}`
-        }` as const;
-        if (full in numbers) {
-          throw new PluginError(`Two evaluators give ${full}`);
-        }
-        numbers[full] = finite(value);
-      }
-    }
-    const event = {
-      event: "eval" as const,
+    return {
       eval_loss: finite(loss),
       eval_perplexity: loss === null ? null : finite(Math.exp(loss)),
       eval_token_accuracy: weight > 0 ? finite(sums.correctSum / weight) : null,
-      eval_seconds: now() - started,
-      ...numbers,
     };
-    events.emit(event);
-    const { event: _, ...metrics } = event;
-    this.metrics = metrics;
   }
 
   /** Answers `samples.prompts`. */
@@ -308,6 +311,21 @@ export class RunHooks implements TrainerHooks {
       epoch: state.epoch + (steps === null ? 0 : state.stepInEpoch / steps),
     });
   }
+}
+
+/** The evaluations of a run that has evaluators. */
+function evaluationsOf(context: HooksContext): Evaluations | null {
+  const { engine, model, data, tokenizer, config, signal } = context;
+  const { evaluators, evaluationRows: rows } = context;
+  const { generator } = engine;
+  if (evaluators.length === 0) return null;
+  const { seed } = config;
+  return new Evaluations({
+    evaluators,
+    rows,
+    asking: { generator, tokenizer, template: data.template, seed, signal },
+    onBase: (body) => withBase({ engine, model, seed }, body),
+  });
 }
 
 /** Saves the trained model or adapter in the run folder: beside, synced, then moved in file by file. */

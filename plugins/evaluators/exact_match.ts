@@ -40,22 +40,29 @@ export const exactMatch: Part<
   description:
     "Share of rows answered exactly as expected (greedy; white space around does not count), in all and by category",
   options,
-  create: (o: ExactMatchOptions): Evaluator => ({
-    async evaluate({ rows, generate, signal }) {
-      const asked = rows.slice(0, o.max_rows ?? rows.length);
-      if (asked.length === 0) {
-        throw new ConfigError(
-          "exact-match has no rows to ask: set data.eval or data.eval_fraction, or remove it from `evaluators`",
-        );
-      }
-      signal?.throwIfAborted();
-      const answers = await generate(asked, {
-        maxNewTokens: o.max_new_tokens,
-        temperature: 0,
-      });
-      return sharesOf(asked, answers);
-    },
-  }),
+  create: (o: ExactMatchOptions): Evaluator => {
+    const chosen = (rows: readonly EvaluationRow[]) =>
+      rows.slice(0, o.max_rows ?? rows.length);
+    return {
+      asks(rows) {
+        const asked = chosen(rows);
+        if (asked.length === 0) {
+          throw new ConfigError(
+            "exact-match has no rows to ask: set data.eval or data.eval_fraction, or remove it from `evaluators`",
+          );
+        }
+        return {
+          questions: asked.map(({ request }) => ({
+            prompt: request,
+            sampling: { maxNewTokens: o.max_new_tokens },
+          })),
+        };
+      },
+      score: ({ rows, answers }) => ({
+        numbers: sharesOf(chosen(rows), answers.map(([{ text }]) => text)),
+      }),
+    };
+  },
 });
 
 function sharesOf(

@@ -7,6 +7,7 @@ import {
   type EvalEvent,
   type Part,
   type ProgressEvent,
+  type ResultEvent,
   type SampleEvent,
   showWhole,
   type StepEvent,
@@ -26,6 +27,7 @@ import {
   short,
 } from "./_format.ts";
 import { profileLines } from "./_profile_lines.ts";
+import { tableLines } from "./_table.ts";
 import { startLines } from "./_start_lines.ts";
 import { processStreams, type Streams, Terminal } from "./_terminal.ts";
 
@@ -99,6 +101,8 @@ export class ConsoleTracker implements Tracker {
         );
       case "eval":
         return this.#eval(event);
+      case "result":
+        return this.#result(event);
       case "sample":
         return this.#sample(event);
       case "save": {
@@ -145,6 +149,24 @@ export class ConsoleTracker implements Tracker {
       for (const line of folded(fields, this.#terminal.lineWidth - 7)) {
         this.#terminal.line(`       ${line}`);
       }
+    }
+  }
+
+  /** An evaluator's verdict, and the first rows of its table. */
+  #result({ evaluator, records, path, verdict }: ResultEvent): void {
+    const head = this.#head(evaluator);
+    if (verdict !== null) {
+      const word = verdict.passed
+        ? this.#terminal.style("good", "passed")
+        : this.#terminal.style("bad", "failed");
+      this.#terminal.line(`${head}  ${word}: ${harmless(verdict.reason)}`);
+    }
+    if (path === null) return;
+    this.#terminal.line(
+      `${head}  ${showWhole(records.length)} rows in ${this.#shown(path)}`,
+    );
+    for (const line of tableLines(records, this.#terminal.lineWidth - 2)) {
+      this.#terminal.line(`  ${line}`);
     }
   }
 

@@ -1,5 +1,5 @@
 /**
- * `metrics.jsonl`: one object an event, in the run's folder. Each line is written whole and at once, so that
+ * `metrics.jsonl`: one object an event, in the run's folder; tables of evaluators have files of their own. Each line is written whole and at once, so that
  * a killed process leaves at most one half line; it is cut off when the run is resumed.
  *
  * ```text
@@ -71,7 +71,10 @@ class JsonlTracker implements Tracker {
   event(event: TrackerEvent): void {
     if (event.event === "progress") return;
     if (this.#file === null) throw new RangeError("jsonl was not started");
-    const line = this.#encoder.encode(`${JSON.stringify(event, finite)}\n`);
+    const kept = event.event === "result" && event.path !== null
+      ? { ...event, records: event.records.length }
+      : event;
+    const line = this.#encoder.encode(`${JSON.stringify(kept, finite)}\n`);
     try {
       for (let at = 0; at < line.length;) {
         at += this.#file.writeSync(line.subarray(at));

@@ -3,7 +3,13 @@
  * @module
  */
 import assert from "node:assert/strict";
-import type { EvaluationRow, Evaluator } from "@denotune/denotune/core";
+import type {
+  Answer,
+  Evaluation,
+  EvaluationRow,
+  Evaluator,
+  Question,
+} from "@denotune/denotune/core";
 
 /** Rows with and without a category. */
 export function exampleRows(): EvaluationRow[] {
@@ -15,8 +21,37 @@ export function exampleRows(): EvaluationRow[] {
   ].map(([prompt, expected, category]) => ({
     example: { prompt: prompt!, completion: expected!, category },
     prompt: prompt!,
+    request: { prompt: prompt! },
     expected: expected!,
   }));
+}
+
+/** An answer of that text. */
+export function answerOf(text: string): Answer {
+  return {
+    text,
+    finish: "stop",
+    promptTokens: 4,
+    ids: [...text].map((_, i) => i),
+  };
+}
+
+/** Asks an evaluator about rows, answers its questions, and gives what it makes of them. */
+export async function evaluateWith(
+  evaluator: Evaluator,
+  rows: readonly EvaluationRow[],
+  answer: (question: Question, sample: number) => string,
+): Promise<Evaluation> {
+  const { questions = [] } = await evaluator.asks(rows);
+  return await evaluator.score({
+    rows,
+    answers: questions.map((question) =>
+      Array.from(
+        { length: question.sampling.n ?? 1 },
+        (_, i) => answerOf(answer(question, i)),
+      )
+    ),
+  });
 }
 
 /** Registers the tests of an evaluator. */
@@ -24,31 +59,56 @@ export function testEvaluator(
   name: string,
   make: () => Evaluator | Promise<Evaluator>,
 ): void {
+  Deno.test(`${name}: asks questions that can be asked, the same each time`, async () => {
+    const evaluator = await make();
+    const rows = exampleRows();
+    const { questions = [] } = await evaluator.asks(rows);
+    assert.deepEqual(rows, exampleRows(), "rows are not changed");
+    assert.deepEqual((await evaluator.asks(rows)).questions ?? [], questions);
+    for (const { prompt, turns, sampling } of questions) {
+      assert.ok("text" in prompt || "prompt" in prompt || "messages" in prompt);
+      assert.ok(
+        turns === undefined || "messages" in prompt,
+        "turns have roles",
+      );
+      const { maxNewTokens, temperature = 0, n = 1 } = sampling;
+      assert.ok(Number.isInteger(maxNewTokens) && maxNewTokens > 0);
+      assert.ok(Number.isInteger(n) && n > 0);
+      assert.ok(temperature >= 0);
+      assert.ok(n === 1 || temperature > 0, "greedy answers are all the same");
+    }
+  });
+  const expected = (question: Question) =>
+    exampleRows().find(({ request }) =>
+      JSON.stringify(request) === JSON.stringify(question.prompt)
+    )?.expected ?? "something";
   for (
     const [what, answer] of [
-      ["right", (row: EvaluationRow) => row.expected],
+      ["right", expected],
       ["wrong", () => "?"],
       ["empty", () => ""],
+      ["long", (_: Question, i: number) => `${i} 🙂\n`.repeat(500)],
     ] as const
   ) {
     Deno.test(`${name}: gives named, finite numbers when every answer is ${what}`, async () => {
-      const evaluator = await make();
       const rows = exampleRows();
-      const before = structuredClone(rows);
-      const numbers = await evaluator.evaluate({
-        rows,
-        generate: (asked, { maxNewTokens }) => {
-          assert.ok(Number.isInteger(maxNewTokens) && maxNewTokens > 0);
-          assert.ok(asked.every((row) => rows.includes(row)));
-          return Promise.resolve(asked.map(answer));
-        },
-      });
-      assert.deepEqual(rows, before, "rows are not changed");
-      assert.ok(Object.keys(numbers).length > 0);
+      const evaluation = await evaluateWith(await make(), rows, answer);
+      assert.deepEqual(rows, exampleRows(), "rows are not changed");
+      const { numbers, records = [], verdict } = evaluation;
+      assert.ok(
+        Object.keys(numbers).length + records.length > 0 ||
+          verdict !== undefined,
+        "numbers, records or a verdict",
+      );
       for (const [key, value] of Object.entries(numbers)) {
         assert.ok(Number.isFinite(value), `${key} is ${value}`);
         assert.match(key, /^[\p{L}\p{N}_]*$/u, "a name as metrics have them");
       }
+      for (const record of records) {
+        assert.deepEqual(Object.keys(record), Object.keys(records[0]));
+        assert.deepEqual(JSON.parse(JSON.stringify(record)), record);
+      }
+      if (verdict !== undefined) assert.notEqual(verdict.reason, "");
     });
   }
 }

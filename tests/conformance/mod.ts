@@ -9,7 +9,12 @@ export { testMasker } from "./masker.ts";
 export { type SourceCase, testSource } from "./source.ts";
 export { testModel } from "./model.ts";
 export { type AdapterSuiteOptions, testAdapter } from "./adapter.ts";
-export { testEvaluator } from "./evaluator.ts";
+export {
+  answerOf,
+  evaluateWith,
+  exampleRows,
+  testEvaluator,
+} from "./evaluator.ts";
 export { testOptimizer } from "./optimizer.ts";
 export { testSchedule } from "./schedule.ts";
 export { testTracker } from "./tracker.ts";

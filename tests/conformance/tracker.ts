@@ -122,6 +122,27 @@ export function exampleEvents(): TrackerEvent[] {
       eval_exact_match_geography: 1,
     },
     {
+      event: "result",
+      ...place(4),
+      evaluator: "answers",
+      records: [
+        {
+          prompt: "What is 1 + 1?\n",
+          answer: "2\u001b[2J",
+          right: true,
+          score: 1,
+        },
+        {
+          prompt: "Say hello. ".repeat(40),
+          answer: "",
+          right: null,
+          score: 0.5,
+        },
+      ],
+      path: "outputs/capitals/evaluations/answers-4.jsonl",
+      verdict: { passed: false, reason: "right is 0.5, below 0.9" },
+    },
+    {
       event: "save",
       ...place(4),
       kind: "checkpoint",

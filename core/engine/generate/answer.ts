@@ -2,7 +2,8 @@
  * From prompts as text to answers as text: template, tokenizer, stops.
  * @module
  */
-import type { PromptRequest, Template } from "../../contracts/template.ts";
+import type { Answer, Prompt } from "../../contracts/evaluator.ts";
+import type { Template } from "../../contracts/template.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import { DataError } from "../../contracts/errors.ts";
 import type { Generator } from "./generator.ts";
@@ -13,21 +14,11 @@ export interface AnswerOptions extends Partial<SamplingOptions> {
   readonly maxNewTokens: number;
   /** Texts that end an answer, besides the template's. They are not part of it. */
   readonly stop?: readonly string[];
+  /** Key of each prompt's random numbers; its index by default. */
+  readonly keys?: readonly number[];
   /** Told each piece of text as it becomes certain. */
   readonly onText?: (text: string, prompt: number) => void;
   readonly signal?: AbortSignal;
-}
-
-/** One answer. */
-export interface Answer {
-  /** What was answered, without the end. */
-  readonly text: string;
-  /** `stop`: an end token or a stop text; `length`: `maxNewTokens`, or the context is full. */
-  readonly finish: "stop" | "length";
-  /** Tokens of the prompt, as the template wrote it. */
-  readonly promptTokens: number;
-  /** The tokens written, the end included. */
-  readonly ids: readonly number[];
 }
 
 /** What answers are made with. */
@@ -48,9 +39,20 @@ export function stopIds(tokenizer: Tokenizer, template: Template): number[] {
   return [...ids];
 }
 
+/** Ids of a prompt: as the template writes it, or of a text as it is. */
+export function promptIds(
+  prompt: Prompt,
+  { tokenizer, template }: Omit<Answering, "generator">,
+): Int32Array {
+  const { text, addBos } = "text" in prompt
+    ? { text: prompt.text, addBos: true }
+    : template.prompt(prompt);
+  return tokenizer.encode(text, { addBos }).ids;
+}
+
 /** Answers to prompts, in order. Throws `DataError` for a prompt that leaves no room for an answer. */
 export async function answer(
-  prompts: readonly PromptRequest[],
+  prompts: readonly Prompt[],
   options: AnswerOptions,
   { generator, tokenizer, template }: Answering,
 ): Promise<Answer[]> {
@@ -66,10 +68,7 @@ export async function answer(
     })
   );
   const rows = prompts.map((prompt, i) => {
-    const rendered = template.prompt(prompt);
-    const { ids } = tokenizer.encode(rendered.text, {
-      addBos: rendered.addBos,
-    });
+    const ids = promptIds(prompt, { tokenizer, template });
     if (ids.length === 0) {
       throw new DataError(
         `Prompt ${i + 1} is empty: give at least one character`,
@@ -86,7 +85,7 @@ export async function answer(
     return {
       prompt: ids,
       maxNewTokens: options.maxNewTokens,
-      key: i,
+      key: options.keys?.[i] ?? i,
       onToken: (id: number) => watches[i].push(id),
     };
   });

@@ -292,7 +292,9 @@ function evaluationRows(
 
 function evaluationRow(example: ParsedExample): EvaluationRow | null {
   if ("prompt" in example) {
-    return { example, prompt: example.prompt, expected: example.completion };
+    const { prompt, completion: expected, system } = example;
+    const request = system === undefined ? { prompt } : { prompt, system };
+    return { example, prompt, request, expected };
   }
   if (!("messages" in example)) return null;
   const at = example.messages.findLastIndex((m) => m.role === "assistant");
@@ -300,6 +302,10 @@ function evaluationRow(example: ParsedExample): EvaluationRow | null {
   return {
     example,
     prompt: showPrompt(example.messages[at - 1]),
+    request: {
+      messages: example.messages.slice(0, at),
+      ...(example.tools === undefined ? {} : { tools: example.tools }),
+    },
     expected: example.messages[at].content,
   };
 }
@@ -308,19 +314,4 @@ function showPrompt(message: Message): string {
   return message.input === undefined || message.input === ""
     ? message.content
     : `${message.content}\n\n${message.input}`;
-}
-
-/** The request that asks an evaluation row's question: all turns before the answer. */
-export function requestOf(row: EvaluationRow): PromptRequest {
-  const { example } = row;
-  if ("prompt" in example) {
-    const { prompt, system } = example;
-    return system === undefined ? { prompt } : { prompt, system };
-  }
-  if (!("messages" in example)) return { prompt: row.prompt };
-  const at = example.messages.findLastIndex((m) => m.role === "assistant");
-  return {
-    messages: example.messages.slice(0, at),
-    ...(example.tools === undefined ? {} : { tools: example.tools }),
-  };
 }

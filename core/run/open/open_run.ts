@@ -26,7 +26,11 @@ import {
 } from "./open_model.ts";
 import { openTokenizer } from "./open_tokenizer.ts";
 import { planRequest } from "./plan_request.ts";
-import type { NamedEvaluator } from "../run_hooks.ts";
+import {
+  type OpenedEvaluator,
+  openEvaluators,
+} from "../evaluation/evaluators.ts";
+import type { EvaluationRow } from "../../contracts/evaluator.ts";
 import { totalSteps } from "../trainer.ts";
 
 /** How a run is opened. */
@@ -95,7 +99,9 @@ export interface RunParts {
   readonly schedule: KindMap["schedule"];
   readonly adapter: KindMap["adapter"] | null;
   readonly collective: KindMap["collective"];
-  readonly evaluators: readonly NamedEvaluator[];
+  readonly evaluators: readonly OpenedEvaluator[];
+  /** The rows that evaluators were asked about. */
+  readonly evaluationRows: readonly EvaluationRow[];
 }
 
 /** What an opened run would train, on whatever device. */
@@ -111,7 +117,7 @@ export interface RunPlan {
  * at its end.
  */
 export async function planRun(
-  { run, creating, model, data }: PreparedRun,
+  { run, creating, model, tokenizer, data }: PreparedRun,
   options: PrepareOptions & { readonly trains?: boolean } = {},
 ): Promise<RunPlan> {
   const { config } = run;
@@ -126,23 +132,25 @@ export async function planRun(
   for (const notice of [...found, ...notices]) options.onNotice?.(notice);
   const create = <K extends Kind>(kind: K, key: string = kind) =>
     createAt(run, kind, creating, key);
+  const objective = await create("objective");
+  const evaluationRows = config.evaluators.length === 0
+    ? []
+    : data.evaluationRows();
   const parts: RunParts = {
-    objective: await create("objective"),
+    objective,
     optimizer: await create("optimizer"),
     schedule: await create("schedule"),
     adapter: chosenAt(run, "adapter", "adapter") === null
       ? null
       : await create("adapter"),
     collective: await createPart("collective", "single", creating),
-    evaluators: await Promise.all(
-      config.evaluators.map(async (_, i) => ({
-        name: chosenAt(run, "evaluator", `evaluators.${i}`)?.part.name ??
-          String(i),
-        evaluator: await create("evaluator", `evaluators.${i}`),
-      })),
-    ),
+    evaluators: await openEvaluators(run, creating, {
+      rows: evaluationRows,
+      objective,
+    }),
+    evaluationRows,
   };
-  const request = planRequest({ config, model, data, ...parts });
+  const request = planRequest({ config, model, tokenizer, data, ...parts });
   const { inventory } = planEngine(request, {
     alignment: 4,
     maxBufferBytes: 2 ** 50,

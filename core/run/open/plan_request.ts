@@ -9,6 +9,9 @@ import type { RunConfig } from "../../config/types.ts";
 import type { PreparedDataset } from "../../data/prepared/prepared_dataset.ts";
 import type { GenerationLimits } from "../../engine/generate/programs.ts";
 import { ConfigError } from "../../contracts/errors.ts";
+import type { Tokenizer } from "../../contracts/tokenizer.ts";
+import { tokensOf } from "../../engine/generate/ask.ts";
+import type { OpenedEvaluator } from "../evaluation/evaluators.ts";
 import { inventoryOf } from "../../engine/build_model.ts";
 import type { EngineRequest } from "../../engine/engine.ts";
 import { frozenWeights } from "../../engine/trainables.ts";
@@ -28,7 +31,8 @@ export function planRequest(of: {
   readonly objective: Objective;
   readonly optimizer: Optimizer;
   readonly adapter: Adapter | null;
-  readonly evaluators: readonly unknown[];
+  readonly tokenizer: Tokenizer;
+  readonly evaluators: readonly OpenedEvaluator[];
 }): EngineRequest {
   const { config, model, data } = of;
   const { spec } = model;
@@ -42,8 +46,10 @@ export function planRequest(of: {
   }
   const T = data.feed.widest;
   const evaluationT = data.evaluation?.widest ?? 0;
-  const generates = of.evaluators.length > 0 ||
-    config.samples.prompts.length > 0;
+  const asks = of.evaluators.some(({ asked }) =>
+    (asked.questions ?? []).length > 0
+  );
+  const generates = asks || config.samples.prompts.length > 0;
   return {
     spec,
     adapter,
@@ -62,11 +68,11 @@ export function planRequest(of: {
     evaluate: data.evaluation === null ? null : { B, T: evaluationT },
     generate: generates
       ? generationLimits(spec, {
-        capacity: Math.max(T, evaluationT, 64) +
-          config.generation.max_new_tokens,
-        rows: of.evaluators.length > 0
-          ? MOST_ROWS
-          : Math.max(1, config.samples.prompts.length),
+        capacity: Math.max(
+          Math.max(T, evaluationT, 64) + config.generation.max_new_tokens,
+          longestQuestion(of),
+        ),
+        rows: asks ? MOST_ROWS : Math.max(1, config.samples.prompts.length),
       })
       : null,
     sources: Math.max(
@@ -74,6 +80,41 @@ export function planRequest(of: {
       data.evaluation?.sourceNames.length ?? 0,
     ),
   };
+}
+
+/**
+ * Tokens of the longest question of the evaluators, its answer included. Throws `ConfigError` for a prompt that
+ * leaves no room in the model's context.
+ */
+function longestQuestion(
+  { evaluators, tokenizer, data, model }: {
+    readonly evaluators: readonly OpenedEvaluator[];
+    readonly tokenizer: Tokenizer;
+    readonly data: OpenedData;
+    readonly model: OpenedModel;
+  },
+): number {
+  const { maxPositions, positionsAreBounded } = model.spec;
+  const most = positionsAreBounded ? maxPositions ?? Infinity : Infinity;
+  const { template } = data;
+  let longest = 0;
+  for (const { name, asked } of evaluators) {
+    for (const [i, question] of (asked.questions ?? []).entries()) {
+      const { prompt, total } = tokensOf(question, { tokenizer, template });
+      if (prompt === 0) {
+        throw new ConfigError(
+          `Question ${i} of the evaluator ${name} is empty`,
+        );
+      }
+      if (prompt >= most) {
+        throw new ConfigError(
+          `Question ${i} of the evaluator ${name} has ${prompt} tokens; ${model.name} has ${most} positions, the answer included`,
+        );
+      }
+      longest = Math.max(longest, total);
+    }
+  }
+  return longest;
 }
 
 /** An adapter that leaves new rows untrained would save tokens that mean nothing. */

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import type { EvaluationRow, Host } from "@denotune/denotune/core";
 import { exactMatch } from "../../../plugins/evaluators/exact_match.ts";
-import { exampleRows, testEvaluator } from "../../conformance/evaluator.ts";
+import {
+  answerOf,
+  exampleRows,
+  testEvaluator,
+} from "../../conformance/evaluator.ts";
 
 const host: Host = {
   resolvePath: (path) => path,
@@ -20,15 +24,19 @@ async function ask(
   answers: readonly string[],
   max_rows: number | null = null,
 ) {
-  const asked: unknown[] = [];
-  const numbers = await (await make(max_rows)).evaluate({
+  const evaluator = await make(max_rows);
+  const { questions = [] } = await evaluator.asks(rows);
+  assert.deepEqual(
+    questions,
+    rows.slice(0, max_rows ?? rows.length).map(({ request }) => ({
+      prompt: request,
+      sampling: { maxNewTokens: 8 },
+    })),
+  );
+  const { numbers } = await evaluator.score({
     rows,
-    generate(given, options) {
-      asked.push(options);
-      return Promise.resolve(answers.slice(0, given.length));
-    },
+    answers: questions.map((_, i) => [answerOf(answers[i])]),
   });
-  assert.deepEqual(asked, [{ maxNewTokens: 8, temperature: 0 }]);
   return numbers;
 }
 

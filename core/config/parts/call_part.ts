@@ -1,0 +1,39 @@
+/**
+ * Calls what a part brought: whatever it throws names the part and the plugin.
+ * @module
+ */
+import { isDenotuneError, PluginError } from "../../contracts/errors.ts";
+import { messageOf } from "../parse/problem.ts";
+
+/** A call of a part. */
+export interface PartCall {
+  /** Who it is: see `describePart`. */
+  readonly part: string;
+  /** The method that is called. */
+  readonly method: string;
+  /** Its reason passes through, where the part throws it. */
+  readonly signal?: AbortSignal;
+}
+
+/** What the call gives. Our own errors pass through, everything else becomes a `PluginError`. */
+export async function callPart<T>(
+  call: PartCall,
+  body: () => T | Promise<T>,
+): Promise<T> {
+  try {
+    return await body();
+  } catch (error) {
+    const { signal } = call;
+    if (signal?.aborted === true && error === signal.reason) throw error;
+    throw partError(call, error);
+  }
+}
+
+/** The error that a part's throw becomes. */
+export function partError({ part, method }: PartCall, error: unknown): unknown {
+  if (isDenotuneError(error)) return error;
+  return new PluginError(
+    `\`${method}\` of the ${part} threw: ${messageOf(error)}`,
+    { cause: error },
+  );
+}
