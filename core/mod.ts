@@ -55,6 +55,7 @@ export {
   selectRows,
   type SortedTokens,
 } from "./graph/ops/embedding.ts";
+export { type Head, projectLogits } from "./graph/ops/head.ts";
 export { type Layout, matmul } from "./graph/ops/matmul.ts";
 export { layerNorm, rmsNorm } from "./graph/ops/norms.ts";
 export { rope } from "./graph/ops/rope.ts";

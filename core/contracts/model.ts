@@ -4,6 +4,7 @@
  * @module
  */
 import type { Dim } from "../graph/dims.ts";
+import type { Expr } from "../graph/expression.ts";
 import type { Graph, Tensor } from "../graph/graph.ts";
 import type { AttentionOptions } from "../graph/ops/attention.ts";
 import type { Json } from "./json.ts";
@@ -24,6 +25,8 @@ export interface WeightSpec {
   readonly shape: readonly number[];
   /** How it starts from random numbers. */
   readonly init: Init;
+  /** Whether it is kept in float32 however a run stores its frozen weights: what no product reads must be. */
+  readonly float32?: boolean;
 }
 
 /** A linear layer: y = x W^T + b (`NT`, W (out, in)) or x W + b (`NN`, Conv1D's layout, W (in, out)). */
@@ -60,7 +63,7 @@ export interface EmbeddingSite {
   readonly init: Init;
 }
 
-/** A norm: `rms` has a weight, `layer` a weight and a bias. */
+/** A norm: y = (offset + weight) * x / size of x + bias. `layer` takes the mean off x first. */
 export interface NormSite {
   /** Name without `.weight`. */
   readonly name: string;
@@ -70,6 +73,26 @@ export interface NormSite {
   readonly columns: number;
   /** Added to the mean square or variance. */
   readonly eps: number;
+  /** Added to the weight; Gemma keeps 1 less than it multiplies by. Default 0. */
+  readonly offset?: number;
+  /** Whether there is a weight (columns); default true. */
+  readonly weight?: boolean;
+  /** Whether there is a bias (columns); default: `layer` has one, `rms` none. */
+  readonly bias?: boolean;
+}
+
+/** The vocabulary projection: logits = f(hidden W^T + b). */
+export interface HeadSpec {
+  /** Name of W (V, C): `lm_head.weight`, or the embedding's name when tied. */
+  readonly name: string;
+  /** Whether W is the embedding's table. */
+  readonly tied: boolean;
+  /** How W starts from random numbers, where it is not tied. */
+  readonly init: Init;
+  /** Name of the bias b (V); absent: none. */
+  readonly bias?: string;
+  /** The function f of each logit, wherever logits are used: a scale, a soft cap. Absent: as they are. */
+  logits?(x: Expr): Expr;
 }
 
 /** What a model builds with: the same for training, evaluation, prefill and decoding. */
@@ -92,6 +115,11 @@ export interface ModelBuilder {
   linear(x: Tensor, site: LinearSite, addend?: Tensor): Tensor;
   /** Over the last `columns` of x: x may be (N, heads * columns), then each head is normed alone. */
   norm(x: Tensor, site: NormSite): Tensor;
+  /**
+   * A weight of any shape that is none of these: trained, saved and loaded under its name as the others, and
+   * always kept in float32.
+   */
+  parameter(weight: WeightSpec): Tensor;
   /** A constant table, computed once on the host. The same name is the same table. */
   constant(
     name: string,
@@ -134,12 +162,8 @@ export interface ModelSpec {
   readonly positionsAreBounded: boolean;
   /** Width of the key (and of the value) cache of a layer: kvHeads * headDim. */
   readonly kvColumns: number;
-  /** Vocabulary projection: `lm_head.weight`, or the embedding's name when tied. Shape (V, C), no bias. */
-  readonly head: {
-    readonly name: string;
-    readonly tied: boolean;
-    readonly init: Init;
-  };
+  /** The vocabulary projection. */
+  readonly head: HeadSpec;
   /** Hidden states after the last norm (N, C). */
   forward(builder: ModelBuilder): Tensor;
   /** Tensors of the file that are no weights (masks, inverse frequencies): skipped without a word. */

@@ -21,6 +21,7 @@ import {
 } from "../graph/ops/attention.ts";
 import { embedding, type SortedTokens } from "../graph/ops/embedding.ts";
 import { matmul } from "../graph/ops/matmul.ts";
+import type { Head } from "../graph/ops/head.ts";
 import { layerNorm, rmsNorm } from "../graph/ops/norms.ts";
 import { rope } from "../graph/ops/rope.ts";
 
@@ -95,8 +96,8 @@ export interface BuiltModel {
   readonly graph: Graph;
   /** Hidden states after the last norm (N, C). */
   readonly hidden: Tensor; // (N, C)
-  /** Vocabulary projection (V, C). */
-  readonly head: Tensor; // (V, C)
+  /** Vocabulary projection. */
+  readonly head: Head;
   /** The inputs that every program has. */
   readonly inputs: {
     readonly tokens: Tensor;
@@ -250,6 +251,7 @@ export function buildModel(
     },
     norm: (x, site) =>
       graph.scope(site.name, () => norm(graph, x, site, weight)),
+    parameter: (w) => weight({ ...w, float32: true }),
     constant(name, shape, make) {
       recorder?.constant({ name, shape, make });
       return graph.variable(name, shape);
@@ -291,11 +293,20 @@ export function buildModel(
     columns: spec.hiddenSize,
     tied: spec.head.tied,
   });
-  const head = graph.variable(
-    spec.head.name,
-    [spec.vocabSize, spec.hiddenSize],
-    options.dtypeOf(spec.head.name),
-  );
+  const { name, bias, logits } = spec.head;
+  const head: Head = {
+    weight: graph.variable(
+      name,
+      [spec.vocabSize, spec.hiddenSize],
+      options.dtypeOf(name),
+    ),
+    bias: bias === undefined ? null : weight({
+      name: bias,
+      shape: [spec.vocabSize],
+      init: { kind: "zeros" },
+    }),
+    logits: logits === undefined ? null : (x) => logits(x),
+  };
   return { graph, hidden, head, inputs: { tokens, positions, rowKeys } };
 }
 
@@ -340,30 +351,27 @@ function norm(
   site: NormSite,
   weight: (w: WeightSpec) => Tensor,
 ): Tensor {
-  const w = weight({
+  const { kind, offset = 0, eps, columns } = site;
+  const w = site.weight === false ? null : weight({
     name: `${site.name}.weight`,
-    shape: [site.columns],
-    init: { kind: "ones" },
+    shape: [columns],
+    // so that the norm starts by multiplying by 1
+    init: { kind: offset === 1 ? "zeros" : "ones" },
   });
-  const heads = columnsOf(x) / site.columns;
+  const bias = site.bias ?? kind === "layer"
+    ? weight({
+      name: `${site.name}.bias`,
+      shape: [columns],
+      init: { kind: "zeros" },
+    })
+    : undefined;
+  const heads = columnsOf(x) / columns;
   const view = heads === 1
     ? x
-    : reshape(x, [product([x.shape[0], heads]), site.columns]);
-  const y = site.kind === "rms"
-    ? rmsNorm(graph, view, w, { eps: site.eps })
-    : layerNorm(
-      graph,
-      view,
-      w,
-      weight({
-        name: `${site.name}.bias`,
-        shape: [site.columns],
-        init: { kind: "zeros" },
-      }),
-      {
-        eps: site.eps,
-      },
-    );
+    : reshape(x, [product([x.shape[0], heads]), columns]);
+  const y = kind === "rms"
+    ? rmsNorm(graph, view, w, { eps, offset, bias })
+    : layerNorm(graph, view, w, bias ?? null, { eps, offset });
   return heads === 1 ? y : reshape(y, x.shape);
 }
 

@@ -19,6 +19,7 @@ import { gradients } from "../graph/gradients.ts";
 import { Graph, type Tensor } from "../graph/graph.ts";
 import { concatColumns } from "../graph/ops/columns.ts";
 import { selectRows, zerosOp } from "../graph/ops/embedding.ts";
+import type { Head } from "../graph/ops/head.ts";
 import { linearCrossEntropy } from "../graph/ops/linear_cross_entropy.ts";
 import { readsInput, rows } from "../graph/ops/rows.ts";
 import { groupSum, sum, writeRow } from "../graph/ops/sums.ts";
@@ -58,24 +59,29 @@ function lossOf(
       ? null
       : graph.variable(gradientName(name), found.shape);
   };
-  const headSlot = trainables === null ? null : slot(spec.head.name);
+  const headSlot = slot(spec.head.name);
+  const biasSlot = spec.head.bias === undefined ? null : slot(spec.head.bias);
   // with an untied head alone trained nothing before it needs a gradient
   const beforeHead = trainables !== null &&
     (spec.head.tied ||
-      trainables.tensors.some((t) => t.name !== spec.head.name));
+      trainables.tensors.some(({ name }) =>
+        name !== spec.head.name && name !== spec.head.bias
+      ));
   const result = graph.scope("loss", () =>
     linearCrossEntropy(
       graph,
       {
         hidden: selected,
-        weight: head,
+        ...head,
         targets: of("targets", "i32"),
         weights: of("loss_weights", "f32"),
         scale: graph.input("loss_scale", [1]),
       },
-      trainables === null
-        ? null
-        : { dHidden: beforeHead, dWeightSlot: headSlot },
+      trainables === null ? null : {
+        dHidden: beforeHead,
+        dWeightSlot: headSlot,
+        dBiasSlot: biasSlot,
+      },
     ));
   if (trainables !== null) addGradients(graph, trainables, result, head);
   const names = sumNames(trainables === null ? "eval" : "train");
@@ -99,7 +105,7 @@ function addGradients(
   graph: Graph,
   trainables: Trainables,
   loss: ReturnType<typeof linearCrossEntropy>,
-  head: Tensor,
+  head: Head,
 ): void {
   const parameters = trainables.tensors.map((t) =>
     graph.variable(t.name, t.shape)
@@ -114,9 +120,19 @@ function addGradients(
     ]),
   );
   const started = new Map(slots);
-  const headParameter = parameters.find((p) => p.id === head.id);
-  if (headParameter !== undefined && loss.dWeight !== null) {
-    started.set(headParameter, loss.dWeight);
+  // what the loss has added to the gradients of the head: other uses (a tied table's) add to that
+  const made = new Map<Tensor, Tensor>();
+  for (
+    const [tensor, gradient] of [
+      [head.weight, loss.dWeight],
+      [head.bias, loss.dBias],
+    ]
+  ) {
+    const parameter = parameters.find((p) => p.id === tensor?.id);
+    if (parameter !== undefined && gradient != null) {
+      made.set(parameter, gradient);
+      started.set(parameter, gradient);
+    }
   }
   const sums = gradients(graph, {
     seeds: loss.seeds,
@@ -124,8 +140,8 @@ function addGradients(
     accumulators: started,
   });
   for (const p of parameters) {
-    const total = sums.get(p) ?? (p === headParameter ? loss.dWeight : null);
-    if (total !== null && total !== undefined) {
+    const total = sums.get(p) ?? made.get(p);
+    if (total !== undefined) {
       graph.assign(slots.get(p)!, total);
     }
   }

@@ -45,7 +45,7 @@ export function weightStorage(
   );
   const quantizationOf = quantizations(of, [...linear.keys()]);
   const storage = new Map<string, WeightStorage>();
-  for (const { name, shape } of inventory.weights) {
+  for (const { name, shape, float32 = false } of inventory.weights) {
     const site = linear.get(name);
     const quantization = quantizationOf(name);
     const isFrozen = !trained.has(name) && adapter?.trainsBase(name) !== true;
@@ -57,7 +57,9 @@ export function weightStorage(
       });
       continue;
     }
-    const dtype = trained.has(name) || shape.length < 2 ? "f32" : frozenDtype;
+    const dtype = trained.has(name) || shape.length < 2 || float32
+      ? "f32"
+      : frozenDtype;
     storage.set(name, { shape, dtype, transposed: false });
   }
   const wanted = new Set(

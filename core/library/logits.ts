@@ -4,7 +4,7 @@
  */
 import type { Device } from "../contracts/backend.ts";
 import { buildModel } from "../engine/build_model.ts";
-import { matmul } from "../graph/ops/matmul.ts";
+import { projectLogits } from "../graph/ops/head.ts";
 import { planProgram } from "../graph/planner.ts";
 import type { DType } from "../graph/dtype.ts";
 import { Engine, planEngine } from "../engine/engine.ts";
@@ -55,7 +55,7 @@ export async function logitsOf(
   });
   graph.output(
     "logits",
-    graph.scope("head", () => matmul(graph, hidden, head, { layout: "NT" })),
+    graph.scope("head", () => projectLogits(graph, hidden, head)),
   );
   const program = planProgram(graph, {
     name: "logits",

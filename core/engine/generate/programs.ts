@@ -19,7 +19,7 @@ import {
 import { dim } from "../../graph/dims.ts";
 import type { Graph } from "../../graph/graph.ts";
 import type { Memory } from "../../graph/memory.ts";
-import { matmul } from "../../graph/ops/matmul.ts";
+import { projectLogits } from "../../graph/ops/head.ts";
 import {
   type DecodeState,
   sample,
@@ -143,9 +143,7 @@ function decodeGraph(
   const logits = graph.scope(
     "head",
     () =>
-      matmul(graph, { ...hidden, shape: [B, spec.hiddenSize] }, head, {
-        layout: "NT",
-      }),
+      projectLogits(graph, { ...hidden, shape: [B, spec.hiddenSize] }, head),
   );
   const chosen = sample(graph, {
     logits,

@@ -13,11 +13,11 @@ import {
   type InputData,
   inventoryOf,
   linearCrossEntropy,
-  matmul,
   Memory,
   type ModelInventory,
   type ModelSpec,
   planProgram,
+  projectLogits,
   selectRows,
   Session,
   type Storage,
@@ -217,7 +217,7 @@ export async function openTiny(
     });
   const programs = (["logits", "cached"] as const).map((name) => {
     const { graph, hidden, head } = build(name);
-    graph.output("logits", matmul(graph, hidden, head, { layout: "NT" }));
+    graph.output("logits", projectLogits(graph, hidden, head));
     return plan(name, graph);
   });
   if (options.storageOf === undefined) {
@@ -287,21 +287,28 @@ function trainable(
   }
   const loss = linearCrossEntropy(graph, {
     hidden: selectRows(graph, hidden, graph.input("rows", [R], "i32")),
-    weight: head,
+    ...head,
     targets: graph.input("targets", [R], "i32"),
     weights: graph.input("weights", [R]),
     scale: graph.input("scale", [1]),
-  }, { dHidden: true, dWeightSlot: slots.get(head) ?? null });
+  }, {
+    dHidden: true,
+    dWeightSlot: slots.get(head.weight) ?? null,
+    dBiasSlot: head.bias === null ? null : slots.get(head.bias) ?? null,
+  });
   if (loss.dWeight === null) throw new Error("The head is no weight");
+  const ofHead = new Map([[head.weight, loss.dWeight]]);
+  if (head.bias !== null && loss.dBias !== null) {
+    ofHead.set(head.bias, loss.dBias);
+  }
   graph.output("losses", loss.losses);
   const grads = gradients(graph, {
     seeds: loss.seeds,
     parameters: [...slots.keys()],
-    accumulators: new Map([...slots, [head, loss.dWeight]]),
+    accumulators: new Map([...slots, ...ofHead]),
   });
   for (const [parameter, slot] of slots) {
-    const grad = grads.get(parameter) ??
-      (parameter === head ? loss.dWeight : undefined);
+    const grad = grads.get(parameter) ?? ofHead.get(parameter);
     if (grad === undefined) {
       throw new Error(`${JSON.stringify(parameter.source)} has no gradient`);
     }

@@ -1,7 +1,9 @@
+import assert from "node:assert/strict";
+import { Graph } from "../../../../core/mod.ts";
 import { product } from "../../../../core/graph/dims.ts";
 import { layerNorm, rmsNorm } from "../../../../core/graph/ops/norms.ts";
 import { add } from "../../../../core/graph/ops/add.ts";
-import { normalVariable } from "../../../graph_harness.ts";
+import { normalVariable, runGraph } from "../../../graph_harness.ts";
 import { gradientTest } from "./_cases.ts";
 
 const x = () => normalVariable([5, 6], 11);
@@ -50,3 +52,47 @@ gradientTest("frozen norm weights get no gradient and x still does", () => ({
   frozen: ["weight"],
   forward: (graph, v) => rmsNorm(graph, v("x"), v("weight"), { eps: 1e-5 }),
 }));
+
+for (
+  const [kind, norm] of [["rmsNorm", rmsNorm], ["layerNorm", null]] as const
+) {
+  for (const weight of [true, false]) {
+    for (const bias of [true, false]) {
+      const has = (what: boolean, name: string) => what ? [name] : [];
+      const names = [...has(weight, "weight"), ...has(bias, "bias")];
+      gradientTest(
+        `${kind} with an offset and ${names.join(" and ") || "x alone"}`,
+        () => ({
+          variables: {
+            x: x(),
+            ...(weight ? { weight: normalVariable([6], 19) } : {}),
+            ...(bias ? { bias: normalVariable([6], 20) } : {}),
+          },
+          forward(graph, v) {
+            const w = weight ? v("weight") : null;
+            const b = bias ? v("bias") : undefined;
+            const options = { eps: 1e-5, offset: 1 };
+            return norm === null
+              ? layerNorm(graph, v("x"), w, b ?? null, options)
+              : norm(graph, v("x"), w, { ...options, bias: b });
+          },
+        }),
+      );
+    }
+  }
+}
+
+Deno.test("a norm with an offset of 1 and a weight of 0 is the norm without a weight", async () => {
+  const graph = new Graph();
+  const variable = graph.variable("x", [5, 6]);
+  const zeros = graph.variable("zeros", [6]);
+  graph.output(
+    "offset",
+    rmsNorm(graph, variable, zeros, { eps: 1e-5, offset: 1 }),
+  );
+  graph.output("without", rmsNorm(graph, variable, null, { eps: 1e-5 }));
+  const { offset, without } = await runGraph(graph, {
+    variables: { x: x(), zeros: { shape: [6] } },
+  });
+  assert.deepEqual(offset, without);
+});
