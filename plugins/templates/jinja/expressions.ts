@@ -21,6 +21,7 @@ import {
   isTrue,
   iterate,
   JinjaError,
+  keyOf,
   List,
   Namespace,
   toText,
@@ -67,7 +68,7 @@ export class Expressions {
         return new Dict(
           new Map(
             [...node.value].map(([key, value]) => [
-              toText(this.evaluate(key, scope)).text,
+              keyOf(this.evaluate(key, scope)),
               this.evaluate(value, scope),
             ]),
           ),
@@ -146,7 +147,12 @@ export class Expressions {
       } else if (node.type === "KeywordSpreadExpression") {
         const given = this.evaluate(node.argument, scope);
         if (given instanceof Dict) {
-          for (const [key, value] of given.entries) named.set(key, value);
+          for (const [key, value] of given.entries) {
+            if (typeof key !== "string") {
+              throw new JinjaError("keywords must be strings");
+            }
+            named.set(key, value);
+          }
         }
       } else positional.push(this.evaluate(node, scope));
     }
@@ -165,6 +171,9 @@ export class Expressions {
       return this.#attribute(object, node.property.value);
     }
     const key = this.evaluate(node.property, scope);
+    if (object instanceof Dict && !(key instanceof Traced)) {
+      return object.entries.get(keyOf(key));
+    }
     if (typeof key === "number") return itemAt(object, key);
     if (!(key instanceof Traced)) return undefined;
     // `d["items"]` is the entry, `d.items` the method
@@ -294,7 +303,6 @@ function describe(node: Node): string {
 }
 
 function itemAt(object: Value, index: number): Value {
-  if (object instanceof Dict) return object.entries.get(String(index));
   if (object instanceof List) return object.items.at(index);
   if (object instanceof Traced) return characters(object).at(index);
   return undefined;

@@ -39,9 +39,11 @@ type Filter = (value: Value, args: Arguments) => Value;
 function attribute(value: Value, path: Value): Value {
   let found = value;
   for (const name of toText(path).text.split(".")) {
-    if (found instanceof Dict || found instanceof Namespace) {
-      found = found.entries.get(name);
-    } else if (found instanceof List) found = found.items[Number(name)];
+    if (found instanceof Dict) {
+      found = found.entries.get(name) ??
+        (/^\d+$/.test(name) ? found.entries.get(Number(name)) : undefined);
+    } else if (found instanceof Namespace) found = found.entries.get(name);
+    else if (found instanceof List) found = found.items[Number(name)];
     else return undefined;
   }
   return found;

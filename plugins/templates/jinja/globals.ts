@@ -111,7 +111,15 @@ export function templateGlobals(now: Date): Map<string, Value> {
         const given = positional[0] instanceof Dict
           ? positional[0].entries
           : [];
-        return new Namespace(new Map([...given, ...named]));
+        return new Namespace(
+          new Map([
+            ...[...given].map(([key, value]): [string, Value] => [
+              String(key),
+              value,
+            ]),
+            ...named,
+          ]),
+        );
       }),
     ],
     [

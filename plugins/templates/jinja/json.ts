@@ -5,10 +5,13 @@
  */
 import { Traced, TracedBuilder } from "./traced.ts";
 import {
+  compare,
   Dict,
   Float,
   isTrue,
   JinjaError,
+  type Key,
+  keyValue,
   List,
   numberText,
   typeName,
@@ -82,7 +85,7 @@ function writeJson(
   } else if (value instanceof Dict) {
     const entries = [...value.entries];
     if (options.sortKeys) {
-      entries.sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0);
+      entries.sort(([a], [b]) => compare(keyValue(a), keyValue(b)));
     }
     writeItems(
       ["{", "}"],
@@ -91,7 +94,7 @@ function writeJson(
       line,
       out,
       ([key, item], inner) => {
-        writeString(Traced.of(key), options, out);
+        writeString(jsonKey(key), options, out);
         out.text(options.keySeparator);
         writeJson(item, options, inner, out);
       },
@@ -99,6 +102,12 @@ function writeJson(
   } else {throw new JinjaError(
       `Object of type ${typeName(value)} is not JSON serializable`,
     );}
+}
+
+/** JSON has no keys but strings: Python writes others as it writes them as values. */
+function jsonKey(key: Key): Traced {
+  const value = keyValue(key);
+  return value instanceof Traced ? value : toJson(value);
 }
 
 function writeItems<T>(

@@ -11,6 +11,8 @@ import {
   isTrue,
   iterate,
   JinjaError,
+  keyOf,
+  keyValue,
   List,
   toText,
   typeName,
@@ -326,7 +328,7 @@ export function stringMethod(
 /** Key and value of every entry. */
 export function dictItems({ entries }: Dict): List {
   return new List(
-    [...entries].map(([key, value]) => new List([Traced.of(key), value], true)),
+    [...entries].map(([key, value]) => new List([keyValue(key), value], true)),
   );
 }
 
@@ -346,9 +348,7 @@ export function dictMethod(value: Dict, name: string): Callable | undefined {
     case "get":
       return new Callable((args) => {
         const key = args.positional[0];
-        const found = key instanceof Traced
-          ? value.entries.get(key.text)
-          : undefined;
+        const found = value.entries.get(keyOf(key));
         return found === undefined
           ? argument(args, 1, "default") ?? null
           : found;

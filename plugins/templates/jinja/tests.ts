@@ -12,6 +12,7 @@ import {
   isEqual,
   iterate,
   JinjaError,
+  keyOf,
   List,
   typeName,
   type Value,
@@ -36,7 +37,7 @@ export function contains(container: Value, value: Value): boolean {
     );
   }
   if (container instanceof Dict) {
-    return value instanceof Traced && container.entries.has(value.text);
+    return container.entries.has(keyOf(value));
   }
   if (container === null || asNumber(container) !== null) {
     throw new JinjaError(

@@ -38,11 +38,32 @@ export class List {
   }
 }
 
-/** A dict with string keys. `message`: its index, where it is one of the conversation's messages. */
+/** What a dict may have as a key. Whole numbers are one key, with or without a decimal point. */
+export type Key = string | number | boolean | null;
+
+/** The key that a value is. Throws {@linkcode JinjaError} for what has no hash. */
+export function keyOf(value: Value): Key {
+  if (value instanceof Traced) return value.text;
+  if (value instanceof Float) return value.value;
+  if (
+    value === null || typeof value === "number" || typeof value === "boolean"
+  ) return value;
+  throw new JinjaError(`unhashable type: '${typeName(value)}'`);
+}
+
+/** A key as a value. */
+export function keyValue(key: Key): Value {
+  if (typeof key === "string") return Traced.of(key);
+  return typeof key === "number" && !Number.isInteger(key)
+    ? new Float(key)
+    : key;
+}
+
+/** A dict. `message`: its index, where it is one of the conversation's messages. */
 export class Dict {
-  readonly entries: Map<string, Value>;
+  readonly entries: Map<Key, Value>;
   readonly message: number | null;
-  constructor(entries: Map<string, Value>, message: number | null = null) {
+  constructor(entries: Map<Key, Value>, message: number | null = null) {
     this.entries = entries;
     this.message = message;
   }
@@ -150,7 +171,7 @@ export function iterate(value: Value): readonly Value[] {
   if (value === undefined) return [];
   if (value instanceof List) return value.items;
   if (value instanceof Dict) {
-    return [...value.entries.keys()].map((key) => Traced.of(key));
+    return [...value.entries.keys()].map(keyValue);
   }
   if (value instanceof Traced) return characters(value);
   throw new JinjaError(`'${typeName(value)}' object is not iterable`);
@@ -212,7 +233,7 @@ export function writeRepr(value: Value, out: TracedBuilder): void {
     for (const [key, item] of value.entries) {
       if (!first) out.text(", ");
       first = false;
-      writeQuoted(Traced.of(key), out);
+      writeRepr(keyValue(key), out);
       out.text(": ");
       writeRepr(item, out);
     }

@@ -1,0 +1,363 @@
+/**
+ * Published chat templates, the 43 of the test data and those that TRL ships, by conversations of every kind:
+ * texts as transformers renders them (`witness_templates.py`), and trained spans by the rule "what the model
+ * would have written: from the end of the generation prompt to the first token that another role writes or that
+ * generation stops at". In full with DENOTUNE_TEST_ALL=1, a sample otherwise.
+ * @module
+ */
+import assert from "node:assert/strict";
+import {
+  type Message,
+  randomFrom,
+  type Rendered,
+} from "@denotune/denotune/core";
+import { jinjaTemplate } from "../../../plugins/templates/_jinja_template.ts";
+import { testFolder } from "../../run_harness.ts";
+import { openRun } from "../../core/data/_open_run.ts";
+import { testData } from "../../test_data.ts";
+import { CONVERSATIONS } from "./_conversations.ts";
+
+const ALL = Deno.env.get("DENOTUNE_TEST_ALL") === "1";
+const FOLDER = testData("chat_templates");
+const SCRIPT = new URL("../../golden/witness_templates.py", import.meta.url);
+const BOS = "<s>";
+const EOS = "</s>";
+
+type Range = readonly [number, number];
+
+interface Case {
+  readonly name: string;
+  readonly text: string | null;
+  readonly error: string | null;
+  readonly prompt: string | null;
+  readonly generation?: readonly Range[];
+  /** Prompt before an assistant message, and the conversation up to it. */
+  readonly turns: Readonly<
+    Record<string, readonly [string | null, string | null]>
+  >;
+}
+
+interface Witness {
+  readonly name: string;
+  readonly source: string;
+  readonly cases: readonly Case[];
+}
+
+function missing(): string | null {
+  try {
+    const { success } = new Deno.Command("python3", {
+      args: ["-c", "import transformers, jinja2, trl"],
+      stdout: "null",
+      stderr: "null",
+    }).outputSync();
+    return success ? null : "python3 has no transformers, jinja2, trl";
+  } catch {
+    return "there is no python3";
+  }
+}
+
+const reason = missing();
+if (reason !== null) console.log(`skipped: ${reason}`);
+
+async function witnesses(): Promise<readonly Witness[]> {
+  const child = new Deno.Command("python3", {
+    args: [
+      SCRIPT.pathname,
+      ...FOLDER === null ? [] : ["--folder", FOLDER],
+      "--trl",
+      "--every",
+      ALL ? "1" : "9",
+    ],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const asked = {
+    conversations: CONVERSATIONS,
+    bos_token: BOS,
+    eos_token: EOS,
+  };
+  const writer = child.stdin.getWriter();
+  const sent = writer.write(new TextEncoder().encode(JSON.stringify(asked)))
+    .then(() => writer.close());
+  const { success, stdout, stderr } = await child.output();
+  await sent;
+  const decoder = new TextDecoder();
+  assert.ok(success, decoder.decode(stderr).slice(-2000));
+  return decoder.decode(stdout).trim().split("\n").map((line) =>
+    JSON.parse(line)
+  );
+}
+
+const templateOf = (source: string) =>
+  jinjaTemplate({
+    source,
+    where: "a test",
+    specialTokens: { bos: BOS, eos: EOS, pad: null, unk: null },
+    now: new Date(2026, 0, 5, 15, 4, 9),
+    variables: {},
+  });
+
+function attempt(write: () => Rendered): Rendered | null {
+  try {
+    return write();
+  } catch (error) {
+    assert.ok(
+      error instanceof Error && error.name === "DataError",
+      String(error),
+    );
+    return null;
+  }
+}
+
+/** What the model writes, each stretch once. */
+function trained(
+  { spans }: Rendered,
+  message: number | null = null,
+): [number, number][] {
+  const ranges: [number, number][] = [];
+  for (const span of spans) {
+    if (!span.generated || (message ?? span.message) !== span.message) continue;
+    const last = ranges.at(-1);
+    if (last?.[1] === span.start) last[1] = span.end;
+    else ranges.push([span.start, span.end]);
+  }
+  return ranges;
+}
+
+/** The generation prompt of these closes a tool's result and opens no turn; their twins mask less than the rule. */
+const CONTINUES = /gemma/;
+
+/**
+ * What closes the turn in a conversation that is cut off there, where that is not what closes it in general:
+ * facts about families that the rendering alone does not show.
+ */
+function closed(name: string, cut: string): RegExp {
+  const text = RegExp.escape(cut.trimEnd());
+  // generation stops at <|end|>; </s> ends the conversation
+  if (/phi-?3/i.test(name)) {
+    const answer = cut.trimEnd().replace(/<\/s>$/, "").trimEnd();
+    return new RegExp(`^${RegExp.escape(answer)}$`);
+  }
+  // results are written in the same turn, and <|tool_response> opens one
+  if (CONTINUES.test(name)) {
+    const call = RegExp.escape(cut.replace(/<\|tool_response>$/, "").trimEnd());
+    return new RegExp(`^${call}(<\\|tool_response>)?$`);
+  }
+  // the next turn closes an answer
+  if (name.startsWith("Apertus")) {
+    return new RegExp(`^${text}\\s*(<\\|assistant_end\\|>)?$`);
+  }
+  return new RegExp(`^${text}\\s*$`);
+}
+
+function compare(witness: Witness): { byRule: number; byMask: number } {
+  const { name, source, cases } = witness;
+  const template = templateOf(source);
+  const rule = source.includes("endgeneration")
+    ? templateOf(
+      source.replace(
+        /\{%(-?)\s*(?:end)?generation\s*(-?)%\}/g,
+        "{%$1 if true $2%}{%$1 endif $2%}",
+      ),
+    )
+    : template;
+  const order = cases.map((_, i) => i);
+  const random = randomFrom(name.length, 7);
+  for (let i = order.length - 1; i > 0; i--) {
+    const k = random.below(i + 1);
+    [order[i], order[k]] = [order[k], order[i]];
+  }
+  let byRule = 0;
+  let byMask = 0;
+  for (const i of order) {
+    const one = cases[i];
+    const { messages, tools } = CONVERSATIONS[i];
+    const request = { messages, tools: tools ?? undefined };
+    const about = `${name}, ${one.name}`;
+    const rendered = attempt(() => template.render(request));
+    const prompt = attempt(() => template.prompt(request));
+    assert.equal(rendered?.text ?? null, one.text, `${about}: ${one.error}`);
+    assert.equal(prompt?.text ?? null, one.prompt, `${about}, as a prompt`);
+    if (rendered === null || one.text === null) continue;
+    const { text } = one;
+    if (one.generation !== undefined) {
+      byMask++;
+      const mask = trained({
+        ...rendered,
+        spans: one.generation.filter(([start, end]) => end > start).map((
+          [start, end],
+        ) => ({ ...rendered.spans[0], start, end, generated: true })),
+      });
+      assert.deepEqual(trained(rendered), mask, about);
+      const again = rule.render(request);
+      if (CONTINUES.test(name) || again.text !== text) continue;
+      // TRL's masks begin earlier than the generation prompt ends, and take the line's end with them
+      const own = trained(again);
+      assert.equal(own.length, mask.length, about);
+      own.forEach(([start, end], k) => {
+        assert.match(
+          text.slice(start, end).trimEnd(),
+          closed(name, text.slice(start, mask[k][1])),
+          about,
+        );
+        assert.ok(start >= mask[k][0], about);
+      });
+      continue;
+    }
+    if (prompt !== null) {
+      const asked = trained(prompt);
+      asked.forEach(([start, end], k) => {
+        if (!text.startsWith(prompt.text.slice(0, end))) return;
+        assert.deepEqual(
+          [start, end],
+          trained(rendered)[k],
+          `${about}: prompt`,
+        );
+      });
+    }
+    for (const [index, [before, upTo]] of Object.entries(one.turns)) {
+      byRule++;
+      checkTurn(one, rendered, {
+        about: `${about}, message ${index}`,
+        name,
+        index: Number(index),
+        messages,
+        before,
+        upTo,
+      });
+    }
+  }
+  return { byRule, byMask };
+}
+
+function checkTurn(
+  { text }: Case,
+  rendered: Rendered,
+  { about, name, index, messages, before, upTo }: {
+    readonly about: string;
+    readonly name: string;
+    readonly index: number;
+    readonly messages: readonly Message[];
+    readonly before: string | null;
+    readonly upTo: string | null;
+  },
+): void {
+  assert.ok(text !== null);
+  const ranges = trained(rendered, index);
+  const said = ranges.map(([start, end]) => text.slice(start, end));
+  if (
+    before !== null && upTo !== null && text.startsWith(before) &&
+    upTo.startsWith(before) &&
+    text.startsWith(
+      upTo.slice(before.length).trimEnd(),
+      before.length,
+    )
+  ) {
+    const cut = upTo.slice(before.length);
+    if (cut.trim() === "" && said.length === 0) return;
+    assert.equal(ranges[0]?.[0], before.length, `${about}: where it begins`);
+    assert.match(said[0], closed(name, cut), about);
+    return;
+  }
+  // the conversation was written otherwise up to there: the text is the message's, and nobody else's
+  const { content } = messages[index];
+  const own = content.split("</think>").at(-1)?.trim() ?? "";
+  const all = said.join("");
+  if (/^\w/.test(own) && text.includes(own)) {
+    assert.ok(all.includes(own), about);
+  }
+  for (const [i, other] of messages.entries()) {
+    const words = other.content.trim();
+    if (i === index || words === "" || all === "" || own.includes(words)) {
+      continue;
+    }
+    assert.ok(!all.includes(words), `${about}: has message ${i}: ${all}`);
+  }
+  for (const part of said) {
+    assert.ok(
+      !/^\s*(<\|im_start\|>|<\|assistant\|>|<｜Assistant｜>)/.test(part),
+      `${about}: begins with the header: ${part}`,
+    );
+  }
+}
+
+Deno.test({
+  name:
+    "published templates: texts as transformers renders them, spans by the rule, masks of {% generation %}",
+  ignore: reason !== null,
+  fn: async () => {
+    let byRule = 0;
+    let byMask = 0;
+    const all = await witnesses();
+    for (const witness of all) {
+      const counts = compare(witness);
+      byRule += counts.byRule;
+      byMask += counts.byMask;
+    }
+    assert.ok(all.length >= (ALL && FOLDER !== null ? 110 : 7));
+    assert.ok(byRule >= (ALL ? 2000 : 100), `${byRule} turns`);
+    assert.ok(byMask >= (ALL ? 500 : 30), `${byMask} masks`);
+  },
+});
+
+Deno.test({
+  name:
+    "published templates: a row trains the same in any order and with any number of workers",
+  ignore: FOLDER === null,
+  fn: async () => {
+    using folder = testFolder();
+    const names = [...Deno.readDirSync(FOLDER ?? "")].map(({ name }) => name)
+      .filter((name) => name.endsWith(".jinja")).sort();
+    const picked = ALL
+      ? names
+      : names.filter((name) => /Mistral-Nemo/.test(name));
+    for (const name of picked) {
+      const template = { use: "jinja", path: `${FOLDER}/${name}` };
+      const made = await Deno.readTextFile(template.path).then(templateOf);
+      const rows = CONVERSATIONS.filter(({ messages, tools }) =>
+        attempt(() => made.render({ messages, tools: tools ?? undefined })) !==
+          null
+      ).filter(({ messages }) => messages.at(-1)?.role === "assistant");
+      const byRow = new Map<string, string>();
+      for (const [seed, workers] of [[1, 1], [2, 4]]) {
+        const order = Array.from(
+          { length: 200 },
+          (_, i) => rows[i % rows.length],
+        );
+        const random = randomFrom(seed, 3);
+        for (let i = order.length - 1; i > 0; i--) {
+          const k = random.below(i + 1);
+          [order[i], order[k]] = [order[k], order[i]];
+        }
+        const path = folder.at(`${name}-${seed}.jsonl`);
+        Deno.writeTextFileSync(
+          path,
+          order.map(({ messages, tools }) =>
+            JSON.stringify({ messages, tools }) + "\n"
+          ).join(""),
+        );
+        using opened = await openRun({
+          train: [{ path, format: "messages" }],
+          template,
+          masker: "assistant-only",
+          max_length: 100_000,
+          max_untrained_share: 1,
+          allow_unlearned_end: true,
+          cache: false,
+          workers,
+        }, { cacheDir: folder.at("cache") });
+        const { train } = opened.data;
+        assert.equal(train.length, order.length);
+        for (let i = 0; i < train.length; i++) {
+          const { ids, weights } = train.example(i);
+          const key = ids.join(" ");
+          const found = byRow.get(key) ?? weights.join(" ");
+          assert.equal(weights.join(" "), found, `${name}, row ${i}`);
+          byRow.set(key, found);
+        }
+      }
+      assert.ok(byRow.size >= rows.length / 2, name); // some are written alike
+    }
+  },
+});
