@@ -24,6 +24,7 @@ import { matmul } from "../graph/ops/matmul.ts";
 import type { Head } from "../graph/ops/head.ts";
 import { layerNorm, rmsNorm } from "../graph/ops/norms.ts";
 import { rope } from "../graph/ops/rope.ts";
+import { programInput } from "./program_inputs.ts";
 
 /** A table that the host computes once. */
 export interface ConstantSpec {
@@ -159,9 +160,9 @@ export function buildModel(
   const [B, T] = [dim("B"), dim("T")];
   const N = product([B, T]);
   const fed = options.cache?.feed?.(graph);
-  const tokens = fed?.tokens ?? graph.input("tokens", [B, T], "i32");
-  const positions = fed?.positions ?? graph.input("positions", [B, T], "i32");
-  const rowKeys = graph.input("row_keys", [B, T], "i32");
+  const tokens = fed?.tokens ?? programInput(graph, "tokens");
+  const positions = fed?.positions ?? programInput(graph, "positions");
+  const rowKeys = programInput(graph, "row_keys");
   let block: number | null = null;
   let stream = 0;
 
@@ -214,7 +215,7 @@ export function buildModel(
         ...adaptation(),
         site,
         output,
-        lengths: graph.input("segment_lengths", [B, T]),
+        lengths: programInput(graph, "segment_lengths"),
       }) ?? output;
     },
     linear(x, filed, addend) {
@@ -327,7 +328,7 @@ function attend(
       q,
       k,
       v,
-      graph.input("segments", [B, T], "i32"),
+      programInput(graph, "segments"),
       attributes,
     );
   }
@@ -338,8 +339,8 @@ function attend(
   return cachedAttention(graph, q, k, v, {
     k: variable("k"),
     v: variable("v"),
-    lengths: fed?.lengths ?? graph.input("lengths", [B], "i32"),
-    index: fed?.index ?? graph.input("index", [B], "i32"),
+    lengths: fed?.lengths ?? programInput(graph, "lengths"),
+    index: fed?.index ?? programInput(graph, "index"),
     B,
     T,
   }, attributes);
@@ -395,12 +396,14 @@ function weightShape(site: LinearSite): readonly number[] {
 /** The inputs in which the host lays out an index sorted: shared by all embeddings of the same index. */
 function sortedInputs(graph: Graph, index: Tensor): SortedTokens {
   const of = index.source.kind === "input" ? index.source.name : null;
-  if (of === null) {
-    throw new RangeError("Only embeddings of an input can be trained");
+  if (of !== "tokens" && of !== "positions") {
+    throw new RangeError(
+      "Only embeddings of the tokens or of the positions can be trained",
+    );
   }
   return {
-    order: graph.input(`${of}.order`, [product(index.shape)], "i32"),
-    ids: graph.input(`${of}.ids`, [dim(`${of}.unique`)], "i32"),
-    starts: graph.input(`${of}.starts`, [dim(`${of}.unique+1`)], "i32"),
+    order: programInput(graph, `${of}.order`),
+    ids: programInput(graph, `${of}.ids`),
+    starts: programInput(graph, `${of}.starts`),
   };
 }

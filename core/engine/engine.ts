@@ -28,7 +28,7 @@ import {
 } from "../graph/memory.ts";
 import { type PlannedProgram, planProgram } from "../graph/planner.ts";
 import { Session } from "./session.ts";
-import { batchCapacities, hostBatch } from "./host_inputs.ts";
+import { batchCapacities, hostBatch, type SortedName } from "./host_inputs.ts";
 import { startAverages, swapAverages } from "./averages.ts";
 import { weightStorage } from "./storage.ts";
 import {
@@ -387,8 +387,8 @@ export class Engine implements AsyncDisposable {
     return this.session[Symbol.asyncDispose]();
   }
 
-  #sorted(): string[] {
-    return ["tokens", "positions"].filter((name) =>
+  #sorted(): SortedName[] {
+    return (["tokens", "positions"] as const).filter((name) =>
       this.session.needs("micro", `${name}.order`)
     );
   }

@@ -5,7 +5,7 @@
  */
 import type { Inputs } from "../contracts/objective.ts";
 import type { Extents } from "../graph/dims.ts";
-import type { InputData } from "./session.ts";
+import type { InputArrays } from "./program_inputs.ts";
 
 /** Positions of an index sorted by id. N = index length, U = distinct ids. */
 export interface SortedIndex {
@@ -42,9 +42,12 @@ export function sortIndex(index: Int32Array): SortedIndex {
   return { order, ids: Int32Array.from(ids), starts: Int32Array.from(starts) };
 }
 
+/** An input that programs may want sorted by id. */
+export type SortedName = "tokens" | "positions";
+
 /** Inputs and extents of one run of `micro` or `evaluate`. */
 export interface HostBatch {
-  readonly inputs: InputData;
+  readonly inputs: InputArrays;
   readonly extents: Extents;
 }
 
@@ -56,13 +59,13 @@ export function hostBatch(
   inputs: Inputs,
   options: {
     scale: number;
-    sorted: readonly string[];
+    sorted: readonly SortedName[];
     /** Whether the program wants to know how long examples are (`segment_lengths`). */
     lengths?: boolean;
   },
 ): HostBatch {
   const { B, T } = inputs;
-  const data: Record<string, Int32Array | Float32Array> = {
+  const data: InputArrays = {
     tokens: inputs.tokens,
     positions: inputs.positions,
     segments: inputs.segments,

@@ -13,7 +13,7 @@ import { bf16ToF32, f16ToF32 } from "../io/half.ts";
 import { dequantize } from "../graph/quantize/dequantize.ts";
 import { transposed } from "../graph/quantize/transposed.ts";
 import { bytesOf, isQuantized, type TensorDType } from "../graph/dtype.ts";
-import { elementsOf, type Extents } from "../graph/dims.ts";
+import { elementsOf, type Extents, showShape } from "../graph/dims.ts";
 import {
   count,
   type Memory,
@@ -21,6 +21,7 @@ import {
   type Placement,
   storedBytes,
 } from "../graph/memory.ts";
+import { PROGRAM_INPUTS } from "./program_inputs.ts";
 import type { BufferId, Plan, View } from "../graph/plan.ts";
 import type { PlannedProgram } from "../graph/planner.ts";
 
@@ -43,6 +44,13 @@ export class Session implements AsyncDisposable {
   readonly memory: Memory;
   readonly #buffers: readonly BufferId[];
   readonly #programs: ReadonlyMap<string, Ready>;
+  /** Inputs of the table, and those that any program declares. */
+  readonly #known: ReadonlySet<string>;
+  /** What the buffers of inputs hold: programs share those of one name. */
+  readonly #written = new Map<
+    BufferId,
+    { readonly program: string; readonly elements: number }
+  >();
   /** Bytes written since the last {@linkcode drain} that waited. */
   #unsettled = 0;
 
@@ -56,6 +64,10 @@ export class Session implements AsyncDisposable {
     this.memory = memory;
     this.#buffers = buffers;
     this.#programs = programs;
+    this.#known = new Set([
+      ...Object.keys(PROGRAM_INPUTS),
+      ...[...programs.values()].flatMap(({ planned }) => [...planned.declared]),
+    ]);
   }
 
   /** Allocates all planned buffers and compiles all programs. Throws `DeviceError` when they do not fit. */
@@ -92,15 +104,55 @@ export class Session implements AsyncDisposable {
     return new Session(device, memory, buffers, ready);
   }
 
-  /** Enqueues one run of a program: its inputs are written first. */
+  /**
+   * Enqueues one run of a program: its inputs are written first. An input that is not given keeps what the
+   * last run of the same program got. Throws `RangeError` for an input that no program has, for one of
+   * another type or size than the program reads, and for one that was not written.
+   */
   run(program: string, extents: Extents, inputs: InputData = {}): void {
     const { id, planned } = this.#program(program);
     for (const [name, data] of Object.entries(inputs)) {
       const view = planned.inputs.get(name);
-      if (view === undefined) continue; // an input that this program does not need
+      if (view === undefined) {
+        this.#checkKnown(program, name); // one that another program reads is left out
+        continue;
+      }
+      checkInput(`${program}: the input ${name}`, { view, extents, data });
       this.device.write(this.#buffers[view.buffer], data);
+      this.#written.set(view.buffer, { program, elements: data.length });
+    }
+    for (const [name, view] of planned.inputs) {
+      this.#checkWritten(program, name, elementsOf(view.shape, extents), view);
     }
     this.device.run(id, extents);
+  }
+
+  #checkWritten(
+    program: string,
+    name: string,
+    read: number,
+    { buffer }: View,
+  ): void {
+    const written = this.#written.get(buffer);
+    const isOwn = written?.program === program;
+    if (read === 0 || (isOwn && written.elements === read)) return;
+    const found = written === undefined
+      ? ""
+      : isOwn
+      ? ` for this run's sizes: it holds ${written.elements} elements, and ${read} are read`
+      : `: it holds what ${written.program} read`;
+    throw new RangeError(
+      `${program}: the input ${name} was not written${found}`,
+    );
+  }
+
+  #checkKnown(program: string, name: string): void {
+    if (this.#known.has(name)) return;
+    throw new RangeError(
+      `${program}: there is no input ${name}; known: ${
+        [...this.#known].join(", ")
+      }`,
+    );
   }
 
   /** Whether a program reads an input of that name. */
@@ -286,6 +338,29 @@ export class Session implements AsyncDisposable {
       throw new RangeError(`There is no program ${name}`);
     }
     return program;
+  }
+}
+
+/** Throws `RangeError` for data of another type or size than a program reads. */
+function checkInput(
+  what: string,
+  { view, extents, data }: {
+    readonly view: View;
+    readonly extents: Extents;
+    readonly data: Int32Array | Float32Array;
+  },
+): void {
+  const found = data instanceof Int32Array ? "i32" : "f32";
+  if (found !== view.dtype) {
+    throw new RangeError(`${what} is ${view.dtype}, given ${found}`);
+  }
+  const elements = elementsOf(view.shape, extents);
+  if (data.length !== elements) {
+    throw new RangeError(
+      `${what} has ${elements} elements ${
+        showShape(view.shape)
+      }, given ${data.length}`,
+    );
   }
 }
 

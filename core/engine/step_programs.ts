@@ -6,7 +6,6 @@
 import type { ModelSpec } from "../contracts/model.ts";
 import type { Optimizer } from "../contracts/optimizer.ts";
 import { buildModel, type BuildOptions } from "./build_model.ts";
-import { dim } from "../graph/dims.ts";
 import {
   constant,
   define,
@@ -23,6 +22,7 @@ import type { Head } from "../graph/ops/head.ts";
 import { linearCrossEntropy } from "../graph/ops/linear_cross_entropy.ts";
 import { readsInput, rows } from "../graph/ops/rows.ts";
 import { groupSum, sum, writeRow } from "../graph/ops/sums.ts";
+import { programInput } from "./program_inputs.ts";
 import { gradientName, slotName, type Trainables } from "./trainables.ts";
 
 /** Slots of the ring: how many steps may pass before the host reads. */
@@ -49,10 +49,7 @@ function lossOf(
   trainables: Trainables | null,
 ): Graph {
   const { graph, hidden, head } = buildModel(spec, options);
-  const R = dim("R");
-  const of = (name: string, dtype: "f32" | "i32") =>
-    graph.input(name, [R], dtype);
-  const selected = selectRows(graph, hidden, of("rows", "i32"));
+  const selected = selectRows(graph, hidden, programInput(graph, "rows"));
   const slot = (name: string): Tensor | null => {
     const found = trainables?.tensors.find((t) => t.name === name);
     return found === undefined
@@ -73,9 +70,9 @@ function lossOf(
       {
         hidden: selected,
         ...head,
-        targets: of("targets", "i32"),
-        weights: of("loss_weights", "f32"),
-        scale: graph.input("loss_scale", [1]),
+        targets: programInput(graph, "targets"),
+        weights: programInput(graph, "loss_weights"),
+        scale: programInput(graph, "loss_scale"),
       },
       trainables === null ? null : {
         dHidden: beforeHead,
@@ -95,7 +92,7 @@ function lossOf(
     const bySource = graph.variable(names.sources, [sources]);
     graph.assign(
       bySource,
-      groupSum(graph, result.losses, of("sources", "i32"), bySource),
+      groupSum(graph, result.losses, programInput(graph, "sources"), bySource),
     );
   });
   return graph;
@@ -193,7 +190,7 @@ export function updateProgram(
   const graph = new Graph();
   const scalarCount = trainables.groups.length * 2 +
     optimizer.scalarNames.length;
-  const scalars = graph.input("scalars", [scalarCount]);
+  const scalars = programInput(graph, "scalars", [scalarCount]);
   let squares: Tensor | undefined;
   for (const { arenas } of trainables.groups) {
     for (const arena of arenas) {
@@ -364,7 +361,7 @@ function writeRing(
         graph,
         ring,
         { ...row, shape: [columns] },
-        graph.input("ring_index", [1], "i32"),
+        programInput(graph, "ring_index"),
       ),
     );
     reset(names.loss, 1);

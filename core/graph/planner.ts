@@ -22,6 +22,8 @@ export interface PlannedProgram {
   readonly plan: Plan;
   /** Where the host writes, by name. */
   readonly inputs: ReadonlyMap<string, View>;
+  /** Inputs of the graph, those too that no node reads. */
+  readonly declared: ReadonlySet<string>;
   /** Where the host reads, by name. */
   readonly outputs: ReadonlyMap<string, View>;
 }
@@ -119,6 +121,7 @@ class Planner {
         capacities: this.#capacities,
       },
       inputs,
+      declared: new Set(graph.inputs.keys()),
       outputs,
     };
   }

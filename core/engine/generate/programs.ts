@@ -16,6 +16,7 @@ import {
   type BuildOptions,
   type CacheFeed,
 } from "../build_model.ts";
+import { programInput } from "../program_inputs.ts";
 import { dim } from "../../graph/dims.ts";
 import type { Graph } from "../../graph/graph.ts";
 import type { Memory } from "../../graph/memory.ts";
@@ -130,7 +131,7 @@ function decodeGraph(
       tokens: { ...tokens, shape: [B, T] },
       positions: { ...places, shape: [B, T] },
       lengths: { ...places, shape: [B] },
-      index: graph.input("index", [B], "i32"),
+      index: programInput(graph, "index"),
     };
   };
   const { graph, hidden, head } = buildModel(spec, {
@@ -147,8 +148,8 @@ function decodeGraph(
   );
   const chosen = sample(graph, {
     logits,
-    options: graph.input("sampling", [4]),
-    keys: graph.input("keys", [B], "i32"),
+    options: programInput(graph, "sampling"),
+    keys: programInput(graph, "keys"),
     places: lengths,
     index,
     seen: state.seen,

@@ -98,7 +98,8 @@ export function planNaively(
   }
   const outputs = new Map<string, View>();
   for (const [output, t] of graph.outputs) outputs.set(output, view(t));
-  return { plan: { name, segments, capacities }, inputs, outputs };
+  const declared = new Set(graph.inputs.keys());
+  return { plan: { name, segments, capacities }, inputs, declared, outputs };
 }
 
 /** The witness knows no quantised storage. */

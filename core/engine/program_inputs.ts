@@ -1,0 +1,84 @@
+/**
+ * The one table of what the host writes for programs: a graph takes its inputs from it, the host's arrays get
+ * their types from it, and a session checks what it is given against the graphs that were planned.
+ * @module
+ */
+import { dim, type Shape } from "../graph/dims.ts";
+import type { Graph, Tensor } from "../graph/graph.ts";
+
+/** Type and sizes of an input; `shape` null: the program that reads it gives the sizes. */
+export interface InputSpec {
+  /** Whole numbers or real ones. */
+  readonly dtype: "f32" | "i32";
+  /** Sizes, outermost first. */
+  readonly shape: Shape | null;
+}
+
+const [B, T, R] = [dim("B"), dim("T"), dim("R")];
+const BT = [B, T];
+const N = [dim("B", "T")];
+
+/** Every input of the engine's programs. N = B * T; R supervised rows. */
+export const PROGRAM_INPUTS = {
+  /** Token ids. */
+  tokens: { dtype: "i32", shape: BT },
+  /** Positions within the segment. */
+  positions: { dtype: "i32", shape: BT },
+  /** Segments; 0 is padding. */
+  segments: { dtype: "i32", shape: BT },
+  /** Tokens of the segment that each token belongs to. */
+  segment_lengths: { dtype: "f32", shape: BT },
+  /** Keys of random numbers, one a token. */
+  row_keys: { dtype: "i32", shape: BT },
+  /** Token positions in the order of their ids, the distinct ids, and where each starts in the order. */
+  "tokens.order": { dtype: "i32", shape: N },
+  "tokens.ids": { dtype: "i32", shape: [dim("tokens.unique")] },
+  "tokens.starts": { dtype: "i32", shape: [dim("tokens.unique+1")] },
+  /** The same of `positions`. */
+  "positions.order": { dtype: "i32", shape: N },
+  "positions.ids": { dtype: "i32", shape: [dim("positions.unique")] },
+  "positions.starts": { dtype: "i32", shape: [dim("positions.unique+1")] },
+  /** Index into N of each supervised row, and its target, weight and data source. */
+  rows: { dtype: "i32", shape: [R] },
+  targets: { dtype: "i32", shape: [R] },
+  loss_weights: { dtype: "f32", shape: [R] },
+  sources: { dtype: "i32", shape: [R] },
+  /** What gradients are multiplied by: 1 / the divisor of the optimizer step. */
+  loss_scale: { dtype: "f32", shape: [1] },
+  /** Learning rate and decay of each group, then the optimizer's own numbers. */
+  scalars: { dtype: "f32", shape: null },
+  /** Row of the ring that an update writes. */
+  ring_index: { dtype: "i32", shape: [1] },
+  /** Generation: place of each row's first new token in the cache, and the row's slot. */
+  lengths: { dtype: "i32", shape: [B] },
+  index: { dtype: "i32", shape: [B] },
+  /** Sampling: key of each row, and the four options of the kernel `sample`. */
+  keys: { dtype: "i32", shape: [B] },
+  sampling: { dtype: "f32", shape: [4] },
+} as const satisfies Readonly<Record<string, InputSpec>>;
+
+/** Name of an input of the engine's programs. */
+export type InputName = keyof typeof PROGRAM_INPUTS;
+
+/** Arrays for inputs, with the types of the table. */
+export type InputArrays = {
+  [K in InputName]?: (typeof PROGRAM_INPUTS)[K]["dtype"] extends "i32"
+    ? Int32Array
+    : Float32Array;
+};
+
+/** The input of a graph, as the table says. `shape`: of those whose sizes the program gives. */
+export function programInput(
+  graph: Graph,
+  name: InputName,
+  shape?: Shape,
+): Tensor {
+  const spec: InputSpec = PROGRAM_INPUTS[name];
+  const sizes = spec.shape ?? shape;
+  if (sizes === undefined) {
+    throw new RangeError(
+      `The input ${name} has no sizes of its own: give them`,
+    );
+  }
+  return graph.input(name, sizes, spec.dtype);
+}
