@@ -225,6 +225,7 @@ export {
 } from "./data/examples/tokenize_example.ts";
 export { type Piece, truncate } from "./data/examples/truncate.ts";
 export {
+  beside,
   createHost,
   createPart,
   type Creating,

@@ -16,8 +16,8 @@ import type { Objective } from "./objective.ts";
 import type { Optimizer } from "./optimizer.ts";
 import type { Schedule } from "./schedule.ts";
 import type { Source } from "./source.ts";
-import type { Template, TemplateContext } from "./template.ts";
-import type { Tokenizer } from "./tokenizer.ts";
+import type { Template } from "./template.ts";
+import type { Tokenizer, TokenizerFacts } from "./tokenizer.ts";
 import type { Tracker } from "./tracker.ts";
 import type { Op } from "../graph/graph.ts";
 import type { Activation } from "./activation.ts";
@@ -29,8 +29,8 @@ export interface KindMap {
   source: Source;
   /** Knows one data set's columns. */
   format: Format;
-  /** Bound to a tokenizer's special tokens when it is known. */
-  template: (context: TemplateContext) => Template;
+  /** Writes examples as text. */
+  template: Template;
   /** Text to ids and back. */
   tokenizer: Tokenizer;
   /** Says how much each token counts. */
@@ -129,18 +129,35 @@ export type ValidationResult<Output> =
     }[];
   };
 
-/** What the framework offers to a part when it is created. */
+/**
+ * What the framework offers to a part when it is created: what it was made beside. The same in workers. A run makes
+ * its parts in this order: trackers, the model, the tokenizer, everything else.
+ */
 export interface Host {
   /** Resolves a path of the run file (relative to that file) to an absolute one. */
   resolvePath(path: string): string;
   /** Folder of the run's model, where parts look for the files that came with it; null when there is none. */
   readonly modelDir: string | null;
+  /** The model's `config.json` or `from_config`, as it is. Null for trackers, and where there is no model. */
+  readonly modelConfig: Readonly<Record<string, unknown>> | null;
+  /** What the run's tokenizer knows. Null for trackers, the model and the tokenizer itself. */
+  readonly tokenizer: TokenizerFacts | null;
   /** Creates another part by name, e.g. a template that wraps another. */
   create<K extends Kind>(kind: K, choice: Choice): Promise<KindMap[K]>;
   /** Says something to the user once (through the trackers): a fallback, a chosen default. */
   notice(message: string): void;
   /** The run's seed. */
   readonly seed: number;
+}
+
+/** The facts of a host's tokenizer. Throws `PluginError` where the part is made before there is one. */
+export function tokenizerOf(host: Host): TokenizerFacts {
+  if (host.tokenizer === null) {
+    throw new PluginError(
+      "it needs the run's tokenizer, and is made before there is one",
+    );
+  }
+  return host.tokenizer;
 }
 
 /** One implementation of one kind. `Input` is what users write, `Options` what `create` gets. */

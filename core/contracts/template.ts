@@ -1,6 +1,6 @@
 /**
  * A template writes an example as text and says which characters came from where. It knows how
- * turns are written; it knows nothing of token ids.
+ * turns are written, and the tokenizer's special tokens (`Host.tokenizer`); it knows nothing of token ids.
  * @module
  */
 import type { Example, Message, Role } from "./format.ts";
@@ -42,18 +42,6 @@ export interface Rendered {
   readonly addBos: boolean;
 }
 
-/** The strings of the tokenizer that a template may write. */
-export interface SpecialTokens {
-  /** Begins a text. */
-  readonly bos: string | null;
-  /** Ends a text. */
-  readonly eos: string | null;
-  /** Fills rows. */
-  readonly pad: string | null;
-  /** Stands for what is not in the vocabulary. */
-  readonly unk: string | null;
-}
-
 /** Writes conversations as text. */
 export interface Template {
   /** Writes a whole example, with the turn ends. Throws `DataError` for what it cannot write. */
@@ -77,13 +65,3 @@ export type PromptRequest =
     readonly tools?: readonly unknown[];
   }
   | { readonly prompt: string; readonly system?: string };
-
-/** What the framework hands to a template when it is made. */
-export interface TemplateContext {
-  /** The tokenizer's special tokens. */
-  readonly specialTokens: SpecialTokens;
-  /** The Jinja chat template that came with the tokenizer, if any. */
-  readonly chatTemplate: string | null;
-  /** `Tokenizer.addsBos`: then `Template.jinja` writes BOS, since chat templates are encoded without. */
-  readonly addsBos?: boolean;
-}

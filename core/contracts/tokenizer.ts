@@ -2,7 +2,18 @@
  * A tokenizer turns text into ids and back, and says which characters each token came from.
  * @module
  */
-import type { SpecialTokens } from "./template.ts";
+
+/** The strings of a tokenizer that mean something to a model. */
+export interface SpecialTokens {
+  /** Begins a text. */
+  readonly bos: string | null;
+  /** Ends a text. */
+  readonly eos: string | null;
+  /** Fills rows. */
+  readonly pad: string | null;
+  /** Stands for what is not in the vocabulary. */
+  readonly unk: string | null;
+}
 
 /**
  * Ids and where they came from. `starts[i]`, `ends[i]` are UTF-16 units of the text: tokens within
@@ -72,6 +83,19 @@ export interface Tokenizer {
    */
   files(options: { chatTemplate: string | null }): Record<string, string>;
 }
+
+/** What other parts may know of the run's tokenizer: see `Host.tokenizer`. */
+export type TokenizerFacts = Pick<
+  Tokenizer,
+  | "vocabSize"
+  | "specialTokens"
+  | "specialIds"
+  | "chatTemplate"
+  | "addsBos"
+  | "idOf"
+  | "tokenOf"
+  | "isSpecial"
+>;
 
 /** Incremental decoding: no half characters. */
 export interface TokenStream {

@@ -2,7 +2,11 @@
  * How prompts of a saved model are written.
  * @module
  */
-import { createPart, type Creating } from "../config/parts/create_part.ts";
+import {
+  beside,
+  createPart,
+  type Creating,
+} from "../config/parts/create_part.ts";
 import type { Template } from "../contracts/template.ts";
 import type { Tokenizer } from "../contracts/tokenizer.ts";
 import { DataError } from "../contracts/errors.ts";
@@ -32,12 +36,11 @@ export async function templatesOf(
     jinja: null,
   };
   if (tokenizer.chatTemplate === null) return { chat: null, raw };
-  const bind = await createPart("template", "tokenizer", creating);
-  const chat = bind({
-    specialTokens: tokenizer.specialTokens,
-    chatTemplate: tokenizer.chatTemplate,
-    addsBos: tokenizer.addsBos,
-  });
+  const chat = await createPart(
+    "template",
+    "tokenizer",
+    beside(creating, { tokenizer }),
+  );
   return {
     chat: {
       render: (example) => chat.render(example),

@@ -4,6 +4,7 @@
  * @module
  */
 import {
+  beside,
   createHost,
   createPart,
   type Creating,
@@ -54,8 +55,9 @@ export async function openSubject(
     base: Deno.cwd(),
     notice: (message) => options.onNotice?.(message),
   });
-  const creating: Creating = { registry: run.registry, host };
-  const tokenizer = await openTokenizer(run, creating);
+  const withoutTokenizer: Creating = { registry: run.registry, host };
+  const tokenizer = await openTokenizer(run, withoutTokenizer);
+  const creating = beside(withoutTokenizer, { tokenizer });
   const data = await dataOptions(run, creating);
   const collators = {
     padded: await createPart("collator", "padded", creating),

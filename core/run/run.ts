@@ -199,7 +199,7 @@ class Run {
     }
 
     data.stream?.start();
-    const chosen = await openDevice(run, creating);
+    const chosen = await openDevice(run, opened.creating);
     await using device = chosen.device;
     if (device.info.advice !== undefined) events.notice(device.info.advice);
     const planned = planEngine(request, device.info);

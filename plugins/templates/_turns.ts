@@ -14,7 +14,7 @@ import type {
   Rendered,
   Role,
   Template,
-  TemplateContext,
+  TokenizerFacts,
 } from "@denotune/denotune/core";
 import {
   asMessages,
@@ -84,14 +84,14 @@ export const USUAL_STYLE: Omit<TurnStyle, "name" | "turns" | "stops"> = {
 /** The template of a style. */
 export function turnsTemplate(
   style: TurnStyle,
-  context: TemplateContext,
+  context: Pick<TokenizerFacts, "specialTokens" | "addsBos">,
 ): Template {
   const { bos, eos } = context.specialTokens;
   return {
     stops: style.stops.filter((stop) => stop !== ""),
     markers: style.markers,
     addMissing: style.addMissing,
-    jinja: turnsJinja(style, context.addsBos === true ? bos : null),
+    jinja: turnsJinja(style, context.addsBos ? bos : null),
     render(example: Example): Rendered {
       if ("text" in example) return renderText(example.text, eos ?? "");
       const tools = "messages" in example ? example.tools : undefined;

@@ -2,7 +2,7 @@
  * `alpaca`: `### Instruction:`, `### Input:`, `### Response:`, and the tokenizer's EOS.
  * @module
  */
-import { definePart, type Part } from "@denotune/denotune/core";
+import { definePart, type Part, tokenizerOf } from "@denotune/denotune/core";
 import { z } from "zod";
 import { turnsTemplate, USUAL_STYLE } from "./_turns.ts";
 
@@ -26,7 +26,8 @@ export const alpaca: Part<
       "Text in front of rows that have no system text; null = none",
     ),
   }),
-  create: ({ preamble }) => (context) => {
+  create: ({ preamble }, host) => {
+    const context = tokenizerOf(host);
     const eos = context.specialTokens.eos ?? "";
     return turnsTemplate({
       ...USUAL_STYLE,

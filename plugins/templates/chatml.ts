@@ -2,7 +2,7 @@
  * `chatml`: `<|im_start|>role`, the text, `<|im_end|>`.
  * @module
  */
-import { definePart, type Part } from "@denotune/denotune/core";
+import { definePart, type Part, tokenizerOf } from "@denotune/denotune/core";
 import { type MarkerOptions, markerOptions } from "./_add_missing.ts";
 import { roleTags } from "./_tags.ts";
 import { turnsTemplate, USUAL_STYLE } from "./_turns.ts";
@@ -18,7 +18,7 @@ export const chatml: Part<
   description:
     "<|im_start|>role ... <|im_end|>, as Qwen and many others write it; tools included",
   options: markerOptions,
-  create: ({ add_missing }) => (context) =>
+  create: ({ add_missing }, host) =>
     turnsTemplate({
       ...USUAL_STYLE,
       name: "chatml",
@@ -30,5 +30,5 @@ export const chatml: Part<
       markers: ["<|im_start|>", "<|im_end|>"],
       addMissing: add_missing,
       stops: ["<|im_end|>"],
-    }, context),
+    }, tokenizerOf(host)),
 });

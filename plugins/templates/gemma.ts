@@ -2,7 +2,7 @@
  * `gemma`: `<start_of_turn>user`, `<start_of_turn>model`, `<end_of_turn>`.
  * @module
  */
-import { definePart, type Part } from "@denotune/denotune/core";
+import { definePart, type Part, tokenizerOf } from "@denotune/denotune/core";
 import { type MarkerOptions, markerOptions } from "./_add_missing.ts";
 import { turnsTemplate, USUAL_STYLE } from "./_turns.ts";
 
@@ -17,7 +17,7 @@ export const gemma: Part<
   description:
     "<start_of_turn>user ... <end_of_turn>; a system text goes in front of the first user text",
   options: markerOptions,
-  create: ({ add_missing }) => (context) => {
+  create: ({ add_missing }, host) => {
     const tags = (role: string) => ({
       open: `<start_of_turn>${role}\n`,
       close: "<end_of_turn>",
@@ -37,6 +37,6 @@ export const gemma: Part<
       markers: ["<start_of_turn>", "<end_of_turn>"],
       addMissing: add_missing,
       stops: ["<end_of_turn>"],
-    }, context);
+    }, tokenizerOf(host));
   },
 });

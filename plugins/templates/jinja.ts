@@ -7,6 +7,7 @@ import {
   DataError,
   definePart,
   type Part,
+  tokenizerOf,
 } from "@denotune/denotune/core";
 import { z } from "zod";
 import {
@@ -53,15 +54,13 @@ export const jinja: Part<"template", JinjaInput, JinjaOptions> = definePart({
     }
     const file = path === null ? null : host.resolvePath(path);
     const text = file === null ? source ?? "" : await readSource(file);
-    const now = moment(options);
-    return ({ specialTokens }) =>
-      jinjaTemplate({
-        source: text,
-        where: file ?? "the template's `source`",
-        specialTokens,
-        now,
-        variables: options.variables,
-      });
+    return jinjaTemplate({
+      source: text,
+      where: file ?? "the template's `source`",
+      specialTokens: tokenizerOf(host).specialTokens,
+      now: moment(options),
+      variables: options.variables,
+    });
   },
 });
 

@@ -2,7 +2,7 @@
  * `llama3`: role headers and `<|eot_id|>`, as Llama 3 writes them.
  * @module
  */
-import { definePart, type Part } from "@denotune/denotune/core";
+import { definePart, type Part, tokenizerOf } from "@denotune/denotune/core";
 import { type MarkerOptions, markerOptions } from "./_add_missing.ts";
 import { roleTags } from "./_tags.ts";
 import { turnsTemplate, USUAL_STYLE } from "./_turns.ts";
@@ -18,7 +18,7 @@ export const llama3: Part<
   description:
     "<|start_header_id|>role<|end_header_id|> ... <|eot_id|>, as Llama 3 writes it",
   options: markerOptions,
-  create: ({ add_missing }) => (context) =>
+  create: ({ add_missing }, host) =>
     turnsTemplate({
       ...USUAL_STYLE,
       name: "llama3",
@@ -31,5 +31,5 @@ export const llama3: Part<
       markers: ["<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"],
       addMissing: add_missing,
       stops: ["<|eot_id|>"],
-    }, context),
+    }, tokenizerOf(host)),
 });

@@ -2,7 +2,7 @@
  * `mistral`: `[INST]...[/INST]`, the answer, EOS; no spaces, as its newer tokenizers write it.
  * @module
  */
-import { definePart, type Part } from "@denotune/denotune/core";
+import { definePart, type Part, tokenizerOf } from "@denotune/denotune/core";
 import { type MarkerOptions, markerOptions } from "./_add_missing.ts";
 import { turnsTemplate, USUAL_STYLE } from "./_turns.ts";
 
@@ -17,7 +17,8 @@ export const mistral: Part<
   description:
     "[INST]...[/INST]answer and EOS; a system text goes in front of the first user text",
   options: markerOptions,
-  create: ({ add_missing }) => (context) => {
+  create: ({ add_missing }, host) => {
+    const context = tokenizerOf(host);
     const eos = context.specialTokens.eos ?? "";
     return turnsTemplate({
       ...USUAL_STYLE,

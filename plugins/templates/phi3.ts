@@ -2,7 +2,7 @@
  * `phi3`: role tags and `<|end|>`, as Phi-3 writes them.
  * @module
  */
-import { definePart, type Part } from "@denotune/denotune/core";
+import { definePart, type Part, tokenizerOf } from "@denotune/denotune/core";
 import { type MarkerOptions, markerOptions } from "./_add_missing.ts";
 import { ROLE_MARKERS, roleTags } from "./_tags.ts";
 import { turnsTemplate, USUAL_STYLE } from "./_turns.ts";
@@ -17,7 +17,7 @@ export const phi3: Part<
   name: "phi3",
   description: "<|role|> ... <|end|> after every turn, as Phi-3 writes it",
   options: markerOptions,
-  create: ({ add_missing }) => (context) =>
+  create: ({ add_missing }, host) =>
     turnsTemplate({
       ...USUAL_STYLE,
       name: "phi3",
@@ -29,5 +29,5 @@ export const phi3: Part<
       markers: [...ROLE_MARKERS, "<|end|>"],
       addMissing: add_missing,
       stops: ["<|end|>"],
-    }, context),
+    }, tokenizerOf(host)),
 });

@@ -9,6 +9,7 @@ import {
   type Part,
   type PromptRequest,
   type Rendered,
+  tokenizerOf,
 } from "@denotune/denotune/core";
 import { z } from "zod";
 import { SpanWriter, splitEnd } from "./_render.ts";
@@ -51,10 +52,11 @@ export const plain: Part<
         "`separator` under the name that other tools have for it; null: `separator` says it",
       ),
   }),
-  create: (options) => (context) => {
+  create: (options, host) => {
     const { turn_separator, system_separator } = options;
     const separator = options.instruction_response_separator ??
       options.separator;
+    const context = tokenizerOf(host);
     const eos = context.specialTokens.eos ?? "";
     const none = { open: "", close: "", after: "" };
     const turns = turnsTemplate({

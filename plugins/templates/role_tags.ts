@@ -2,7 +2,7 @@
  * `role-tags`: role tags on lines of their own, and one `<|end|>` that closes the conversation.
  * @module
  */
-import { definePart, type Part } from "@denotune/denotune/core";
+import { definePart, type Part, tokenizerOf } from "@denotune/denotune/core";
 import { z } from "zod";
 import { addMissingOption } from "./_add_missing.ts";
 import { ROLE_MARKERS, roleTags as tagsOf } from "./_tags.ts";
@@ -30,7 +30,7 @@ export const roleTags: Part<
     ),
     add_missing: addMissingOption,
   }),
-  create: ({ end_each_turn, add_missing }) => (context) =>
+  create: ({ end_each_turn, add_missing }, host) =>
     turnsTemplate({
       ...USUAL_STYLE,
       name: "role-tags",
@@ -44,5 +44,5 @@ export const roleTags: Part<
       addMissing: add_missing,
       // where only the conversation's end has a marker, an answer in the middle ends as the user speaks
       stops: end_each_turn ? ["<|end|>"] : ["<|end|>", "<|user|>"],
-    }, context),
+    }, tokenizerOf(host)),
 });

@@ -2,7 +2,12 @@
  * `tokenizer`: the Jinja chat template that came with the tokenizer.
  * @module
  */
-import { ConfigError, definePart, type Part } from "@denotune/denotune/core";
+import {
+  ConfigError,
+  definePart,
+  type Part,
+  tokenizerOf,
+} from "@denotune/denotune/core";
 import { z } from "zod";
 import {
   type JinjaRunInput,
@@ -19,22 +24,20 @@ export const tokenizer: Part<"template", JinjaRunInput, JinjaRunOptions> =
     name: "tokenizer",
     description: "The Jinja chat template that came with the tokenizer",
     options: z.strictObject(jinjaRunShape),
-    create(options) {
-      const now = moment(options);
-      return ({ chatTemplate, specialTokens }) => {
-        if (chatTemplate === null) {
-          throw new ConfigError(
-            "Cannot use `template: tokenizer`: the tokenizer has no chat template; " +
-              "choose another, for example `template: chatml`",
-          );
-        }
-        return jinjaTemplate({
-          source: chatTemplate,
-          where: "the tokenizer's chat template",
-          specialTokens,
-          now,
-          variables: options.variables,
-        });
-      };
+    create(options, host) {
+      const { chatTemplate, specialTokens } = tokenizerOf(host);
+      if (chatTemplate === null) {
+        throw new ConfigError(
+          "Cannot use `template: tokenizer`: the tokenizer has no chat template; " +
+            "choose another, for example `template: chatml`",
+        );
+      }
+      return jinjaTemplate({
+        source: chatTemplate,
+        where: "the tokenizer's chat template",
+        specialTokens,
+        now: moment(options),
+        variables: options.variables,
+      });
     },
   });

@@ -2,7 +2,7 @@
  * `zephyr`: role tags, and the tokenizer's EOS after each turn.
  * @module
  */
-import { definePart, type Part } from "@denotune/denotune/core";
+import { definePart, type Part, tokenizerOf } from "@denotune/denotune/core";
 import { type MarkerOptions, markerOptions } from "./_add_missing.ts";
 import { ROLE_MARKERS, roleTags } from "./_tags.ts";
 import { turnsTemplate, USUAL_STYLE } from "./_turns.ts";
@@ -17,7 +17,8 @@ export const zephyr: Part<
   name: "zephyr",
   description: "<|role|> ... and the tokenizer's EOS after every turn",
   options: markerOptions,
-  create: ({ add_missing }) => (context) => {
+  create: ({ add_missing }, host) => {
+    const context = tokenizerOf(host);
     const eos = context.specialTokens.eos ?? "";
     return turnsTemplate({
       ...USUAL_STYLE,

@@ -3,6 +3,7 @@
  * @module
  */
 export { type BackendSuiteOptions, testBackend } from "./backend.ts";
+export { testHost, tokenizerFacts } from "./host.ts";
 export { testCollator } from "./collator.ts";
 export { type FormatCase, testFormat } from "./format.ts";
 export { testMasker } from "./masker.ts";

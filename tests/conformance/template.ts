@@ -5,12 +5,13 @@
 import assert from "node:assert/strict";
 import type {
   ChatExample,
+  Host,
   Message,
   Rendered,
   Template,
-  TemplateContext,
   TextSpan,
 } from "@denotune/denotune/core";
+import { testHost } from "./host.ts";
 
 /** What the suite is to expect of a template. */
 export interface TemplateSuiteOptions {
@@ -19,11 +20,6 @@ export interface TemplateSuiteOptions {
   /** Whether it writes system messages. */
   readonly system?: boolean;
 }
-
-const CONTEXT: TemplateContext = {
-  specialTokens: { bos: "<s>", eos: "</s>", pad: null, unk: null },
-  chatTemplate: null,
-};
 
 const user = (content: string, more: Partial<Message> = {}): Message => ({
   role: "user",
@@ -51,13 +47,11 @@ const CONVERSATIONS: readonly (readonly Message[])[] = [
 /** Registers the tests of a template. */
 export function testTemplate(
   name: string,
-  make: () =>
-    | Promise<(context: TemplateContext) => Template>
-    | ((context: TemplateContext) => Template),
+  make: (host: Host) => Template | Promise<Template>,
   { written = (content) => content, system = true }: TemplateSuiteOptions = {},
 ): void {
   const each = (what: string, check: (template: Template) => void): void => {
-    Deno.test(`${name}: ${what}`, async () => check((await make())(CONTEXT)));
+    Deno.test(`${name}: ${what}`, async () => check(await make(testHost())));
   };
   const conversations: readonly (readonly Message[])[] = system
     ? [...CONVERSATIONS, [

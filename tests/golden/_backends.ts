@@ -8,6 +8,7 @@ import { cpu } from "../../backends/cpu/mod.ts";
 import { reference } from "../../backends/reference/mod.ts";
 import { webgpu } from "../../backends/webgpu/mod.ts";
 import { missing } from "../backends/webgpu/_device.ts";
+import { testHost } from "../conformance/host.ts";
 
 /** Every backend whose numbers are compared; webgpu where there is an adapter. */
 export const BACKENDS: readonly Part<"backend">[] = [
@@ -20,12 +21,6 @@ export const BACKENDS: readonly Part<"backend">[] = [
 export async function openBackend(part: Part<"backend">): Promise<Device> {
   const options = await part.options["~standard"].validate({});
   assert.ok(options.issues === undefined);
-  const backend = await part.create(options.value, {
-    resolvePath: (path) => path,
-    modelDir: null,
-    create: () => Promise.reject(new Error("not here")),
-    notice: () => {},
-    seed: 0,
-  });
+  const backend = await part.create(options.value, testHost());
   return await backend.open();
 }

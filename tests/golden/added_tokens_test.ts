@@ -7,7 +7,12 @@
  */
 import assert from "node:assert/strict";
 import { loadModel, merge } from "@denotune/denotune";
-import { createHost, createPart, type Message } from "@denotune/denotune/core";
+import {
+  beside,
+  createHost,
+  createPart,
+  type Message,
+} from "@denotune/denotune/core";
 import type { RunInput } from "../../core/config/types.ts";
 import { openBase } from "../../core/library/open_base.ts";
 import { logitsOf } from "../../core/library/logits.ts";
@@ -119,8 +124,12 @@ async function compare(
     )
     : null;
   const tokenizer = await createPart("tokenizer", "huggingface", creating);
-  const bind = await createPart("template", "tokenizer", creating);
-  const chat = bind(tokenizer).prompt({ messages: MESSAGES });
+  const template = await createPart(
+    "template",
+    "tokenizer",
+    beside(creating, { tokenizer }),
+  );
+  const chat = template.prompt({ messages: MESSAGES });
   const encode = (text: string, addBos: boolean) => [
     ...tokenizer.encode(text, { addBos }).ids,
   ];

@@ -9,6 +9,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { loadModel } from "@denotune/denotune";
 import {
+  beside,
   createHost,
   createPart,
   loadWeights,
@@ -138,8 +139,12 @@ async function compare(
       base: folder,
       notice: () => {},
     });
-    const bind = await createPart("template", "tokenizer", { registry, host });
-    const { text, addBos } = bind(tokenizer).prompt({ messages: MESSAGES });
+    const template = await createPart(
+      "template",
+      "tokenizer",
+      beside({ registry, host }, { tokenizer }),
+    );
+    const { text, addBos } = template.prompt({ messages: MESSAGES });
     assert.equal(text, found.chat_text);
     assert.deepEqual(
       [...tokenizer.encode(text, { addBos }).ids],

@@ -27,6 +27,10 @@ export interface HostOptions {
   readonly registry: Registry;
   /** Absolute folder of the run's model, or null. */
   readonly modelDir: string | null;
+  /** The model's config; absent: none. */
+  readonly modelConfig?: Host["modelConfig"];
+  /** What the tokenizer knows; absent: there is none. */
+  readonly tokenizer?: Host["tokenizer"];
   /** The run's seed. */
   readonly seed: number;
   /** Absolute folder that relative paths start from where a part's choice says nothing else. */
@@ -48,12 +52,27 @@ export function createHost(options: HostOptions): Host {
   const host: Host = {
     resolvePath: (path) => resolve(options.base, path),
     modelDir: options.modelDir,
+    modelConfig: options.modelConfig ?? null,
+    tokenizer: options.tokenizer ?? null,
     seed: options.seed,
     notice: (message) => options.notice(message),
     create: (kind, choice) =>
       createPart(kind, choice, { registry: options.registry, host }),
   };
   return host;
+}
+
+/** The same, with what has become known since: later parts are made beside it. */
+export function beside(
+  { registry, host: before }: Creating,
+  known: Partial<Pick<Host, "modelConfig" | "tokenizer" | "notice">>,
+): Creating {
+  const host: Host = {
+    ...before,
+    ...known,
+    create: (kind, choice) => createPart(kind, choice, { registry, host }),
+  };
+  return { registry, host };
 }
 
 /**
@@ -99,10 +118,8 @@ export async function createResolved<K extends Kind>(
   { registry, host }: Creating,
 ): Promise<KindMap[K]> {
   const bound: Host = {
+    ...host,
     resolvePath: (path) => choice.resolvePath(path),
-    modelDir: host.modelDir,
-    seed: host.seed,
-    notice: (message) => host.notice(message),
     create: (kind, inner) => createPart(kind, inner, { registry, host: bound }),
   };
   return await callCreate(choice, bound);
@@ -123,16 +140,11 @@ async function callCreate<K extends Kind>(
       { cause: error },
     );
   }
-  // a template is a function of the tokenizer's special tokens; every other part is an object
-  const expected = part.kind === "template" ? "function" : "object";
-  const isMade = made !== null &&
-    (typeof made === "object" || typeof made === "function");
-  if (!isMade || expected === "function" && typeof made !== "function") {
-    const found = made === null ? "null" : typeof made;
+  if (typeof made !== "object" || made === null) {
     throw new PluginError(
-      `\`create\` of the ${describePart(choice)} gave ${found}, not ${
-        expected === "function" ? "a function" : "an object"
-      }`,
+      `\`create\` of the ${describePart(choice)} gave ${
+        made === null ? "null" : typeof made
+      }, not an object`,
     );
   }
   return made as KindMap[K];

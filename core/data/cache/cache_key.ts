@@ -15,7 +15,7 @@ import type { PartRecipe } from "../workers/recipe.ts";
 import { codeHash } from "./module_hash.ts";
 
 /** How entries are laid out; another number, and none from before is found. */
-const LAYOUT = 1;
+const LAYOUT = 2;
 
 /** What a key is made of, besides the sources. */
 export interface CacheIdentity {
@@ -53,7 +53,7 @@ export async function cacheKey(
       source.side ?? "all",
     ]);
   }
-  const { plugins, modelDir } = recipe.host;
+  const { plugins, modelDir, modelConfig } = recipe.host;
   const isStrange = plugins.length > 1;
   const {
     max_length,
@@ -72,6 +72,7 @@ export async function cacheKey(
     identityOf(tokenizer),
     // nothing of ours but eval_fraction draws by the seed
     isStrange || eval_fraction > 0 ? seed : null,
+    isStrange ? modelConfig : null,
     [
       max_length,
       truncation,

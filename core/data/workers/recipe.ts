@@ -47,6 +47,8 @@ export interface HostRecipe {
   readonly plugins: readonly string[];
   /** Folder of the run's model. */
   readonly modelDir: string | null;
+  /** The model's config. */
+  readonly modelConfig: Readonly<Record<string, unknown>> | null;
   /** The run's seed. */
   readonly seed: number;
   /** Folder that paths start from. */
@@ -149,6 +151,7 @@ export function hostRecipe({ registry, host }: Creating): HostRecipe {
     plugins: registry.plugins().map(({ module }) => module)
       .filter((module) => isLoadable(module, registry)),
     modelDir: host.modelDir,
+    modelConfig: host.modelConfig,
     seed: host.seed,
     base: host.resolvePath("."),
   };
@@ -156,12 +159,19 @@ export function hostRecipe({ registry, host }: Creating): HostRecipe {
 
 /** The host of a worker. */
 export function remakeHost(
-  { modelDir, seed, base }: HostRecipe,
+  { modelDir, modelConfig, seed, base }: HostRecipe,
   registry: Registry,
 ): Creating {
   return {
     registry,
-    host: createHost({ registry, modelDir, seed, base, notice: () => {} }),
+    host: createHost({
+      registry,
+      modelDir,
+      modelConfig,
+      seed,
+      base,
+      notice: () => {},
+    }),
   };
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { isDeepStrictEqual } from "node:util";
-import type { Creating } from "../../config/parts/create_part.ts";
+import { beside, type Creating } from "../../config/parts/create_part.ts";
 import type { RecordStore, Source } from "../../contracts/source.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import { DataError, PluginError } from "../../contracts/errors.ts";
@@ -72,7 +72,11 @@ class PrepareWorker {
     const creating = remakeHost(host, registry);
     const made = await remake("tokenizer", recipe, creating);
     const tokenizer = await made.withTokens?.(addedTokens) ?? made;
-    return new PrepareWorker(command, creating, tokenizer);
+    return new PrepareWorker(
+      command,
+      beside(creating, { tokenizer }),
+      tokenizer,
+    );
   }
 
   /** Whether the tokenizer is that of the run, which may have been changed after it was made. */
@@ -179,8 +183,6 @@ class PrepareWorker {
         `The format of ${setup.name} chose ${choice?.name} in a worker and ${made.settled} before; set data.workers=1`,
       );
     }
-    const { specialTokens, chatTemplate, addsBos } = this.#tokenizer;
-    const template = await remake("template", made.template, this.#creating);
     return {
       store,
       sourceOf,
@@ -188,7 +190,7 @@ class PrepareWorker {
         source,
         sources: sources.length,
         format,
-        template: template({ specialTokens, chatTemplate, addsBos }),
+        template: await remake("template", made.template, this.#creating),
         masker: await remake("masker", made.masker, this.#creating),
         tokenizer: this.#tokenizer,
         options,

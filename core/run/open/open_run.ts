@@ -4,6 +4,7 @@
  * @module
  */
 import {
+  beside,
   createPart,
   createResolved,
   type Creating,
@@ -66,7 +67,11 @@ export async function openRun(
   const { config } = run;
   using opened = new DisposableStack();
   const base = opened.use(await openModel(config.model, located, creating));
-  const tokenizer = await openTokenizer(run, creating);
+  const withModel = beside(creating, {
+    modelConfig: base.folder?.config ?? config.model.from_config,
+  });
+  const tokenizer = await openTokenizer(run, withModel);
+  const withTokenizer = beside(withModel, { tokenizer });
   const model = fitTokens(base, tokenizer);
   const added = describeAdded(model, tokenizer);
   if (added !== null) options.onNotice?.(added);
@@ -75,7 +80,7 @@ export async function openRun(
     await openData(run, {
       tokenizer,
       vocabulary: model.spec.vocabSize,
-      creating,
+      creating: withTokenizer,
       cacheDir: cacheFolder(),
       signal: options.signal,
       onProgress: options.onProgress,
@@ -84,7 +89,7 @@ export async function openRun(
   const held = opened.move();
   return {
     run,
-    creating,
+    creating: withTokenizer,
     model,
     tokenizer,
     data,

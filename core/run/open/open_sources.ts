@@ -330,22 +330,17 @@ async function chooseTemplate(
   }
 > {
   const { tokenizer, creating } = context;
-  const bind = {
-    specialTokens: tokenizer.specialTokens,
-    chatTemplate: tokenizer.chatTemplate,
-    addsBos: tokenizer.addsBos,
-  };
   const chosen = chosenAt(run, "template", `${of.key}.template`) ??
     chosenAt(run, "template", "data.template");
   if (chosen !== null) {
     const made = await makeRecorded(chosen, creating);
-    return { ...made, name: chosen.part.name, value: made.value(bind) };
+    return { ...made, name: chosen.part.name };
   }
   const own = tokenizer.chatTemplate !== null && "messages" in of.first;
   const choice = own ? "tokenizer" : of.format.template;
   const name = typeof choice === "string" ? choice : choice.use;
   const made = await makeByName("template", choice, creating);
-  return { ...made, name, value: made.value(bind) };
+  return { ...made, name };
 }
 
 async function chooseMasker(run: LoadedRun, key: string, creating: Creating) {

@@ -5,6 +5,7 @@
 import type { Template } from "../../contracts/template.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import {
+  beside,
   createResolved,
   type Creating,
 } from "../../config/parts/create_part.ts";
@@ -30,16 +31,11 @@ export async function openTokenizer(
   ];
   const missing = new Set<string>();
   // what a template has to say is said when it is made for its rows
-  const host = { ...creating.host, notice: () => {} };
+  const silent = beside(creating, { tokenizer, notice: () => {} });
   for (const key of keys) {
     const template = chosenAt(run, "template", key);
     if (template === null) continue;
-    const bind = await createResolved(template, { ...creating, host });
-    const { addMissing, markers = [] } = bind({
-      specialTokens: tokenizer.specialTokens,
-      chatTemplate: tokenizer.chatTemplate,
-      addsBos: tokenizer.addsBos,
-    });
+    const { addMissing, markers = [] } = await createResolved(template, silent);
     if (addMissing !== true) continue;
     for (const m of markers) if (!isToken(tokenizer, m)) missing.add(m);
   }

@@ -1,15 +1,10 @@
 /** Opens cpu devices for tests. */
-import type { Backend, Device, Host } from "@denotune/denotune/core";
+import type { Backend, Device } from "@denotune/denotune/core";
 import { cpu, type CpuInput } from "../../../backends/cpu/mod.ts";
+import { testHost } from "../../conformance/host.ts";
 
 /** A host for parts that need none. */
-export const benchHost: Host = {
-  resolvePath: (path) => path,
-  modelDir: null,
-  create: () => Promise.reject(new Error("no other parts here")),
-  notice: () => {},
-  seed: 0,
-};
+export const benchHost = testHost();
 
 /** The backend with these options. */
 export async function cpuBackend(input: CpuInput): Promise<Backend> {

@@ -3,15 +3,9 @@ import { reference } from "../../../backends/reference/mod.ts";
 import { Store } from "../../../backends/reference/store.ts";
 import { ReferenceExecutor } from "../../../backends/reference/executor.ts";
 import type { KernelCall } from "../../../core/graph/plan.ts";
-import type { Host } from "../../../core/contracts/plugin.ts";
+import { testHost } from "../../conformance/host.ts";
 
-const host: Host = {
-  resolvePath: (path) => path,
-  modelDir: null,
-  create: () => Promise.reject(new Error("no other parts here")),
-  notice: () => {},
-  seed: 0,
-};
+const host = testHost();
 
 Deno.test("the reference keeps doubles from kernel to kernel, and float32 for the host", () => {
   const store = new Store("x", 8);

@@ -4,6 +4,7 @@
  */
 import type { Tokenizer } from "@denotune/denotune/core";
 import {
+  beside,
   createHost,
   createResolved,
 } from "../../../core/config/parts/create_part.ts";
@@ -55,9 +56,14 @@ export async function openRun(
   const creating = { registry: run.registry, host };
   const chosen = chosenAt(run, "tokenizer", "tokenizer");
   if (chosen === null) throw new Error("no tokenizer");
+  const tokenizer = options.tokenizer ??
+    await createResolved(chosen, creating);
   const opened = await openData(run, {
-    tokenizer: options.tokenizer ?? await createResolved(chosen, creating),
-    creating,
+    tokenizer,
+    creating: beside(creating, {
+      tokenizer,
+      modelConfig: run.config.model.from_config,
+    }),
     cacheDir,
     signal,
     onProgress: ({ rows }) => onProgress?.(rows),

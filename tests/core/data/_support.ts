@@ -16,6 +16,7 @@ import {
   type TextSpan,
   type Tokenizer,
 } from "@denotune/denotune/core";
+import { testHost } from "../../conformance/host.ts";
 import { byteTokenizer } from "../../../plugins/tokenizers/byte.ts";
 
 /** The end of a turn in {@linkcode chatTemplate}. */
@@ -168,26 +169,23 @@ export async function make<K extends Kind>(
   kind: K,
   part: AnyPart,
   options: Record<string, unknown> = {},
+  host: Host = hostOf([]),
 ): Promise<KindMap[K]> {
   const checked = await part.options["~standard"].validate(options);
   if (checked.issues !== undefined) {
     throw new Error(JSON.stringify(checked.issues));
   }
   if (part.kind !== kind) throw new Error(`${part.name} is no ${kind}`);
-  return await part.create(checked.value, hostOf([])) as KindMap[K];
+  return await part.create(checked.value, host) as KindMap[K];
 }
 
 /** A host that knows these parts. */
 export function hostOf(parts: readonly AnyPart[]): Host {
-  return {
-    resolvePath: (path) => path,
-    modelDir: null,
+  return testHost({
     create: async (kind, choice) => {
       const part = parts.find((p) => p.kind === kind && p.name === choice);
       if (part === undefined) throw new Error(`no part ${String(choice)}`);
       return await make(kind, part);
     },
-    notice: () => {},
-    seed: 0,
-  };
+  });
 }

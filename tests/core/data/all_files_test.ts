@@ -12,6 +12,7 @@ import { chatml } from "../../../plugins/templates/chatml.ts";
 import { loadTokenizer } from "../../../plugins/tokenizers/huggingface.ts";
 import { testData } from "../../test_data.ts";
 import { hostOf, make } from "./_support.ts";
+import { testHost } from "../../conformance/host.ts";
 
 const FILES = [
   "instruct/alpaca_999.json",
@@ -46,7 +47,6 @@ for (const file of FILES) {
       using store = await source.open({ path, cacheDir: "unused" });
       const options = await auto.options["~standard"].validate({});
       assert.ok(options.issues === undefined);
-      const bind = await make("template", chatml);
       using dataset = await prepareDataset({
         sources: [{
           name: file,
@@ -55,11 +55,7 @@ for (const file of FILES) {
             await auto.create(options.value, hostOf(formats)),
             store,
           ).format,
-          template: bind({
-            specialTokens: tokenizer.specialTokens,
-            chatTemplate: tokenizer.chatTemplate,
-            addsBos: tokenizer.addsBos,
-          }),
+          template: await make("template", chatml, {}, testHost({ tokenizer })),
           masker: await make("masker", assistantOnly),
           max_rows: 200,
         }],

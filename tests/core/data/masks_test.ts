@@ -22,6 +22,7 @@ import { plain } from "../../../plugins/templates/plain.ts";
 import { loadTokenizer } from "../../../plugins/tokenizers/huggingface.ts";
 import { testData } from "../../test_data.ts";
 import { make } from "./_support.ts";
+import { testHost } from "../../conformance/host.ts";
 
 const UNTRAINED = -100;
 
@@ -34,12 +35,7 @@ async function templateFor(
   tokenizer: Tokenizer,
   part: typeof alpacaTemplate | typeof chatml | typeof plain,
 ): Promise<Template> {
-  const bind = await make("template", part);
-  return bind({
-    specialTokens: tokenizer.specialTokens,
-    chatTemplate: tokenizer.chatTemplate,
-    addsBos: tokenizer.addsBos,
-  });
+  return await make("template", part, {}, testHost({ tokenizer }));
 }
 
 async function ours(

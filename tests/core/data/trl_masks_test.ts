@@ -25,6 +25,7 @@ import { plain } from "../../../plugins/templates/plain.ts";
 import { loadTokenizer } from "../../../plugins/tokenizers/huggingface.ts";
 import { testData } from "../../test_data.ts";
 import { make } from "./_support.ts";
+import { testHost } from "../../conformance/host.ts";
 
 /** Tokens of a row, hash of their ids, the stretches [from, to) that TRL trains. */
 type Witness = readonly [
@@ -99,14 +100,14 @@ for (const one of CASES) {
     fn: async () => {
       assert.ok(file !== null && folder !== null);
       const tokenizer = await loadTokenizer(folder);
-      const bind = await make("template", one.template, one.options);
       const pipeline = {
         tokenizer,
-        template: bind({
-          specialTokens: tokenizer.specialTokens,
-          chatTemplate: tokenizer.chatTemplate,
-          addsBos: tokenizer.addsBos,
-        }),
+        template: await make(
+          "template",
+          one.template,
+          one.options,
+          testHost({ tokenizer }),
+        ),
         masker: await make("masker", assistantOnly),
         options: DATA_DEFAULTS,
       };

@@ -18,7 +18,7 @@ function write(folder: TestFolder, name: string, text: string): string {
   return path;
 }
 
-/** A plugin with a masker; `body` stands in its `weights`. */
+/** A plugin with a masker; `body` stands in its `weights`, which sees what it was made beside as `host`. */
 function maskerModule(body: string): string {
   const core = new URL("../../../core/mod.ts", import.meta.url).href;
   const zod = import.meta.resolve("zod");
@@ -28,7 +28,7 @@ export default definePlugin({
   name: "strange", api: 1, version: "1", parts: [{
     kind: "masker", name: "strange", description: "For a test",
     options: z.strictObject({ floor: z.number().default(0.25).describe("Least weight") }),
-    create: ({ floor }) => ({ weights: ({ spans, text }) => { ${body}
+    create: ({ floor }, host) => ({ weights: ({ spans, text }) => { ${body}
       return Float32Array.from(spans, (s) => s.generated ? 1 : s.kind === "content" ? floor : 0); } }),
   }],
 });
@@ -110,6 +110,35 @@ Deno.test("the first bad row in order is the error, whoever meets which row firs
   const many = await failure(3);
   assert.equal(many.message, one.message);
   assert.equal(many.name, one.name);
+});
+
+Deno.test("a part of a worker is made beside the same tokenizer, model and seed", async () => {
+  using folder = testFolder();
+  const path = write(folder, "a.jsonl", alpacaLines(300));
+  const plugin = write(
+    folder,
+    "strange.ts",
+    maskerModule(`
+      const { tokenizer, modelConfig, seed } = host;
+      const facts = [tokenizer.vocabSize, tokenizer.idOf("<|eos|>") ?? 0, tokenizer.specialIds.eos ?? 0,
+        tokenizer.addsBos ? 1 : 0, modelConfig.hidden_size, seed];
+      floor = facts.reduce((sum, fact, i) => sum + fact * (i + 1), 0) % 97 / 97;`),
+  );
+  const open = (workers: number, run = {}) =>
+    openRun({
+      ...plain,
+      workers,
+      masker: "strange",
+      train: [{ path, format: "alpaca" }],
+    }, {
+      cacheDir: folder.at("cache"),
+      run: { plugins: [plugin], ...run },
+    });
+  using one = await open(1);
+  using two = await open(2);
+  using other = await open(1, { seed: 1 });
+  assert.deepEqual(contentOf(two.data.train), contentOf(one.data.train));
+  assert.notDeepEqual(contentOf(other.data.train), contentOf(one.data.train));
 });
 
 Deno.test("parts given in code stay on this thread, the other sources go to workers", async () => {

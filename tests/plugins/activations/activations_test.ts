@@ -1,21 +1,11 @@
 import assert from "node:assert/strict";
-import {
-  type Activation,
-  elementwise,
-  type Host,
-  input,
-} from "@denotune/denotune/core";
+import { type Activation, elementwise, input } from "@denotune/denotune/core";
 import { activations } from "../../../plugins/activations/mod.ts";
 import { evaluate } from "../../conformance/expression.ts";
 import { assertGradients } from "../../graph_harness.ts";
+import { testHost } from "../../conformance/host.ts";
 
-const host: Host = {
-  resolvePath: (path) => path,
-  modelDir: null,
-  create: () => Promise.reject(new Error("not here")),
-  notice: () => {},
-  seed: 0,
-};
+const host = testHost();
 
 async function make(name: string): Promise<Activation> {
   const part = activations.find((p) => p.name === name)!;

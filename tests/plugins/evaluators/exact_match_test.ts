@@ -1,19 +1,14 @@
 import assert from "node:assert/strict";
-import type { EvaluationRow, Host } from "@denotune/denotune/core";
+import type { EvaluationRow } from "@denotune/denotune/core";
 import { exactMatch } from "../../../plugins/evaluators/exact_match.ts";
 import {
   answerOf,
   exampleRows,
   testEvaluator,
 } from "../../conformance/evaluator.ts";
+import { testHost } from "../../conformance/host.ts";
 
-const host: Host = {
-  resolvePath: (path) => path,
-  modelDir: null,
-  create: () => Promise.reject(new Error("not here")),
-  notice: () => {},
-  seed: 0,
-};
+const host = testHost();
 const make = async (max_rows: number | null = null) =>
   await exactMatch.create({ max_new_tokens: 8, max_rows }, host);
 

@@ -1,8 +1,9 @@
 /** Schedules against transformers (`golden/schedules.json`), to a double's last digits. */
 import assert from "node:assert/strict";
-import type { AnyPart, Host, Schedule } from "@denotune/denotune/core";
+import type { AnyPart, Schedule } from "@denotune/denotune/core";
 import { schedules } from "../../../plugins/schedules/mod.ts";
 import { testSchedule } from "../../conformance/schedule.ts";
+import { testHost } from "../../conformance/host.ts";
 
 const golden = JSON.parse(
   Deno.readTextFileSync(
@@ -10,13 +11,7 @@ const golden = JSON.parse(
   ),
 );
 
-const host: Host = {
-  resolvePath: (path) => path,
-  modelDir: null,
-  create: () => Promise.reject(new Error("not here")),
-  notice: () => {},
-  seed: 0,
-};
+const host = testHost();
 
 async function make(name: string, options: unknown): Promise<Schedule> {
   const part = schedules.find((p) => p.name === name) as Extract<

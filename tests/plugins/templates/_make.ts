@@ -4,47 +4,40 @@
  */
 import type {
   Example,
-  Host,
   Message,
   Rendered,
   Template,
-  TemplateContext,
+  TokenizerFacts,
 } from "@denotune/denotune/core";
 import { jinjaTemplate } from "../../../plugins/templates/_jinja_template.ts";
+import { testHost, tokenizerFacts } from "../../conformance/host.ts";
 import { templateParts } from "../../../plugins/templates/mod.ts";
 
 /** What tests bind templates to. */
-export const CONTEXT: TemplateContext = {
-  specialTokens: { bos: "<s>", eos: "</s>", pad: null, unk: null },
-  chatTemplate: null,
-};
+export const CONTEXT: TokenizerFacts = tokenizerFacts();
 
-const HOST: Host = {
-  resolvePath: (path) => path,
-  modelDir: null,
-  create: () => Promise.reject(new Error("not in this test")),
-  notice: () => {},
-  seed: 0,
-};
-
-/** Makes a part by name, with its options as users write them. */
+/** Makes a part by name, with its options as users write them, beside a tokenizer. */
 export async function makeTemplate(
   name: string,
   options: Record<string, unknown> = {},
-): Promise<(context: TemplateContext) => Template> {
+  known: Partial<TokenizerFacts> = {},
+): Promise<Template> {
   const part = templateParts.find((one) => one.name === name);
   if (part === undefined || part.kind !== "template") {
     throw new Error(`no template ${name}`);
   }
   const checked = await part.options["~standard"].validate(options);
   if (checked.issues !== undefined) throw new Error(checked.issues[0].message);
-  return await part.create(checked.value, HOST);
+  return await part.create(
+    checked.value,
+    testHost({ tokenizer: tokenizerFacts(known) }),
+  );
 }
 
 /** A template from a Jinja source. */
 export function fromJinja(
   source: string,
-  context: TemplateContext = CONTEXT,
+  context: Pick<TokenizerFacts, "specialTokens"> = CONTEXT,
 ): Template {
   return jinjaTemplate({
     source,

@@ -59,12 +59,12 @@ const WRITTEN: Readonly<Record<string, string>> = {
 
 for (const [name, text] of Object.entries(WRITTEN)) {
   Deno.test(`${name}: a conversation, written out`, async () => {
-    assert.equal((await makeTemplate(name))(CONTEXT).render(CHAT).text, text);
+    assert.equal((await makeTemplate(name)).render(CHAT).text, text);
   });
 }
 
 Deno.test("role-tags: one marker closes the conversation, and the answer in the middle has none", async () => {
-  const rendered = (await makeTemplate("role-tags"))(CONTEXT).render(CHAT);
+  const rendered = (await makeTemplate("role-tags")).render(CHAT);
   assert.deepEqual(generated(rendered), [
     "content 2: 1 2 3",
     "content 4: Bye",
@@ -73,8 +73,9 @@ Deno.test("role-tags: one marker closes the conversation, and the answer in the 
 });
 
 Deno.test("alpaca: the preamble stands where no system text does, and is not the model's", async () => {
-  const template =
-    (await makeTemplate("alpaca", { preamble: "Below is a task." }))(CONTEXT);
+  const template = await makeTemplate("alpaca", {
+    preamble: "Below is a task.",
+  });
   const rendered = template.render(talk("Hi", "Hello"));
   assert.equal(
     rendered.text,
@@ -87,10 +88,9 @@ Deno.test("alpaca: the preamble stands where no system text does, and is not the
 });
 
 Deno.test("plain: the separator stands before each answer, prompt and completion need none", async () => {
-  const template =
-    (await makeTemplate("plain", { separator: "\n\n### Response:\n" }))(
-      CONTEXT,
-    );
+  const template = await makeTemplate("plain", {
+    separator: "\n\n### Response:\n",
+  });
   assert.equal(
     template.render(talk("Hi", "Hello")).text,
     "Hi\n\n### Response:\nHello</s>",
@@ -99,7 +99,7 @@ Deno.test("plain: the separator stands before each answer, prompt and completion
     instruction_response_separator: "\n\n### Response:\n",
   });
   assert.deepEqual(
-    sameByOtherName(CONTEXT).render(talk("Hi", "Hello")),
+    sameByOtherName.render(talk("Hi", "Hello")),
     template.render(talk("Hi", "Hello")),
   );
   assert.equal(
@@ -121,15 +121,13 @@ Deno.test("templates: the system prompt of a prompt is written as a system turn,
     { role: "assistant", content: pair.completion },
   ] as const;
   for (const name of ["chatml", "alpaca", "llama3", "gemma", "zephyr"]) {
-    const template = (await makeTemplate(name))(CONTEXT);
+    const template = await makeTemplate(name);
     const rendered = template.render(pair);
     assert.equal(rendered.text, template.render({ messages }).text);
     assert.ok(rendered.text.startsWith(template.prompt(request).text));
     assert.equal(generated(rendered)[0], "content 1: Four");
   }
-  const plain = (await makeTemplate("plain", { system_separator: "\n" }))(
-    CONTEXT,
-  );
+  const plain = await makeTemplate("plain", { system_separator: "\n" });
   assert.equal(plain.render(pair).text, "Be brief.\nTwo and two?Four</s>");
   assert.equal(plain.prompt(request).text, "Be brief.\nTwo and two?");
   const jinja = fromJinja(
@@ -158,7 +156,7 @@ Deno.test("Jinja: thoughts are there under both names in use", () => {
 
 Deno.test("templates: a marker that the content brings is not written twice", async () => {
   for (const name of ["alpaca", "plain", "zephyr", "mistral"]) {
-    const template = (await makeTemplate(name))(CONTEXT);
+    const template = await makeTemplate(name);
     const rendered = template.render(talk("Hi", "Hello</s>"));
     assert.equal(rendered.text, template.render(talk("Hi", "Hello")).text);
     assert.deepEqual(generated(rendered), ["content 1: Hello", "end 1: </s>"]);
@@ -171,7 +169,7 @@ Deno.test("templates: without EOS, alpaca and plain write no end", async () => {
     specialTokens: { bos: null, eos: null, pad: null, unk: null },
   };
   for (const name of ["alpaca", "plain"]) {
-    const template = (await makeTemplate(name))(context);
+    const template = await makeTemplate(name, {}, context);
     assert.deepEqual(generated(template.render(talk("Hi", "Hello"))), [
       "content 1: Hello",
     ]);
@@ -180,7 +178,7 @@ Deno.test("templates: without EOS, alpaca and plain write no end", async () => {
 });
 
 Deno.test("chatml: tools, thoughts and calls are written, and the model writes its own", async () => {
-  const template = (await makeTemplate("chatml"))(CONTEXT);
+  const template = await makeTemplate("chatml");
   const rendered = template.render({
     tools: [{ type: "function", function: { name: "now" } }],
     messages: [
@@ -218,7 +216,7 @@ Deno.test("templates: what cannot be written is refused, with the message's inde
     example: object,
     message: RegExp,
   ): Promise<void> => {
-    const template = (await makeTemplate(name))(CONTEXT);
+    const template = await makeTemplate(name);
     // deno-lint-ignore no-explicit-any -- examples of any shape
     assert.throws(() => template.render(example as any), {
       name: "DataError",

@@ -67,7 +67,6 @@ for (const one of cases) {
         pad: null,
         unk: null,
       },
-      chatTemplate: null,
     });
     const request = { messages: one.messages, tools: one.tools ?? undefined };
     const render = () =>

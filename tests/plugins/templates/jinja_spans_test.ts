@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Message } from "@denotune/denotune/core";
-import { CONTEXT, fromJinja, generated, makeTemplate, talk } from "./_make.ts";
+import { fromJinja, generated, makeTemplate, talk } from "./_make.ts";
 
 const CHATML =
   "{%- for m in messages %}{{- '<|im_start|>' + m.role + '\\n' + m.content + '<|im_end|>\\n' }}{%- endfor %}" +
@@ -170,12 +170,9 @@ Deno.test("jinja and tokenizer: parts take a file, a source or the tokenizer's o
   const file = await Deno.makeTempFile({ suffix: ".jinja" });
   try {
     await Deno.writeTextFile(file, CHATML);
-    const fromFile = (await makeTemplate("jinja", { path: file }))(CONTEXT);
-    const inline = (await makeTemplate("jinja", { source: CHATML }))(CONTEXT);
-    const own = (await makeTemplate("tokenizer"))({
-      ...CONTEXT,
-      chatTemplate: CHATML,
-    });
+    const fromFile = await makeTemplate("jinja", { path: file });
+    const inline = await makeTemplate("jinja", { source: CHATML });
+    const own = await makeTemplate("tokenizer", {}, { chatTemplate: CHATML });
     for (const template of [fromFile, inline, own]) {
       assert.equal(template.jinja, CHATML);
       assert.deepEqual(generated(template.render(talk("a", "b"))), [
@@ -194,8 +191,7 @@ Deno.test("jinja and tokenizer: parts take a file, a source or the tokenizer's o
     name: "DataError",
     message: /no\/such\.jinja/,
   });
-  const bound = await makeTemplate("tokenizer");
-  assert.throws(() => bound(CONTEXT), {
+  await assert.rejects(makeTemplate("tokenizer"), {
     name: "ConfigError",
     message: /has no chat template/,
   });
@@ -204,12 +200,12 @@ Deno.test("jinja and tokenizer: parts take a file, a source or the tokenizer's o
 Deno.test("tokenizer: variables and the date reach the template", async () => {
   const source =
     "{{ strftime_now('%Y-%m-%d') + ' ' + (enable_thinking | string) }}";
-  const make = await makeTemplate("tokenizer", {
+  const template = await makeTemplate("tokenizer", {
     variables: { enable_thinking: false },
     date: "2026-01-31",
-  });
+  }, { chatTemplate: source });
   assert.equal(
-    make({ ...CONTEXT, chatTemplate: source }).render(talk("a")).text,
+    template.render(talk("a")).text,
     "2026-01-31 False",
   );
 });

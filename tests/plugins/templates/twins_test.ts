@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type Message, randomFrom } from "@denotune/denotune/core";
 import { templateParts } from "../../../plugins/templates/mod.ts";
-import { CONTEXT, fromJinja, makeTemplate } from "./_make.ts";
+import { fromJinja, makeTemplate } from "./_make.ts";
 
 const CONTENTS = [
   "Hello",
@@ -86,10 +86,7 @@ for (const [name, options] of VARIANTS) {
       addsBos ? " after BOS" : ""
     }`;
     Deno.test(`${title}: the Jinja twin writes the same, and traces the same answers`, async () => {
-      const template = (await makeTemplate(name, options))({
-        ...CONTEXT,
-        addsBos,
-      });
+      const template = await makeTemplate(name, options, { addsBos });
       assert.ok(template.jinja !== null);
       const twin = fromJinja(template.jinja);
       const bos = addsBos ? "<s>" : "";

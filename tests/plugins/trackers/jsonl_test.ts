@@ -1,15 +1,10 @@
 import assert from "node:assert/strict";
-import type { Host, Tracker, TrackerEvent } from "@denotune/denotune/core";
+import type { Tracker, TrackerEvent } from "@denotune/denotune/core";
 import { jsonl } from "../../../plugins/trackers/jsonl.ts";
+import { testHost } from "../../conformance/host.ts";
 import { exampleEvents, testTracker } from "../../conformance/tracker.ts";
 
-const host: Host = {
-  resolvePath: (path) => path,
-  modelDir: null,
-  create: () => Promise.reject(new Error("not here")),
-  notice: () => {},
-  seed: 0,
-};
+const host = testHost();
 const make = async (): Promise<Tracker> =>
   await jsonl.create({ file: "metrics.jsonl" }, host);
 
@@ -168,6 +163,7 @@ Deno.test("a process that is killed leaves at most a half last line", () =>
     );
     const code = `
       import { jsonl } from "${module}";
+import { testHost } from "../../conformance/host.ts";
       const tracker = await jsonl.create({ file: "metrics.jsonl" }, {});
       await tracker.start({ outputDir: ${
       JSON.stringify(folder)

@@ -68,7 +68,7 @@ const registry = stubRegistry([
       return { factor: () => inner.factor() + 1 };
     },
   ),
-  { ...broken("flat", () => ({})), kind: "template" } as AnyPart,
+  { ...broken("curried", () => () => ({})), kind: "template" } as AnyPart,
 ]);
 const host = createHost({
   registry,
@@ -155,8 +155,10 @@ Deno.test("what is no object is not taken for a part", async () => {
     /gave number, not an object/,
   );
   assert.match(
-    await messageOf(() => createPart("template", "flat", { registry, host })),
-    /`create` of the template "flat" .* gave object, not a function/,
+    await messageOf(() =>
+      createPart("template", "curried", { registry, host })
+    ),
+    /`create` of the template "curried" .* gave function, not an object/,
   );
 });
 

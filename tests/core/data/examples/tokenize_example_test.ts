@@ -9,6 +9,7 @@ import {
 } from "../../../../plugins/maskers/mod.ts";
 import { plain } from "../../../../plugins/templates/plain.ts";
 import { bytes, chatTemplate, make, words } from "../_support.ts";
+import { testHost, tokenizerFacts } from "../../../conformance/host.ts";
 
 const NO_TOKENS = {
   specialTokens: { bos: null, eos: null, pad: null, unk: null },
@@ -121,10 +122,12 @@ Deno.test("system turns are left out without include_system_prompt", async () =>
 });
 
 Deno.test("the system prompt of a prompt is left out without include_system_prompt", async () => {
-  const template = (await make("template", plain))({
-    ...NO_TOKENS,
-    chatTemplate: null,
-  });
+  const template = await make(
+    "template",
+    plain,
+    {},
+    testHost({ tokenizer: tokenizerFacts(NO_TOKENS) }),
+  );
   const textOf = async (include_system_prompt: boolean) =>
     tokenizeExample({ ...prompted, system: "Be brief." }, {
       tokenizer: words(),
