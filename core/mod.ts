@@ -29,6 +29,25 @@ export * from "./graph/dtype.ts";
 export * from "./graph/expression.ts";
 export * from "./graph/graph.ts";
 export type * from "./graph/plan.ts";
+export { checkCall, type CheckOptions } from "./graph/check_call.ts";
+export { extentsAt, iterationsOf } from "./graph/segments.ts";
+export {
+  type BufferSize,
+  namingCall,
+  validatePlan,
+} from "./graph/validate_plan.ts";
+export {
+  definitionOf,
+  expressionOf,
+  type KernelDefinition,
+  kernelDefinitions,
+  type Operand,
+  type Operands,
+  operandsOf,
+  operationsOf,
+  type OutputOperand,
+  quantizedFactor,
+} from "./graph/kernels/mod.ts";
 export { differentiate } from "./graph/differentiate.ts";
 export { type GradientRequest, gradients } from "./graph/gradients.ts";
 export { add, addTo } from "./graph/ops/add.ts";

@@ -4,12 +4,14 @@
  */
 import {
   type BufferId,
+  type BufferSize,
   DeviceError,
   type DeviceInfo,
   type Extents,
   type Plan,
   type ProgramId,
   QUANTIZATIONS,
+  validatePlan,
 } from "@denotune/denotune/core";
 import { type BlasChoice, findBlas } from "./blas/blas.ts";
 import { describeProcessor } from "./machine.ts";
@@ -18,7 +20,6 @@ import { ALIGNMENT, Heap } from "./runtime/heap.ts";
 import { MAX_WORKERS } from "./runtime/layout.ts";
 import { argumentCount } from "./runtime/program.ts";
 import { Team } from "./runtime/team.ts";
-import { type BufferSize, validatePlan } from "./validate.ts";
 
 /** Changes when kernels give other bits. */
 const KERNEL_VERSION = 2;

@@ -253,3 +253,19 @@ export function define(name: string, be: Expr): Stage {
 export function write(output: number, value: Expr): Stage {
   return { kind: "write", output, value: value.node };
 }
+
+/** The distinct parts of an expression that have no operands, in order. */
+export function leavesOf(expression: Expression): Expression[] {
+  const seen = new Set<Expression>();
+  const leaves: Expression[] = [];
+  const visit = (e: Expression): void => {
+    if (seen.has(e)) return;
+    seen.add(e);
+    if (e.kind === "unary") visit(e.a);
+    else if (e.kind === "binary") [e.a, e.b].forEach(visit);
+    else if (e.kind === "select") [e.condition, e.a, e.b].forEach(visit);
+    else leaves.push(e);
+  };
+  visit(expression);
+  return leaves;
+}

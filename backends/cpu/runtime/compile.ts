@@ -9,6 +9,7 @@ import {
   type Dim,
   elementsOf,
   type Extents,
+  iterationsOf,
   type KernelCall,
   type Plan,
   type Segment,
@@ -160,7 +161,7 @@ function namesOf(plan: Plan): string[] {
 }
 
 /** The largest extents inside a segment. */
-export function chunkExtents(segment: Segment, capacities: Extents): Extents {
+function chunkExtents(segment: Segment, capacities: Extents): Extents {
   const { repeat } = segment;
   if (repeat === undefined) return capacities;
   return {
@@ -170,14 +171,6 @@ export function chunkExtents(segment: Segment, capacities: Extents): Extents {
       Math.max(1, sizeOf(repeat.total, capacities)),
     ),
   };
-}
-
-/** How often a segment runs at most. */
-export function iterationsOf(segment: Segment, capacities: Extents): number {
-  const { repeat } = segment;
-  return repeat === undefined
-    ? 1
-    : Math.ceil(sizeOf(repeat.total, capacities) / repeat.chunk);
 }
 
 /** Builds the functions that are not known yet. */

@@ -196,7 +196,7 @@ function mixedPlan(t: Tensors): Plan {
       kernel: "sum",
       label: "norm",
       attributes: {
-        elements: dim("B", "T"),
+        elements: { coefficient: kv, names: ["B", "T"] },
         inputs: ["matrix"],
         of: input(0).mul(input(0)).node,
         addend: false,
@@ -336,7 +336,7 @@ Deno.test("plans that cannot be right are refused with the label", async () => {
     assert.rejects(device.compile(plan), { name: "DeviceError", message });
   await refused(
     copy(small, small, 9),
-    /layers\.3\.copy.*8 elements at capacity, expected 9/,
+    /layers\.3\.copy.*8 elements: must have 9/,
   );
   await refused(
     copy({ ...small, offset: 1 }, small, 8),
