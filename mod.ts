@@ -20,6 +20,7 @@
  * @module
  */
 import { denoProblem } from "./core/cli/deno_version.ts";
+import { builtIn } from "./plugins/library.ts";
 
 export { defineRun } from "./core/config/types.ts";
 export type {
@@ -64,49 +65,55 @@ export {
 export type { TrackerEvent } from "./core/contracts/tracker.ts";
 export type { Message, Role } from "./core/contracts/format.ts";
 export type { InspectedToken } from "./core/data/inspect.ts";
+export type { Answer } from "./core/contracts/evaluator.ts";
+export type { SaveDType } from "./core/io/save_model.ts";
+export type { RegistryOptions } from "./core/config/parts/open_registry.ts";
+export type { PrepareOptions } from "./core/run/open/open_run.ts";
+export type { RunResult } from "./core/run/run.ts";
+export type {
+  GenerateOptions,
+  LoadedModel,
+  LoadModelOptions,
+  PromptInput as Prompt,
+} from "./core/library/load_model.ts";
+export type {
+  InspectedExample,
+  InspectOptions,
+} from "./core/library/inspect.ts";
+export type { MergeOptions, MergeResult } from "./core/library/merge.ts";
+export type { TrainOptions } from "./core/library/train.ts";
+export type { AnalyzeOptions } from "./plugins/commands/analyze/library.ts";
+export type { DataOnly } from "./plugins/commands/analyze/open_subject.ts";
 export type {
   Distinct,
   Finding,
   FindingExample,
   Opening,
+  QualityReport,
   QualitySettings,
   Severity,
   Subject,
   SubjectSource,
-} from "./core/quality/types.ts";
+} from "./plugins/commands/analyze/types.ts";
 export type {
   FigureName,
   FindingName,
   MetricValues,
   PartValue,
-} from "./core/quality/metrics.ts";
-export type { Bin, Distribution } from "./core/quality/histogram.ts";
-export type { Packing } from "./core/quality/packing.ts";
-export type { RegistryOptions } from "./core/config/parts/open_registry.ts";
-export type { SaveDType } from "./core/io/save_model.ts";
-export type { PrepareOptions } from "./core/run/open/open_run.ts";
+} from "./plugins/commands/analyze/metrics.ts";
+export type {
+  Bin,
+  Distribution,
+} from "./plugins/commands/analyze/count/histogram.ts";
+export type { Packing } from "./plugins/commands/analyze/packing.ts";
 export {
   analyze,
-  type AnalyzeOptions,
-  type Answer,
-  type DataOnly,
   generate,
-  type GenerateOptions,
   inspect,
-  type InspectedExample,
-  type InspectOptions,
-  type LoadedModel,
   loadModel,
-  type LoadModelOptions,
   merge,
-  type MergeOptions,
-  type MergeResult,
-  type Prompt,
-  type QualityReport,
-  type RunResult,
   train,
-  type TrainOptions,
-} from "./core/library/mod.ts";
+} from "./plugins/library.ts";
 
 // Parts whose options are worth checking by the compiler; every other one is chosen by its name.
 export { dora, type DoraOptions } from "./plugins/adapters/dora.ts";
@@ -139,8 +146,11 @@ if (import.meta.main) {
     console.error(problem);
     Deno.exit(1);
   }
+  const quickstart = async () => ({
+    ...(await import("./examples/quickstart/run.ts")).default,
+  });
   // no top-level await: run files and plugins may import this module while the command line runs
-  import("./core/cli/main.ts").then(({ main }) => main(Deno.args)).then(
-    Deno.exit,
-  );
+  import("./core/cli/main.ts").then(({ main }) =>
+    main(Deno.args, { builtIn, quickstart })
+  ).then(Deno.exit);
 }

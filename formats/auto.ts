@@ -66,7 +66,7 @@ export const auto: Part<"format", z.input<typeof options>, AutoOptions> =
         choose: (sample) => choose(sample, candidates),
         parse: () => {
           throw new PluginError(
-            'The format "auto" was asked to parse; call `settleFormat` first and use what it gives',
+            'The format "auto" was asked to parse; call `detectFormat` first and use what it gives',
           );
         },
       };

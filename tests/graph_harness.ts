@@ -2,22 +2,21 @@
  * Runs small graphs on the reference backend, and holds gradients against finite differences.
  * @module
  */
+import { localDevice } from "../core/device/local_device.ts";
+import { type InputData, Session } from "../core/engine/session.ts";
+import { gradients } from "../core/graph/gradients.ts";
+import { Memory } from "../core/graph/memory.ts";
+import { planProgram } from "../core/graph/planner.ts";
+import { sum } from "../core/graph/ops/sums.ts";
 import assert from "node:assert/strict";
 import { ReferenceExecutor } from "../backends/reference/mod.ts";
 import {
   type DType,
   elementsOf,
   type Extents,
-  gradients,
   Graph,
-  type InputData,
-  localDevice,
-  Memory,
-  planProgram,
   type Random,
   randomFrom,
-  Session,
-  sum,
   type Tensor,
 } from "../core/mod.ts";
 import { input } from "../core/graph/expression.ts";

@@ -3,10 +3,11 @@
  * @module
  */
 import { join } from "node:path";
-import { builtin } from "../core/cli/builtin.ts";
+import { builtIn } from "../plugins/library.ts";
+import { builtin } from "../plugins/mod.ts";
 import { loadRun } from "../core/config/load.ts";
 import type { RunInput } from "../core/config/types.ts";
-import { type Random, randomFrom, Registry } from "../core/mod.ts";
+import { BUILT_IN, type Random, randomFrom, Registry } from "../core/mod.ts";
 import type { TrackerEvent } from "../core/contracts/tracker.ts";
 import { callbackTracker } from "../core/run/callback_tracker.ts";
 import { type RunResult, trainRun } from "../core/run/run.ts";
@@ -34,7 +35,7 @@ export interface RunTestOptions {
 /** A registry with the built-in parts. */
 export function builtinRegistry(): Registry {
   const registry = new Registry();
-  registry.add(builtin, "built-in");
+  registry.add(builtin, BUILT_IN, builtIn.module);
   return registry;
 }
 

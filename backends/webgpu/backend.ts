@@ -48,6 +48,10 @@ export const webgpu: Part<"backend", Partial<WebGpuOptions>, WebGpuOptions> =
             }),
             options,
           ),
+        tune: async (say) => {
+          const { tuneAndShow } = await import("./tune/show.ts");
+          await tuneAndShow(say);
+        },
       };
     },
   });

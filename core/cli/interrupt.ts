@@ -2,13 +2,14 @@
  * Ctrl-C and SIGTERM: the first asks for a clean end, the second ends the process at once.
  * @module
  */
-import type { Output } from "./terminal.ts";
+import type { Output } from "../contracts/command.ts";
 
 /** Exit code of an interrupted run. */
 export const INTERRUPTED = 130;
 
 /** A signal that the first interrupt aborts; dispose of it to stop listening. */
 export interface Interrupt extends Disposable {
+  /** Aborted by the first interrupt. */
   readonly signal: AbortSignal;
 }
 

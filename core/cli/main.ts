@@ -1,5 +1,5 @@
 /**
- * The command line: commands, help, exit codes.
+ * The command line: finds the command among the parts, shows help, gives the exit code.
  *
  * | code | means                                     |
  * | ---- | ----------------------------------------- |
@@ -9,41 +9,48 @@
  * | 130  | interrupted, after a clean save           |
  * @module
  */
-import { Command, CommanderError } from "commander";
+import { Command as Commander, CommanderError } from "commander";
+import { createHost, createPart } from "../config/parts/create_part.ts";
+import type {
+  Command,
+  CommandContext,
+  Outputs,
+  Program,
+} from "../contracts/command.ts";
+import { ConfigError } from "../contracts/errors.ts";
+import type { Registry } from "../contracts/plugin.ts";
 import { VERSION } from "../version.ts";
-import type { CliContext } from "./context.ts";
-import { addAnalyze } from "./commands/analyze.ts";
-import { addCheck } from "./commands/check.ts";
-import { addDoctor } from "./commands/doctor.ts";
-import { addGenerate } from "./commands/generate.ts";
-import { addInit } from "./commands/init.ts";
-import { addInspect } from "./commands/inspect.ts";
-import { addMerge } from "./commands/merge.ts";
-import { addPlugins } from "./commands/plugins.ts";
-import { addSchema } from "./commands/schema.ts";
-import { addTrain } from "./commands/train.ts";
+import { askedRegistry } from "./asked_run.ts";
+import { addFlags, givenOptions } from "./flags.ts";
 import { invocation } from "./invocation.ts";
 import { showError } from "./show_error.ts";
-import { type Outputs, processOutputs } from "./terminal.ts";
+import { processOutputs } from "./terminal.ts";
 
 /** Runs a command line and returns the exit code. Never throws, never exits. */
 export async function main(
   args: readonly string[],
-  { out, err }: Outputs = processOutputs(),
+  program: Program,
+  outputs: Outputs = processOutputs(),
 ): Promise<number> {
-  let code = 0;
-  const context: CliContext = {
-    out,
-    err,
-    command: invocation(),
-    exitWith: (given) => code = given,
-  };
+  const { err } = outputs;
   const verbose = args.includes("--verbose");
   try {
-    await programOf(context).parseAsync(
-      args.length === 0 ? ["--help"] : args.filter((a) => a !== "--verbose"),
-      { from: "user" },
+    const { words, plugins } = withoutPlugins(
+      args.filter((a) => a !== "--verbose"),
     );
+    let code = 0;
+    const context: CommandContext = {
+      ...outputs,
+      invocation: invocation(),
+      arguments: [],
+      plugins,
+      program,
+      exitWith: (given) => code = given,
+    };
+    const commander = await commandLine(words, context);
+    await commander.parseAsync(words.length === 0 ? ["--help"] : words, {
+      from: "user",
+    });
     return code;
   } catch (error) {
     if (error instanceof CommanderError) {
@@ -57,15 +64,45 @@ export async function main(
   }
 }
 
-function programOf(context: CliContext): Command {
-  const { out, err, command } = context;
-  const program = new Command("denotune")
+/** Takes `--plugin <module>` out of the words, wherever it stands: it decides which commands there are. */
+function withoutPlugins(
+  args: readonly string[],
+): { words: string[]; plugins: string[] } {
+  const words: string[] = [];
+  const plugins: string[] = [];
+  for (let i = 0; i < args.length; i++) {
+    if (args[i].startsWith("--plugin=")) {
+      plugins.push(args[i].slice("--plugin=".length));
+    } else if (args[i] !== "--plugin") {
+      words.push(args[i]);
+    } else if (args[i + 1] === undefined) {
+      throw new ConfigError(
+        "--plugin names no module; write --plugin ./mine.ts",
+      );
+    } else {
+      plugins.push(args[++i]);
+    }
+  }
+  return { words, plugins };
+}
+
+async function commandLine(
+  words: readonly string[],
+  context: CommandContext,
+): Promise<Commander> {
+  const { out, err } = context;
+  const commander = new Commander("denotune")
     .description("Fine-tunes language models: one YAML file, one command.")
     .version(VERSION, "-V, --version", "show the version")
     .helpOption("-h, --help", "show this help")
     .helpCommand("help [command]", "show the help of a command")
     .option("--verbose", "show stack traces of errors")
+    .option(
+      "--plugin <module>",
+      "a plugin to load; may be given several times",
+    )
     .showHelpAfterError(`(--help shows what can be given)`)
+    .configureHelp({ showGlobalOptions: true })
     .exitOverride()
     .configureOutput({
       writeOut: (text) => out.write(text),
@@ -77,32 +114,66 @@ function programOf(context: CliContext): Command {
       outputError: (text, write) =>
         write(text.replace(/^error/, err.style("bad", "error"))),
     });
-  for (
-    const add of [
-      addTrain,
-      addGenerate,
-      addInit,
-      addCheck,
-      addInspect,
-      addMerge,
-      addAnalyze,
-      addPlugins,
-      addSchema,
-      addDoctor,
-    ]
-  ) add(program, context);
-  return program.addHelpText(
+  const registry = await askedRegistry(context);
+  for (const { part } of registry.list("command")) {
+    const added = commander.command(part.name).summary(part.description)
+      .configureHelp({ showGlobalOptions: true });
+    // what the others take is not asked: that would load them
+    if (words.includes(part.name)) {
+      const command = await makeCommand(part.name, registry);
+      addCommand(added.description(command.details ?? part.description), {
+        command,
+        context,
+      });
+    }
+  }
+  const start = context.invocation;
+  return commander.addHelpText(
     "after",
     `
 To start:
-  ${command} train
+  ${start} train
       the quickstart: a small model learns short tasks, in a minute or so
-  ${command} generate outputs/quickstart
+  ${start} generate outputs/quickstart
       ask it
-  ${command} init data.jsonl
+  ${start} init data.jsonl
       a run file for your own data
 
-\`denotune help train\` says more of a command. 
+\`${start} help train\` says more of a command.
 Exit codes: 0 done, 1 failed, 2 wrong input, 130 interrupted and saved.`,
   );
+}
+
+async function makeCommand(name: string, registry: Registry): Promise<Command> {
+  const host = createHost({
+    registry,
+    modelDir: null,
+    seed: 0,
+    base: Deno.cwd(),
+    notice: () => {},
+  });
+  return await createPart("command", name, { registry, host });
+}
+
+function addCommand(
+  commander: Commander,
+  { command, context }: { command: Command; context: CommandContext },
+): void {
+  for (
+    const { name, description, required, repeated } of command.arguments ?? []
+  ) {
+    const word = `${name}${repeated === true ? "..." : ""}`;
+    commander.argument(
+      required === true ? `<${word}>` : `[${word}]`,
+      description,
+    );
+  }
+  if (command.usage !== undefined) commander.usage(command.usage);
+  addFlags(commander, command.optionsSchema);
+  const help = command.help?.(context.invocation);
+  if (help !== undefined) commander.addHelpText("after", `\n${help}`);
+  commander.action(async () => {
+    const given = givenOptions(command.optionsSchema, commander.opts());
+    await command.run(given, { ...context, arguments: commander.args });
+  });
 }

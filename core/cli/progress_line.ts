@@ -3,10 +3,11 @@
  * @module
  */
 import { showWhole } from "../show_numbers.ts";
-import type { Output } from "./terminal.ts";
+import type { Output } from "../contracts/command.ts";
 
 /** A line that is written over. */
 export interface ProgressLine {
+  /** Shows how far a task is, at most ten times a second. */
   show(task: string, done: number, of: number): void;
   /** Takes the line away. */
   clear(): void;

@@ -4,7 +4,8 @@
  */
 import { namingInput } from "../config/standard_input.ts";
 import { exitCodeOf, isDenotuneError } from "../contracts/errors.ts";
-import { harmless, type Output } from "./terminal.ts";
+import type { Output } from "../contracts/command.ts";
+import { harmless } from "./terminal.ts";
 
 /** Lines of a message that are shown; a terminal has some 24. */
 const LINES = 20;

@@ -3,28 +3,16 @@
  * @module
  */
 
+import type { Output, Outputs, TextStyle } from "../contracts/command.ts";
+
 /** Colours by meaning. */
-const STYLES = { bold: "1", dim: "2", good: "32", warning: "33", bad: "31" };
-
-/** Something that text is written to. */
-export interface Output {
-  /** Writes text as it is. */
-  write(text: string): void;
-  /** Writes a line. */
-  line(text?: string): void;
-  /** The text in a style, or as it is where there are no colours. */
-  style(style: keyof typeof STYLES, text: string): string;
-  /** Whether colours are shown. */
-  readonly color: boolean;
-  /** Places in a line: those of the terminal, else 100. */
-  readonly width: number;
-}
-
-/** The two outputs of a process. */
-export interface Outputs {
-  readonly out: Output;
-  readonly err: Output;
-}
+const STYLES: Readonly<Record<TextStyle, string>> = {
+  bold: "1",
+  dim: "2",
+  good: "32",
+  warning: "33",
+  bad: "31",
+};
 
 /** Stdout and stderr of this process. */
 export function processOutputs(): Outputs {

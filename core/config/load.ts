@@ -4,7 +4,6 @@
  */
 import { basename, extname, resolve } from "node:path";
 import { Registry } from "../contracts/plugin.ts";
-import type { Kind } from "../contracts/plugin.ts";
 import { checkRun } from "./check_run.ts";
 import type { ResolvedChoice } from "./parts/choices.ts";
 import type { HubOptions } from "../io/hub/access.ts";
@@ -28,7 +27,7 @@ export interface RunRequest {
   /** Run file in YAML, JSON or TypeScript, relative to `cwd`. */
   readonly file?: string;
   /** The run itself; its paths start from `base`. */
-  readonly object?: RunInput;
+  readonly object?: RunInput | Readonly<Record<string, unknown>>;
   /** Folder that paths in `object` start from; `cwd` where absent. */
   readonly base?: string;
   /** `key=value`, laid over the run in order. */
@@ -127,36 +126,12 @@ export async function loadRun(request: RunRequest): Promise<LoadedRun> {
   };
 }
 
-/**
- * The choice at a key, or null where it is `auto`, null or not in the run. Throws `TypeError` where
- * another kind of part stands at that key.
- */
-export function chosenAt<K extends Kind>(
-  run: LoadedRun,
-  kind: K,
-  key: string,
-): ResolvedChoice<K> | null {
-  const choice = run.choices.get(key);
-  if (choice === undefined) return null;
-  if (!isOfKind(choice, kind)) {
-    throw new TypeError(
-      `\`${key}\` chooses a part of kind ${choice.kind}, not ${kind}`,
-    );
-  }
-  return choice;
-}
-
-function isOfKind<K extends Kind>(
-  choice: ResolvedChoice,
-  kind: K,
-): choice is ResolvedChoice<K> {
-  return choice.kind === kind;
-}
-
 /** The same plugins in a registry of its own: a run's plugins are that run's alone. */
 function copyOf(registry: Registry): Registry {
   const copy = new Registry();
-  for (const { plugin, module } of registry.plugins()) copy.add(plugin, module);
+  for (const { plugin, module, url } of registry.plugins()) {
+    copy.add(plugin, module, url);
+  }
   return copy;
 }
 

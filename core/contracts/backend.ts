@@ -93,4 +93,9 @@ export interface Backend {
   >;
   /** Opens the device. Throws `DeviceError` that says what to change. */
   open(): Promise<Device>;
+  /**
+   * Measures once how kernels are best run on this machine, and keeps the winners for later runs. `say` is told
+   * each line to be shown. Absent: there is nothing to measure.
+   */
+  tune?(say: (line: string) => void): Promise<void>;
 }

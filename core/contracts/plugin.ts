@@ -21,7 +21,9 @@ import type { Tokenizer, TokenizerFacts } from "./tokenizer.ts";
 import type { Tracker } from "./tracker.ts";
 import type { Op } from "../graph/graph.ts";
 import type { Activation } from "./activation.ts";
+import type { Command } from "./command.ts";
 import { PluginError } from "./errors.ts";
+import type { OptionsSchema } from "./options.ts";
 
 /** What each kind of part creates. The list of kinds is closed; parts are open. */
 export interface KindMap {
@@ -61,6 +63,8 @@ export interface KindMap {
   op: Op;
   /** An elementwise function. */
   activation: Activation;
+  /** A command of the command line. */
+  command: Command;
 }
 
 /** A kind of part. */
@@ -86,48 +90,11 @@ export const KINDS: readonly Kind[] = [
   "exporter",
   "op",
   "activation",
+  "command",
 ];
 
 /** The version of the plugin contract: a plugin names the one it was written for. */
 export const API_VERSION = 1;
-
-/**
- * A schema of options: Standard Schema with Standard JSON Schema (a zod 4 object is one). A schema
- * without `~standard.jsonSchema` comes with `Part.jsonSchema`. Types are inferred structurally.
- */
-export interface OptionsSchema<Input = unknown, Output = Input> {
-  /** The entry of Standard Schema. */
-  readonly "~standard": {
-    readonly version: 1;
-    readonly vendor: string;
-    readonly validate: (
-      value: unknown,
-    ) => ValidationResult<Output> | Promise<ValidationResult<Output>>;
-    readonly types?:
-      | { readonly input: Input; readonly output: Output }
-      | undefined;
-    readonly jsonSchema?: {
-      readonly input: (
-        options: { readonly target: "draft-2020-12" },
-      ) => Record<string, unknown>;
-      readonly output: (
-        options: { readonly target: "draft-2020-12" },
-      ) => Record<string, unknown>;
-    };
-  };
-}
-
-/** What `validate` of a Standard Schema gives. */
-export type ValidationResult<Output> =
-  | { readonly value: Output; readonly issues?: undefined }
-  | {
-    readonly issues: readonly {
-      readonly message: string;
-      readonly path?:
-        | readonly (PropertyKey | { readonly key: PropertyKey })[]
-        | undefined;
-    }[];
-  };
 
 /**
  * What the framework offers to a part when it is created: what it was made beside. The same in workers. A run makes
@@ -241,17 +208,33 @@ export interface Registered {
   readonly part: AnyPart;
   /** Name of the plugin. */
   readonly plugin: string;
-  /** The module it was loaded from (`built-in` for ours, `inline` for parts chosen in code). */
+  /** The module it was loaded from ({@linkcode BUILT_IN} for ours, `inline` for parts chosen in code). */
   readonly module: string;
+}
+
+/** What people are shown as the module of the parts that come with the program. */
+export const BUILT_IN = "built-in";
+
+/** A plugin of a registry. */
+export interface RegisteredPlugin {
+  /** The plugin. */
+  readonly plugin: Plugin;
+  /** The module it was loaded from, as people are shown it. */
+  readonly module: string;
+  /** What a worker imports to have the same plugin; null where only this thread holds it. */
+  readonly url: string | null;
 }
 
 /** Holds parts by kind and name. A duplicate is refused, naming both plugins. */
 export class Registry {
   readonly #parts = new Map<string, Registered>();
-  readonly #plugins = new Map<string, { plugin: Plugin; module: string }>();
+  readonly #plugins = new Map<string, RegisteredPlugin>();
 
-  /** Adds a plugin whose shape is checked here, whoever wrote it. Throws `PluginError` naming `module`. */
-  add(plugin: unknown, module: string): void {
+  /**
+   * Adds a plugin whose shape is checked here, whoever wrote it. `url` is what a worker imports to have it too.
+   * Throws `PluginError` naming `module`.
+   */
+  add(plugin: unknown, module: string, url: string | null = null): void {
     const checked = checkPlugin(plugin, module);
     const before = this.#plugins.get(checked.name);
     if (before !== undefined) {
@@ -273,7 +256,7 @@ export class Registry {
     }
     // all or nothing: a refused plugin leaves no parts behind
     for (const [key, part] of added) this.#parts.set(key, part);
-    this.#plugins.set(checked.name, { plugin: checked, module });
+    this.#plugins.set(checked.name, { plugin: checked, module, url });
   }
 
   /** The part of that kind and name, or undefined. */
@@ -294,7 +277,7 @@ export class Registry {
   }
 
   /** All plugins with the module each came from. */
-  plugins(): { plugin: Plugin; module: string }[] {
+  plugins(): RegisteredPlugin[] {
     return [...this.#plugins.values()];
   }
 }

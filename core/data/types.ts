@@ -89,7 +89,7 @@ export interface DataSource {
   readonly name: string;
   /** Its rows. */
   readonly store: RecordStore;
-  /** Settled (see `settleFormat`). */
+  /** Detected (see `detectFormat`). */
   readonly format: Format;
   /** How its examples are written. */
   readonly template: Template;

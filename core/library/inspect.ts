@@ -2,12 +2,14 @@
  * `inspect` as a function: what is trained in which rows, token by token.
  * @module
  */
-import { loadRun } from "../config/load.ts";
+import { type LoadedRun, loadRun } from "../config/load.ts";
 import type { RunInput } from "../config/types.ts";
+import type { BuiltIn } from "../contracts/built_in.ts";
 import { inspectBatch, type InspectedToken } from "../data/inspect.ts";
 import type { PreparedDataset } from "../data/prepared/prepared_dataset.ts";
 import { ConfigError } from "../contracts/errors.ts";
 import type { PreparedRun, PrepareOptions } from "../run/open/open_run.ts";
+import { totalSteps } from "../run/trainer.ts";
 import { prepareRun } from "./prepare.ts";
 import { openRegistry } from "../config/parts/open_registry.ts";
 
@@ -37,24 +39,25 @@ export interface InspectedExample {
 
 /** `inspect` of the library. */
 export async function inspect(
+  builtIn: BuiltIn,
   run: RunInput | string,
   options: InspectOptions = {},
 ): Promise<InspectedExample[]> {
   const loaded = await loadRun({
     ...(typeof run === "string" ? { file: run } : { object: run }),
     overrides: options.overrides,
-    registry: await openRegistry(),
+    registry: await openRegistry(builtIn),
   });
-  using prepared = await prepareRun(loaded, options);
-  return inspectPrepared(prepared, options);
+  return await inspectRun(loaded, options);
 }
 
-/** The same, of a run that is open. */
-export function inspectPrepared(
-  { data }: PreparedRun,
-  options: Pick<InspectOptions, "row" | "source" | "examples"> = {},
-): InspectedExample[] {
-  const { train } = data;
+/** The same, of a loaded run. */
+export async function inspectRun(
+  run: LoadedRun,
+  options: InspectOptions = {},
+): Promise<InspectedExample[]> {
+  using prepared = await prepareRun(run, options);
+  const { train } = prepared.data;
   const names = train.sourceNames;
   const { source, row, examples = 1 } = options;
   if (source !== undefined && !(source >= 0 && source < names.length)) {
@@ -78,7 +81,7 @@ export function inspectPrepared(
         `Row ${row} of ${
           names[source ?? 0]
         } is not among the training examples${
-          data.stream === null
+          prepared.data.stream === null
             ? ""
             : ` that were looked at (data.streaming: the first ${train.report.rows} rows)`
         }: there is no such row, or it was held out, dropped, or has no trained token`,
@@ -100,14 +103,35 @@ export function inspectPrepared(
 
 /** One row of a batch. */
 export interface InspectedRow {
-  /** Index of the micro-batch within the step, and of the row within it, counted from 0. */
+  /** Index of the micro-batch within the step, counted from 0. */
   readonly batch: number;
+  /** Index of the row within its micro-batch, counted from 0. */
   readonly row: number;
+  /** Its tokens, padding included. */
   readonly tokens: readonly InspectedToken[];
 }
 
-/** The rows of an optimizer step, counted from 1, padding included. A stream is read up to it, once. */
+/**
+ * The rows of an optimizer step, counted from 1, padding included, and how many steps the run has. A stream is
+ * read up to it, once. Throws `ConfigError` for a step that the run does not have.
+ */
 export async function inspectStep(
+  run: LoadedRun,
+  step: number,
+  options: PrepareOptions = {},
+): Promise<{ readonly steps: number; readonly rows: InspectedRow[] }> {
+  using prepared = await prepareRun(run, options);
+  const { data } = prepared;
+  const steps = totalSteps(data.feed, run.config.training);
+  if (step < 1 || step > steps) {
+    throw new ConfigError(
+      `There is no step ${step}: the run has ${steps}, counted from 1`,
+    );
+  }
+  return { steps, rows: await rowsOfStep(prepared, step) };
+}
+
+async function rowsOfStep(
   { data, tokenizer, run }: PreparedRun,
   step: number,
 ): Promise<InspectedRow[]> {

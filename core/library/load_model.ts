@@ -9,6 +9,7 @@ import {
   type Creating,
 } from "../config/parts/create_part.ts";
 import { kindAt } from "../config/paths.ts";
+import type { BuiltIn } from "../contracts/built_in.ts";
 import type { Device } from "../contracts/backend.ts";
 import type { Message } from "../contracts/format.ts";
 import type { PromptRequest } from "../contracts/template.ts";
@@ -91,7 +92,7 @@ export interface GenerateOptions {
 }
 
 /** What is asked: a text, or the turns of a conversation. */
-export type Prompt = string | readonly Message[];
+export type PromptInput = string | readonly Message[];
 
 /** A model on a device. Dispose of it (`await using`) to give memory and threads back. */
 export interface LoadedModel extends AsyncDisposable {
@@ -119,22 +120,23 @@ export interface LoadedModel extends AsyncDisposable {
    */
   use(adapter: string | null): Promise<void>;
   /** Answers a prompt. Throws `DataError` for a prompt that leaves no room for an answer. */
-  generate(prompt: Prompt, options?: GenerateOptions): Promise<Answer>;
+  generate(prompt: PromptInput, options?: GenerateOptions): Promise<Answer>;
   /** Answers many prompts, `rows` at a time; answers in the order of the prompts. */
   generateAll(
-    prompts: readonly Prompt[],
+    prompts: readonly PromptInput[],
     options?: GenerateOptions,
   ): Promise<Answer[]>;
 }
 
 /** `loadModel` of the library. */
 export async function loadModel(
+  builtIn: BuiltIn,
   folder: string,
   options: LoadModelOptions = {},
 ): Promise<LoadedModel> {
   const saved = await findSaved(folder, options.cwd);
   if (saved.notice !== null) options.onNotice?.(saved.notice);
-  const registry = await openRegistry(options);
+  const registry = await openRegistry(builtIn, options);
   const hasTokenizer = await kindAt(join(saved.path, "tokenizer.json"));
   const host = createHost({
     registry,
@@ -175,7 +177,7 @@ export async function loadModel(
   const templates = await templatesOf(tokenizer, model, creating);
   const owned = held.move();
   const generateAll = (
-    prompts: readonly Prompt[],
+    prompts: readonly PromptInput[],
     given: GenerateOptions = {},
   ): Promise<Answer[]> => {
     const { raw = false, maxNewTokens = 100, ...rest } = given;
@@ -221,11 +223,12 @@ export async function loadModel(
 
 /** `generate` of the library. */
 export async function generate(
+  builtIn: BuiltIn,
   folder: string,
-  prompt: Prompt,
+  prompt: PromptInput,
   options: GenerateOptions & LoadModelOptions = {},
 ): Promise<Answer> {
-  await using model = await loadModel(folder, options);
+  await using model = await loadModel(builtIn, folder, options);
   return await model.generate(prompt, options);
 }
 
@@ -276,7 +279,7 @@ async function adaptersOf(
   return bound;
 }
 
-function requestOf(prompt: Prompt, isChat: boolean): PromptRequest {
+function requestOf(prompt: PromptInput, isChat: boolean): PromptRequest {
   if (typeof prompt !== "string") return { messages: prompt };
   return isChat
     ? { messages: [{ role: "user", content: prompt }] }

@@ -10,6 +10,7 @@ import {
   type Creating,
 } from "../config/parts/create_part.ts";
 import { kindAt } from "../config/paths.ts";
+import type { BuiltIn } from "../contracts/built_in.ts";
 import type { StorageDtype } from "../config/types.ts";
 import type { TensorReader } from "../contracts/adapter.ts";
 import type { Tokenizer } from "../contracts/tokenizer.ts";
@@ -96,6 +97,7 @@ const LONGEST = 64;
 
 /** `merge` of the library. */
 export async function merge(
+  builtIn: BuiltIn,
   folder: string,
   options: MergeOptions = {},
 ): Promise<MergeResult> {
@@ -114,7 +116,7 @@ export async function merge(
   const trained = await storageTrainedOn(saved.path);
   refuseQuantizedMerge(anyQuantization(trained), saved.path);
   refuseQuantizedBase(saved);
-  const registry = await openRegistry(options);
+  const registry = await openRegistry(builtIn, options);
   const hasTokenizer = async (path: string) =>
     await kindAt(join(path, "tokenizer.json")) !== null;
   const host = createHost({

@@ -1,168 +1,105 @@
 /**
- * The library's functions. Each loads what it works with when it is called: importing them costs nothing.
+ * What programs and commands do with a run or a model. Each function loads what it works with when it is
+ * called: importing this costs nothing.
  * @module
  */
+import type { LoadedRun, RunRequest } from "../config/load.ts";
 import type { RunInput } from "../config/types.ts";
+import type { BuiltIn } from "../contracts/built_in.ts";
 import type { Answer } from "../contracts/evaluator.ts";
-import type { RunResult } from "../run/run.ts";
-import type { DataOnly } from "../quality/open_subject.ts";
-import type { QualityReport } from "../quality/types.ts";
-import type { AnalyzeOptions } from "./analyze.ts";
-import type { InspectedExample, InspectOptions } from "./inspect.ts";
+import type { PrepareOptions } from "../run/open/open_run.ts";
+import type { RunOptions, RunResult } from "../run/run.ts";
+import type { CheckedRun } from "./check.ts";
+import type {
+  InspectedExample,
+  InspectedRow,
+  InspectOptions,
+} from "./inspect.ts";
 import type {
   GenerateOptions,
   LoadedModel,
   LoadModelOptions,
-  Prompt,
+  PromptInput,
 } from "./load_model.ts";
 import type { MergeOptions, MergeResult } from "./merge.ts";
+import type { OpenedRows, OpenRowsOptions } from "./open_data.ts";
 import type { TrainOptions } from "./train.ts";
 
-export type {
-  AnalyzeOptions,
-  Answer,
-  DataOnly,
-  GenerateOptions,
-  InspectedExample,
-  InspectOptions,
-  LoadedModel,
-  LoadModelOptions,
-  MergeOptions,
-  MergeResult,
-  Prompt,
-  QualityReport,
-  RunResult,
-  TrainOptions,
+/**
+ * The library's functions. Those that programs call take the built-in parts first; those that commands call
+ * take a loaded run. All throw `ConfigError`, `PluginError`, `DataError` or `DeviceError`.
+ */
+export interface LibraryFunctions {
+  /** Trains, silently. */
+  train(
+    builtIn: BuiltIn,
+    run: RunInput | string,
+    options?: TrainOptions,
+  ): Promise<RunResult>;
+  /** The tokens of some training examples. */
+  inspect(
+    builtIn: BuiltIn,
+    run: RunInput | string,
+    options?: InspectOptions,
+  ): Promise<InspectedExample[]>;
+  /** Loads a saved model, an adapter with its base, or a checkpoint. */
+  loadModel(
+    builtIn: BuiltIn,
+    folder: string,
+    options?: LoadModelOptions,
+  ): Promise<LoadedModel>;
+  /** Loads a model, answers one prompt, gives everything back. */
+  generate(
+    builtIn: BuiltIn,
+    folder: string,
+    prompt: PromptInput,
+    options?: GenerateOptions & LoadModelOptions,
+  ): Promise<Answer>;
+  /** Folds an adapter into its base. */
+  merge(
+    builtIn: BuiltIn,
+    folder: string,
+    options?: MergeOptions,
+  ): Promise<MergeResult>;
+  /** Reads and checks a run file, or an object, with overrides. */
+  loadRun(request: RunRequest): Promise<LoadedRun>;
+  /** Trains a loaded run. */
+  trainRun(run: LoadedRun, options?: RunOptions): Promise<RunResult>;
+  /** Checks a loaded run as far as it goes without training. */
+  checkRun(run: LoadedRun, options?: PrepareOptions): Promise<CheckedRun>;
+  /** The tokens of chosen examples of a loaded run. */
+  inspectRun(
+    run: LoadedRun,
+    options?: InspectOptions,
+  ): Promise<InspectedExample[]>;
+  /** The rows of one optimizer step of a loaded run, counted from 1, and how many steps it has. */
+  inspectStep(
+    run: LoadedRun,
+    step: number,
+    options?: PrepareOptions,
+  ): Promise<{ readonly steps: number; readonly rows: InspectedRow[] }>;
+  /** Opens the data of a loaded run for a look at its rows. */
+  openRows(run: LoadedRun, options?: OpenRowsOptions): Promise<OpenedRows>;
+}
+
+/** The functions, each loaded at its first call. */
+export const library: LibraryFunctions = {
+  train: async (...args) => (await import("./train.ts")).train(...args),
+  inspect: async (...args) => (await import("./inspect.ts")).inspect(...args),
+  loadModel: async (...args) =>
+    (await import("./load_model.ts")).loadModel(...args),
+  generate: async (...args) =>
+    (await import("./load_model.ts")).generate(...args),
+  merge: async (...args) => (await import("./merge.ts")).merge(...args),
+  loadRun: async (...args) =>
+    (await import("../config/load.ts")).loadRun(...args),
+  trainRun: async (...args) =>
+    (await import("../run/run.ts")).trainRun(...args),
+  checkRun: async (...args) => (await import("./check.ts")).checkRun(...args),
+  inspectRun: async (...args) =>
+    (await import("./inspect.ts")).inspectRun(...args),
+  inspectStep: async (...args) =>
+    (await import("./inspect.ts")).inspectStep(...args),
+  openRows: async (...args) =>
+    (await import("./open_data.ts")).openRows(...args),
 };
-
-/**
- * Trains, and returns the numbers of the last evaluation and where things are. Takes a run or the path of a
- * run file. Prints nothing: the tracker `console` is left out unless the object names it. Throws
- * `ConfigError`, `PluginError`, `DataError` or `DeviceError`.
- *
- * @example
- * ```ts
- * import { train } from "@denotune/denotune";
- *
- * const { status, path, metrics } = await train("run.yaml", {
- *   onEvent: (event) => event.event === "step" && console.log(event.loss),
- * });
- * console.log(status, path, metrics.eval_loss);
- * ```
- */
-export async function train(
-  run: RunInput | string,
-  options: TrainOptions = {},
-): Promise<RunResult> {
-  const library = await import("./train.ts");
-  return await library.train(run, options);
-}
-
-/**
- * The tokens of some training examples: id, characters, weight in the loss, who wrote them. A row that was
- * split into several examples gives all of them.
- *
- * @example
- * ```ts
- * import { inspect } from "@denotune/denotune";
- *
- * for (const { tokens } of await inspect("run.yaml", { row: 0 })) {
- *   console.log(tokens.filter((t) => t.weight > 0).map((t) => t.text).join(""));
- * }
- * ```
- */
-export async function inspect(
-  run: RunInput | string,
-  options: InspectOptions = {},
-): Promise<InspectedExample[]> {
-  const library = await import("./inspect.ts");
-  return await library.inspect(run, options);
-}
-
-/**
- * The quality of data: what repeats, leaks, is cut, empty or never trained, and the lengths, languages and
- * padding. Takes a run or the path of a run file, data without a model (then bytes stand for tokens unless it
- * names a tokenizer), or the path of a data file. Every row is read once; rows that cannot be read are
- * counted. Throws `ConfigError`, `PluginError` or `DataError`.
- *
- * @example
- * ```ts
- * import { analyze } from "@denotune/denotune";
- *
- * const report = await analyze({
- *   data: { train: [{ rows: [{ question: "What is AI?", answer: "..." }] }] },
- * });
- * console.log(report.metrics.duplicates.share, report.findings[0]?.title);
- * ```
- */
-export async function analyze(
-  subject: RunInput | DataOnly | string,
-  options: AnalyzeOptions = {},
-): Promise<QualityReport> {
-  const library = await import("./analyze.ts");
-  return await library.analyze(subject, options);
-}
-
-/**
- * Loads a saved model, the results of a run, a checkpoint, or an adapter with its base; a folder or a Hub
- * id. Throws `DataError` for a broken or missing one, `DeviceError` where memory does not suffice.
- *
- * @example
- * ```ts
- * import { loadModel } from "@denotune/denotune";
- *
- * await using model = await loadModel("outputs/quickstart");
- * const { text } = await model.generate("Reverse deno", { maxNewTokens: 12 });
- * console.log(text);
- * ```
- */
-export async function loadModel(
-  folder: string,
-  options: LoadModelOptions = {},
-): Promise<LoadedModel> {
-  const library = await import("./load_model.ts");
-  return await library.loadModel(folder, options);
-}
-
-/**
- * Loads a model, answers one prompt, and gives everything back. To ask more than once, use
- * {@linkcode loadModel}.
- *
- * @example
- * ```ts
- * import { generate } from "@denotune/denotune";
- *
- * const { text } = await generate("outputs/quickstart", "Uppercase deno");
- * console.log(text);
- * ```
- */
-export async function generate(
-  folder: string,
-  prompt: Prompt,
-  options: GenerateOptions & LoadModelOptions = {},
-): Promise<Answer> {
-  const library = await import("./load_model.ts");
-  return await library.generate(folder, prompt, options);
-}
-
-/**
- * Folds an adapter (a finished run, a checkpoint, a PEFT folder) into the base that it was trained on, in
- * float32, and writes a model folder. What was written is read back: the folder appears only if its logits
- * are those of base and adapter. Throws `ConfigError` where there is nothing that can be merged, `DataError`
- * where the logits differ by more than the tolerance.
- *
- * @example
- * ```ts
- * import { merge } from "@denotune/denotune";
- *
- * const { path, largestDifference } = await merge("outputs/capitals");
- * console.log(path, largestDifference);
- * ```
- */
-export async function merge(
-  folder: string,
-  options: MergeOptions = {},
-): Promise<MergeResult> {
-  const library = await import("./merge.ts");
-  return await library.merge(folder, options);
-}

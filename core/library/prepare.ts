@@ -1,5 +1,5 @@
 /**
- * A run opened to be looked at: what `check` and `inspect` stand on.
+ * A run opened to be looked at: what `check` and `inspect` build on.
  * @module
  */
 import { createHost } from "../config/parts/create_part.ts";

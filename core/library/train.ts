@@ -2,8 +2,10 @@
  * `train` as a function: silent, and it never ends the process.
  * @module
  */
-import { chosenAt, type LoadedRun, loadRun } from "../config/load.ts";
+import { chosenAt } from "../config/chosen_at.ts";
+import { type LoadedRun, loadRun } from "../config/load.ts";
 import type { RunInput } from "../config/types.ts";
+import type { BuiltIn } from "../contracts/built_in.ts";
 import type { Tracker, TrackerEvent } from "../contracts/tracker.ts";
 import { callbackTracker } from "../run/callback_tracker.ts";
 import { type RunResult, trainRun } from "../run/run.ts";
@@ -21,13 +23,14 @@ export interface TrainOptions {
 
 /** `train` of the library. */
 export async function train(
+  builtIn: BuiltIn,
   run: RunInput | string,
   options: TrainOptions = {},
 ): Promise<RunResult> {
   const loaded = await loadRun({
     ...(typeof run === "string" ? { file: run } : { object: run }),
     overrides: options.overrides,
-    registry: await openRegistry(),
+    registry: await openRegistry(builtIn),
   });
   const named = typeof run === "object" && run.trackers !== undefined;
   const trackers: Tracker[] = options.onEvent === undefined

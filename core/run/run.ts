@@ -11,7 +11,8 @@ import {
   createResolved,
   type Creating,
 } from "../config/parts/create_part.ts";
-import { chosenAt, type LoadedRun } from "../config/load.ts";
+import { chosenAt } from "../config/chosen_at.ts";
+import type { LoadedRun } from "../config/load.ts";
 import { configData, resolvedText } from "../config/resolved.ts";
 import { writeFileAtomic } from "../io/atomic.ts";
 import { showJson } from "../io/json_file.ts";

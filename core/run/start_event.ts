@@ -3,7 +3,7 @@
  * @module
  */
 import type { LoadedRun } from "../config/load.ts";
-import { chosenAt } from "../config/load.ts";
+import { chosenAt } from "../config/chosen_at.ts";
 import { VERSION } from "../version.ts";
 import type { ChosenDevice } from "./open/choose_backend.ts";
 import type { PlannedEngine } from "../engine/engine.ts";

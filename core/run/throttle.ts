@@ -9,15 +9,18 @@ const AHEAD_SECONDS = 0.5;
 const MOST_STEPS_AHEAD = 16;
 
 /** Waits now and then for what was enqueued earlier. */
-export interface Pace {
+export interface Throttle {
   /** Call after each step is enqueued. */
   step(): Promise<void>;
   /** Throws what the last wait was told: a device tells an error once. Call before anything else is read. */
   check(): Promise<void>;
 }
 
-/** A pace over a device's `idle`. `now` gives seconds. */
-export function makePace(idle: () => Promise<void>, now: () => number): Pace {
+/** A throttle over a device's `idle`. `now` gives seconds. */
+export function makeThrottle(
+  idle: () => Promise<void>,
+  now: () => number,
+): Throttle {
   let mark: Promise<void> | null = null;
   let sinceMark = 0;
   let interval = 1;

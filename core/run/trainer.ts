@@ -13,7 +13,7 @@ import { ConfigError } from "../contracts/errors.ts";
 import type { Engine, StepResult } from "../engine/engine.ts";
 import type { StepProfile } from "./step_profile.ts";
 import { gradientName } from "../engine/trainables.ts";
-import { makePace, type Pace } from "./throttle.ts";
+import { makeThrottle, type Throttle } from "./throttle.ts";
 import { emptySums, type TrainerState } from "./trainer_state.ts";
 
 /** What one logged step says. Loss and accuracy are averages since the last logged one, token-weighted. */
@@ -116,11 +116,14 @@ class Loop {
   #loggedAt: number;
   #secondsPerStep = 0;
   #savedAt = -1;
-  readonly #pace: Pace;
+  readonly #throttle: Throttle;
 
   constructor(request: TrainerRequest) {
     this.#r = request;
-    this.#pace = makePace(() => request.engine.session.idle(), request.now);
+    this.#throttle = makeThrottle(
+      () => request.engine.session.idle(),
+      request.now,
+    );
     this.#state = request.state;
     this.#loggedAt = request.now();
   }
@@ -139,7 +142,7 @@ class Loop {
       if (next === null) return await this.#interrupt();
       const epochEnds = next.endsEpoch;
       await this.#step(next);
-      await this.#pace.step();
+      await this.#throttle.step();
       await this.#r.profile?.step();
       state.step++;
       state.stepInEpoch++;
@@ -227,7 +230,7 @@ class Loop {
   async #collect(log: boolean): Promise<void> {
     const { engine, now, hooks } = this.#r;
     const state = this.#state;
-    await this.#pace.check();
+    await this.#throttle.check();
     if (this.#pending.length > 0) {
       const results = await engine.results(this.#pending.length);
       const first = state.step - results.length + 1;

@@ -6,12 +6,9 @@
  * [--rounds 3] [--profile]`
  * @module
  */
+import { initialWeights } from "../../core/io/initial_weights.ts";
 import type { Device, ModelSpec } from "@denotune/denotune/core";
-import {
-  createHost,
-  createPart,
-  initialWeights,
-} from "@denotune/denotune/core";
+import { createHost, createPart } from "@denotune/denotune/core";
 import { Engine, planEngine } from "../../core/engine/engine.ts";
 import {
   gpt2Architecture,

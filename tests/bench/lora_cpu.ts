@@ -6,16 +6,13 @@
  * `deno run -A tests/bench/lora_cpu.ts [--rounds 3] [--steps 3] [--peft] [--checkpointing] [--profile]`
  * @module
  */
+import { inventoryOf } from "../../core/engine/build_model.ts";
+import { initialWeights } from "../../core/io/initial_weights.ts";
 import type { Inputs } from "../../core/contracts/objective.ts";
 import { release } from "../../core/io/release.ts";
 import { Engine, planEngine } from "../../core/engine/engine.ts";
 import { memoryNeed } from "../../core/run/open/memory_check.ts";
-import {
-  type AttachedAdapter,
-  initialWeights,
-  inventoryOf,
-  type ModelSpec,
-} from "@denotune/denotune/core";
+import type { AttachedAdapter, ModelSpec } from "@denotune/denotune/core";
 import { loraAdapter } from "../../plugins/adapters/_attach.ts";
 import { loraOptions } from "../../plugins/adapters/_options.ts";
 import { llamaArchitecture } from "../../plugins/models/mod.ts";

@@ -3,13 +3,13 @@
  * weights, one with Linear layers and one with Conv1D's.
  * @module
  */
+import { localDevice } from "../../core/device/local_device.ts";
+import { inventoryOf } from "../../core/engine/build_model.ts";
+import { initialWeights } from "../../core/io/initial_weights.ts";
 import assert from "node:assert/strict";
 import {
   type Adapter,
   type AttachedAdapter,
-  initialWeights,
-  inventoryOf,
-  localDevice,
   type ModelSpec,
   type Optimizer,
   randomFrom,

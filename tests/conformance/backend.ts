@@ -8,7 +8,8 @@
  * ```
  * @module
  */
-import { type Device, localDevice } from "@denotune/denotune/core";
+import { localDevice } from "../../core/device/local_device.ts";
+import type { Device } from "@denotune/denotune/core";
 import { ReferenceExecutor } from "../../backends/reference/mod.ts";
 import { attentionCases } from "./backend/attention.ts";
 import { type Case, checkCase } from "./backend/case.ts";

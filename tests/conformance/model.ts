@@ -8,13 +8,13 @@
  * ```
  * @module
  */
+import { localDevice } from "../../core/device/local_device.ts";
+import { inventoryOf } from "../../core/engine/build_model.ts";
+import { initialWeights } from "../../core/io/initial_weights.ts";
 import assert from "node:assert/strict";
 import {
   type Architecture,
-  initialWeights,
-  inventoryOf,
   isDenotuneError,
-  localDevice,
   type ModelSpec,
   randomFrom,
 } from "@denotune/denotune/core";

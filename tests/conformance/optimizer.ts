@@ -7,18 +7,18 @@
  * ```
  * @module
  */
+import { localDevice } from "../../core/device/local_device.ts";
+import { Session } from "../../core/engine/session.ts";
+import { Memory } from "../../core/graph/memory.ts";
+import { planProgram } from "../../core/graph/planner.ts";
 import assert from "node:assert/strict";
 import {
   type Expr,
   Graph,
   input,
-  localDevice,
-  Memory,
   type Optimizer,
-  planProgram,
   randomFrom,
   rows,
-  Session,
   write,
 } from "@denotune/denotune/core";
 import { ReferenceExecutor } from "../../backends/reference/mod.ts";

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { loadRun } from "../../core/config/load.ts";
+import { builtIn } from "../../plugins/library.ts";
 import { openRegistry } from "../../core/config/parts/open_registry.ts";
 
 const folder = new URL("../../examples/recipes/", import.meta.url);
-const registry = await openRegistry();
+const registry = await openRegistry(builtIn);
 const recipes = [...Deno.readDirSync(folder)].map((e) => e.name)
   .filter((name) => name.endsWith(".yaml")).sort();
 

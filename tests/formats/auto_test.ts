@@ -1,5 +1,6 @@
+import { rowsStore } from "../../core/data/rows_store.ts";
 import assert from "node:assert/strict";
-import { rowsStore, settleFormat } from "@denotune/denotune/core";
+import { detectFormat } from "@denotune/denotune/core";
 import { auto, formats } from "../../formats/mod.ts";
 import { json, jsonl } from "../../plugins/sources/mod.ts";
 import { hostOf, make } from "../core/data/_support.ts";
@@ -11,7 +12,7 @@ async function settled(rows: readonly unknown[]): Promise<string> {
   const options = await auto.options["~standard"].validate({});
   if (options.issues !== undefined) throw new Error("options");
   const format = await auto.create(options.value, hostOf(formats));
-  const { choice } = settleFormat(format, rowsStore(rows));
+  const { choice } = detectFormat(format, rowsStore(rows));
   return choice === null ? "none" : `${choice.name}: ${choice.reason}`;
 }
 
@@ -80,7 +81,7 @@ for (
       assert.equal(store.length, rows);
       const options = await auto.options["~standard"].validate({});
       if (options.issues !== undefined) throw new Error("options");
-      const { format, choice } = settleFormat(
+      const { format, choice } = detectFormat(
         await auto.create(options.value, hostOf(formats)),
         store,
       );

@@ -4,7 +4,8 @@
  */
 import { main } from "../../core/cli/main.ts";
 import { showError } from "../../core/cli/show_error.ts";
-import type { Output } from "../../core/cli/terminal.ts";
+import type { Output } from "../../core/contracts/command.ts";
+import { program } from "../program.ts";
 import type { Random } from "./_mutate.ts";
 
 /** How an attempt ended. */
@@ -24,7 +25,10 @@ export interface FuzzTarget {
 /** Runs a command line of denotune in this process. */
 export async function command(...args: readonly string[]): Promise<Ended> {
   const err = textOutput();
-  const code = await main(args, { out: textOutput().output, err: err.output });
+  const code = await main(args, program, {
+    out: textOutput().output,
+    err: err.output,
+  });
   return { code, text: err.text() };
 }
 

@@ -5,14 +5,10 @@
  *
  * Tolerance: 1e-4 on logits of size 1 to 15, as in `saved_test.ts`.
  */
+import { beside } from "../../core/config/parts/create_part.ts";
 import assert from "node:assert/strict";
 import { loadModel, merge } from "@denotune/denotune";
-import {
-  beside,
-  createHost,
-  createPart,
-  type Message,
-} from "@denotune/denotune/core";
+import { createHost, createPart, type Message } from "@denotune/denotune/core";
 import type { RunInput } from "../../core/config/types.ts";
 import { openBase } from "../../core/library/open_base.ts";
 import { logitsOf } from "../../core/library/logits.ts";

@@ -3,14 +3,11 @@
  * float32, so what is compared are torch's last digits: 1e-4 on logits of size 3 to 6 (torch's two kinds
  * of attention differ by 4e-6), 1e-4 relative on gradients, 1e-4 relative on losses of AdamW.
  */
+import { loadWeights } from "../../core/io/load_weights.ts";
+import { openModelFolder } from "../../core/io/model_folder.ts";
+import type { Storage } from "../../core/io/read_safetensors.ts";
 import assert from "node:assert/strict";
-import {
-  type Architecture,
-  type Device,
-  loadWeights,
-  openModelFolder,
-  type Storage,
-} from "@denotune/denotune/core";
+import type { Architecture, Device } from "@denotune/denotune/core";
 import {
   gpt2Architecture,
   llamaArchitecture,

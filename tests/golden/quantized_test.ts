@@ -4,8 +4,9 @@
  * 64 numbers leave no room for 4 bits, and the same numbers can have no other price. With the three kinds of layer
  * that cost most in int8, two thirds of the weights stay in nf4, for less than 5%.
  */
+import type { Quantization } from "../../core/graph/dtype.ts";
 import assert from "node:assert/strict";
-import type { Quantization } from "@denotune/denotune/core";
+
 import { loraAdapter } from "../../plugins/adapters/_attach.ts";
 import { loraOptions } from "../../plugins/adapters/_options.ts";
 import {

@@ -5,17 +5,13 @@
  * Tolerance: 1e-4 on logits of size 1 to 15, as for all models: float32 in another order of sums (measured
  * 1e-5). Ids and texts are equal.
  */
+import { beside } from "../../core/config/parts/create_part.ts";
+import { loadWeights } from "../../core/io/load_weights.ts";
+import { openModelFolder } from "../../core/io/model_folder.ts";
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { loadModel } from "@denotune/denotune";
-import {
-  beside,
-  createHost,
-  createPart,
-  loadWeights,
-  type Message,
-  openModelFolder,
-} from "@denotune/denotune/core";
+import { createHost, createPart, type Message } from "@denotune/denotune/core";
 import type { RunInput } from "../../core/config/types.ts";
 import { cpu } from "../../backends/cpu/mod.ts";
 import { loraAdapter } from "../../plugins/adapters/_attach.ts";

@@ -17,14 +17,14 @@
  *
  * Plain loops are slow: without `DENOTUNE_LONG_TESTS=1` the reference takes the first steps.
  */
+import { loadWeights } from "../../core/io/load_weights.ts";
+import { openModelFolder } from "../../core/io/model_folder.ts";
 import assert from "node:assert/strict";
 import {
   type Choice,
   createHost,
   createPart,
   type Device,
-  loadWeights,
-  openModelFolder,
   type Schedule,
 } from "@denotune/denotune/core";
 import type { Inputs } from "../../core/contracts/objective.ts";

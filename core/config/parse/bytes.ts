@@ -2,6 +2,7 @@
  * Sizes as people write them.
  * @module
  */
+import { ConfigError } from "../../contracts/errors.ts";
 
 const UNITS: Readonly<Record<string, number>> = {
   "": 1,
@@ -27,4 +28,17 @@ export function parseBytes(text: string): number | null {
   const unit = UNITS[found[2].toLowerCase()];
   const bytes = unit === undefined ? 0 : Math.floor(Number(found[1]) * unit);
   return bytes > 0 ? bytes : null;
+}
+
+/** The same of what `name` was given. Throws `ConfigError` for anything else. */
+export function bytesOfSize(text: string, name: string): number {
+  const bytes = parseBytes(text);
+  if (bytes === null) {
+    throw new ConfigError(
+      `${name} is ${
+        JSON.stringify(text)
+      }; expected a size such as 5GB or 500MB`,
+    );
+  }
+  return bytes;
 }

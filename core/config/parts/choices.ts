@@ -2,6 +2,10 @@
  * From what is written where a part is chosen to the part and its checked options.
  * @module
  */
+import type {
+  OptionsSchema,
+  ValidationResult,
+} from "../../contracts/options.ts";
 import { isAbsolute, resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { PluginError } from "../../contracts/errors.ts";
@@ -10,11 +14,9 @@ import {
   type Choice,
   type Kind,
   KINDS,
-  type OptionsSchema,
   partFault,
   type Registered,
   type Registry,
-  type ValidationResult,
 } from "../../contracts/plugin.ts";
 import { type Explained, explainIssue } from "../schema/explain.ts";
 import { asChoiceMap, isChosenInCode } from "../parse/merge.ts";

@@ -2,9 +2,10 @@
  * The parts that a command or a call of the library starts from.
  * @module
  */
-import { loadPlugins } from "./plugins.ts";
+import type { BuiltIn } from "../../contracts/built_in.ts";
+import { BUILT_IN, Registry } from "../../contracts/plugin.ts";
 import { treeOf } from "../parse/tree.ts";
-import { Registry } from "../../contracts/plugin.ts";
+import { loadPlugins } from "./plugins.ts";
 
 /** Modules to load besides the built-in parts. */
 export interface RegistryOptions {
@@ -16,12 +17,11 @@ export interface RegistryOptions {
 
 /** The built-in parts and those of the plugins named. Throws `PluginError` that names the module. */
 export async function openRegistry(
+  builtIn: BuiltIn,
   options: RegistryOptions = {},
 ): Promise<Registry> {
-  // not before it is needed: who imports the library pays nothing for parts
-  const { builtin } = await import("../../cli/builtin.ts");
   const registry = new Registry();
-  registry.add(builtin, "built-in");
+  registry.add(await builtIn.load(), BUILT_IN, builtIn.module);
   const { plugins = [], cwd = Deno.cwd() } = options;
   if (plugins.length > 0) {
     const origin = { place: "--plugin", base: cwd };

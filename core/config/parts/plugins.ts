@@ -68,7 +68,11 @@ async function loadPlugin(
     );
   }
   try {
-    registry.add(module.default, specifier);
+    registry.add(
+      module.default,
+      specifier,
+      isRemote ? specifier : pathToFileURL(specifier).href,
+    );
   } catch (error) {
     // the registry names the module; the line that asked for it is added
     if (isDenotuneError(error)) return fail(lowerFirst(error.message), error);

@@ -9,7 +9,8 @@ import { CODE_ONLY, PART_FIELD, type PartField } from "./part_field.ts";
 import { bareJsonSchema } from "./schema.ts";
 import { isPlainObject } from "../parse/tree.ts";
 
-type Schema = Record<string, unknown>;
+/** A JSON Schema. */
+export type Schema = Record<string, unknown>;
 
 /**
  * JSON Schema (draft 2020-12) of the run file: every key with its description and default, every

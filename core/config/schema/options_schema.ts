@@ -4,7 +4,8 @@
  */
 import { PluginError } from "../../contracts/errors.ts";
 import type { Json } from "../../contracts/json.ts";
-import type { OptionsSchema, Registered } from "../../contracts/plugin.ts";
+import type { OptionsSchema } from "../../contracts/options.ts";
+import type { Registered } from "../../contracts/plugin.ts";
 import { schemaAt } from "../parse/layout.ts";
 import { kindAt } from "../paths.ts";
 import {

@@ -4,7 +4,7 @@
  */
 import { createHash, type Hash } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import type { Registry } from "../../contracts/plugin.ts";
 import { VERSION } from "../../version.ts";
 
@@ -20,22 +20,18 @@ export async function codeHash(registry: Registry): Promise<string | null> {
   const hash = createHash("sha256").update(`denotune ${VERSION}\n`);
   // a released version is fixed; a checkout changes while its version stays
   if (import.meta.url.startsWith("file:")) {
-    const own = ["../prepare_rows.ts", "../../cli/builtin.ts"]
-      .map((path) => new URL(path, import.meta.url).href);
-    await hashModules(own, hash);
+    const own = new URL("../prepared/prepare_rows.ts", import.meta.url).href;
+    if (!await hashModules([own], hash)) return null;
     for (const name of ["../../../deno.json", "../../../deno.lock"]) {
       await hashFile(new URL(name, import.meta.url).href, hash);
     }
   }
-  for (const { plugin, module } of registry.plugins()) {
-    if (module === "built-in" && plugin.name === "denotune") continue;
+  for (const { plugin, module, url } of registry.plugins()) {
+    if (url === null) return null;
     hash.update(`${plugin.name} ${plugin.version ?? ""} ${module}\n`);
-    if (module.startsWith("/") || /^(file:|[a-z]:\\)/i.test(module)) {
-      const url = module.startsWith("file:")
-        ? module
-        : pathToFileURL(module).href;
+    if (url.startsWith("file:")) {
       if (!await hashModules([url], hash)) return null;
-    } else if (!/^(npm|jsr|https):/.test(module) || !plugin.version) {
+    } else if (!plugin.version) {
       return null;
     }
   }

@@ -6,7 +6,7 @@ import type { Format } from "../../contracts/format.ts";
 import type { RawRecord, RecordStore } from "../../contracts/source.ts";
 
 /** A format that is ready to parse, and what it was settled on. */
-export interface SettledFormat {
+export interface DetectedFormat {
   /** Ready to parse. */
   readonly format: Format;
   /** Name of the chosen format and why; null where the format had nothing to decide. */
@@ -30,10 +30,10 @@ export function sampleRecords(store: RecordStore, count: number): RawRecord[] {
 }
 
 /** Lets a format that decides by a sample (`Format.choose`) decide. Throws `DataError` where it cannot. */
-export function settleFormat(
+export function detectFormat(
   format: Format,
   store: RecordStore,
-): SettledFormat {
+): DetectedFormat {
   if (format.choose === undefined) return { format, choice: null };
   const { format: chosen, name, reason } = format.choose(
     sampleRecords(store, SAMPLE_ROWS),

@@ -17,12 +17,15 @@ import type { Encoding } from "../../contracts/tokenizer.ts";
 
 /** Spans with the weight of each. */
 export interface WeightedSpans {
+  /** The spans, in order. */
   readonly spans: readonly TextSpan[];
+  /** The weight of each. */
   readonly weights: Float32Array; // (spans.length)
 }
 
 /** Weights, and the tokens over whose characters the weight changes. */
 export interface TokenWeights {
+  /** The weight of each token. */
   readonly weights: Float32Array; // (T)
   /** Indices of straddling tokens, ascending. */
   readonly straddling: readonly number[];

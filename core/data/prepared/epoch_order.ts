@@ -28,9 +28,13 @@ export interface OrderRequest {
    * shares exactly so many, else at most.
    */
   readonly passes?: readonly (number | null)[] | null;
+  /** When an epoch of several sources ends. */
   readonly stopping: Stopping;
+  /** Whether rows are drawn at random. */
   readonly shuffle: boolean;
+  /** The run's seed. */
   readonly seed: number;
+  /** Which epoch, counted from 0. */
   readonly epoch: number;
 }
 

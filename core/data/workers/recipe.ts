@@ -43,8 +43,11 @@ export type PartRecipe =
 
 /** What parts are made with in a worker. */
 export interface HostRecipe {
-  /** `built-in`, absolute paths, `npm:` and other specifiers. */
-  readonly plugins: readonly string[];
+  /** What each plugin is imported by, and the module that people are shown. */
+  readonly plugins: readonly {
+    readonly url: string;
+    readonly module: string;
+  }[];
   /** Folder of the run's model. */
   readonly modelDir: string | null;
   /** The model's config. */
@@ -148,8 +151,9 @@ export async function remake<K extends Kind>(
 /** What a worker's host is made of. Notices were told by the main thread already. */
 export function hostRecipe({ registry, host }: Creating): HostRecipe {
   return {
-    plugins: registry.plugins().map(({ module }) => module)
-      .filter((module) => isLoadable(module, registry)),
+    plugins: registry.plugins().flatMap(({ url, module }) =>
+      url === null ? [] : [{ url, module }]
+    ),
     modelDir: host.modelDir,
     modelConfig: host.modelConfig,
     seed: host.seed,
@@ -177,11 +181,8 @@ export function remakeHost(
 
 /** Whether a worker can load a plugin's module. */
 export function isLoadable(module: string, registry: Registry): boolean {
-  if (module === "built-in") {
-    const found = registry.plugins().find((p) => p.module === module);
-    return found?.plugin.name === "denotune";
-  }
-  return /^(npm|jsr|https|file):/.test(module) || isAbsolute(module);
+  const found = registry.plugins().find((p) => p.module === module);
+  return found !== undefined && found.url !== null;
 }
 
 /** Whether a value arrives in a worker as it is here. */

@@ -8,10 +8,11 @@ import { beside, type Creating } from "../../config/parts/create_part.ts";
 import type { RecordStore, Source } from "../../contracts/source.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import { DataError, PluginError } from "../../contracts/errors.ts";
-import { openRegistry } from "../../config/parts/open_registry.ts";
+import { Registry } from "../../contracts/plugin.ts";
+import { importModule } from "../../config/parts/import_module.ts";
 import { openParts } from "../open_parts.ts";
 import { prepareRows, type RowPipeline } from "../prepared/prepare_rows.ts";
-import { settleFormat } from "../examples/detect_format.ts";
+import { detectFormat } from "../examples/detect_format.ts";
 import { fileSources } from "../source_for.ts";
 import { type DrawPipeline, prepareDraw } from "../stream/prepare_draw.ts";
 import {
@@ -65,10 +66,10 @@ class PrepareWorker {
 
   static async open(command: OpenCommand): Promise<PrepareWorker> {
     const { host, tokenizer: recipe, addedTokens } = command.recipe;
-    const registry = await openRegistry({
-      plugins: host.plugins.filter((module) => module !== "built-in"),
-      cwd: host.base,
-    });
+    const registry = new Registry();
+    for (const { url, module } of host.plugins) {
+      registry.add((await importModule(url)).default, module, url);
+    }
     const creating = remakeHost(host, registry);
     const made = await remake("tokenizer", recipe, creating);
     const tokenizer = await made.withTokens?.(addedTokens) ?? made;
@@ -174,7 +175,7 @@ class PrepareWorker {
         `${setup.name} has changed while it was read; start again`,
       );
     }
-    const { format, choice } = settleFormat(
+    const { format, choice } = detectFormat(
       written,
       store ?? sampleStore(setup.sample ?? []),
     );

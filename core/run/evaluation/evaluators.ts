@@ -8,7 +8,8 @@ import type {
   Evaluator,
 } from "../../contracts/evaluator.ts";
 import type { Objective } from "../../contracts/objective.ts";
-import { chosenAt, type LoadedRun } from "../../config/load.ts";
+import { chosenAt } from "../../config/chosen_at.ts";
+import type { LoadedRun } from "../../config/load.ts";
 import { callPart } from "../../config/parts/call_part.ts";
 import {
   createResolved,

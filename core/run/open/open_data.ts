@@ -10,7 +10,8 @@ import {
   createResolved,
   type Creating,
 } from "../../config/parts/create_part.ts";
-import { chosenAt, type LoadedRun } from "../../config/load.ts";
+import { chosenAt } from "../../config/chosen_at.ts";
+import type { LoadedRun } from "../../config/load.ts";
 import { PreparedCache } from "../../data/cache/prepared_cache.ts";
 import {
   prepareShared,

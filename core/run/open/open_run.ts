@@ -9,7 +9,8 @@ import {
   createResolved,
   type Creating,
 } from "../../config/parts/create_part.ts";
-import { chosenAt, type LoadedRun } from "../../config/load.ts";
+import { chosenAt } from "../../config/chosen_at.ts";
+import type { LoadedRun } from "../../config/load.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import { preflight } from "../../data/preflight.ts";
 import { ConfigError } from "../../contracts/errors.ts";

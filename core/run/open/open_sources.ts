@@ -8,7 +8,8 @@ import type { RecordStore } from "../../contracts/source.ts";
 import type { Template } from "../../contracts/template.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import type { Creating } from "../../config/parts/create_part.ts";
-import { chosenAt, type LoadedRun } from "../../config/load.ts";
+import { chosenAt } from "../../config/chosen_at.ts";
+import type { LoadedRun } from "../../config/load.ts";
 import {
   isKeptInput,
   STANDARD_INPUT_NAME,
@@ -16,7 +17,7 @@ import {
 import type { EvalEntry, TrainEntry } from "../../config/types.ts";
 import { openParts, type PartOfSplit } from "../../data/open_parts.ts";
 import { rowsStore } from "../../data/rows_store.ts";
-import { settleFormat } from "../../data/examples/detect_format.ts";
+import { detectFormat } from "../../data/examples/detect_format.ts";
 import { firstRows } from "../../data/stream/first_rows.ts";
 import { streamOfParts, streamOfRows } from "../../data/stream/source_rows.ts";
 import type { StreamSource } from "../../data/stream/types.ts";
@@ -148,7 +149,7 @@ async function openSource(
     streaming: at.streaming,
   }, context);
   try {
-    const { format, choice } = settleFormat(written.value, store);
+    const { format, choice } = detectFormat(written.value, store);
     if (choice !== null) {
       context.creating.host.notice(
         `${name}: format ${choice.name} (${choice.reason})`,

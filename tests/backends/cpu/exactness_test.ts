@@ -5,16 +5,16 @@
  * A chain of n fused multiply-adds of random numbers errs by sqrt(n / 2) times rounding: each addition rounds
  * at the size of its partial sum. Blocks of b within spans of s: sqrt(b / 2 + s / (2 b) + n / (2 s)).
  */
+import { Session } from "../../../core/engine/session.ts";
+import { dim } from "../../../core/graph/dims.ts";
+import { Memory } from "../../../core/graph/memory.ts";
+import { planProgram } from "../../../core/graph/planner.ts";
 import assert from "node:assert/strict";
 import {
   type Device,
-  dim,
   Graph,
   type KernelCall,
-  Memory,
-  planProgram,
   randomFrom,
-  Session,
   type View,
 } from "@denotune/denotune/core";
 import { lower } from "../../../backends/cpu/lower.ts";

@@ -1,18 +1,20 @@
-import assert from "node:assert/strict";
+import { dim } from "../../../core/graph/dims.ts";
 import {
   column,
-  constant,
   define,
+  reduce,
+  value,
+} from "../../../core/graph/expression.ts";
+import assert from "node:assert/strict";
+import {
+  constant,
   type Device,
-  dim,
   input,
   type KernelCall,
   type Plan,
   random,
   randomFrom,
-  reduce,
   type Shape,
-  value,
   type View,
   write,
 } from "@denotune/denotune/core";

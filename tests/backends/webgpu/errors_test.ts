@@ -1,13 +1,10 @@
 /**
  * What goes wrong on a GPU, as its user reads it.
  */
+import { Session } from "../../../core/engine/session.ts";
+import { Memory } from "../../../core/graph/memory.ts";
 import assert from "node:assert/strict";
-import {
-  DeviceError,
-  Memory,
-  type Plan,
-  Session,
-} from "@denotune/denotune/core";
+import { DeviceError, type Plan } from "@denotune/denotune/core";
 import { localDevice } from "../../../core/device/local_device.ts";
 import { webgpu } from "../../../backends/webgpu/mod.ts";
 import { chooseTile } from "../../../backends/webgpu/kernels/attention/tile.ts";

@@ -2,20 +2,19 @@
  * Models with adapters on the engine of training runs, without data sets, files or schedules.
  * @module
  */
-import {
-  type Adapter,
-  type AttachedAdapter,
-  type Device,
-  initialWeights,
-  inventoryOf,
-  isQuantized,
-  loadWeights,
-  type ModelSpec,
-  openModelFolder,
-  type Optimizer,
-  type Quantization,
-  SafetensorsFile,
-  type TensorReader,
+import { inventoryOf } from "../../../core/engine/build_model.ts";
+import { isQuantized, type Quantization } from "../../../core/graph/dtype.ts";
+import { initialWeights } from "../../../core/io/initial_weights.ts";
+import { loadWeights } from "../../../core/io/load_weights.ts";
+import { openModelFolder } from "../../../core/io/model_folder.ts";
+import { SafetensorsFile } from "../../../core/io/read_safetensors.ts";
+import type {
+  Adapter,
+  AttachedAdapter,
+  Device,
+  ModelSpec,
+  Optimizer,
+  TensorReader,
 } from "@denotune/denotune/core";
 import type { Inputs } from "../../../core/contracts/objective.ts";
 import { Engine, planEngine } from "../../../core/engine/engine.ts";

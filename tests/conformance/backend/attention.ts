@@ -2,11 +2,8 @@
  * Cases of attention, forward and backward, and over a cache.
  * @module
  */
-import {
-  type AttentionAttributes,
-  dim,
-  type Extents,
-} from "@denotune/denotune/core";
+import { dim } from "../../../core/graph/dims.ts";
+import type { AttentionAttributes, Extents } from "@denotune/denotune/core";
 import { type Case, caseOf, type Data, normal } from "./case.ts";
 import { EXACT, MEAN } from "./compare.ts";
 

@@ -12,6 +12,8 @@
  * A kernel that reads outside of its tensors meets NaN; one that writes outside changes a guard.
  * @module
  */
+import type { Quantization } from "../../../core/graph/dtype.ts";
+import { quantized } from "../../../core/graph/quantize/dequantize.ts";
 import assert from "node:assert/strict";
 import {
   bytesOf,
@@ -21,8 +23,6 @@ import {
   type Extents,
   hash32,
   type KernelCall,
-  type Quantization,
-  quantized,
   type QuantizedShape,
   type Random,
   randomFrom,

@@ -3,10 +3,10 @@
  * not, in every layout and storage.
  * @module
  */
+import { dim } from "../../../core/graph/dims.ts";
+import { column } from "../../../core/graph/expression.ts";
 import {
-  column,
   type Dim,
-  dim,
   type Expr,
   input,
   type ProductEpilogue,

@@ -2,12 +2,8 @@
  * Cases of gather, scatter and rotary embedding: rows by index.
  * @module
  */
-import {
-  dim,
-  type DType,
-  type Extents,
-  type Random,
-} from "@denotune/denotune/core";
+import { dim } from "../../../core/graph/dims.ts";
+import type { DType, Extents, Random } from "@denotune/denotune/core";
 import {
   below,
   type Case,

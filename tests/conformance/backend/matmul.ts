@@ -2,13 +2,13 @@
  * Cases of matmul.
  * @module
  */
+import { dim } from "../../../core/graph/dims.ts";
+import type { Quantization } from "../../../core/graph/dtype.ts";
 import assert from "node:assert/strict";
 import {
   type Dim,
-  dim,
   type DType,
   type KernelCall,
-  type Quantization,
   quantizedWords,
   type View,
 } from "@denotune/denotune/core";

@@ -2,7 +2,8 @@
  * Cases of what only moves elements.
  * @module
  */
-import { dim, type DType } from "@denotune/denotune/core";
+import { dim } from "../../../core/graph/dims.ts";
+import type { DType } from "@denotune/denotune/core";
 import { type Case, caseOf, type Data, normal, values } from "./case.ts";
 import { EXACT } from "./compare.ts";
 

@@ -2,10 +2,10 @@
  * Every operator of expressions, and the call that all cases of row programs make.
  * @module
  */
+import { dim } from "../../../core/graph/dims.ts";
 import {
   type BinaryOp,
   type Dim,
-  dim,
   Expr,
   input,
   type RowProgram,

@@ -2,14 +2,9 @@
  * Cases of whole plans: repeated segments, values that live from call to call.
  * @module
  */
-import {
-  dim,
-  input,
-  reduce,
-  value,
-  type View,
-  write,
-} from "@denotune/denotune/core";
+import { dim } from "../../../core/graph/dims.ts";
+import { reduce, value } from "../../../core/graph/expression.ts";
+import { input, type View, write } from "@denotune/denotune/core";
 import { type Case, caseOf, normal, values } from "./case.ts";
 import { ELEMENT, EXACT, SUM } from "./compare.ts";
 

@@ -2,7 +2,9 @@
  * Cases of quantised matrices: their numbers, and products with them where the device has those.
  * @module
  */
-import { dim, type Quantization, QUANTIZATIONS } from "@denotune/denotune/core";
+import { dim } from "../../../core/graph/dims.ts";
+import type { Quantization } from "../../../core/graph/dtype.ts";
+import { QUANTIZATIONS } from "@denotune/denotune/core";
 import { type Case, caseOf } from "./case.ts";
 import { SUM, type Tolerance } from "./compare.ts";
 import { type Layout, productOf, quantizedMatrix, SHAPES } from "./matmul.ts";

@@ -2,16 +2,18 @@
  * Cases of row programs: norms, softmax, losses, optimizers' steps.
  * @module
  */
+import { dim } from "../../../core/graph/dims.ts";
 import {
   column,
-  constant,
   define,
-  dim,
+  reduce,
+  value,
+} from "../../../core/graph/expression.ts";
+import {
+  constant,
   input,
   random,
-  reduce,
   type RowProgram,
-  value,
   write,
 } from "@denotune/denotune/core";
 import {

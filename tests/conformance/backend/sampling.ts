@@ -3,7 +3,8 @@
  * within a rounding error of its limit, or two scores of each other, and these rows have none that do.
  * @module
  */
-import { dim } from "@denotune/denotune/core";
+
+import { dim } from "../../../core/graph/dims.ts";
 import { type Case, caseOf, type Data, normal, values } from "./case.ts";
 import { EXACT } from "./compare.ts";
 

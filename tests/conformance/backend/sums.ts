@@ -2,10 +2,10 @@
  * Cases of sums.
  * @module
  */
+import { dim } from "../../../core/graph/dims.ts";
+import { column } from "../../../core/graph/expression.ts";
 import {
-  column,
   type Dim,
-  dim,
   input,
   type RowProgram,
   type View,

@@ -5,24 +5,25 @@
 import {
   buildModel,
   type BuiltModel,
-  type Device,
-  dim,
-  type Extents,
-  gradients,
-  type Graph,
-  type InputData,
   inventoryOf,
-  linearCrossEntropy,
-  Memory,
   type ModelInventory,
-  type ModelSpec,
-  planProgram,
-  projectLogits,
-  selectRows,
-  Session,
-  type Storage,
-  type Tensor,
-  type WeightSpec,
+} from "../../../core/engine/build_model.ts";
+import { type InputData, Session } from "../../../core/engine/session.ts";
+import { dim } from "../../../core/graph/dims.ts";
+import { gradients } from "../../../core/graph/gradients.ts";
+import { Memory } from "../../../core/graph/memory.ts";
+import { selectRows } from "../../../core/graph/ops/embedding.ts";
+import { linearCrossEntropy } from "../../../core/graph/ops/linear_cross_entropy.ts";
+import { projectLogits } from "../../../core/graph/ops/head.ts";
+import { planProgram } from "../../../core/graph/planner.ts";
+import type { Storage } from "../../../core/io/read_safetensors.ts";
+import type {
+  Device,
+  Extents,
+  Graph,
+  ModelSpec,
+  Tensor,
+  WeightSpec,
 } from "@denotune/denotune/core";
 
 /** A batch as it goes to the device. */

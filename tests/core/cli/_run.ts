@@ -3,7 +3,8 @@
  * @module
  */
 import { main } from "../../../core/cli/main.ts";
-import type { Output } from "../../../core/cli/terminal.ts";
+import type { Output } from "../../../core/contracts/command.ts";
+import { program } from "../../program.ts";
 
 /** What a command did. */
 export interface Ran {
@@ -22,7 +23,10 @@ export async function run(...args: string[]): Promise<Ran> {
     line: (more = "") => void (text[name] += `${more}\n`),
     style: (_, more) => more,
   });
-  const code = await main(args, { out: outputTo("out"), err: outputTo("err") });
+  const code = await main(args, program, {
+    out: outputTo("out"),
+    err: outputTo("err"),
+  });
   return { code, ...text };
 }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { showError } from "../../../core/cli/show_error.ts";
-import { harmless, type Output } from "../../../core/cli/terminal.ts";
+import type { Output } from "../../../core/contracts/command.ts";
+import { harmless } from "../../../core/cli/terminal.ts";
 import { ConfigError, DeviceError } from "../../../core/contracts/errors.ts";
 
 function shown(

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { chosenAt, loadRun } from "../../../core/config/load.ts";
+import { chosenAt } from "../../../core/config/chosen_at.ts";
+import { loadRun } from "../../../core/config/load.ts";
 import { messageOf, stubRegistry, testFolder } from "./_parts.ts";
 
 const registry = stubRegistry();

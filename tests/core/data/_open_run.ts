@@ -8,7 +8,8 @@ import {
   createHost,
   createResolved,
 } from "../../../core/config/parts/create_part.ts";
-import { chosenAt, loadRun } from "../../../core/config/load.ts";
+import { chosenAt } from "../../../core/config/chosen_at.ts";
+import { loadRun } from "../../../core/config/load.ts";
 import type { DataInput, RunInput } from "../../../core/config/types.ts";
 import type { PreparedDataset } from "../../../core/data/prepared/prepared_dataset.ts";
 import { openData, type OpenedData } from "../../../core/run/open/open_data.ts";

@@ -2,19 +2,19 @@
  * Small parts that data tests share: a template, a tokenizer of words, a host.
  * @module
  */
-import {
-  type AnyPart,
-  type Encoding,
-  type Example,
-  type Format,
-  type Host,
-  type Kind,
-  type KindMap,
-  type Rendered,
-  rowsStore,
-  type Template,
-  type TextSpan,
-  type Tokenizer,
+import { rowsStore } from "../../../core/data/rows_store.ts";
+import type {
+  AnyPart,
+  Encoding,
+  Example,
+  Format,
+  Host,
+  Kind,
+  KindMap,
+  Rendered,
+  Template,
+  TextSpan,
+  Tokenizer,
 } from "@denotune/denotune/core";
 import { testHost } from "../../conformance/host.ts";
 import { byteTokenizer } from "../../../plugins/tokenizers/byte.ts";

@@ -1,9 +1,7 @@
+import { preflight } from "../../../core/data/preflight.ts";
+import { prepareDataset } from "../../../core/data/prepared/prepare.ts";
 import assert from "node:assert/strict";
-import {
-  preflight,
-  prepareDataset,
-  settleFormat,
-} from "@denotune/denotune/core";
+import { detectFormat } from "@denotune/denotune/core";
 import { auto, formats } from "../../../formats/mod.ts";
 import { packed } from "../../../plugins/collators/mod.ts";
 import { assistantOnly } from "../../../plugins/maskers/mod.ts";
@@ -51,7 +49,7 @@ for (const file of FILES) {
         sources: [{
           name: file,
           store,
-          format: settleFormat(
+          format: detectFormat(
             await auto.create(options.value, hostOf(formats)),
             store,
           ).format,

@@ -3,14 +3,14 @@
  * prompt ids + response ids + EOS, with the prompt's labels at -100.
  * @module
  */
+import { tokenizeExample } from "../../../core/data/examples/tokenize_example.ts";
 import assert from "node:assert/strict";
-import {
-  type Example,
-  type ParsedExample,
-  type Template,
-  tokenizeExample,
-  type Tokenizer,
-  type WeightedText,
+import type {
+  Example,
+  ParsedExample,
+  Template,
+  Tokenizer,
+  WeightedText,
 } from "@denotune/denotune/core";
 import { DATA_DEFAULTS } from "../../../core/data/types.ts";
 import { alpaca as alpacaFormat } from "../../../formats/mod.ts";

@@ -1,14 +1,10 @@
 /**
  * Streamed data as a run opens them: files of all kinds, parts given in code, mistakes, and what is refused.
  */
+import { rowsStore } from "../../../core/data/rows_store.ts";
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
-import {
-  choose,
-  definePart,
-  rowsStore,
-  type Source,
-} from "@denotune/denotune/core";
+import { choose, definePart, type Source } from "@denotune/denotune/core";
 import { z } from "zod";
 import type { DataInput } from "../../../core/config/types.ts";
 import { Statistics } from "../../../core/data/statistics.ts";

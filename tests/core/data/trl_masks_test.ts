@@ -3,12 +3,9 @@
  * same tokens but for differences that are told here.
  * @module
  */
+import { tokenizeExample } from "../../../core/data/examples/tokenize_example.ts";
 import assert from "node:assert/strict";
-import {
-  type AnyPart,
-  tokenizeExample,
-  type WeightedText,
-} from "@denotune/denotune/core";
+import type { AnyPart, WeightedText } from "@denotune/denotune/core";
 import { DATA_DEFAULTS } from "../../../core/data/types.ts";
 import {
   alpaca,

@@ -1,9 +1,10 @@
 /**
  * The engine by itself: what a micro-batch without a label does, and the ring of results.
  */
+import { initialWeights } from "../../../core/io/initial_weights.ts";
 import assert from "node:assert/strict";
 import type { Inputs } from "../../../core/contracts/objective.ts";
-import { initialWeights } from "../../../core/mod.ts";
+
 import { Engine, planEngine } from "../../../core/engine/engine.ts";
 import { RING_SLOTS } from "../../../core/engine/step_programs.ts";
 import { llamaArchitecture } from "../../../plugins/models/mod.ts";

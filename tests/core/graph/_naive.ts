@@ -3,22 +3,22 @@
  * before the program, and get their new values after it. The witness of the planner.
  * @module
  */
+import { isQuantized } from "../../../core/graph/dtype.ts";
+import type { Memory } from "../../../core/graph/memory.ts";
+import type { TensorType } from "../../../core/graph/graph.ts";
+import type { PlannedProgram } from "../../../core/graph/planner.ts";
 import {
   bytesOf,
   type DType,
   elementsOf,
   type Extents,
   type Graph,
-  isQuantized,
   type KernelCall,
-  type Memory,
-  type PlannedProgram,
   product,
   type Segment,
   sizeOf,
   type Tensor,
   type TensorDType,
-  type TensorType,
   type View,
 } from "../../../core/mod.ts";
 

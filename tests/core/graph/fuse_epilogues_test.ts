@@ -1,21 +1,21 @@
 /**
  * What joins a product, and that it changes no bit on the reference.
  */
+import { localDevice } from "../../../core/device/local_device.ts";
+import { Session } from "../../../core/engine/session.ts";
+import { dim } from "../../../core/graph/dims.ts";
+import { gradients } from "../../../core/graph/gradients.ts";
+import { Memory } from "../../../core/graph/memory.ts";
+import { planProgram } from "../../../core/graph/planner.ts";
 import assert from "node:assert/strict";
 import { ReferenceExecutor } from "../../../backends/reference/mod.ts";
 import {
   type DeviceInfo,
-  dim,
   elementwise,
-  gradients,
   Graph,
-  localDevice,
   matmul,
-  Memory,
   type Plan,
-  planProgram,
   randomFrom,
-  Session,
   swiglu,
   type Tensor,
 } from "../../../core/mod.ts";

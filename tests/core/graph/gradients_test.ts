@@ -1,13 +1,13 @@
+import { gradients } from "../../../core/graph/gradients.ts";
+import { rmsNorm } from "../../../core/graph/ops/norms.ts";
+import { stopGradient } from "../../../core/graph/ops/sums.ts";
 import assert from "node:assert/strict";
 import {
   dropout,
-  gradients,
   Graph,
   matmul,
-  rmsNorm,
   rows,
   spaceOf,
-  stopGradient,
   swiglu,
   type Tensor,
 } from "../../../core/mod.ts";

@@ -1,22 +1,20 @@
+import { localDevice } from "../../../core/device/local_device.ts";
+import { type InputData, Session } from "../../../core/engine/session.ts";
+import { Memory } from "../../../core/graph/memory.ts";
+import { planProgram } from "../../../core/graph/planner.ts";
+import { sum, writeRow } from "../../../core/graph/ops/sums.ts";
+import type { PlannedProgram } from "../../../core/graph/planner.ts";
 import assert from "node:assert/strict";
 import { ReferenceExecutor } from "../../../backends/reference/mod.ts";
 import {
   columnSum,
   elementwise,
   Graph,
-  type InputData,
-  localDevice,
   matmul,
-  Memory,
-  type PlannedProgram,
-  planProgram,
   type Random,
   randomFrom,
   rows,
-  Session,
-  sum,
   type Tensor,
-  writeRow,
 } from "../../../core/mod.ts";
 import { input, write } from "../../../core/graph/expression.ts";
 import { add } from "../../../core/graph/ops/add.ts";

@@ -2,10 +2,11 @@
  * Tokens that a run adds to the vocabulary: the rows that they get, and what becomes of them in training,
  * saving, resuming and answering.
  */
+import { SafetensorsFile } from "../../../core/io/read_safetensors.ts";
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { generate, loadModel, merge } from "@denotune/denotune";
-import { SafetensorsFile } from "@denotune/denotune/core";
+
 import type { RunInput } from "../../../core/config/types.ts";
 import {
   runConfig,

@@ -1,7 +1,9 @@
 /** Gradient checkpointing: the same numbers, bit for bit, in less memory, as much less as the plan says. */
+import { localDevice } from "../../../core/device/local_device.ts";
+import { initialWeights } from "../../../core/io/initial_weights.ts";
 import assert from "node:assert/strict";
 import type { Device, Optimizer } from "@denotune/denotune/core";
-import { initialWeights, localDevice } from "@denotune/denotune/core";
+
 import { ReferenceExecutor } from "../../../backends/reference/mod.ts";
 import type { Inputs } from "../../../core/contracts/objective.ts";
 import {

@@ -2,6 +2,9 @@
  * Training beside a base of 8 or 4 bits: the base is the numbers that its codes stand for, in both directions
  * and both layouts of files.
  */
+import { localDevice } from "../../../core/device/local_device.ts";
+import { isQuantized } from "../../../core/graph/dtype.ts";
+import { SafetensorsFile } from "../../../core/io/read_safetensors.ts";
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { ReferenceExecutor } from "../../../backends/reference/mod.ts";
@@ -18,12 +21,9 @@ import {
 import {
   createHost,
   type Device,
-  isQuantized,
-  localDevice,
   QUANTIZATIONS,
   quantizedWords,
   randomFrom,
-  SafetensorsFile,
 } from "../../../core/mod.ts";
 import { loraAdapter } from "../../../plugins/adapters/_attach.ts";
 import { loraOptions } from "../../../plugins/adapters/_options.ts";

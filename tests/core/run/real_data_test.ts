@@ -6,6 +6,8 @@
  * some thousand tokens; measured 1e-7 and 2e-6. Attention across a border of two examples, or positions that
  * do not start again, would change the loss by percents.
  */
+import { loadWeights } from "../../../core/io/load_weights.ts";
+import { openModelFolder } from "../../../core/io/model_folder.ts";
 import assert from "node:assert/strict";
 import { inspect } from "@denotune/denotune";
 import type { Batch } from "../../../core/contracts/collator.ts";
@@ -13,7 +15,7 @@ import { loadRun } from "../../../core/config/load.ts";
 import type { RunInput } from "../../../core/config/types.ts";
 import { prepareRun } from "../../../core/library/prepare.ts";
 import { planRun } from "../../../core/run/open/open_run.ts";
-import { createPart, loadWeights, openModelFolder } from "../../../core/mod.ts";
+import { createPart } from "../../../core/mod.ts";
 import { Engine, planEngine } from "../../../core/engine/engine.ts";
 import { allBatches } from "../../../core/run/open/plan_request.ts";
 import { adamwRule } from "../../../plugins/optimizers/adamw.ts";

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { makePace } from "../../../core/run/throttle.ts";
+import { makeThrottle } from "../../../core/run/throttle.ts";
 
 Deno.test("what a pace was told of enqueued work is thrown by its next check, before anything else is read", async () => {
   let waits = 0;
-  const pace = makePace(() => {
+  const pace = makeThrottle(() => {
     waits++;
     return Promise.reject(new Error("told once"));
   }, () => 0);

@@ -1,9 +1,7 @@
+import { localDevice } from "../../../core/device/local_device.ts";
+import { initialWeights } from "../../../core/io/initial_weights.ts";
 import assert from "node:assert/strict";
-import {
-  type Adapter,
-  initialWeights,
-  localDevice,
-} from "@denotune/denotune/core";
+import type { Adapter } from "@denotune/denotune/core";
 import { ReferenceExecutor } from "../../../backends/reference/mod.ts";
 import { loraAdapter } from "../../../plugins/adapters/_attach.ts";
 import { optionsOf } from "../../../plugins/adapters/_config.ts";

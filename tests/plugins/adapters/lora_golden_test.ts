@@ -2,8 +2,9 @@
  * Adapters against PEFT: the tiny models of `tests/golden/lora`. The reference computes in double precision,
  * torch in float32: 1e-5 relative on losses, 1e-4 on gradient norms and on losses of AdamW.
  */
+import { localDevice } from "../../../core/device/local_device.ts";
 import assert from "node:assert/strict";
-import { localDevice } from "@denotune/denotune/core";
+
 import { ReferenceExecutor } from "../../../backends/reference/mod.ts";
 import { loraAdapter } from "../../../plugins/adapters/_attach.ts";
 import { loraOptions } from "../../../plugins/adapters/_options.ts";

@@ -1,6 +1,7 @@
 /** LoRA+ (arXiv:2402.12354): which tensors learn faster, and by how much. */
+import { localDevice } from "../../../core/device/local_device.ts";
 import assert from "node:assert/strict";
-import { localDevice } from "@denotune/denotune/core";
+
 import { ReferenceExecutor } from "../../../backends/reference/mod.ts";
 import { loraAdapter } from "../../../plugins/adapters/_attach.ts";
 import {

@@ -1,11 +1,8 @@
 /** NEFTune: how large its noise is, when it is drawn anew, and where it is not. */
+import { localDevice } from "../../../core/device/local_device.ts";
+import { initialWeights } from "../../../core/io/initial_weights.ts";
 import assert from "node:assert/strict";
-import {
-  type Adapter,
-  initialWeights,
-  localDevice,
-  uniformAt,
-} from "@denotune/denotune/core";
+import { type Adapter, uniformAt } from "@denotune/denotune/core";
 import { ReferenceExecutor } from "../../../backends/reference/mod.ts";
 import { buildModel, inventoryOf } from "../../../core/engine/build_model.ts";
 import { Memory } from "../../../core/graph/memory.ts";

@@ -1,9 +1,7 @@
+import { inventoryOf } from "../../../core/engine/build_model.ts";
+import { openModelFolder } from "../../../core/io/model_folder.ts";
 import assert from "node:assert/strict";
-import {
-  ConfigError,
-  inventoryOf,
-  openModelFolder,
-} from "@denotune/denotune/core";
+import { ConfigError } from "@denotune/denotune/core";
 import { gpt2Architecture } from "../../../plugins/models/mod.ts";
 import { testModel } from "../../conformance/model.ts";
 import { testData } from "../../test_data.ts";

@@ -1,10 +1,7 @@
+import { inventoryOf } from "../../../core/engine/build_model.ts";
+import { openModelFolder } from "../../../core/io/model_folder.ts";
 import assert from "node:assert/strict";
-import {
-  ConfigError,
-  inventoryOf,
-  type LinearSite,
-  openModelFolder,
-} from "@denotune/denotune/core";
+import { ConfigError, type LinearSite } from "@denotune/denotune/core";
 import { llamaArchitecture } from "../../../plugins/models/mod.ts";
 import { testModel } from "../../conformance/model.ts";
 

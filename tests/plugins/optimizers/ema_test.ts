@@ -1,6 +1,8 @@
 /** The running average: its recurrence, where it is used, and that training does not notice it. */
+import { Memory } from "../../../core/graph/memory.ts";
+import { planProgram } from "../../../core/graph/planner.ts";
 import assert from "node:assert/strict";
-import { Memory, type Optimizer, planProgram } from "@denotune/denotune/core";
+import type { Optimizer } from "@denotune/denotune/core";
 import { SafetensorsFile } from "../../../core/io/read_safetensors.ts";
 import type { RunInput } from "../../../core/config/types.ts";
 import {

@@ -1,8 +1,10 @@
 /**
  * What a run makes and what it does not: after compiling, nothing but commands.
  */
+import { loadWeights } from "../../../../core/io/load_weights.ts";
+import { openModelFolder } from "../../../../core/io/model_folder.ts";
 import assert from "node:assert/strict";
-import { loadWeights, openModelFolder } from "@denotune/denotune/core";
+
 import { localDevice } from "../../../../core/device/local_device.ts";
 import { Engine, planEngine } from "../../../../core/engine/engine.ts";
 import type { WebGpuExecutor } from "../../../../backends/webgpu/mod.ts";

@@ -5,7 +5,7 @@ import {
   createHost,
   createResolved,
 } from "../../../../core/config/parts/create_part.ts";
-import { chosenAt } from "../../../../core/config/load.ts";
+import { chosenAt } from "../../../../core/config/chosen_at.ts";
 import {
   messageOf,
   stubRegistry,

@@ -2,8 +2,9 @@
  * A tiny model with random weights that generates, on a device that counts what is asked of it.
  * @module
  */
+import { initialWeights } from "../../../../core/io/initial_weights.ts";
 import type { Device } from "../../../../core/contracts/backend.ts";
-import { initialWeights } from "../../../../core/mod.ts";
+
 import type { Generator } from "../../../../core/engine/generate/generator.ts";
 import type { GenerationLimits } from "../../../../core/engine/generate/programs.ts";
 import { Engine, planEngine } from "../../../../core/engine/engine.ts";

@@ -2,18 +2,13 @@
  * How often tokens are drawn, held against their probabilities by Pearson's chi-square test. The keys are
  * fixed, so a test passes always or never; a right sampler fails one limit in a hundred thousand keys.
  */
+import { Session } from "../../../../core/engine/session.ts";
+import { dim } from "../../../../core/graph/dims.ts";
+import { Memory } from "../../../../core/graph/memory.ts";
+import { planProgram } from "../../../../core/graph/planner.ts";
+import { sample, wordsOfBits } from "../../../../core/graph/ops/sampling.ts";
 import assert from "node:assert/strict";
-import {
-  type Device,
-  dim,
-  Graph,
-  hash32,
-  Memory,
-  planProgram,
-  sample,
-  Session,
-  wordsOfBits,
-} from "../../../../core/mod.ts";
+import { type Device, Graph, hash32 } from "../../../../core/mod.ts";
 import {
   optionsVector,
   type SamplingOptions,

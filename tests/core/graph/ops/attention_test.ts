@@ -1,5 +1,6 @@
+import { dim } from "../../../../core/graph/dims.ts";
 import assert from "node:assert/strict";
-import { dim, Graph, product } from "../../../../core/mod.ts";
+import { Graph, product } from "../../../../core/mod.ts";
 import { embedding } from "../../../../core/graph/ops/embedding.ts";
 import { sortIndex } from "../../../../core/engine/host_inputs.ts";
 import {

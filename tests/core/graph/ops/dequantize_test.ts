@@ -1,18 +1,18 @@
+import { localDevice } from "../../../../core/device/local_device.ts";
+import { Session } from "../../../../core/engine/session.ts";
+import { Memory } from "../../../../core/graph/memory.ts";
+import { planProgram } from "../../../../core/graph/planner.ts";
+import { quantized } from "../../../../core/graph/quantize/dequantize.ts";
+import { dequantized } from "../../../../core/graph/ops/dequantize.ts";
+import { embedding } from "../../../../core/graph/ops/embedding.ts";
 import assert from "node:assert/strict";
 import { ReferenceExecutor } from "../../../../backends/reference/mod.ts";
 import {
   dequantize,
-  dequantized,
-  embedding,
   Graph,
-  localDevice,
   matmul,
-  Memory,
-  planProgram,
   QUANTIZATIONS,
-  quantized,
   randomFrom,
-  Session,
 } from "../../../../core/mod.ts";
 
 for (const format of QUANTIZATIONS) {

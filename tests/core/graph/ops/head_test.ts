@@ -1,5 +1,6 @@
+import { linearCrossEntropy } from "../../../../core/graph/ops/linear_cross_entropy.ts";
 import assert from "node:assert/strict";
-import { type Expr, Graph, linearCrossEntropy } from "../../../../core/mod.ts";
+import { type Expr, Graph } from "../../../../core/mod.ts";
 import { type Head, projectLogits } from "../../../../core/graph/ops/head.ts";
 import { rows } from "../../../../core/graph/ops/rows.ts";
 import {

@@ -2,15 +2,15 @@
  * Quantisation against bitsandbytes: the same levels, codes and scales, and so the same numbers, bit for bit.
  * `tests/golden/make_quantization.py` says how its numbers were made.
  */
+import { quantized } from "../../../../core/graph/quantize/dequantize.ts";
+import { dynamicMap } from "../../../../core/graph/quantize/tables.ts";
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import {
   dequantize,
-  dynamicMap,
   int8Layout,
   NF4_LEVELS,
   nf4Layout,
-  quantized,
 } from "../../../../core/mod.ts";
 
 interface Golden {

@@ -1,12 +1,12 @@
+import { quantized } from "../../../../core/graph/quantize/dequantize.ts";
+import { quantize } from "../../../../core/graph/quantize/quantize.ts";
+import { refuseQuantizedMerge } from "../../../../core/graph/quantize/refuse_merge.ts";
 import assert from "node:assert/strict";
 import {
   dequantize,
-  quantize,
-  quantized,
   type QuantizedShape,
   quantizedWords,
   randomFrom,
-  refuseQuantizedMerge,
 } from "../../../../core/mod.ts";
 import { transposed } from "../../../../core/graph/quantize/transposed.ts";
 

@@ -1,0 +1,93 @@
+/**
+ * A run checked as far as it goes without training: its files, every row of its data, and its memory.
+ * @module
+ */
+import { chosenAt } from "../config/chosen_at.ts";
+import type { LoadedRun } from "../config/load.ts";
+import type { DataReport } from "../data/types.ts";
+import { planEngine } from "../engine/engine.ts";
+import { openDevice } from "../run/open/choose_backend.ts";
+import { memoryNeed, refuseTooLarge } from "../run/open/memory_check.ts";
+import { planRun, type PrepareOptions } from "../run/open/open_run.ts";
+import { prepareRun } from "./prepare.ts";
+
+/** What a run would take on the backend that it would train on. */
+export interface PlannedMemory {
+  /** Name of the backend part. */
+  readonly backend: string;
+  /** The hardware, as people know it. */
+  readonly description: string;
+  /** Why this backend; null where the run names it. */
+  readonly reason: string | null;
+  /** Bytes by use: weights, gradients, ... */
+  readonly uses: Readonly<Record<string, number>>;
+  /** Bytes that the run takes, the process itself included. */
+  readonly total: number;
+  /** Bytes that it may take. */
+  readonly limit: number;
+}
+
+/** A run that passed its checks. Dispose of it to close its files. */
+export interface CheckedRun extends Disposable {
+  /** Name of the model, as the run gives it. */
+  readonly modelName: string;
+  /** `model_type` of its config. */
+  readonly modelType: string;
+  /** Name of the adapter part; null: all weights are trained. */
+  readonly adapter: string | null;
+  /** Counts of the rows: of all, or of the first ones of a stream. */
+  readonly report: DataReport;
+  /** Name of the template part. */
+  readonly templateName: string;
+  /** Name of the masker part. */
+  readonly maskerName: string;
+  /** Examples that are evaluated on; null: none. */
+  readonly evaluationExamples: number | null;
+  /** Optimizer steps of the whole run. */
+  readonly totalSteps: number;
+  /** The first example, what is trained in it marked. */
+  sample(): string;
+  /** Plans the run on its device. Throws `DeviceError` where it does not fit, naming what would make it fit. */
+  memory(): Promise<PlannedMemory>;
+}
+
+/** Opens and checks a run. Throws what `train` would throw before its first step. */
+export async function checkRun(
+  run: LoadedRun,
+  options: PrepareOptions = {},
+): Promise<CheckedRun> {
+  using opened = new DisposableStack();
+  const prepared = opened.use(await prepareRun(run, options));
+  const { request, totalSteps } = await planRun(prepared, options);
+  const { model, data, creating } = prepared;
+  const held = opened.move();
+  return {
+    modelName: model.name,
+    modelType: model.spec.modelType,
+    adapter: chosenAt(run, "adapter", "adapter")?.part.name ?? null,
+    report: data.train.report,
+    templateName: data.templateName,
+    maskerName: data.maskerName,
+    evaluationExamples: data.evaluation?.length ?? null,
+    totalSteps,
+    sample: () => data.train.sample(data.train.example(0)),
+    async memory() {
+      const chosen = await openDevice(run, creating);
+      await using device = chosen.device;
+      const { info } = device;
+      const planned = planEngine(request, info);
+      const need = memoryNeed(planned, info, run.config.memory_limit);
+      const { total: _, ...uses } = planned.report;
+      refuseTooLarge(request, need, { config: run.config, info });
+      return {
+        backend: chosen.name,
+        description: info.description,
+        reason: chosen.reason,
+        uses: { ...uses, runtime: need.runtime },
+        total: need.total,
+        limit: need.limit,
+      };
+    },
+    [Symbol.dispose]: () => held.dispose(),
+  };
+}

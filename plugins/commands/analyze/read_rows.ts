@@ -1,0 +1,109 @@
+/**
+ * The rows of sources, one after the other: what cannot be read is told, not thrown, so that a look at the
+ * data gets past it.
+ * @module
+ */
+import {
+  buildExamples,
+  type Built,
+  contentFraction,
+  type DataSource,
+  type ExamplePipeline,
+  isDenotuneError,
+  namingInput,
+  type ParsedExample,
+  parseRecord,
+  type RawRecord,
+} from "@denotune/denotune/core";
+
+/** Where a row stands. */
+interface Place {
+  /** Index of its source. */
+  readonly source: number;
+  /** Index of its record in the source. */
+  readonly record: number;
+}
+
+/** A row as an example. */
+export interface ReadRow extends Place {
+  readonly raw: RawRecord;
+  readonly example: ParsedExample;
+  readonly problem: null;
+}
+
+/** A row that cannot be read. */
+export interface UnreadRow extends Place {
+  /** What is wrong, with file and line. */
+  readonly problem: string;
+}
+
+/** Which rows a side of `eval_fraction` has. */
+export interface Split {
+  readonly seed: number;
+  readonly eval_fraction: number;
+}
+
+/** How many rows of a source are read. */
+export function rowsOf({ store, max_rows }: DataSource): number {
+  return Math.min(store.length, max_rows ?? Infinity);
+}
+
+/** Every row of the sources' sides; of one source, or one row, where `only` says so. */
+export function* readRows(
+  sources: readonly DataSource[],
+  split: Split,
+  only: { readonly source?: number; readonly record?: number } = {},
+): Generator<ReadRow | UnreadRow> {
+  for (const [source, from] of sources.entries()) {
+    if (only.source !== undefined && only.source !== source) continue;
+    const end = Math.min(rowsOf(from), (only.record ?? Infinity) + 1);
+    for (let record = only.record ?? 0; record < end; record++) {
+      const row = readRow(from, { source, record });
+      if (row.problem === null && !isOfSide(row.example, from, split)) continue;
+      // a row that cannot be read cannot be put on a side: it is told once, on that of training
+      if (row.problem !== null && from.side === "eval") continue;
+      yield row;
+    }
+  }
+}
+
+function readRow(from: DataSource, place: Place): ReadRow | UnreadRow {
+  try {
+    const raw = from.store.at(place.record);
+    const example = parseRecord(raw, from.format);
+    return { ...place, raw, example, problem: null };
+  } catch (error) {
+    return { ...place, problem: problemOf(error) };
+  }
+}
+
+function isOfSide(
+  example: ParsedExample,
+  { side = "all" }: DataSource,
+  { seed, eval_fraction }: Split,
+): boolean {
+  if (side === "all" || eval_fraction === 0) return true;
+  return (contentFraction(example, seed) < eval_fraction) === (side === "eval");
+}
+
+/** What became of a row on its way to tokens; `problem` where the template cannot write it. */
+export function buildRow(
+  { raw, example }: ReadRow,
+  pipeline: ExamplePipeline,
+): { readonly built: Built; readonly problem: null } | {
+  readonly problem: string;
+} {
+  try {
+    return { built: buildExamples(example, raw, pipeline), problem: null };
+  } catch (error) {
+    return { problem: problemOf(error) };
+  }
+}
+
+/** What a row is to blame for; everything else is thrown on. */
+function problemOf(error: unknown): string {
+  if (isDenotuneError(error) && error.name === "DataError") {
+    return namingInput(error.message);
+  }
+  throw error;
+}

@@ -1,0 +1,116 @@
+/**
+ * `denotune check`
+ * @module
+ */
+import {
+  type Command,
+  type CommandContext,
+  type DataReport,
+  defineCommand,
+  harmless,
+  library,
+  loadAskedRun,
+  type PlannedMemory,
+  showBytes,
+  showWhole,
+} from "@denotune/denotune/core";
+import { z } from "zod";
+
+/** `denotune check` */
+export const check: Command = defineCommand({
+  details:
+    "Checks a run as far as it goes without training: the run file, the model's files, every row of the data, what is trained, and the memory it needs. Writes nothing.",
+  arguments: [{
+    name: "run",
+    description: "a run file and settings laid over it, as `train` takes them",
+    repeated: true,
+  }],
+  usage: "[run file] [key=value ...]",
+  options: z.strictObject({}),
+  help: (start) =>
+    `Examples:
+  ${start} check run.yaml
+  ${start} check run.yaml training.batch_size=8     does that fit?`,
+  run: (_, context) => runCheck(context),
+});
+
+async function runCheck(context: CommandContext): Promise<void> {
+  const { out, err, invocation, arguments: args } = context;
+  const { run } = await loadAskedRun(context);
+  const notices: string[] = [];
+  const onNotice = (message: string) => void notices.push(message);
+  using checked = await library.checkRun(run, { onNotice });
+  const { config } = run;
+  const entry = (name: string, text: string) =>
+    out.line(`${out.style("dim", name.padEnd(8))} ${text}`);
+  entry("config", run.file ?? "the bundled quickstart");
+  const { report, adapter, evaluationExamples } = checked;
+  entry(
+    "model",
+    `${checked.modelName} · ${checked.modelType}${
+      adapter === null ? ", all weights trained" : `, ${adapter}`
+    }`,
+  );
+  entry(
+    "data",
+    config.data.streaming
+      ? `streamed with a buffer of ${
+        showWhole(config.data.shuffle_buffer)
+      } rows · of the ${showWhole(report.rows)} first rows ${
+        showWhole(report.trainedTokens)
+      } of ${showWhole(report.tokens)} tokens trained`
+      : dataLine(report),
+  );
+  entry(
+    "",
+    `template ${checked.templateName} · masker ${checked.maskerName} · longest example ${
+      showWhole(report.longest)
+    } tokens`,
+  );
+  if (evaluationExamples !== null) {
+    entry("eval", `${showWhole(evaluationExamples)} examples`);
+  }
+  entry(
+    "training",
+    `${
+      showWhole(checked.totalSteps)
+    } steps in all · batch ${config.training.batch_size} x ${config.training.gradient_accumulation_steps} · into ${config.output_dir}`,
+  );
+  showMemory(await checked.memory(), entry);
+  for (const notice of notices) {
+    err.line(`${err.style("warning", "note")}     ${harmless(notice)}`);
+  }
+  out.line();
+  out.line(
+    out.style("dim", "The first example; what is trained stands in «marks»:"),
+  );
+  out.line(checked.sample().trimEnd());
+  out.line();
+  out.line(
+    `${out.style("good", "Good to go.")} To train: ${invocation} train${
+      args.length === 0 ? "" : ` ${args.join(" ")}`
+    }`,
+  );
+}
+
+function dataLine(report: DataReport): string {
+  return `${report.startLine} · ${showWhole(report.trainedTokens)} of ${
+    showWhole(report.tokens)
+  } tokens trained`;
+}
+
+function showMemory(
+  { backend, description, reason, uses, total, limit }: PlannedMemory,
+  entry: (name: string, text: string) => void,
+): void {
+  entry(
+    "backend",
+    `${backend} · ${description}${reason === null ? "" : ` (${reason})`}`,
+  );
+  const parts = Object.entries(uses).filter(([, n]) => n > 0)
+    .map(([name, n]) => `${name} ${showBytes(n)}`);
+  entry(
+    "memory",
+    `${parts.join(" · ")} · total ${showBytes(total)} of ${showBytes(limit)}`,
+  );
+}

@@ -1,0 +1,212 @@
+/**
+ * `denotune doctor`
+ * @module
+ */
+import {
+  askedRegistry,
+  cacheFolder,
+  type Command,
+  type CommandContext,
+  createHost,
+  createPart,
+  type Creating,
+  defineCommand,
+  DeviceError,
+  hubCacheFolder,
+  messageOf,
+  type Output,
+  showBytes,
+  VERSION,
+} from "@denotune/denotune/core";
+import { z } from "zod";
+
+/** What a backend says of itself. */
+interface BackendState {
+  readonly name: string;
+  readonly available: boolean;
+  /** Whether `backend: auto` would take it. */
+  readonly auto: boolean;
+  /** The hardware, or why it cannot run. */
+  readonly description: string;
+  readonly memory_bytes: number | null;
+  readonly largest_buffer_bytes: number | null;
+  /** What would make it faster, or null. */
+  readonly advice: string | null;
+}
+
+/** What `doctor --json` prints. */
+interface Diagnosis {
+  readonly denotune: string;
+  readonly deno: string;
+  readonly system: string;
+  readonly cores: number;
+  readonly memory: { readonly total: number; readonly available: number };
+  readonly permissions: Readonly<Record<string, string>>;
+  readonly backends: readonly BackendState[];
+  /** The backend that `auto` takes, or null where none can run. */
+  readonly auto: string | null;
+  readonly cache: string;
+  readonly hub_cache: string;
+}
+
+const options = z.strictObject({
+  json: z.boolean().default(false).describe("as JSON"),
+  tune: z.boolean().default(false).describe(
+    "measure tiles of matrix products on the GPU and keep the winners",
+  ),
+});
+
+/** `denotune doctor` */
+export const doctor: Command = defineCommand({
+  details:
+    "Shows what a run would find here: Deno, permissions, memory, the backends with their devices (and the BLAS library that `cpu` uses), and the folders of caches. Exits with 1 where no backend can run.",
+  options,
+  async run(flags, context) {
+    const creating = await creatingOf(context);
+    if (flags.tune) return await tune(creating, context.out);
+    const found = await diagnose(creating);
+    if (flags.json) context.out.line(JSON.stringify(found, null, 2));
+    else show(found, context.out);
+    if (found.auto === null) context.exitWith(1);
+  },
+});
+
+async function creatingOf(context: CommandContext): Promise<Creating> {
+  const registry = await askedRegistry(context);
+  const host = createHost({
+    registry,
+    modelDir: null,
+    seed: 0,
+    base: Deno.cwd(),
+    notice: () => {},
+  });
+  return { registry, host };
+}
+
+/** Tunes every backend that can be tuned. */
+async function tune(creating: Creating, out: Output): Promise<void> {
+  let tuned = 0;
+  for (const name of creating.registry.names("backend")) {
+    const backend = await createPart("backend", name, creating);
+    if (backend.tune === undefined) continue;
+    tuned++;
+    await backend.tune((line) => out.line(line));
+  }
+  if (tuned === 0) throw new DeviceError("No backend here can be tuned");
+}
+
+const PERMISSIONS = [
+  "read",
+  "write",
+  "net",
+  "env",
+  "sys",
+  "ffi",
+  "run",
+] as const;
+
+async function diagnose(creating: Creating): Promise<Diagnosis> {
+  const permissions: Record<string, string> = {};
+  for (const name of PERMISSIONS) {
+    permissions[name] = (await Deno.permissions.query({ name })).state;
+  }
+  const backends: BackendState[] = [];
+  for (const name of creating.registry.names("backend")) {
+    backends.push(await tryBackend(name, creating));
+  }
+  const memory = Deno.systemMemoryInfo();
+  return {
+    denotune: VERSION,
+    deno: Deno.version.deno,
+    system: `${Deno.build.os} ${Deno.osRelease()}, ${Deno.build.arch}`,
+    cores: navigator.hardwareConcurrency,
+    memory: { total: memory.total, available: memory.available },
+    permissions,
+    backends,
+    auto:
+      ["webgpu", "cpu"].find((name) =>
+        backends.some((b) => b.name === name && b.auto)
+      ) ?? null,
+    cache: cacheFolder(),
+    hub_cache: hubCacheFolder((name) => Deno.env.get(name)),
+  };
+}
+
+/** Opens the backend's device, so that what is told is what a run gets. */
+async function tryBackend(
+  name: string,
+  creating: Creating,
+): Promise<BackendState> {
+  const none = {
+    memory_bytes: null,
+    largest_buffer_bytes: null,
+    advice: null,
+  };
+  try {
+    const backend = await createPart("backend", name, creating);
+    const state = await backend.available({ explicit: true });
+    if (!state.ok) {
+      return {
+        name,
+        available: false,
+        auto: false,
+        description: state.reason,
+        ...none,
+      };
+    }
+    await using device = await backend.open();
+    return {
+      name,
+      available: true,
+      auto: (await backend.available({ explicit: false })).ok,
+      description: device.info.description,
+      memory_bytes: device.info.memoryBytes,
+      largest_buffer_bytes: device.info.maxBufferBytes,
+      advice: device.info.advice ?? null,
+    };
+  } catch (error) {
+    return {
+      name,
+      available: false,
+      auto: false,
+      description: messageOf(error),
+      ...none,
+    };
+  }
+}
+
+function show(found: Diagnosis, out: Output): void {
+  const entry = (name: string, text: string) =>
+    out.line(`${out.style("dim", name.padEnd(12))} ${text}`);
+  entry("denotune", found.denotune);
+  entry("Deno", found.deno);
+  entry("system", `${found.system}, ${found.cores} cores`);
+  entry(
+    "memory",
+    `${showBytes(found.memory.available)} free of ${
+      showBytes(found.memory.total)
+    }`,
+  );
+  entry(
+    "permissions",
+    Object.entries(found.permissions).map(([name, state]) =>
+      state === "granted" ? name : `${name} (${state})`
+    ).join(", "),
+  );
+  found.backends.forEach((backend, i) => {
+    const mark = backend.available
+      ? out.style("good", "ok")
+      : out.style("bad", "no");
+    const memory = backend.memory_bytes === null
+      ? ""
+      : `, ${showBytes(backend.memory_bytes)} for a run`;
+    entry(
+      i === 0 ? "backends" : "",
+      `${mark}  ${backend.name}: ${backend.description}${memory}`,
+    );
+    if (backend.advice !== null) entry("", backend.advice);
+  });
+  entry("auto", found.auto ?? out.style("bad", "no backend can run here"));
+  entry("cache", found.cache);
+  entry("Hub cache", found.hub_cache);
+}

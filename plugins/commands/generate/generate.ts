@@ -1,0 +1,155 @@
+/**
+ * `denotune generate`
+ * @module
+ */
+import {
+  type Command,
+  type CommandContext,
+  defineCommand,
+  harmless,
+  INTERRUPTED,
+  library,
+  type LoadedModel,
+  onInterrupt,
+} from "@denotune/denotune/core";
+import { z } from "zod";
+import { linesOf } from "./lines.ts";
+
+const options = z.strictObject({
+  prompt: z.array(z.string()).default([]).meta({ short: "p" }).describe(
+    "the prompt; may be given several times",
+  ),
+  max_new_tokens: z.int().min(1, "must be 1 or more").default(200)
+    .meta({ short: "n" }).describe("tokens written at most"),
+  temperature: z.number().min(0, "must be 0 or more").default(0)
+    .meta({ short: "t" }).describe("0: always the likeliest token"),
+  top_k: z.int().min(1, "must be 1 or more").optional().describe(
+    "draw from the n likeliest tokens",
+  ),
+  top_p: z.number().refine(
+    (p) => p > 0 && p <= 1,
+    "expected a probability above 0, at most 1",
+  ).default(1).describe(
+    "draw from the likeliest tokens that together have this probability",
+  ),
+  repetition_penalty: z.number().positive("must be above 0; 1 is off")
+    .default(1).describe("above 1: tokens that were seen become less likely"),
+  seed: z.int().min(0).default(0).describe(
+    "the same seed gives the same answer on the same backend",
+  ),
+  stop: z.array(z.string()).default([]).describe(
+    "a text that ends the answer; may be given several times",
+  ),
+  raw: z.boolean().default(false).describe(
+    "give the prompt as it is, without the chat template",
+  ),
+  adapter: z.string().optional().meta({ placeholder: "folder" }).describe(
+    "an adapter on the base in FOLDER: PEFT's layout, a run or a checkpoint",
+  ),
+  backend: z.string().default("auto").meta({ placeholder: "name" }).describe(
+    "what computes: auto, cpu, webgpu, reference",
+  ),
+  dtype: z.enum(["float32", "bfloat16", "float16"]).optional().describe(
+    "how weights are stored (default: as the run's, else float32)",
+  ),
+  quantization: z.enum(["int8", "nf4", "none"]).optional().describe(
+    "how matrices are stored (default: as the run's, else none)",
+  ),
+  context_length: z.int().min(1).optional().describe(
+    "tokens of prompt and answer together (default: 2048, or what the model was made for if less)",
+  ),
+});
+
+type Flags = z.output<typeof options>;
+
+/** `denotune generate` */
+export const generate: Command = defineCommand({
+  details:
+    "Asks a model and prints its answer as it is written. FOLDER is a run's folder, a checkpoint, an adapter (its base is found by itself), any model in Hugging Face layout, or a Hub id that is in the cache. The prompt comes from --prompt, else from stdin; on a terminal it asks line by line.",
+  arguments: [{
+    name: "folder",
+    description: "what to ask: a folder or a Hub id",
+    required: true,
+  }],
+  options,
+  help: (start) =>
+    `Examples:
+  ${start} generate outputs/quickstart --prompt 'Reverse deno'
+  ${start} generate outputs/capitals -t 0.8 --top-p 0.95 --seed 7
+  echo 'Once upon a time' | ${start} generate models/stories --raw
+  ${start} generate outputs/capitals/checkpoint-120`,
+  run: runGenerate,
+});
+
+async function runGenerate(
+  flags: Flags,
+  context: CommandContext,
+): Promise<void> {
+  const { err, program, arguments: [folder] } = context;
+  await using model = await library.loadModel(program.builtIn, folder, {
+    backend: flags.backend,
+    ...(flags.adapter === undefined
+      ? {}
+      : { adapters: { adapter: flags.adapter } }),
+    dtype: flags.dtype,
+    quantization: flags.quantization === "none" ? null : flags.quantization,
+    contextLength: flags.context_length,
+    plugins: context.plugins,
+    onNotice: (message) =>
+      err.line(`${err.style("warning", "note")} ${message}`),
+  });
+  if (flags.adapter !== undefined) await model.use("adapter");
+  if (flags.prompt.length > 0) {
+    for (const prompt of flags.prompt) {
+      if (!await say(model, prompt, flags, context)) return;
+    }
+    return;
+  }
+  if (!Deno.stdin.isTerminal()) {
+    const text = await new Response(Deno.stdin.readable).text();
+    await say(model, text.replace(/\r?\n$/, ""), flags, context);
+    return;
+  }
+  err.line(
+    err.style(
+      "dim",
+      `${model.modelType} on ${model.device}. One prompt a line; Ctrl-C stops an answer, an empty line ends.`,
+    ),
+  );
+  for await (
+    const line of linesOf(Deno.stdin.readable, () => err.write("> "))
+  ) {
+    if (line.trim() === "") return;
+    if (!await say(model, line, flags, context)) context.exitWith(0);
+  }
+}
+
+/** Answers, printing as it goes. False where it was stopped by Ctrl-C. */
+async function say(
+  model: LoadedModel,
+  prompt: string,
+  flags: Flags,
+  { out, err, exitWith }: CommandContext,
+): Promise<boolean> {
+  using interrupt = onInterrupt(err, "Stopped.");
+  try {
+    await model.generate(prompt, {
+      maxNewTokens: flags.max_new_tokens,
+      temperature: flags.temperature,
+      topK: flags.top_k ?? null,
+      topP: flags.top_p,
+      repetitionPenalty: flags.repetition_penalty,
+      seed: flags.seed,
+      stop: flags.stop,
+      raw: flags.raw,
+      signal: interrupt.signal,
+      onText: (text) => out.write(harmless(text)),
+    });
+  } catch (error) {
+    if (!interrupt.signal.aborted) throw error;
+    exitWith(INTERRUPTED);
+    return false;
+  }
+  out.line();
+  return true;
+}

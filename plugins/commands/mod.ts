@@ -1,0 +1,80 @@
+/**
+ * The built-in commands, in the order of their help. A command's module is loaded when it is called.
+ * @module
+ */
+import { type Command, definePart, type Part } from "@denotune/denotune/core";
+import { z } from "zod";
+
+const none = z.strictObject({});
+
+function command(
+  name: string,
+  description: string,
+  create: () => Promise<Command>,
+): Part<"command", z.input<typeof none>, z.output<typeof none>> {
+  return definePart({
+    kind: "command",
+    name,
+    description,
+    options: none,
+    create,
+  });
+}
+
+/** Every built-in command. */
+export const commands: readonly Part<
+  "command",
+  Record<string, never>,
+  Record<string, never>
+>[] = [
+  command(
+    "train",
+    "train a model as a run file says",
+    async () => (await import("./train.ts")).train,
+  ),
+  command(
+    "generate",
+    "ask a trained model",
+    async () => (await import("./generate/generate.ts")).generate,
+  ),
+  command(
+    "init",
+    "write a run file for a data file",
+    async () => (await import("./init/init.ts")).init,
+  ),
+  command(
+    "check",
+    "check a run without training: config, data, memory",
+    async () => (await import("./check.ts")).check,
+  ),
+  command(
+    "inspect",
+    "show what is trained, token by token",
+    async () => (await import("./inspect/inspect.ts")).inspect,
+  ),
+  command(
+    "merge",
+    "fold an adapter into its base",
+    async () => (await import("./merge.ts")).merge,
+  ),
+  command(
+    "analyze",
+    "report on the quality of the data",
+    async () => (await import("./analyze/command.ts")).analyze,
+  ),
+  command(
+    "plugins",
+    "list the parts that can be chosen, and their options",
+    async () => (await import("./plugins.ts")).plugins,
+  ),
+  command(
+    "schema",
+    "print the JSON Schema of the run file",
+    async () => (await import("./schema.ts")).schema,
+  ),
+  command(
+    "doctor",
+    "show what denotune finds on this machine",
+    async () => (await import("./doctor.ts")).doctor,
+  ),
+];

@@ -1,0 +1,121 @@
+/**
+ * `denotune plugins`
+ * @module
+ */
+import {
+  askedRegistry,
+  type Command,
+  type CommandContext,
+  ConfigError,
+  defineCommand,
+  harmless,
+  isPlainObject,
+  type Kind,
+  KINDS,
+  library,
+  optionsJsonSchema,
+  type Output,
+  type Registered,
+  type Registry,
+} from "@denotune/denotune/core";
+import { z } from "zod";
+
+const options = z.strictObject({
+  kind: z.string().optional().meta({ placeholder: "kind" }).describe(
+    "only parts of this kind",
+  ),
+  options: z.boolean().default(true).describe("names and descriptions only"),
+});
+
+/** `denotune plugins` */
+export const plugins: Command = defineCommand({
+  details:
+    "Lists every part that can be chosen, by kind: what it does, its options and their defaults, and which plugin brought it. With a run file, the parts of its plugins too.",
+  arguments: [{
+    name: "run file",
+    description: "a run file whose plugins are loaded",
+  }],
+  options,
+  help: (start) =>
+    `Examples:
+  ${start} plugins --no-options
+  ${start} plugins --kind optimizer
+  ${start} plugins run.yaml`,
+  run: runPlugins,
+});
+
+async function runPlugins(
+  flags: z.output<typeof options>,
+  context: CommandContext,
+): Promise<void> {
+  const { out, arguments: [file] } = context;
+  let registry = await askedRegistry(context);
+  if (file !== undefined) {
+    ({ registry } = await library.loadRun({ file, registry, files: "ignore" }));
+  }
+  const kinds = KINDS.filter((kind) =>
+    flags.kind === undefined || flags.kind === kind
+  );
+  if (kinds.length === 0) {
+    throw new ConfigError(
+      `There is no kind \`${flags.kind}\`; known: ${KINDS.join(", ")}`,
+    );
+  }
+  showPlugins(registry, out);
+  for (const kind of kinds) showKind(kind, registry, out, flags.options);
+}
+
+function showPlugins(registry: Registry, out: Output): void {
+  for (const { plugin, module } of registry.plugins()) {
+    const permissions = plugin.permissions ?? [];
+    out.line(
+      `plugin ${out.style("bold", harmless(plugin.name))}${
+        plugin.version === undefined ? "" : ` ${harmless(plugin.version)}`
+      }, ${plugin.parts.length} parts, from ${module}${
+        permissions.length === 0
+          ? ""
+          : `; asks for ${harmless(permissions.join(", "))}`
+      }`,
+    );
+  }
+}
+
+function showKind(
+  kind: Kind,
+  registry: Registry,
+  out: Output,
+  withOptions: boolean,
+): void {
+  const parts = registry.list(kind);
+  if (parts.length === 0) return;
+  out.line();
+  out.line(out.style("bold", kind));
+  const width = Math.max(...parts.map(({ part }) => part.name.length));
+  for (const registered of parts) {
+    const { part, plugin, module } = registered;
+    const from = module === "built-in" ? "" : ` (plugin ${plugin})`;
+    out.line(
+      `  ${part.name.padEnd(width)}  ${harmless(part.description)}${from}`,
+    );
+    if (!withOptions) continue;
+    for (const option of optionLines(registered)) {
+      out.line(`  ${" ".repeat(width)}    ${out.style("dim", option)}`);
+    }
+  }
+}
+
+/** `learning_rate = 0.00005: Step size.` */
+function optionLines(registered: Registered): string[] {
+  const { properties } = optionsJsonSchema(registered);
+  if (!isPlainObject(properties)) return [];
+  return Object.entries(properties).map(([name, schema]) => {
+    if (!isPlainObject(schema)) return name;
+    const value = schema.default === undefined
+      ? " (required)"
+      : ` = ${JSON.stringify(schema.default)}`;
+    const description = typeof schema.description === "string"
+      ? `: ${schema.description}`
+      : "";
+    return harmless(`${name}${value}${description}`);
+  });
+}

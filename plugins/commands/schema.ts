@@ -1,0 +1,28 @@
+/**
+ * `denotune schema`
+ * @module
+ */
+import {
+  askedRegistry,
+  type Command,
+  defineCommand,
+  runJsonSchema,
+} from "@denotune/denotune/core";
+import { z } from "zod";
+
+/** `denotune schema` */
+export const schema: Command = defineCommand({
+  details:
+    "Prints the JSON Schema (draft 2020-12) of the run file: every key and every option of every part, with defaults. Editors complete and check run files with it.",
+  options: z.strictObject({}),
+  help: (start) =>
+    `Example:
+  ${start} schema > denotune.schema.json
+
+and as the first line of a run file, for editors with the YAML language server:
+  # yaml-language-server: $schema=denotune.schema.json`,
+  async run(_, context) {
+    const registry = await askedRegistry(context);
+    context.out.line(JSON.stringify(runJsonSchema(registry), null, 2));
+  },
+});

@@ -1,0 +1,82 @@
+/**
+ * `denotune train`
+ * @module
+ */
+import { relative } from "node:path";
+import {
+  type Command,
+  type CommandContext,
+  defineCommand,
+  INTERRUPTED,
+  library,
+  loadAskedRun,
+  onInterrupt,
+  quoted,
+} from "@denotune/denotune/core";
+import { z } from "zod";
+
+/** `denotune train` */
+export const train: Command = defineCommand({
+  details:
+    "Trains a model as a run file says, and saves it where other tools load it. An unfinished run is resumed from its last checkpoint; a finished one is kept under another name.",
+  arguments: [{
+    name: "run",
+    description:
+      "a run file (.yaml, .json, .ts) and settings laid over it; without a file denotune.yaml, else the quickstart",
+    repeated: true,
+  }],
+  usage: "[run file] [key=value ...]",
+  options: z.strictObject({}),
+  help,
+  run: (_, context) => runTrain(context),
+});
+
+async function runTrain(context: CommandContext): Promise<void> {
+  const { out, err, invocation, arguments: args } = context;
+  using interrupt = onInterrupt(
+    err,
+    "Stopping: the run is saved after this step. Ctrl-C again ends it at once.",
+  );
+  const { signal } = interrupt;
+  const { run, quickstart } = await loadAskedRun(context);
+  let result;
+  try {
+    const again = [invocation, "train", ...args.map(quoted)].join(" ");
+    result = await library.trainRun(run, { signal, command: again });
+  } catch (error) {
+    if (!isAbort(error, signal)) throw error;
+    err.line("Stopped before the first step: there is nothing to save.");
+    context.exitWith(INTERRUPTED);
+    return;
+  }
+  if (result.status === "interrupted") {
+    context.exitWith(INTERRUPTED);
+    return;
+  }
+  const folder = quoted(relative(Deno.cwd(), result.outputDir));
+  const [prompt] = run.config.samples.prompts;
+  const ask = prompt === undefined ? "" : ` --prompt ${quoted(prompt)}`;
+  out.line();
+  out.line(`Ask it:   ${invocation} generate ${folder}${ask}`);
+  if (quickstart) {
+    out.line(`Your own: ${invocation} init data.jsonl`);
+  }
+}
+
+function isAbort(error: unknown, signal: AbortSignal): boolean {
+  return signal.aborted &&
+    (error === signal.reason ||
+      (error instanceof Error && error.name === "AbortError"));
+}
+
+function help(command: string): string {
+  return `Examples:
+  ${command} train
+  ${command} train run.yaml
+  ${command} train run.yaml training.epochs=1 optimizer.learning_rate=1e-4
+  ${command} train run.yaml data.train.0.path=other.jsonl adapter=null
+  ${command} train run.yaml training.resume=never
+
+Values are YAML; data.train.0 reaches into lists; optimizer=lion replaces a part, optimizer.learning_rate= edits it.
+Ctrl-C saves and exits with 130; the same command then goes on. A second Ctrl-C ends at once.`;
+}

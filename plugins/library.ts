@@ -1,0 +1,157 @@
+/**
+ * The library's functions with the built-in parts at hand. Each loads what it works with when it is called:
+ * importing them costs nothing.
+ * @module
+ */
+import {
+  type Answer,
+  type BuiltIn,
+  type GenerateOptions,
+  type InspectedExample,
+  type InspectOptions,
+  library,
+  type LoadedModel,
+  type LoadModelOptions,
+  type MergeOptions,
+  type MergeResult,
+  type PromptInput,
+  type RunInput,
+  type RunResult,
+  type TrainOptions,
+} from "@denotune/denotune/core";
+import type { AnalyzeOptions } from "./commands/analyze/library.ts";
+import type { DataOnly } from "./commands/analyze/open_subject.ts";
+import type { QualityReport } from "./commands/analyze/types.ts";
+
+/** The built-in parts, for who starts a program of denotune. */
+export const builtIn: BuiltIn = {
+  module: new URL("./mod.ts", import.meta.url).href,
+  load: async () => (await import("./mod.ts")).default,
+};
+
+/**
+ * Trains, and returns the numbers of the last evaluation and where things are. Takes a run or the path of a
+ * run file. Prints nothing: the tracker `console` is left out unless the object names it. Throws
+ * `ConfigError`, `PluginError`, `DataError` or `DeviceError`.
+ *
+ * @example
+ * ```ts
+ * import { train } from "@denotune/denotune";
+ *
+ * const { status, path, metrics } = await train("run.yaml", {
+ *   onEvent: (event) => event.event === "step" && console.log(event.loss),
+ * });
+ * console.log(status, path, metrics.eval_loss);
+ * ```
+ */
+export async function train(
+  run: RunInput | string,
+  options: TrainOptions = {},
+): Promise<RunResult> {
+  return await library.train(builtIn, run, options);
+}
+
+/**
+ * The tokens of some training examples: id, characters, weight in the loss, who wrote them. A row that was
+ * split into several examples gives all of them.
+ *
+ * @example
+ * ```ts
+ * import { inspect } from "@denotune/denotune";
+ *
+ * for (const { tokens } of await inspect("run.yaml", { row: 0 })) {
+ *   console.log(tokens.filter((t) => t.weight > 0).map((t) => t.text).join(""));
+ * }
+ * ```
+ */
+export async function inspect(
+  run: RunInput | string,
+  options: InspectOptions = {},
+): Promise<InspectedExample[]> {
+  return await library.inspect(builtIn, run, options);
+}
+
+/**
+ * The quality of data: what repeats, leaks, is cut, empty or never trained, and the lengths, languages and
+ * padding. Takes a run or the path of a run file, data without a model (then bytes stand for tokens unless it
+ * names a tokenizer), or the path of a data file. Every row is read once; rows that cannot be read are
+ * counted. Throws `ConfigError`, `PluginError` or `DataError`.
+ *
+ * @example
+ * ```ts
+ * import { analyze } from "@denotune/denotune";
+ *
+ * const report = await analyze({
+ *   data: { train: [{ rows: [{ question: "What is AI?", answer: "..." }] }] },
+ * });
+ * console.log(report.metrics.duplicates.share, report.findings[0]?.title);
+ * ```
+ */
+export async function analyze(
+  subject: RunInput | DataOnly | string,
+  options: AnalyzeOptions = {},
+): Promise<QualityReport> {
+  const analysis = await import("./commands/analyze/library.ts");
+  return await analysis.analyze(builtIn, subject, options);
+}
+
+/**
+ * Loads a saved model, the results of a run, a checkpoint, or an adapter with its base; a folder or a Hub
+ * id. Throws `DataError` for a broken or missing one, `DeviceError` where memory does not suffice.
+ *
+ * @example
+ * ```ts
+ * import { loadModel } from "@denotune/denotune";
+ *
+ * await using model = await loadModel("outputs/quickstart");
+ * const { text } = await model.generate("Reverse deno", { maxNewTokens: 12 });
+ * console.log(text);
+ * ```
+ */
+export async function loadModel(
+  folder: string,
+  options: LoadModelOptions = {},
+): Promise<LoadedModel> {
+  return await library.loadModel(builtIn, folder, options);
+}
+
+/**
+ * Loads a model, answers one prompt, and gives everything back. To ask more than once, use
+ * {@linkcode loadModel}.
+ *
+ * @example
+ * ```ts
+ * import { generate } from "@denotune/denotune";
+ *
+ * const { text } = await generate("outputs/quickstart", "Uppercase deno");
+ * console.log(text);
+ * ```
+ */
+export async function generate(
+  folder: string,
+  prompt: PromptInput,
+  options: GenerateOptions & LoadModelOptions = {},
+): Promise<Answer> {
+  return await library.generate(builtIn, folder, prompt, options);
+}
+
+/**
+ * Folds an adapter (a finished run, a checkpoint, a PEFT folder) into the base that it was trained on, in
+ * float32, and writes a model folder. What was written is read back: the folder appears only if its logits
+ * are those of base and adapter. Throws `ConfigError` where there is nothing that can be merged, `DataError`
+ * where the logits differ by more than the tolerance.
+ *
+ * @example
+ * ```ts
+ * import { merge } from "@denotune/denotune";
+ *
+ * const { path, largestDifference } = await merge("outputs/capitals");
+ * console.log(path, largestDifference);
+ * ```
+ */
+export async function merge(
+  folder: string,
+  options: MergeOptions = {},
+): Promise<MergeResult> {
+  return await library.merge(builtIn, folder, options);
+}

@@ -1,0 +1,272 @@
+import assert from "node:assert/strict";
+import { parse } from "yaml";
+import { loadRun } from "../../../core/config/load.ts";
+import { builtIn } from "../../../plugins/library.ts";
+import { openRegistry } from "../../../core/config/parts/open_registry.ts";
+import { alpacaRows, folderOf, run, tinyRun } from "../../core/cli/_run.ts";
+
+function tiny(more = "") {
+  const folder = folderOf({ "rows.jsonl": alpacaRows(8) });
+  Deno.writeTextFileSync(folder.at("run.yaml"), tinyRun(folder.path, more));
+  return folder;
+}
+
+Deno.test("check tells data, steps, memory and a sample, and writes nothing", async () => {
+  using folder = tiny();
+  const { code, out } = await run("check", folder.at("run.yaml"));
+  assert.equal(code, 0);
+  assert.match(out, /8 rows -> 2 steps an epoch/);
+  assert.match(out, /memory +weights .* total .* of /);
+  assert.match(out, /Say 0↵\n«0\.<\|eos\|>»/);
+  assert.deepEqual(
+    [...Deno.readDirSync(folder.path)].map((e) => e.name).sort(),
+    [
+      "rows.jsonl",
+      "run.yaml",
+    ],
+  );
+});
+
+Deno.test("inspect marks what is trained, of a row and of a step", async () => {
+  using folder = tiny();
+  const row = await run("inspect", folder.at("run.yaml"), "--row", "3");
+  assert.match(
+    row.out,
+    /rows\.jsonl row 3: 9 tokens, 3 trained\n\{"instruction":"Say 3","output":"3\."\}\nSay 3↵\n«3\.<\|eos\|>»/,
+  );
+  const table = await run(
+    "inspect",
+    folder.at("run.yaml"),
+    "--row=3",
+    "--table",
+  );
+  assert.match(table.out, /257 +1 {2}assistant end +<\|eos\|>/);
+  const step = await run("inspect", folder.at("run.yaml"), "--step", "2");
+  assert.equal(step.out.match(/^step 2, micro-batch 0, row/gm)?.length, 4);
+});
+
+Deno.test("check and inspect look at the first rows of a stream, and say so", async () => {
+  using folder = folderOf({ "rows.jsonl": alpacaRows(300) });
+  Deno.writeTextFileSync(folder.at("run.yaml"), tinyRun(folder.path));
+  const asked = [
+    folder.at("run.yaml"),
+    "data.streaming=true",
+    "training.max_steps=90",
+  ];
+  const check = await run("check", ...asked);
+  assert.equal(check.code, 0, check.err);
+  assert.match(
+    check.out,
+    /data +streamed with a buffer of 10,000 rows · of the 256 first rows 1,170 of 3,108 tokens trained/,
+  );
+  assert.match(check.out, /90 steps in all/);
+  assert.match(check.out, /Say 0↵\n«0\.<\|eos\|>»/);
+  assert.match(check.err, /data\.streaming: the first 256 rows are looked at/);
+  const row = await run("inspect", ...asked, "--row", "255");
+  assert.match(row.out, /rows\.jsonl row 255: /);
+  const late = await run("inspect", ...asked, "--row", "256");
+  assert.equal(late.code, 2);
+  assert.match(
+    late.err,
+    /that were looked at \(data\.streaming: the first 256/,
+  );
+  // 300 rows, 4 a step, 1 epoch
+  const step = await run("inspect", ...asked, "--step", "75");
+  assert.equal(step.out.match(/^step 75, micro-batch 0, row/gm)?.length, 4);
+  // packed: roles are those of every example of a row, whichever piece of its row it is
+  const packed = await run(
+    "inspect",
+    ...asked,
+    "data.collator=packed",
+    "data.max_length=12",
+    "data.truncation=split",
+    "--step=3",
+    "--table",
+  );
+  assert.match(packed.out, /assistant end +<\|eos\|>/);
+  assert.match(packed.out, / user {11}S/);
+  const none = await run("inspect", ...asked, "--step", "76");
+  assert.equal(none.code, 2);
+  assert.match(none.err, /no step 76: the data end before it/);
+  const wrong = await run(
+    "check",
+    folder.at("run.yaml"),
+    "data.streaming=true",
+  );
+  assert.equal(wrong.code, 2);
+  assert.match(wrong.err, /`data\.streaming` needs `training\.max_steps`/);
+});
+
+Deno.test("inspect refuses rows and steps that are not there", async () => {
+  using folder = tiny();
+  const row = await run("inspect", folder.at("run.yaml"), "--row", "99");
+  assert.equal(row.code, 2);
+  assert.match(row.err, /Row 99 of .*rows\.jsonl/);
+  const step = await run("inspect", folder.at("run.yaml"), "--step", "3");
+  assert.equal(step.code, 2);
+  assert.match(step.err, /the run has 2/);
+});
+
+Deno.test("schema prints a JSON Schema with the options of built-in and third-party parts", async () => {
+  const plugin = new URL(
+    "../../../examples/plugin/decayed.ts",
+    import.meta.url,
+  );
+  const { code, out } = await run("schema", "--plugin", plugin.pathname);
+  assert.equal(code, 0);
+  const { $defs } = JSON.parse(out);
+  assert.ok("learning_rate" in $defs["optimizer.adamw"].properties);
+  assert.ok("decay" in $defs["masker.decayed"].properties);
+});
+
+Deno.test("plugins lists parts with options and who brought them", async () => {
+  const file = new URL("../../../examples/plugin/run.yaml", import.meta.url);
+  const { code, out } = await run("plugins", file.pathname, "--kind", "masker");
+  assert.equal(code, 0);
+  assert.match(
+    out,
+    /plugin decayed-masker 1\.0\.0, 1 parts, from .*decayed\.ts/,
+  );
+  assert.match(out, /decayed .*\(plugin decayed-masker\)\n +decay = 0\.95: /);
+  const unknown = await run("plugins", "--kind", "mask");
+  assert.equal(unknown.code, 2);
+});
+
+Deno.test("every option of every built-in part has a description, and a default or is required", async () => {
+  const { out } = await run("plugins");
+  const options = out.match(/^ {5,}\w[\w.]* ?(=|\(required\)).*/gm) ?? [];
+  assert.ok(options.length > 50);
+  for (const line of options) assert.match(line, /(= .+|\(required\)): ./);
+});
+
+Deno.test("doctor tells Deno, backends and folders, also as JSON", async () => {
+  const { code, out } = await run("doctor", "--json");
+  assert.equal(code, 0);
+  const found = JSON.parse(out);
+  assert.equal(found.deno, Deno.version.deno);
+  const reference = found.backends.find((b: { name: string }) =>
+    b.name === "reference"
+  );
+  assert.equal(reference.available, true);
+  assert.ok(found.cores >= 1 && found.cache !== "" && found.auto !== null);
+});
+
+const SHAPES: Record<string, unknown> = {
+  alpaca: { instruction: "Add 1 and 2", input: "", output: "3" },
+  sharegpt: {
+    conversations: [{ from: "human", value: "Hi" }, {
+      from: "gpt",
+      value: "Yo",
+    }],
+  },
+  messages: {
+    messages: [{ role: "user", content: "Hi" }, {
+      role: "assistant",
+      content: "Yo",
+    }],
+  },
+  prompt_completion: { prompt: "Hi", completion: "Yo" },
+  question_answer: { question: "Hi?", answer: "Yo" },
+  text: { text: "Once upon a time" },
+};
+
+for (const [format, row] of Object.entries(SHAPES)) {
+  Deno.test(`init recognises ${format} and writes a run that is accepted`, async () => {
+    using folder = folderOf({
+      "data.jsonl": `${JSON.stringify(row)}\n`.repeat(3),
+    });
+    const file = folder.at("data.yaml");
+    const { code, out, err } = await run(
+      "init",
+      folder.at("data.jsonl"),
+      "--out",
+      file,
+    );
+    assert.equal(code, 0, err);
+    assert.match(out, new RegExp(`3 rows, format ${format}`));
+    assert.match(out, /train .*data\.yaml/);
+    assert.equal(
+      parse(Deno.readTextFileSync(file)).data.train[0].format,
+      format,
+    );
+    const { config } = await loadRun({
+      file,
+      registry: await openRegistry(builtIn),
+      files: "ignore",
+    });
+    assert.equal(config.data.train[0].path, folder.at("data.jsonl"));
+    assert.equal(config.training_mode, format === "text" ? "pretrain" : "sft");
+  });
+}
+
+Deno.test("init does not write over a file unless it is told to", async () => {
+  using folder = folderOf({
+    "data.jsonl": JSON.stringify(SHAPES.alpaca),
+    "data.yaml": "mine",
+  });
+  const args = [
+    "init",
+    folder.at("data.jsonl"),
+    "--out",
+    folder.at("data.yaml"),
+  ];
+  const { code, err } = await run(...args);
+  assert.equal(code, 2);
+  assert.match(err, /already there.*--force/);
+  assert.equal(Deno.readTextFileSync(folder.at("data.yaml")), "mine");
+  assert.equal((await run(...args, "--force")).code, 0);
+});
+
+Deno.test("init refuses columns that no format reads, and says what to write", async () => {
+  using folder = folderOf({ "data.jsonl": '{"foo": "a", "bar": "b"}' });
+  const { code, err } = await run("init", folder.at("data.jsonl"));
+  assert.equal(code, 2);
+  assert.match(err, /columns foo, bar.*format: \{use: custom/s);
+});
+
+Deno.test("train, then generate from the folder, its checkpoint and its prompt options", async () => {
+  using folder = tiny();
+  const trained = await run(
+    "train",
+    folder.at("run.yaml"),
+    "training.save_steps=1",
+  );
+  assert.equal(trained.code, 0, trained.err);
+  assert.match(trained.out, /Ask it: .* generate /);
+  const ask = (...args: string[]) =>
+    run("generate", ...args, "--backend=reference", "-n4", "--prompt=Say 1");
+  const once = await ask(folder.at("outputs/run"));
+  assert.equal(once.code, 0, once.err);
+  assert.equal((await ask(folder.at("outputs/run"))).out, once.out);
+  assert.equal((await ask(folder.at("outputs/run/checkpoint-1"))).code, 0);
+  const drawn = ["-t1", "--top-k=5", "--top-p=0.9", "--seed=3", "--raw"];
+  assert.equal((await ask(folder.at("outputs/run"), ...drawn)).code, 0);
+  const wrong = await ask(folder.at("outputs/run"), "--top-p=2");
+  assert.equal(wrong.code, 2);
+});
+
+Deno.test("generate finds the base of an adapter, beside the run and beside a checkpoint", async () => {
+  using folder = tiny("adapter: { use: lora, r: 2 }\n");
+  const { code, err } = await run(
+    "train",
+    folder.at("run.yaml"),
+    "training.save_steps=1",
+  );
+  assert.equal(code, 0, err);
+  for (const path of ["outputs/run", "outputs/run/checkpoint-1"]) {
+    const asked = await run(
+      "generate",
+      folder.at(path),
+      "--backend=reference",
+      "-n3",
+      "--prompt=Say 1",
+    );
+    assert.equal(asked.code, 0, asked.err);
+  }
+});
+
+Deno.test("generate names both readings of a folder that is not there", async () => {
+  const { code, err } = await run("generate", "/nowhere/at-all");
+  assert.equal(code, 2);
+  assert.match(err, /no model at \/nowhere\/at-all/);
+});
