@@ -178,6 +178,12 @@ export {
 } from "./io/adapter_file.ts";
 export { temporaryBeside, writeAll } from "./io/atomic.ts";
 export { cacheFolder } from "./io/cache_folder.ts";
+export {
+  completed,
+  ConfigReader,
+  type RawConfig,
+  showValue,
+} from "./io/config_reader.ts";
 export type { DownloadProgress, HubOptions } from "./io/hub/access.ts";
 export {
   type Environment,
@@ -191,6 +197,7 @@ export {
   SafetensorsFile,
   StoredTensor,
 } from "./io/read_safetensors.ts";
+export { readRope, type RopeScaling, rotaryTable } from "./io/rotary.ts";
 export type { SafetensorsDType } from "./io/safetensors_header.ts";
 export { chosenAt } from "./config/chosen_at.ts";
 export type { LoadedRun, RunRequest } from "./config/load.ts";
@@ -198,6 +205,7 @@ export { bytesOfSize } from "./config/parse/bytes.ts";
 export { nearest } from "./config/parse/nearest.ts";
 export { messageOf } from "./config/parse/problem.ts";
 export { isPlainObject } from "./config/parse/tree.ts";
+export { activationsOf } from "./config/parts/activations.ts";
 export type { ResolvedChoice } from "./config/parts/choices.ts";
 export {
   createHost,

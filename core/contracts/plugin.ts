@@ -111,6 +111,8 @@ export interface Host {
   readonly tokenizer: TokenizerFacts | null;
   /** Creates another part by name, e.g. a template that wraps another. */
   create<K extends Kind>(kind: K, choice: Choice): Promise<KindMap[K]>;
+  /** Names of the parts of a kind, those of plugins included. */
+  list(kind: Kind): readonly string[];
   /** Says something to the user once (through the trackers): a fallback, a chosen default. */
   notice(message: string): void;
   /** The run's seed. */

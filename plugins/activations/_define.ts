@@ -8,11 +8,12 @@ import { z } from "zod";
 /** The built-in activations have no options. */
 export type NoOptions = Record<string, never>;
 
-/** A part for the function x -> apply(x). */
+/** A part for the function x -> apply(x); `names` are those that configs write besides its own. */
 export function defineActivation(
   name: string,
   description: string,
   apply: (x: Expr) => Expr,
+  names: readonly string[] = [],
 ): Part<"activation", NoOptions, NoOptions> {
   const options: z.ZodType<NoOptions, NoOptions> = z.strictObject({});
   return definePart({
@@ -20,6 +21,6 @@ export function defineActivation(
     name,
     description,
     options,
-    create: () => ({ apply }),
+    create: () => ({ apply, names }),
   });
 }

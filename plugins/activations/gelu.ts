@@ -6,4 +6,5 @@ export const gelu: Part<"activation", NoOptions, NoOptions> = defineActivation(
   "gelu",
   "x * (1 + erf(x / sqrt(2))) / 2",
   (x) => x.mul(0.5).mul(x.mul(Math.SQRT1_2).erf().add(1)),
+  ["gelu_python"],
 );

@@ -14,4 +14,5 @@ export const geluTanh: Part<"activation", NoOptions, NoOptions> =
       );
       return x.mul(0.5).mul(inner.tanh().add(1));
     },
+    ["gelu_new", "gelu_pytorch_tanh", "gelu_fast", "gelu_accurate"],
   );

@@ -6,4 +6,5 @@ export const silu: Part<"activation", NoOptions, NoOptions> = defineActivation(
   "silu",
   "x * sigmoid(x), also called swish",
   (x) => x.mul(x.sigmoid()),
+  ["swish"],
 );

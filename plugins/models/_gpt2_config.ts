@@ -4,17 +4,15 @@
  * same numbers in float32) and everything about summaries.
  * @module
  */
-import type { Json } from "@denotune/denotune/core";
 import {
-  CHANGES_NUMBERS,
+  type Activation,
+  type Activations,
   completed,
   ConfigReader,
+  type Json,
   type RawConfig,
-  show,
-} from "./_config_reader.ts";
-
-/** The function between the two layers of the MLP. */
-export type Gpt2Activation = "gelu" | "gelu-tanh" | "relu";
+  showValue,
+} from "@denotune/denotune/core";
 
 /** A GPT-2 in numbers. */
 export interface Gpt2Config {
@@ -24,7 +22,8 @@ export interface Gpt2Config {
   readonly innerSize: number;
   readonly layers: number;
   readonly heads: number;
-  readonly activation: Gpt2Activation;
+  /** The function between the two layers of the MLP. */
+  readonly activation: Activation;
   readonly eps: number;
   readonly tied: boolean;
   /** Attention scores are divided by the square root of the head size. */
@@ -43,26 +42,24 @@ const ALIASES = {
   max_position_embeddings: "n_positions",
 } as const;
 
-const ACTIVATIONS: ReadonlyMap<string, Gpt2Activation> = new Map([
-  ["gelu_new", "gelu-tanh"],
-  ["gelu_pytorch_tanh", "gelu-tanh"],
-  ["gelu", "gelu"],
-  ["relu", "relu"],
-]);
-
 /** Reads a config. Throws `ConfigError` that names every setting that cannot be followed. */
-export function readGpt2Config(raw: RawConfig): Gpt2Config {
+export function readGpt2Config(
+  raw: RawConfig,
+  activations: Activations,
+): Gpt2Config {
   const config: Record<string, unknown> = { ...raw };
   const reader = new ConfigReader(config, "gpt2");
   if (raw.model_type !== "gpt2") {
-    reader.problem(`model_type is ${show(raw.model_type)}; supported: gpt2`);
+    reader.problem(
+      `model_type is ${showValue(raw.model_type)}; supported: gpt2`,
+    );
   }
   for (const [alias, name] of Object.entries(ALIASES)) {
     if (config[alias] === undefined) continue;
     if (config[name] !== undefined && config[name] !== config[alias]) {
       reader.problem(
-        `${alias} ${show(config[alias])} and ${name} ${
-          show(config[name])
+        `${alias} ${showValue(config[alias])} and ${name} ${
+          showValue(config[name])
         } are two names of one size`,
       );
     }
@@ -81,14 +78,17 @@ export function readGpt2Config(raw: RawConfig): Gpt2Config {
     innerSize: reader.countOrNull("n_inner", null) ?? 4 * hiddenSize,
     layers: reader.count("n_layer"),
     heads,
-    activation: reader.oneOf("activation_function", "gelu_new", ACTIVATIONS),
+    activation: reader.activation(
+      "activation_function",
+      "gelu_new",
+      activations,
+    ),
     eps: reader.number("layer_norm_epsilon", 1e-5),
     tied: reader.flag("tie_word_embeddings", true),
     scaled: reader.flag("scale_attn_weights", true),
     scaledByLayer: reader.flag("scale_attn_by_inverse_layer_idx", false),
     std: reader.number("initializer_range", 0.02, { zero: true }),
   };
-  reader.refuse(CHANGES_NUMBERS);
   reader.done();
   return {
     ...read,

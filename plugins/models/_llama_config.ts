@@ -5,15 +5,17 @@
  * once cut).
  * @module
  */
-import type { Json } from "@denotune/denotune/core";
 import {
-  CHANGES_NUMBERS,
+  type Activation,
+  type Activations,
   completed,
   ConfigReader,
+  type Json,
   type RawConfig,
-  show,
-} from "./_config_reader.ts";
-import { readRope, type RopeScaling } from "./_rope_scaling.ts";
+  readRope,
+  type RopeScaling,
+  showValue,
+} from "@denotune/denotune/core";
 
 /** A Llama-like model in numbers. */
 export interface LlamaConfig {
@@ -36,6 +38,8 @@ export interface LlamaConfig {
   };
   /** Norms of each head's queries and keys, before the rotation. */
   readonly qkNorm: boolean;
+  /** The function of the gate in the MLP. */
+  readonly activation: Activation;
   /** Window of each layer: a query sees itself and the `window` - 1 tokens before it; null: all. */
   readonly windows: readonly (number | null)[];
   /** Standard deviation of random weights. */
@@ -92,12 +96,15 @@ export const LLAMA_TYPES: readonly LlamaType[] = [
 ];
 
 /** Reads a config. Throws `ConfigError` that names every setting that cannot be followed. */
-export function readLlamaConfig(config: RawConfig): LlamaConfig {
+export function readLlamaConfig(
+  config: RawConfig,
+  activations: Activations,
+): LlamaConfig {
   const modelType = LLAMA_TYPES.find((t) => t === config.model_type);
   const reader = new ConfigReader(config, modelType ?? "llama");
   if (modelType === undefined) {
     throw reader.last(
-      `model_type is ${show(config.model_type)}; supported here: ${
+      `model_type is ${showValue(config.model_type)}; supported here: ${
         LLAMA_TYPES.join(", ")
       }`,
     );
@@ -116,9 +123,7 @@ export function readLlamaConfig(config: RawConfig): LlamaConfig {
   const rope = readRope(reader, maxPositions);
   const biases = readBiases(reader, modelType);
   const windows = readWindows(reader, family.window, layers);
-  // the same function under two names
-  reader.oneOf("hidden_act", "silu", new Map([["silu", 0], ["swish", 0]]));
-  reader.refuse(CHANGES_NUMBERS);
+  const activation = reader.activation("hidden_act", "silu", activations);
   const vocabSize = reader.count("vocab_size");
   const intermediateSize = reader.count("intermediate_size");
   reader.done();
@@ -137,6 +142,7 @@ export function readLlamaConfig(config: RawConfig): LlamaConfig {
     tied,
     biases,
     qkNorm: family.qkNorm,
+    activation,
     windows,
     std,
     json: completed(config, {
@@ -166,7 +172,7 @@ function readHeads(
   const kvHeads = reader.countOrNull("num_key_value_heads", family.kvHeads) ??
     heads;
   if (heads % kvHeads !== 0) {
-    const byDefault = reader.config.num_key_value_heads === undefined
+    const byDefault = reader.raw("num_key_value_heads") === undefined
       ? ` (the default of ${reader.modelType}; set it)`
       : "";
     reader.problem(
@@ -200,13 +206,12 @@ function readBiases(
       mlp: reader.flag("mlp_bias", false),
     };
   }
-  reader.refuse({ mlp_bias: [false] });
   if (modelType === "qwen3") {
     const attention = reader.flag("attention_bias", false);
     return { qkv: attention, output: attention, mlp: false };
   }
   // qwen2 has its biases whatever `attention_bias` says; transformers does not read the key
-  if (modelType === "mistral") reader.refuse({ attention_bias: [false] });
+  if (modelType === "qwen2") reader.ignore("attention_bias");
   return { qkv: modelType === "qwen2", output: false, mlp: false };
 }
 
@@ -216,11 +221,13 @@ function readWindows(
   kind: "none" | "every layer" | "some layers",
   layers: number,
 ): (number | null)[] {
-  const types = readLayerTypes(reader, layers);
+  const types = reader.layerTypes(layers, [
+    "full_attention",
+    "sliding_attention",
+  ]);
   const all = (window: number | null) =>
     Array.from({ length: layers }, () => window);
   if (kind === "none") {
-    reader.refuse({ sliding_window: [], use_sliding_window: [false] });
     if (types?.includes("sliding_attention")) {
       reader.problem(
         "layer_types names sliding_attention, which a llama has not",
@@ -234,14 +241,14 @@ function readWindows(
     if (types?.some((t) => t !== implied)) {
       reader.problem(
         `layer_types is ${
-          show(types)
+          showValue(types)
         }; a mistral has one kind of attention for all layers (here ${implied})`,
       );
     }
     return all(window);
   }
   const used = reader.flag("use_sliding_window", false) ? window : null;
-  const first = reader.config.max_window_layers === 0
+  const first = reader.raw("max_window_layers") === 0
     ? 0
     : reader.count("max_window_layers", 28);
   if (types === null) {
@@ -253,23 +260,4 @@ function readWindows(
     );
   }
   return types.map((t) => t === "sliding_attention" ? used : null);
-}
-
-function readLayerTypes(
-  reader: ConfigReader,
-  layers: number,
-): readonly string[] | null {
-  const value = reader.config.layer_types;
-  if (value === undefined || value === null) return null;
-  const known = ["full_attention", "sliding_attention"];
-  if (
-    Array.isArray(value) && value.length === layers &&
-    value.every((t) => known.includes(t))
-  ) return value;
-  reader.problem(
-    `layer_types is ${show(value)}; ${layers} of ${
-      known.join(", ")
-    } are supported`,
-  );
-  return null;
 }

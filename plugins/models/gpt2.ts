@@ -5,12 +5,12 @@
  * @module
  */
 import {
+  type Activations,
+  activationsOf,
   add,
   type Architecture,
-  constant,
   definePart,
   elementwise,
-  type Expr,
   type LinearSite,
   type ModelBuilder,
   type ModelSpec,
@@ -19,19 +19,17 @@ import {
   type Tensor,
 } from "@denotune/denotune/core";
 import { z } from "zod";
-import {
-  type Gpt2Activation,
-  type Gpt2Config,
-  readGpt2Config,
-} from "./_gpt2_config.ts";
+import { type Gpt2Config, readGpt2Config } from "./_gpt2_config.ts";
 
 const EMBEDDING = "transformer.wte";
 
-/** GPT-2 as an architecture. */
-export const gpt2Architecture: Architecture = {
-  modelTypes: ["gpt2"],
-  describe: (config) => describe(readGpt2Config(config)),
-};
+/** GPT-2 as an architecture, with the activations that its configs may name. */
+export function gpt2With(activations: Activations): Architecture {
+  return {
+    modelTypes: ["gpt2"],
+    describe: (config) => describe(readGpt2Config(config, activations)),
+  };
+}
 
 /** Part `gpt2`: models of the type `gpt2`. */
 export const gpt2: Part<"model", Record<string, never>, Record<string, never>> =
@@ -40,7 +38,7 @@ export const gpt2: Part<"model", Record<string, never>, Record<string, never>> =
     name: "gpt2",
     description: "GPT-2 and models of its shape from Hugging Face folders.",
     options: z.strictObject({}),
-    create: () => gpt2Architecture,
+    create: async (_, host) => gpt2With(await activationsOf(host)),
   });
 
 function describe(c: Gpt2Config): ModelSpec {
@@ -135,18 +133,9 @@ function block(
   const inner = linear(m, { name: "mlp.c_fc", in: C, out: F });
   const active = graph.scope(
     `${at}.mlp`,
-    () => elementwise(graph, [inner], (u) => activate(u, c.activation)),
+    () => elementwise(graph, [inner], (u) => c.activation.apply(u)),
   ); // (N, F)
   return linear(active, { name: "mlp.c_proj", in: F, out: C }, middle);
-}
-
-/** GELU (arXiv:1606.08415), exact or by tanh, or ReLU. */
-function activate(u: Expr, kind: Gpt2Activation): Expr {
-  if (kind === "relu") return constant(0).lt(u).select(u, 0);
-  const share = kind === "gelu"
-    ? u.mul(Math.SQRT1_2).erf()
-    : u.add(u.mul(u).mul(u).mul(0.044715)).mul(Math.sqrt(2 / Math.PI)).tanh();
-  return u.mul(0.5).mul(share.add(1));
 }
 
 function layerNorm(

@@ -6,13 +6,16 @@
  * @module
  */
 import {
+  type Activations,
+  activationsOf,
   type Architecture,
   definePart,
+  elementwise,
   type LinearSite,
   type ModelBuilder,
   type ModelSpec,
   type Part,
-  swiglu,
+  rotaryTable,
   type Tensor,
 } from "@denotune/denotune/core";
 import { z } from "zod";
@@ -21,15 +24,16 @@ import {
   type LlamaConfig,
   readLlamaConfig,
 } from "./_llama_config.ts";
-import { rotaryTable } from "./_rope_scaling.ts";
 
 const EMBEDDING = "model.embed_tokens";
 
-/** The Llama family as an architecture. */
-export const llamaArchitecture: Architecture = {
-  modelTypes: LLAMA_TYPES,
-  describe: (config) => describe(readLlamaConfig(config)),
-};
+/** The Llama family as an architecture, with the activations that its configs may name. */
+export function llamaWith(activations: Activations): Architecture {
+  return {
+    modelTypes: LLAMA_TYPES,
+    describe: (config) => describe(readLlamaConfig(config, activations)),
+  };
+}
 
 /** Part `llama`: models of the types `llama`, `mistral`, `qwen2` and `qwen3`. */
 export const llama: Part<
@@ -42,7 +46,7 @@ export const llama: Part<
   description:
     "Llama-like models from Hugging Face folders: llama, mistral, qwen2, qwen3.",
   options: z.strictObject({}),
-  create: () => llamaArchitecture,
+  create: async (_, host) => llamaWith(await activationsOf(host)),
 });
 
 function describe(c: LlamaConfig): ModelSpec {
@@ -156,7 +160,12 @@ function block(
     linear(m, { name, in: C, out: F, bias: c.biases.mlp });
   const gated = builder.graph.scope(
     `${at}.mlp`,
-    () => swiglu(builder.graph, up("mlp.gate_proj"), up("mlp.up_proj")),
+    () =>
+      elementwise(
+        builder.graph,
+        [up("mlp.gate_proj"), up("mlp.up_proj")],
+        (g, u) => c.activation.apply(g).mul(u),
+      ),
   ); // (N, F)
   return linear(gated, {
     name: "mlp.down_proj",

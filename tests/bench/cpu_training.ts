@@ -6,7 +6,7 @@
 import type { Inputs, Optimizer, OptionsSchema } from "@denotune/denotune/core";
 import { Engine, planEngine } from "../../core/engine/engine.ts";
 import process from "node:process";
-import { llamaArchitecture } from "../../plugins/models/mod.ts";
+import { llamaArchitecture } from "../conformance/model/architectures.ts";
 import { adamw } from "../../plugins/optimizers/adamw.ts";
 import { benchHost, openCpu } from "../backends/cpu/open.ts";
 

@@ -13,7 +13,7 @@ import { Engine, planEngine } from "../../core/engine/engine.ts";
 import {
   gpt2Architecture,
   llamaArchitecture,
-} from "../../plugins/models/mod.ts";
+} from "../conformance/model/architectures.ts";
 import process from "node:process";
 import { builtinRegistry } from "../run_harness.ts";
 

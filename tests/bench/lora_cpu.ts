@@ -15,7 +15,7 @@ import { memoryNeed } from "../../core/run/open/memory_check.ts";
 import type { AttachedAdapter, ModelSpec } from "@denotune/denotune/core";
 import { loraAdapter } from "../../plugins/adapters/_attach.ts";
 import { loraOptions } from "../../plugins/adapters/_options.ts";
-import { llamaArchitecture } from "../../plugins/models/mod.ts";
+import { llamaArchitecture } from "../conformance/model/architectures.ts";
 import { adamwRule } from "../../plugins/optimizers/adamw.ts";
 import process from "node:process";
 import { openCpu } from "../backends/cpu/open.ts";

@@ -10,7 +10,7 @@ import process from "node:process";
 import { Engine, planEngine } from "../../core/engine/engine.ts";
 import { WebGpuExecutor } from "../../backends/webgpu/mod.ts";
 import { localDevice } from "../../core/device/local_device.ts";
-import { gpt2Architecture } from "../../plugins/models/mod.ts";
+import { gpt2Architecture } from "../conformance/model/architectures.ts";
 import { adamwRule } from "../../plugins/optimizers/adamw.ts";
 import { makeInputs } from "./webgpu_support.ts";
 

@@ -15,7 +15,7 @@ import { Engine, planEngine } from "../../core/engine/engine.ts";
 import {
   gpt2Architecture,
   llamaArchitecture,
-} from "../../plugins/models/mod.ts";
+} from "../conformance/model/architectures.ts";
 import { adamwRule } from "../../plugins/optimizers/adamw.ts";
 import { builtinRegistry } from "../run_harness.ts";
 import { makeInputs } from "./webgpu_support.ts";

@@ -16,10 +16,7 @@ import {
 } from "@denotune/denotune/core";
 import { ReferenceExecutor } from "../../backends/reference/mod.ts";
 import { sgdRule } from "../../plugins/optimizers/sgd.ts";
-import {
-  gpt2Architecture,
-  llamaArchitecture,
-} from "../../plugins/models/mod.ts";
+import { gpt2Architecture, llamaArchitecture } from "./model/architectures.ts";
 import {
   attachTo,
   type Base,

@@ -39,6 +39,7 @@ export function testHost(known: Partial<Host> = {}): Host {
     tokenizer: tokenizerFacts(),
     create: (kind) =>
       Promise.reject(new Error(`There is no other ${kind} in this test`)),
+    list: () => [],
     notice: () => {},
     seed: 0,
     ...known,

@@ -9,6 +9,7 @@ export { type FormatCase, testFormat } from "./format.ts";
 export { testMasker } from "./masker.ts";
 export { type SourceCase, testSource } from "./source.ts";
 export { testModel } from "./model.ts";
+export { builtinActivations } from "./model/architectures.ts";
 export { type AdapterSuiteOptions, testAdapter } from "./adapter.ts";
 export {
   answerOf,

@@ -11,7 +11,7 @@ import type { Architecture, Device } from "@denotune/denotune/core";
 import {
   gpt2Architecture,
   llamaArchitecture,
-} from "../../plugins/models/mod.ts";
+} from "../conformance/model/architectures.ts";
 import {
   type GoldenBatch,
   layOut,

@@ -19,7 +19,7 @@ import { loraOptions } from "../../plugins/adapters/_options.ts";
 import {
   gpt2Architecture,
   llamaArchitecture,
-} from "../../plugins/models/mod.ts";
+} from "../conformance/model/architectures.ts";
 import {
   attachTo,
   inputsOf,

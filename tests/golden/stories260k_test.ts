@@ -6,7 +6,7 @@ import { loadWeights } from "../../core/io/load_weights.ts";
 import { openModelFolder } from "../../core/io/model_folder.ts";
 import assert from "node:assert/strict";
 
-import { llamaArchitecture } from "../../plugins/models/mod.ts";
+import { llamaArchitecture } from "../conformance/model/architectures.ts";
 import { layOut, openTiny, type Row } from "../conformance/model/tiny_model.ts";
 import { testData } from "../test_data.ts";
 import { BACKENDS, openBackend } from "./_backends.ts";

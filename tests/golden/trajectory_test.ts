@@ -29,7 +29,7 @@ import {
 } from "@denotune/denotune/core";
 import type { Inputs } from "../../core/contracts/objective.ts";
 import { Engine, planEngine } from "../../core/engine/engine.ts";
-import { llamaArchitecture } from "../../plugins/models/mod.ts";
+import { llamaArchitecture } from "../conformance/model/architectures.ts";
 import { adamwRule } from "../../plugins/optimizers/adamw.ts";
 import { reference } from "../../backends/reference/mod.ts";
 import { webgpu } from "../../backends/webgpu/mod.ts";

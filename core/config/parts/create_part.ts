@@ -58,6 +58,7 @@ export function createHost(options: HostOptions): Host {
     notice: (message) => options.notice(message),
     create: (kind, choice) =>
       createPart(kind, choice, { registry: options.registry, host }),
+    list: (kind) => options.registry.list(kind).map(({ part }) => part.name),
   };
   return host;
 }
@@ -121,6 +122,7 @@ export async function createResolved<K extends Kind>(
     ...host,
     resolvePath: (path) => choice.resolvePath(path),
     create: (kind, inner) => createPart(kind, inner, { registry, host: bound }),
+    list: (kind) => host.list(kind),
   };
   return await callCreate(choice, bound);
 }

@@ -22,10 +22,7 @@ import {
   asStored,
   writeQuantized,
 } from "../../../core/engine/quantized_weights.ts";
-import {
-  gpt2Architecture,
-  llamaArchitecture,
-} from "../../../plugins/models/mod.ts";
+import { gpt2Architecture, llamaArchitecture } from "../model/architectures.ts";
 
 /** A batch as golden files write it: padded, labels not shifted, -100 where nothing is trained. */
 export interface PaddedBatch {

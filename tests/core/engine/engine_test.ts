@@ -7,7 +7,7 @@ import type { Inputs } from "../../../core/contracts/objective.ts";
 
 import { Engine, planEngine } from "../../../core/engine/engine.ts";
 import { RING_SLOTS } from "../../../core/engine/step_programs.ts";
-import { llamaArchitecture } from "../../../plugins/models/mod.ts";
+import { llamaArchitecture } from "../../conformance/model/architectures.ts";
 import { adamwRule } from "../../../plugins/optimizers/adamw.ts";
 import { openCpu } from "../../backends/cpu/open.ts";
 import { layOutLines } from "../../golden/_lines.ts";

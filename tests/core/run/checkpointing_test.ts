@@ -13,7 +13,7 @@ import {
 } from "../../../core/engine/engine.ts";
 import { loraAdapter } from "../../../plugins/adapters/_attach.ts";
 import { loraOptions } from "../../../plugins/adapters/_options.ts";
-import { llamaArchitecture } from "../../../plugins/models/mod.ts";
+import { llamaArchitecture } from "../../conformance/model/architectures.ts";
 import { adamwRule } from "../../../plugins/optimizers/adamw.ts";
 import { openCpu } from "../../backends/cpu/open.ts";
 import { attachTo } from "../../conformance/adapter/run.ts";

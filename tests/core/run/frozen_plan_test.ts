@@ -8,7 +8,7 @@ import {
   loraOptions,
 } from "../../../plugins/adapters/_options.ts";
 import { adamwRule } from "../../../plugins/optimizers/adamw.ts";
-import { llamaArchitecture } from "../../../plugins/models/mod.ts";
+import { llamaArchitecture } from "../../conformance/model/architectures.ts";
 import { attachTo } from "../../conformance/adapter/run.ts";
 
 const optimizer: Optimizer = adamwRule({

@@ -12,7 +12,7 @@ import { segmentLengths } from "../../../core/engine/host_inputs.ts";
 import { loraAdapter } from "../../../plugins/adapters/_attach.ts";
 import { loraOptions } from "../../../plugins/adapters/_options.ts";
 import { withNoise } from "../../../plugins/adapters/neftune.ts";
-import { gpt2Architecture } from "../../../plugins/models/mod.ts";
+import { gpt2Architecture } from "../../conformance/model/architectures.ts";
 import { testAdapter } from "../../conformance/adapter.ts";
 import {
   runConfig,

@@ -2,7 +2,7 @@ import { inventoryOf } from "../../../core/engine/build_model.ts";
 import { openModelFolder } from "../../../core/io/model_folder.ts";
 import assert from "node:assert/strict";
 import { ConfigError, type LinearSite } from "@denotune/denotune/core";
-import { llamaArchitecture } from "../../../plugins/models/mod.ts";
+import { llamaArchitecture } from "../../conformance/model/architectures.ts";
 import { testModel } from "../../conformance/model.ts";
 
 const TINY = {
@@ -39,6 +39,7 @@ testModel("llama", llamaArchitecture, {
     max_window_layers: 1,
   },
   qwen3: { ...TINY, model_type: "qwen3", head_dim: 6 },
+  "another activation": { ...TINY, hidden_act: "gelu_pytorch_tanh" },
 });
 
 const GOLDEN = new URL("../../golden/models/", import.meta.url).pathname;
@@ -137,7 +138,12 @@ const REFUSED: readonly [
   ["a partial rotation inside", {
     rope_parameters: { rope_type: "default", partial_rotary_factor: 0.5 },
   }, /partial_rotary_factor is 0\.5/],
-  ["gelu", { hidden_act: "gelu" }, /hidden_act is "gelu"; supported: silu/],
+  [
+    "an activation that no part brings",
+    { hidden_act: "no-such" },
+    /hidden_act is "no-such"; supported: .*silu/,
+  ],
+  ["a key that it has not", { mlp_shards: 4 }, /mlp_shards is 4/],
   [
     "softcaps",
     { final_logit_softcapping: 30 },
@@ -200,7 +206,7 @@ for (const [what, change, message] of REFUSED) {
 
 Deno.test("llama names every problem at once", () => {
   const message = refusal({
-    hidden_act: "relu",
+    hidden_act: "no-such",
     num_key_value_heads: 3,
     clip_qkv: 8,
   });

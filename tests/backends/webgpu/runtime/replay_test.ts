@@ -9,7 +9,7 @@ import { localDevice } from "../../../../core/device/local_device.ts";
 import { Engine, planEngine } from "../../../../core/engine/engine.ts";
 import type { WebGpuExecutor } from "../../../../backends/webgpu/mod.ts";
 import { fold } from "../../../../backends/webgpu/runtime/replay.ts";
-import { llamaArchitecture } from "../../../../plugins/models/mod.ts";
+import { llamaArchitecture } from "../../../conformance/model/architectures.ts";
 import { adamwRule } from "../../../../plugins/optimizers/adamw.ts";
 import { makeInputs } from "../../../bench/webgpu_support.ts";
 import { missing, openExecutor, title } from "../_device.ts";

@@ -8,7 +8,7 @@ import type { Device } from "../../../../core/contracts/backend.ts";
 import type { Generator } from "../../../../core/engine/generate/generator.ts";
 import type { GenerationLimits } from "../../../../core/engine/generate/programs.ts";
 import { Engine, planEngine } from "../../../../core/engine/engine.ts";
-import { llamaArchitecture } from "../../../../plugins/models/mod.ts";
+import { llamaArchitecture } from "../../../conformance/model/architectures.ts";
 import { TINY_LLAMA } from "../../../run_harness.ts";
 
 /** What was asked of a device. */

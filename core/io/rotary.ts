@@ -9,7 +9,11 @@
  * - `llama3`: long waves divided by `factor`, short ones left, those between smoothed (Llama 3.1)
  * @module
  */
-import { type ConfigReader, type RawConfig, show } from "./_config_reader.ts";
+import {
+  type ConfigReader,
+  type RawConfig,
+  showValue,
+} from "./config_reader.ts";
 
 /** How rotary frequencies are made. */
 export type RopeScaling =
@@ -42,19 +46,21 @@ export function readRope(
   reader: ConfigReader,
   maxPositions: number,
 ): RopeScaling {
-  const { config } = reader;
-  const spelling = config.rope_scaling != null
-    ? "rope_scaling"
-    : "rope_parameters";
-  const settings = config[spelling] ?? {};
+  const scaling = reader.raw("rope_scaling") ?? null;
+  const parameters = reader.raw("rope_parameters") ?? null;
+  const original = reader.raw("original_max_position_embeddings") ?? null;
+  const spelling = scaling !== null ? "rope_scaling" : "rope_parameters";
+  const settings = scaling ?? parameters ?? {};
   const theta = { theta: reader.number("rope_theta", 10000) };
   if (!isObject(settings)) {
-    reader.problem(`${spelling} is ${show(settings)}; an object is needed`);
+    reader.problem(
+      `${spelling} is ${showValue(settings)}; an object is needed`,
+    );
     return { type: "default", ...theta };
   }
   if (
-    config.rope_scaling != null && config.rope_parameters != null &&
-    show(config.rope_scaling) !== show(config.rope_parameters)
+    scaling !== null && parameters !== null &&
+    showValue(scaling) !== showValue(parameters)
   ) {
     reader.problem(
       "rope_scaling and rope_parameters are both given and differ; remove one",
@@ -65,14 +71,14 @@ export function readRope(
     reader.problem(
       isObject(value)
         ? `${spelling} has settings by layer type (${key}), which is not supported`
-        : `${spelling}.${key} is ${show(value)}, which is not supported`,
+        : `${spelling}.${key} is ${showValue(value)}, which is not supported`,
     );
   }
   const partial = settings.partial_rotary_factor ?? 1;
   if (partial !== 1) {
     reader.problem(
       `${spelling}.partial_rotary_factor is ${
-        show(partial)
+        showValue(partial)
       }; only 1 is supported for ${reader.modelType}`,
     );
   }
@@ -84,7 +90,9 @@ export function readRope(
     reader.problem(
       value === undefined
         ? `${spelling}.${key} is missing`
-        : `${spelling}.${key} is ${show(value)}; a number above 0 is needed`,
+        : `${spelling}.${key} is ${
+          showValue(value)
+        }; a number above 0 is needed`,
     );
     return 1;
   };
@@ -93,28 +101,28 @@ export function readRope(
   if (type === "default") return { type, ...base };
   if (type === "linear") return { type, ...base, factor: number("factor") };
   if (type === "llama3") {
-    const scaling = {
+    const llama3 = {
       type,
       ...base,
       factor: number("factor"),
       lowFrequency: number("low_freq_factor"),
       highFrequency: number("high_freq_factor"),
       // a value beside the settings wins over one inside, as in transformers
-      originalPositions: config.original_max_position_embeddings != null
+      originalPositions: original !== null
         ? reader.count("original_max_position_embeddings")
         : number("original_max_position_embeddings", maxPositions),
     } as const;
-    if (scaling.highFrequency <= scaling.lowFrequency) {
+    if (llama3.highFrequency <= llama3.lowFrequency) {
       reader.problem(
-        `${spelling}.high_freq_factor ${scaling.highFrequency} must be above low_freq_factor ${scaling.lowFrequency}`,
+        `${spelling}.high_freq_factor ${llama3.highFrequency} must be above low_freq_factor ${llama3.lowFrequency}`,
       );
     }
-    return scaling;
+    return llama3;
   }
   const name = settings.rope_type === undefined ? "type" : "rope_type";
   reader.problem(
     `${spelling}.${name} is ${
-      show(type)
+      showValue(type)
     }; supported: default, linear, llama3. With positions beyond what the model was first trained on, other scalings give other numbers`,
   );
   return { type: "default", ...base };

@@ -7,7 +7,7 @@ import {
   type RopeScaling,
   rotaryFrequencies,
   rotaryTable,
-} from "../../../plugins/models/_rope_scaling.ts";
+} from "../../../core/io/rotary.ts";
 
 const LLAMA3: RopeScaling = {
   type: "llama3",
