@@ -22,7 +22,7 @@ export interface Difference {
 
 /**
  * Keys that may differ between an interrupted run and its continuation: who is told, when, and
- * where things are saved. Evaluators and samples read the model and change nothing in it. Another
+ * where things are saved, and how many processes share the work. Evaluators and samples read the model and change nothing in it. Another
  * backend computes the same numbers but for rounding, which the checkpoint's fingerprint tells.
  */
 const HARMLESS: readonly string[] = [
@@ -30,6 +30,7 @@ const HARMLESS: readonly string[] = [
   "extends",
   "backend",
   "memory_limit",
+  "parallel",
   "evaluators",
   "generation",
   "samples",

@@ -314,6 +314,8 @@ export interface RunInput {
   schedule?: Choice;
   /** How long, how much at once, what is said and saved. */
   training?: TrainingInput;
+  /** How processes train together; null: one process. */
+  parallel?: Choice | null;
   /** What is asked of the model at each evaluation. */
   evaluators?: readonly Choice[];
   /** How samples are drawn. */
@@ -359,6 +361,8 @@ export interface RunConfig {
   readonly schedule: Choice;
   /** How long, how much at once, what is said and saved. */
   readonly training: TrainingConfig;
+  /** How processes train together; null: one process. */
+  readonly parallel: Choice | null;
   /** What is asked of the model at each evaluation. */
   readonly evaluators: readonly Choice[];
   /** How samples are drawn. */

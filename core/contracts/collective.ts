@@ -1,6 +1,15 @@
 /**
- * A collective sums gradient arenas, loss sums and divisors over processes, between accumulation and
- * update. `single` is the built-in; others bring an existing engine, never a protocol of our own.
+ * A collective joins processes that train together: each computes some micro-batches of a step, and gradients and
+ * loss sums are added up before the update. `single` is the built-in; others bring an existing engine (MPI), never a
+ * protocol of our own.
+ *
+ * ```text
+ * rank 0   micro 0, micro 2 ─┐                    ┌─ update
+ *                            ├─ sum (gradients) ──┤         the same numbers, to the bit
+ * rank 1   micro 1, micro 3 ─┘                    └─ update
+ * ```
+ *
+ * All ranks make the same calls in the same order, with arrays of the same length.
  * @module
  */
 
@@ -10,6 +19,15 @@ export interface Collective {
   readonly rank: number;
   /** How many there are. */
   readonly world: number;
-  /** Sums the array over all processes, in place. */
+  /** Sums an array over all processes, in place. All get the same bits; a NaN of one is a NaN of all. */
   sum(values: Float32Array): Promise<void>;
+  /**
+   * Sums an array (N) over all processes, and gives each its share (N / world) of the result, by rank. Throws
+   * `RangeError` where N is no multiple of the world.
+   */
+  reduceScatter(values: Float32Array): Promise<Float32Array>;
+  /** The shares (N) of all processes, one behind the other by rank (N * world). */
+  allGather(share: Float32Array): Promise<Float32Array>;
+  /** Gives all processes the array of one of them, in place. */
+  broadcast(values: Float32Array, root: number): Promise<void>;
 }

@@ -12,7 +12,7 @@ import type { Every } from "../config/types.ts";
 import { ConfigError } from "../contracts/errors.ts";
 import type { Engine, StepResult } from "../engine/engine.ts";
 import type { StepProfile } from "./step_profile.ts";
-import { gradientName } from "../engine/trainables.ts";
+import { sumOverRanks } from "../engine/sum_over_ranks.ts";
 import { makeThrottle, type Throttle } from "./throttle.ts";
 import { emptySums, type TrainerState } from "./trainer_state.ts";
 
@@ -200,14 +200,17 @@ class Loop {
       firstRow += batch.B;
       return inputs;
     });
-    let divisor = micro.reduce((sum, inputs) => sum + inputs.divisor, 0);
-    if (collective.world > 1) divisor = await sumOver(collective, divisor);
+    // of the whole step: every rank lays out all micro-batches, and computes its own
+    const divisor = micro.reduce((sum, inputs) => sum + inputs.divisor, 0);
     for (const [i, inputs] of micro.entries()) {
       if (i % collective.world === collective.rank) {
         engine.micro(inputs, divisor > 0 ? divisor : 1);
       }
     }
-    if (collective.world > 1) await this.#sumGradients();
+    const { trainables } = engine.planned;
+    if (collective.world > 1 && trainables !== null) {
+      await sumOverRanks(engine.session, trainables, collective);
+    }
     engine.update({
       learningRate: optimizer.learningRate *
         schedule.factor(state.step, { totalSteps: settings.totalSteps }),
@@ -355,21 +358,4 @@ class Loop {
     await this.#save();
     return "interrupted";
   }
-
-  async #sumGradients(): Promise<void> {
-    const { engine, collective } = this.#r;
-    for (const group of engine.planned.trainables?.groups ?? []) {
-      for (const arena of group.arenas) {
-        const values = await engine.session.read(gradientName(arena.name));
-        await collective.sum(values);
-        engine.session.write(gradientName(arena.name), values);
-      }
-    }
-  }
-}
-
-async function sumOver(collective: Collective, value: number): Promise<number> {
-  const values = Float32Array.of(value);
-  await collective.sum(values);
-  return values[0];
 }

@@ -66,6 +66,9 @@ export function runSchema(mode: TrainingMode): z.ZodType<ParsedRun, RunInput> {
       warmup_ratio: 0.03,
     }).describe("The learning rate over time."),
     training: trainingSchema().prefault({}),
+    parallel: optionalPartField("collective").default(null).describe(
+      "How processes train together; null, as `single`: one process.",
+    ),
     evaluators: z.array(partField("evaluator")).default([]).describe(
       "What is asked of the model at each evaluation.",
     ),

@@ -149,7 +149,9 @@ export async function planRun(
     adapter: chosenAt(run, "adapter", "adapter") === null
       ? null
       : await create("adapter"),
-    collective: await createPart("collective", "single", creating),
+    collective: chosenAt(run, "collective", "parallel") === null
+      ? await createPart("collective", "single", creating)
+      : await create("collective", "parallel"),
     evaluators: await openEvaluators(run, creating, {
       rows: evaluationRows,
       objective,

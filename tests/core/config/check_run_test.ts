@@ -105,7 +105,7 @@ Deno.test("unknown keys are refused with the nearest name, or where the name bel
   assert.equal(
     await refuse(MODEL + DATA + "qwertz: 1\n"),
     "run.yaml:3:1: unknown key `qwertz`; known: output_dir, extends, seed, plugins, backend, memory_limit, training_mode, model, " +
-      "tokenizer, adapter, data, objective, optimizer, schedule, training, evaluators, generation, samples, trackers",
+      "tokenizer, adapter, data, objective, optimizer, schedule, training, parallel, evaluators, generation, samples, trackers",
   );
   assert.match(
     await refuse(MODEL + DATA + "__proto__: {seed: 1}\n"),

@@ -1,0 +1,111 @@
+/**
+ * Ranks that train together make the steps of one: `parallel` in the run file, here in one process.
+ *
+ * Tolerance: 1e-6 relative in every loss, as for other cuts of a window (accumulation_test.ts): sums over ranks add
+ * in another order. Between ranks there is none.
+ */
+import assert from "node:assert/strict";
+import { choose, definePart } from "../../../core/mod.ts";
+import type { RunInput } from "../../../core/config/types.ts";
+import { z } from "zod";
+import { testCollective } from "../../conformance/collective.ts";
+import {
+  type RanRun,
+  runConfig,
+  testFolder,
+  tinyRows,
+  tinyRun,
+} from "../../run_harness.ts";
+import { ranksInProcess } from "./_ranks.ts";
+
+testCollective("ranks in one process", ranksInProcess);
+
+/** Runs all ranks of a world at once, each in a folder of its own. */
+async function together(
+  world: number,
+  folder: string,
+  more: Partial<RunInput>,
+): Promise<RanRun[]> {
+  const runs = ranksInProcess(world).map((collective) =>
+    runConfig({
+      ...tinyRun(`${folder}/${world}-${collective.rank}`, more),
+      backend: { use: "cpu", blas: "off", workers: 1 },
+      parallel: choose(
+        definePart({
+          kind: "collective",
+          name: "in-process",
+          description: "For a test",
+          options: z.strictObject({}),
+          create: () => collective,
+        }),
+        {},
+      ),
+    })
+  );
+  return await Promise.all(runs);
+}
+
+for (
+  const [what, more] of [
+    ["all weights", {}],
+    ["an adapter with dropout, two sources", {
+      adapter: { use: "lora", r: 4, lora_dropout: 0.3 },
+      data: {
+        train: [
+          { rows: tinyRows(12, 1), format: "alpaca" },
+          { rows: tinyRows(11, 2), format: "alpaca" },
+        ],
+      },
+    }],
+  ] as readonly [string, Partial<RunInput>][]
+) {
+  Deno.test(`two ranks make the steps of one, and have the same bits: ${what}`, async () => {
+    using folder = testFolder();
+    const run: Partial<RunInput> = {
+      data: { train: [{ rows: tinyRows(23), format: "alpaca" }] },
+      ...more,
+      // the last window of the epoch has three micro-batches
+      training: { epochs: 2, batch_size: 2, gradient_accumulation_steps: 4 },
+    };
+    const [one] = await together(1, folder.path, run);
+    const two = await together(2, folder.path, run);
+    assert.equal(one.losses.length, 6);
+    const saved = more.adapter === undefined
+      ? "model.safetensors"
+      : "adapter_model.safetensors";
+    const bytes = two.map((_, rank) =>
+      Deno.readFileSync(folder.at(`2-${rank}`, saved))
+    );
+    assert.deepEqual(bytes[0], bytes[1]);
+    assert.deepEqual(two[0].losses, two[1].losses);
+    const norms = (of: RanRun) => of.of("step").map((e) => e.grad_norm ?? NaN);
+    for (
+      const [name, found, wanted] of [
+        ["loss", two[0].losses, one.losses],
+        ["gradient norm", norms(two[0]), norms(one)],
+      ] as const
+    ) {
+      found.forEach((value, i) =>
+        assert.ok(
+          Math.abs(value / wanted[i] - 1) <= 1e-6,
+          `${name} of step ${i + 1} is ${value}, not ${wanted[i]}`,
+        )
+      );
+    }
+    const last = (of: RanRun) => of.of("step").at(-1);
+    assert.equal(last(two[0])?.trained_tokens, last(one)?.trained_tokens);
+    assert.equal(last(two[0])?.token_accuracy, last(one)?.token_accuracy);
+  });
+}
+
+Deno.test("parallel: null and {use: single} are one process", async () => {
+  using folder = testFolder();
+  const run = (name: string, parallel: RunInput["parallel"]) =>
+    runConfig({
+      ...tinyRun(folder.at(name), { training: { max_steps: 2 } }),
+      parallel,
+    });
+  const alone = await run("null", null);
+  const single = await run("single", { use: "single" });
+  assert.deepEqual(single.losses, alone.losses);
+});
