@@ -38,7 +38,7 @@ export interface Rendered {
   readonly text: string;
   /** What its parts are, in order. */
   readonly spans: readonly TextSpan[];
-  /** Whether the tokenizer adds its own BOS (and only that); false where the template wrote it. */
+  /** Whether the tokenizer adds its own BOS (and only that); false for chat templates, which write it or want none. */
   readonly addBos: boolean;
 }
 

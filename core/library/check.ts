@@ -39,6 +39,8 @@ export interface CheckedRun extends Disposable {
   readonly report: DataReport;
   /** Name of the template part. */
   readonly templateName: string;
+  /** Where BOS of the first row comes from, in words; null for tokens that were made elsewhere. */
+  readonly bos: string | null;
   /** Name of the masker part. */
   readonly maskerName: string;
   /** Examples that are evaluated on; null: none. */
@@ -67,6 +69,7 @@ export async function checkRun(
     adapter: chosenAt(run, "adapter", "adapter")?.part.name ?? null,
     report: data.train.report,
     templateName: data.templateName,
+    bos: data.bos,
     maskerName: data.maskerName,
     evaluationExamples: data.evaluation?.length ?? null,
     totalSteps,

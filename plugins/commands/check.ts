@@ -67,6 +67,7 @@ async function runCheck(context: CommandContext): Promise<void> {
       showWhole(report.longest)
     } tokens`,
   );
+  if (checked.bos !== null) entry("", checked.bos);
   if (evaluationExamples !== null) {
     entry("eval", `${showWhole(evaluationExamples)} examples`);
   }

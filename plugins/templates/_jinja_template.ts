@@ -97,9 +97,8 @@ class JinjaTemplate implements Template {
       before: (index, prompt) =>
         this.#try(messages.slice(0, index), tools ?? null, prompt),
     });
-    const { bos } = this.#options.specialTokens;
-    const wroteBos = bos !== null && bos !== "" && traced.text.startsWith(bos);
-    return { text: traced.text, spans, addBos: !wroteBos };
+    // BOS is the chat template's own business: `apply_chat_template` adds none to what it wrote, either
+    return { text: traced.text, spans, addBos: false };
   }
 
   #run(

@@ -2,6 +2,7 @@
  * From the key `data` of a run to prepared sets.
  * @module
  */
+import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import { join } from "node:path";
 import type { EvaluationRow } from "../../contracts/evaluator.ts";
 import type { Message, ParsedExample } from "../../contracts/format.ts";
@@ -31,6 +32,7 @@ import {
   type OpenedSource,
   openSources,
 } from "./open_sources.ts";
+import { describeBos } from "./describe_bos.ts";
 import { describeMarkers } from "./open_tokenizer.ts";
 import { refuseOtherData } from "../run_folder.ts";
 
@@ -47,6 +49,8 @@ export interface OpenedData extends Disposable {
   readonly template: Template;
   readonly templateName: string;
   readonly maskerName: string;
+  /** Where BOS of the first row comes from, in words; null for tokens that were made elsewhere. */
+  readonly bos: string | null;
   /** How a prompt given as text becomes a request, as the training rows are shaped. */
   asRequest(prompt: string): PromptRequest;
   /** The evaluation rows that have an answer to compare with. */
@@ -115,6 +119,7 @@ export async function openData(
       );
     }
     return describe(train, {
+      tokenizer: context.tokenizer,
       train: trainSet,
       stream,
       evaluation,
@@ -205,6 +210,7 @@ function markersAsText(
 function describe(
   sources: readonly OpenedSource[],
   made: {
+    tokenizer: Tokenizer;
     train: PreparedDataset;
     stream: StreamedDataset | null;
     evaluation: PreparedDataset | null;
@@ -212,7 +218,7 @@ function describe(
     datasets: DisposableStack;
   },
 ): OpenedData {
-  const { train, stream, evaluation, held, datasets } = made;
+  const { tokenizer, train, stream, evaluation, held, datasets } = made;
   const [first] = sources;
   const shape = first.format.parse(first.store.at(0));
   const unique = (names: readonly string[]) => [...new Set(names)].join(", ");
@@ -224,6 +230,7 @@ function describe(
     template: first.template,
     templateName: unique(sources.map((s) => s.templateName)),
     maskerName: unique(sources.map((s) => s.maskerName)),
+    bos: describeBos(shape, { tokenizer, template: first.template }),
     asRequest: (prompt) =>
       "messages" in shape
         ? { messages: [{ role: "user", content: prompt }] }

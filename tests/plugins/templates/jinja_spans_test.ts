@@ -141,13 +141,22 @@ Deno.test("Jinja: input is joined to the content, unless the template writes it 
   );
 });
 
-Deno.test("Jinja: BOS that the template wrote is not added again", () => {
+Deno.test("Jinja: no BOS is added to what a chat template wrote, as in apply_chat_template", () => {
   assert.equal(
     fromJinja("{{ bos_token + messages[0].content }}").render(talk("a")).addBos,
     false,
   );
   assert.equal(
     fromJinja("{{ messages[0].content }}").render(talk("a")).addBos,
+    false,
+  );
+  assert.equal(
+    fromJinja("{{ messages[0].content }}").prompt(talk("a")).addBos,
+    false,
+  );
+  // a text is written by no template
+  assert.equal(
+    fromJinja("{{ messages[0].content }}").render({ text: "a" }).addBos,
     true,
   );
 });
