@@ -109,8 +109,8 @@ export {
 } from "./graph/expression.ts";
 export {
   type Attributes,
-  type CallWithoutLabel,
   type GradientContext,
+  type GradientRule,
   Graph,
   type LowerContext,
   type Node,
@@ -128,6 +128,7 @@ export type { FillAttributes } from "./graph/kernels/fill.ts";
 export type { GatherRowsAttributes } from "./graph/kernels/gather_rows.ts";
 export type { GroupSumAttributes } from "./graph/kernels/group_sum.ts";
 export type { MatmulAttributes } from "./graph/kernels/matmul.ts";
+export type { KernelCallOf } from "./graph/kernels/mod.ts";
 export type { RopeAttributes } from "./graph/kernels/rope.ts";
 export type { RowsAttributes } from "./graph/kernels/rows.ts";
 export type { SampleAttributes } from "./graph/kernels/sample.ts";

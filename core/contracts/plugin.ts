@@ -19,7 +19,6 @@ import type { Source } from "./source.ts";
 import type { Template } from "./template.ts";
 import type { Tokenizer, TokenizerFacts } from "./tokenizer.ts";
 import type { Tracker } from "./tracker.ts";
-import type { Op } from "../graph/graph.ts";
 import type { Activation } from "./activation.ts";
 import type { Command } from "./command.ts";
 import { PluginError } from "./errors.ts";
@@ -59,8 +58,6 @@ export interface KindMap {
   tracker: Tracker;
   /** Writes a model for other tools. */
   exporter: Exporter;
-  /** An operation of graphs. */
-  op: Op;
   /** An elementwise function. */
   activation: Activation;
   /** A command of the command line. */
@@ -88,7 +85,6 @@ export const KINDS: readonly Kind[] = [
   "evaluator",
   "tracker",
   "exporter",
-  "op",
   "activation",
   "command",
 ];

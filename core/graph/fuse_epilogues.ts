@@ -21,6 +21,7 @@ import {
   fusedProductOp,
   isMatmul,
 } from "./ops/fused_product.ts";
+import type { MatmulAttributes } from "./ops/matmul.ts";
 import { elementwiseProgram } from "./ops/rows.ts";
 
 /**
@@ -41,7 +42,7 @@ export interface FuseOptions {
 }
 
 interface Joined {
-  readonly product: Node;
+  readonly product: Node<MatmulAttributes>;
   readonly nodes: Node[];
 }
 
@@ -64,14 +65,16 @@ export function fuseEpilogues(
     const producers = node.inputs.map((t) => places.get(t.id) ?? -1)
       .map((place) => gone.get(place) ?? place);
     const product = Math.max(...producers);
-    if (product < 0 || at - product > NEAR || !isMatmul(nodes[product])) return;
-    const [out] = nodes[product].outputs;
+    if (product < 0 || at - product > NEAR) return;
+    const multiplied = nodes[product];
+    if (!isMatmul(multiplied)) return;
+    const [out] = multiplied.outputs;
     const fits = node.inputs.every((t, i) =>
       producers[i] < product ||
       (t.id === out.id && program.inputs[i] === "matrix")
     );
     if (!fits || !sameSpace(out.shape, program)) return;
-    const so = joined.get(product) ?? { product: nodes[product], nodes: [] };
+    const so = joined.get(product) ?? { product: multiplied, nodes: [] };
     const more = { ...so, nodes: [...so.nodes, node] };
     const { inputs, outputs } = fuse(more, nodes, options);
     const tensors = [...inputs, ...outputs];
@@ -132,14 +135,15 @@ function fuse(
       outputs.push(node.outputs[o]);
     });
   }
+  const attributes: FusedProduct = {
+    ...product.attributes,
+    epilogue: { inputs: accesses, writes },
+  };
   return {
     ...product,
     op: fusedProductOp,
     inputs: [...product.inputs, ...extra],
-    attributes: {
-      ...product.attributes,
-      epilogue: { inputs: accesses, writes },
-    } satisfies FusedProduct,
+    attributes,
     outputs,
   };
 }

@@ -3,7 +3,7 @@
  * @module
  */
 import { add } from "./ops/add.ts";
-import type { Graph, Node, Tensor } from "./graph.ts";
+import type { GradientRule, Graph, Node, Tensor } from "./graph.ts";
 
 /** What `gradients` is given. */
 export interface GradientRequest {
@@ -56,16 +56,18 @@ export function gradients(
       );
     }
     const node = recomputed.get(original) ?? original;
-    if (original.op.gradient === undefined) {
+    if (original.gradient === null && original.op.gradient === undefined) {
       throw new RangeError(
         `${original.label}: the op "${original.op.name}" has no gradient, but a parameter before it is trained`,
       );
     }
+    const rule: GradientRule = original.gradient ??
+      ((context) => original.op.gradient?.(context));
     graph.scope(
       "backward",
       () =>
         graph.scope(original.label, () =>
-          original.op.gradient!({
+          rule({
             graph,
             node,
             dOutputs: original.outputs.map((o) =>
@@ -128,6 +130,7 @@ function emitAgain(
             node.op,
             node.inputs.map((t) => shaped(copies.get(t.id), t) ?? t),
             node.attributes,
+            node.gradient ?? undefined,
           ),
       );
       node.outputs.forEach((o, k) => copies.set(o.id, outputs[k]));

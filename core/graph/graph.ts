@@ -5,12 +5,15 @@
  */
 import { type Shape, showShape } from "./dims.ts";
 import type { DType, Quantization, TensorDType } from "./dtype.ts";
-import type { Json } from "../contracts/json.ts";
-import type { KernelCall, View } from "./plan.ts";
+import type { KernelCallOf } from "./kernels/mod.ts";
+import type { KernelAttributes, KernelName, View } from "./plan.ts";
 import type { Dim } from "./dims.ts";
 
-/** Attributes of a node: plain data. */
-export type Attributes = { readonly [key: string]: unknown };
+/** Attributes of a node of any op: plain data, typed by the op. */
+export type Attributes = object;
+
+/** Attributes of an op that has none. */
+export type NoAttributes = Readonly<Record<never, never>>;
 
 /** Shape and storage of a tensor. */
 export interface TensorType {
@@ -32,7 +35,7 @@ export interface Tensor extends TensorType {
 }
 
 /** One application of an op. */
-export interface Node {
+export interface Node<A extends Attributes = Attributes> {
   /** Number of the node in its graph. */
   readonly id: number;
   /** What it applies. */
@@ -40,7 +43,9 @@ export interface Node {
   /** What it reads. */
   readonly inputs: readonly Tensor[];
   /** Plain data that the op understands. */
-  readonly attributes: Attributes;
+  readonly attributes: A;
+  /** The gradient rule of this node, where its op has none for all. */
+  readonly gradient: GradientRule | null;
   /** What it makes. */
   readonly outputs: readonly Tensor[];
   /** What it is for: `layers.0.mlp.down_proj`. */
@@ -49,12 +54,15 @@ export interface Node {
   readonly block: number | null;
 }
 
+/** Adds the backward nodes of one node. */
+export type GradientRule = (context: GradientContext) => void;
+
 /** What a gradient rule is given. */
-export interface GradientContext {
+export interface GradientContext<A extends Attributes = Attributes> {
   /** Where backward nodes are added. */
   readonly graph: Graph;
   /** The node whose gradient is wanted. */
-  readonly node: Node;
+  readonly node: Node<A>;
   /** Gradient that arrives at each output; undefined where nothing depends on it. */
   readonly dOutputs: readonly (Tensor | undefined)[];
   /** Whether the gradient of input `i` is wanted. */
@@ -67,9 +75,9 @@ export interface GradientContext {
 }
 
 /** What an op is lowered with. */
-export interface LowerContext {
+export interface LowerContext<A extends Attributes = Attributes> {
   /** The node to be lowered. */
-  readonly node: Node;
+  readonly node: Node<A>;
   /** Capacity of a dimension. */
   capacity(d: Dim): number;
   /** The view of an input. Throws `RangeError` for a quantised one: see `quantized`. */
@@ -80,8 +88,8 @@ export interface LowerContext {
   output(i: number): View;
   /** A temporary that lives during this node only. */
   scratch(type: { readonly shape: Shape; readonly dtype: DType }): View;
-  /** Adds a kernel call. */
-  emit(call: CallWithoutLabel): void;
+  /** Adds a kernel call; its label is the node's. */
+  emit<K extends KernelName>(call: KernelCallOf<K, KernelAttributes[K]>): void;
   /**
    * Repeats what `body` emits over chunks of `total`; within it use the extent `as` for the chunk's size
    * and {@linkcode advancing} for what moves along.
@@ -106,11 +114,6 @@ export interface QuantizedView {
   readonly inMatmul: boolean;
 }
 
-/** A kernel call; its label is the node's. */
-export type CallWithoutLabel = KernelCall extends infer C
-  ? C extends KernelCall ? Omit<C, "label"> : never
-  : never;
-
 /** The view of a chunk of rows: shape (rows, ...), moving `chunk` rows an iteration. */
 export function advancing(view: View, chunk: number, rows: Dim): View {
   let size = 1;
@@ -132,22 +135,30 @@ export function advancing(view: View, chunk: number, rows: Dim): View {
 }
 
 /** An op: shape rule, gradient rule, and how it becomes kernels. A value that nodes hold. */
-export interface Op {
+export interface Op<A extends Attributes = Attributes> {
   /** Its name in labels. */
   readonly name: string;
   /** Types of the outputs. Throws `RangeError` for inputs that do not fit. */
   infer(
     inputs: readonly TensorType[],
-    attributes: Attributes,
+    attributes: A,
   ): readonly TensorType[];
   /** Adds the backward nodes. An op without it stops gradients (and an error says so if one is needed). */
-  gradient?(context: GradientContext): void;
+  gradient?(context: GradientContext<A>): void;
   /** Emits the kernel calls. */
-  lower(context: LowerContext): void;
+  lower(context: LowerContext<A>): void;
   /** Pairs [output, input] that may share a buffer when the input is not needed any more. */
-  inPlace?(node: Node): readonly (readonly [number, number])[];
+  inPlace?(node: Node<A>): readonly (readonly [number, number])[];
   /** The pairs of `inPlace` must share: where an input has to stay, the planner copies it first. */
   readonly alwaysInPlace?: true;
+}
+
+/** Whether a node applies an op: its attributes are then the op's. */
+export function applies<A extends Attributes>(
+  node: Node,
+  op: Op<A>,
+): node is Node<A> {
+  return node.op === op;
 }
 
 /** Builds and holds a graph. */
@@ -181,17 +192,19 @@ export class Graph {
   }
 
   /** Applies an op. */
-  apply(
-    op: Op,
+  apply<A extends Attributes>(
+    op: Op<A>,
     inputs: readonly Tensor[],
-    attributes: Attributes = {},
+    attributes: A,
+    gradient?: GradientRule,
   ): readonly Tensor[] {
     const outputs: Tensor[] = [];
-    const node: Node = {
+    const node: Node<A> = {
       id: this.#nextId++,
       op,
       inputs,
       attributes,
+      gradient: gradient ?? null,
       outputs,
       label: [...this.#labels, op.name].join("."),
       block: this.#block,
@@ -219,12 +232,13 @@ export class Graph {
   }
 
   /** Applies an op with one output. */
-  apply1(
-    op: Op,
+  apply1<A extends Attributes>(
+    op: Op<A>,
     inputs: readonly Tensor[],
-    attributes: Attributes = {},
+    attributes: A,
+    gradient?: GradientRule,
   ): Tensor {
-    return this.apply(op, inputs, attributes)[0];
+    return this.apply(op, inputs, attributes, gradient)[0];
   }
 
   /** After the program the variable holds `value`; computed in its place where possible. */
@@ -278,9 +292,4 @@ export class Graph {
     map.set(source.name, tensor);
     return tensor;
   }
-}
-
-/** Attributes as JSON, for messages and hashes. */
-export function showAttributes(attributes: Attributes): string {
-  return JSON.stringify(attributes as Json);
 }

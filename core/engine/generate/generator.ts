@@ -12,7 +12,7 @@
  * @module
  */
 import type { Session } from "../session.ts";
-import { wordsOfBits } from "../../graph/ops/sampling.ts";
+import { wordsOfBits } from "../../graph/kernels/mod.ts";
 import { hash32 } from "../../random.ts";
 import { type GenerationLimits, RING_STEPS, STATE } from "./programs.ts";
 import { optionsVector, type SamplingOptions } from "./sampling.ts";

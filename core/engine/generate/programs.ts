@@ -25,8 +25,8 @@ import {
   type DecodeState,
   sample,
   takeTokens,
-  wordsOfBits,
 } from "../../graph/ops/sampling.ts";
+import { wordsOfBits } from "../../graph/kernels/mod.ts";
 import { type PlannedProgram, planProgram } from "../../graph/planner.ts";
 
 /** What generation is sized for. */

@@ -46,7 +46,7 @@ function operandsOf(
 } {
   if (heads % kvHeads !== 0) {
     throw new RangeError(
-      `${heads} heads cannot share ${kvHeads} key/value heads: must divide`,
+      `${heads} heads are no multiple of ${kvHeads} key/value heads`,
     );
   }
   // with an empty window a query would see nothing and its softmax have no terms

@@ -56,7 +56,7 @@ export type { FillAttributes } from "./fill.ts";
 export type { GatherRowsAttributes } from "./gather_rows.ts";
 export type { GroupSumAttributes } from "./group_sum.ts";
 export type { RopeAttributes } from "./rope.ts";
-export type { SampleAttributes } from "./sample.ts";
+export { type SampleAttributes, wordsOfBits } from "./sample.ts";
 export type { ScatterAddAttributes } from "./scatter_add.ts";
 export type { ScatterRowsAttributes } from "./scatter_rows.ts";
 export type { SliceColumnsAttributes } from "./slice_columns.ts";

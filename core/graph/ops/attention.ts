@@ -3,10 +3,10 @@
  * arXiv:2205.14135: forward keeps one log-sum-exp a row).
  * @module
  */
-import { type Dim, product } from "../dims.ts";
+import type { Dim } from "../dims.ts";
 import type { Graph, Op, Tensor } from "../graph.ts";
 import type { AttentionAttributes } from "../plan.ts";
-import { expectDim, matrix } from "./_check.ts";
+import { kernelOp } from "./_kernel_op.ts";
 import { addTo } from "./add.ts";
 
 /** What a model says of its attention. */
@@ -27,34 +27,8 @@ export interface AttentionOptions {
   readonly softcap?: number | null;
 }
 
-function check(
-  inputs: readonly { shape: Tensor["shape"] }[],
-  a: AttentionAttributes,
-): void {
-  const [q, k, v] = inputs.map((t) => matrix(t as Tensor, "attention operand"));
-  const rows = product([a.B, a.T]);
-  if (a.heads % a.kvHeads !== 0) {
-    throw new RangeError(
-      `${a.heads} heads are no multiple of ${a.kvHeads} key/value heads`,
-    );
-  }
-  expectDim(q[0], rows, "rows of q");
-  expectDim(q[1], a.heads * a.headDim, "columns of q");
-  for (const t of [k, v]) {
-    expectDim(t[1], a.kvHeads * a.headDim, "columns of k and v");
-  }
-}
-
-const attentionOp: Op = {
-  name: "attention",
-  infer(inputs, attributes) {
-    const a = attributes as unknown as AttentionAttributes;
-    check(inputs.slice(0, 3), a);
-    return [
-      { shape: inputs[0].shape, dtype: "f32" },
-      { shape: [inputs[0].shape[0], a.heads], dtype: "f32" },
-    ];
-  },
+const attentionOp: Op<AttentionAttributes> = kernelOp("attention", {
+  attributes: (_, own: AttentionAttributes) => own,
   gradient(context) {
     const { graph, node, dOutputs } = context;
     const dOut = dOutputs[0];
@@ -68,29 +42,12 @@ const attentionOp: Op = {
       if (context.wants(i)) context.add(i, (addend) => addTo(graph, addend, g));
     });
   },
-  lower({ node, input, output, emit }) {
-    emit({
-      kernel: "attention",
-      attributes: node.attributes as unknown as AttentionAttributes,
-      inputs: node.inputs.map((_, i) => input(i)),
-      outputs: [output(0), output(1)],
-    });
-  },
-};
+});
 
-const attentionBackwardOp: Op = {
-  name: "attention_backward",
-  infer: ([q, k, v]) =>
-    [q, k, v].map((t) => ({ shape: t.shape, dtype: "f32" as const })),
-  lower({ node, input, output, emit }) {
-    emit({
-      kernel: "attention_backward",
-      attributes: node.attributes as unknown as AttentionAttributes,
-      inputs: node.inputs.map((_, i) => input(i)),
-      outputs: [output(0), output(1), output(2)],
-    });
-  },
-};
+const attentionBackwardOp: Op<AttentionAttributes> = kernelOp(
+  "attention_backward",
+  { attributes: (_, own: AttentionAttributes) => own },
+);
 
 /** Attention of q (B*T, heads*headDim) over k, v (B*T, kvHeads*headDim) within segments i32 (B, T). */
 export function attention(
@@ -111,48 +68,30 @@ export function attention(
   })[0];
 }
 
-const writeCacheOp: Op = {
-  name: "write_cache",
-  infer: ([cache]) => [{ shape: cache.shape, dtype: "f32" }],
-  lower({ node, input, output, emit }) {
-    const [cache] = node.inputs;
-    const { B, T } = node.attributes as { B?: Dim; T?: Dim };
-    if (B === undefined || T === undefined) {
-      throw new RangeError("write_cache needs B and T");
-    }
-    emit({
-      kernel: "write_cache",
-      attributes: {
-        B,
-        T,
-        slots: fixed(cache.shape[0]),
-        capacity: fixed(cache.shape[1]),
-        columns: fixed(cache.shape[2]),
-      },
-      inputs: node.inputs.map((_, i) => input(i)),
-      outputs: [output(0)],
-    });
+const writeCacheOp: Op<{ readonly B: Dim; readonly T: Dim }> = kernelOp(
+  "write_cache",
+  {
+    attributes: ([cache], { B, T }) => ({
+      B,
+      T,
+      slots: fixed(cache.shape[0]),
+      capacity: fixed(cache.shape[1]),
+      columns: fixed(cache.shape[2]),
+    }),
+    alwaysInPlace: true,
   },
-  inPlace: () => [[0, 0]],
-  alwaysInPlace: true,
-};
+);
 
-const attentionCachedOp: Op = {
-  name: "attention_cached",
-  infer: ([q]) => [{ shape: q.shape, dtype: "f32" }],
-  lower({ node, input, output, emit }) {
-    emit({
-      kernel: "attention_cached",
-      attributes: {
-        ...(node.attributes as unknown as AttentionAttributes),
-        slots: fixed(node.inputs[1].shape[0]),
-        capacity: fixed(node.inputs[1].shape[1]),
-      },
-      inputs: node.inputs.map((_, i) => input(i)),
-      outputs: [output(0)],
-    });
+const attentionCachedOp: Op<AttentionAttributes> = kernelOp(
+  "attention_cached",
+  {
+    attributes: ([, cache], own) => ({
+      ...own,
+      slots: fixed(cache.shape[0]),
+      capacity: fixed(cache.shape[1]),
+    }),
   },
-};
+);
 
 function fixed(d: Dim): number {
   if (typeof d !== "number") {

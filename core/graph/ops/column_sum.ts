@@ -2,43 +2,16 @@
  * Sums over rows: gradients of biases and of norm weights.
  * @module
  */
-import type { Access, Expr, Expression } from "../expression.ts";
+import type { Access, Expr } from "../expression.ts";
 import type { Graph, Op, Tensor } from "../graph.ts";
-import type { Dim } from "../dims.ts";
-import { expectShape } from "./_check.ts";
+import type { ColumnSumAttributes } from "../kernels/mod.ts";
+import { kernelOp } from "./_kernel_op.ts";
 import { spaceOf } from "./rows.ts";
 
-interface ColumnSumAttributes {
-  readonly rows: Dim;
-  readonly columns: number;
-  readonly inputs: readonly Access[];
-  readonly of: Expression;
-  readonly addend: boolean;
-}
-
 /** out[c] = addend[c] + sum over rows of an expression. */
-export const columnSumOp: Op = {
-  name: "column_sum",
-  infer(inputs, attributes) {
-    const { columns, addend } = attributes as unknown as ColumnSumAttributes;
-    if (addend) {
-      expectShape(inputs[inputs.length - 1].shape, [columns], "addend");
-    }
-    return [{ shape: [columns], dtype: "f32" }];
-  },
-  lower({ node, input, output, emit }) {
-    emit({
-      kernel: "column_sum",
-      attributes: node.attributes as unknown as ColumnSumAttributes,
-      inputs: node.inputs.map((_, i) => input(i)),
-      outputs: [output(0)],
-    });
-  },
-  inPlace(node) {
-    const { addend } = node.attributes as unknown as ColumnSumAttributes;
-    return addend ? [[0, node.inputs.length - 1]] : [];
-  },
-};
+export const columnSumOp: Op<ColumnSumAttributes> = kernelOp("column_sum", {
+  attributes: (_, own: ColumnSumAttributes) => own,
+});
 
 /** Sum over the rows of the first tensor's (rows, columns) space. */
 export function columnSum(

@@ -2,76 +2,43 @@
  * Cutting and joining columns.
  * @module
  */
-import type { Graph, Op, Tensor } from "../graph.ts";
+import type { Graph, NoAttributes, Op, Tensor } from "../graph.ts";
 import { expectDim, matrix } from "./_check.ts";
+import { kernelOp } from "./_kernel_op.ts";
 import { add } from "./add.ts";
 import { zerosOp } from "./embedding.ts";
 
-const sliceOp: Op = {
-  name: "slice_columns",
-  infer([x], attributes) {
-    const { offset, width } = attributes as { offset?: number; width?: number };
-    const [rows, columns] = matrix(x, "x");
-    if (
-      offset === undefined || width === undefined || offset < 0 ||
-      offset + width > columns
-    ) {
-      throw new RangeError(
-        `Cannot take columns ${offset}..${
-          Number(offset) + Number(width)
-        } of ${columns}`,
+const sliceOp: Op<{ readonly offset: number; readonly width: number }> =
+  kernelOp("slice_columns", {
+    attributes([x], { offset, width }) {
+      const [rows, from] = matrix(x, "x");
+      return { rows, from, offset, width };
+    },
+    gradient(context) {
+      const { graph, node, dOutputs } = context;
+      const dOut = dOutputs[0];
+      if (dOut === undefined) return;
+      const { offset, width } = node.attributes;
+      const [rows, columns] = matrix(node.inputs[0], "x");
+      const zeros = (n: number) =>
+        graph.apply1(zerosOp, [], { shape: [rows, n] });
+      const parts = [
+        ...(offset > 0 ? [zeros(offset)] : []),
+        dOut,
+        ...(offset + width < columns ? [zeros(columns - offset - width)] : []),
+      ];
+      const placed = parts.length === 1 ? dOut : concatColumns(graph, parts);
+      context.add(
+        0,
+        (addend) => addend === undefined ? placed : add(graph, addend, placed),
       );
-    }
-    return [{ shape: [rows, width], dtype: "f32" }];
-  },
-  gradient(context) {
-    const { graph, node, dOutputs } = context;
-    const dOut = dOutputs[0];
-    if (dOut === undefined) return;
-    const { offset, width } = node.attributes as {
-      offset: number;
-      width: number;
-    };
-    const [rows, columns] = matrix(node.inputs[0], "x");
-    const zeros = (n: number) =>
-      graph.apply1(zerosOp, [], { shape: [rows, n] });
-    const parts = [
-      ...(offset > 0 ? [zeros(offset)] : []),
-      dOut,
-      ...(offset + width < columns ? [zeros(columns - offset - width)] : []),
-    ];
-    const placed = parts.length === 1 ? dOut : concatColumns(graph, parts);
-    context.add(
-      0,
-      (addend) => addend === undefined ? placed : add(graph, addend, placed),
-    );
-  },
-  lower({ node, input, output, emit }) {
-    const { offset, width } = node.attributes as {
-      offset: number;
-      width: number;
-    };
-    const [rows, from] = matrix(node.inputs[0], "x");
-    emit({
-      kernel: "slice_columns",
-      attributes: { rows, from, offset, width },
-      inputs: [input(0)],
-      outputs: [output(0)],
-    });
-  },
-};
+    },
+  });
 
-const concatOp: Op = {
-  name: "concat_columns",
-  infer(inputs) {
+const concatOp: Op<NoAttributes> = kernelOp("concat_columns", {
+  attributes(inputs) {
     const [rows] = matrix(inputs[0], "x");
-    let width = 0;
-    for (const t of inputs) {
-      const [r, columns] = matrix(t, "x");
-      expectDim(r, rows, "rows");
-      width += columns;
-    }
-    return [{ shape: [rows, width], dtype: "f32" }];
+    return { rows, widths: inputs.map((t) => matrix(t, "x")[1]) };
   },
   gradient(context) {
     const { graph, node, dOutputs } = context;
@@ -90,16 +57,7 @@ const concatOp: Op = {
       );
     });
   },
-  lower({ node, input, output, emit }) {
-    const [rows] = matrix(node.inputs[0], "x");
-    emit({
-      kernel: "concat_columns",
-      attributes: { rows, widths: node.inputs.map((t) => matrix(t, "x")[1]) },
-      inputs: node.inputs.map((_, i) => input(i)),
-      outputs: [output(0)],
-    });
-  },
-};
+});
 
 /** Columns offset .. offset + width of x (rows, columns). */
 export function sliceColumns(
@@ -112,13 +70,12 @@ export function sliceColumns(
 
 /** Joins tensors (rows, w_i) to (rows, sum of w_i). */
 export function concatColumns(graph: Graph, parts: readonly Tensor[]): Tensor {
-  return graph.apply1(concatOp, parts);
+  return graph.apply1(concatOp, parts, {});
 }
 
-const splitOp: Op = {
+const splitOp: Op<{ readonly widths: readonly number[] }> = {
   name: "split_columns",
-  infer([x], attributes) {
-    const { widths } = attributes as { widths: readonly number[] };
+  infer([x], { widths }) {
     const [rows, columns] = matrix(x, "x");
     expectDim(widths.reduce((a, b) => a + b, 0), columns, "sum of the widths");
     return widths.map((width) => ({

@@ -5,6 +5,7 @@
 import type {
   Graph,
   LowerContext,
+  NoAttributes,
   Op,
   QuantizedView,
   Tensor,
@@ -13,7 +14,7 @@ import type { View } from "../plan.ts";
 import { isQuantized } from "../dtype.ts";
 
 /** Inputs: x, quantised. */
-const dequantizeOp: Op = {
+const dequantizeOp: Op<NoAttributes> = {
   name: "dequantize",
   infer([x]) {
     if (!isQuantized(x.dtype)) {
@@ -30,7 +31,7 @@ const dequantizeOp: Op = {
 
 /** The numbers of a quantised matrix, as stored: (rows, columns). It has no gradient. */
 export function dequantized(graph: Graph, x: Tensor): Tensor {
-  return graph.apply1(dequantizeOp, [x]);
+  return graph.apply1(dequantizeOp, [x], {});
 }
 
 /** A quantised matrix widened into memory that lives during the node only. */

@@ -68,11 +68,9 @@ function numbersOf({ dHidden, dWeight, bias, dBias }: LossAttributes) {
  * Inputs: hidden (R, C), weight (V, C), targets i32 (R), weights (R), scale (1), bias (V)?, addend of dWeight?,
  * addend of dBias?.
  */
-const lossOp: Op = {
+const lossOp: Op<LossAttributes> = {
   name: "linear_cross_entropy",
-  infer(inputs, attributes) {
-    const own = attributes as unknown as LossAttributes;
-    const { dHidden, dWeight, bias, dBias } = own;
+  infer(inputs, { dHidden, dWeight, bias, dBias }) {
     const [rows, columns] = matrix(inputs[0], "hidden");
     expectDim(matrix(inputs[1], "weight")[1], columns, "columns of the weight");
     if (bias) {
@@ -91,7 +89,7 @@ const lossOp: Op = {
   },
   lower: lowerLoss,
   inPlace(node) {
-    const own = node.attributes as unknown as LossAttributes;
+    const own = node.attributes;
     const at = numbersOf(own);
     return [
       ...(own.dWeight ? [[at.dWeightOut, at.weightSlotIn] as const] : []),
@@ -101,9 +99,11 @@ const lossOp: Op = {
 };
 
 function lowerLoss(
-  { node, input: view, output, scratch, emit, repeat, capacity }: LowerContext,
+  { node, input: view, output, scratch, emit, repeat, capacity }: LowerContext<
+    LossAttributes
+  >,
 ): void {
-  const own = node.attributes as unknown as LossAttributes;
+  const own = node.attributes;
   const { dHidden, chunkElements, bias, logits: f } = own;
   const at = numbersOf(own);
   const { train } = at;
@@ -314,7 +314,7 @@ export function linearCrossEntropy(
   const outputs = graph.apply(
     lossOp,
     [hidden, weight, targets, weights, scale, ...optional],
-    { ...attributes },
+    attributes,
   );
   const at = numbersOf(attributes);
   return {

@@ -54,15 +54,10 @@ function matrixOf(t: TensorType): readonly [Dim, Dim] {
   return [t.shape[0], t.shape[1]];
 }
 
-function attributesOf(node: { attributes: unknown }): MatmulAttributes {
-  return node.attributes as MatmulAttributes;
-}
-
 /** out = alpha * op(a) op(b) + bias + addend. Inputs: a, b, bias?, addend?. */
-export const matmulOp: Op = {
+export const matmulOp: Op<MatmulAttributes> = {
   name: "matmul",
-  infer(inputs, attributes) {
-    const { layout, bias, addend } = attributes as unknown as MatmulAttributes;
+  infer(inputs, { layout, bias, addend }) {
     const { m, n } = sizes(layout, inputs[0], inputs[1]);
     const shape: Shape = [m, n];
     if (isQuantized(inputs[0].dtype)) {
@@ -85,17 +80,17 @@ export const matmulOp: Op = {
   gradient: gradientOfMatmul,
   lower: (context) => lowerProduct(context),
   inPlace(node) {
-    return attributesOf(node).addend ? [[0, node.inputs.length - 1]] : [];
+    return node.attributes.addend ? [[0, node.inputs.length - 1]] : [];
   },
 };
 
 /** Emits the call of a product, where there is one with an epilogue. */
 export function lowerProduct(
-  context: LowerContext,
+  context: LowerContext<MatmulAttributes>,
   epilogue?: ProductEpilogue,
 ): void {
   const { node, input, output, emit } = context;
-  const { layout, alpha, bias, addend, exact } = attributesOf(node);
+  const { layout, alpha, bias, addend, exact } = node.attributes;
   const b = context.quantized(1);
   const direct = b?.inMatmul === true;
   const second = b === null ? input(1) : direct ? b.view : widened(context, b);
@@ -117,11 +112,11 @@ export function lowerProduct(
   });
 }
 
-function gradientOfMatmul(context: GradientContext): void {
+function gradientOfMatmul(context: GradientContext<MatmulAttributes>): void {
   const { graph, node, dOutputs } = context;
   const dOut = dOutputs[0];
   if (dOut === undefined) return;
-  const { layout, alpha, bias, addend: hasAddend } = attributesOf(node);
+  const { layout, alpha, bias, addend: hasAddend } = node.attributes;
   const [a, b] = node.inputs;
   const into = (i: number, layoutOf: Layout, x: Tensor, y: Tensor) =>
     context.add(

@@ -3,84 +3,66 @@
  * @module
  */
 import { type Dim, product } from "../dims.ts";
-import type { Access, Expression, RowProgram } from "../expression.ts";
-import type { GradientContext, Graph, Node, Op, Tensor } from "../graph.ts";
-import { expectDim, expectShape } from "./_check.ts";
-
-interface RowsAttributes {
-  readonly rows: Dim;
-  readonly columns: Dim;
-  readonly program: RowProgram;
-  readonly gradient?: (context: GradientContext) => void;
-}
-
-function attributesOf(node: { attributes: unknown }): RowsAttributes {
-  return node.attributes as RowsAttributes;
-}
+import {
+  type Access,
+  type Expression,
+  leavesOf,
+  type RowProgram,
+} from "../expression.ts";
+import {
+  applies,
+  type GradientRule,
+  type Graph,
+  type Node,
+  type Op,
+  type Tensor,
+} from "../graph.ts";
+import {
+  expressionOf,
+  operandsOf,
+  type RowsAttributes,
+} from "../kernels/mod.ts";
+import { outputTypes, sharedPairs } from "./_kernel_op.ts";
 
 /** Applies a row program to tensors whose space is (rows, columns). */
-export const rowsOp: Op = {
+export const rowsOp: Op<RowsAttributes> = {
   name: "rows",
   infer(inputs, attributes) {
-    const { rows, columns, program } = attributes as unknown as RowsAttributes;
+    const { program } = attributes;
     if (inputs.length !== program.inputs.length) {
       throw new RangeError(
         `the program has ${program.inputs.length} inputs, given ${inputs.length}`,
       );
     }
-    program.inputs.forEach((access, i) => {
-      const { shape } = inputs[i];
-      const what = `input ${i} (${access})`;
-      if (access === "matrix") {
-        expectDim(product(shape), product([rows, columns]), what);
-      } else if (access === "row") expectDim(product(shape), columns, what);
-      else if (access === "column") expectDim(product(shape), rows, what);
-      else if (shape.some((d) => typeof d !== "number")) {
-        expectShape(shape, [1], what);
-      }
-    });
+    const types = outputTypes(
+      operandsOf({ kernel: "rows", attributes }),
+      inputs,
+    );
+    // a result has the shape of the first matrix that is read
     const full = program.inputs.indexOf("matrix");
-    return program.outputs.map((access) => ({
-      shape: access === "column"
-        ? [rows]
-        : full >= 0
-        ? inputs[full].shape
-        : [rows, columns],
-      dtype: "f32" as const,
-    }));
+    return types.map((type, o) =>
+      program.outputs[o] === "matrix" && full >= 0
+        ? { ...type, shape: inputs[full].shape }
+        : type
+    );
   },
-  gradient(context) {
-    const rule = attributesOf(context.node).gradient;
-    if (rule === undefined) {
-      throw new RangeError(
-        `${context.node.label}: this row program has no gradient`,
-      );
-    }
-    rule(context);
+  gradient({ node }) {
+    throw new RangeError(`${node.label}: this row program has no gradient`);
   },
   lower({ node, input, output, emit }) {
-    const { rows, columns, program } = attributesOf(node);
     emit({
       kernel: "rows",
-      attributes: { rows, columns, program },
+      attributes: node.attributes,
       inputs: node.inputs.map((_, i) => input(i)),
       outputs: node.outputs.map((_, i) => output(i)),
     });
   },
-  inPlace(node) {
-    const { program } = attributesOf(node);
-    const pairs: [number, number][] = [];
-    program.outputs.forEach((access, o) => {
-      if (access !== "matrix") return;
-      program.inputs.forEach((inputAccess, i) => {
-        if (
-          inputAccess === "matrix" && node.inputs[i].dtype === "f32" &&
-          !readAfterWrite(program, o, i)
-        ) pairs.push([o, i]);
-      });
-    });
-    return pairs;
-  },
+  inPlace: (node) =>
+    sharedPairs(operandsOf({ kernel: "rows", attributes: node.attributes }))
+      .filter(([o, i]) =>
+        node.inputs[i].dtype === "f32" &&
+        !readAfterWrite(node.attributes.program, o, i)
+      ),
 };
 
 /** What an elementwise node computes; null for any other node. */
@@ -91,8 +73,8 @@ export function elementwiseProgram(node: Node): {
   /** One for each output. */
   readonly writes: readonly Expression[];
 } | null {
-  if (node.op !== rowsOp) return null;
-  const { rows, columns, program } = attributesOf(node);
+  if (!applies(node, rowsOp)) return null;
+  const { rows, columns, program } = node.attributes;
   const { inputs, outputs, stages } = program;
   if (outputs.some((access) => access !== "matrix")) return null;
   const writes: Expression[] = [];
@@ -109,29 +91,15 @@ function readAfterWrite(program: RowProgram, o: number, i: number): boolean {
     s.kind === "write" && s.output === o
   );
   return program.stages.slice(at + 1).some((s) =>
-    readsInput(
-      s.kind === "reduce" ? s.of : s.kind === "let" ? s.be : s.value,
-      i,
-    )
+    readsInput(expressionOf(s), i)
   );
 }
 
 /** Whether an expression reads input `i`. */
 export function readsInput(e: Expression, i: number): boolean {
-  switch (e.kind) {
-    case "input":
-    case "random":
-      return e.input === i;
-    case "unary":
-      return readsInput(e.a, i);
-    case "binary":
-      return readsInput(e.a, i) || readsInput(e.b, i);
-    case "select":
-      return readsInput(e.condition, i) || readsInput(e.a, i) ||
-        readsInput(e.b, i);
-    default:
-      return false;
-  }
+  return leavesOf(e).some((leaf) =>
+    (leaf.kind === "input" || leaf.kind === "random") && leaf.input === i
+  );
 }
 
 /** Applies a row program; `gradient` is its rule, if it needs one. */
@@ -140,9 +108,9 @@ export function rows(
   inputs: readonly Tensor[],
   space: { rows: Dim; columns: Dim },
   program: RowProgram,
-  gradient?: (context: GradientContext) => void,
+  gradient?: GradientRule,
 ): readonly Tensor[] {
-  return graph.apply(rowsOp, inputs, { ...space, program, gradient });
+  return graph.apply(rowsOp, inputs, { ...space, program }, gradient);
 }
 
 /** The (rows, columns) space of a tensor: its last dimension is the columns. */

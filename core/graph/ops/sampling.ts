@@ -3,36 +3,18 @@
  * @module
  */
 import { product } from "../dims.ts";
-import type { Graph, Op, Tensor } from "../graph.ts";
-import { expectDim, expectShape, matrix } from "./_check.ts";
-
-/** Words of 32 bits that hold a bit for each of so many columns. */
-export function wordsOfBits(columns: number): number {
-  return Math.ceil(columns / 32);
-}
+import type { Graph, NoAttributes, Op, Tensor, TensorType } from "../graph.ts";
+import type { TakeTokensAttributes } from "../kernels/mod.ts";
+import { matrix } from "./_check.ts";
+import { kernelOp } from "./_kernel_op.ts";
 
 /** Inputs: logits (R, V), options (4), keys, places, index i32 (R), seen i32 (slots, words). */
-const sampleOp: Op = {
-  name: "sample",
-  infer([logits, options, keys, places, index, seen]) {
+const sampleOp: Op<NoAttributes> = kernelOp("sample", {
+  attributes([logits, , , , , seen]) {
     const [rows, columns] = matrix(logits, "logits");
-    expectShape(options.shape, [4], "options");
-    expectDim(product(keys.shape), rows, "keys");
-    expectDim(product(places.shape), rows, "places");
-    expectDim(product(index.shape), rows, "index");
-    expectDim(matrix(seen, "seen")[1], wordsOfBits(columns), "words of seen");
-    return [{ shape: [rows], dtype: "i32" }];
+    return { rows, columns, slots: slotsOf(seen) };
   },
-  lower({ node, input, output, emit }) {
-    const [rows, columns] = matrix(node.inputs[0], "logits");
-    emit({
-      kernel: "sample",
-      attributes: { rows, columns, slots: slotsOf(node.inputs[5]) },
-      inputs: node.inputs.map((_, i) => input(i)),
-      outputs: [output(0)],
-    });
-  },
-};
+});
 
 /** What tokens are chosen by. */
 export interface SampleOperands {
@@ -53,36 +35,27 @@ export interface SampleOperands {
 /** A token for each row: i32 (R). What is done is said at the kernel `sample`. */
 export function sample(graph: Graph, operands: SampleOperands): Tensor {
   const { logits, options, keys, places, index, seen } = operands;
-  return graph.apply1(sampleOp, [logits, options, keys, places, index, seen]);
-}
-
-interface TakeAttributes {
-  readonly capacity: number;
-  readonly columns: number;
+  return graph.apply1(
+    sampleOp,
+    [logits, options, keys, places, index, seen],
+    {},
+  );
 }
 
 /** Inputs: chosen, index i32 (R), and what is changed: tokens, places, ring, seen. */
-const takeTokensOp: Op = {
-  name: "take_tokens",
-  infer: ([, , ...state]) =>
-    state.map(({ shape }) => ({ shape, dtype: "i32" as const })),
-  lower({ node, input, output, emit }) {
-    const [ring] = matrix(node.inputs[4], "ring");
-    emit({
-      kernel: "take_tokens",
-      attributes: {
-        rows: product(node.inputs[0].shape),
-        slots: slotsOf(node.inputs[5]),
-        ring: ring as number,
-        ...(node.attributes as unknown as TakeAttributes),
-      },
-      inputs: node.inputs.map((_, i) => input(i)),
-      outputs: node.outputs.map((_, o) => output(o)),
-    });
+const takeTokensOp: Op<
+  Pick<TakeTokensAttributes, "capacity" | "columns">
+> = kernelOp("take_tokens", {
+  attributes([chosen, , , , ring, seen], own) {
+    return {
+      rows: product(chosen.shape),
+      slots: slotsOf(seen),
+      ring: slotsOf(ring),
+      ...own,
+    };
   },
-  inPlace: () => [[0, 2], [1, 3], [2, 4], [3, 5]],
   alwaysInPlace: true,
-};
+});
 
 /** What a decode program keeps from step to step: variables of i32. */
 export interface DecodeState {
@@ -112,7 +85,7 @@ export function takeTokens(
   variables.forEach((variable, i) => graph.assign(variable, after[i]));
 }
 
-function slotsOf({ shape: [slots] }: Tensor): number {
+function slotsOf({ shape: [slots] }: TensorType): number {
   if (typeof slots !== "number") {
     throw new RangeError("A cache has a fixed number of slots");
   }

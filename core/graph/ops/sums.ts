@@ -3,33 +3,15 @@
  * @module
  */
 import { type Dim, product } from "../dims.ts";
-import type { Access, Expr, Expression } from "../expression.ts";
-import type { Graph, Op, Tensor } from "../graph.ts";
+import type { Expr } from "../expression.ts";
+import type { Graph, NoAttributes, Op, Tensor } from "../graph.ts";
+import type { SumAttributes } from "../kernels/mod.ts";
 import { matrix } from "./_check.ts";
+import { kernelOp } from "./_kernel_op.ts";
 
-interface SumAttributes {
-  readonly elements: Dim;
-  readonly inputs: readonly Access[];
-  readonly of: Expression;
-  readonly addend: boolean;
-}
-
-const sumOp: Op = {
-  name: "sum",
-  infer: () => [{ shape: [1], dtype: "f32" }],
-  lower({ node, input, output, emit }) {
-    emit({
-      kernel: "sum",
-      attributes: node.attributes as unknown as SumAttributes,
-      inputs: node.inputs.map((_, i) => input(i)),
-      outputs: [output(0)],
-    });
-  },
-  inPlace(node) {
-    const { addend } = node.attributes as unknown as SumAttributes;
-    return addend ? [[0, node.inputs.length - 1]] : [];
-  },
-};
+const sumOp: Op<SumAttributes> = kernelOp("sum", {
+  attributes: (_, own: SumAttributes) => own,
+});
 
 /** addend + the sum of an expression over all elements of a tensor; no gradient. */
 export function sum(
@@ -50,22 +32,12 @@ export function sum(
   );
 }
 
-const groupSumOp: Op = {
-  name: "group_sum",
-  infer: ([, , addend]) => [{ shape: addend.shape, dtype: "f32" }],
-  lower({ node, input, output, emit }) {
-    emit({
-      kernel: "group_sum",
-      attributes: {
-        rows: product(node.inputs[0].shape),
-        count: node.inputs[2].shape[0] as number,
-      },
-      inputs: [input(0), input(1), input(2)],
-      outputs: [output(0)],
-    });
-  },
-  inPlace: () => [[0, 2]],
-};
+const groupSumOp: Op<NoAttributes> = kernelOp("group_sum", {
+  attributes: ([values, , addend]) => ({
+    rows: product(values.shape),
+    count: fixed(product(addend.shape)),
+  }),
+});
 
 /** out[g] = addend[g] + sum of values (R) whose group i32 (R) is g. */
 export function groupSum(
@@ -74,24 +46,16 @@ export function groupSum(
   groups: Tensor,
   addend: Tensor,
 ): Tensor {
-  return graph.apply1(groupSumOp, [values, groups, addend]);
+  return graph.apply1(groupSumOp, [values, groups, addend], {});
 }
 
-const writeRowOp: Op = {
-  name: "write_row",
-  infer: ([ring]) => [{ shape: ring.shape, dtype: "f32" }],
-  lower({ node, input, output, emit }) {
-    const [slots, columns] = matrix(node.inputs[0], "ring");
-    emit({
-      kernel: "write_row",
-      attributes: { slots: slots as number, columns },
-      inputs: [input(0), input(1), input(2)],
-      outputs: [output(0)],
-    });
+const writeRowOp: Op<NoAttributes> = kernelOp("write_row", {
+  attributes([ring]) {
+    const [slots, columns] = matrix(ring, "ring");
+    return { slots: fixed(slots), columns };
   },
-  inPlace: () => [[0, 0]],
   alwaysInPlace: true,
-};
+});
 
 /** ring[index mod slots] = row; gives the new ring. */
 export function writeRow(
@@ -100,29 +64,29 @@ export function writeRow(
   row: Tensor,
   index: Tensor,
 ): Tensor {
-  return graph.apply1(writeRowOp, [ring, row, index]);
+  return graph.apply1(writeRowOp, [ring, row, index], {});
 }
 
 /** Index of the first largest element of each row, i32. */
 export function argmax(graph: Graph, x: Tensor): Tensor {
-  return graph.apply1(argmaxOp, [x]);
+  return graph.apply1(argmaxOp, [x], {});
 }
 
-const argmaxOp: Op = {
-  name: "argmax",
-  infer: ([x]) => [{ shape: [matrix(x, "x")[0]], dtype: "i32" }],
-  lower({ node, input, output, emit }) {
-    const [rows, columns] = matrix(node.inputs[0], "x");
-    emit({
-      kernel: "argmax",
-      attributes: { rows, columns },
-      inputs: [input(0)],
-      outputs: [output(0)],
-    });
+const argmaxOp: Op<NoAttributes> = kernelOp("argmax", {
+  attributes([x]) {
+    const [rows, columns] = matrix(x, "x");
+    return { rows, columns };
   },
-};
+});
 
-const stopGradientOp: Op = {
+function fixed(size: Dim): number {
+  if (typeof size !== "number") {
+    throw new RangeError("A ring and sums by group have fixed sizes");
+  }
+  return size;
+}
+
+const stopGradientOp: Op<NoAttributes> = {
   name: "stop_gradient",
   infer: ([x]) => [{ shape: x.shape, dtype: x.dtype }],
   lower({ node, input, output, emit }) {
@@ -137,5 +101,5 @@ const stopGradientOp: Op = {
 
 /** x, through which no gradient passes. */
 export function stopGradient(graph: Graph, x: Tensor): Tensor {
-  return graph.apply1(stopGradientOp, [x]);
+  return graph.apply1(stopGradientOp, [x], {});
 }

@@ -6,7 +6,8 @@ import { Session } from "../../../../core/engine/session.ts";
 import { dim } from "../../../../core/graph/dims.ts";
 import { Memory } from "../../../../core/graph/memory.ts";
 import { planProgram } from "../../../../core/graph/planner.ts";
-import { sample, wordsOfBits } from "../../../../core/graph/ops/sampling.ts";
+import { wordsOfBits } from "../../../../core/graph/kernels/mod.ts";
+import { sample } from "../../../../core/graph/ops/sampling.ts";
 import assert from "node:assert/strict";
 import { type Device, Graph, hash32 } from "../../../../core/mod.ts";
 import {
