@@ -73,9 +73,9 @@ export type { RunResult } from "./core/run/run.ts";
 export type {
   GenerateOptions,
   LoadedModel,
-  LoadModelOptions,
   PromptInput as Prompt,
 } from "./core/library/load_model.ts";
+export type { LoadModelOptions } from "./core/library/load_options.ts";
 export type {
   InspectedExample,
   InspectOptions,

@@ -293,9 +293,9 @@ export type {
 export type {
   GenerateOptions,
   LoadedModel,
-  LoadModelOptions,
   PromptInput,
 } from "./library/load_model.ts";
+export type { LoadModelOptions } from "./library/load_options.ts";
 export type { MergeOptions, MergeResult } from "./library/merge.ts";
 export { library, type LibraryFunctions } from "./library/mod.ts";
 export type {

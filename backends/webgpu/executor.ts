@@ -26,12 +26,19 @@ import type { AdapterLimits } from "./runtime/adapter_limits.ts";
 import { Staging } from "./runtime/staging.ts";
 import { Stopwatch } from "./runtime/stopwatch.ts";
 import { shapeKey } from "./kernels/matmul/choice.ts";
+import type { ProductShape, Tile } from "./kernels/matmul/tiles.ts";
 import { adviceFor } from "./tune/advice.ts";
 import { openTiles } from "./tune/cache.ts";
 import { productsOf } from "./tune/products.ts";
 
 /** Views start at multiples of this many bytes: enough for every adapter. */
 const ALIGNMENT = 256;
+
+/** Measures products on an adapter opened with these options: the best tile of each, by its key. */
+export type MeasureTiles = (
+  shapes: readonly ProductShape[],
+  options: WebGpuOptions,
+) => Promise<ReadonlyMap<string, Tile>>;
 
 /** Runs plans on a GPU. */
 export class WebGpuExecutor implements Executor {
@@ -77,11 +84,13 @@ export class WebGpuExecutor implements Executor {
   /**
    * Opens the adapter that the options ask for. Throws `DeviceError` where there is none. `pretend` changes
    * what kernels believe of the adapter, within what it can do: so that tests on one adapter reach the
-   * kernels of another.
+   * kernels of another. `measure` is asked for the tiles of products that were not measured before, under
+   * `tune: now`.
    */
   static async open(
     given: Partial<WebGpuOptions> = {},
     pretend: Partial<AdapterLimits> = {},
+    measure: MeasureTiles | null = null,
   ): Promise<WebGpuExecutor> {
     const options = webGpuOptions.parse(given);
     const adapter = await findAdapter(options);
@@ -92,21 +101,15 @@ export class WebGpuExecutor implements Executor {
     const tiles = await openTiles(facts.identity, options.tune);
     const gpu = await openGpu(adapter, { options, tiles, pretend });
     const stopwatch = options.profile ? await Stopwatch.open(gpu) : null;
-    const tuning = options.tune !== "now" ? null : async (plan: Plan) => {
-      const shapes = productsOf(plan).filter((shape) =>
-        !tiles.all.has(shapeKey(shape))
-      );
-      if (shapes.length === 0) return;
-      const { tuneWebgpu } = await import("./tune/tune.ts");
-      const tuned = await tuneWebgpu({ shapes, options, folder: null });
-      await tiles.add(
-        new Map(
-          tuned.shapes.flatMap(({ shape, best }) =>
-            best === null ? [] : [[shapeKey(shape), best.tile] as const]
-          ),
-        ),
-      );
-    };
+    const tuning = measure === null || options.tune !== "now"
+      ? null
+      : async (plan: Plan) => {
+        const shapes = productsOf(plan).filter((shape) =>
+          !tiles.all.has(shapeKey(shape))
+        );
+        if (shapes.length === 0) return;
+        await tiles.add(await measure(shapes, options));
+      };
     const executor = new WebGpuExecutor(gpu, {
       backend: "webgpu",
       description: facts.description,

@@ -3,7 +3,7 @@
  * @module
  */
 import { serve } from "@denotune/denotune/core";
-import { WebGpuExecutor } from "./executor.ts";
+import { openWebGpu } from "./open.ts";
 import { webGpuOptions } from "./options.ts";
 
-serve((options) => WebGpuExecutor.open(webGpuOptions.parse(options)));
+serve((options) => openWebGpu(webGpuOptions.parse(options)));

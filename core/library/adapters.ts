@@ -13,10 +13,10 @@ import { type JsonObject, readJsonObject } from "../io/json_file.ts";
 import type { Engine } from "../engine/engine.ts";
 import {
   baseReader,
-  type OpenedModel,
   writeAdapterStart,
   writeBaseWeights,
 } from "../run/open/open_model.ts";
+import type { OpenedModel } from "../run/open/opened_model.ts";
 import { writeStored } from "../run/saved_model.ts";
 
 /** An adapter of a folder, bound to a model. */

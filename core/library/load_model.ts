@@ -2,6 +2,7 @@
  * A saved model that answers.
  * @module
  */
+import type { LoadModelOptions } from "./load_options.ts";
 import { join, resolve } from "node:path";
 import {
   createHost,
@@ -17,11 +18,11 @@ import type { Tokenizer } from "../contracts/tokenizer.ts";
 import { ConfigError, DataError } from "../contracts/errors.ts";
 import type { Answer } from "../contracts/evaluator.ts";
 import { answer } from "../engine/generate/answer.ts";
-import type { StorageDtype } from "../config/types.ts";
-import type { Quantization } from "../graph/dtype.ts";
-import type { Choice } from "../contracts/plugin.ts";
+import type {} from "../config/types.ts";
+import type {} from "../graph/dtype.ts";
+import type {} from "../contracts/plugin.ts";
 import { openChosen } from "../run/open/choose_backend.ts";
-import type { OpenedModel } from "../run/open/open_model.ts";
+import type { OpenedModel } from "../run/open/opened_model.ts";
 import {
   bindAdapter,
   type BoundAdapter,
@@ -34,38 +35,10 @@ import {
   storageTrainedOn,
 } from "./base_storage.ts";
 import { openBase } from "./open_base.ts";
-import {
-  openRegistry,
-  type RegistryOptions,
-} from "../config/parts/open_registry.ts";
+import { openRegistry } from "../config/parts/open_registry.ts";
 import { findSaved, type SavedFolder } from "./saved_folder.ts";
 import { Switching } from "./switching.ts";
 import { templatesOf } from "./templates.ts";
-
-/** How a model is loaded. */
-export interface LoadModelOptions extends RegistryOptions {
-  /** A backend by name, or with options; `auto` (the default): a GPU, else the processor. */
-  readonly backend?: Choice;
-  /** Tokens that prompt and answer may have together; default 2048, or what the model was made for if less. */
-  readonly contextLength?: number;
-  /** Prompts answered at the same time (default 1). */
-  readonly rows?: number;
-  /** Storage of the weights; by default what the run of the adapter in the folder trained beside, else float32. */
-  readonly dtype?: StorageDtype;
-  /**
-   * Storage of the matrices of linear layers: `int8` or `nf4`; null: as `dtype` says. By default what the run
-   * of the adapter in the folder trained beside, `model.quantization_pattern` included.
-   */
-  readonly quantization?: Quantization | null;
-  /**
-   * Adapters for this base, by names of your own: folders in PEFT's layout, finished runs or checkpoints.
-   * The first is in use at the start; {@linkcode LoadedModel.use} chooses another. Where the folder
-   * itself holds an adapter, that one is called `default` and stands first.
-   */
-  readonly adapters?: Readonly<Record<string, string>>;
-  /** Told what should be said to people: which checkpoint was taken, a fallback. */
-  readonly onNotice?: (message: string) => void;
-}
 
 /** How an answer is drawn. Greedy unless a temperature is given. */
 export interface GenerateOptions {

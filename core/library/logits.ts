@@ -8,11 +8,8 @@ import { projectLogits } from "../graph/ops/head.ts";
 import { planProgram } from "../graph/planner.ts";
 import type { DType } from "../graph/dtype.ts";
 import { Engine, planEngine } from "../engine/engine.ts";
-import {
-  checkWeights,
-  type OpenedModel,
-  writeBaseWeights,
-} from "../run/open/open_model.ts";
+import { checkWeights, writeBaseWeights } from "../run/open/open_model.ts";
+import type { OpenedModel } from "../run/open/opened_model.ts";
 import { type BoundAdapter, writeAdapter } from "./adapters.ts";
 
 /** Logits (T, V) of each row of ids, one row at a time. All memory is given back. */

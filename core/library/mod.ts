@@ -18,9 +18,9 @@ import type {
 import type {
   GenerateOptions,
   LoadedModel,
-  LoadModelOptions,
   PromptInput,
 } from "./load_model.ts";
+import type { LoadModelOptions } from "./load_options.ts";
 import type { MergeOptions, MergeResult } from "./merge.ts";
 import type { OpenedRows, OpenRowsOptions } from "./open_data.ts";
 import type { TrainOptions } from "./train.ts";

@@ -8,7 +8,8 @@ import type { Creating } from "../config/parts/create_part.ts";
 import { ADAPTER_FILE, openAdapterFile } from "../io/adapter_file.ts";
 import { openModelFolder } from "../io/model_folder.ts";
 import { fitRows, vocabularyTables } from "../run/open/grow_vocabulary.ts";
-import { findArchitecture, type OpenedModel } from "../run/open/open_model.ts";
+import { findArchitecture } from "../run/open/open_model.ts";
+import type { OpenedModel } from "../run/open/opened_model.ts";
 
 /**
  * A model folder with its architecture; headers only. It gets rows for the tokens that the adapters in

@@ -7,11 +7,8 @@ import type { Device } from "../contracts/backend.ts";
 import { ConfigError } from "../contracts/errors.ts";
 import { Engine, planEngine } from "../engine/engine.ts";
 import { STORAGE } from "../run/open/plan_request.ts";
-import {
-  checkWeights,
-  type OpenedModel,
-  writeBaseWeights,
-} from "../run/open/open_model.ts";
+import { checkWeights, writeBaseWeights } from "../run/open/open_model.ts";
+import type { OpenedModel } from "../run/open/opened_model.ts";
 import {
   type BoundAdapter,
   restoreBase,
@@ -19,7 +16,7 @@ import {
   writeAdapter,
 } from "./adapters.ts";
 import type { BaseStorage } from "./base_storage.ts";
-import type { LoadModelOptions } from "./load_model.ts";
+import type { LoadModelOptions } from "./load_options.ts";
 
 /** What an engine is opened from. */
 export interface SwitchingOptions {

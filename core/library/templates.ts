@@ -11,7 +11,7 @@ import type { Template } from "../contracts/template.ts";
 import type { Tokenizer } from "../contracts/tokenizer.ts";
 import { DataError } from "../contracts/errors.ts";
 import { isObject } from "../io/json_file.ts";
-import type { OpenedModel } from "../run/open/open_model.ts";
+import type { OpenedModel } from "../run/open/opened_model.ts";
 
 /** The chat template that came with the tokenizer, and the prompt as it is. Both end where the model was told to. */
 export async function templatesOf(

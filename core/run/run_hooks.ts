@@ -25,7 +25,8 @@ import { Evaluations } from "./evaluation/evaluations.ts";
 import type { OpenedEvaluator } from "./evaluation/evaluators.ts";
 import { writeRecords } from "./evaluation/records.ts";
 import type { OpenedData } from "./open/open_data.ts";
-import { baseReader, type OpenedModel } from "./open/open_model.ts";
+import { baseReader } from "./open/open_model.ts";
+import type { OpenedModel } from "./open/opened_model.ts";
 import { allBatches } from "./open/plan_request.ts";
 import {
   savedAdapter,

@@ -21,7 +21,7 @@ import { writeSafetensors } from "../io/write_safetensors.ts";
 import type { Json } from "../contracts/json.ts";
 import type { Engine } from "../engine/engine.ts";
 import { finiteTensor } from "../engine/finite_tensor.ts";
-import type { OpenedModel } from "./open/open_model.ts";
+import type { OpenedModel } from "./open/opened_model.ts";
 
 /** What is written. */
 export interface SaveRequest {

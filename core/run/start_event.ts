@@ -10,7 +10,7 @@ import type { PlannedEngine } from "../engine/engine.ts";
 import type { NewEvent } from "./events.ts";
 import type { MemoryNeed } from "./open/memory_check.ts";
 import type { OpenedData } from "./open/open_data.ts";
-import type { OpenedModel } from "./open/open_model.ts";
+import type { OpenedModel } from "./open/opened_model.ts";
 
 /** The start event of a run. */
 export function startEvent(of: {

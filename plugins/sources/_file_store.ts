@@ -13,7 +13,7 @@ import {
 import { kindOfHead } from "./_encoding.ts";
 import type { FileLimits } from "./_options.ts";
 import { RowIndex } from "./_row_index.ts";
-import type { Scanner, ScannerOptions } from "./_scan_lines.ts";
+import type { Scanner, ScannerOptions } from "./scan/lines.ts";
 import { decodeRow, parseRow, rowDecoder } from "./_row_text.ts";
 import { parseStrictJson } from "./_strict_json.ts";
 import { unpack } from "./_unpack.ts";

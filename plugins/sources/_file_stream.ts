@@ -16,7 +16,7 @@ import {
 } from "./_file_store.ts";
 import type { FileLimits } from "./_options.ts";
 import { decodeRow, parseRow, rowDecoder } from "./_row_text.ts";
-import type { RowSink, Scanner } from "./_scan_lines.ts";
+import type { RowSink, Scanner } from "./scan/lines.ts";
 import { unpackedBytes } from "./_unpack.ts";
 
 const READ_BYTES = 2 ** 18;

@@ -5,7 +5,7 @@
 import { definePart, type Part, type Source } from "@denotune/denotune/core";
 import { z } from "zod";
 import { fileLimits } from "./_options.ts";
-import { csvScanner } from "./_scan_csv.ts";
+import { csvScanner } from "./scan/csv.ts";
 import { textSource } from "./_text_source.ts";
 
 const options = z.strictObject({

@@ -11,12 +11,12 @@ import {
 } from "@denotune/denotune/core";
 import { z } from "zod";
 import { type FileLimits, fileLimits } from "./_options.ts";
-import { arrayScanner } from "./_scan_array.ts";
+import { arrayScanner } from "./scan/array.ts";
 import {
   lineScanner,
   type Scanner,
   type ScannerOptions,
-} from "./_scan_lines.ts";
+} from "./scan/lines.ts";
 import { textSource } from "./_text_source.ts";
 
 const options = z.strictObject(fileLimits);

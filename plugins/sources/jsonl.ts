@@ -5,7 +5,7 @@
 import { definePart, type Part, type Source } from "@denotune/denotune/core";
 import { z } from "zod";
 import { type FileLimits, fileLimits } from "./_options.ts";
-import { lineScanner } from "./_scan_lines.ts";
+import { lineScanner } from "./scan/lines.ts";
 import { textSource } from "./_text_source.ts";
 
 const options = z.strictObject(fileLimits);

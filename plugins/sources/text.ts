@@ -9,8 +9,8 @@ import {
   lineScanner,
   type Scanner,
   type ScannerOptions,
-} from "./_scan_lines.ts";
-import { paragraphScanner, textRow } from "./_scan_paragraphs.ts";
+} from "./scan/lines.ts";
+import { paragraphScanner, textRow } from "./scan/paragraphs.ts";
 import { textSource } from "./_text_source.ts";
 
 const options = z.strictObject({

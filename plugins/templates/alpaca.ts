@@ -4,7 +4,7 @@
  */
 import { definePart, type Part, tokenizerOf } from "@denotune/denotune/core";
 import { z } from "zod";
-import { turnsTemplate, USUAL_STYLE } from "./_turns.ts";
+import { turnsTemplate, USUAL_STYLE } from "./turns/turns.ts";
 
 /** Options of the template `alpaca`. */
 export interface AlpacaOptions {

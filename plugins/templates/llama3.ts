@@ -4,8 +4,8 @@
  */
 import { definePart, type Part, tokenizerOf } from "@denotune/denotune/core";
 import { type MarkerOptions, markerOptions } from "./_add_missing.ts";
-import { roleTags } from "./_tags.ts";
-import { turnsTemplate, USUAL_STYLE } from "./_turns.ts";
+import { roleTags } from "./turns/tags.ts";
+import { turnsTemplate, USUAL_STYLE } from "./turns/turns.ts";
 
 /** The part `llama3`. */
 export const llama3: Part<

@@ -4,7 +4,7 @@
  */
 import { definePart, type Part, tokenizerOf } from "@denotune/denotune/core";
 import { type MarkerOptions, markerOptions } from "./_add_missing.ts";
-import { turnsTemplate, USUAL_STYLE } from "./_turns.ts";
+import { turnsTemplate, USUAL_STYLE } from "./turns/turns.ts";
 
 /** The part `mistral`. */
 export const mistral: Part<

@@ -13,7 +13,7 @@ import {
 } from "@denotune/denotune/core";
 import { z } from "zod";
 import { SpanWriter, splitEnd } from "./_render.ts";
-import { turnsTemplate, USUAL_STYLE } from "./_turns.ts";
+import { turnsTemplate, USUAL_STYLE } from "./turns/turns.ts";
 
 /** Options of the template `plain`. */
 export interface PlainOptions {

@@ -5,8 +5,8 @@
 import { definePart, type Part, tokenizerOf } from "@denotune/denotune/core";
 import { z } from "zod";
 import { addMissingOption } from "./_add_missing.ts";
-import { ROLE_MARKERS, roleTags as tagsOf } from "./_tags.ts";
-import { turnsTemplate, USUAL_STYLE } from "./_turns.ts";
+import { ROLE_MARKERS, roleTags as tagsOf } from "./turns/tags.ts";
+import { turnsTemplate, USUAL_STYLE } from "./turns/turns.ts";
 
 /** Options of the template `role-tags`. */
 export interface RoleTagsOptions {

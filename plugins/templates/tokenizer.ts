@@ -14,8 +14,8 @@ import {
   type JinjaRunOptions,
   jinjaRunShape,
   moment,
-} from "./_jinja_options.ts";
-import { jinjaTemplate } from "./_jinja_template.ts";
+} from "./jinja_template/jinja_options.ts";
+import { jinjaTemplate } from "./jinja_template/jinja_template.ts";
 
 /** The part `tokenizer`. */
 export const tokenizer: Part<"template", JinjaRunInput, JinjaRunOptions> =

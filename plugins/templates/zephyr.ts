@@ -4,8 +4,8 @@
  */
 import { definePart, type Part, tokenizerOf } from "@denotune/denotune/core";
 import { type MarkerOptions, markerOptions } from "./_add_missing.ts";
-import { ROLE_MARKERS, roleTags } from "./_tags.ts";
-import { turnsTemplate, USUAL_STYLE } from "./_turns.ts";
+import { ROLE_MARKERS, roleTags } from "./turns/tags.ts";
+import { turnsTemplate, USUAL_STYLE } from "./turns/turns.ts";
 
 /** The part `zephyr`. */
 export const zephyr: Part<

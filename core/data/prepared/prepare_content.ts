@@ -7,7 +7,7 @@ import type { RawRecord, RecordStore } from "../../contracts/source.ts";
 import type { PreparedContent } from "../cache/prepared_cache.ts";
 import { SetHash } from "../cache/set_hash.ts";
 import { NumberList } from "../number_list.ts";
-import type { SharedPrepareRequest } from "./prepare.ts";
+import type { SharedPrepareRequest } from "./request.ts";
 import {
   type PreparedRows,
   prepareRows,

@@ -3,7 +3,7 @@
  * @module
  */
 import { setImmediate } from "node:timers";
-import type { PrepareWorkers } from "../prepared/prepare.ts";
+import type { PrepareWorkers } from "../prepared/request.ts";
 import { MAX_WORKERS } from "../prepared/prepare_content.ts";
 import type { DataOptions } from "../types.ts";
 import { PreparePool } from "../workers/pool.ts";

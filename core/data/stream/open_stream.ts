@@ -6,7 +6,7 @@ import type { Collator } from "../../contracts/collator.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import { sharesOf } from "../prepared/epoch_order.ts";
 import type { PreparedDataset } from "../prepared/prepared_dataset.ts";
-import type { PrepareWorkers } from "../prepared/prepare.ts";
+import type { PrepareWorkers } from "../prepared/request.ts";
 import { SAMPLE_ROWS, sampleRecords } from "../examples/detect_format.ts";
 import { DATA_DEFAULTS, type DataOptions, type DataSource } from "../types.ts";
 import { identityOf, type OpenCommand } from "../workers/protocol.ts";

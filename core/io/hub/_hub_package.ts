@@ -5,7 +5,7 @@
 // Not in deno.json: whatever is listed there is fetched by every run from a checkout.
 // deno-lint-ignore no-import-prefix
 import * as own from "npm:@huggingface/hub@^2.17.5";
-import type { HubPackage } from "./hub_package.ts";
+import type { HubPackage } from "./hub_questions.ts";
 
 /** The package, as far as it is used. Tokens are added by the `fetch` that it gets. */
 export const hub: HubPackage = {

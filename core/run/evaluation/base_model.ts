@@ -9,11 +9,8 @@
  * @module
  */
 import type { Engine } from "../../engine/engine.ts";
-import {
-  type OpenedModel,
-  writeAdapterStart,
-  writeBaseWeights,
-} from "../open/open_model.ts";
+import { writeAdapterStart, writeBaseWeights } from "../open/open_model.ts";
+import type { OpenedModel } from "../open/opened_model.ts";
 
 /** Runs `body` on the base. No step may be made meanwhile. The trained values are kept in host memory. */
 export async function withBase<T>(

@@ -5,7 +5,7 @@
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import type { RunConfig } from "../../config/types.ts";
 import { ConfigError, DataError } from "../../contracts/errors.ts";
-import type { OpenedModel } from "./open_model.ts";
+import type { OpenedModel } from "./opened_model.ts";
 
 /** Throws for a tokenizer that the model cannot read and for rows longer than its position table. */
 export function checkModelFits(

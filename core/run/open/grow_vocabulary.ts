@@ -13,18 +13,7 @@ import type { ModelSpec } from "../../contracts/model.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import { ConfigError } from "../../contracts/errors.ts";
 import { inventoryOf } from "../../engine/build_model.ts";
-import type { OpenedModel } from "./open_model.ts";
-
-/** Rows that the model's files do not have, or have and do not use. */
-export interface FreshRows {
-  /** Weights that have a row for each token, (V, C): the embedding, and a head of its own. */
-  readonly tables: ReadonlySet<string>;
-  /** Rows that were in use; the next `count` are fresh. */
-  readonly used: number;
-  readonly count: number;
-  /** Rows of the tables in the files. */
-  readonly stored: number;
-}
+import type { OpenedModel } from "./opened_model.ts";
 
 /** The model with a row for every token that its run has added; as it is where there are none. */
 export function fitTokens(

@@ -14,10 +14,8 @@ import {
 import { chosenAt } from "../../config/chosen_at.ts";
 import type { LoadedRun } from "../../config/load.ts";
 import { PreparedCache } from "../../data/cache/prepared_cache.ts";
-import {
-  prepareShared,
-  type SharedPrepareRequest,
-} from "../../data/prepared/prepare.ts";
+import { prepareShared } from "../../data/prepared/prepare.ts";
+import type { SharedPrepareRequest } from "../../data/prepared/request.ts";
 import type { PreparedDataset } from "../../data/prepared/prepared_dataset.ts";
 import { openStream } from "../../data/stream/open_stream.ts";
 import type { StreamedDataset } from "../../data/stream/streamed_dataset.ts";

@@ -2,11 +2,8 @@
  * From the key `model` of a run to a model: what it is (a spec), and where its weights come from.
  * @module
  */
-import type {
-  Architecture,
-  ModelSpec,
-  WeightSpec,
-} from "../../contracts/model.ts";
+import type { OpenedModel } from "./opened_model.ts";
+import type { Architecture, WeightSpec } from "../../contracts/model.ts";
 import { createPart, type Creating } from "../../config/parts/create_part.ts";
 import { resolveModelPath } from "../../config/paths.ts";
 import type { ModelConfig } from "../../config/types.ts";
@@ -17,28 +14,13 @@ import { f32ToBf16, f32ToF16 } from "../../io/half.ts";
 import { initialWeights } from "../../io/initial_weights.ts";
 import { loadTensors } from "../../io/load_weights.ts";
 import { isQuantized, type TensorDType } from "../../graph/dtype.ts";
-import { type ModelFolder, openModelFolder } from "../../io/model_folder.ts";
+import { openModelFolder } from "../../io/model_folder.ts";
 import { release } from "../../io/release.ts";
 import type { Session } from "../../engine/session.ts";
 import type { Engine } from "../../engine/engine.ts";
-import type { FreshRows } from "./grow_vocabulary.ts";
+import type {} from "./opened_model.ts";
 import { asStored, writeQuantized } from "../../engine/quantized_weights.ts";
 import { storedWeights } from "./stored_weights.ts";
-
-/** A model whose weights have not been read. */
-export interface OpenedModel extends Disposable {
-  readonly spec: ModelSpec;
-  /** What made the spec of a config. */
-  readonly architecture: Architecture;
-  /** Rows for tokens that the files do not have; null: none. */
-  readonly fresh: FreshRows | null;
-  /** Folder of the files, or null with `from_config`. */
-  readonly folder: ModelFolder | null;
-  /** The model as people call it: its Hub id, its path, or its type. */
-  readonly name: string;
-  /** Hub id and commit, where it came from the Hub. */
-  readonly hub: { readonly id: string; readonly commit: string } | null;
-}
 
 /** The architecture that reads a `model_type`. Throws `ConfigError` that lists the known ones. */
 export async function findArchitecture(

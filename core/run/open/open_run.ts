@@ -20,12 +20,8 @@ import { checkModelFits } from "./checks.ts";
 import { type EngineRequest, planEngine } from "../../engine/engine.ts";
 import { describeAdded, fitTokens } from "./grow_vocabulary.ts";
 import { openData, type OpenedData } from "./open_data.ts";
-import {
-  checkWeights,
-  type modelFolderOf,
-  type OpenedModel,
-  openModel,
-} from "./open_model.ts";
+import { checkWeights, type modelFolderOf, openModel } from "./open_model.ts";
+import type { OpenedModel } from "./opened_model.ts";
 import { openTokenizer } from "./open_tokenizer.ts";
 import { planRequest } from "./plan_request.ts";
 import {

@@ -16,7 +16,7 @@ import { inventoryOf } from "../../engine/build_model.ts";
 import type { EngineRequest } from "../../engine/engine.ts";
 import { frozenWeights } from "../../engine/trainables.ts";
 import type { OpenedData } from "./open_data.ts";
-import type { OpenedModel } from "./open_model.ts";
+import type { OpenedModel } from "./opened_model.ts";
 
 /** Bytes that the key/value cache of evaluation and samples may take. */
 const CACHE_BYTES = 256 * 2 ** 20;

@@ -6,8 +6,8 @@ import type { WeightSpec } from "../../contracts/model.ts";
 import { f32ToBf16, f32ToF16 } from "../../io/half.ts";
 import { findWeights, type ReadableTensor } from "../../io/load_weights.ts";
 import type { ElementRange, StoredTensor } from "../../io/read_safetensors.ts";
-import type { FreshRows } from "./grow_vocabulary.ts";
-import type { OpenedModel } from "./open_model.ts";
+import type { FreshRows } from "./opened_model.ts";
+import type { OpenedModel } from "./opened_model.ts";
 
 /** Rows that are read at a time. */
 const CHUNK_ROWS = 4096;

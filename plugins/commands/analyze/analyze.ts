@@ -5,6 +5,7 @@
  * read again from their source.
  * @module
  */
+import type { AnalyzeRequest } from "./analysis.ts";
 import {
   type Collator,
   DATA_DEFAULTS,
@@ -12,54 +13,19 @@ import {
   type DataOptions,
   type DataSource,
   sharesOf,
-  type Tokenizer,
 } from "@denotune/denotune/core";
 import { EvalCounts, TrainCounts } from "./count/counts.ts";
 import { findNear } from "./count/near_duplicates.ts";
 import { type Packing, packingOf } from "./packing.ts";
 import { buildRow, readRows, rowsOf } from "./read_rows.ts";
-import { type Analysis, reportOf } from "./report.ts";
+import { reportOf } from "./report.ts";
+import type { Analysis } from "./analysis.ts";
 import { RowTexts } from "./row_texts.ts";
 import {
   QUALITY_DEFAULTS,
   type QualityReport,
   type QualitySettings,
 } from "./types.ts";
-
-/** A source, and the names of what was chosen for it. */
-export interface AnalyzedSource extends DataSource {
-  readonly templateName: string;
-  readonly maskerName: string;
-}
-
-/** What is analysed. */
-export interface AnalyzeRequest {
-  /** The run file or the data file, as people call it. */
-  readonly name: string;
-  readonly train: readonly AnalyzedSource[];
-  /** Rows that are evaluated on: compared with the training rows. */
-  readonly held: readonly AnalyzedSource[];
-  readonly tokenizer: Tokenizer;
-  /** How tokens are counted, in words. */
-  readonly tokenizerName: string;
-  /** What is counted (default `tokens`). */
-  readonly tokenUnit?: "tokens" | "bytes";
-  /** Whether that is not the tokenizer that will be trained with. */
-  readonly approximateTokens: boolean;
-  /** What differs from {@linkcode DATA_DEFAULTS}. */
-  readonly options?: Partial<DataOptions>;
-  /** What differs from {@linkcode QUALITY_DEFAULTS}. */
-  readonly settings?: Partial<QualitySettings>;
-  /** Absolute folder that paths are shown from; absent: paths as they are. */
-  readonly base?: string;
-  /** The two ways to lay rows out that are compared. */
-  readonly collators: { readonly padded: Collator; readonly packed: Collator };
-  readonly signal?: AbortSignal;
-  /** Told now and then how far it is. */
-  readonly onProgress?: (
-    done: { task: string; done: number; of: number },
-  ) => void;
-}
 
 /** How long the analysis may hold the thread. */
 const TURN_MS = 40;

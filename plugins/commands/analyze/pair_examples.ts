@@ -2,7 +2,7 @@
  * The rows that show findings of several rows: each names the row that it is like.
  * @module
  */
-import type { Analysis } from "./report.ts";
+import type { Analysis } from "./analysis.ts";
 import type { FindingExample } from "./types.ts";
 
 /** The rows with the most copies. */

@@ -2,9 +2,10 @@
  * The report, from the counts.
  * @module
  */
-import type { DataOptions } from "@denotune/denotune/core";
-import type { AnalyzedSource, AnalyzeRequest } from "./analyze.ts";
-import type { Collected, EvalCounts, TrainCounts } from "./count/counts.ts";
+import type { Analysis } from "./analysis.ts";
+import type {} from "@denotune/denotune/core";
+import type { AnalyzedSource } from "./analysis.ts";
+import type { Collected } from "./count/counts.ts";
 import type { DistinctCounter } from "./count/distinct_counter.ts";
 import {
   FINDING_NAMES,
@@ -13,10 +14,10 @@ import {
   type MetricValues,
   type PartValue,
 } from "./metrics.ts";
-import type { NearFound } from "./count/near_duplicates.ts";
+import type {} from "./count/near_duplicates.ts";
 import type { RepeatedOpening } from "./count/openings.ts";
 import { rowsOf } from "./read_rows.ts";
-import { type RowTexts, shownPath } from "./row_texts.ts";
+import { shownPath } from "./row_texts.ts";
 import {
   duplicateExamples,
   leakExamples,
@@ -28,23 +29,9 @@ import type {
   FindingExample,
   Opening,
   QualityReport,
-  QualitySettings,
   Severity,
   SubjectSource,
 } from "./types.ts";
-
-/** All that a report is made from. */
-export interface Analysis {
-  readonly request: AnalyzeRequest;
-  readonly options: DataOptions;
-  readonly settings: QualitySettings;
-  readonly train: TrainCounts;
-  readonly evaluation: EvalCounts;
-  readonly near: NearFound;
-  readonly trainTexts: RowTexts;
-  readonly heldTexts: RowTexts;
-  readonly packing: QualityReport["packing"];
-}
 
 /** The report. */
 export function reportOf(analysis: Analysis): QualityReport {

@@ -4,7 +4,7 @@
  */
 import { arithmetic, unary } from "./arithmetic.ts";
 import { applyFilter } from "./filters.ts";
-import type { RunNotes } from "./interpreter.ts";
+import type { RunNotes } from "./run_notes.ts";
 import { dictMethod, listMethod, stringMethod } from "./methods.ts";
 import type { FilterNode, MemberNode, Node, SliceNode } from "./syntax.ts";
 import { contains, runTest } from "./tests.ts";

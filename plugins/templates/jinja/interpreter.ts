@@ -3,6 +3,7 @@
  * Python's rules hold where they differ from JavaScript's.
  * @module
  */
+import type { RunNotes } from "./run_notes.ts";
 import { Expressions, type Scope } from "./expressions.ts";
 import { loopVariable, templateGlobals } from "./globals.ts";
 import {
@@ -32,14 +33,6 @@ import {
 
 /** Why a loop's body was left. */
 type Leave = "break" | "continue" | null;
-
-/** What a run told about itself. */
-export interface RunNotes {
-  /** Index of the message that was read last: where an error most likely is. */
-  message: number | null;
-  /** Whether the template read `input` of a message. */
-  readsInput: boolean;
-}
 
 /** Runs a template with its variables. Throws {@linkcode JinjaError}. */
 export function runTemplate(

@@ -9,7 +9,7 @@ import type {
   Template,
   TokenizerFacts,
 } from "@denotune/denotune/core";
-import { jinjaTemplate } from "../../../plugins/templates/_jinja_template.ts";
+import { jinjaTemplate } from "../../../plugins/templates/jinja_template/jinja_template.ts";
 import { testHost, tokenizerFacts } from "../../conformance/host.ts";
 import { templateParts } from "../../../plugins/templates/mod.ts";
 

@@ -11,7 +11,7 @@ import {
   randomFrom,
   type Rendered,
 } from "@denotune/denotune/core";
-import { jinjaTemplate } from "../../../plugins/templates/_jinja_template.ts";
+import { jinjaTemplate } from "../../../plugins/templates/jinja_template/jinja_template.ts";
 import { testFolder } from "../../run_harness.ts";
 import { openRun } from "../../core/data/_open_run.ts";
 import { testData } from "../../test_data.ts";

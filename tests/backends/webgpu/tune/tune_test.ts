@@ -4,7 +4,8 @@
 import assert from "node:assert/strict";
 import type { Plan } from "@denotune/denotune/core";
 import { localDevice } from "../../../../core/device/local_device.ts";
-import { tuneWebgpu, WebGpuExecutor } from "../../../../backends/webgpu/mod.ts";
+import { openWebGpu } from "../../../../backends/webgpu/open.ts";
+import { tuneWebgpu } from "../../../../backends/webgpu/mod.ts";
 import { shapeKey } from "../../../../backends/webgpu/kernels/matmul/choice.ts";
 import type {
   ProductShape,
@@ -92,7 +93,7 @@ async function runProduct(tune: "off" | "cached" | "now"): Promise<{
   before: string;
   after: string;
 }> {
-  await using device = localDevice(await WebGpuExecutor.open({ tune }));
+  await using device = localDevice(await openWebGpu({ tune }));
   const { m, n, k } = SHAPE;
   const buffer = (shape: number[]) => ({
     buffer: device.allocate(shape[0] * shape[1] * 4, "x"),

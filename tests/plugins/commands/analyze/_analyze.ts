@@ -5,10 +5,8 @@
 import type { Example } from "@denotune/denotune/core";
 import { rowsStore } from "../../../../core/data/rows_store.ts";
 import type { DataOptions } from "../../../../core/data/types.ts";
-import {
-  analyze,
-  type AnalyzedSource,
-} from "../../../../plugins/commands/analyze/analyze.ts";
+import { analyze } from "../../../../plugins/commands/analyze/analyze.ts";
+import type { AnalyzedSource } from "../../../../plugins/commands/analyze/analysis.ts";
 import type {
   QualityReport,
   QualitySettings,

@@ -4,8 +4,8 @@
  * @module
  */
 import type { Role } from "@denotune/denotune/core";
-import { macros, quoted } from "./_said.ts";
-import type { TurnBreak, TurnStyle, TurnTags } from "./_turns.ts";
+import { macros, quoted } from "../_said.ts";
+import type { TurnBreak, TurnStyle, TurnTags } from "./turn_style.ts";
 
 const ROLES: readonly Role[] = ["system", "user", "assistant", "tool"];
 

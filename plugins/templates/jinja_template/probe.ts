@@ -4,14 +4,10 @@
  * @module
  */
 import type { Message } from "@denotune/denotune/core";
-import {
-  AssistantTurn,
-  type EndMarkers,
-  openingOf,
-} from "./_assistant_turn.ts";
-import { lastSpecial, lastTag } from "./_lexemes.ts";
-import { piecesOf } from "./_pieces.ts";
-import type { Traced } from "./jinja/traced.ts";
+import { AssistantTurn, type EndMarkers, openingOf } from "./assistant_turn.ts";
+import { lastSpecial, lastTag } from "./lexemes.ts";
+import { piecesOf } from "./pieces.ts";
+import type { Traced } from "../jinja/traced.ts";
 
 /** Renders a conversation; null where the template refuses. */
 export type TryRender = (

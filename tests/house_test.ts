@@ -3,85 +3,20 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { fromFileUrl, walk } from "./files.ts";
+import { circlesOf } from "./house/circles.ts";
+import {
+  type Edge,
+  importsOf,
+  info,
+  isOurs,
+  root,
+  SOURCES,
+} from "./house/imports.ts";
+import { CROWDED, floorOf, FLOORS } from "./house/layers.ts";
 
-interface Dependency {
-  readonly specifier: string;
-  readonly code?: { readonly specifier?: string };
-  readonly type?: { readonly specifier?: string };
-}
-interface Graph {
-  readonly modules: readonly {
-    readonly specifier: string;
-    readonly dependencies?: readonly Dependency[];
-  }[];
-  readonly npmPackages?: Readonly<
-    Record<string, { readonly name: string; readonly version: string }>
-  >;
-}
-
-const root = new URL("../", import.meta.url);
 const CORE = "@denotune/denotune/core";
 
-async function info(entry: string): Promise<Graph> {
-  const { stdout, success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      "info",
-      "--json",
-      "--config",
-      fromFileUrl(new URL("deno.json", root)),
-      entry,
-    ],
-    cwd: fromFileUrl(root),
-    stdout: "piped",
-    stderr: "piped",
-  }).output();
-  assert.ok(success, new TextDecoder().decode(stderr));
-  return JSON.parse(new TextDecoder().decode(stdout));
-}
-
-interface Edge {
-  /** Path from the root of the project. */
-  readonly from: string;
-  /** As it is written. */
-  readonly written: string;
-  /** Path from the root of the project, or the specifier of what is outside of it. */
-  readonly to: string;
-}
-
-/** Every import of every file of the project, workers and files that nothing imports included. */
-async function allEdges(): Promise<Edge[]> {
-  const entry = await Deno.makeTempFile({ suffix: ".ts" });
-  const folders = ["core", "formats", "plugins", "backends"];
-  const files = folders.flatMap((name) => walk(new URL(`${name}/`, root)));
-  const all = [...files, new URL("mod.ts", root).href];
-  await Deno.writeTextFile(
-    entry,
-    all.map((url) => `import "${url}";\n`).join(""),
-  );
-  try {
-    const { modules } = await info(entry);
-    const inside = (url: string) =>
-      url.startsWith(root.href) ? url.slice(root.href.length) : url;
-    return modules.flatMap(({ specifier, dependencies = [] }) => {
-      if (!specifier.startsWith(root.href)) return [];
-      return dependencies.flatMap((dependency) => {
-        const to = dependency.code?.specifier ?? dependency.type?.specifier;
-        if (to === undefined) return [];
-        return [{
-          from: inside(specifier),
-          written: dependency.specifier,
-          to: inside(to),
-        }];
-      });
-    });
-  } finally {
-    await Deno.remove(entry);
-  }
-}
-
-const edges = await allEdges();
-const isOurs = (edge: Edge) => !edge.to.includes(":");
+const edges = await importsOf(SOURCES);
 const say = (found: readonly Edge[]) =>
   found.map(({ from, written }) => `${from} imports ${written}`);
 
@@ -130,6 +65,45 @@ Deno.test("only mod.ts, plugins/mod.ts and plugins/library.ts see the built-in p
     !doors.includes(edge.from)
   );
   assert.deepEqual(say(wrong), []);
+});
+
+Deno.test("no file imports itself in a circle", () => {
+  assert.deepEqual(
+    circlesOf(
+      edges.filter((edge) =>
+        isOurs(edge) && !edge.from.startsWith("examples/")
+      ),
+    ),
+    [],
+  );
+});
+
+Deno.test("in core no arrow runs back to a higher floor", () => {
+  const wrong = edges.filter((edge) =>
+    edge.from.startsWith("core/") && edge.to.startsWith("core/") &&
+    floorOf(edge.to) > floorOf(edge.from)
+  );
+  assert.deepEqual(
+    wrong.map(({ from, to }) =>
+      `${from} (${FLOORS[floorOf(from)].name}) imports ${to} (${
+        FLOORS[floorOf(to)].name
+      })`
+    ),
+    [],
+  );
+});
+
+Deno.test("a folder of more than 20 files says why", () => {
+  const files = new Set(edges.flatMap(({ from, to }) => [from, to]));
+  const counts = new Map<string, number>();
+  for (const file of files) {
+    if (!/^(core|formats|plugins|backends)\//.test(file)) continue;
+    const folder = file.slice(0, file.lastIndexOf("/"));
+    counts.set(folder, (counts.get(folder) ?? 0) + 1);
+  }
+  const crowded = [...counts].filter(([, count]) => count > 20)
+    .map(([folder]) => folder).sort();
+  assert.deepEqual(crowded, Object.keys(CROWDED).sort());
 });
 
 Deno.test("files whose names begin with _ are imported from their own folder only", () => {

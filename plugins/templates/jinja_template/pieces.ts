@@ -2,7 +2,7 @@
  * A rendered conversation in pieces: of one message, or of the template, each in one turn.
  * @module
  */
-import { messageOf, messageOfTurn, type Traced } from "./jinja/traced.ts";
+import { messageOf, messageOfTurn, type Traced } from "../jinja/traced.ts";
 
 /** A stretch of one origin, written in one turn. Empty where only its place is known. */
 export interface Piece {

@@ -3,7 +3,7 @@
  * @module
  */
 import { DataError } from "@denotune/denotune/core";
-import { isSpace, type Scanner, type ScannerOptions } from "./_scan_lines.ts";
+import { isSpace, type Scanner, type ScannerOptions } from "./lines.ts";
 
 const NEWLINE = 0x0a;
 

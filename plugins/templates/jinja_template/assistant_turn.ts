@@ -12,9 +12,9 @@
  * ```
  * @module
  */
-import { endOfCommon, lastSpecial, lastTag, type Range } from "./_lexemes.ts";
-import type { Piece } from "./_pieces.ts";
-import { messageOf, NO_TURN, type Traced } from "./jinja/traced.ts";
+import { endOfCommon, lastSpecial, lastTag, type Range } from "./lexemes.ts";
+import type { Piece } from "./pieces.ts";
+import { messageOf, NO_TURN, type Traced } from "../jinja/traced.ts";
 
 /** What closes an assistant's turn; "" where the template writes no special token. */
 export interface EndMarkers {

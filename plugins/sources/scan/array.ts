@@ -8,7 +8,7 @@
  * @module
  */
 import { DataError } from "@denotune/denotune/core";
-import { isSpace, type Scanner, type ScannerOptions } from "./_scan_lines.ts";
+import { isSpace, type Scanner, type ScannerOptions } from "./lines.ts";
 
 const QUOTE = 0x22, BACKSLASH = 0x5c, COMMA = 0x2c, NEWLINE = 0x0a;
 const OPEN_LIST = 0x5b,

@@ -11,13 +11,25 @@ import {
   type SpecialTokens,
   type Template,
 } from "@denotune/denotune/core";
-import { findSpans } from "./_jinja_spans.ts";
-import { probe, type Probed } from "./_probe.ts";
-import { asMessages, asPrompt, promptMessages, renderText } from "./_render.ts";
-import { type RunNotes, runTemplate } from "./jinja/interpreter.ts";
-import { readTemplate } from "./jinja/syntax.ts";
-import { type Field, FIELDS, tagOf, type Traced } from "./jinja/traced.ts";
-import { Dict, JinjaError, List, toValue, type Value } from "./jinja/values.ts";
+import { findSpans } from "./jinja_spans.ts";
+import { probe, type Probed } from "./probe.ts";
+import {
+  asMessages,
+  asPrompt,
+  promptMessages,
+  renderText,
+} from "../_render.ts";
+import { runTemplate } from "../jinja/interpreter.ts";
+import type { RunNotes } from "../jinja/run_notes.ts";
+import { readTemplate } from "../jinja/syntax.ts";
+import { type Field, FIELDS, tagOf, type Traced } from "../jinja/traced.ts";
+import {
+  Dict,
+  JinjaError,
+  List,
+  toValue,
+  type Value,
+} from "../jinja/values.ts";
 
 /** What a chat template is made from. */
 export interface JinjaTemplateOptions {

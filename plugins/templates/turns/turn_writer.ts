@@ -3,9 +3,9 @@
  * @module
  */
 import { DataError, type Message, type Role } from "@denotune/denotune/core";
-import { messageLabels, type SpanWriter, splitEnd } from "./_render.ts";
-import { assistantText, toolsText, trimmed } from "./_said.ts";
-import type { TurnStyle, TurnTags } from "./_turns.ts";
+import { messageLabels, type SpanWriter, splitEnd } from "../_render.ts";
+import { assistantText, toolsText, trimmed } from "../_said.ts";
+import type { TurnStyle, TurnTags } from "./turn_style.ts";
 
 /** What is written. */
 export interface Conversation {

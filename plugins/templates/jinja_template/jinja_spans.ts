@@ -16,10 +16,10 @@ import {
   type Message,
   type TextSpan,
 } from "@denotune/denotune/core";
-import { AssistantTurn, type TurnContext } from "./_assistant_turn.ts";
-import { isGeneration, type Traced } from "./jinja/traced.ts";
-import { messageLabels } from "./_render.ts";
-import { type Piece, piecesOf } from "./_pieces.ts";
+import { AssistantTurn, type TurnContext } from "./assistant_turn.ts";
+import { isGeneration, type Traced } from "../jinja/traced.ts";
+import { messageLabels } from "../_render.ts";
+import { type Piece, piecesOf } from "./pieces.ts";
 
 /** What must be known of a template beside the rendering. */
 export interface SpanContext extends Omit<TurnContext, "prompt" | "history"> {

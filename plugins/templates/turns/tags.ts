@@ -3,7 +3,7 @@
  * @module
  */
 import type { Role } from "@denotune/denotune/core";
-import type { TurnTags } from "./_turns.ts";
+import type { TurnTags } from "./turn_style.ts";
 
 const ROLES: readonly Role[] = ["system", "user", "assistant", "tool"];
 

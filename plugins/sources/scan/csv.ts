@@ -8,9 +8,9 @@
  * @module
  */
 import { DataError } from "@denotune/denotune/core";
-import { csvFields } from "./_csv_row.ts";
-import { RowProblem } from "./_row_problem.ts";
-import type { Scanner, ScannerOptions } from "./_scan_lines.ts";
+import { csvFields } from "../_csv_row.ts";
+import { RowProblem } from "../_row_problem.ts";
+import type { Scanner, ScannerOptions } from "./lines.ts";
 
 const QUOTE = 0x22, NEWLINE = 0x0a, RETURN = 0x0d;
 const MAX_HEADER = 65_536;

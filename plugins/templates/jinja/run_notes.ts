@@ -1,0 +1,12 @@
+/**
+ * What a rendering notes besides its text.
+ * @module
+ */
+
+/** What a run told about itself. */
+export interface RunNotes {
+  /** Index of the message that was read last: where an error most likely is. */
+  message: number | null;
+  /** Whether the template read `input` of a message. */
+  readsInput: boolean;
+}
