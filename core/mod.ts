@@ -75,6 +75,13 @@ export {
   shuffledIndices,
   uniformAt,
 } from "./random.ts";
+export { CharSet } from "./regexp/char_set.ts";
+export type { Dialect } from "./regexp/parse_class.ts";
+export {
+  compileRegularExpression,
+  type RegularExpression,
+  type RegularExpressionOptions,
+} from "./regexp/regular_expression.ts";
 export { showBytes, showDigits, showWhole } from "./show_numbers.ts";
 export { VERSION } from "./version.ts";
 export {

@@ -9,6 +9,8 @@ import { harmless } from "./terminal.ts";
 
 /** Lines of a message that are shown; a terminal has some 24. */
 const LINES = 20;
+/** Characters of a message that are shown, where a file has put a long text into it. */
+const CHARACTERS = 4000;
 
 /** Says what went wrong. Returns the exit code. */
 export function showError(
@@ -23,7 +25,15 @@ export function showError(
   if (shown.length < lines.length) {
     shown.push(`... ${lines.length - shown.length} more lines with --verbose`);
   }
-  output.line(`${label}: ${harmless(shown.join("\n"))}`);
+  const text = harmless(shown.join("\n"));
+  const rest = text.length - CHARACTERS;
+  output.line(
+    options.verbose || rest <= 0
+      ? `${label}: ${text}`
+      : `${label}: ${
+        text.slice(0, CHARACTERS)
+      }... ${rest} more characters with --verbose`,
+  );
   if (options.verbose) output.line(stackOf(error));
   return isDiskFull(error) ? 2 : exitCodeOf(error);
 }
