@@ -3,6 +3,13 @@
  * start at the same place.
  * @module
  */
+import {
+  lastCode,
+  skip,
+  skipBack,
+  WHITE_SPACE,
+  WORD,
+} from "./huggingface/characters.ts";
 
 /** A token that is looked for in the text itself, before the model sees it. */
 export interface AddedToken {
@@ -11,6 +18,8 @@ export interface AddedToken {
   /** Takes the white space on its left, on its right, into itself. */
   readonly lstrip: boolean;
   readonly rstrip: boolean;
+  /** Counts only where neither side goes on with a letter, a digit or `_`. */
+  readonly singleWord: boolean;
   readonly special: boolean;
 }
 
@@ -66,56 +75,30 @@ export class AddedTokenSplitter {
         const found = this.#byFirst.get(text.charCodeAt(at))
           ?.find(({ content }) => text.startsWith(content, at));
         if (found === undefined) continue;
-        if (at > done) sections.push({ start: done, end: at, token: null });
-        done = at + found.content.length;
-        sections.push({ start: at, end: done, token: found.token });
-        pattern.lastIndex = done;
+        const after = at + found.content.length;
+        pattern.lastIndex = after;
+        const { token } = found;
+        if (token.singleWord && isWithinWord(text, at, after)) continue;
+        // white space that the token before has taken is taken
+        const start = token.lstrip
+          ? skipBack(text, { from: done, to: at, set: WHITE_SPACE })
+          : Math.max(at, done);
+        const end = token.rstrip ? skip(text, after, WHITE_SPACE) : after;
+        if (start > done) {
+          sections.push({ start: done, end: start, token: null });
+        }
+        sections.push({ start, end: Math.max(start, end), token });
+        done = Math.max(done, end);
       }
     }
     if (done < text.length) {
       sections.push({ start: done, end: text.length, token: null });
     }
-    return absorbSpace(text, sections);
-  }
-}
-
-/** The text without the white space at its end, as Unicode counts white space. */
-export function trimEnd(text: string): string {
-  let end = text.length;
-  while (end > 0 && /\p{White_Space}/u.test(text[end - 1])) end--;
-  return text.slice(0, end);
-}
-
-/** Moves the borders of tokens that take the white space beside them. */
-function absorbSpace(text: string, sections: Section[]): Section[] {
-  if (
-    !sections.some(({ token }) =>
-      token !== null && (token.lstrip || token.rstrip)
-    )
-  ) {
     return sections;
   }
-  const result = [...sections];
-  for (let i = 0; i < result.length; i++) {
-    const { token, end } = result[i];
-    if (token === null) continue;
-    const before = result[i - 1];
-    if (token.lstrip && before !== undefined && before.token === null) {
-      const cut = before.start +
-        trimEnd(text.slice(before.start, before.end)).length;
-      result[i - 1] = { ...before, end: cut };
-      result[i] = { ...result[i], start: cut };
-    }
-    const after = result[i + 1];
-    if (token.rstrip && after !== undefined && after.token === null) {
-      const cut = after.end -
-        text.slice(after.start, after.end).replace(/^\p{White_Space}+/u, "")
-          .length;
-      result[i + 1] = { ...after, start: cut };
-      result[i] = { start: result[i].start, end: Math.max(end, cut), token };
-    }
-  }
-  return result.filter(({ start, end, token }) =>
-    token !== null || end > start
-  );
+}
+
+function isWithinWord(text: string, start: number, end: number): boolean {
+  return WORD.has(lastCode(text.slice(Math.max(0, start - 2), start))) ||
+    (end < text.length && WORD.has(text.codePointAt(end) ?? 0));
 }

@@ -64,6 +64,7 @@ export function byteTokenizer(
     content,
     lstrip: false,
     rstrip: false,
+    singleWord: false,
     special: true,
   }));
   const splitter = new AddedTokenSplitter(

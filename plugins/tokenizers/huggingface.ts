@@ -10,7 +10,6 @@ import {
   type Tokenizer,
   type TokenStream,
 } from "@denotune/denotune/core";
-import type { Tokenizer as Library } from "@huggingface/tokenizers";
 import { z } from "zod";
 import type { AddedToken } from "./_added_tokens.ts";
 import { addTokensOption } from "./_add_tokens_option.ts";
@@ -23,6 +22,8 @@ import {
   readTokenizerFolder,
   type TokenizerFolder,
 } from "./huggingface/files.ts";
+import { sectionOf } from "./huggingface/fields.ts";
+import type { Model } from "./huggingface/models/model.ts";
 import { savedFiles } from "./huggingface/saved_files.ts";
 import { findSpecialTokens, prefixOf } from "./huggingface/special.ts";
 
@@ -74,34 +75,39 @@ async function makeTokenizer(
   { folder, added: news }: ExtendedFolder,
   ownVocabSize?: number,
 ): Promise<Tokenizer> {
-  // the library is loaded only where a tokenizer is
+  // the steps are loaded only where a tokenizer is
   const [
-    { Tokenizer: LibraryTokenizer },
     { makeEncoder },
     { decodingStages },
-    { correctSteps },
+    { readModel },
+    { readNormalizer },
+    { readPreTokenizer },
   ] = await Promise.all([
-    import("@huggingface/tokenizers"),
     import("./huggingface/encode.ts"),
     import("./huggingface/decode.ts"),
-    import("./huggingface/corrections.ts"),
+    import("./huggingface/models/read.ts"),
+    import("./huggingface/normalize.ts"),
+    import("./huggingface/pre_tokenize.ts"),
   ]);
-  checkModel(folder);
-  const added = addedTokens(folder);
-  const eos = folder.config.eos_token;
-  const { model } = folder.tokenizer;
-  const library = construct(
-    folder,
-    () =>
-      new LibraryTokenizer(folder.tokenizer, {
-        eos_token: isObject(eos) ? eos.content : eos,
-        unk_token: isObject(model) ? model.unk_token : undefined,
-      }),
-  );
-  correctSteps(library);
-  const vocab = library.model?.vocab ?? [];
-  const idOf = (token: string): number | null =>
-    library.token_to_id(token) ?? null;
+  const section = sectionOf(folder, "model");
+  if (section === null) {
+    throw new DataError(
+      `Cannot use ${folder.path}/tokenizer.json: it has no \`model\``,
+    );
+  }
+  const model = readModel(section);
+  const normalizer = readNormalizer(sectionOf(folder, "normalizer"));
+  const preTokenizer = readPreTokenizer(sectionOf(folder, "pre_tokenizer"));
+  sectionOf(folder, "post_processor");
+  const decoderSection = sectionOf(folder, "decoder");
+  const added = addedTokens(folder, model);
+  const vocab = [...model.tokens];
+  const ids = new Map(model.ids);
+  for (const { id, content } of added) {
+    vocab[id] = content;
+    ids.set(content, id);
+  }
+  const idOf = (token: string): number | null => ids.get(token) ?? null;
   const tokenOf = (id: number): string | null => vocab[id] ?? null;
 
   const specialTokens = findSpecialTokens(folder.config, idOf);
@@ -128,20 +134,18 @@ async function makeTokenizer(
   );
   const literal = new Set(added.map(({ id }) => id));
   const encode = makeEncoder({
-    library,
+    normalizer,
+    preTokenizer,
+    model,
     added,
     prefix: front.map(idOf).filter((id) => id !== null),
   });
 
   function decoder(options: { skipSpecialTokens?: boolean } = {}): TokenStream {
     let text = "";
-    const stages = decodingStages(
-      folder.tokenizer.decoder,
-      library.decoder,
-      (more) => {
-        text += more;
-      },
-    );
+    const stages = decodingStages(decoderSection, (more) => {
+      text += more;
+    });
     const take = (): string => {
       const taken = text;
       text = "";
@@ -203,74 +207,51 @@ async function makeTokenizer(
   };
 }
 
-const MODELS: readonly string[] = ["BPE", "WordPiece", "Unigram", "WordLevel"];
-
-function checkModel({ path, tokenizer }: TokenizerFolder): void {
-  const { model } = tokenizer;
-  const file = `${path}/tokenizer.json`;
-  if (!isObject(model)) {
-    throw new DataError(`Cannot use ${file}: it has no \`model\``);
-  }
-  const type = model.type ?? (Array.isArray(model.vocab) ? "Unigram" : "BPE"); // absent in old files
-  if (!MODELS.includes(String(type))) {
-    throw new DataError(
-      `Cannot use ${file}: its model is of type ${
-        JSON.stringify(type)
-      }; known: ${MODELS.join(", ")}`,
-    );
-  }
-  if (!isObject(model.vocab) && !Array.isArray(model.vocab)) {
-    throw new DataError(`Cannot use ${file}: its model has no \`vocab\``);
-  }
-  const cannot = type === "Unigram" && model.byte_fallback === true
-    ? "byte fallback in a Unigram model"
-    : type === "BPE" && typeof model.continuing_subword_prefix === "string" &&
-        model.continuing_subword_prefix !== ""
-    ? "BPE with a continuing_subword_prefix"
-    : null;
-  if (cannot !== null) {
-    throw new DataError(`Cannot use ${file}: ${cannot} is not supported`);
-  }
-}
-
 function addedTokens(
   { path, tokenizer }: TokenizerFolder,
+  model: Model,
 ): (AddedToken & { readonly normalized: boolean })[] {
-  const list = Array.isArray(tokenizer.added_tokens)
-    ? tokenizer.added_tokens
-    : [];
+  const list = tokenizer.added_tokens ?? [];
+  if (!Array.isArray(list)) {
+    throw new DataError(
+      `Cannot use ${path}/tokenizer.json: added_tokens is not a list`,
+    );
+  }
+  const ids = new Map(model.ids);
+  const size = model.ids.size;
+  let largest = -1;
   return list.map((entry, i) => {
     if (
       !isObject(entry) || typeof entry.content !== "string" ||
-      typeof entry.id !== "number"
+      typeof entry.id !== "number" || !Number.isInteger(entry.id) ||
+      entry.id < 0
     ) {
       throw new DataError(
         `Cannot use ${path}/tokenizer.json: added_tokens[${i}] is not {id, content, ...}`,
       );
     }
+    // as the Rust library numbers them, which is what transformers feeds
+    const own = ids.get(entry.content) ?? Math.max(size, largest + 1);
+    if (entry.content !== "" && entry.id !== own) {
+      throw new DataError(
+        `Cannot use ${path}/tokenizer.json: added_tokens[${i}], ${
+          JSON.stringify(entry.content.slice(0, 40))
+        }, has the id ${entry.id}, and Hugging Face's library would give it ${own}`,
+      );
+    }
+    ids.set(entry.content, own);
+    largest = Math.max(largest, own);
     const special = entry.special === true;
     return {
       id: entry.id,
       content: entry.content,
       lstrip: entry.lstrip === true,
       rstrip: entry.rstrip === true,
+      singleWord: entry.single_word === true,
       special,
       normalized: typeof entry.normalized === "boolean"
         ? entry.normalized
         : !special,
     };
   });
-}
-
-function construct(folder: TokenizerFolder, make: () => Library): Library {
-  try {
-    return make();
-  } catch (cause) {
-    throw new DataError(
-      `Cannot use ${folder.path}/tokenizer.json: ${
-        cause instanceof Error ? cause.message : String(cause)
-      }`,
-      { cause },
-    );
-  }
 }

@@ -129,6 +129,15 @@ export function mutateJson(value: unknown, random: Random): unknown {
   return result;
 }
 
+/** A copy, or null of what is nested too deep to be copied. */
+function copyOf(value: unknown): unknown {
+  try {
+    return structuredClone(value);
+  } catch {
+    return null;
+  }
+}
+
 interface Spot {
   readonly holder: object;
   readonly key: string;
@@ -189,7 +198,7 @@ function change(
       break;
     case 2: {
       const other = random.pick(spots);
-      set(spot, structuredClone(get(other.holder, other.key)));
+      set(spot, copyOf(get(other.holder, other.key)));
       break;
     }
     case 3: {

@@ -3,9 +3,9 @@
  * become certain; the text of a whole is, by construction, what the stages give piece by piece.
  * @module
  */
-import type { Decoder } from "@huggingface/tokenizers";
 import { readBytes } from "../_byte_alphabet.ts";
-import { isObject, type JsonObject } from "./files.ts";
+import type { Fields } from "./fields.ts";
+import { patternOf } from "./pattern.ts";
 
 /** Takes tokens and gives text. */
 export interface Stage {
@@ -16,66 +16,91 @@ export interface Stage {
 
 type StageMaker = (next: Stage) => Stage;
 
-/** Makes the stages of one stream; `out` receives the text. */
+/** Makes the stages of one stream; `out` receives the text. Throws `DataError` for a decoder that is not known. */
 export function decodingStages(
-  config: unknown,
-  decoder: Decoder | null,
+  section: Fields | null,
   out: (text: string) => void,
 ): Stage {
   const last: Stage = { write: (token) => out(token), end: () => {} };
-  const makers = makersOf(config);
-  if (makers !== null) {
-    return makers.reduceRight<Stage>((next, make) => make(next), last);
-  }
-  // a decoder that needs the whole: nothing is certain before the end
-  const tokens: string[] = [];
-  return {
-    write: (token) => void tokens.push(token),
-    end: () => out(decoder === null ? tokens.join(" ") : decoder(tokens)),
-  };
+  const makers = section === null ? [joinWithSpaces] : makersOf(section);
+  return makers.reduceRight<Stage>((next, make) => make(next), last);
 }
 
-function makersOf(config: unknown): StageMaker[] | null {
-  if (!isObject(config)) return [joinWithSpaces];
-  const steps = config.type === "Sequence"
-    ? (Array.isArray(config.decoders) ? config.decoders : [])
-    : [config];
+function makersOf(section: Fields): StageMaker[] {
   const makers: StageMaker[] = [];
   let fused = false;
-  for (const step of steps) {
-    if (!isObject(step)) return null;
-    const maker = makerOf(step, fused);
-    if (maker === null) return null;
-    makers.push(maker);
-    fused ||= step.type === "Fuse";
+  for (const step of flatten(section)) {
+    makers.push(makerOf(step, fused));
+    fused ||= step.raw("type") === "Fuse";
   }
   return makers;
 }
 
-function makerOf(step: JsonObject, fused: boolean): StageMaker | null {
-  switch (step.type) {
+function flatten(section: Fields): Fields[] {
+  return section.raw("type") === "Sequence"
+    ? section.sections("decoders").flatMap(flatten)
+    : [section];
+}
+
+function makerOf(step: Fields, fused: boolean): StageMaker {
+  const type = step.text("type");
+  switch (type) {
     case "Fuse":
       return (next) => next;
     case "Strip":
       return fused ? stripWhole(step) : stripEach(step);
-  }
-  if (fused) return null;
-  switch (step.type) {
     case "ByteLevel":
-      return byteLevel;
+      return fused ? onWhole(byteLevel) : byteLevel;
     case "ByteFallback":
-      return byteFallback;
+      return fused ? onWhole(byteFallback) : byteFallback;
     case "Replace":
-      return replacing(step);
+      return fused ? onWhole(replacing(step)) : replacing(step);
     case "Metaspace":
-      return metaspace(step);
+      return fused ? onWhole(metaspace(step)) : metaspace(step);
     case "WordPiece":
-      return wordPiece(step);
+      return fused ? onWhole(wordPiece(step)) : wordPiece(step);
     case "BPEDecoder":
-      return wordSuffix(step);
+      return fused ? onWhole(wordSuffix(step)) : wordSuffix(step);
+    case "CTC":
+      return fused ? onWhole(withoutRepeats(step)) : withoutRepeats(step);
     default:
-      return null;
+      return step.refuse(`the decoder ${JSON.stringify(type)} is not known`);
   }
+}
+
+/** Behind `Fuse` a step sees the text as one token: nothing is certain before the end. */
+function onWhole(make: StageMaker): StageMaker {
+  return (next) => {
+    const stage = make(next);
+    let whole = "";
+    return {
+      write: (token) => void (whole += token),
+      end() {
+        if (whole !== "") stage.write(whole, false);
+        stage.end();
+      },
+    };
+  };
+}
+
+/** Connectionist temporal classification: the same token again and again is one, and the pad is none. */
+function withoutRepeats(step: Fields): StageMaker {
+  const pad = step.text("pad_token", "<pad>");
+  const delimiter = step.text("word_delimiter_token", "|");
+  const tidy = step.flag("cleanup", true);
+  return (next) => {
+    let last: string | null = null;
+    return {
+      write(token, literal) {
+        if (token === last) return;
+        last = token;
+        const kept = pad === "" ? token : token.replaceAll(pad, "");
+        const text = tidy ? closeUp(kept).replaceAll(delimiter, " ") : kept;
+        if (text !== "") next.write(text, literal);
+      },
+      end: () => next.end(),
+    };
+  };
 }
 
 function joinWithSpaces(next: Stage): Stage {
@@ -141,21 +166,25 @@ function byteFallback(next: Stage): Stage {
   };
 }
 
-function replacing(step: JsonObject): StageMaker | null {
-  const pattern = isObject(step.pattern) ? step.pattern.String : undefined;
-  if (typeof pattern !== "string" || pattern === "") return null;
-  const content = String(step.content ?? "");
+function replacing(step: Fields): StageMaker {
+  const finder = patternOf(step);
+  const content = step.text("content");
+  const replaced = (token: string): string => {
+    const { ends, found } = finder(token);
+    return ends.map((end, i) =>
+      found[i] ? content : token.slice(i === 0 ? 0 : ends[i - 1], end)
+    ).join("");
+  };
   return (next) => ({
-    write: (token, literal) =>
-      next.write(token.replaceAll(pattern, () => content), literal),
+    write: (token, literal) => next.write(replaced(token), literal),
     end: () => next.end(),
   });
 }
 
-function metaspace(step: JsonObject): StageMaker {
-  const mark = String(step.replacement ?? "\u2581");
-  const stripsFirst = step.prepend_scheme !== "never" &&
-    step.add_prefix_space !== false;
+function metaspace(step: Fields): StageMaker {
+  const mark = step.text("replacement", "\u2581");
+  const stripsFirst = step.raw("prepend_scheme") !== "never" &&
+    step.raw("add_prefix_space") !== false;
   return (next) => {
     let first = stripsFirst;
     return {
@@ -172,9 +201,9 @@ function metaspace(step: JsonObject): StageMaker {
   };
 }
 
-function wordPiece(step: JsonObject): StageMaker {
-  const prefix = String(step.prefix ?? "##");
-  const tidy = step.cleanup === true;
+function wordPiece(step: Fields): StageMaker {
+  const prefix = step.text("prefix", "##");
+  const tidy = step.flag("cleanup", false);
   return (next) => {
     let first = true;
     return {
@@ -199,8 +228,8 @@ function closeUp(text: string): string {
 }
 
 /** Tokens that end a word carry a suffix, which is a space unless the text ends there. */
-function wordSuffix(step: JsonObject): StageMaker {
-  const suffix = String(step.suffix ?? "</w>");
+function wordSuffix(step: Fields): StageMaker {
+  const suffix = step.text("suffix", "</w>");
   return (next) => {
     let held: string | null = null;
     return {
@@ -216,7 +245,7 @@ function wordSuffix(step: JsonObject): StageMaker {
   };
 }
 
-function stripEach(step: JsonObject): StageMaker {
+function stripEach(step: Fields): StageMaker {
   const { content, start, stop } = stripLimits(step);
   return (next) => ({
     write(token, literal) {
@@ -233,7 +262,7 @@ function stripEach(step: JsonObject): StageMaker {
 }
 
 /** Strips the whole text: what might be cut off its end is held back. */
-function stripWhole(step: JsonObject): StageMaker {
+function stripWhole(step: Fields): StageMaker {
   const { content, start, stop } = stripLimits(step);
   return (next) => {
     let toSkip = start;
@@ -261,11 +290,11 @@ function stripWhole(step: JsonObject): StageMaker {
 }
 
 function stripLimits(
-  step: JsonObject,
+  step: Fields,
 ): { content: string; start: number; stop: number } {
   return {
-    content: String(step.content ?? " "),
-    start: Number(step.start ?? 0),
-    stop: Number(step.stop ?? 0),
+    content: step.text("content", " "),
+    start: step.count("start", 0),
+    stop: step.count("stop", 0),
   };
 }

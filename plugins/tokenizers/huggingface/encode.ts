@@ -1,21 +1,24 @@
 /**
- * Text to ids with spans. The steps are the library's, taken one at a time: cut at added tokens,
- * normalise, cut at added tokens that are looked for in normalised text, cut into pieces, ask the
- * model. Ids of pieces are remembered: most words come again.
+ * Text to ids with spans, by the steps of the Rust library: cut at added tokens, normalise, cut at added tokens
+ * that are looked for in normalised text, cut into pieces, ask the model. Ids of pieces are remembered: most words
+ * come again.
  * @module
  */
-import { DataError, type Encoding } from "@denotune/denotune/core";
-import type { Tokenizer as Library } from "@huggingface/tokenizers";
+import type { Encoding } from "@denotune/denotune/core";
 import { type AddedToken, AddedTokenSplitter } from "../_added_tokens.ts";
+import { writeBytes } from "../_byte_alphabet.ts";
 import { TokenBuffer } from "../_token_buffer.ts";
+import { byteSpans } from "../_utf8.ts";
 import { type Aligned, asIs, endOf, sliceAligned, startOf } from "./aligned.ts";
-import { alignNormalizer } from "./normalize.ts";
-import { pieceTokenizer, type PieceTokens } from "./piece_tokens.ts";
-import { alignPreTokenizer, type Pieces } from "./pre_tokenize.ts";
+import type { Model, PieceTokens } from "./models/model.ts";
+import type { AlignedNormalizer } from "./normalize.ts";
+import type { Pieces, PreTokenization } from "./pre_tokenize.ts";
 
 /** What the encoder needs to know of a tokenizer. */
 export interface EncoderParts {
-  readonly library: Library;
+  readonly normalizer: AlignedNormalizer | null;
+  readonly preTokenizer: PreTokenization;
+  readonly model: Model;
   readonly added: readonly (AddedToken & { readonly normalized: boolean })[];
   /** Ids that `addBos` puts in front. */
   readonly prefix: readonly number[];
@@ -24,44 +27,42 @@ export interface EncoderParts {
 const SPACE_MARK = "\u2581"; // ▁, a space as SentencePiece writes it
 const CACHED_PIECES = 1 << 17;
 const CACHED_LENGTH = 64;
-const COMPARED_TEXTS = 16;
-const COMPARED_LENGTH = 20_000;
 
-/** Makes the encoder. Throws `DataError` for a tokenizer that cannot be followed. */
+/** Makes the encoder. */
 export function makeEncoder(
-  { library, added, prefix }: EncoderParts,
+  { normalizer, preTokenizer: { cut, bytes }, model, added, prefix }:
+    EncoderParts,
 ): (text: string, addBos: boolean) => Encoding {
-  const { model } = library;
-  if (model === null) {
-    throw new DataError("Cannot use this tokenizer: it has no model");
-  }
-  const normalizer = alignNormalizer(library.normalizer);
-  const { cut, bytes } = alignPreTokenizer(library.pre_tokenizer);
-  const inNormalized = added.filter(({ normalized }) =>
-    normalized && library.normalizer !== null
-  );
-  const inText = added.filter((token) => !inNormalized.includes(token));
   const textSplitter = new AddedTokenSplitter(
-    inText.map((token) => [token.content, token]),
+    added.filter(({ normalized }) => !normalized)
+      .map((token) => [token.content, token]),
   );
-  const normalizedSplitter = inNormalized.length === 0
+  const normalizedTokens = added.filter(({ normalized }) => normalized);
+  const normalizedSplitter = normalizedTokens.length === 0
     ? null
     : new AddedTokenSplitter(
-      inNormalized.map((
+      normalizedTokens.map((token) => [
+        normalizer === null
+          ? token.content
+          : normalizer(asIs(token.content, 0)).text,
         token,
-      ) => [library.normalizer?.(token.content) ?? token.content, token]),
+      ]),
     );
-  const byContent = new Map(
-    inNormalized.map((token) => [token.content, token]),
-  );
-  const tokensOf = pieceTokenizer(model, bytes);
-  const splitsWords = !bytes && wordsAreApart(model.vocab, model.tokens_to_ids);
+  const splitsWords = !bytes && model.splitsAtSpaces;
+  const encoder = new TextEncoder();
   const cache = new Map<string, PieceTokens>();
   const buffer = new TokenBuffer();
-  // the library strips white space beside these in its own way, even other added tokens
-  const stripping = added.filter(({ lstrip, rstrip }) => lstrip || rstrip)
-    .map(({ content }) => content);
-  let compared = 0;
+
+  function tokensOf(piece: string): PieceTokens {
+    if (!bytes) return model.encode(piece);
+    const { bytes: utf8, starts, ends } = byteSpans(piece, encoder);
+    const tokens = model.encode(writeBytes(utf8));
+    return {
+      ids: tokens.ids,
+      starts: tokens.starts.map((start) => starts[start]),
+      ends: tokens.ends.map((end) => ends[end - 1]),
+    };
+  }
 
   function lookUp(piece: string): PieceTokens {
     const known = cache.get(piece);
@@ -74,105 +75,58 @@ export function makeEncoder(
     return tokens;
   }
 
-  function encodePieces(text: Aligned, pieces: Pieces): void {
-    const { texts, offsets, leads } = pieces;
-    const { tables, base, lead: textLead } = text;
-    const plain = tables === null && textLead === 0;
+  function encodePieces({ of, texts, offsets, leads }: Pieces): void {
+    const { tables, base, lead: ofLead } = of;
+    const plain = tables === null && ofLead === 0;
     for (let i = 0; i < texts.length; i++) {
       const { ids, starts, ends } = lookUp(texts[i]);
-      const lead = leads === null ? 0 : leads[i];
+      const lead = leads[i];
       const offset = offsets[i];
       for (let k = 0; k < ids.length; k++) {
         const from = offset + Math.max(0, starts[k] - lead);
         const to = offset + Math.max(0, ends[k] - lead);
         if (plain) buffer.push(ids[k], base + from, base + to);
         else if (to > from) {
-          buffer.push(ids[k], startOf(text, from), endOf(text, to));
-        } else buffer.push(ids[k], startOf(text, from), startOf(text, from));
+          buffer.push(ids[k], startOf(of, from), endOf(of, to));
+        } else buffer.push(ids[k], startOf(of, from), startOf(of, from));
       }
     }
   }
 
-  function encodeStretch(text: Aligned, section: number): void {
+  function encodeStretch(text: Aligned): void {
     if (text.text.length === 0) return;
-    const pieces = cut(text.text, section);
-    encodePieces(text, splitsWords ? splitWords(pieces) : pieces);
+    const pieces = cut(text);
+    encodePieces(splitsWords ? splitWords(pieces) : pieces);
   }
 
-  function encodeSection(text: string, base: number, section: number): void {
-    const added = byContent.get(text);
-    if (added !== undefined) {
-      return buffer.push(added.id, base, base + text.length);
-    }
+  function encodeSection(text: string, base: number): void {
     const normalized = normalizer === null
       ? asIs(text, base)
       : normalizer(asIs(text, base));
-    if (normalizedSplitter === null) return encodeStretch(normalized, section);
+    if (normalizedSplitter === null) return encodeStretch(normalized);
     for (
       const { start, end, token } of normalizedSplitter.split(normalized.text)
     ) {
-      if (token === null) {
-        encodeStretch(sliceAligned(normalized, start, end), section);
-      } else {buffer.push(
+      if (token === null) encodeStretch(sliceAligned(normalized, start, end));
+      else {
+        buffer.push(
           token.id,
           startOf(normalized, start),
-          endOf(normalized, end),
-        );}
+          end > start ? endOf(normalized, end) : startOf(normalized, start),
+        );
+      }
     }
-  }
-
-  /** Compares the first texts with the library's own encoding of the whole: a watch on the above. */
-  function compare(text: string, { ids }: Encoding): void {
-    if (compared >= COMPARED_TEXTS || text.length > COMPARED_LENGTH) return;
-    if (stripping.some((token) => text.includes(token))) return;
-    compared++;
-    const expected = library.encode(text, { add_special_tokens: false }).ids;
-    const own = ids.subarray(ids.length - expected.length);
-    if (
-      own.length === expected.length && expected.every((id, i) => id === own[i])
-    ) return;
-    throw new DataError(
-      `Cannot trace this tokenizer's tokens to characters: for the text ${
-        JSON.stringify(text.slice(0, 60))
-      } the steps give other ids than the tokenizer as a whole`,
-    );
   }
 
   return (text, addBos) => {
     buffer.clear();
     if (addBos) { for (const id of prefix) buffer.push(id, 0, 0); }
-    for (
-      const [i, { start, end, token }] of textSplitter.split(text).entries()
-    ) {
+    for (const { start, end, token } of textSplitter.split(text)) {
       if (token !== null) buffer.push(token.id, start, end);
-      else encodeSection(text.slice(start, end), start, i);
+      else encodeSection(text.slice(start, end), start);
     }
-    const encoding = buffer.encoding();
-    compare(text, encoding);
-    return encoding;
+    return buffer.encoding();
   };
-}
-
-/**
- * Whether no token of a SentencePiece vocabulary goes on from one word into the next. Then words can be
- * looked up apart, with the same result: no merge ever joins them.
- */
-function wordsAreApart(
-  vocab: readonly string[],
-  ids: ReadonlyMap<string, number>,
-): boolean {
-  if (!ids.has(SPACE_MARK)) return false;
-  return vocab.every((token) => {
-    if (token === undefined) return true;
-    for (
-      let at = token.indexOf(SPACE_MARK, 1);
-      at > 0;
-      at = token.indexOf(SPACE_MARK, at + 1)
-    ) {
-      if (token[at - 1] !== SPACE_MARK) return false;
-    }
-    return true;
-  });
 }
 
 /** Cuts pieces before each `▁` that follows something else. */
@@ -182,7 +136,7 @@ function splitWords(pieces: Pieces): Pieces {
   const leads: number[] = [];
   for (let i = 0; i < pieces.texts.length; i++) {
     const piece = pieces.texts[i];
-    const lead = pieces.leads?.[i] ?? 0;
+    const lead = pieces.leads[i];
     let from = 0;
     const push = (to: number): void => {
       texts.push(piece.slice(from, to));
@@ -199,5 +153,5 @@ function splitWords(pieces: Pieces): Pieces {
     }
     if (from < piece.length) push(piece.length);
   }
-  return { texts, offsets, leads };
+  return { of: pieces.of, texts, offsets, leads };
 }

@@ -10,7 +10,7 @@ export type JsonObject = Record<string, unknown>;
 /** The files of a tokenizer, parsed. */
 export interface TokenizerFolder {
   readonly path: string;
-  /** tokenizer.json, with every section that the library expects (null where absent). */
+  /** tokenizer.json. */
   readonly tokenizer: JsonObject;
   /** tokenizer_config.json joined with special_tokens_map.json; empty if there are none. */
   readonly config: JsonObject;
@@ -47,14 +47,7 @@ export async function readTokenizerFolder(
     const bytes = originals.get(name);
     return bytes === undefined ? null : parseObject(`${path}/${name}`, bytes);
   };
-  const tokenizer = {
-    added_tokens: [],
-    normalizer: null,
-    pre_tokenizer: null,
-    post_processor: null,
-    decoder: null,
-    ...read("tokenizer.json"),
-  };
+  const tokenizer = read("tokenizer.json") ?? {};
   const config = {
     ...read("special_tokens_map.json"),
     ...read("tokenizer_config.json"),

@@ -1,173 +1,273 @@
 /**
- * Cuts a normalised text into the pieces that the model sees one at a time, and keeps where each
- * stands.
+ * Cuts a normalised text into the pieces that the model sees one at a time, and keeps where each is: the steps of
+ * the Rust library, in its order.
  * @module
  */
-import { DataError } from "@denotune/denotune/core";
+import { BYTE_CHARACTERS } from "../_byte_alphabet.ts";
+import { byteSpans } from "../_utf8.ts";
+import { type Aligned, AlignedBuilder, startOf } from "./aligned.ts";
+import { NUMERIC, PUNCTUATION, skip, WHITE_SPACE, WORD } from "./characters.ts";
+import type { Fields } from "./fields.ts";
+import { GPT2 } from "./known_patterns.ts";
+import { patternOf } from "./pattern.ts";
 import {
-  ByteLevelPreTokenizer,
-  MetaspacePreTokenizer,
-  type PreTokenizer,
-  ReplacePreTokenizer,
-  SequencePreTokenizer,
-} from "@huggingface/tokenizers";
+  type Behaviour,
+  BEHAVIOURS,
+  findCharacters,
+  type Finder,
+  findOther,
+  piecesOf,
+} from "./split.ts";
 
 /** The pieces of a text, in order. */
 export interface Pieces {
+  /** What they are pieces of. */
+  readonly of: Aligned;
   /** What the model sees; in byte-level tokenizers, before it is written in their alphabet. */
   readonly texts: readonly string[];
-  /** Where each stands in the normalised text: the unit of its first character that is not put in. */
-  readonly offsets: ArrayLike<number>;
-  /** How many units in front of each were put in (0 or 1, a space); null where none ever are. */
-  readonly leads: ArrayLike<number> | null;
+  /** Where each is in `of`: the unit of its first character that is not put in. */
+  readonly offsets: readonly number[];
+  /** How many units in front of each were put in (0 or 1, a space). */
+  readonly leads: readonly number[];
 }
 
-/** Cuts a text. `section` is its number among the stretches between added tokens. */
-export type PieceCutter = (text: string, section: number) => Pieces;
+/** One step: pieces become smaller pieces, or others. */
+type Step = (pieces: Pieces) => Pieces;
 
 /** How a tokenizer cuts. */
 export interface PreTokenization {
-  readonly cut: PieceCutter;
-  /** Whether pieces are written in the alphabet of bytes. */
+  readonly cut: (text: Aligned) => Pieces;
+  /** Whether pieces are to be written in the alphabet of bytes: the last step says so. */
   readonly bytes: boolean;
 }
 
-/** Follows the library's pre-tokenizer. Throws `DataError` for one that cannot be followed. */
-export function alignPreTokenizer(
-  preTokenizer: PreTokenizer | null,
-): PreTokenization {
-  const stages = flatten(preTokenizer);
-  const byteLevel = stages.findIndex((stage) =>
-    stage instanceof ByteLevelPreTokenizer
-  );
-  if (byteLevel >= 0 && byteLevel !== stages.length - 1) {
-    throw new DataError(
-      "Cannot use this tokenizer: its pre-tokenizer changes text to bytes before other steps, " +
-        "so that tokens cannot be traced to characters",
-    );
+/** Reads the section `pre_tokenizer`. Throws `DataError` for one that is not known. */
+export function readPreTokenizer(section: Fields | null): PreTokenization {
+  const sections = section === null ? [] : flatten(section);
+  const steps: Step[] = [];
+  for (const [i, one] of sections.entries()) {
+    steps.push(...stepsOf(one, i === sections.length - 1));
   }
-  const cutters = stages.map(cutterOf);
-  const whole = (text: string): Pieces => ({
-    texts: [text],
-    offsets: [0],
-    leads: null,
-  });
   return {
-    bytes: byteLevel >= 0,
-    cut: cutters.length === 1 ? cutters[0] : (text, section) =>
-      cutters.reduce(
-        (pieces, cutter) => cutAgain(pieces, cutter, section),
-        whole(text),
-      ),
+    bytes: sections.at(-1)?.raw("type") === "ByteLevel",
+    cut: (of) =>
+      steps.reduce<Pieces>((pieces, step) => step(pieces), {
+        of,
+        texts: [of.text],
+        offsets: [0],
+        leads: [0],
+      }),
   };
 }
 
-function flatten(preTokenizer: PreTokenizer | null): PreTokenizer[] {
-  if (preTokenizer === null) return [];
-  return preTokenizer instanceof SequencePreTokenizer
-    ? preTokenizer.tokenizers.flatMap(flatten)
-    : [preTokenizer];
+function flatten(section: Fields): Fields[] {
+  return section.raw("type") === "Sequence"
+    ? section.sections("pretokenizers").flatMap(flatten)
+    : [section];
 }
 
-function cutAgain(
-  pieces: Pieces,
-  cutter: PieceCutter,
-  section: number,
-): Pieces {
-  const texts: string[] = [];
-  const offsets: number[] = [];
-  const leads: number[] = [];
-  for (let i = 0; i < pieces.texts.length; i++) {
-    const inner = cutter(pieces.texts[i], section);
-    const outerLead = pieces.leads?.[i] ?? 0;
-    for (let j = 0; j < inner.texts.length; j++) {
-      const at = inner.offsets[j]; // within the piece, what was put in before included
-      const lead = inner.leads?.[j] ?? 0;
-      texts.push(inner.texts[j]);
-      offsets.push(pieces.offsets[i] + Math.max(0, at - outerLead));
-      leads.push(lead + Math.max(0, outerLead - at));
+function stepsOf(section: Fields, isLast: boolean): Step[] {
+  const type = section.text("type");
+  switch (type) {
+    case "ByteLevel":
+      return [
+        section.flag("add_prefix_space", true) ? withSpace : asTheyAre,
+        section.flag("use_regex", true)
+          ? splitting(GPT2, "Isolated")
+          : asTheyAre,
+        isLast ? asTheyAre : writeBytes,
+      ];
+    case "Split":
+      return [splitting(splitFinder(section), behaviourOf(section, null))];
+    case "Metaspace":
+      return metaspace(section);
+    case "Whitespace":
+      return [splitting(words, "Isolated"), droppingSpace];
+    case "WhitespaceSplit":
+      return [splitting(findCharacters(WHITE_SPACE), "Removed")];
+    case "BertPreTokenizer":
+      return [
+        splitting(findCharacters(WHITE_SPACE), "Removed"),
+        splitting(findCharacters(PUNCTUATION), "Isolated"),
+      ];
+    case "Punctuation":
+      return [
+        splitting(
+          findCharacters(PUNCTUATION),
+          behaviourOf(section, "Isolated"),
+        ),
+      ];
+    case "Digits":
+      return [
+        splitting(
+          findCharacters(NUMERIC),
+          section.flag("individual_digits", false) ? "Isolated" : "Contiguous",
+        ),
+      ];
+    case "CharDelimiterSplit": {
+      const delimiter = section.text("delimiter");
+      return [
+        splitting((text) => {
+          const isOne = (code: number) => code === delimiter.codePointAt(0);
+          return findCharacters({ has: isOne })(text);
+        }, "Removed"),
+      ];
     }
+    case "FixedLength":
+      return [splitting(everyFew(section.count("length", 5)), "Isolated")];
+    default:
+      return section.refuse(
+        `the pre-tokenizer ${JSON.stringify(type)} is not known`,
+      );
   }
-  return { texts, offsets, leads };
 }
 
-function cutterOf(stage: PreTokenizer): PieceCutter {
-  if (stage instanceof ByteLevelPreTokenizer) return byteLevelCutter(stage);
-  if (stage instanceof MetaspacePreTokenizer) return metaspaceCutter(stage);
-  if (stage instanceof ReplacePreTokenizer) {
-    throw new DataError(
-      "Cannot use this tokenizer: its pre-tokenizer rewrites text (Replace)",
-    );
-  }
-  return (text, section) =>
-    locate(text, stage.pre_tokenize_text(text, { section_index: section }));
+function behaviourOf(section: Fields, otherwise: Behaviour | null): Behaviour {
+  return otherwise === null
+    ? section.word("behavior", BEHAVIOURS)
+    : section.word("behavior", BEHAVIOURS, otherwise);
 }
 
-function byteLevelCutter(stage: ByteLevelPreTokenizer): PieceCutter {
-  return (text) => {
-    const lead = stage.add_prefix_space && !text.startsWith(" ") ? 1 : 0;
-    const spaced = lead === 1 ? ` ${text}` : text;
-    const pieces = locate(
-      spaced,
-      stage.use_regex ? spaced.match(stage.pattern) ?? [] : [spaced],
-    );
-    return lead === 0 ? pieces : shift(pieces);
+function splitFinder(section: Fields): Finder {
+  const finder = patternOf(section);
+  return section.flag("invert", false) ? findOther(finder) : finder;
+}
+
+const asTheyAre: Step = (pieces) => pieces;
+
+/** Cuts every piece at what is found in it. */
+function splitting(finder: Finder, behaviour: Behaviour): Step {
+  return ({ of, texts, offsets, leads }) => {
+    const made = {
+      of,
+      texts: new Array<string>(),
+      offsets: new Array<number>(),
+      leads: new Array<number>(),
+    };
+    for (let i = 0; i < texts.length; i++) {
+      const text = texts[i];
+      const lead = leads[i];
+      const cuts = piecesOf(finder(text), behaviour);
+      for (let k = 0; k < cuts.length; k += 2) {
+        const [start, end] = [cuts[k], cuts[k + 1]];
+        made.texts.push(
+          start === 0 && end === text.length ? text : text.slice(start, end),
+        );
+        made.offsets.push(offsets[i] + Math.max(0, start - lead));
+        made.leads.push(Math.max(0, lead - start));
+      }
+    }
+    return made;
   };
 }
 
-function metaspaceCutter(stage: MetaspacePreTokenizer): PieceCutter {
-  if (stage.str_rep.length !== 1) {
-    throw new DataError(
-      `Cannot use this tokenizer: it writes spaces as ${
-        JSON.stringify(stage.str_rep)
-      }`,
-    );
-  }
-  return (text, section) => {
-    const [spaced] = stage.pre_tokenize_text(text, { section_index: section });
-    const lead = spaced.length - text.length;
-    return { texts: [spaced], offsets: [0], leads: lead === 0 ? null : [lead] };
+/** A space in front of every piece that has none. */
+const withSpace: Step = ({ of, texts, offsets, leads }) => ({
+  of,
+  texts: texts.map((text) => text.startsWith(" ") ? text : ` ${text}`),
+  offsets,
+  leads: leads.map((lead, i) => texts[i].startsWith(" ") ? lead : lead + 1),
+});
+
+/** Words and runs of other characters that are not white space. */
+function words(text: string): { ends: number[]; found: boolean[] } {
+  const ends: number[] = [];
+  const found: boolean[] = [];
+  const isOther = {
+    has: (code: number) => !WORD.has(code) && !WHITE_SPACE.has(code),
   };
+  for (let at = 0; at < text.length;) {
+    const code = text.codePointAt(at) ?? 0;
+    const isSpace = WHITE_SPACE.has(code) && !WORD.has(code);
+    at = skip(
+      text,
+      at,
+      isSpace ? WHITE_SPACE : WORD.has(code) ? WORD : isOther,
+    );
+    ends.push(at);
+    found.push(!isSpace);
+  }
+  return { ends, found };
 }
 
-/** Pieces of a text with one space in front that was put in. */
-function shift({ texts, offsets }: Pieces): Pieces {
+const droppingSpace: Step = ({ of, texts, offsets, leads }) => {
+  const kept = texts.keys().filter((i) =>
+    !WHITE_SPACE.has(texts[i].codePointAt(0) ?? 0)
+  ).toArray();
   return {
-    texts,
-    offsets: Array.from(offsets, (offset) => Math.max(0, offset - 1)),
-    leads: texts.map((_, i) => i === 0 ? 1 : 0),
+    of,
+    texts: kept.map((i) => texts[i]),
+    offsets: kept.map((i) => offsets[i]),
+    leads: kept.map((i) => leads[i]),
+  };
+};
+
+function everyFew(length: number): Finder {
+  return (text) => {
+    const ends: number[] = [];
+    let count = 0;
+    for (let at = 0; at < text.length;) {
+      at += (text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;
+      if (++count % Math.max(1, length) === 0) ends.push(at);
+    }
+    if (ends.at(-1) !== text.length && text !== "") ends.push(text.length);
+    return { ends, found: ends.map(() => true) };
   };
 }
 
-/** Where pieces stand, if they are the text's own, in order, with at most white space left out. */
-function locate(text: string, texts: readonly string[]): Pieces {
-  const offsets = new Int32Array(texts.length);
+function metaspace(section: Fields): Step[] {
+  const mark = section.text("replacement", "\u2581");
+  if (mark.length !== 1) {
+    section.refuse(`it writes spaces as ${JSON.stringify(mark)}`);
+  }
+  const scheme = section.has("prepend_scheme")
+    ? section.word("prepend_scheme", ["always", "first", "never"])
+    : section.flag("add_prefix_space", true)
+    ? "always"
+    : "never";
+  const replace: Step = ({ of, texts, offsets, leads }) => {
+    const marked = texts.map((text) => text.replaceAll(" ", mark));
+    const gets = marked.map((text, i) =>
+      scheme !== "never" && !text.startsWith(mark) &&
+      (scheme === "always" || startOf(of, offsets[i]) === 0)
+    );
+    return {
+      of,
+      texts: marked.map((text, i) => gets[i] ? mark + text : text),
+      offsets,
+      leads: leads.map((lead, i) => gets[i] ? lead + 1 : lead),
+    };
+  };
+  if (!section.flag("split", true)) return [replace];
+  const code = mark.charCodeAt(0);
+  const isMark = { has: (other: number) => other === code };
+  return [replace, splitting(findCharacters(isMark), "MergedWithNext")];
+}
+
+/** Pieces in the alphabet of bytes, for steps that come after: each byte is a character. */
+const writeBytes: Step = ({ of, texts, offsets, leads }) => {
+  const builder = new AlignedBuilder(of);
+  const encoder = new TextEncoder();
+  const made = {
+    texts: new Array<string>(),
+    offsets: new Array<number>(),
+    leads: new Array<number>(),
+  };
   let at = 0;
   for (let i = 0; i < texts.length; i++) {
-    if (!text.startsWith(texts[i], at)) {
-      const found = text.indexOf(texts[i], at);
-      if (found < 0 || !isSpace(text.slice(at, found))) {
-        throw cannotLocate(texts[i]);
-      }
-      at = found;
+    const { bytes, starts, ends } = byteSpans(texts[i], encoder);
+    let text = "";
+    for (let k = 0; k < bytes.length; k++) {
+      const character = BYTE_CHARACTERS[bytes[k]];
+      const from = offsets[i] + Math.max(0, starts[k] - leads[i]);
+      const to = offsets[i] + Math.max(0, ends[k] - leads[i]);
+      builder.replace(from, to, character);
+      text += character;
     }
-    offsets[i] = at;
-    at += texts[i].length;
+    made.texts.push(text);
+    made.offsets.push(at);
+    made.leads.push(0);
+    at += text.length;
   }
-  if (at < text.length && !isSpace(text.slice(at))) {
-    throw cannotLocate(text.slice(at, at + 20));
-  }
-  return { texts, offsets, leads: null };
-}
-
-function isSpace(text: string): boolean {
-  return !/\P{White_Space}/u.test(text);
-}
-
-function cannotLocate(piece: string): DataError {
-  return new DataError(
-    `Cannot say which characters tokens came from: the pre-tokenizer changes or leaves out text at ${
-      JSON.stringify(piece.slice(0, 40))
-    }`,
-  );
-}
+  return { of: builder.finish(), ...made };
+};

@@ -273,9 +273,9 @@ Deno.test("huggingface: a folder that cannot be read says what is there and what
   await refuses(
     {
       "tokenizer.json":
-        '{"model": {"type": "BPE", "vocab": {}, "merges": []}, "normalizer": {"type": "Nmt"}}',
+        '{"model": {"type": "BPE", "vocab": {}, "merges": []}, "normalizer": {"type": "Nope"}}',
     },
-    /Unknown Normalizer type: Nmt/,
+    /normalizer: the normalizer "Nope" is not known/,
   );
   await refuses(
     {

@@ -1,0 +1,24 @@
+/**
+ * What tokenizer files look for: a text, or a regular expression in Oniguruma's notation.
+ * @module
+ */
+import { compileRegularExpression } from "@denotune/denotune/core";
+import type { Fields } from "./fields.ts";
+import { type Finder, findText, stretchesOf } from "./split.ts";
+
+/** The finder of `pattern: {String: ...}` or `{Regex: ...}`. Throws `DataError` for what cannot be used. */
+export function patternOf(section: Fields): Finder {
+  const given = section.raw("pattern");
+  // old files have the text itself
+  if (typeof given === "string") return findText(given);
+  const pattern = section.section("pattern");
+  if (pattern.has("String")) return findText(pattern.text("String"));
+  const expression = compileRegularExpression(pattern.text("Regex"), {
+    dialect: "oniguruma",
+    where: pattern.file,
+  });
+  return (text) =>
+    text === ""
+      ? { ends: [], found: [] }
+      : stretchesOf(text, expression.matches(text));
+}
