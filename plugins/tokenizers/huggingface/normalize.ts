@@ -2,7 +2,7 @@
  * Normalisers that remember where each character came from: the steps of the Rust library.
  * @module
  */
-import { DataError } from "@denotune/denotune/core";
+import { CharSet, DataError } from "@denotune/denotune/core";
 import { BYTE_CHARACTERS } from "../_byte_alphabet.ts";
 import { type Aligned, AlignedBuilder, sliceAligned } from "./aligned.ts";
 import { skip, skipBack, WHITE_SPACE } from "./characters.ts";
@@ -240,11 +240,17 @@ function bert(section: Fields): AlignedNormalizer {
 }
 
 /** Controls, formats and private characters, but formats that are younger than the library's table. */
-const CONTROL =
-  /^[[\p{Cc}\p{Cf}\p{Co}]--[\u0890\u0891\u08e2\u{110cd}\u{13430}-\u{1343f}]]$/v;
+const CONTROL = new CharSet(
+  String
+    .raw`[\p{Cc}\p{Cf}\p{Co}]--[\u0890\u0891\u08e2\u{110cd}\u{13430}-\u{1343f}]`,
+);
 
 function clean(character: string): string {
   if (/^[\t\n\r]$/.test(character)) return " ";
-  if (/^[\0\ufffd]$/.test(character) || CONTROL.test(character)) return "";
+  if (
+    /^[\0\ufffd]$/.test(character) || CONTROL.has(character.codePointAt(0) ?? 0)
+  ) {
+    return "";
+  }
   return /^\p{White_Space}$/u.test(character) ? " " : character;
 }
