@@ -16,6 +16,9 @@ export interface Aligned {
   readonly tables: AlignmentTables | null;
 }
 
+/** Changes a text and keeps track of its characters. */
+export type AlignedNormalizer = (text: Aligned) => Aligned;
+
 /** Where each UTF-16 unit came from. */
 export interface AlignmentTables {
   readonly starts: Int32Array; // (text.length)

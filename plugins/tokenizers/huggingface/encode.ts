@@ -9,9 +9,15 @@ import { type AddedToken, AddedTokenSplitter } from "../_added_tokens.ts";
 import { writeBytes } from "../_byte_alphabet.ts";
 import { TokenBuffer } from "../_token_buffer.ts";
 import { byteSpans } from "../_utf8.ts";
-import { type Aligned, asIs, endOf, sliceAligned, startOf } from "./aligned.ts";
+import {
+  type Aligned,
+  type AlignedNormalizer,
+  asIs,
+  endOf,
+  sliceAligned,
+  startOf,
+} from "./aligned.ts";
 import type { Model, PieceTokens } from "./models/model.ts";
-import type { AlignedNormalizer } from "./normalize.ts";
 import type { Pieces, PreTokenization } from "./pre_tokenize.ts";
 
 /** What the encoder needs to know of a tokenizer. */

@@ -4,14 +4,16 @@
  */
 import { CharSet, DataError } from "@denotune/denotune/core";
 import { BYTE_CHARACTERS } from "../_byte_alphabet.ts";
-import { type Aligned, AlignedBuilder, sliceAligned } from "./aligned.ts";
+import {
+  type Aligned,
+  AlignedBuilder,
+  type AlignedNormalizer,
+  sliceAligned,
+} from "./aligned.ts";
 import { skip, skipBack, WHITE_SPACE } from "./characters.ts";
 import type { Fields } from "./fields.ts";
 import { patternOf } from "./pattern.ts";
 import { readPrecompiled } from "./precompiled.ts";
-
-/** Changes a text and keeps track of its characters. */
-export type AlignedNormalizer = (text: Aligned) => Aligned;
 
 /** Reads the section `normalizer`; null is none. Throws `DataError` for one that is not known. */
 export function readNormalizer(

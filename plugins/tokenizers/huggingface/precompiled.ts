@@ -8,9 +8,12 @@
  * ```
  * @module
  */
-import { type Aligned, AlignedBuilder } from "./aligned.ts";
+import {
+  type Aligned,
+  AlignedBuilder,
+  type AlignedNormalizer,
+} from "./aligned.ts";
 import type { Fields } from "./fields.ts";
-import type { AlignedNormalizer } from "./normalize.ts";
 
 /** Longest cluster of characters, in bytes, that is looked up as a whole. */
 const CLUSTER_BYTES = 5;
