@@ -38,7 +38,16 @@ export type * from "./contracts/format.ts";
 export type * from "./contracts/json.ts";
 export type * from "./contracts/masker.ts";
 export type * from "./contracts/model.ts";
-export type * from "./contracts/objective.ts";
+export {
+  defineLoss,
+  type Inputs,
+  type LossResult,
+  type LossValues,
+  type Measure,
+  type Objective,
+  type ObjectiveLoss,
+  type StepKey,
+} from "./contracts/objective.ts";
 export type * from "./contracts/optimizer.ts";
 export type * from "./contracts/options.ts";
 export {
@@ -146,6 +155,7 @@ export type { SumAttributes } from "./graph/kernels/sum.ts";
 export type { TakeTokensAttributes } from "./graph/kernels/take_tokens.ts";
 export type { WriteCacheAttributes } from "./graph/kernels/write_cache.ts";
 export type { WriteRowAttributes } from "./graph/kernels/write_row.ts";
+export { type Level, LevelValue } from "./graph/levels.ts";
 export { add, addTo } from "./graph/ops/add.ts";
 export type { AttentionOptions } from "./graph/ops/attention.ts";
 export { columnSum } from "./graph/ops/column_sum.ts";
@@ -177,6 +187,14 @@ export {
   quantizedWords,
 } from "./graph/quantize/layout.ts";
 export { NF4_LEVELS } from "./graph/quantize/tables.ts";
+export {
+  entropy,
+  type LogitRow,
+  logProbability,
+  logsumexp,
+  meanLogProbability,
+  type RowStatistic,
+} from "./graph/row_statistic.ts";
 export { iterationsOf } from "./graph/segments.ts";
 export { type BufferSize, validatePlan } from "./graph/validate_plan.ts";
 export {

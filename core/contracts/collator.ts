@@ -10,6 +10,11 @@ export interface WeightedExample {
   readonly ids: Int32Array; // (T)
   /** Weight of each token as a target (T). */
   readonly weights: Float32Array; // (T), weight of each token as a target
+  /**
+   * Tokens of each of its sequences, where it has several that belong together (a pair, a group): they add up to
+   * T, each becomes a segment of its own, and all of them come into one batch. Absent: one sequence.
+   */
+  readonly lengths?: readonly number[];
   /** Index of the data source it came from. */
   readonly source: number;
   /** Global index of the row in its epoch's order. */
@@ -35,6 +40,11 @@ export interface Batch {
   readonly segments: Int32Array; // (B, T)
   /** Source of each token's example (B, T). */
   readonly sources: Int32Array; // (B, T), source of each token's example
+  /**
+   * Which segments belong together (B, T): segments of one number are one example, a pair or a group. 0 is
+   * padding; numbers are unique within the batch. Absent: each segment is an example of its own.
+   */
+  readonly groups?: Int32Array; // (B, T)
   /** Tokens that are not padding. */
   readonly realTokens: number;
   /** Examples in the batch. */

@@ -1,8 +1,10 @@
 /**
- * An objective turns a batch into what the model is run on: inputs, targets, weights, and the divisor.
- * On the host, without any arithmetic on the device.
+ * An objective turns a batch into what the model is run on: inputs, targets, weights, and the divisor. It may
+ * bring a loss of its own, and a decoder of its own. On the host, but for the loss, which is an expression.
  * @module
  */
+import type { Level, LevelValue } from "../graph/levels.ts";
+import type { RowStatistic } from "../graph/row_statistic.ts";
 import type { Batch } from "./collator.ts";
 
 /** One micro-batch as the device gets it. N = B * T; R = supervised rows. */
@@ -32,6 +34,12 @@ export interface Inputs {
   readonly divisor: number;
   /** Keys of random numbers, one a token (see `core/random.ts`). */
   readonly rowKeys: Int32Array; // (B, T)
+  /** Which sequences belong together, as in the batch (B, T); absent: each is a group of its own. */
+  readonly groups?: Int32Array; // (B, T)
+  /** What the loss names in its `inputs`: one number for each of what it is per. */
+  readonly own?: Readonly<Record<string, Float32Array>>;
+  /** What it adds to the divisor, by data source: figures by source are divided by it. Absent: sums of weights. */
+  readonly divisorBySource?: ArrayLike<number>;
 }
 
 /** Where in a run a batch is: keys everything random in it. */
@@ -46,10 +54,73 @@ export interface StepKey {
   readonly training: boolean;
 }
 
+/** What a loss is made of: numbers at their levels, by name. */
+export interface LossValues<
+  S extends string = string,
+  I extends string = string,
+  W extends string = string,
+> {
+  /** The statistics of each trained row. */
+  readonly statistics: Readonly<Record<S, LevelValue>>;
+  /** `Inputs.weights`: of each trained row. */
+  readonly weights: LevelValue;
+  /** The inputs of its own. */
+  readonly inputs: Readonly<Record<I, LevelValue>>;
+  /** The numbers of the whole window; no gradient passes. */
+  readonly window: Readonly<Record<W, LevelValue>>;
+}
+
+/** A measured number: `sum` over `weight`, both added up over what they are per; `weight` absent: their count. */
+export interface Measure {
+  readonly sum: LevelValue;
+  readonly weight?: LevelValue;
+}
+
+/** What a loss gives. */
+export interface LossResult {
+  /** What is added up over the window, and divided by the divisor. */
+  readonly loss: LevelValue;
+  /** What is measured beside it, by name: `<name>` of a step, `eval_<name>` of an evaluation. */
+  readonly metrics?: Readonly<Record<string, Measure>>;
+}
+
+/**
+ * A loss as an expression of statistics of the logits. The engine differentiates it: the model runs forward
+ * once, and no logits are kept.
+ */
+export interface ObjectiveLoss<
+  S extends string = string,
+  I extends string = string,
+  W extends string = string,
+> {
+  /** What is taken of each trained row's logits. */
+  readonly statistics: Readonly<Record<S, RowStatistic>>;
+  /** Inputs of its own, which `Objective.inputs` gives under `own`. */
+  readonly inputs?: Readonly<Record<I, { readonly per: Level }>>;
+  /**
+   * Sums over the window (all micro-batches of an optimizer step), which a pass without gradients takes before
+   * the first of them is trained on. They see no `window` themselves.
+   */
+  window?(values: LossValues<S, I, never>): Readonly<Record<W, LevelValue>>;
+  /** The loss and what is measured. */
+  loss(values: LossValues<S, I, W>): LossResult;
+}
+
+/** Defines a loss, with the names of its statistics, inputs and numbers of the window inferred. */
+export function defineLoss<
+  S extends string,
+  I extends string = never,
+  W extends string = never,
+>(loss: ObjectiveLoss<S, I, W>): ObjectiveLoss {
+  return loss;
+}
+
 /** What is learned. */
 export interface Objective {
   /** Whether tokens see later ones. */
   readonly attention: "causal" | "bidirectional";
   /** Lays out one micro-batch. */
   inputs(batch: Batch, key: StepKey): Inputs;
+  /** Its loss; absent: the weighted cross-entropy of the targets. */
+  readonly loss?: ObjectiveLoss;
 }

@@ -6,7 +6,7 @@
 import type { AttachedAdapter } from "../contracts/adapter.ts";
 import type { Device } from "../contracts/backend.ts";
 import type { ModelSpec } from "../contracts/model.ts";
-import type { Inputs } from "../contracts/objective.ts";
+import type { Inputs, ObjectiveLoss } from "../contracts/objective.ts";
 import type { Optimizer } from "../contracts/optimizer.ts";
 import { ConfigError, DeviceError } from "../contracts/errors.ts";
 import { Generator } from "./generate/generator.ts";
@@ -28,18 +28,29 @@ import {
 } from "../graph/memory.ts";
 import { type PlannedProgram, planProgram } from "../graph/planner.ts";
 import { Session } from "./session.ts";
-import { batchCapacities, hostBatch, type SortedName } from "./host_inputs.ts";
+import { batchCapacities, hostBatch } from "./host_inputs.ts";
 import { startAverages, swapAverages } from "./averages.ts";
 import { weightStorage } from "./storage.ts";
 import {
+  inventoryOfLoss,
+  type LossInventory,
+  windowName,
+} from "./objective_loss.ts";
+import { levelCapacities, levelInputs } from "./level_inputs.ts";
+import {
   evaluateProgram,
+  metricNames,
   microProgram,
+  sumNames,
+  windowProgram,
+} from "./loss_program.ts";
+import {
   RING_FIXED,
   RING_SLOTS,
+  ringColumns,
   scalarsOf,
-  sumNames,
   updateProgram,
-} from "./step_programs.ts";
+} from "./update_program.ts";
 import {
   chooseTrainables,
   gradientName,
@@ -61,6 +72,8 @@ export interface EngineRequest {
   /** Storage of some of them by pattern of their names, instead of `quantization`; the first that matches counts. */
   readonly quantizationPattern?: Readonly<Record<string, Quantization | null>>;
   readonly causal: boolean;
+  /** The objective's loss; null or absent: weighted cross-entropy. */
+  readonly loss?: ObjectiveLoss | null;
   /** Training, or null to evaluate and generate only. B, T: largest micro-batch. */
   readonly train:
     | {
@@ -87,6 +100,14 @@ export interface StepResult {
   /** False: the norm was not finite and the update was left out. */
   readonly finite: boolean;
   readonly sourceLossSums: readonly number[];
+  /** What the loss measures, by name: its sum and what it is divided by. */
+  readonly metrics: Readonly<Record<string, MetricSums>>;
+}
+
+/** A metric, added up. */
+export interface MetricSums {
+  readonly sum: number;
+  readonly weight: number;
 }
 
 /** Sums of an evaluation. */
@@ -94,6 +115,7 @@ export interface EvaluationSums {
   readonly lossSum: number;
   readonly correctSum: number;
   readonly sourceLossSums: readonly number[];
+  readonly metrics: Readonly<Record<string, MetricSums>>;
 }
 
 /** A planned engine: the memory is known, nothing is allocated. */
@@ -103,6 +125,8 @@ export interface PlannedEngine {
   readonly memory: Memory;
   readonly report: MemoryReport;
   readonly trainables: Trainables | null;
+  /** What the objective's loss needs; null: it has none of its own. */
+  readonly loss: LossInventory | null;
   readonly programs: readonly PlannedProgram[];
 }
 
@@ -162,10 +186,23 @@ export function planEngine(
     checkpoint: false,
     cache: null,
   };
+  const loss = request.loss ?? null;
+  const needs = loss === null ? null : inventoryOfLoss(loss);
+  const metrics = needs?.metrics ?? [];
+  const capacitiesOf = (B: number, T: number) => ({
+    ...batchCapacities(B, T),
+    ...(loss === null ? {} : levelCapacities(B * T)),
+  });
+  for (const name of needs?.window ?? []) {
+    memory.variable(windowName(name), [1], { role: "inputs" });
+  }
   const programs: PlannedProgram[] = [];
   if (train !== null && trainables !== null) {
-    placeSums(memory, "train", sources);
-    memory.variable("ring", [RING_SLOTS, RING_FIXED + sources], {
+    placeSums(memory, "train", { sources, metrics });
+    memory.variable("ring", [
+      RING_SLOTS,
+      ringColumns(sources, metrics.length),
+    ], {
       role: "inputs",
     });
     const micro = microProgram(spec, {
@@ -175,31 +212,43 @@ export function planEngine(
       checkpoint: train.checkpointing,
     }, {
       sources,
+      loss,
       trainables,
     });
     programs.push(
       planProgram(micro, {
         name: "micro",
         memory,
-        capacities: batchCapacities(train.B, train.T),
+        capacities: capacitiesOf(train.B, train.T),
       }),
     );
+    if (loss !== null && needs !== null && needs.window.length > 0) {
+      programs.push(
+        planProgram(windowProgram(spec, build, loss), {
+          name: "window",
+          memory,
+          capacities: capacitiesOf(train.B, train.T),
+        }),
+      );
+    }
     const update = updateProgram(trainables, train.optimizer, {
       maxGradNorm: train.maxGradNorm,
       sources,
+      metrics,
+      window: needs?.window,
     });
     programs.push(
       planProgram(update, { name: "update", memory, capacities: {} }),
     );
   }
   if (evaluate !== null) {
-    placeSums(memory, "eval", sources);
-    const graph = evaluateProgram(spec, build, { sources });
+    placeSums(memory, "eval", { sources, metrics });
+    const graph = evaluateProgram(spec, build, { sources, loss });
     programs.push(
       planProgram(graph, {
         name: "evaluate",
         memory,
-        capacities: batchCapacities(evaluate.B, evaluate.T),
+        capacities: capacitiesOf(evaluate.B, evaluate.T),
       }),
     );
   }
@@ -213,6 +262,7 @@ export function planEngine(
     memory,
     report: memory.report(),
     trainables,
+    loss: needs,
     programs,
   };
 }
@@ -220,9 +270,17 @@ export function planEngine(
 function placeSums(
   memory: Memory,
   prefix: "train" | "eval",
-  sources: number,
+  { sources, metrics }: {
+    readonly sources: number;
+    readonly metrics: readonly string[];
+  },
 ): void {
   const names = sumNames(prefix);
+  for (const metric of metrics) {
+    for (const name of metricNames(prefix, metric)) {
+      memory.variable(name, [1], { role: "inputs" });
+    }
+  }
   memory.variable(names.loss, [1], { role: "inputs" });
   memory.variable(names.correct, [1], { role: "inputs" });
   memory.variable(names.sources, [sources], { role: "inputs" });
@@ -270,12 +328,34 @@ export class Engine implements AsyncDisposable {
   /** Runs one micro-batch: gradients and sums are added up. `divisor` is that of the whole step. */
   micro(inputs: Inputs, divisor: number): void {
     if (inputs.rows.length === 0) return; // nothing is trained: loss 0, weight 0, no gradient
+    this.#run("micro", inputs, 1 / divisor);
+  }
+
+  /** Whether the loss reads numbers of the whole window: then `window` takes every micro-batch before `micro`. */
+  get readsWindow(): boolean {
+    return (this.planned.loss?.window.length ?? 0) > 0;
+  }
+
+  /** Adds a micro-batch to the numbers of the window. */
+  window(inputs: Inputs): void {
+    if (inputs.rows.length > 0) this.#run("window", inputs, 0);
+  }
+
+  #run(program: string, inputs: Inputs, scale: number): void {
+    const { loss } = this.planned;
     const { inputs: data, extents } = hostBatch(inputs, {
-      scale: 1 / divisor,
-      sorted: this.#sorted(),
-      lengths: this.session.needs("micro", "segment_lengths"),
+      scale,
+      sorted: (["tokens", "positions"] as const).filter((name) =>
+        this.session.needs(program, `${name}.order`)
+      ),
+      lengths: this.session.needs(program, "segment_lengths"),
     });
-    this.session.run("micro", extents, data);
+    const levels = loss === null ? null : levelInputs(inputs, loss);
+    this.session.run(
+      program,
+      { ...extents, ...levels?.extents },
+      { ...data, ...levels?.data },
+    );
   }
 
   /** Ends an optimizer step. `step` is counted from 1. */
@@ -317,7 +397,9 @@ export class Engine implements AsyncDisposable {
 
   /** Results of the last `count` steps (at most {@linkcode RING_SLOTS}), oldest first. */
   async results(count: number): Promise<StepResult[]> {
-    const columns = RING_FIXED + this.planned.request.sources;
+    const { request: { sources }, loss } = this.planned;
+    const metrics = loss?.metrics ?? [];
+    const columns = ringColumns(sources, metrics.length);
     const ring = await this.session.read("ring");
     const results: StepResult[] = [];
     for (let i = count; i >= 1; i--) {
@@ -328,7 +410,11 @@ export class Engine implements AsyncDisposable {
         correctSum: row[1],
         gradNorm: row[2],
         finite: row[3] !== 0,
-        sourceLossSums: [...row.subarray(RING_FIXED)],
+        sourceLossSums: [...row.subarray(RING_FIXED, RING_FIXED + sources)],
+        metrics: Object.fromEntries(metrics.map((name, k) => {
+          const at = RING_FIXED + sources + 2 * k;
+          return [name, { sum: row[at], weight: row[at + 1] }];
+        })),
       });
     }
     return results;
@@ -340,7 +426,14 @@ export class Engine implements AsyncDisposable {
     signal?: AbortSignal,
   ): Promise<EvaluationSums> {
     const names = sumNames("eval");
-    const { sources } = this.planned.request;
+    const { request: { sources }, loss } = this.planned;
+    const measured = (loss?.metrics ?? []).map((name) => ({
+      name,
+      variables: metricNames("eval", name),
+    }));
+    for (const variable of measured.flatMap((m) => m.variables)) {
+      this.session.write(variable, new Float32Array(1));
+    }
     this.session.write(names.loss, new Float32Array(1));
     this.session.write(names.correct, new Float32Array(1));
     this.session.write(names.sources, new Float32Array(sources));
@@ -348,22 +441,26 @@ export class Engine implements AsyncDisposable {
     for await (const inputs of batches) {
       signal?.throwIfAborted();
       if (inputs.rows.length === 0) continue;
-      const { inputs: data, extents } = hostBatch(inputs, {
-        scale: 0,
-        sorted: [],
-      });
-      this.session.run("evaluate", extents, data);
+      this.#run("evaluate", inputs, 0);
       if (++queued % 4 === 0) await this.session.idle(); // stay close enough to stop
     }
-    const [loss, correct, bySource] = [
+    const [lossSum, correct, bySource] = [
       await this.session.read(names.loss),
       await this.session.read(names.correct),
       await this.session.read(names.sources),
     ];
+    const metrics: Record<string, MetricSums> = {};
+    for (const { name, variables: [own, weight] } of measured) {
+      metrics[name] = {
+        sum: (await this.session.read(own))[0],
+        weight: (await this.session.read(weight))[0],
+      };
+    }
     return {
-      lossSum: loss[0],
+      lossSum: lossSum[0],
       correctSum: correct[0],
       sourceLossSums: [...bySource],
+      metrics,
     };
   }
 
@@ -385,12 +482,6 @@ export class Engine implements AsyncDisposable {
   /** Frees memory; the device stays open. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.session[Symbol.asyncDispose]();
-  }
-
-  #sorted(): SortedName[] {
-    return (["tokens", "positions"] as const).filter((name) =>
-      this.session.needs("micro", `${name}.order`)
-    );
   }
 }
 

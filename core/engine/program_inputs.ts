@@ -4,6 +4,7 @@
  * @module
  */
 import { dim, type Shape } from "../graph/dims.ts";
+import { type Level, LEVEL_DIMS } from "../graph/levels.ts";
 import type { Graph, Tensor } from "../graph/graph.ts";
 
 /** Type and sizes of an input; `shape` null: the program that reads it gives the sizes. */
@@ -15,6 +16,7 @@ export interface InputSpec {
 }
 
 const [B, T, R] = [dim("B"), dim("T"), dim("R")];
+const { sequence: S, group: G } = LEVEL_DIMS;
 const BT = [B, T];
 const N = [dim("B", "T")];
 
@@ -43,6 +45,24 @@ export const PROGRAM_INPUTS = {
   targets: { dtype: "i32", shape: [R] },
   loss_weights: { dtype: "f32", shape: [R] },
   sources: { dtype: "i32", shape: [R] },
+  /** Losses of their own: the sequence of each row, sorted too, and the group and data source of each sequence. */
+  row_sequence: { dtype: "i32", shape: [R] },
+  "row_sequence.order": { dtype: "i32", shape: [R] },
+  "row_sequence.ids": { dtype: "i32", shape: [dim("row_sequence.unique")] },
+  "row_sequence.starts": {
+    dtype: "i32",
+    shape: [dim("row_sequence.unique+1")],
+  },
+  sequence_group: { dtype: "i32", shape: [S] },
+  "sequence_group.order": { dtype: "i32", shape: [S] },
+  "sequence_group.ids": { dtype: "i32", shape: [dim("sequence_group.unique")] },
+  "sequence_group.starts": {
+    dtype: "i32",
+    shape: [dim("sequence_group.unique+1")],
+  },
+  sequence_sources: { dtype: "i32", shape: [S] },
+  /** Data source of each group. */
+  group_sources: { dtype: "i32", shape: [G] },
   /** What gradients are multiplied by: 1 / the divisor of the optimizer step. */
   loss_scale: { dtype: "f32", shape: [1] },
   /** Learning rate and decay of each group, then the optimizer's own numbers. */
@@ -61,11 +81,26 @@ export const PROGRAM_INPUTS = {
 export type InputName = keyof typeof PROGRAM_INPUTS;
 
 /** Arrays for inputs, with the types of the table. */
-export type InputArrays = {
-  [K in InputName]?: (typeof PROGRAM_INPUTS)[K]["dtype"] extends "i32"
-    ? Int32Array
-    : Float32Array;
-};
+export type InputArrays =
+  & {
+    [K in InputName]?: (typeof PROGRAM_INPUTS)[K]["dtype"] extends "i32"
+      ? Int32Array
+      : Float32Array;
+  }
+  & {
+    [own: `own.${string}`]: Float32Array;
+    [member: `group_member.${number}`]: Int32Array;
+  };
+
+/** An input that a loss brings: a number for each of what it is per. */
+export function ownInput(graph: Graph, name: string, per: Level): Tensor {
+  return graph.input(`own.${name}`, [per === "window" ? 1 : LEVEL_DIMS[per]]);
+}
+
+/** Sequence that is member `k` of each group. */
+export function memberInput(graph: Graph, k: number): Tensor {
+  return graph.input(`group_member.${k}`, [LEVEL_DIMS.group], "i32");
+}
 
 /** The input of a graph, as the table says. `shape`: of those whose sizes the program gives. */
 export function programInput(

@@ -8,19 +8,26 @@ const ZERO = constant(0);
 const ONE = constant(1);
 
 /**
- * The derivative of an expression by kernel input `by`. Comparisons, `floor`, `sign` and `isFinite` have
+ * The derivative of an expression by a kernel input (its number) or by a value of an earlier stage (its name).
+ * Comparisons, `floor`, `sign` and `isFinite` have
  * derivative 0; `min` and `max` give the derivative to the first operand where both are equal.
  */
-export function differentiate(expression: Expr, by: number): Expr {
+export function differentiate(expression: Expr, by: number | string): Expr {
   return derivative(expression.node, by);
 }
 
-function derivative(e: Expression, by: number): Expr {
+/** Whether an expression is the constant 0. */
+export function isZero(e: Expr): boolean {
+  return isConstant(e, 0);
+}
+
+function derivative(e: Expression, by: number | string): Expr {
   switch (e.kind) {
     case "input":
       return e.input === by ? ONE : ZERO;
-    case "constant":
     case "value":
+      return e.name === by ? ONE : ZERO;
+    case "constant":
     case "column":
     case "random":
       return ZERO;
@@ -97,9 +104,6 @@ function unaryFactor(
 
 function isConstant(e: Expr, value: number): boolean {
   return e.node.kind === "constant" && e.node.value === value;
-}
-function isZero(e: Expr): boolean {
-  return isConstant(e, 0);
 }
 function plus(a: Expr, b: Expr): Expr {
   return isZero(a) ? b : isZero(b) ? a : a.add(b);

@@ -5,12 +5,12 @@ import assert from "node:assert/strict";
 import type { Optimizer } from "@denotune/denotune/core";
 import { SafetensorsFile } from "../../../core/io/read_safetensors.ts";
 import type { RunInput } from "../../../core/config/types.ts";
+import { sumNames } from "../../../core/engine/loss_program.ts";
 import {
   RING_FIXED,
   RING_SLOTS,
-  sumNames,
   updateProgram,
-} from "../../../core/engine/step_programs.ts";
+} from "../../../core/engine/update_program.ts";
 import {
   chooseTrainables,
   placeTrainables,

@@ -1,11 +1,9 @@
 /**
- * The programs of a run: `micro` (forward, backward, accumulate), `update` (norm, clip, optimizer, zero)
- * and `evaluate`. Losses stay on the device, as sums, until somebody reads the ring.
+ * The program that ends a step: `update` (norm, clip, optimizer, zero), and the ring, in which the losses of
+ * steps stay on the device until somebody reads them.
  * @module
  */
-import type { ModelSpec } from "../contracts/model.ts";
 import type { Optimizer } from "../contracts/optimizer.ts";
-import { buildModel, type BuildOptions } from "./build_model.ts";
 import {
   constant,
   define,
@@ -14,14 +12,13 @@ import {
   value,
   write,
 } from "../graph/expression.ts";
-import { gradients } from "../graph/gradients.ts";
 import { Graph, type Tensor } from "../graph/graph.ts";
 import { concatColumns } from "../graph/ops/columns.ts";
-import { selectRows, zerosOp } from "../graph/ops/embedding.ts";
-import type { Head } from "../graph/ops/head.ts";
-import { linearCrossEntropy } from "../graph/ops/linear_cross_entropy.ts";
+import { zerosOp } from "../graph/ops/embedding.ts";
 import { readsInput, rows } from "../graph/ops/rows.ts";
-import { groupSum, sum, writeRow } from "../graph/ops/sums.ts";
+import { sum, writeRow } from "../graph/ops/sums.ts";
+import { metricNames, sumNames } from "./loss_program.ts";
+import { windowName } from "./objective_loss.ts";
 import { programInput } from "./program_inputs.ts";
 import { gradientName, slotName, type Trainables } from "./trainables.ts";
 
@@ -31,135 +28,9 @@ export const RING_SLOTS = 256;
 /** Columns of the ring before those of the sources: loss sum, correct sum, gradient norm, finite. */
 export const RING_FIXED = 4;
 
-/** Names of the sums that a program adds to: `train` or `eval`. */
-export function sumNames(
-  prefix: "train" | "eval",
-): { loss: string; correct: string; sources: string } {
-  return {
-    loss: `${prefix}.loss`,
-    correct: `${prefix}.correct`,
-    sources: `${prefix}.sources`,
-  };
-}
-
-function lossOf(
-  spec: ModelSpec,
-  options: BuildOptions,
-  sources: number,
-  trainables: Trainables | null,
-): Graph {
-  const { graph, hidden, head } = buildModel(spec, options);
-  const selected = selectRows(graph, hidden, programInput(graph, "rows"));
-  const slot = (name: string): Tensor | null => {
-    const found = trainables?.tensors.find((t) => t.name === name);
-    return found === undefined
-      ? null
-      : graph.variable(gradientName(name), found.shape);
-  };
-  const headSlot = slot(spec.head.name);
-  const biasSlot = spec.head.bias === undefined ? null : slot(spec.head.bias);
-  // with an untied head alone trained nothing before it needs a gradient
-  const beforeHead = trainables !== null &&
-    (spec.head.tied ||
-      trainables.tensors.some(({ name }) =>
-        name !== spec.head.name && name !== spec.head.bias
-      ));
-  const result = graph.scope("loss", () =>
-    linearCrossEntropy(
-      graph,
-      {
-        hidden: selected,
-        ...head,
-        targets: programInput(graph, "targets"),
-        weights: programInput(graph, "loss_weights"),
-        scale: programInput(graph, "loss_scale"),
-      },
-      trainables === null ? null : {
-        dHidden: beforeHead,
-        dWeightSlot: headSlot,
-        dBiasSlot: biasSlot,
-      },
-    ));
-  if (trainables !== null) addGradients(graph, trainables, result, head);
-  const names = sumNames(trainables === null ? "eval" : "train");
-  const total = (name: string, values: Tensor) => {
-    const variable = graph.variable(name, [1]);
-    graph.assign(variable, sum(graph, values, input(0), variable));
-  };
-  graph.scope("metrics", () => {
-    total(names.loss, result.losses);
-    total(names.correct, result.correct);
-    const bySource = graph.variable(names.sources, [sources]);
-    graph.assign(
-      bySource,
-      groupSum(graph, result.losses, programInput(graph, "sources"), bySource),
-    );
-  });
-  return graph;
-}
-
-function addGradients(
-  graph: Graph,
-  trainables: Trainables,
-  loss: ReturnType<typeof linearCrossEntropy>,
-  head: Head,
-): void {
-  const parameters = trainables.tensors.map((t) =>
-    graph.variable(t.name, t.shape)
-  );
-  const slots = new Map(
-    parameters.map((
-      p,
-      i,
-    ) => [
-      p,
-      graph.variable(gradientName(trainables.tensors[i].name), p.shape),
-    ]),
-  );
-  const started = new Map(slots);
-  // what the loss has added to the gradients of the head: other uses (a tied table's) add to that
-  const made = new Map<Tensor, Tensor>();
-  for (
-    const [tensor, gradient] of [
-      [head.weight, loss.dWeight],
-      [head.bias, loss.dBias],
-    ]
-  ) {
-    const parameter = parameters.find((p) => p.id === tensor?.id);
-    if (parameter !== undefined && gradient != null) {
-      made.set(parameter, gradient);
-      started.set(parameter, gradient);
-    }
-  }
-  const sums = gradients(graph, {
-    seeds: loss.seeds,
-    parameters,
-    accumulators: started,
-  });
-  for (const p of parameters) {
-    const total = sums.get(p) ?? made.get(p);
-    if (total !== undefined) {
-      graph.assign(slots.get(p)!, total);
-    }
-  }
-}
-
-/** Forward, backward, accumulate: adds to the gradient slots and to the sums of the step. */
-export function microProgram(
-  spec: ModelSpec,
-  options: BuildOptions,
-  context: { sources: number; trainables: Trainables },
-): Graph {
-  return lossOf(spec, options, context.sources, context.trainables);
-}
-
-/** Forward only: adds to the sums of the evaluation. */
-export function evaluateProgram(
-  spec: ModelSpec,
-  options: BuildOptions,
-  context: { sources: number },
-): Graph {
-  return lossOf(spec, options, context.sources, null);
+/** Columns of the ring: the fixed ones, the loss of each source, sum and weight of each metric. */
+export function ringColumns(sources: number, metrics: number): number {
+  return RING_FIXED + sources + 2 * metrics;
 }
 
 /** Layout of the input `scalars` of the update: two a group, then the optimizer's own. */
@@ -185,7 +56,14 @@ export function scalarsOf(
 export function updateProgram(
   trainables: Trainables,
   optimizer: Optimizer,
-  options: { maxGradNorm: number | null; sources: number },
+  options: {
+    maxGradNorm: number | null;
+    sources: number;
+    /** What the loss measures, by name. */
+    metrics?: readonly string[];
+    /** Numbers of the window, which each step starts at 0. */
+    window?: readonly string[];
+  },
 ): Graph {
   const graph = new Graph();
   const scalarCount = trainables.groups.length * 2 +
@@ -236,7 +114,7 @@ export function updateProgram(
         }));
     }
   }
-  writeRing(graph, norm, finite, options.sources);
+  writeRing(graph, { ...options, norm, finite });
   return graph;
 }
 
@@ -335,11 +213,16 @@ function inPlaceOrder<T extends { home: number; value: Expr }>(
 
 function writeRing(
   graph: Graph,
-  norm: Tensor,
-  finite: Tensor,
-  sources: number,
+  { norm, finite, sources, metrics = [], window = [] }: {
+    readonly norm: Tensor;
+    readonly finite: Tensor;
+    readonly sources: number;
+    readonly metrics?: readonly string[];
+    readonly window?: readonly string[];
+  },
 ): void {
   const names = sumNames("train");
+  const measured = metrics.flatMap((name) => metricNames("train", name));
   const reset = (name: string, size: number): Tensor => {
     const variable = graph.variable(name, [size]);
     graph.assign(variable, graph.apply1(zerosOp, [], { shape: [size] }));
@@ -352,8 +235,12 @@ function writeRing(
       { ...norm, shape: [1, 1] },
       { ...finite, shape: [1, 1] },
       { ...graph.variable(names.sources, [sources]), shape: [1, sources] },
+      ...measured.map((name) => ({
+        ...graph.variable(name, [1]),
+        shape: [1, 1],
+      })),
     ]);
-    const columns = RING_FIXED + sources;
+    const columns = ringColumns(sources, metrics.length);
     const ring = graph.variable("ring", [RING_SLOTS, columns]);
     graph.assign(
       ring,
@@ -367,5 +254,7 @@ function writeRing(
     reset(names.loss, 1);
     reset(names.correct, 1);
     reset(names.sources, sources);
+    for (const name of measured) reset(name, 1);
+    for (const name of window) reset(windowName(name), 1);
   });
 }

@@ -1,0 +1,165 @@
+/**
+ * Losses of an objective's own in the engine: on a tiny Llama, on the reference backend and on cpu.
+ */
+import assert from "node:assert/strict";
+import {
+  defineLoss,
+  type Device,
+  entropy,
+  initialWeights,
+  localDevice,
+  logProbability,
+  type ObjectiveLoss,
+} from "../../../core/mod.ts";
+import type { Inputs } from "../../../core/contracts/objective.ts";
+import { Engine, planEngine } from "../../../core/engine/engine.ts";
+import { ReferenceExecutor } from "../../../backends/reference/mod.ts";
+import { llamaArchitecture } from "../../../plugins/models/mod.ts";
+import { adamwRule } from "../../../plugins/optimizers/adamw.ts";
+import { openCpu } from "../../backends/cpu/open.ts";
+import { layOutLines } from "../../golden/_lines.ts";
+import { TINY_LLAMA } from "../../run_harness.ts";
+
+const spec = llamaArchitecture.describe({
+  ...TINY_LLAMA,
+  vocab_size: 23,
+  hidden_size: 16,
+  num_hidden_layers: 1,
+});
+
+/** Two pairs, packed two sequences a row; the second has a sequence that is trained in part. */
+function pairs(): Inputs {
+  const row = (ids: number[], from: number) => ({
+    ids,
+    labels: ids.map((id, i) => i >= from ? id : -100),
+  });
+  const inputs = layOutLines([
+    [row([5, 6, 7, 8], 2), row([5, 6, 9, 10, 11], 2)],
+    [row([3, 1, 2, 12, 13, 14], 3), row([3, 1, 2, 15], 3)],
+  ]);
+  const groups = Int32Array.from(
+    inputs.segments,
+    (segment, at) => segment === 0 ? 0 : 1 + Math.floor(at / inputs.T),
+  );
+  return { ...inputs, groups, divisor: 2 };
+}
+
+async function withEngine<T>(
+  loss: ObjectiveLoss | null,
+  body: (engine: Engine) => Promise<T>,
+  open: () => Promise<Device> | Device = () =>
+    localDevice(new ReferenceExecutor()),
+): Promise<T> {
+  await using device = await open();
+  const planned = planEngine({
+    spec,
+    adapter: null,
+    frozenDtype: "f32",
+    causal: true,
+    loss,
+    train: {
+      B: 2,
+      T: 16,
+      optimizer: adamwRule({
+        learning_rate: 1e-2,
+        betas: [0.9, 0.999],
+        eps: 1e-8,
+        weight_decay: 0,
+        decay_norm_and_bias: false,
+      }),
+      maxGradNorm: null,
+      checkpointing: false,
+    },
+    evaluate: { B: 2, T: 16 },
+    generate: null,
+    sources: 1,
+  }, device.info);
+  await using engine = await Engine.open(planned, device);
+  for (const w of planned.inventory.weights) {
+    engine.session.write(w.name, initialWeights(w, 3));
+  }
+  return await body(engine);
+}
+
+async function gradientsOf(
+  engine: Engine,
+): Promise<Record<string, Float32Array>> {
+  const found: Record<string, Float32Array> = {};
+  for (const { name } of engine.planned.trainables?.tensors ?? []) {
+    found[name] = await engine.gradient(name);
+  }
+  return found;
+}
+
+const crossEntropy = defineLoss({
+  statistics: { logProbability },
+  loss: ({ statistics, weights }) => ({
+    loss: statistics.logProbability.mul(weights).neg(),
+  }),
+});
+
+/** SimPO with a bonus for entropy: a margin between mean log-probabilities. */
+const simpo = defineLoss({
+  statistics: { logProbability, entropy },
+  loss: ({ statistics, weights }) => {
+    const length = weights.sum("sequence");
+    const mean = (of: typeof weights) =>
+      of.mul(weights).sum("sequence").div(length);
+    const score = mean(statistics.logProbability)
+      .add(mean(statistics.entropy).mul(0.1));
+    const margin = score.member(0).sub(score.member(1));
+    return {
+      loss: margin.mul(2).sub(0.5).logSigmoid().neg(),
+      metrics: { accuracy: { sum: margin.lt(0).select(0, 1) } },
+    };
+  },
+});
+
+const DEVICES: [string, () => Promise<Device> | Device][] = [
+  ["reference", () => localDevice(new ReferenceExecutor())],
+  ["cpu", () => openCpu({ blas: "off", workers: 2 })],
+];
+
+for (const [name, open] of DEVICES) {
+  Deno.test(`minus the log-probability gives the loss and gradients of the fused cross-entropy, on ${name}`, async () => {
+    const run = (loss: ObjectiveLoss | null) =>
+      withEngine(loss, async (engine) => {
+        engine.micro(pairs(), 2);
+        const gradients = await gradientsOf(engine);
+        engine.update({ learningRate: 0, step: 1 });
+        const [{ lossSum, sourceLossSums }] = await engine.results(1);
+        return { gradients, lossSum, sourceLossSums };
+      }, open);
+    const fused = await run(null);
+    const own = await run(crossEntropy);
+    assert.ok(Math.abs(own.lossSum - fused.lossSum) < 1e-5 * fused.lossSum);
+    assert.ok(
+      Math.abs(own.sourceLossSums[0] - fused.lossSum) < 1e-5 * fused.lossSum,
+    );
+    for (const [name, gradient] of Object.entries(fused.gradients)) {
+      gradient.forEach((g, i) =>
+        assert.ok(
+          Math.abs(g - own.gradients[name][i]) < 2e-6,
+          `${name}[${i}]: ${g} and ${own.gradients[name][i]}`,
+        )
+      );
+    }
+  });
+
+  Deno.test(`a pairwise loss trains until the first of each pair is the likelier one, on ${name}`, async () => {
+    await withEngine(simpo, async (engine) => {
+      const steps = 30;
+      for (let step = 1; step <= steps; step++) {
+        engine.micro(pairs(), 2);
+        engine.update({ learningRate: 1e-2, step });
+      }
+      const results = await engine.results(steps);
+      const [first, last] = [results[0], results[steps - 1]];
+      assert.ok(last.lossSum < first.lossSum / 4, String(last.lossSum));
+      assert.deepEqual(last.metrics, { accuracy: { sum: 2, weight: 2 } });
+      const sums = await engine.evaluate([pairs()]);
+      assert.ok(sums.lossSum <= last.lossSum);
+      assert.deepEqual(sums.metrics, { accuracy: { sum: 2, weight: 2 } });
+    }, open);
+  });
+}
