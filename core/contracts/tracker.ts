@@ -105,7 +105,7 @@ export interface StepEvent extends EventPlace {
   readonly event: "step";
   /** Average of natural logarithms; null: not finite, or nothing was trained. */
   readonly loss: number | null;
-  /** Share of trained tokens that the model would have written. */
+  /** Share of trained tokens that the model would have written; null: the objective's loss does not say. */
   readonly token_accuracy: number | null;
   /** Learning rate of the last step, at factor 1 of its group. */
   readonly learning_rate: number;
@@ -127,6 +127,8 @@ export interface StepEvent extends EventPlace {
   readonly skipped_updates: number;
   /** Loss by data source, where there is more than one. */
   readonly source_losses?: Readonly<Record<string, number | null>>;
+  /** What the objective's own loss measures, by name. */
+  readonly metrics?: Readonly<Record<string, number | null>>;
 }
 
 /** An epoch is over. */

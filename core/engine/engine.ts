@@ -28,6 +28,7 @@ import {
 } from "../graph/memory.ts";
 import { type PlannedProgram, planProgram } from "../graph/planner.ts";
 import { Session } from "./session.ts";
+import { checkInputs } from "./check_inputs.ts";
 import { batchCapacities, hostBatch } from "./host_inputs.ts";
 import { startAverages, swapAverages } from "./averages.ts";
 import { weightStorage } from "./storage.ts";
@@ -74,6 +75,8 @@ export interface EngineRequest {
   readonly causal: boolean;
   /** The objective's loss; null or absent: weighted cross-entropy. */
   readonly loss?: ObjectiveLoss | null;
+  /** The objective and its plugin, for messages about what it gives. */
+  readonly objective?: string;
   /** Training, or null to evaluate and generate only. B, T: largest micro-batch. */
   readonly train:
     | {
@@ -222,15 +225,6 @@ export function planEngine(
         capacities: capacitiesOf(train.B, train.T),
       }),
     );
-    if (loss !== null && needs !== null && needs.window.length > 0) {
-      programs.push(
-        planProgram(windowProgram(spec, build, loss), {
-          name: "window",
-          memory,
-          capacities: capacitiesOf(train.B, train.T),
-        }),
-      );
-    }
     const update = updateProgram(trainables, train.optimizer, {
       maxGradNorm: train.maxGradNorm,
       sources,
@@ -249,6 +243,17 @@ export function planEngine(
         name: "evaluate",
         memory,
         capacities: capacitiesOf(evaluate.B, evaluate.T),
+      }),
+    );
+  }
+  if (loss !== null && needs !== null && needs.window.length > 0) {
+    const largest = (of: "B" | "T") =>
+      Math.max(train?.[of] ?? 0, evaluate?.[of] ?? 0);
+    programs.push(
+      planProgram(windowProgram(spec, build, loss), {
+        name: "window",
+        memory,
+        capacities: capacitiesOf(largest("B"), largest("T")),
       }),
     );
   }
@@ -331,9 +336,12 @@ export class Engine implements AsyncDisposable {
     this.#run("micro", inputs, 1 / divisor);
   }
 
-  /** Whether the loss reads numbers of the whole window: then `window` takes every micro-batch before `micro`. */
-  get readsWindow(): boolean {
-    return (this.planned.loss?.window.length ?? 0) > 0;
+  /**
+   * Variables of the numbers of the whole window that the loss reads: where there are any, `window` takes every
+   * micro-batch of a step before `micro` takes the first.
+   */
+  get windowVariables(): readonly string[] {
+    return (this.planned.loss?.window ?? []).map(windowName);
   }
 
   /** Adds a micro-batch to the numbers of the window. */
@@ -342,7 +350,14 @@ export class Engine implements AsyncDisposable {
   }
 
   #run(program: string, inputs: Inputs, scale: number): void {
-    const { loss } = this.planned;
+    const { loss, request } = this.planned;
+    checkInputs(inputs, {
+      described: request.objective ?? "objective",
+      columns: request.spec.vocabSize,
+      vocabSize: request.spec.vocabSize,
+      sources: request.sources,
+      loss: request.loss ?? null,
+    });
     const { inputs: data, extents } = hostBatch(inputs, {
       scale,
       sorted: (["tokens", "positions"] as const).filter((name) =>
@@ -441,7 +456,12 @@ export class Engine implements AsyncDisposable {
     for await (const inputs of batches) {
       signal?.throwIfAborted();
       if (inputs.rows.length === 0) continue;
+      // a batch is a window of its own: how many are evaluated together is no matter of the loss
+      if (this.windowVariables.length > 0) this.window(inputs);
       this.#run("evaluate", inputs, 0);
+      for (const name of this.windowVariables) {
+        this.session.write(name, new Float32Array(1));
+      }
       if (++queued % 4 === 0) await this.session.idle(); // stay close enough to stop
     }
     const [lossSum, correct, bySource] = [

@@ -55,6 +55,14 @@ export interface LossInventory {
   readonly memberCount: number;
 }
 
+/** Figures that a run has of its own. */
+const TAKEN: ReadonlySet<string> = new Set([
+  "loss",
+  "perplexity",
+  "token_accuracy",
+  "seconds",
+]);
+
 /** Builds a loss once to see what it needs. Throws `PluginError` for names that are taken. */
 export function inventoryOfLoss(loss: ObjectiveLoss): LossInventory {
   const graph = new Graph();
@@ -70,6 +78,16 @@ export function inventoryOfLoss(loss: ObjectiveLoss): LossInventory {
     ...made,
     window: windowValues(graph, window),
   });
+  const bad = Object.keys(metrics).find((name) =>
+    !/^[a-z][a-z0-9_]*$/.test(name) || TAKEN.has(name)
+  );
+  if (bad !== undefined) {
+    throw new PluginError(
+      `The loss measures \`${bad}\`; a metric has a name in snake_case other than ${
+        [...TAKEN].join(", ")
+      }`,
+    );
+  }
   const members = [...graph.inputs.keys()]
     .filter((name) => name.startsWith("group_member."))
     .map((name) => Number(name.slice("group_member.".length)) + 1);

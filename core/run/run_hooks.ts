@@ -164,7 +164,8 @@ export class RunHooks implements TrainerHooks {
   async #lossOf(
     evaluation: NonNullable<OpenedData["evaluation"]>,
   ): Promise<
-    Pick<EvalEvent, "eval_loss" | "eval_perplexity" | "eval_token_accuracy">
+    & Pick<EvalEvent, "eval_loss" | "eval_perplexity" | "eval_token_accuracy">
+    & Record<MetricName, number | null>
   > {
     const { engine, events, objective, config, signal } = this.context;
     let weight = 0;
@@ -190,10 +191,21 @@ export class RunHooks implements TrainerHooks {
     };
     const sums = await engine.evaluate(batches(), signal);
     const loss = weight > 0 ? sums.lossSum / weight : null;
+    const measured: Record<MetricName, number | null> = {};
+    for (const [name, metric] of Object.entries(sums.metrics)) {
+      measured[`eval_${name}`] = metric.weight > 0
+        ? finite(metric.sum / metric.weight)
+        : null;
+    }
+    // e to the loss and shares of right tokens are of cross-entropy
+    const isOwn = objective.loss !== undefined;
     return {
+      ...measured,
       eval_loss: finite(loss),
-      eval_perplexity: loss === null ? null : finite(Math.exp(loss)),
-      eval_token_accuracy: weight > 0 ? finite(sums.correctSum / weight) : null,
+      eval_perplexity: loss === null || isOwn ? null : finite(Math.exp(loss)),
+      eval_token_accuracy: weight > 0 && !isOwn
+        ? finite(sums.correctSum / weight)
+        : null,
     };
   }
 

@@ -12,14 +12,15 @@ import type { Every } from "../config/types.ts";
 import { ConfigError } from "../contracts/errors.ts";
 import type { Engine, StepResult } from "../engine/engine.ts";
 import type { StepProfile } from "./step_profile.ts";
-import { sumOverRanks } from "../engine/sum_over_ranks.ts";
+import { stepVariables, sumOverRanks } from "../engine/sum_over_ranks.ts";
 import { makeThrottle, type Throttle } from "./throttle.ts";
 import { emptySums, type TrainerState } from "./trainer_state.ts";
 
 /** What one logged step says. Loss and accuracy are averages since the last logged one, token-weighted. */
 export interface StepReport {
   readonly loss: number;
-  readonly token_accuracy: number;
+  /** Null: the objective's loss does not measure it. */
+  readonly token_accuracy: number | null;
   readonly learning_rate: number;
   readonly grad_norm: number;
   readonly trained_tokens: number;
@@ -30,6 +31,8 @@ export interface StepReport {
   readonly seconds_left: number;
   readonly skipped_updates: number;
   readonly source_losses: readonly (number | null)[];
+  /** What the objective's loss measures; undefined where it has none of its own. */
+  readonly metrics: Readonly<Record<string, number | null>> | undefined;
 }
 
 /** What the loop calls out to. */
@@ -202,14 +205,22 @@ class Loop {
     });
     // of the whole step: every rank lays out all micro-batches, and computes its own
     const divisor = micro.reduce((sum, inputs) => sum + inputs.divisor, 0);
+    const isOwn = (i: number) => i % collective.world === collective.rank;
+    if (engine.windowVariables.length > 0) {
+      micro.forEach((inputs, i) => isOwn(i) && engine.window(inputs));
+      if (collective.world > 1) {
+        await sumOverRanks(engine.session, engine.windowVariables, collective);
+      }
+    }
     for (const [i, inputs] of micro.entries()) {
-      if (i % collective.world === collective.rank) {
+      if (isOwn(i)) {
         engine.micro(inputs, divisor > 0 ? divisor : 1);
       }
     }
-    const { trainables } = engine.planned;
+    const { trainables, loss } = engine.planned;
     if (collective.world > 1 && trainables !== null) {
-      await sumOverRanks(engine.session, trainables, collective);
+      const names = stepVariables(trainables, loss?.metrics);
+      await sumOverRanks(engine.session, names, collective);
     }
     engine.update({
       learningRate: optimizer.learningRate *
@@ -217,8 +228,14 @@ class Loop {
       step: state.step + 1,
     });
     const sourceWeights = new Float64Array(settings.sources);
-    for (const inputs of micro) {
-      inputs.weights.forEach((w, i) => sourceWeights[inputs.sources[i]] += w);
+    for (const { weights, sources, divisorBySource } of micro) {
+      if (divisorBySource === undefined) {
+        weights.forEach((w, i) => sourceWeights[sources[i]] += w);
+      } else {
+        sourceWeights.forEach((_, s) =>
+          sourceWeights[s] += divisorBySource[s] ?? 0
+        );
+      }
     }
     this.#pending.push({
       divisor,
@@ -281,17 +298,24 @@ class Loop {
       sums.sourceWeight[s] = (sums.sourceWeight[s] ?? 0) +
         pending.sourceWeights[s];
     });
+    for (const [name, { sum, weight }] of Object.entries(result.metrics)) {
+      const own = sums.metrics[name] ??= { sum: 0, weight: 0 };
+      own.sum += sum;
+      own.weight += weight;
+    }
     state.epochLossSum += result.lossSum;
     state.epochWeight += pending.divisor;
   }
 
   #report(seconds: number): StepReport {
-    const { optimizer, schedule, settings } = this.#r;
+    const { objective, optimizer, schedule, settings } = this.#r;
     const state = this.#state;
     const sums = state.window;
     return {
       loss: sums.lossSum / sums.weight,
-      token_accuracy: sums.correctSum / sums.weight,
+      token_accuracy: objective.loss === undefined
+        ? sums.correctSum / sums.weight
+        : null,
       learning_rate: optimizer.learningRate *
         schedule.factor(state.step - 1, { totalSteps: settings.totalSteps }),
       grad_norm: sums.gradNorm,
@@ -304,6 +328,12 @@ class Loop {
       skipped_updates: state.skippedUpdates,
       source_losses: sums.sourceLoss.map((loss, s) =>
         sums.sourceWeight[s] > 0 ? loss / sums.sourceWeight[s] : null
+      ),
+      metrics: objective.loss === undefined ? undefined : Object.fromEntries(
+        Object.entries(sums.metrics).map(([name, { sum, weight }]) => [
+          name,
+          weight > 0 && Number.isFinite(sum) ? sum / weight : null,
+        ]),
       ),
     };
   }

@@ -35,6 +35,8 @@ export interface WindowSums {
   gradNorm: number;
   sourceLoss: number[];
   sourceWeight: number[];
+  /** What the loss measures, by name. */
+  metrics: Record<string, { sum: number; weight: number }>;
 }
 
 /** A run that has done nothing yet. */
@@ -66,5 +68,6 @@ export function emptySums(): WindowSums {
     gradNorm: 0,
     sourceLoss: [],
     sourceWeight: [],
+    metrics: {},
   };
 }

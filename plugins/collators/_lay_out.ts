@@ -6,6 +6,8 @@
  * positions  0 1 2 0 1 0
  * segments   1 1 1 2 2 0
  * ```
+ *
+ * An example of several sequences takes a segment for each; `groups` then numbers the examples.
  * @module
  */
 import {
@@ -50,18 +52,26 @@ export function layOut(
   const positions = new Int32Array(B * T); // (B, T)
   const segments = new Int32Array(B * T); // (B, T)
   const sources = new Int32Array(B * T); // (B, T)
+  const hasGroups = rows.some((row) =>
+    row.some((e) => e.lengths !== undefined)
+  );
+  const groups = hasGroups ? new Int32Array(B * T) : undefined; // (B, T)
   let examples = 0;
   for (const [b, row] of rows.entries()) {
     let at = b * T;
-    for (const [k, { ids, weights: own, source }] of row.entries()) {
-      const end = at + ids.length;
+    let segment = 0;
+    for (const { ids, weights: own, source, lengths } of row) {
+      examples++;
       tokens.set(ids, at);
       weights.set(own, at);
-      segments.fill(k + 1, at, end);
-      sources.fill(source, at, end);
-      for (let t = at; t < end; t++) positions[t] = t - at;
-      at = end;
-      examples++;
+      sources.fill(source, at, at + ids.length);
+      groups?.fill(examples, at, at + ids.length);
+      for (const length of lengths ?? [ids.length]) {
+        const end = at + length;
+        segments.fill(++segment, at, end);
+        for (let t = at; t < end; t++) positions[t] = t - at;
+        at = end;
+      }
     }
   }
   return {
@@ -72,6 +82,7 @@ export function layOut(
     positions,
     segments,
     sources,
+    ...(groups === undefined ? {} : { groups }),
     realTokens: lengths.reduce((sum, length) => sum + length, 0),
     examples,
     firstRow: rows[0]?.[0]?.row ?? 0,

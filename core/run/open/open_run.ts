@@ -11,6 +11,7 @@ import {
 } from "../../config/parts/create_part.ts";
 import { chosenAt } from "../../config/chosen_at.ts";
 import type { LoadedRun } from "../../config/load.ts";
+import { describePart } from "../../config/schema/options_schema.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import { preflight } from "../../data/preflight.ts";
 import { ConfigError } from "../../contracts/errors.ts";
@@ -154,7 +155,15 @@ export async function planRun(
     }),
     evaluationRows,
   };
-  const request = planRequest({ config, model, tokenizer, data, ...parts });
+  const chosen = chosenAt(run, "objective", "objective");
+  const request = planRequest({
+    config,
+    model,
+    tokenizer,
+    data,
+    ...parts,
+    describedObjective: chosen === null ? "objective" : describePart(chosen),
+  });
   const { inventory } = planEngine(request, {
     alignment: 4,
     maxBufferBytes: 2 ** 50,

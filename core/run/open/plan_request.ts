@@ -29,6 +29,8 @@ export function planRequest(of: {
   readonly model: OpenedModel;
   readonly data: OpenedData;
   readonly objective: Objective;
+  /** The objective's part and plugin, for messages. */
+  readonly describedObjective: string;
   readonly optimizer: Optimizer;
   readonly adapter: Adapter | null;
   readonly tokenizer: Tokenizer;
@@ -58,6 +60,8 @@ export function planRequest(of: {
     quantization: config.model.quantization,
     quantizationPattern: config.model.quantization_pattern,
     causal: of.objective.attention === "causal",
+    loss: of.objective.loss ?? null,
+    objective: of.describedObjective,
     train: {
       B,
       T,

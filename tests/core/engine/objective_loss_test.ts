@@ -6,15 +6,15 @@ import {
   defineLoss,
   type Device,
   entropy,
-  initialWeights,
-  localDevice,
   logProbability,
   type ObjectiveLoss,
 } from "../../../core/mod.ts";
+import { localDevice } from "../../../core/device/local_device.ts";
+import { initialWeights } from "../../../core/io/initial_weights.ts";
 import type { Inputs } from "../../../core/contracts/objective.ts";
 import { Engine, planEngine } from "../../../core/engine/engine.ts";
 import { ReferenceExecutor } from "../../../backends/reference/mod.ts";
-import { llamaArchitecture } from "../../../plugins/models/mod.ts";
+import { llamaArchitecture } from "../../conformance/model/architectures.ts";
 import { adamwRule } from "../../../plugins/optimizers/adamw.ts";
 import { openCpu } from "../../backends/cpu/open.ts";
 import { layOutLines } from "../../golden/_lines.ts";
