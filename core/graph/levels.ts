@@ -352,12 +352,9 @@ function fused(
 }
 
 /** Inputs: values (n), parent i32 (n), order, ids, starts. out[p] = sum of the values whose parent is p. */
-const sumOp: Op = {
+const sumOp: Op<{ readonly parents: NamedDim }> = {
   name: "sum_by_parent",
-  infer: (_, { parents }) => [{
-    shape: [parents as NamedDim],
-    dtype: "f32",
-  }],
+  infer: (_, { parents }) => [{ shape: [parents], dtype: "f32" }],
   gradient({ graph, node, dOutputs, add }) {
     const [dOut] = dOutputs;
     if (dOut === undefined) return;

@@ -67,7 +67,7 @@ export interface HeadSlots {
   readonly bias: Tensor | null;
 }
 
-interface Attributes {
+interface StatisticAttributes {
   readonly program: StatisticProgram;
   readonly bias: boolean;
   readonly secondBias: boolean;
@@ -82,7 +82,7 @@ interface Attributes {
 }
 
 /** Number of each input and output. Inputs: hidden, weight, targets, bias?, second's three, upstream..., slots. */
-function numbersOf(own: Attributes) {
+function numbersOf(own: StatisticAttributes) {
   const { bias, second, secondBias, program, wants } = own;
   let next = 3;
   const take = (present: boolean, count = 1) => {
@@ -108,14 +108,9 @@ function numbersOf(own: Attributes) {
   return { inputs, outputs, statistics };
 }
 
-function attributesOf(node: { readonly attributes: unknown }): Attributes {
-  return node.attributes as Attributes;
-}
-
-const statisticsOp: Op = {
+const statisticsOp: Op<StatisticAttributes> = {
   name: "row_statistics",
-  infer(inputs, attributes) {
-    const own = attributesOf({ attributes });
+  infer(inputs, own) {
     const [rows, columns] = matrix(inputs[0], "hidden");
     expectDim(matrix(inputs[1], "weight")[1], columns, "columns of the weight");
     expectDim(product(inputs[2].shape), rows, "targets");
@@ -125,7 +120,7 @@ const statisticsOp: Op = {
     }));
   },
   lower(context) {
-    const own = attributesOf(context.node);
+    const own = context.node.attributes;
     const { program } = own;
     const count = Object.keys(program.statistics).length;
     chunks(context, ({ logits, second, cut, R, V }) => {
@@ -156,10 +151,9 @@ const statisticsOp: Op = {
   },
 };
 
-const gradientOp: Op = {
+const gradientOp: Op<StatisticAttributes> = {
   name: "row_statistics_gradient",
-  infer(inputs, attributes) {
-    const { wants } = attributesOf({ attributes });
+  infer(inputs, { wants }) {
     const types = [
       ...(wants?.hidden ? [inputs[0].shape] : []),
       ...(wants?.weight ? [inputs[1].shape] : []),
@@ -169,7 +163,7 @@ const gradientOp: Op = {
   },
   lower: lowerGradient,
   inPlace(node) {
-    const own = attributesOf(node);
+    const own = node.attributes;
     const { inputs, outputs } = numbersOf(own);
     return [
       ...(own.wants?.weight
@@ -191,9 +185,12 @@ interface Chunk {
 const PRODUCT = { batch: 1, alpha: 1 } as const;
 
 /** Repeats over chunks of the rows, in each of which the logits have been made. */
-function chunks(context: LowerContext, body: (chunk: Chunk) => void): void {
+function chunks(
+  context: LowerContext<StatisticAttributes>,
+  body: (chunk: Chunk) => void,
+): void {
   const { node, input, scratch, emit, repeat, capacity } = context;
-  const own = attributesOf(node);
+  const own = node.attributes;
   const { inputs } = numbersOf(own);
   const [rows] = matrix(node.inputs[0], "hidden");
   const [V] = node.inputs[1].shape;
@@ -244,9 +241,9 @@ function chunks(context: LowerContext, body: (chunk: Chunk) => void): void {
   });
 }
 
-function lowerGradient(context: LowerContext): void {
+function lowerGradient(context: LowerContext<StatisticAttributes>): void {
   const { node, input, output, emit } = context;
-  const own = attributesOf(node);
+  const own = node.attributes;
   const { inputs, outputs, statistics } = numbersOf(own);
   const [, columns] = matrix(node.inputs[0], "hidden");
   const slot = (wanted: boolean | undefined, from: number, to: number) => {
