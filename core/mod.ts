@@ -155,7 +155,7 @@ export type { SumAttributes } from "./graph/kernels/sum.ts";
 export type { TakeTokensAttributes } from "./graph/kernels/take_tokens.ts";
 export type { WriteCacheAttributes } from "./graph/kernels/write_cache.ts";
 export type { WriteRowAttributes } from "./graph/kernels/write_row.ts";
-export { type Level, LevelValue } from "./graph/levels.ts";
+export { type Level, LevelValue } from "./graph/loss/levels.ts";
 export { add, addTo } from "./graph/ops/add.ts";
 export type { AttentionOptions } from "./graph/ops/attention.ts";
 export { columnSum } from "./graph/ops/column_sum.ts";
@@ -194,7 +194,7 @@ export {
   logsumexp,
   meanLogProbability,
   type RowStatistic,
-} from "./graph/row_statistic.ts";
+} from "./graph/loss/row_statistic.ts";
 export { iterationsOf } from "./graph/segments.ts";
 export { type BufferSize, validatePlan } from "./graph/validate_plan.ts";
 export {

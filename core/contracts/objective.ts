@@ -3,8 +3,8 @@
  * bring a loss of its own, and a decoder of its own. On the host, but for the loss, which is an expression.
  * @module
  */
-import type { Level, LevelValue } from "../graph/levels.ts";
-import type { RowStatistic } from "../graph/row_statistic.ts";
+import type { Level, LevelValue } from "../graph/loss/levels.ts";
+import type { RowStatistic } from "../graph/loss/row_statistic.ts";
 import type { Batch } from "./collator.ts";
 
 /** One micro-batch as the device gets it. N = B * T; R = supervised rows. */

@@ -9,7 +9,7 @@ import type { Measure, ObjectiveLoss } from "../contracts/objective.ts";
 import { input } from "../graph/expression.ts";
 import { gradients } from "../graph/gradients.ts";
 import type { Graph, Tensor } from "../graph/graph.ts";
-import type { Level, LevelValue } from "../graph/levels.ts";
+import type { Level, LevelValue } from "../graph/loss/levels.ts";
 import { selectRows } from "../graph/ops/embedding.ts";
 import type { Head } from "../graph/ops/head.ts";
 import { linearCrossEntropy } from "../graph/ops/linear_cross_entropy.ts";

@@ -19,7 +19,7 @@ import { dim } from "../graph/dims.ts";
 import { input, write } from "../graph/expression.ts";
 import { gradients } from "../graph/gradients.ts";
 import { Graph, type Tensor } from "../graph/graph.ts";
-import { type LevelScope, LevelValue } from "../graph/levels.ts";
+import { type LevelScope, LevelValue } from "../graph/loss/levels.ts";
 import { rows, spaceOf } from "../graph/ops/rows.ts";
 import {
   type HeadSlots,

@@ -4,7 +4,7 @@
  * @module
  */
 import { dim, type Shape } from "../graph/dims.ts";
-import { type Level, LEVEL_DIMS } from "../graph/levels.ts";
+import { type Level, LEVEL_DIMS } from "../graph/loss/levels.ts";
 import type { Graph, Tensor } from "../graph/graph.ts";
 
 /** Type and sizes of an input; `shape` null: the program that reads it gives the sizes. */

@@ -31,7 +31,7 @@ import {
   statisticGradientStages,
   type StatisticProgram,
   statisticStages,
-} from "../row_statistic.ts";
+} from "../loss/row_statistic.ts";
 import { expectDim, matrix } from "./_check.ts";
 
 /** Logits memory of one chunk, in elements: 64 MB. */

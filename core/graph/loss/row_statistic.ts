@@ -10,8 +10,8 @@
  * ```
  * @module
  */
-import { differentiate, isZero } from "./differentiate.ts";
-import { readsInput } from "./ops/rows.ts";
+import { differentiate, isZero } from "../differentiate.ts";
+import { readsInput } from "../ops/rows.ts";
 import {
   column,
   constant,
@@ -23,7 +23,7 @@ import {
   type Stage,
   value,
   write,
-} from "./expression.ts";
+} from "../expression.ts";
 
 /** One row of logits, as a statistic sees it. */
 export interface LogitRow {

@@ -13,15 +13,15 @@
  * differentiates them.
  * @module
  */
-import { differentiate, isZero } from "./differentiate.ts";
-import { dim, type NamedDim } from "./dims.ts";
-import { constant, type Expr, input, write } from "./expression.ts";
-import type { Graph, Op, Tensor } from "./graph.ts";
-import { addTo } from "./ops/add.ts";
-import { embedding, selectRows, type SortedTokens } from "./ops/embedding.ts";
+import { differentiate, isZero } from "../differentiate.ts";
+import { dim, type NamedDim } from "../dims.ts";
+import { constant, type Expr, input, write } from "../expression.ts";
+import type { Graph, Op, Tensor } from "../graph.ts";
+import { addTo } from "../ops/add.ts";
+import { embedding, selectRows, type SortedTokens } from "../ops/embedding.ts";
 
-import { rows } from "./ops/rows.ts";
-import { stopGradient } from "./ops/sums.ts";
+import { rows } from "../ops/rows.ts";
+import { stopGradient } from "../ops/sums.ts";
 
 /** Levels from the finest to the coarsest. */
 export const LEVELS = ["row", "sequence", "group", "window"] as const;
