@@ -220,8 +220,8 @@ export { kindAt } from "./io/hub/local.ts";
 export { type JsonObject, readJsonObject } from "./io/json_file.ts";
 export {
   type ElementRange,
-  SafetensorsFile,
-  StoredTensor,
+  type SafetensorsFile,
+  type StoredTensor,
 } from "./io/read_safetensors.ts";
 export { readRope, type RopeScaling, rotaryTable } from "./io/rotary.ts";
 export type { SafetensorsDType } from "./io/safetensors_header.ts";

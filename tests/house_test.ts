@@ -12,6 +12,7 @@ import {
   root,
   SOURCES,
 } from "./house/imports.ts";
+import { testsOf } from "./house/tests_of.ts";
 import { CROWDED, floorOf, FLOORS } from "./house/layers.ts";
 
 const CORE = "@denotune/denotune/core";
@@ -104,6 +105,17 @@ Deno.test("a folder of more than 20 files says why", () => {
   const crowded = [...counts].filter(([, count]) => count > 20)
     .map(([folder]) => folder).sort();
   assert.deepEqual(crowded, Object.keys(CROWDED).sort());
+});
+
+Deno.test("every file is reached by a test; `deno task house FILE` says which", async () => {
+  const untested = [...await testsOf()].filter(([, tests]) =>
+    tests.length === 0
+  ).map(([file]) => file);
+  // started by URL, in a thread of their own
+  assert.deepEqual(
+    untested.filter((file) => !/worker\.ts$|_hub_package\.ts$/.test(file)),
+    [],
+  );
 });
 
 Deno.test("files whose names begin with _ are imported from their own folder only", () => {

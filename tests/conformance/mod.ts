@@ -5,6 +5,7 @@
 export { type BackendSuiteOptions, testBackend } from "./backend.ts";
 export { testHost, tokenizerFacts } from "./host.ts";
 export { checkCollective, testCollective } from "./collective.ts";
+export { type CommandRun, runCommand, testCommand } from "./command.ts";
 export { testCollator } from "./collator.ts";
 export { type FormatCase, testFormat } from "./format.ts";
 export { testMasker } from "./masker.ts";
