@@ -87,7 +87,7 @@ function quantizations(
 ): (name: string) => Quantization | null {
   const rules = Object.entries(quantizationPattern).map(([pattern, value]) => {
     const rule = namePattern(pattern);
-    if (!names.some((name) => rule.test(name))) {
+    if (!names.some((name) => rule(name))) {
       throw new ConfigError(
         `model.quantization_pattern: "${pattern}" matches no matrix of a linear layer; there are ${names.length}, such as ${
           names.slice(0, 8).join(", ")
@@ -97,7 +97,7 @@ function quantizations(
     return { rule, value };
   });
   return (name) => {
-    const found = rules.find(({ rule }) => rule.test(name));
+    const found = rules.find(({ rule }) => rule(name));
     return found === undefined ? quantization : found.value;
   };
 }

@@ -126,7 +126,7 @@ export function frozenWeights(
   const frozen = new Set<string>();
   for (const pattern of patterns) {
     const rule = namePattern(pattern);
-    const found = weights.filter((w) => rule.test(w.name));
+    const found = weights.filter((w) => rule(w.name));
     if (found.length === 0) {
       const names = weights.slice(0, 8).map((w) => w.name).join(", ");
       throw new ConfigError(

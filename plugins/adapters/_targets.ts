@@ -3,8 +3,10 @@
  * @module
  */
 import {
+  compileRegularExpression,
   ConfigError,
   type LinearSite,
+  type RegularExpression,
   type Site,
   type WeightSpec,
 } from "@denotune/denotune/core";
@@ -92,8 +94,8 @@ function selector(
   if (typeof wanted !== "string") {
     return (name) => wanted.some((end) => endsWith(name, end));
   }
-  const whole = regularExpression(`^(?:${wanted})$`, key);
-  return (name) => whole.test(name);
+  const whole = regularExpression(wanted, key);
+  return (name) => whole.matchesAll(name);
 }
 
 /** Whether a block is among layers_to_transform; null: all are. */
@@ -109,17 +111,32 @@ function blockSelector(o: LoraOptions): ((name: string) => boolean) | null {
     ? [o.layers_pattern]
     : o.layers_pattern;
   const patterns = lists.length === 0
-    ? [/^.*?\.[^.]*\.(\d+)\./]
+    ? [regularExpression(".*\\.[^.]*", "layers_pattern")]
     : lists.map((list) =>
-      regularExpression(`^(?:|.*?\\.)${list}\\.(\\d+)\\.`, "layers_pattern")
+      regularExpression(`(?:|.*\\.)(?:${list})`, "layers_pattern")
     );
   return (name) => {
     for (const pattern of patterns) {
-      const found = pattern.exec(name);
-      if (found !== null) return numbers.includes(Number(found[1]));
+      const number = numberBehind(name, pattern);
+      if (number !== null) return numbers.includes(number);
     }
     return false;
   };
+}
+
+/** The first number in a name that stands behind what the pattern means: 3 in `model.layers.3.mlp`. */
+function numberBehind(
+  name: string,
+  pattern: RegularExpression,
+): number | null {
+  const parts = name.split(".");
+  for (let i = 1; i + 1 < parts.length; i++) {
+    if (!/^\d+$/.test(parts[i])) continue;
+    if (pattern.matchesAll(parts.slice(0, i).join("."))) {
+      return Number(parts[i]);
+    }
+  }
+  return null;
 }
 
 /** The value of the first pattern that fits the end of a name. */
@@ -129,17 +146,21 @@ function byPattern(
 ): number | undefined {
   for (const [pattern, value] of Object.entries(patterns)) {
     const end = regularExpression(
-      `^(.*\\.)?(${pattern})$`,
+      `(.*\\.)?(${pattern})`,
       "rank_pattern or alpha_pattern",
     );
-    if (end.test(name)) return value;
+    if (end.matchesAll(name)) return value;
   }
   return undefined;
 }
 
-function regularExpression(source: string, key: string): RegExp {
+/** Read as Python does, and matched in bounded time: a downloaded adapter brings these. */
+function regularExpression(source: string, key: string): RegularExpression {
   try {
-    return new RegExp(source);
+    return compileRegularExpression(source, {
+      dialect: "python",
+      where: `adapter.${key}`,
+    });
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new ConfigError(

@@ -179,6 +179,11 @@ refuses(
   { target_modules: "(" },
   /adapter\.target_modules is no regular expression/,
 );
+refuses(
+  "a regular expression that backtracks without end",
+  { target_modules: "((\\w|\\.)*)*(?!.)x" },
+  /of adapter\.target_modules takes too many steps on a text of/,
+);
 
 Deno.test("modules_to_save and biases are trained and saved under PEFT's names", () => {
   const adapter = attachTo(
