@@ -3,148 +3,52 @@
  * float32, so what is compared are torch's last digits: 1e-4 on logits of size 3 to 6 (torch's two kinds
  * of attention differ by 4e-6), 1e-4 relative on gradients, 1e-4 relative on losses of AdamW.
  */
-import { loadWeights } from "../../core/io/load_weights.ts";
-import { openModelFolder } from "../../core/io/model_folder.ts";
 import type { Storage } from "../../core/io/read_safetensors.ts";
 import assert from "node:assert/strict";
-import type { Architecture, Device } from "@denotune/denotune/core";
 import {
   gpt2Architecture,
   llamaArchitecture,
 } from "../conformance/model/architectures.ts";
+import { layOut, rowsOf } from "../conformance/model/tiny_model.ts";
 import {
-  type GoldenBatch,
-  layOut,
-  openTiny,
-  rowsOf,
-  type TinyModel,
-  type TinyOptions,
-} from "../conformance/model/tiny_model.ts";
+  checkGolden,
+  close,
+  type GoldenModel,
+  goldenOf,
+  loadGolden,
+} from "./_model_checks.ts";
 import { BACKENDS, openBackend } from "./_backends.ts";
-
-interface Golden extends GoldenBatch {
-  readonly logits: { readonly [row: string]: readonly (readonly number[])[] };
-  readonly loss: number;
-  readonly grad_norms: { readonly [name: string]: number };
-  readonly gradients: { readonly [name: string]: unknown };
-  readonly adamw: {
-    readonly lr: number;
-    readonly betas: readonly number[];
-    readonly eps: number;
-    readonly weight_decay: number;
-    readonly losses: readonly number[];
-    readonly grad_norms: readonly number[];
-    readonly loss_after: number;
-  };
-}
 
 const ROOT = new URL("models/", import.meta.url).pathname;
 const NAMES = [...Deno.readDirSync(ROOT)].filter((e) => e.isDirectory)
   .map((e) => e.name).sort();
 
-function golden(name: string): Golden {
-  return JSON.parse(Deno.readTextFileSync(`${ROOT}${name}.json`));
-}
-
-function architectureOf(name: string): Architecture {
-  return name.startsWith("gpt2") ? gpt2Architecture : llamaArchitecture;
-}
-
-/** A golden model with its weights on a device. */
-async function load(
-  device: Device,
-  name: string,
-  options: TinyOptions = {},
-): Promise<TinyModel> {
-  using folder = openModelFolder(`${ROOT}${name}`);
-  const spec = architectureOf(name).describe(folder.config);
-  const model = await openTiny(device, spec, options);
-  const { weights } = model.inventory;
-  const { surplus } = await loadWeights(folder, { spec, weights }, {
-    dtypeOf: (weight) =>
-      options.storageOf?.(
-        weight,
-        weights.find((w) => w.name === weight)?.shape ?? [],
-      ) ?? "f32",
-    sink: ({ name, data }) => model.write(name, data), // tiny: one chunk each
-  });
-  assert.deepEqual(surplus, []);
-  return model;
+function modelOf(name: string): GoldenModel {
+  return {
+    path: `${ROOT}${name}`,
+    architecture: name.startsWith("gpt2")
+      ? gpt2Architecture
+      : llamaArchitecture,
+  };
 }
 
 for (const backend of BACKENDS) {
   for (const name of NAMES) {
     Deno.test(`${name} on ${backend.name} computes what transformers computes`, async (t) => {
-      const expected = golden(name);
-      const rows = rowsOf(expected);
-      const padded = layOut(rows.map((r) => [r]));
-      const packed = layOut([rows]);
       await using device = await openBackend(backend);
-
-      await t.step("logits", async () => {
-        await using model = await load(device, name);
-        const logits = await model.logits(padded);
-        const V = model.inventory.weights[0].shape[0];
-        for (const [row, wanted] of Object.entries(expected.logits)) {
-          const start = Number(row) * padded.extents.T * V;
-          const found = logits.subarray(start, start + wanted.length * V);
-          close(found, wanted.flat(), { absolute: 1e-4 });
-        }
-      });
-
-      for (
-        const [layout, batch] of [["padded", padded], [
-          "packed",
-          packed,
-        ]] as const
-      ) {
-        await t.step(`loss and gradients, ${layout}`, async () => {
-          await using model = await load(device, name);
-          const { loss, gradients } = await model.step(batch);
-          close([loss], [expected.loss], { relative: 1e-5 });
-          assert.deepEqual(
-            [...gradients.keys()].sort(),
-            Object.keys(expected.grad_norms).sort(),
-          );
-          for (const [weight, norm] of Object.entries(expected.grad_norms)) {
-            const found = norm2(gradients.get(weight) ?? []);
-            close([found], [norm], { relative: 1e-4, what: weight });
-          }
-          for (const [weight, wanted] of Object.entries(expected.gradients)) {
-            const flat = [wanted].flat(3).map(Number);
-            const largest = Math.max(...flat.map(Math.abs));
-            close(gradients.get(weight) ?? [], flat, {
-              absolute: 1e-4 * largest,
-              what: weight,
-            });
-          }
-        });
-      }
-
-      await t.step("five steps of AdamW", async () => {
-        await using model = await load(device, name);
-        const adamw = new HostAdamW(expected.adamw);
-        const { losses, grad_norms, loss_after } = expected.adamw;
-        for (const [i, wanted] of losses.entries()) {
-          const { loss, gradients } = await model.step(padded);
-          close([loss], [wanted], { relative: 1e-4, what: `step ${i}` });
-          const total = norm2([...gradients.values()].map(norm2));
-          close([total], [grad_norms[i]], { relative: 1e-3 });
-          await adamw.update(model, gradients);
-        }
-        const { loss } = await model.step(padded);
-        close([loss], [loss_after], { relative: 1e-4, what: "after" });
-      });
+      await checkGolden(t, device, modelOf(name));
     });
   }
 
   for (const name of ["llama-gqa-untied", "qwen3", "gpt2-tied"]) {
     Deno.test(`${name} on ${backend.name} has the same gradients when blocks are computed again`, async () => {
-      const batch = layOut(rowsOf(golden(name)).map((r) => [r]));
+      const batch = layOut(rowsOf(goldenOf(`${ROOT}${name}`)).map((r) => [r]));
       await using device = await openBackend(backend);
-      await using plain = await load(device, name);
+      await using plain = await loadGolden(device, modelOf(name));
       const wanted = await plain.step(batch);
-      await using again = await load(device, name, { checkpoint: true });
+      await using again = await loadGolden(device, modelOf(name), {
+        checkpoint: true,
+      });
       const found = await again.step(batch);
       assert.equal(found.loss, wanted.loss);
       for (const [weight, gradient] of wanted.gradients) {
@@ -156,76 +60,15 @@ for (const backend of BACKENDS) {
   for (const dtype of ["bf16", "f16"] as const) {
     Deno.test(`llama-${dtype} on ${backend.name} computes the same from weights kept in 16 bits`, async () => {
       const name = `llama-${dtype}`;
-      const expected = golden(name);
+      const expected = goldenOf(`${ROOT}${name}`);
       const batch = layOut(rowsOf(expected).map((r) => [r]));
       await using device = await openBackend(backend);
-      await using model = await load(device, name, {
+      await using model = await loadGolden(device, modelOf(name), {
         storageOf: (_, shape): Storage => shape.length === 2 ? dtype : "f32",
       });
       const logits = await model.logits(batch);
       const wanted = expected.logits["0"].flat();
       close(logits.subarray(0, wanted.length), wanted, { absolute: 1e-4 });
     });
-  }
-}
-
-function norm2(values: ArrayLike<number>): number {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i] ** 2;
-  return Math.sqrt(sum);
-}
-
-function close(
-  found: ArrayLike<number>,
-  wanted: ArrayLike<number>,
-  tolerance: { absolute?: number; relative?: number; what?: string },
-): void {
-  const { absolute = 0, relative = 0, what = "value" } = tolerance;
-  assert.equal(found.length, wanted.length, `${what}: number of values`);
-  for (let i = 0; i < wanted.length; i++) {
-    const limit = absolute + relative * Math.abs(wanted[i]);
-    const off = Math.abs(found[i] - wanted[i]);
-    assert.ok(
-      off <= limit,
-      `${what} [${i}] is ${found[i]}, expected ${wanted[i]} within ${limit}`,
-    );
-  }
-}
-
-/** One step of AdamW on the host, in double precision, with decoupled decay on every weight. */
-class HostAdamW {
-  readonly #state = new Map<string, { m: Float64Array; v: Float64Array }>();
-  #step = 0;
-
-  constructor(
-    readonly settings: {
-      readonly lr: number;
-      readonly betas: readonly number[];
-      readonly eps: number;
-      readonly weight_decay: number;
-    },
-  ) {}
-
-  /** Updates every weight by its gradient. */
-  async update(
-    model: TinyModel,
-    grads: ReadonlyMap<string, Float32Array>,
-  ): Promise<void> {
-    const { lr, betas: [b1, b2], eps, weight_decay } = this.settings;
-    this.#step++;
-    for (const [name, g] of grads) {
-      const p = await model.read(name);
-      const { m, v } = this.#state.get(name) ??
-        { m: new Float64Array(p.length), v: new Float64Array(p.length) };
-      this.#state.set(name, { m, v });
-      for (let i = 0; i < p.length; i++) {
-        m[i] = b1 * m[i] + (1 - b1) * g[i];
-        v[i] = b2 * v[i] + (1 - b2) * g[i] * g[i];
-        const step = m[i] / (1 - b1 ** this.#step) /
-          (Math.sqrt(v[i] / (1 - b2 ** this.#step)) + eps);
-        p[i] = p[i] * (1 - lr * weight_decay) - lr * step;
-      }
-      model.write(name, p);
-    }
   }
 }
