@@ -7,6 +7,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Json } from "../contracts/json.ts";
 import type { ConfigData } from "./resolved.ts";
 import { isPlainObject } from "./parse/tree.ts";
+import { dataOptionNames } from "./schema/data_options.ts";
 
 /** One key that differs. */
 export interface Difference {
@@ -36,11 +37,7 @@ const HARMLESS: readonly string[] = [
   "samples",
   "trackers",
   "model.save_dtype",
-  "data.max_untrained_share",
-  "data.allow_unlearned_end",
-  "data.workers",
-  "data.cache",
-  "data.cache_max_gb",
+  ...dataOptionNames("nothing").map((name) => `data.${name}`),
   "training.logging_steps",
   "training.eval_steps",
   "training.eval_on_start",

@@ -6,22 +6,15 @@
 import type { Quantization } from "../graph/dtype.ts";
 import type { Json } from "../contracts/json.ts";
 import type { Choice } from "../contracts/plugin.ts";
+import type { DataValues, Truncation } from "./schema/data_options.ts";
+
+export type { Truncation };
 
 /** `sft` trains what the model answers, `pretrain` all of the text. It only changes defaults. */
 export type TrainingMode = "sft" | "pretrain";
 
 /** How numbers are stored. */
 export type StorageDtype = "float32" | "bfloat16" | "float16";
-
-/** What happens to an example longer than `max_length`. */
-export type Truncation =
-  | "drop"
-  | "error"
-  | "keep-start"
-  | "keep-end"
-  | "drop-oldest-turns"
-  | "trim-prompt"
-  | "split";
 
 /** A number of steps, the end of each epoch, or never. */
 export type Every = number | "epoch" | null;
@@ -134,92 +127,35 @@ export interface TrainEntry extends EvalEntry {
   readonly epochs: number | null;
 }
 
+/** Values of the key `data`, as written: every key has a default. */
+type DataValuesInput = { -readonly [K in keyof DataValues]?: DataValues[K] };
+
 /** The key `data`, as written. */
-export interface DataInput {
+export interface DataInput extends DataValuesInput {
   /** What is trained on. */
   train: readonly TrainEntryInput[];
   /** What is evaluated on. */
   eval?: readonly EvalEntryInput[];
-  /** Share of the training rows kept for evaluation, in [0, 1). */
-  eval_fraction?: number;
   /** How turns are written. */
   template?: Choice;
   /** Which tokens are trained. */
   masker?: Choice;
-  /** Whether system messages of the data are used. */
-  include_system_prompt?: boolean;
-  /** Tokens an example (a pack, if packed) may have. */
-  max_length?: number;
-  /** What happens to longer examples. */
-  truncation?: Truncation;
   /** How examples are laid out in a batch. */
   collator?: Choice;
-  /** Whether each epoch has an order of its own. */
-  shuffle?: boolean;
-  /** What happens to a token that straddles trained and untrained text. */
-  boundary_token?: "mask" | "train" | "split";
-  /** When an epoch over weighted sources ends. */
-  stopping?: "first_exhausted" | "all_exhausted";
-  /** What the weights of sources are shares of: rows, or trained tokens. */
-  weight_by?: "rows" | "tokens";
-  /** Read rows as they are trained on, without an index. */
-  streaming?: boolean;
-  /** Rows among which the next one is drawn under `streaming`. */
-  shuffle_buffer?: number;
-  /** Workers that prepare rows; 1: none. */
-  workers?: "auto" | number;
-  /** Whether prepared rows are kept on disk for the next run. */
-  cache?: boolean;
-  /** Size of all kept rows, in GB. */
-  cache_max_gb?: number;
-  /** Share of examples without a trained token above which the run is refused. */
-  max_untrained_share?: number;
-  /** Train although no example teaches the model to end its turn. */
-  allow_unlearned_end?: boolean;
 }
 
 /** The key `data`, resolved. `template` and `masker` may still be `auto`. */
-export interface DataConfig {
+export interface DataConfig extends DataValues {
   /** What is trained on. */
   readonly train: readonly TrainEntry[];
   /** What is evaluated on. */
   readonly eval: readonly EvalEntry[];
-  /** Share of the training rows kept for evaluation, in [0, 1). */
-  readonly eval_fraction: number;
   /** How turns are written. */
   readonly template: Choice;
   /** Which tokens are trained. */
   readonly masker: Choice;
-  /** Whether system messages of the data are used. */
-  readonly include_system_prompt: boolean;
-  /** Tokens an example (a pack, if packed) may have. */
-  readonly max_length: number;
-  /** What happens to longer examples. */
-  readonly truncation: Truncation;
   /** How examples are laid out in a batch. */
   readonly collator: Choice;
-  /** Whether each epoch has an order of its own. */
-  readonly shuffle: boolean;
-  /** What happens to a token that straddles trained and untrained text. */
-  readonly boundary_token: "mask" | "train" | "split";
-  /** When an epoch over weighted sources ends. */
-  readonly stopping: "first_exhausted" | "all_exhausted";
-  /** What the weights of sources are shares of: rows, or trained tokens. */
-  readonly weight_by: "rows" | "tokens";
-  /** Read rows as they are trained on, without an index. */
-  readonly streaming: boolean;
-  /** Rows among which the next one is drawn under `streaming`. */
-  readonly shuffle_buffer: number;
-  /** Workers that prepare rows; 1: none. */
-  readonly workers: "auto" | number;
-  /** Whether prepared rows are kept on disk for the next run. */
-  readonly cache: boolean;
-  /** Size of all kept rows, in GB; those unused for longest go first. */
-  readonly cache_max_gb: number;
-  /** Share of examples without a trained token above which the run is refused. */
-  readonly max_untrained_share: number;
-  /** Train although no example teaches the model to end its turn. */
-  readonly allow_unlearned_end: boolean;
 }
 
 /** The key `training`, resolved. */

@@ -2,37 +2,22 @@
  * What the data pipeline takes and what it reports. Option names are those of the run file.
  * @module
  */
-import type { BoundaryToken, Masker } from "../contracts/masker.ts";
+import {
+  dataDefaults,
+  type DataValues,
+  type Stopping,
+  type Truncation,
+  type WeightBy,
+} from "../config/schema/data_options.ts";
+import type { Masker } from "../contracts/masker.ts";
 import type { Format } from "../contracts/format.ts";
 import type { RecordStore } from "../contracts/source.ts";
 import type { Template } from "../contracts/template.ts";
 
-/** What happens to an example that is longer than `max_length`. */
-export type Truncation =
-  | "drop"
-  | "error"
-  | "keep-start"
-  | "keep-end"
-  | "drop-oldest-turns"
-  | "trim-prompt"
-  | "split";
-
-/** When an epoch over weighted sources ends. */
-export type Stopping = "first_exhausted" | "all_exhausted";
-
-/** What the weights of sources are shares of: examples, or trained tokens. */
-export type WeightBy = "rows" | "tokens";
+export type { Stopping, Truncation, WeightBy };
 
 /** How examples are made of rows. */
-export interface ExampleOptions {
-  /** Longest example, in tokens. */
-  readonly max_length: number;
-  /** What happens to longer ones. */
-  readonly truncation: Truncation;
-  /** What happens to a token over trained and untrained text. */
-  readonly boundary_token: BoundaryToken;
-  /** Whether system turns are kept. */
-  readonly include_system_prompt: boolean;
+export interface ExampleOptions extends DataValues {
   /**
    * Whether the first token of an example can be a target. No for causal models: nothing stands
    * before it. Yes for objectives that see both sides.
@@ -40,46 +25,25 @@ export interface ExampleOptions {
   readonly train_first_token: boolean;
 }
 
-/** How a set is prepared and cut into steps. */
+/** How a set is prepared and cut into steps: the options of `data`, and what the run adds to them. */
 export interface DataOptions extends ExampleOptions {
   /** Key of everything random. */
   readonly seed: number;
-  /** Whether each epoch has an order of its own. */
-  readonly shuffle: boolean;
   /** Rows (of the collator's plan) in a micro-batch. */
   readonly batch_size: number;
   /** Micro-batches in an optimizer step. */
   readonly gradient_accumulation_steps: number;
-  /** When an epoch over weighted sources ends. */
-  readonly stopping: Stopping;
-  /** What the weights of sources are shares of. */
-  readonly weight_by: WeightBy;
-  /** Share of rows without a trained token above which preparation fails, in [0, 1]. */
-  readonly max_untrained_share: number;
-  /** Lets a run start whose end-of-turn tokens are never trained. */
-  readonly allow_unlearned_end: boolean;
-  /** Share of rows kept for evaluation, by a hash of (seed, content), in [0, 1). */
-  readonly eval_fraction: number;
   /** Tokens that are kept in memory, in MB; above that they go to a file of the cache. */
   readonly token_cache_mb: number;
 }
 
 /** The defaults of the run file. */
 export const DATA_DEFAULTS: DataOptions = {
-  max_length: 1024,
-  truncation: "drop-oldest-turns",
-  boundary_token: "mask",
-  include_system_prompt: true,
+  ...dataDefaults(),
   train_first_token: false,
   seed: 42,
-  shuffle: true,
   batch_size: 4,
   gradient_accumulation_steps: 1,
-  stopping: "first_exhausted",
-  weight_by: "rows",
-  max_untrained_share: 0.5,
-  allow_unlearned_end: false,
-  eval_fraction: 0,
   token_cache_mb: 32,
 };
 

@@ -3,6 +3,7 @@
  * @module
  */
 import { z } from "zod";
+import { dataOptionsShape } from "./data_options.ts";
 import { CODE_ONLY, optionalPartField, partField } from "./part_field.ts";
 import type {
   DataConfig,
@@ -12,18 +13,7 @@ import type {
   TrainEntry,
   TrainEntryInput,
   TrainingMode,
-  Truncation,
 } from "../types.ts";
-
-const TRUNCATIONS: readonly Truncation[] = [
-  "drop",
-  "error",
-  "keep-start",
-  "keep-end",
-  "drop-oldest-turns",
-  "trim-prompt",
-  "split",
-];
 
 /** The schema of `data`; `pretrain` has other defaults. */
 export function dataSchema(
@@ -37,9 +27,6 @@ export function dataSchema(
     eval: z.array(evalEntry(mode)).default([]).describe(
       "What is evaluated on.",
     ),
-    eval_fraction: z.number().min(0).lt(1).default(0).describe(
-      "Share of the training rows kept for evaluation, picked by a hash of (seed, row).",
-    ),
     template: partField("template", { auto: true }).default(
       pretrain ? "plain" : "auto",
     ).describe(
@@ -50,57 +37,11 @@ export function dataSchema(
     ).describe(
       "Which tokens are trained. `auto`: what the model writes; in pretrain `all`.",
     ),
-    include_system_prompt: z.boolean().default(true).describe(
-      "Whether system messages of the data are used.",
-    ),
-    max_length: z.int().min(2).default(1024).describe(
-      "Tokens an example (a pack, if packed) may have.",
-    ),
-    truncation: z.enum(TRUNCATIONS).default(
-      pretrain ? "split" : "drop-oldest-turns",
-    ).describe(
-      "What happens to longer examples. Pretrain: `split`.",
-    ),
     collator: partField("collator").default(pretrain ? "packed" : "padded")
       .describe(
         "How examples are laid out in a batch. Pretrain: `packed`.",
       ),
-    shuffle: z.boolean().default(true).describe(
-      "Whether each epoch has an order of its own.",
-    ),
-    boundary_token: z.enum(["mask", "train", "split"]).default("mask").describe(
-      "What happens to a token that straddles trained and untrained text.",
-    ),
-    stopping: z.enum(["first_exhausted", "all_exhausted"]).default(
-      "first_exhausted",
-    ).describe(
-      "When an epoch over weighted sources ends.",
-    ),
-    weight_by: z.enum(["rows", "tokens"]).default("rows").describe(
-      "What the weights of sources are shares of: rows, or trained tokens.",
-    ),
-    streaming: z.boolean().default(false).describe(
-      "Read rows as they are trained on, for sets that are too large to be indexed: no row is prepared before, memory does not grow with the rows. Needs `training.max_steps`.",
-    ),
-    shuffle_buffer: z.int().min(1).default(10_000).describe(
-      "Rows among which the next one is drawn under `streaming` (fewer, where they have more than 268 million characters).",
-    ),
-    workers: z.union([z.literal("auto"), z.int().min(1).max(64)])
-      .default(1).describe(
-        "Workers that prepare rows. 1: none; `auto`: one a core, at most 8, for large sets: sooner on idle cores, and some 70 MB more memory each. Under `streaming` they work while training runs.",
-      ),
-    cache: z.boolean().default(true).describe(
-      "Whether prepared rows are kept on disk, so that the next run on them starts at once.",
-    ),
-    cache_max_gb: z.number().min(0).default(20).describe(
-      "Size of all kept rows, in GB; those unused for longest are removed.",
-    ),
-    max_untrained_share: z.number().min(0).max(1).default(0.5).describe(
-      "Share of examples without a trained token above which the run is refused.",
-    ),
-    allow_unlearned_end: z.boolean().default(false).describe(
-      "Train although no example teaches the model to end its turn.",
-    ),
+    ...dataOptionsShape(pretrain),
   }).describe("What is trained and evaluated on, and how rows become tokens.");
 }
 

@@ -6,6 +6,7 @@ import { createHash, type Hash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { dataValues } from "../../config/schema/data_options.ts";
 import { isData } from "../../config/schema/options_schema.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import type { Registry } from "../../contracts/plugin.ts";
@@ -15,7 +16,7 @@ import type { PartRecipe } from "../workers/recipe.ts";
 import { codeHash } from "./module_hash.ts";
 
 /** How entries are laid out; another number, and none from before is found. */
-const LAYOUT = 2;
+const LAYOUT = 3;
 
 /** What a key is made of, besides the sources. */
 export interface CacheIdentity {
@@ -55,15 +56,7 @@ export async function cacheKey(
   }
   const { plugins, modelDir, modelConfig } = recipe.host;
   const isStrange = plugins.length > 1;
-  const {
-    max_length,
-    truncation,
-    boundary_token,
-    include_system_prompt,
-    train_first_token,
-    eval_fraction,
-    seed,
-  } = options;
+  const { train_first_token, eval_fraction, seed } = options;
   const hash = createHash("sha256").update(JSON.stringify([
     LAYOUT,
     code,
@@ -73,14 +66,8 @@ export async function cacheKey(
     // nothing of ours but eval_fraction draws by the seed
     isStrange || eval_fraction > 0 ? seed : null,
     isStrange ? modelConfig : null,
-    [
-      max_length,
-      truncation,
-      boundary_token,
-      include_system_prompt,
-      train_first_token,
-      eval_fraction,
-    ],
+    dataValues(options, "tokens"),
+    train_first_token,
   ]));
   const own = tokenizer.files({ chatTemplate: null });
   for (const name of Object.keys(own).sort()) {

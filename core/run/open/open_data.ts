@@ -20,6 +20,7 @@ import type { PreparedDataset } from "../../data/prepared/prepared_dataset.ts";
 import { openStream } from "../../data/stream/open_stream.ts";
 import type { StreamedDataset } from "../../data/stream/streamed_dataset.ts";
 import type { TrainingData } from "../../data/training_data.ts";
+import { dataValues } from "../../config/schema/data_options.ts";
 import type { DataOptions } from "../../data/types.ts";
 import { hostRecipe, recipeOf } from "../../data/workers/recipe.ts";
 import { ConfigError, isDenotuneError } from "../../contracts/errors.ts";
@@ -258,20 +259,11 @@ export async function dataOptions(
   const { data, training, seed } = run.config;
   const objective = await create(run, "objective", "objective", creating);
   return {
-    max_length: data.max_length,
-    truncation: data.truncation,
-    boundary_token: data.boundary_token,
-    include_system_prompt: data.include_system_prompt,
+    ...dataValues(data),
     train_first_token: objective.attention === "bidirectional",
     seed,
-    shuffle: data.shuffle,
     batch_size: training.batch_size,
     gradient_accumulation_steps: training.gradient_accumulation_steps,
-    stopping: data.stopping,
-    weight_by: data.weight_by,
-    max_untrained_share: data.max_untrained_share,
-    allow_unlearned_end: data.allow_unlearned_end,
-    eval_fraction: data.eval_fraction,
   };
 }
 
