@@ -32,7 +32,8 @@ export interface BackendSuiteOptions {
   readonly every?: number;
 }
 
-const GROUPS: Readonly<Record<string, readonly Case[]>> = {
+/** The cases of all kernels, by group. */
+export const backendCases: Readonly<Record<string, readonly Case[]>> = {
   "matrix products": matmulCases,
   "products with a function": epilogueCases,
   "quantised matrices": quantizedCases,
@@ -61,7 +62,7 @@ export function testBackend(
   open: () => Promise<Device>,
   { ignore = false, every = 1 }: BackendSuiteOptions = {},
 ): void {
-  for (const [group, cases] of Object.entries(GROUPS)) {
+  for (const [group, cases] of Object.entries(backendCases)) {
     Deno.test({
       name: `${name} agrees with the reference on ${group}`,
       ignore,

@@ -4,29 +4,30 @@
  * @module
  */
 import {
-  bytesOf,
   DeviceError,
   type Dim,
-  elementsOf,
   type Extents,
   type KernelCall,
   type KernelName,
   type Plan,
   type Segment,
   sizeOf,
-  type View,
 } from "@denotune/denotune/core";
-import { kernels } from "../kernels/mod.ts";
 import {
   type DispatchSpec,
-  type Lower,
-  type Lowering,
   SCRATCH,
   type TensorUse,
 } from "../shader/dispatch.ts";
 import { SizeTable } from "../shader/sizes.ts";
-import { layOutBindings, type Reach } from "./bindings.ts";
+import { layOutBindings } from "./bindings.ts";
 import type { Gpu } from "./gpu.ts";
+import {
+  iterationsOf,
+  lowerCall,
+  named,
+  namedError,
+  reachOf,
+} from "./lower.ts";
 import { type Pipelines, sourceOf } from "./pipelines.ts";
 
 /** A buffer of the host. */
@@ -87,9 +88,6 @@ interface LoweredCall {
   readonly capacities: Extents;
 }
 
-/** Scratch tensors of a call start at multiples of this many bytes. */
-const SCRATCH_ALIGNMENT = 256;
-
 /** Compiles a plan. Throws `DeviceError` that names plan and call. */
 export async function compilePlan(
   plan: Plan,
@@ -98,32 +96,16 @@ export async function compilePlan(
   const sizes = new SizeTable();
   let scratchBytes = 0;
   const lowered = plan.segments.map((segment) => {
-    const { repeat } = segment;
-    if (repeat !== undefined && !(repeat.chunk >= 1)) {
-      throw new DeviceError(
-        `${plan.name}: a segment repeats in chunks of ${repeat.chunk}`,
-      );
-    }
-    const iterations = repeat === undefined
-      ? 1
-      : Math.ceil(sizeOf(repeat.total, plan.capacities) / repeat.chunk);
-    const capacities = repeat === undefined
-      ? plan.capacities
-      : { ...plan.capacities, [repeat.as]: repeat.chunk };
-    const lastCapacities = repeat === undefined ? plan.capacities : {
-      ...plan.capacities,
-      [repeat.as]: sizeOf(repeat.total, plan.capacities) -
-        (iterations - 1) * repeat.chunk,
-    };
+    const cut = iterationsOf(plan, segment);
+    const { iterations, capacities } = cut;
     const calls = iterations === 0
       ? []
       : segment.calls.map((call) =>
         named(plan, call, () => {
           const result = lowerCall(call, {
-            context,
-            capacities,
-            lastCapacities,
-            iterations,
+            ...cut,
+            limits: context.gpu.limits,
+            buffers: context.buffers,
           });
           scratchBytes = Math.max(scratchBytes, result.scratchBytes);
           return { call, specs: result.specs, iterations, capacities };
@@ -174,116 +156,6 @@ export async function compilePlan(
     recordBytes,
     sizesBuffer,
     sizesGroup,
-  };
-}
-
-function lowerCall(
-  call: KernelCall,
-  { context, capacities, lastCapacities, iterations }: {
-    context: CompileContext;
-    capacities: Extents;
-    lastCapacities: Extents;
-    iterations: number;
-  },
-): { specs: DispatchSpec[]; scratchBytes: number } {
-  const lower = (kernels as Partial<typeof kernels>)[call.kernel] as
-    | Lower<KernelName>
-    | undefined; // only this lookup cannot express that names and attributes go together
-  if (lower === undefined) {
-    throw new DeviceError(`there is no kernel "${call.kernel}"`);
-  }
-  for (const view of [...call.inputs, ...call.outputs]) {
-    checkView(view, {
-      buffers: context.buffers,
-      capacities,
-      lastCapacities,
-      iterations,
-    });
-  }
-  const specs: DispatchSpec[] = [];
-  let scratchBytes = 0;
-  const lowering: Lowering<KernelName> = {
-    attributes: call.attributes,
-    inputs: call.inputs,
-    outputs: call.outputs,
-    limits: context.gpu.limits,
-    capacity: (dim) => sizeOf(dim, capacities),
-    scratch(elements) {
-      const offset = scratchBytes / 4;
-      scratchBytes += Math.ceil(Math.max(elements, 1) * 4 / SCRATCH_ALIGNMENT) *
-        SCRATCH_ALIGNMENT;
-      return { buffer: SCRATCH, offset, shape: [elements], dtype: "f32" };
-    },
-    emit: (spec) => specs.push(spec),
-    expect(what, view, elements, dtypes = ["f32"]) {
-      if (view === undefined) throw new DeviceError(`${what} is not given`);
-      if (!dtypes.includes(view.dtype)) {
-        throw new DeviceError(
-          `${what} is ${view.dtype}: must be ${dtypes.join(" or ")}`,
-        );
-      }
-      const length = elementsOf(view.shape, capacities);
-      const right = typeof elements === "number"
-        ? length === elements
-        : "atLeast" in elements
-        ? length >= elements.atLeast
-        : length % elements.multipleOf === 0;
-      if (!right) {
-        throw new DeviceError(
-          `${what} has ${length} elements: must have ${
-            typeof elements === "number"
-              ? elements
-              : "atLeast" in elements
-              ? `at least ${elements.atLeast}`
-              : `a multiple of ${elements.multipleOf}`
-          }`,
-        );
-      }
-      return view;
-    },
-  };
-  lower(lowering);
-  return { specs, scratchBytes };
-}
-
-function checkView(
-  view: View,
-  { buffers, capacities, lastCapacities, iterations }: {
-    buffers: ReadonlyMap<number, HostBuffer>;
-    capacities: Extents;
-    lastCapacities: Extents;
-    iterations: number;
-  },
-): void {
-  const buffer = buffers.get(view.buffer);
-  if (buffer === undefined) {
-    throw new DeviceError(`buffer ${view.buffer} is not allocated`);
-  }
-  const { start } = reachOf(view, capacities, iterations);
-  if (!Number.isInteger(view.offset) || view.offset < 0) {
-    throw new DeviceError(`a view starts at element ${view.offset}`);
-  }
-  // Whole chunks, then the last, which may be short.
-  const last = iterations - 1;
-  const { end } = reachOf(view, capacities, Math.max(1, last));
-  const lastEnd = last === 0
-    ? end
-    : reachOf(view, lastCapacities, iterations).end;
-  const whole = { end: Math.max(end, lastEnd) };
-  if (whole.end > buffer.bytes) {
-    throw new DeviceError(
-      `bytes ${start} to ${whole.end} do not lie within buffer "${buffer.label}" of ${buffer.bytes} bytes`,
-    );
-  }
-}
-
-function reachOf(view: View, capacities: Extents, iterations: number): Reach {
-  const size = bytesOf(view.dtype);
-  const length = elementsOf(view.shape, capacities);
-  const last = (iterations - 1) * (view.advance ?? 0);
-  return {
-    start: view.offset * size,
-    end: (view.offset + last + length) * size,
   };
 }
 
@@ -348,24 +220,6 @@ async function bindCall(
     }
   }
   return ready;
-}
-
-/** Puts the plan's and the call's name in front of what is thrown within. */
-function named<T>(plan: Plan, call: KernelCall, body: () => T): T {
-  try {
-    return body();
-  } catch (error) {
-    throw namedError(plan, call, error);
-  }
-}
-
-function namedError(plan: Plan, call: KernelCall, error: unknown): DeviceError {
-  return new DeviceError(
-    `${plan.name}: ${call.label} (${call.kernel}): ${
-      error instanceof Error ? error.message : String(error)
-    }`,
-    { cause: error },
-  );
 }
 
 /** Sizes of dimensions under extents, for the grids of one iteration. */

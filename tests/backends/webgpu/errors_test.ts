@@ -7,7 +7,10 @@ import assert from "node:assert/strict";
 import { DeviceError, type Plan } from "@denotune/denotune/core";
 import { localDevice } from "../../../core/device/local_device.ts";
 import { webgpu } from "../../../backends/webgpu/mod.ts";
-import { chooseTile } from "../../../backends/webgpu/kernels/attention/tile.ts";
+import {
+  chooseTile,
+  QUERY_GRADIENTS,
+} from "../../../backends/webgpu/kernels/attention/tile.ts";
 import { Gpu } from "../../../backends/webgpu/runtime/gpu.ts";
 import { installAdvice } from "../../../backends/webgpu/runtime/install_advice.ts";
 import type { AdapterLimits } from "../../../backends/webgpu/runtime/adapter_limits.ts";
@@ -161,8 +164,7 @@ Deno.test({
 Deno.test("heads that do not fit in workgroup memory are refused with the number of bytes", () => {
   const limits = { sharedBytes: 4096, maxInvocations: 256 };
   assert.throws(
-    () =>
-      chooseTile({ limits }, 256, { ownTiles: 2, otherTiles: 2, scores: 1 }),
+    () => chooseTile(limits, 256, QUERY_GRADIENTS),
     (error) => error instanceof DeviceError && /4096 bytes/.test(error.message),
   );
 });

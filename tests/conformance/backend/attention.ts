@@ -86,6 +86,17 @@ const LONG: Sizes = {
   runs: [{ B: 1, T: 290 }, { B: 2, T: 129 }, { B: 2, T: 3 }],
 };
 
+/** Heads as real models have them, up to Gemma's 256 and Gemma 4's 512: more columns than fit in some memories at once. */
+const LARGE_HEADS = [80, 96, 128, 192, 256, 512];
+const LARGE_VARIANTS: typeof VARIANTS = LARGE_HEADS.map((headDim) => [
+  `heads of ${headDim}`,
+  { headDim, softcap: headDim === 256 ? 5 : null },
+]);
+const LARGE: Sizes = {
+  capacities: { B: 2, T: 37 },
+  runs: [{ B: 1, T: 37 }, { B: 2, T: 9 }],
+};
+
 function forward(
   [title, change]: readonly [string, Partial<AttentionAttributes>],
   sizes: Sizes = SHORT,
@@ -256,6 +267,8 @@ const CACHED:
     ["in a window", { window: 3 }, 24],
     ["with softcap", { softcap: 2, scale: 1, headDim: 16 }, 17],
     ["heads of 64", { headDim: 64 }, 70],
+    ["heads of 256", { headDim: 256 }, 20],
+    ["heads of 512", { headDim: 512 }, 20],
   ];
 
 const overflow: Case = caseOf({
@@ -278,12 +291,18 @@ const overflow: Case = caseOf({
   outputs: { cache: EXACT },
 });
 
+/** Cases of attention with large heads. */
+export const largeHeadCases: readonly Case[] = LARGE_VARIANTS.map((variant) =>
+  backward(variant, LARGE)
+);
+
 /** Cases of attention. */
 export const attentionCases: readonly Case[] = [
   ...VARIANTS.map((variant) => forward(variant)),
   ...VARIANTS.map((variant) => backward(variant)),
   ...LONG_VARIANTS.map((variant) => forward(variant, LONG)),
   ...LONG_VARIANTS.map((variant) => backward(variant, LONG)),
+  ...largeHeadCases,
   long,
   ...CACHED.map(cached),
   overflow,

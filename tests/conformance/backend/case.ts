@@ -23,6 +23,7 @@ import {
   type Extents,
   hash32,
   type KernelCall,
+  type Plan,
   type QuantizedShape,
   type Random,
   randomFrom,
@@ -169,13 +170,14 @@ function split(
   };
 }
 
-/** What every run leaves behind, on one device; with `absolute`, of the magnitudes of all data. */
-async function runAll(
+/** Gives every tensor of a case a buffer. */
+function place(
   test: Case,
-  runs: readonly Extents[],
-  device: Device,
-  { absolute = false }: { absolute?: boolean },
-): Promise<Outcome[]> {
+  allocate: (bytes: number, name: string) => number,
+): {
+  placed: ReadonlyMap<string, Placed>;
+  view: (name: string, change?: Partial<View>) => View;
+} {
   const capacities = test.capacities ?? {};
   const placed = new Map<string, Placed>();
   for (const [name, spec] of Object.entries(test.tensors)) {
@@ -186,7 +188,7 @@ async function runAll(
     placed.set(name, {
       spec,
       dtype,
-      buffer: device.allocate(bytes, name),
+      buffer: allocate(bytes, name),
       bytes,
     });
   }
@@ -202,13 +204,38 @@ async function runAll(
       ...change,
     };
   };
+  return { placed, view };
+}
+
+/** The plan of a case, over buffers that no device has: for what only reads plans. */
+export function planOf(test: Case): Plan {
+  let buffers = 0;
+  const { view } = place(test, () => buffers++);
+  return {
+    name: test.title,
+    segments: test.segments(view),
+    capacities: test.capacities ?? {},
+  };
+}
+
+/** What every run leaves behind, on one device; with `absolute`, of the magnitudes of all data. */
+async function runAll(
+  test: Case,
+  runs: readonly Extents[],
+  device: Device,
+  { absolute = false }: { absolute?: boolean },
+): Promise<Outcome[]> {
+  const { placed, view } = place(
+    test,
+    (bytes, name) => device.allocate(bytes, name),
+  );
   const segments = test.segments(view).map((segment) =>
     absolute ? withoutSigns(segment) : segment
   );
   const program = await device.compile({
     name: test.title,
     segments,
-    capacities,
+    capacities: test.capacities ?? {},
   });
   const outcomes: Outcome[] = [];
   for (const extents of runs) {

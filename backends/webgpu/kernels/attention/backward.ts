@@ -18,31 +18,46 @@ import type {
 } from "../../shader/dispatch.ts";
 import { each, f32Text } from "../../shader/numbers.ts";
 import {
-  accumulate,
-  ACROSS,
-  attentionInputs,
-  type AttentionSizes,
-  attentionSizes,
-  type AttentionTile,
-  chooseTile,
   keyRange,
-  loadSegments,
-  loadTile,
-  products,
   queryRange,
-  ROWS,
   scoreText,
   seesText,
   segmentRange,
+  skipUnlessOverlap,
+} from "./mask.ts";
+import {
+  attentionInputs,
+  type AttentionSizes,
+  attentionSizes,
+} from "./operands.ts";
+import {
+  accumulate,
+  addProducts,
+  declareScores,
   storeSums,
+} from "./products.ts";
+import {
+  type HeadRows,
+  inPasses,
+  loadSegments,
+  loadTile,
   tileMemory,
-} from "./tile.ts";
+} from "./staging.ts";
 import { queryStatistics } from "./statistics.ts";
 import {
   broadcastKeyGradients,
   broadcastLanes,
   broadcastQueryGradients,
 } from "./subgroup_broadcast.ts";
+import {
+  ACROSS,
+  type AttentionTile,
+  chooseTile,
+  isInPasses,
+  KEY_GRADIENTS,
+  QUERY_GRADIENTS,
+  showAttentionTile,
+} from "./tile.ts";
 
 interface Views {
   readonly q: View;
@@ -104,11 +119,8 @@ function queryGradients(
 ): DispatchSpec {
   const { attributes } = lowering;
   const { B, T, heads, headDim } = attributes;
-  const tile = chooseTile(lowering, headDim, {
-    ownTiles: 2,
-    otherTiles: 2,
-    scores: 1,
-  });
+  const tile = chooseTile(lowering.limits, headDim, QUERY_GRADIENTS);
+  const { rows, others } = tile;
   const wide = headDim % 4 === 0;
   const body = (scope: Scope): string => {
     const t = scope.size(T);
@@ -127,6 +139,14 @@ function queryGradients(
       width: sizes.kvWidth,
       head: "kv",
     };
+    const stage =
+      (from: HeadRows, tensor: string, into: string) => (pass?: string) =>
+        loadTile(scope, tile, { ...from, tensor, into, pass });
+    const loadOwn = both(stage(own, "q", "ownA"), stage(own, "dOut", "ownB"));
+    const loadOther = both(
+      stage(other, "k", "otherA"),
+      stage(other, "v", "otherB"),
+    );
     return `let tiles = (${t} + ${tile.own - 1}u) / ${tile.own}u;
 if (group >= tiles * ${scope.size(product([B, heads]))}) { return; }
 let pair = group / tiles;
@@ -136,15 +156,14 @@ let h = pair - b * ${heads}u;
 let kv = h / ${sizes.group}u;
 let tx = lane % ${ACROSS}u;
 let ty = lane / ${ACROSS}u;
-${loadTile(scope, tile, { ...own, tensor: "q", into: "ownA" })}
-${loadTile(scope, tile, { ...own, tensor: "dOut", into: "ownB" })}
+${isInPasses(tile) ? "" : loadOwn()}
 ${loadSegments(scope, tile, { ...own, into: "ownSegments" })}
 workgroupBarrier();
-${segmentRange("ownSegments", tile.own)}
+${segmentRange(scope, "own", own)}
 ${
-      each(ROWS, (r) =>
-        `let i${r} = first + ty * ${ROWS}u + ${r}u;
-let seg${r} = ownSegments[ty * ${ROWS}u + ${r}u];
+      each(rows, (r) =>
+        `let i${r} = first + ty * ${rows}u + ${r}u;
+let seg${r} = ownSegments[ty * ${rows}u + ${r}u];
 let place${r} = (b * ${t} + min(i${r}, ${t} - 1u)) * ${heads}u + h;
 let lse${r} = ${scope.tensor("statistics").load(`place${r} * 2u`)};
 let delta${r} = ${scope.tensor("statistics").load(`place${r} * 2u + 1u`)};
@@ -159,19 +178,12 @@ ${
       })
     }
 for (var k0 = kStart; k0 < kEnd; k0 += ${tile.other}u) {
-workgroupBarrier(); // the tiles before are read
-${loadSegments(scope, tile, { ...other, into: "otherSegments" })}
-workgroupBarrier();
-${segmentRange("otherSegments", tile.other)}
-if (high_otherSegments < low_ownSegments || low_otherSegments > high_ownSegments) { continue; }
-${loadTile(scope, tile, { ...other, tensor: "k", into: "otherA" })}
-${loadTile(scope, tile, { ...other, tensor: "v", into: "otherB" })}
-workgroupBarrier();
-${products(tile, { into: "s", own: "ownA", other: "otherA" })}
-${products(tile, { into: "g", own: "ownB", other: "otherB" })}
+${segmentRange(scope, "other", other)}
+${skipUnlessOverlap("own", "other")}
+${scoresAndGradients(scope, tile, { other, loadOwn, loadOther })}
 ${
-      each(ROWS, (r) =>
-        each(tile.others, (j) =>
+      each(rows, (r) =>
+        each(others, (j) =>
           `{
   let j = k0 + tx + ${j * ACROSS}u;
   let visible = j < ${t} && ${
@@ -187,13 +199,19 @@ ${
               `delta${r}`,
             )
           }
-  scores[(ty * ${ROWS}u + ${r}u) * ${tile.other + 1}u + tx + ${
+  scores[(ty * ${rows}u + ${r}u) * ${tile.other + 1}u + tx + ${
             j * ACROSS
           }u] = dZ;
 }`))
     }
-workgroupBarrier();
-${accumulate(tile, { into: "sum", scores: "scores", other: "otherA" })}
+workgroupBarrier(); // scores' gradients are written
+${
+      accumulate(scope, tile, {
+        into: "sum",
+        scores: "scores",
+        from: { ...other, tensor: "k", staged: "otherA" },
+      })
+    }
 }
 ${
       storeSums(scope, tile, {
@@ -204,7 +222,7 @@ ${
     }`;
   };
   return {
-    name: `attention_backward q ${tile.own}x${tile.other}`,
+    name: `attention_backward q ${showAttentionTile(tile)}`,
     tensors: [
       ...inputsOf(views, wide),
       { name: "dQ", view: views.dQ, writes: true, wide },
@@ -226,11 +244,8 @@ function keyGradients(
 ): DispatchSpec {
   const { attributes } = lowering;
   const { B, T, heads, kvHeads, headDim } = attributes;
-  const tile = chooseTile(lowering, headDim, {
-    ownTiles: 2,
-    otherTiles: 2,
-    scores: 2,
-  });
+  const tile = chooseTile(lowering.limits, headDim, KEY_GRADIENTS);
+  const { rows, others } = tile;
   const wide = headDim % 4 === 0;
   const body = (scope: Scope): string => {
     const t = scope.size(T);
@@ -249,6 +264,14 @@ function keyGradients(
       width: sizes.width,
       head: "h",
     };
+    const stage =
+      (from: HeadRows, tensor: string, into: string) => (pass?: string) =>
+        loadTile(scope, tile, { ...from, tensor, into, pass });
+    const loadOwn = both(stage(own, "k", "ownA"), stage(own, "v", "ownB"));
+    const loadOther = both(
+      stage(other, "q", "otherA"),
+      stage(other, "dOut", "otherB"),
+    );
     return `let tiles = (${t} + ${tile.own - 1}u) / ${tile.own}u;
 if (group >= tiles * ${scope.size(product([B, kvHeads]))}) { return; }
 let pair = group / tiles;
@@ -257,15 +280,14 @@ let b = pair / ${kvHeads}u;
 let kv = pair - b * ${kvHeads}u;
 let tx = lane % ${ACROSS}u;
 let ty = lane / ${ACROSS}u;
-${loadTile(scope, tile, { ...own, tensor: "k", into: "ownA" })}
-${loadTile(scope, tile, { ...own, tensor: "v", into: "ownB" })}
+${isInPasses(tile) ? "" : loadOwn()}
 ${loadSegments(scope, tile, { ...own, into: "ownSegments" })}
 workgroupBarrier();
-${segmentRange("ownSegments", tile.own)}
+${segmentRange(scope, "own", own)}
 ${
-      each(ROWS, (r) =>
-        `let j${r} = first + ty * ${ROWS}u + ${r}u;
-let seg${r} = ownSegments[ty * ${ROWS}u + ${r}u];
+      each(rows, (r) =>
+        `let j${r} = first + ty * ${rows}u + ${r}u;
+let seg${r} = ownSegments[ty * ${rows}u + ${r}u];
 ${
           each(tile.columns, (c) =>
             `var dk_${r}_${c} = vec4<f32>();
@@ -282,18 +304,11 @@ ${
     }
 for (var h = kv * ${sizes.group}u; h < (kv + 1u) * ${sizes.group}u; h++) {
 for (var q0 = qStart; q0 < qEnd; q0 += ${tile.other}u) {
-workgroupBarrier(); // the tiles before are read
-${loadSegments(scope, tile, { ...other, into: "otherSegments" })}
-workgroupBarrier();
-${segmentRange("otherSegments", tile.other)}
-if (high_otherSegments < low_ownSegments || low_otherSegments > high_ownSegments) { continue; }
-${loadTile(scope, tile, { ...other, tensor: "q", into: "otherA" })}
-${loadTile(scope, tile, { ...other, tensor: "dOut", into: "otherB" })}
-workgroupBarrier();
-${products(tile, { into: "s", own: "ownA", other: "otherA" })}
-${products(tile, { into: "g", own: "ownB", other: "otherB" })}
+${segmentRange(scope, "other", other)}
+${skipUnlessOverlap("own", "other")}
+${scoresAndGradients(scope, tile, { other, loadOwn, loadOther })}
 ${
-      each(tile.others, (j) =>
+      each(others, (j) =>
         `{
 let i = q0 + tx + ${j * ACROSS}u;
 let place = (b * ${t} + min(i, ${t} - 1u)) * ${heads}u + h;
@@ -301,7 +316,7 @@ let lse = ${scope.tensor("statistics").load("place * 2u")};
 let delta = ${scope.tensor("statistics").load("place * 2u + 1u")};
 let segment = otherSegments[tx + ${j * ACROSS}u];
 ${
-          each(ROWS, (r) =>
+          each(rows, (r) =>
             `{
   let visible = i < ${t} && ${
               seesText(attributes, "i", `j${r}`)
@@ -309,16 +324,28 @@ ${
   let s = ${scoreText(attributes, `s_${r}_${j}`)};
   let p = select(0.0, exp(s - lse), visible);
   ${scoreGradient(attributes.softcap, attributes.scale, `g_${r}_${j}`, "delta")}
-  let cell = (ty * ${ROWS}u + ${r}u) * ${tile.other + 1}u + tx + ${j * ACROSS}u;
+  let cell = (ty * ${rows}u + ${r}u) * ${tile.other + 1}u + tx + ${j * ACROSS}u;
   scores[cell] = dZ;
   weights[cell] = p;
 }`)
         }
 }`)
     }
-workgroupBarrier();
-${accumulate(tile, { into: "dk", scores: "scores", other: "otherA" })}
-${accumulate(tile, { into: "dv", scores: "weights", other: "otherB" })}
+workgroupBarrier(); // scores' gradients and weights are written
+${
+      accumulate(scope, tile, {
+        into: "dk",
+        scores: "scores",
+        from: { ...other, tensor: "q", staged: "otherA" },
+      })
+    }
+${
+      accumulate(scope, tile, {
+        into: "dv",
+        scores: "weights",
+        from: { ...other, tensor: "dOut", staged: "otherB" },
+      })
+    }
 }
 }
 ${
@@ -337,7 +364,7 @@ ${
     }`;
   };
   return {
-    name: `attention_backward kv ${tile.own}x${tile.other}`,
+    name: `attention_backward kv ${showAttentionTile(tile)}`,
     tensors: [
       ...inputsOf(views, wide),
       { name: "dK", view: views.dK, writes: true, wide },
@@ -351,6 +378,40 @@ ${
     }),
     cost: (size) => 8 * size(B) * heads * size(T) ** 2 * headDim,
   };
+}
+
+/** Copies rows of one side, of all columns or those from a pass. */
+type Load = (pass?: string) => string;
+
+function both(a: Load, b: Load): Load {
+  return (pass) => `${a(pass)}\n${b(pass)}`;
+}
+
+/**
+ * Scores `s_R_J` and dP `g_R_J` of a pair of tiles: products of what lies in ownA and otherA, and in ownB and
+ * otherB. Own rows are staged before, but for columns in passes.
+ */
+function scoresAndGradients(
+  scope: Scope,
+  tile: AttentionTile,
+  { other, loadOwn, loadOther }: {
+    other: HeadRows;
+    loadOwn: Load;
+    loadOther: Load;
+  },
+): string {
+  return `${declareScores(tile, "s")}
+${declareScores(tile, "g")}
+${
+    inPasses(tile, {
+      load: (pass) =>
+        `${loadSegments(scope, tile, { ...other, into: "otherSegments" })}
+${pass === undefined ? "" : loadOwn(pass)}
+${loadOther(pass)}`,
+      add: `${addProducts(tile, { into: "s", own: "ownA", other: "otherA" })}
+${addProducts(tile, { into: "g", own: "ownB", other: "otherB" })}`,
+    })
+  }`;
 }
 
 function scoreGradient(

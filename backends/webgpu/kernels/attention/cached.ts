@@ -8,7 +8,8 @@ import { INDEX, type Lower, type Scope } from "../../shader/dispatch.ts";
 import { fewLanes } from "../../shader/few_lanes.ts";
 import { each } from "../../shader/numbers.ts";
 import { LaneReduction, MOST_NEGATIVE } from "../../shader/reduce.ts";
-import { attentionSizes, scoreText } from "./tile.ts";
+import { scoreText } from "./mask.ts";
+import { attentionSizes } from "./operands.ts";
 
 /** Attention of T new queries over a cache that holds their own keys already. */
 export const attentionCached: Lower<"attention_cached"> = (lowering) => {

@@ -1,6 +1,16 @@
 /**
  * Attention forward in tiles with a running softmax (FlashAttention, arXiv:2205.14135): (T, T) never
  * exists, tiles that no query of the workgroup can see are left out.
+ *
+ * ```text
+ * m, l, sum = -inf, 0, 0                          of each query
+ * for each tile of keys:
+ *   s = scale q k, softcap, mask
+ *   top = max(m, max s); shrink = exp(m - top)    what was summed was measured from the smaller maximum
+ *   l = l shrink + sum of exp(s - top)
+ *   sum = sum shrink + exp(s - top) v
+ * out = sum / l; lse = m + log l
+ * ```
  * @module
  */
 import { product } from "@denotune/denotune/core";
@@ -8,23 +18,28 @@ import type { DispatchSpec, Lower, Scope } from "../../shader/dispatch.ts";
 import { each } from "../../shader/numbers.ts";
 import { LaneReduction, MOST_NEGATIVE } from "../../shader/reduce.ts";
 import {
-  accumulate,
-  ACROSS,
-  attentionInputs,
-  attentionSizes,
-  chooseTile,
   keyRange,
-  loadSegments,
-  loadTile,
-  products,
-  ROWS,
   scoreText,
   seesText,
   segmentRange,
+  skipUnlessOverlap,
+} from "./mask.ts";
+import { attentionInputs, attentionSizes } from "./operands.ts";
+import {
+  accumulate,
+  addProducts,
+  declareScores,
   storeSums,
-  tileMemory,
-} from "./tile.ts";
+} from "./products.ts";
+import { inPasses, loadSegments, loadTile, tileMemory } from "./staging.ts";
 import { broadcastForward, broadcastLanes } from "./subgroup_broadcast.ts";
+import {
+  ACROSS,
+  chooseTile,
+  FORWARD,
+  isInPasses,
+  showAttentionTile,
+} from "./tile.ts";
 
 /** Attention within equal segments of each row of the batch. */
 export const attention: Lower<"attention"> = (lowering) => {
@@ -48,11 +63,9 @@ export const attention: Lower<"attention"> = (lowering) => {
     lowering.emit(broadcastForward({ attributes, sizes, lanes }, tensors));
     return;
   }
-  const tile = chooseTile(lowering, headDim, {
-    ownTiles: 1,
-    otherTiles: 2,
-    scores: 1,
-  });
+  const tile = chooseTile(limits, headDim, FORWARD);
+  const { rows, others, columns } = tile;
+  const passes = isInPasses(tile);
   const reduction = new LaneReduction(limits, {
     width: ACROSS,
     invocations: tile.lanes,
@@ -75,7 +88,15 @@ export const attention: Lower<"attention"> = (lowering) => {
       headDim,
       T: t,
     };
-    const cell = (r: number, j: number): string =>
+    const load = (tensor: "q" | "k" | "v", into: string, pass?: string) =>
+      loadTile(scope, tile, {
+        ...(tensor === "q" ? own : other),
+        tensor,
+        into,
+        pass,
+      });
+    /** The score of own row r with other row j of the lane: masked ones take no part in maximum and sum. */
+    const score = (r: number, j: number): string =>
       `{
   let j = k0 + tx + ${j * ACROSS}u;
   let visible = j < ${t} && ${
@@ -85,6 +106,26 @@ export const attention: Lower<"attention"> = (lowering) => {
         scoreText(attributes, `s_${r}_${j}`)
       }, visible);
 }`;
+    /** Row r of the lane: a new maximum over its 8 lanes, and weights (exp) into workgroup memory for all of them. */
+    const weights = (r: number): string =>
+      `var top${r} = s_${r}_0;
+${each(others - 1, (j) => `top${r} = max(top${r}, s_${r}_${j + 1});`)}
+${reduction.statements("max", `top${r}`)}
+top${r} = max(top${r}, m${r});
+let shrink${r} = exp(m${r} - top${r});
+m${r} = top${r};
+l${r} *= shrink${r};
+${each(columns, (c) => `sum_${r}_${c} *= shrink${r};`)}
+${
+        each(others, (j) =>
+          `{
+  let p = select(0.0, exp(s_${r}_${j} - top${r}), s_${r}_${j} > ${MOST_NEGATIVE});
+  l${r} += p;
+  scores[(ty * ${rows}u + ${r}u) * ${tile.other + 1}u + tx + ${
+            j * ACROSS
+          }u] = p;
+}`)
+      }`;
     return `let tiles = (${t} + ${tile.own - 1}u) / ${tile.own}u;
 if (group >= tiles * ${scope.size(product([B, heads]))}) { return; }
 let pair = group / tiles;
@@ -95,17 +136,18 @@ let h = pair - b * ${heads}u;
 let kv = h / ${sizes.group}u;
 let tx = lane % ${ACROSS}u;
 let ty = lane / ${ACROSS}u;
-${loadTile(scope, tile, { ...own, tensor: "q", into: "queries" })}
+${passes ? "" : load("q", "queries")}
 ${loadSegments(scope, tile, { ...own, into: "querySegments" })}
 workgroupBarrier();
-${segmentRange("querySegments", tile.own)}
+${segmentRange(scope, "own", own)}
+// Of each own row: position, segment, running maximum, denominator and sums. The denominator is the lane's own part.
 ${
-      each(ROWS, (r) =>
-        `let i${r} = first + ty * ${ROWS}u + ${r}u;
-let seg${r} = querySegments[ty * ${ROWS}u + ${r}u];
+      each(rows, (r) =>
+        `let i${r} = first + ty * ${rows}u + ${r}u;
+let seg${r} = querySegments[ty * ${rows}u + ${r}u];
 var m${r} = ${MOST_NEGATIVE};
 var l${r} = 0.0;
-${each(tile.columns, (c) => `var sum_${r}_${c} = vec4<f32>();`)}`)
+${each(columns, (c) => `var sum_${r}_${c} = vec4<f32>();`)}`)
     }
 ${
       keyRange(attributes, {
@@ -116,41 +158,33 @@ ${
       })
     }
 for (var k0 = kStart; k0 < kEnd; k0 += ${tile.other}u) {
-workgroupBarrier(); // the tiles before are read
-${loadSegments(scope, tile, { ...other, into: "keySegments" })}
-workgroupBarrier();
-${segmentRange("keySegments", tile.other)}
-if (high_keySegments < low_querySegments || low_keySegments > high_querySegments) { continue; }
-${loadTile(scope, tile, { ...other, tensor: "k", into: "keys" })}
-${loadTile(scope, tile, { ...other, tensor: "v", into: "values" })}
-workgroupBarrier();
-${products(tile, { into: "s", own: "queries", other: "keys" })}
-${each(ROWS, (r) => each(tile.others, (j) => cell(r, j)))}
+${segmentRange(scope, "keys", other)}
+${skipUnlessOverlap("own", "keys")}
+${declareScores(tile, "s")}
 ${
-      each(ROWS, (r) =>
-        `var top${r} = s_${r}_0;
-${each(tile.others - 1, (j) => `top${r} = max(top${r}, s_${r}_${j + 1});`)}
-${reduction.statements("max", `top${r}`)}
-top${r} = max(top${r}, m${r});
-let shrink${r} = exp(m${r} - top${r});
-m${r} = top${r};
-l${r} *= shrink${r};
-${each(tile.columns, (c) => `sum_${r}_${c} *= shrink${r};`)}
+      inPasses(tile, {
+        load: (pass) =>
+          `${loadSegments(scope, tile, { ...other, into: "keySegments" })}
 ${
-          each(tile.others, (j) =>
-            `{
-  let p = select(0.0, exp(s_${r}_${j} - top${r}), s_${r}_${j} > ${MOST_NEGATIVE});
-  l${r} += p;
-  scores[(ty * ${ROWS}u + ${r}u) * ${tile.other + 1}u + tx + ${
-              j * ACROSS
-            }u] = p;
-}`)
-        }`)
+            pass === undefined
+              ? `${load("k", "keys")}\n${load("v", "values")}`
+              : `${load("q", "queries", pass)}\n${load("k", "keys", pass)}`
+          }`,
+        add: addProducts(tile, { into: "s", own: "queries", other: "keys" }),
+      })
     }
-workgroupBarrier();
-${accumulate(tile, { into: "sum", scores: "scores", other: "values" })}
+${each(rows, (r) => each(others, (j) => score(r, j)))}
+${each(rows, weights)}
+workgroupBarrier(); // weights are written
+${
+      accumulate(scope, tile, {
+        into: "sum",
+        scores: "scores",
+        from: { ...other, tensor: "v", staged: "values" },
+      })
+    }
 }
-${each(ROWS, (r) => reduction.statements("sum", `l${r}`))}
+${each(rows, (r) => reduction.statements("sum", `l${r}`))}
 ${
       storeSums(scope, tile, {
         ...own,
@@ -160,7 +194,7 @@ ${
     }
 if (tx == 0u) {
 ${
-      each(ROWS, (r) =>
+      each(rows, (r) =>
         `if (i${r} < ${t}) { ${
           scope.tensor("lse").store(
             `(b * ${t} + i${r}) * ${heads}u + h`,
@@ -171,14 +205,14 @@ ${
 }`;
   };
   lowering.emit({
-    name: `attention ${tile.own}x${tile.other}`,
+    name: `attention ${showAttentionTile(tile)}`,
     tensors,
     workgroup: [tile.lanes, 1, 1],
     body,
     declarations: () =>
       `${tileMemory("queries", tile.own, tile)}
 ${tileMemory("keys", tile.other, tile)}
-${tileMemory("values", tile.other, tile)}
+${passes ? "" : tileMemory("values", tile.other, tile)}
 var<workgroup> scores: array<f32, ${tile.own * (tile.other + 1)}>;
 var<workgroup> querySegments: array<i32, ${tile.own}>;
 var<workgroup> keySegments: array<i32, ${tile.other}>;

@@ -21,12 +21,14 @@ import { each, f32Text } from "../../shader/numbers.ts";
 import { MOST_NEGATIVE } from "../../shader/reduce.ts";
 import type { AdapterLimits } from "../../runtime/adapter_limits.ts";
 import {
-  type AttentionSizes,
   keyRange,
   queryRange,
   scoreText,
   seesText,
-} from "./tile.ts";
+  segmentRange,
+  skipUnlessOverlap,
+} from "./mask.ts";
+import type { AttentionSizes } from "./operands.ts";
 
 /** What a kernel of this kind is written from. */
 export interface BroadcastSpec {
@@ -145,13 +147,14 @@ let b = pair / ${heads}u;
 let ${name} = pair - b * ${heads}u;
 let own = first + lane;
 let ownRow = b * ${t} + min(own, ${t} - 1u);
-let ownSegment = ${scope.tensor("segments").loadInt("ownRow")};`;
+let ownSegment = ${scope.tensor("segments").loadInt("ownRow")};
+${segmentRange(scope, "own", { first: "first", count: lanes, T: t })}`;
 }
 
 /** A block's segments, one a lane; leaves the block out where none is the own rows'. */
 function blockSegments(
   scope: Scope,
-  { attributes: { T } }: BroadcastSpec,
+  { attributes: { T }, lanes }: BroadcastSpec,
   first: string,
 ): string {
   const t = scope.size(T);
@@ -160,7 +163,8 @@ function blockSegments(
       `b * ${t} + min(${first} + lane, ${t} - 1u)`,
     )
   };
-if (subgroupMax(otherSegment) < subgroupMin(ownSegment) || subgroupMin(otherSegment) > subgroupMax(ownSegment)) { continue; }`;
+${segmentRange(scope, "other", { first, count: lanes, T: t })}
+${skipUnlessOverlap("own", "other")}`;
 }
 
 function gridOf(
@@ -208,9 +212,10 @@ ${
 ${sharedRow(scope, spec, { tensor: "k", name: "k", at: kvAt(n) })}
 let j = k0 + ${n}u;
 let product = ${dotOwn(spec, "q", "k")};
+let segment = subgroupBroadcast(otherSegment, ${n}u); // not behind an &&: all lanes have to get here
 let visible = j < ${t} && ${
           seesText(attributes, "own", "j")
-        } && ownSegment == subgroupBroadcast(otherSegment, ${n}u);
+        } && ownSegment == segment;
 s_${n} = select(${MOST_NEGATIVE}, ${scoreText(attributes, "product")}, visible);
 }`)
     }
@@ -290,9 +295,10 @@ ${sharedRow(scope, spec, { tensor: "v", name: "v", at: kvAt(n) })}
 let j = k0 + ${n}u;
 let product = ${dotOwn(spec, "q", "k")};
 let dP = ${dotOwn(spec, "o", "v")};
+let segment = subgroupBroadcast(otherSegment, ${n}u); // not behind an &&: all lanes have to get here
 let visible = j < ${t} && ${
           seesText(attributes, "own", "j")
-        } && ownSegment == subgroupBroadcast(otherSegment, ${n}u);
+        } && ownSegment == segment;
 let s = ${scoreText(attributes, "product")};
 let p = select(0.0, exp(s - lse), visible);
 ${scoreGradient(attributes)}
@@ -351,9 +357,10 @@ ${sharedRow(scope, spec, { tensor: "dOut", name: "o", at: qAt(n) })}
 let i = q0 + ${n}u;
 let product = ${dotOwn(spec, "k", "q")};
 let dP = ${dotOwn(spec, "v", "o")};
+let segment = subgroupBroadcast(otherSegment, ${n}u); // not behind an &&: all lanes have to get here
 let visible = i < ${t} && ${
           seesText(attributes, "i", "own")
-        } && ownSegment == subgroupBroadcast(otherSegment, ${n}u);
+        } && ownSegment == segment;
 let s = ${scoreText(attributes, "product")};
 let p = select(0.0, exp(s - subgroupBroadcast(otherLse, ${n}u)), visible);
 let delta = subgroupBroadcast(otherDelta, ${n}u);
