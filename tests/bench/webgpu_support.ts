@@ -19,7 +19,7 @@ export function makeInputs(
     tokens,
     positions: Int32Array.from({ length: N }, (_, i) => i % T),
     segments: new Int32Array(N).fill(1),
-    rowKeys: Int32Array.from({ length: B }, (_, i) => i),
+    rowKeys: Int32Array.from({ length: N }, (_, i) => i),
     rows: Int32Array.from({ length: N }, (_, i) => i),
     targets: Int32Array.from(
       { length: N },
