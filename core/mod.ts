@@ -270,10 +270,8 @@ export {
   tokenWeights,
   type WeightedSpans,
 } from "./data/examples/token_weights.ts";
-export type {
-  ExamplePipeline,
-  WeightedText,
-} from "./data/examples/tokenize_example.ts";
+export type { ExamplePipeline } from "./data/examples/tokenize_example.ts";
+export type { WeightedText } from "./data/examples/weighted_text.ts";
 export { isCut, type Piece } from "./data/examples/truncate.ts";
 export {
   type InspectedToken,

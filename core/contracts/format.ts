@@ -80,8 +80,16 @@ export interface TokenExample extends ExampleInfo {
    */
   readonly lengths?: readonly number[];
 }
+/**
+ * Several sequences that belong together: a pair of answers, a group of them. Each is written and masked as an
+ * example of its own; all of them come into one batch, and an objective's loss may compare them.
+ */
+export interface GroupExample extends ExampleInfo {
+  /** In the order in which a loss names them. */
+  readonly sequences: readonly (Example | TokenExample)[];
+}
 /** What a format makes of a row. */
-export type ParsedExample = Example | TokenExample;
+export type ParsedExample = Example | TokenExample | GroupExample;
 
 /** Reads the rows of one data set shape. */
 export interface Format {

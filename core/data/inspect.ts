@@ -8,6 +8,7 @@ import type { TextSpan } from "../contracts/template.ts";
 import type { Tokenizer } from "../contracts/tokenizer.ts";
 import { firstEndingAfter } from "./examples/token_weights.ts";
 import { textsOf } from "./examples/token_example.ts";
+import { sequencesOf } from "./examples/group_example.ts";
 import type { Piece } from "./examples/truncate.ts";
 
 /** One token. */
@@ -39,10 +40,14 @@ export function inspectExample(
   const { of: { text, spans, encoding, example }, from, bos, ids, weights } =
     piece;
   const lead = bos ? 1 : 0;
-  const texts = "ids" in example ? textsOf(ids, tokenizer) : null;
+  const isTokens = sequencesOf(example).some((own) => "ids" in own);
+  const texts = isTokens ? textsOf(ids, tokenizer) : null;
+  const places = (piece.lengths ?? [ids.length]).flatMap((length, s) =>
+    Array.from({ length }, (_, position) => ({ segment: s + 1, position }))
+  );
   return Array.from(ids, (id, i): InspectedToken => {
     const t = i - lead + from;
-    const given = { id, weight: weights[i], segment: 1, position: i };
+    const given = { id, weight: weights[i], ...places[i] };
     const start = i < lead ? 0 : encoding.starts[t];
     const end = i < lead ? 0 : encoding.ends[t];
     if (end <= start) {

@@ -3,8 +3,8 @@
  * @module
  */
 import type { Tokenizer } from "../contracts/tokenizer.ts";
-import type { WeightedText } from "./examples/tokenize_example.ts";
-import { isCut, type Piece } from "./examples/truncate.ts";
+import type { WeightedText } from "./examples/weighted_text.ts";
+import { isCut, isTrained, type Piece } from "./examples/truncate.ts";
 
 /** Counts of one source. */
 export interface SourceCounts {
@@ -143,7 +143,7 @@ export class Statistics {
       const own = countTrained(piece.weights);
       tokens += piece.ids.length - (piece.bos ? 1 : 0);
       trained += own;
-      if (own > 0) kept.push(piece);
+      if (isTrained(piece)) kept.push(piece);
     }
     if (isCut(text, pieces)) {
       this.rowsCut++;

@@ -151,6 +151,8 @@ export interface PreparedExample {
   readonly ids: Int32Array; // (T)
   /** Weight of each as a target, (T). */
   readonly weights: Float32Array; // (T)
+  /** Tokens of each sequence, where it has several that belong together. */
+  readonly lengths?: readonly number[];
   /** Index of its source. */
   readonly source: number;
   /** Index of the record in its source. */

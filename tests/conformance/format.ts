@@ -95,6 +95,11 @@ export function testFormat(
 }
 
 function checkExample(example: ParsedExample): void {
+  if ("sequences" in example) {
+    assert.ok(example.sequences.length > 0);
+    example.sequences.forEach(checkExample);
+    return;
+  }
   if ("ids" in example) {
     assert.ok(example.ids.every((id) => Number.isInteger(id) && id >= 0));
     if (example.weights === undefined) return;

@@ -4,6 +4,7 @@
  */
 import type { Format, ParsedExample } from "../../contracts/format.ts";
 import type { RawRecord } from "../../contracts/source.ts";
+import type { WeightedText } from "./weighted_text.ts";
 import {
   DataError,
   isDenotuneError,
@@ -13,7 +14,6 @@ import {
   type ExamplePipeline,
   tokenizeExample,
   UnverifiedSpans,
-  type WeightedText,
 } from "./tokenize_example.ts";
 import { type Piece, truncate } from "./truncate.ts";
 import { describeWhere } from "../where.ts";

@@ -9,7 +9,7 @@ import type {
   ParsedExample,
 } from "../../contracts/format.ts";
 import type { TextSpan } from "../../contracts/template.ts";
-import type { WeightedText } from "./tokenize_example.ts";
+import type { WeightedText } from "./weighted_text.ts";
 
 /** The example without its `count` oldest exchanges (a user turn and what answers it); null if none would be left. */
 export function dropOldestExchanges(

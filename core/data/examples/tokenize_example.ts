@@ -17,6 +17,8 @@ import {
   tokenWeights,
   type WeightedSpans,
 } from "./token_weights.ts";
+import { joinTexts } from "./group_example.ts";
+import type { WeightedText } from "./weighted_text.ts";
 import { documentsOf, givenTokens } from "./token_example.ts";
 import type { ExampleOptions } from "../types.ts";
 
@@ -32,18 +34,6 @@ export interface ExamplePipeline {
   readonly options: ExampleOptions;
 }
 
-/** An example with its weights, not yet truncated. */
-export interface WeightedText extends Tokenized {
-  /** What was rendered: without system turns, where they are left out. */
-  readonly example: ParsedExample;
-  /** Weight of each token as a target, (T). */
-  readonly weights: Float32Array; // (T)
-  /** Whether the tokenizer put BOS in front (a template's own BOS is text). */
-  readonly addedBos: boolean;
-  /** Tokens that straddled trained and untrained text. */
-  readonly straddled: number;
-}
-
 /** The text's character spans could not be verified: the example is skipped and counted, not fatal. */
 export class UnverifiedSpans extends DataError {}
 
@@ -53,6 +43,12 @@ export function tokenizeExample(
   pipeline: ExamplePipeline,
 ): WeightedText {
   const { tokenizer, template, masker, options } = pipeline;
+  if ("sequences" in example) {
+    return joinTexts(
+      example,
+      example.sequences.map((own) => tokenizeExample(own, pipeline)),
+    );
+  }
   if ("ids" in example) {
     const tokenized = givenTokens(example, tokenizer);
     const drawn = tokenWeights(

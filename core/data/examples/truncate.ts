@@ -3,15 +3,13 @@
  * An end marker is never trained on a text whose beginning is cut away, and is gone where the end is.
  * @module
  */
-import type { ParsedExample } from "../../contracts/format.ts";
+import type { GroupExample, ParsedExample } from "../../contracts/format.ts";
+import type { WeightedText } from "./weighted_text.ts";
 import { DataError } from "../../contracts/errors.ts";
+import { joinTexts, sharedLength } from "./group_example.ts";
 import { documentsOf } from "./token_example.ts";
 import { dropOldestExchanges, exchangesToDrop, trimPrompt } from "./shorten.ts";
-import {
-  type ExamplePipeline,
-  tokenizeExample,
-  type WeightedText,
-} from "./tokenize_example.ts";
+import { type ExamplePipeline, tokenizeExample } from "./tokenize_example.ts";
 
 /** A stretch of an example's tokens that is trained on. */
 export interface Piece {
@@ -27,6 +25,16 @@ export interface Piece {
   readonly ids: Int32Array; // (T)
   /** Their weights, (T). */
   readonly weights: Float32Array; // (T)
+  /** Tokens of each sequence, where the example has several that belong together. */
+  readonly lengths?: readonly number[];
+}
+
+/** Whether a piece is trained on: each of its sequences has a trained token. */
+export function isTrained({ weights, lengths }: Piece): boolean {
+  let at = 0;
+  return (lengths ?? [weights.length]).every((length) =>
+    weights.subarray(at, at += length).some((weight) => weight > 0)
+  );
 }
 
 /** Pieces that are at most `max_length` long, of each document of the row; none where the example is dropped. */
@@ -34,6 +42,9 @@ export function truncate(
   text: WeightedText,
   pipeline: ExamplePipeline,
 ): Piece[] {
+  if ("sequences" in text.example) {
+    return shortenGroup(text, text.example, pipeline);
+  }
   const documents = "ids" in text.example ? documentsOf(text.example) : null;
   if (documents === null) return shorten(text, pipeline);
   return documents.flatMap((document) =>
@@ -77,6 +88,49 @@ function shorten(text: WeightedText, pipeline: ExamplePipeline): Piece[] {
   }
 }
 
+/** All sequences of a group, the long ones made shorter until they fit together; none where it is dropped. */
+function shortenGroup(
+  text: WeightedText,
+  example: GroupExample,
+  pipeline: ExamplePipeline,
+): Piece[] {
+  const { max_length, truncation } = pipeline.options;
+  const { lengths = [] } = text;
+  if (
+    text.encoding.ids.length <= max_length || truncation === "drop" ||
+    truncation === "error"
+  ) return shorten(text, pipeline);
+  const own: ExamplePipeline = {
+    ...pipeline,
+    options: {
+      ...pipeline.options,
+      max_length: sharedLength(lengths, max_length),
+      // pieces of one sequence could not be compared with those of another
+      truncation: truncation === "split" ? "keep-start" : truncation,
+    },
+  };
+  const texts = example.sequences.map((sequence) => {
+    const [piece] = shorten(tokenizeExample(sequence, own), own);
+    return textOf(piece);
+  });
+  return [whole(joinTexts(example, texts))];
+}
+
+/** A piece as a text of its own: its tokens only, of the whole text. */
+function textOf({ of, from, to, bos, ids, weights }: Piece): WeightedText {
+  const { starts, ends } = of.encoding;
+  const cut = (places: Int32Array) =>
+    Int32Array.from([
+      ...(bos ? [starts[from]] : []), // an empty span: the tokenizer put it there
+      ...places.subarray(from, to),
+    ]);
+  return {
+    ...of,
+    encoding: { ids, starts: cut(starts), ends: cut(ends) },
+    weights,
+  };
+}
+
 function whole(text: WeightedText): Piece {
   const { ids } = text.encoding;
   return {
@@ -86,6 +140,7 @@ function whole(text: WeightedText): Piece {
     bos: false,
     ids,
     weights: text.weights,
+    ...(text.lengths === undefined ? {} : { lengths: text.lengths }),
   };
 }
 

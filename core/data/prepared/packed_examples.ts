@@ -2,7 +2,8 @@
  * Examples as 32-bit words: how they are kept, sent by workers and written to the cache.
  *
  * ```text
- * an example:  runs | length weight | length weight | ... | id id id ...
+ * an example:    runs | length weight | length weight | ... | id id id ...
+ * of sequences:  -sequences | length length ... | runs | length weight | ... | id id id ...
  * ```
  *
  * The lengths of the runs add up to the number of ids, so a stream of examples can be told apart.
@@ -19,16 +20,25 @@ export interface PackedExamples {
   readonly lengths: Uint32Array<ArrayBuffer>; // (examples)
 }
 
+/** Tokens of an example. */
+export interface TokenSequence {
+  readonly ids: Int32Array; // (T)
+  readonly weights: Float32Array; // (T)
+  /** Tokens of each sequence, where it has several that belong together. */
+  readonly lengths?: readonly number[];
+}
+
 /** The words of an example. */
 export function packExample(
-  ids: Int32Array,
-  weights: Float32Array,
+  { ids, weights, lengths }: TokenSequence,
 ): Int32Array<ArrayBuffer> {
   const runs = runsOf(weights);
-  const words = new Int32Array(1 + runs.length + ids.length);
-  words[0] = runs.length / 2;
-  words.set(runs, 1);
-  words.set(ids, 1 + runs.length);
+  const head = lengths === undefined ? [] : [-lengths.length, ...lengths];
+  const words = new Int32Array(head.length + 1 + runs.length + ids.length);
+  words.set(head);
+  words[head.length] = runs.length / 2;
+  words.set(runs, head.length + 1);
+  words.set(ids, head.length + 1 + runs.length);
   return words;
 }
 
@@ -36,7 +46,12 @@ export function packExample(
 export function unpackExample(
   words: Int32Array,
   length: number,
-): { ids: Int32Array; weights: Float32Array } {
+): TokenSequence {
+  if (words[0] < 0) {
+    const rest = 1 - words[0];
+    const lengths = Array.from(words.subarray(1, rest));
+    return { ...unpackExample(words.subarray(rest), length), lengths };
+  }
   const runs = words[0];
   const weights = new Float32Array(length); // (T)
   const asFloat = new Float32Array(
@@ -65,8 +80,8 @@ export class ExamplePacker {
   }
 
   /** Adds an example at the end. */
-  push(ids: Int32Array, weights: Float32Array): void {
-    const words = packExample(ids, weights);
+  push(example: TokenSequence): void {
+    const words = packExample(example);
     const used = this.#used + words.length;
     if (used > this.#words.length) {
       const larger = new Int32Array(Math.max(used, 2 * this.#words.length));
@@ -76,7 +91,7 @@ export class ExamplePacker {
     this.#words.set(words, this.#used);
     this.#used = used;
     this.#sizes.push(words.length);
-    this.#lengths.push(ids.length);
+    this.#lengths.push(example.ids.length);
   }
 
   /** What was collected, in arrays of its own. */

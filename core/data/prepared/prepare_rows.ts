@@ -106,6 +106,6 @@ export function prepareRecord(
     return 0;
   }
   const pieces = statistics.add(built, place, tokenizer);
-  for (const { ids, weights } of pieces) packer.push(ids, weights);
+  for (const piece of pieces) packer.push(piece);
   return pieces.length;
 }

@@ -21,10 +21,10 @@ import { epochOrder } from "./epoch_order.ts";
 import { type InspectedToken, inspectExample, renderText } from "../inspect.ts";
 import type { NumberList } from "../number_list.ts";
 import { reportOf } from "../report.ts";
-import { countTrained, type RowPlace, type Statistics } from "../statistics.ts";
+import type { RowPlace, Statistics } from "../statistics.ts";
 import type { TokenStore } from "./token_store.ts";
 import type { TrainingData, TrainingStep } from "../training_data.ts";
-import type { Piece } from "../examples/truncate.ts";
+import { isTrained, type Piece } from "../examples/truncate.ts";
 import type {
   DataOptions,
   DataReport,
@@ -178,10 +178,8 @@ export class PreparedDataset implements Disposable, TrainingData {
   /** An example by index, in the order of the sources. */
   example(index: number): PreparedExample {
     const { tokens, records } = this.#parts;
-    const { ids, weights } = tokens.at(index);
     return {
-      ids,
-      weights,
+      ...tokens.at(index),
       source: this.#sourceOf(index),
       record: records.at(index),
     };
@@ -202,9 +200,7 @@ export class PreparedDataset implements Disposable, TrainingData {
     while (
       first > starts[place.source] && records.at(first - 1) === place.record
     ) first--;
-    const pieces = this.#pieces(place).filter((piece) =>
-      countTrained(piece.weights) > 0
-    );
+    const pieces = this.#pieces(place).filter(isTrained);
     return inspectExample(pieces[index - first], tokenizer);
   }
 
@@ -267,8 +263,8 @@ export class PreparedDataset implements Disposable, TrainingData {
     for (let row = from; row < to; row++) {
       const examples: WeightedExample[] = [];
       for (let m = offsets[row]; m < offsets[row + 1]; m++) {
-        const { ids, weights, source } = this.example(order[members[m]]);
-        examples.push({ ids, weights, source, row });
+        const { record: _, ...example } = this.example(order[members[m]]);
+        examples.push({ ...example, row });
       }
       rows.push(examples);
     }

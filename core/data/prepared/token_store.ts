@@ -10,6 +10,7 @@ import { NumberList } from "../number_list.ts";
 import {
   type PackedExamples,
   packExample,
+  type TokenSequence,
   unpackExample,
 } from "./packed_examples.ts";
 
@@ -101,12 +102,12 @@ export class TokenStore implements Disposable {
   }
 
   /** Adds an example at the end. Throws `DeviceError` where the disk is full. */
-  push(ids: Int32Array, weights: Float32Array): void {
-    const words = packExample(ids, weights);
+  push(example: TokenSequence): void {
+    const words = packExample(example);
     this.append({
       words,
       sizes: Uint32Array.of(words.length),
-      lengths: Uint32Array.of(ids.length),
+      lengths: Uint32Array.of(example.ids.length),
     });
   }
 
@@ -121,7 +122,7 @@ export class TokenStore implements Disposable {
   }
 
   /** Ids and weights of an example, as arrays of the caller's own. */
-  at(index: number): { ids: Int32Array; weights: Float32Array } {
+  at(index: number): TokenSequence {
     return unpackExample(this.#read(index), this.#lengths.at(index));
   }
 

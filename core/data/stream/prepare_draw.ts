@@ -8,7 +8,8 @@ import { buildExamples, parseRecord } from "../examples/build_examples.ts";
 import { type InspectedToken, inspectExample } from "../inspect.ts";
 import { ExamplePacker } from "../prepared/packed_examples.ts";
 import { prepareRecord, type RowPipeline } from "../prepared/prepare_rows.ts";
-import { countTrained, Statistics } from "../statistics.ts";
+import { isTrained } from "../examples/truncate.ts";
+import { Statistics } from "../statistics.ts";
 import type { DrawnRow, PreparedDraw } from "./types.ts";
 
 /** What the rows of one source are finished and made into examples with. */
@@ -27,7 +28,7 @@ export function inspectDrawn(
   const example = parseRecord(raw, pipeline.format);
   const built = buildExamples(example, raw, pipeline);
   if (built.refused !== null) throw new DataError(built.refused);
-  const trained = built.pieces.filter((p) => countTrained(p.weights) > 0);
+  const trained = built.pieces.filter(isTrained);
   return inspectExample(trained[piece], pipeline.tokenizer);
 }
 

@@ -3,6 +3,7 @@
  * what they wrote; other templates leave it to the tokenizer.
  * @module
  */
+import { firstSequence } from "../../data/examples/group_example.ts";
 import type { ParsedExample } from "../../contracts/format.ts";
 import type { Template } from "../../contracts/template.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
@@ -16,11 +17,12 @@ export function describeBos(
     readonly template: Template;
   },
 ): string | null {
-  if ("ids" in example) return null;
+  const first = firstSequence(example);
+  if ("ids" in first) return null;
   const { bos } = tokenizer.specialTokens;
   if (bos === null || bos === "") return "no BOS";
   try {
-    const { text, addBos } = template.render(example);
+    const { text, addBos } = template.render(first);
     if (text.startsWith(bos)) return `BOS ${bos} from the template`;
     if (!tokenizer.addsBos) return "no BOS";
     return addBos

@@ -2,6 +2,7 @@
  * From the key `data` of a run to prepared sets.
  * @module
  */
+import { firstSequence } from "../../data/examples/group_example.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import { join } from "node:path";
 import type { EvaluationRow } from "../../contracts/evaluator.ts";
@@ -194,7 +195,7 @@ function markersAsText(
   for (const { template, templateName: name, format, store } of sources) {
     if ((template.markers ?? []).length === 0) continue;
     try {
-      const example = format.parse(store.at(0));
+      const example = firstSequence(format.parse(store.at(0)));
       if ("ids" in example) continue;
       const { text } = template.render(example);
       const notice = describeMarkers(tokenizer, { name, template, text });
@@ -219,7 +220,7 @@ function describe(
 ): OpenedData {
   const { tokenizer, train, stream, evaluation, held, datasets } = made;
   const [first] = sources;
-  const shape = first.format.parse(first.store.at(0));
+  const shape = firstSequence(first.format.parse(first.store.at(0)));
   const unique = (names: readonly string[]) => [...new Set(names)].join(", ");
   return {
     train,

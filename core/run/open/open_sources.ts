@@ -3,6 +3,7 @@
  * this is made again in workers.
  * @module
  */
+import { firstSequence } from "../../data/examples/group_example.ts";
 import type { ParsedExample } from "../../contracts/format.ts";
 import type { RecordStore } from "../../contracts/source.ts";
 import type { Template } from "../../contracts/template.ts";
@@ -337,7 +338,8 @@ async function chooseTemplate(
     const made = await makeRecorded(chosen, creating);
     return { ...made, name: chosen.part.name };
   }
-  const own = tokenizer.chatTemplate !== null && "messages" in of.first;
+  const own = tokenizer.chatTemplate !== null &&
+    "messages" in firstSequence(of.first);
   const choice = own ? "tokenizer" : of.format.template;
   const name = typeof choice === "string" ? choice : choice.use;
   const made = await makeByName("template", choice, creating);

@@ -2,7 +2,12 @@
  * Prepares sets of examples for tests.
  * @module
  */
-import type { AnyPart, Example, Tokenizer } from "@denotune/denotune/core";
+import type {
+  AnyPart,
+  Example,
+  ParsedExample,
+  Tokenizer,
+} from "@denotune/denotune/core";
 import { prepareDataset } from "../../../core/data/prepared/prepare.ts";
 import type { PreparedDataset } from "../../../core/data/prepared/prepared_dataset.ts";
 import type { DataOptions, DataSource } from "../../../core/data/types.ts";
@@ -31,7 +36,7 @@ export interface Setup {
 
 /** Prepares sets of examples with {@linkcode chatTemplate}. */
 export async function prepare(
-  sets: readonly (readonly Example[])[],
+  sets: readonly (readonly ParsedExample[])[],
   setup: Setup = {},
 ): Promise<PreparedDataset> {
   const masker = await make("masker", completionOnly);

@@ -11,6 +11,7 @@ import type {
   Host,
   Kind,
   KindMap,
+  ParsedExample,
   Rendered,
   Template,
   TextSpan,
@@ -159,7 +160,7 @@ export const asIs: Format = {
 
 /** A store of examples. */
 export function storeOf(
-  examples: readonly Example[],
+  examples: readonly ParsedExample[],
 ): ReturnType<typeof rowsStore> {
   return rowsStore(examples);
 }

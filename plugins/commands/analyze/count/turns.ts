@@ -32,6 +32,15 @@ export interface Turns {
 
 /** The turns of an example; those of tokens are decoded. */
 export function turnsOf(example: ParsedExample, tokenizer: Tokenizer): Turns {
+  if ("sequences" in example) {
+    const all = example.sequences.map((own) => turnsOf(own, tokenizer));
+    return {
+      instructions: all[0]?.instructions ?? [],
+      responses: all.flatMap((own) => own.responses),
+      prompt: all[0]?.prompt ?? null,
+      body: all.map((own) => own.body).join("\n"),
+    };
+  }
   if ("ids" in example) return decodedTurns(example, tokenizer);
   if ("prompt" in example) {
     return {

@@ -31,7 +31,9 @@ for (
           { length: lengths[i] },
           (_, t) => t % 97 < i % 50 ? 0 : 1 / (1 + i % 3),
         );
-      for (const i of lengths.keys()) store.push(idsOf(i), weightsOf(i));
+      for (const i of lengths.keys()) {
+        store.push({ ids: idsOf(i), weights: weightsOf(i) });
+      }
       assert.equal(store.spilled, name === "a file");
       assert.equal(store.length, lengths.length);
       for (
