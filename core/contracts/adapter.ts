@@ -115,10 +115,25 @@ export interface AttachedAdapter {
   savedName(weight: string): string;
   /** Other names under which readers look for the same tensor (a tied head): written beside it, never read. */
   savedCopies?(weight: string): readonly string[];
+  /** Whether a tensor of `adapter_model.safetensors` says nothing of the result, and may be there unread. */
+  ignores?(saved: string): boolean;
+}
+
+/** What is beside an `adapter_config.json`. */
+export interface SavedAdapter {
+  /** Names of the tensors in `adapter_model.safetensors`. */
+  readonly tensors: ReadonlySet<string>;
 }
 
 /** Makes adapters. */
 export interface Adapter {
+  /**
+   * Whether the head of this model, which is its embedding, must become a weight of its own, because the
+   * adapter trains one of the two and not the other, or each apart. `attach` then gets the untied model.
+   */
+  untiesHead?(
+    model: { sites: readonly Site[]; weights: readonly WeightSpec[] },
+  ): boolean;
   /** Chooses sites. Throws `ConfigError` that lists the sites if none matches. */
   attach(
     model: {
@@ -137,5 +152,8 @@ export interface Adapter {
    * options this one was made with does not matter. Throws `ConfigError` by name for settings that would
    * change the result and are not supported.
    */
-  configured?(config: { readonly [key: string]: unknown }): Adapter | null;
+  configured?(
+    config: { readonly [key: string]: unknown },
+    saved?: SavedAdapter,
+  ): Adapter | null;
 }

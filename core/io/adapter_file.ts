@@ -74,7 +74,9 @@ export function findAdapterTensors(
       );
     }
   }
-  const surplus = [...file.tensors.keys()].filter((name) => !known.has(name));
+  const surplus = [...file.tensors.keys()].filter((name) =>
+    !known.has(name) && adapter.ignores?.(name) !== true
+  );
   const wrong = [
     ...(missing.length > 0
       ? [`it lacks ${missing.length} of ${wanted.length}: ${some(missing)}`]

@@ -17,19 +17,22 @@ import {
   writeBaseWeights,
 } from "../run/open/open_model.ts";
 import type { OpenedModel } from "../run/open/opened_model.ts";
+import { modelFor } from "../run/open/untie_head.ts";
 import { writeStored } from "../run/saved_model.ts";
 
 /** An adapter of a folder, bound to a model. */
 export interface BoundAdapter {
   /** Folder of its tensors. */
   readonly path: string;
+  /** The model that it is bound to: with a head of its own where the adapter wants one. */
+  readonly model: OpenedModel;
   readonly attached: AttachedAdapter;
   /** Equal for adapters that the same programs run: only their tensors differ. */
   readonly structure: string;
 }
 
 /**
- * Binds the adapter that lies in a folder. Its tensors are checked against the model: names and shapes.
+ * Binds the adapter of a folder. Its tensors are checked against the model: names and shapes.
  * Throws `DataError` or `ConfigError` that say what does not fit.
  */
 export async function bindAdapter(
@@ -39,15 +42,22 @@ export async function bindAdapter(
 ): Promise<BoundAdapter> {
   const { path, config } = saved;
   const names = creating.registry.names("adapter");
+  using file = openAdapterFile(path);
+  const tensors = new Set(file.tensors.keys());
   for (const name of names) {
     const made = await createPart("adapter", name, creating);
-    const found = made.configured?.(config) ?? null;
-    if (found === null) continue;
-    const { sites, weights } = inventoryOf(model.spec, 2);
-    const attached = found.attach({ spec: model.spec, sites, weights });
-    using file = openAdapterFile(path);
+    const adapter = made.configured?.(config, { tensors }) ?? null;
+    if (adapter === null) continue;
+    const base = modelFor(adapter, model);
+    const { sites, weights } = inventoryOf(base.spec, 2);
+    const attached = adapter.attach({ spec: base.spec, sites, weights });
     findAdapterTensors(file, attached, weights);
-    return { path, attached, structure: structureOf(attached, weights) };
+    return {
+      path,
+      model: base,
+      attached,
+      structure: structureOf(attached, base, weights),
+    };
   }
   throw new DataError(
     `${path}/adapter_config.json describes an adapter of kind ${
@@ -69,11 +79,13 @@ export function readAdapterConfig(path: string): JsonObject {
 
 function structureOf(
   attached: AttachedAdapter,
+  { spec }: OpenedModel,
   weights: readonly WeightSpec[],
 ): string {
   const sizes = (list: readonly WeightSpec[] = []) =>
     list.map(({ name, shape }) => [name, shape]);
   return JSON.stringify([
+    spec.head.tied,
     sizes(attached.parameters),
     sizes(attached.constants),
     weights.filter((w) => attached.trainsBase(w.name)).map((w) => w.name),
@@ -82,12 +94,8 @@ function structureOf(
 }
 
 /** Writes an adapter's tensors to an engine that was planned for its structure and holds the base's weights. */
-export function writeAdapter(
-  engine: Engine,
-  model: OpenedModel,
-  bound: BoundAdapter,
-): void {
-  writeAdapterStart(model, { engine, seed: 0 });
+export function writeAdapter(engine: Engine, bound: BoundAdapter): void {
+  writeAdapterStart(bound.model, { engine, seed: 0 });
   using file = openAdapterFile(bound.path);
   const { weights } = engine.planned.inventory;
   const tensors = findAdapterTensors(file, bound.attached, weights);
@@ -99,8 +107,7 @@ export function writeAdapter(
 /** Gives the base its own weights back where an adapter has put others. */
 export async function restoreBase(
   engine: Engine,
-  model: OpenedModel,
-  attached: AttachedAdapter,
+  { model, attached }: BoundAdapter,
 ): Promise<void> {
   const { weights } = engine.planned.inventory;
   const given = attached.initialise?.(baseReader(model, weights, 0));

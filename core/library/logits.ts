@@ -15,7 +15,7 @@ import { type BoundAdapter, writeAdapter } from "./adapters.ts";
 /** Logits (T, V) of each row of ids, one row at a time. All memory is given back. */
 export async function logitsOf(
   rows: readonly Int32Array[],
-  { model, adapter, dtype, device }: {
+  { model: base, adapter, dtype, device }: {
     model: OpenedModel;
     adapter: BoundAdapter | null;
     /** Storage of frozen matrices. */
@@ -23,6 +23,7 @@ export async function logitsOf(
     device: Device;
   },
 ): Promise<Float32Array[]> {
+  const model = adapter?.model ?? base;
   const { spec } = model;
   const T = Math.max(...rows.map((row) => row.length));
   const planned = planEngine({
@@ -66,7 +67,7 @@ export async function logitsOf(
   }, device);
   const { session } = engine;
   await writeBaseWeights(model, inventory.weights, { session, seed: 0 });
-  if (adapter !== null) writeAdapter(engine, model, adapter);
+  if (adapter !== null) writeAdapter(engine, adapter);
   const found: Float32Array[] = [];
   for (const tokens of rows) {
     const extents = { B: 1, T: tokens.length };

@@ -14,7 +14,7 @@ import type { BuiltIn } from "../contracts/built_in.ts";
 import type { StorageDtype } from "../config/types.ts";
 import type { TensorReader } from "../contracts/adapter.ts";
 import type { Tokenizer } from "../contracts/tokenizer.ts";
-import { ConfigError, DataError } from "../contracts/errors.ts";
+import { ConfigError } from "../contracts/errors.ts";
 import { inventoryOf } from "../engine/build_model.ts";
 import { findAdapterTensors, openAdapterFile } from "../io/adapter_file.ts";
 import { beginFolder, commitFolder } from "../io/atomic.ts";
@@ -31,6 +31,7 @@ import type { OpenedModel } from "../run/open/opened_model.ts";
 import { generationConfig } from "../run/saved_model.ts";
 import { bindAdapter, type BoundAdapter } from "./adapters.ts";
 import { logitsOf } from "./logits.ts";
+import { mergedDistance, refuseDistant } from "./merged_distance.ts";
 import { anyQuantization, storageTrainedOn } from "./base_storage.ts";
 import { openBase } from "./open_base.ts";
 import {
@@ -156,7 +157,7 @@ export async function merge(
   const temporary = beginFolder(to);
   try {
     const written = await writeMerged(temporary, {
-      model,
+      model: adapter.model,
       adapter,
       tokenizer,
       trained: trained.dtype,
@@ -170,21 +171,17 @@ export async function merge(
       dtype: "f32",
       device,
     });
-    const distance = distanceOf(found, wanted);
-    // a distance that is no number is refused too
-    if (!(distance.largestDifference <= tolerance * distance.largestLogit)) {
-      throw new DataError(
-        `The merged model does not say what ${saved.path} says: a logit differs by ${
-          distance.largestDifference.toPrecision(3)
-        }, where the largest is ${
-          distance.largestLogit.toPrecision(3)
-        } and ${tolerance} of it is allowed. Nothing was written. ${
-          dtype === "float32"
-            ? "Raise the tolerance if that is good enough"
-            : `Merge in float32, or raise the tolerance if that is good enough: ${dtype} rounds every weight`
-        }`,
-      );
-    }
+    const distance = mergedDistance(found, wanted);
+    using file = openAdapterFile(saved.path);
+    const { weights } = inventoryOf(adapter.model.spec, 2);
+    const load = baseReader(adapter.model, weights, 0);
+    refuseDistant(distance, {
+      path: saved.path,
+      dtype,
+      tolerance,
+      names: [...file.tensors.keys(), ...weights.map((w) => w.name)],
+      read: (name) => file.tensors.get(name)?.read() ?? load(name),
+    });
     commitFolder(temporary, to);
     return { path: to, base: saved.base, ...written, ...distance, tolerance };
   } catch (error) {
@@ -302,22 +299,4 @@ async function writeMerged(
 function asTrained(values: Float32Array, dtype: StorageDtype): Float32Array {
   if (dtype === "bfloat16") return bf16ToF32(f32ToBf16(values));
   return dtype === "float16" ? f16ToF32(f32ToF16(values)) : values;
-}
-
-function distanceOf(
-  found: readonly Float32Array[],
-  wanted: readonly Float32Array[],
-): { largestDifference: number; largestLogit: number } {
-  let [largestDifference, largestLogit] = [0, 0];
-  found.forEach((logits, row) => {
-    logits.forEach((v, i) => {
-      const difference = Math.abs(v - wanted[row][i]);
-      // what is no number stays: it must not be forgotten over the next one
-      if (!(difference <= largestDifference) && largestDifference >= 0) {
-        largestDifference = difference;
-      }
-      largestLogit = Math.max(largestLogit, Math.abs(wanted[row][i]));
-    });
-  });
-  return { largestDifference, largestLogit };
 }

@@ -57,16 +57,15 @@ export class Switching implements AsyncDisposable {
 
   /** Whether the programs that are there can serve; if so the numbers are written. */
   async #write(engine: Engine, wanted: BoundAdapter | null): Promise<boolean> {
-    const { model } = this.#of;
     const planned = this.#planned;
     if (planned === null) return wanted === null;
     if (wanted === null && planned.attached.switches === undefined) {
       return false;
     }
     if (wanted !== null && wanted.structure !== planned.structure) return false;
-    if (!this.#isBare) await restoreBase(engine, model, planned.attached);
+    if (!this.#isBare) await restoreBase(engine, planned);
     if (wanted === null) switchOff(engine, planned.attached);
-    else writeAdapter(engine, model, wanted);
+    else writeAdapter(engine, wanted);
     this.#isBare = wanted === null;
     return true;
   }
@@ -80,9 +79,10 @@ export class Switching implements AsyncDisposable {
 }
 
 async function openEngine(
-  { model, device, storage, options }: SwitchingOptions,
+  { model: base, device, storage, options }: SwitchingOptions,
   wanted: BoundAdapter | null,
 ): Promise<Engine> {
+  const model = wanted?.model ?? base;
   const { spec } = model;
   const capacity = contextLength(model, options.contextLength);
   const planned = planEngine({
@@ -108,7 +108,7 @@ async function openEngine(
       session: engine.session,
       seed: 0,
     });
-    if (wanted !== null) writeAdapter(engine, model, wanted);
+    if (wanted !== null) writeAdapter(engine, wanted);
     await engine.session.idle();
     return engine;
   } catch (error) {

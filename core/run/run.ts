@@ -173,8 +173,8 @@ class Run {
       ) => events.emit({ event: "progress", task, done: rows, total: of }),
     };
     using opened = await openRun(run, { located, creating }, options);
-    const { model, tokenizer, data } = opened;
-    const { parts, request, totalSteps: steps } = await planRun(opened, {
+    const { tokenizer, data } = opened;
+    const { parts, model, request, totalSteps: steps } = await planRun(opened, {
       ...options,
       trains: true,
     });

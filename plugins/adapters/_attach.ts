@@ -9,6 +9,7 @@ import {
   type AttachedAdapter,
   dropout,
   matmul,
+  type SavedAdapter,
   type Tensor,
   type TensorReader,
   type WeightSpec,
@@ -23,15 +24,20 @@ import {
 } from "./_merge.ts";
 import type { LoraOptions } from "./_options.ts";
 import { principal } from "./_pissa.ts";
-import { chooseTargets, moduleOf, type Target } from "./_targets.ts";
+import { moduleOf, untiesHead } from "./_saved_modules.ts";
+import { chooseTargets, type Target } from "./_targets.ts";
 
-/** The adapter of these options. */
-export function loraAdapter(o: LoraOptions): Adapter {
+/** The adapter of these options; `from` is what was saved with them, or null for a new adapter. */
+export function loraAdapter(
+  o: LoraOptions,
+  from: SavedAdapter | null = null,
+): Adapter {
   return {
-    attach: (model) => attach(o, model),
-    configured(config) {
+    untiesHead: (model) => untiesHead(model, o, from),
+    attach: (model) => attach(o, from, model),
+    configured(config, saved = { tensors: new Set() }) {
       const options = optionsOf(config);
-      return options === null ? null : loraAdapter(options);
+      return options === null ? null : loraAdapter(options, saved);
     },
   };
 }
@@ -50,14 +56,18 @@ function namesOf({ site, rank }: Target) {
 
 function attach(
   o: LoraOptions,
+  from: SavedAdapter | null,
   model: Parameters<Adapter["attach"]>[0],
 ): AttachedAdapter {
-  const chosen = chooseTargets(model, o);
+  const chosen = chooseTargets(model, o, from);
   const { targets } = chosen;
   const saved = new Set(chosen.saved);
   const head = model.sites.find((s) => s.kind === "head");
   const tiedSaved = head?.kind === "head" && head.tied &&
     saved.has(moduleOf(head.name));
+  const savesTable = model.sites.some((s) =>
+    s.kind === "head" ? saved.has(moduleOf(s.name)) : saved.has(s.site.name)
+  );
   const byWeight = new Map(
     [...targets.values()].map((t) => [`${t.site.name}.weight`, t]),
   );
@@ -110,7 +120,11 @@ function attach(
         linear: model.sites.flatMap((s) =>
           s.kind === "linear" ? [s.site.name] : []
         ),
-        tiedSaved,
+        tying: tiedSaved
+          ? true
+          : savesTable && !o.ensure_weight_tying
+          ? false
+          : null,
       }),
     // PEFT wraps an adapted layer: its own bias is the base layer's there
     savedName: (weight) =>
@@ -122,6 +136,8 @@ function attach(
       tiedSaved && weight === head.name
         ? ["base_model.model.lm_head.weight"]
         : [],
+    // PEFT saves the biases of such modules several times over, and those that were replaced
+    ignores: (name) => /\.(original_module|modules_to_save)\./.test(name),
   };
 }
 

@@ -3,8 +3,9 @@
  * @module
  */
 import { ConfigError, type Json } from "@denotune/denotune/core";
-import { type LoraOptions, loraOptions } from "./_options.ts";
-import { type Chosen, lastPart } from "./_targets.ts";
+import { type LoraOptions, loraOptions, savedOptions } from "./_options.ts";
+import { lastPart } from "./_saved_modules.ts";
+import type { Chosen } from "./_targets.ts";
 
 /** The file's content for an adapter of these options. */
 export function adapterConfig(
@@ -14,8 +15,8 @@ export function adapterConfig(
     base: { path: string | null; revision: string | null };
     /** All linear layers of the model. */
     linear: readonly string[];
-    /** Whether the head is an embedding that is trained whole. */
-    tiedSaved: boolean;
+    /** Whether head and embedding are one table that is trained whole; null: neither is trained. */
+    tying: boolean | null;
   },
 ): { readonly [key: string]: Json } {
   const targets = [...chosen.targets.values()];
@@ -48,7 +49,7 @@ export function adapterConfig(
     task_type: "CAUSAL_LM",
     use_dora: o.use_dora,
     use_rslora: o.use_rslora,
-    ...(context.tiedSaved ? { ensure_weight_tying: true } : {}),
+    ...(context.tying === null ? {} : { ensure_weight_tying: context.tying }),
   };
 }
 
@@ -69,7 +70,7 @@ function targetNames(
 const NEUTRAL: readonly string[] = [
   "auto_mapping",
   "base_model_name_or_path",
-  "ensure_weight_tying",
+  "eva_config", // how eva began; what it found is in the tensors
   "fan_in_fan_out",
   "inference_mode",
   "loftq_config",
@@ -121,7 +122,12 @@ export function optionsOf(
     );
   }
   // PEFT's own defaults, where an old file leaves keys out
-  const read = loraOptions.safeParse({ r: 8, lora_alpha: 8, ...known });
+  const read = savedOptions.safeParse({
+    r: 8,
+    lora_alpha: 8,
+    ensure_weight_tying: false,
+    ...known,
+  });
   if (!read.success) {
     const [issue] = read.error.issues;
     throw new ConfigError(

@@ -14,6 +14,7 @@ import {
   type Host,
   openAdapterFile,
   readJsonObject,
+  type SavedAdapter,
 } from "@denotune/denotune/core";
 import { loraAdapter } from "./_attach.ts";
 import { optionsOf } from "./_config.ts";
@@ -35,8 +36,9 @@ export function startingFrom(
       merged.use_dora ? ", DoRA" : ""
     }`,
   );
-  const adapter = loraAdapter(merged);
+  const adapter = loraAdapter(merged, tensorsIn(folder));
   return {
+    untiesHead: adapter.untiesHead,
     attach(model) {
       const attached = adapter.attach(model);
       const read = () => {
@@ -57,6 +59,11 @@ export function startingFrom(
     },
     configured: adapter.configured,
   };
+}
+
+function tensorsIn(folder: string): SavedAdapter {
+  using file = openAdapterFile(folder);
+  return { tensors: new Set(file.tensors.keys()) };
 }
 
 /** The folder's settings with the free ones of `options`. Throws `ConfigError` that lists what disagrees. */

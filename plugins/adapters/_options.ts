@@ -29,6 +29,8 @@ export interface DoraOptions {
   readonly alpha_pattern: Readonly<Record<string, number>>;
   /** Layers that are trained whole and saved beside the adapter. */
   readonly modules_to_save: readonly string[];
+  /** Whether an embedding of `modules_to_save` that is the head too stays the head while it is trained. */
+  readonly ensure_weight_tying: boolean;
   /** Biases of the model that are trained too. */
   readonly bias: "none" | "all" | "lora_only";
   /** Scale by `lora_alpha / sqrt(r)` instead (arXiv:2312.03732). */
@@ -78,6 +80,9 @@ const shared = {
   modules_to_save: names.default([]).describe(
     "Layers that are trained whole and saved beside the adapter, by name or its end: lm_head, embed_tokens, norm",
   ),
+  ensure_weight_tying: z.boolean().default(true).describe(
+    "Whether an embedding in modules_to_save that is the model's head too (tie_word_embeddings) is trained in both uses; false, PEFT's default: each use is trained apart, and only if it is listed (embed_tokens, lm_head)",
+  ),
   bias: z.enum(["none", "all", "lora_only"]).default("none").describe(
     "Biases of the model that are trained too: none, all, or those of adapted layers",
   ),
@@ -97,15 +102,25 @@ const shared = {
     ),
 };
 
+const lora = {
+  ...shared,
+  use_dora: z.boolean().default(false).describe(
+    "Train the magnitude of each output apart from its direction (arXiv:2402.09353)",
+  ),
+};
+
 /** Schema of {@linkcode DoraOptions}. */
 export const doraOptions: z.ZodType<DoraOptions, Partial<DoraOptions>> = z
   .strictObject(shared);
 
 /** Schema of {@linkcode LoraOptions}. */
 export const loraOptions: z.ZodType<LoraOptions, Partial<LoraOptions>> = z
+  .strictObject(lora);
+
+/** Schema of settings that were saved: PEFT trains with any scale, 0 included. */
+export const savedOptions: z.ZodType<LoraOptions, Partial<LoraOptions>> = z
   .strictObject({
-    ...shared,
-    use_dora: z.boolean().default(false).describe(
-      "Train the magnitude of each output apart from its direction (arXiv:2402.09353)",
-    ),
+    ...lora,
+    lora_alpha: z.number(),
+    alpha_pattern: z.record(z.string(), z.number()).default({}),
   });

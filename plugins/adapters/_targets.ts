@@ -7,10 +7,17 @@ import {
   ConfigError,
   type LinearSite,
   type RegularExpression,
+  type SavedAdapter,
   type Site,
-  type WeightSpec,
 } from "@denotune/denotune/core";
 import type { LoraOptions } from "./_options.ts";
+import {
+  endsWith,
+  listed,
+  moduleOf,
+  modulesToSave,
+  type SavableModel,
+} from "./_saved_modules.ts";
 
 /** A layer that is adapted. */
 export interface Target {
@@ -27,14 +34,14 @@ export interface Chosen {
   readonly saved: readonly string[];
 }
 
-/** Chooses layers. Throws `ConfigError` that names what there is. */
+/**
+ * Chooses layers; `from` is the saved adapter that is loaded, or null for a new one. Throws `ConfigError`
+ * that names what there is.
+ */
 export function chooseTargets(
-  model: {
-    sites: readonly Site[];
-    weights: readonly WeightSpec[];
-    grown?: readonly string[];
-  },
+  model: SavableModel & { grown?: readonly string[] },
   o: LoraOptions,
+  from: SavedAdapter | null,
 ): Chosen {
   const linear = new Map<string, LinearSite>();
   for (const s of model.sites) {
@@ -42,30 +49,44 @@ export function chooseTargets(
   }
   const saved = [
     ...new Set([
-      ...modulesToSave(model, o.modules_to_save),
+      ...modulesToSave(model, o, from),
       ...(model.grown ?? []).map(moduleOf),
     ]),
   ];
   const matches = matcher(o);
+  const rank = byPattern(o.rank_pattern, "rank_pattern");
+  const alpha = byPattern(o.alpha_pattern, "alpha_pattern");
   const targets = new Map<string, Target>();
   for (const [name, site] of linear) {
     if (saved.includes(name) || !matches(name)) continue;
-    targets.set(name, target(site, o));
+    const own = { rank: rank(name) ?? o.r, alpha: alpha(name) ?? o.lora_alpha };
+    const most = Math.min(site.in, site.out);
+    if (from === null && own.rank > most) throw tooLarge(site, own.rank);
+    const isPissa = o.init_lora_weights === "pissa";
+    if (isPissa && own.alpha <= 0) {
+      throw new ConfigError(
+        `PiSSA cannot start with lora_alpha ${own.alpha} (${name}): it divides by the root of the scale`,
+      );
+    }
+    const divisor = o.use_rslora ? Math.sqrt(own.rank) : own.rank;
+    targets.set(name, {
+      site,
+      // there are no more singular vectors than that; the scale is that of the rank in the settings
+      rank: isPissa ? Math.min(own.rank, most) : own.rank,
+      scale: own.alpha / divisor,
+    });
   }
   if (targets.size === 0) throw noTarget(model.sites, [...linear.keys()], o);
   return { targets, saved };
 }
 
-function target(site: LinearSite, o: LoraOptions): Target {
-  const rank = byPattern(o.rank_pattern, site.name) ?? o.r;
-  const alpha = byPattern(o.alpha_pattern, site.name) ?? o.lora_alpha;
-  const most = Math.min(site.in, site.out);
-  if (rank > most) {
-    throw new ConfigError(
-      `Rank ${rank} is too large for ${site.name}, which is ${site.in} -> ${site.out}: a rank above ${most} adds nothing. Lower adapter.r, or give this layer its own in adapter.rank_pattern`,
-    );
-  }
-  return { site, rank, scale: alpha / (o.use_rslora ? Math.sqrt(rank) : rank) };
+/** PEFT trains such adapters, and they are read; a new one would only be slower. */
+function tooLarge({ name, in: n, out: m }: LinearSite, rank: number) {
+  return new ConfigError(
+    `Rank ${rank} is too large for ${name}, which is ${n} -> ${m}: a rank above ${
+      Math.min(n, m)
+    } adds nothing. Lower adapter.r, or give this layer its own in adapter.rank_pattern`,
+  );
 }
 
 /** Whether a name is chosen by target_modules, exclude_modules and layers_to_transform. */
@@ -84,7 +105,11 @@ function matcher(o: LoraOptions): (name: string) => boolean {
       "adapter.layers_to_transform works with target_modules as a list; it is a regular expression here: put the numbers of the blocks into it",
     );
   }
-  return (name) => included(name) && !excluded(name) && block(name);
+  // a layer that is listed by its full name is meant, whatever its block
+  const isNamed = (name: string) =>
+    typeof wanted !== "string" && wanted.includes(name);
+  return (name) =>
+    included(name) && !excluded(name) && (isNamed(name) || block(name));
 }
 
 function selector(
@@ -94,8 +119,8 @@ function selector(
   if (typeof wanted !== "string") {
     return (name) => wanted.some((end) => endsWith(name, end));
   }
-  const whole = regularExpression(wanted, key);
-  return (name) => whole.matchesAll(name);
+  const pattern = regularExpression(wanted, key);
+  return (name) => pattern.matchesAll(name);
 }
 
 /** Whether a block is among layers_to_transform; null: all are. */
@@ -110,46 +135,27 @@ function blockSelector(o: LoraOptions): ((name: string) => boolean) | null {
     : typeof o.layers_pattern === "string"
     ? [o.layers_pattern]
     : o.layers_pattern;
-  const patterns = lists.length === 0
-    ? [regularExpression(".*\\.[^.]*", "layers_pattern")]
-    : lists.map((list) =>
-      regularExpression(`(?:|.*\\.)(?:${list})`, "layers_pattern")
-    );
+  const compiled = lists.map((list) =>
+    regularExpression(`(?:.*\\.)?(?:${list})`, "layers_pattern")
+  );
   return (name) => {
-    for (const pattern of patterns) {
-      const number = numberBehind(name, pattern);
-      if (number !== null) return numbers.includes(number);
-    }
-    return false;
+    const block = lists.length === 0
+      ? /^.*?\.[^.]*\.(\d+)\./.exec(name)?.[1]
+      : blockIn(name, compiled);
+    return block !== undefined && numbers.includes(Number(block));
   };
 }
 
-/** The first number in a name that stands behind what the pattern means: 3 in `model.layers.3.mlp`. */
-function numberBehind(
+/** The number behind the first of these lists that is in a name: `layers` in `model.layers.3.mlp`: 3. */
+function blockIn(
   name: string,
-  pattern: RegularExpression,
-): number | null {
-  const parts = name.split(".");
-  for (let i = 1; i + 1 < parts.length; i++) {
-    if (!/^\d+$/.test(parts[i])) continue;
-    if (pattern.matchesAll(parts.slice(0, i).join("."))) {
-      return Number(parts[i]);
+  lists: readonly RegularExpression[],
+): string | undefined {
+  for (const list of lists) {
+    // the first number whose list's name matches, as PEFT takes it
+    for (const found of name.matchAll(/\.(\d+)(?=\.)/g)) {
+      if (list.matchesAll(name.slice(0, found.index))) return found[1];
     }
-  }
-  return null;
-}
-
-/** The value of the first pattern that fits the end of a name. */
-function byPattern(
-  patterns: Readonly<Record<string, number>>,
-  name: string,
-): number | undefined {
-  for (const [pattern, value] of Object.entries(patterns)) {
-    const end = regularExpression(
-      `(.*\\.)?(${pattern})`,
-      "rank_pattern or alpha_pattern",
-    );
-    if (end.matchesAll(name)) return value;
   }
   return undefined;
 }
@@ -170,49 +176,16 @@ function regularExpression(source: string, key: string): RegularExpression {
   }
 }
 
-/** Whether `end` is a name or its last parts: `q_proj`, `self_attn.q_proj`. */
-function endsWith(name: string, end: string): boolean {
-  return name === end || name.endsWith(`.${end}`);
-}
-
-function modulesToSave(
-  model: { sites: readonly Site[]; weights: readonly WeightSpec[] },
-  wanted: readonly string[],
-): string[] {
-  const modules = new Set(model.weights.map(({ name }) => moduleOf(name)));
-  const saved = new Set<string>();
-  for (const end of wanted) {
-    const found = [...modules].filter((name) => endsWith(name, end));
-    if (found.length === 0) throw noModule(model.sites, [...modules], end);
-    for (const name of found) saved.add(name);
-  }
-  return [...saved];
-}
-
-/** The module that a weight belongs to: `lm_head.weight` -> `lm_head`. */
-export function moduleOf(weight: string): string {
-  return weight.slice(0, weight.lastIndexOf("."));
-}
-
-function noModule(
-  sites: readonly Site[],
-  modules: readonly string[],
-  end: string,
-): ConfigError {
-  const tied = sites.find((s) => s.kind === "head" && s.tied);
-  if (tied?.kind === "head" && /head/.test(end)) {
-    const table = moduleOf(tied.name);
-    return new ConfigError(
-      `adapter.modules_to_save has ${end}, but this model's head is its embedding ${table} (tied): list ${
-        lastPart(table)
-      }, which trains both uses`,
-    );
-  }
-  return new ConfigError(
-    `adapter.modules_to_save has ${end}, which no module of the model is called. There are: ${
-      listed(modules)
-    }`,
-  );
+/** The value of the first pattern that fits the end of a name. */
+function byPattern(
+  patterns: Readonly<Record<string, number>>,
+  key: string,
+): (name: string) => number | undefined {
+  const compiled = Object.entries(patterns).map(([pattern, value]) => ({
+    end: regularExpression(`(.*\\.)?(${pattern})`, key),
+    value,
+  }));
+  return (name) => compiled.find(({ end }) => end.matchesAll(name))?.value;
 }
 
 function noTarget(
@@ -238,17 +211,4 @@ function noTarget(
       o.layers_to_transform === null ? "" : " in layers_to_transform"
     }. There are: ${listed(names)}${hint}`,
   );
-}
-
-/** Names with the numbers of blocks left out, each once. */
-function listed(names: readonly string[]): string {
-  return [
-    ...new Set(names.map((name) => name.replaceAll(/\.\d+(?=\.|$)/g, ".*"))),
-  ]
-    .join(", ");
-}
-
-/** The last part of a name: `model.layers.0.mlp.up_proj` -> `up_proj`. */
-export function lastPart(name: string): string {
-  return name.slice(name.lastIndexOf(".") + 1);
 }

@@ -49,6 +49,7 @@ const options: z.ZodType<NeftuneOptions, Partial<NeftuneOptions>> = z
 /** Noise beside another adapter, or with all weights trained (`of`: null). */
 export function withNoise(of: Adapter | null, alpha: number): Adapter {
   return {
+    untiesHead: (model) => of?.untiesHead?.(model) === true,
     attach(model) {
       const table = tokenTable(model.sites);
       const inner = of?.attach(model) ?? null;
@@ -122,6 +123,7 @@ function beside(
     config: (base) => inner.config(base),
     savedName: (weight) => inner.savedName(weight),
     savedCopies: (weight) => inner.savedCopies?.(weight) ?? [],
+    ignores: (name) => inner.ignores?.(name) === true,
   };
 }
 

@@ -40,6 +40,12 @@ BASES = {
         "dora": dict(fan_in_fan_out=True, use_dora=True),
         "patterns": dict(fan_in_fan_out=True, **GPT2_PATTERNS),
     },
+    # its head is its embedding; PEFT trains one of the two and leaves the other as it was
+    "llama": {
+        "table-apart": dict(modules_to_save=["model.embed_tokens"]),
+        "head-apart": dict(modules_to_save=["lm_head"]),
+        "both-apart": dict(modules_to_save=["model.embed_tokens", "lm_head"]),
+    },
 }
 
 

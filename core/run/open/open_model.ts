@@ -124,7 +124,7 @@ export async function writeBaseWeights(
   const stored = storedWeights(model, weights);
   if (stored === null) {
     for (const w of weights) {
-      const values = initialWeights(w, seed);
+      const values = firstWeights(model, w, seed);
       await turn();
       if (!isPacked(w)) {
         session.write(w.name, inStorage(values, session.dtypeOf(w.name)));
@@ -169,6 +169,19 @@ export async function writeBaseWeights(
   }
 }
 
+/** Random numbers that a weight starts with; a head that was untied starts as the embedding. */
+function firstWeights(
+  { spec, headStartsAs }: OpenedModel,
+  weight: WeightSpec,
+  seed: number,
+): Float32Array {
+  const isUntied = headStartsAs !== undefined && weight.name === spec.head.name;
+  return initialWeights(
+    isUntied ? { ...weight, name: headStartsAs } : weight,
+    seed,
+  );
+}
+
 /** Reads base weights on the host, in float32: for adapters that start from them. */
 export function baseReader(
   model: OpenedModel,
@@ -183,7 +196,7 @@ export function baseReader(
       throw new RangeError(`The model has no weight ${name}`);
     }
     return stored === undefined
-      ? initialWeights(spec, seed)
+      ? firstWeights(model, spec, seed)
       : stored.read({ start: 0, count: stored.elements });
   };
 }

@@ -30,6 +30,7 @@ import {
   openEvaluators,
 } from "../evaluation/evaluators.ts";
 import type { EvaluationRow } from "../../contracts/evaluator.ts";
+import { modelFor } from "./untie_head.ts";
 import { totalSteps } from "../trainer.ts";
 
 /** How a run is opened. */
@@ -110,6 +111,8 @@ export interface RunParts {
 /** What an opened run would train, on whatever device. */
 export interface RunPlan {
   readonly parts: RunParts;
+  /** The model that is trained: with a head of its own where the adapter trains it apart from its embedding. */
+  readonly model: OpenedModel;
   readonly request: EngineRequest;
   readonly totalSteps: number;
 }
@@ -120,12 +123,12 @@ export interface RunPlan {
  * at its end.
  */
 export async function planRun(
-  { run, creating, model, tokenizer, data }: PreparedRun,
+  { run, creating, model: base, tokenizer, data }: PreparedRun,
   options: PrepareOptions & { readonly trains?: boolean } = {},
 ): Promise<RunPlan> {
   const { config } = run;
   const notices = preflight(data.train, {
-    modelVocabSize: model.spec.vocabSize,
+    modelVocabSize: base.spec.vocabSize,
     allow_unlearned_end: config.data.allow_unlearned_end,
     firstRows: config.data.streaming,
   });
@@ -156,6 +159,7 @@ export async function planRun(
     evaluationRows,
   };
   const chosen = chosenAt(run, "objective", "objective");
+  const model = parts.adapter === null ? base : modelFor(parts.adapter, base);
   const request = planRequest({
     config,
     model,
@@ -179,6 +183,7 @@ export async function planRun(
   }
   return {
     parts,
+    model,
     request,
     totalSteps: totalSteps(data.feed, config.training),
   };

@@ -23,6 +23,8 @@ export interface OpenedModel extends Disposable {
   readonly architecture: Architecture;
   /** Rows for tokens that the files do not have; null: none. */
   readonly fresh: FreshRows | null;
+  /** The embedding that a head of its own starts as, where the files tie them. */
+  readonly headStartsAs?: string;
   /** Folder of the files, or null with `from_config`. */
   readonly folder: ModelFolder | null;
   /** The model as people call it: its Hub id, its path, or its type. */

@@ -99,6 +99,22 @@ export async function readBase(path: string): Promise<Base> {
   return { spec, weights };
 }
 
+/** The base as an adapter wants it: with a head of its own where it trains head and embedding apart. */
+export function baseFor(base: Base, adapter: Adapter): Base {
+  const { spec, weights } = base;
+  const { name: table } = spec.head;
+  if (adapter.untiesHead?.(inventoryOf(spec, 8)) !== true) return base;
+  const architecture = spec.modelType === "gpt2"
+    ? gpt2Architecture
+    : llamaArchitecture;
+  const own = architecture.describe({
+    ...spec.config,
+    tie_word_embeddings: false,
+  });
+  const values = weights.get(table) ?? new Float32Array();
+  return { spec: own, weights: new Map([...weights, [own.head.name, values]]) };
+}
+
 /** Binds an adapter to a model. */
 export function attachTo(base: Base, adapter: Adapter): AttachedAdapter {
   const { sites, weights } = inventoryOf(base.spec, 8);

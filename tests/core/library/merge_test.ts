@@ -288,3 +288,55 @@ async function witness(path: string, ids: readonly number[]): Promise<{
   assert.ok(success, new TextDecoder().decode(stderr));
   return JSON.parse(new TextDecoder().decode(stdout));
 }
+
+Deno.test("an adapter that is no number is refused by name, without advice on the tolerance", async () => {
+  using folder = testFolder();
+  const run = await trained(folder, { use: "lora", r: 4 });
+  const path = join(run, "adapter_model.safetensors");
+  const bad = "base_model.model.model.layers.1.mlp.up_proj.lora_B.weight";
+  const tensors = (() => {
+    using file = new SafetensorsFile(path);
+    return [...file.tensors].map(([name, t]) =>
+      tensorOf(
+        name,
+        t.shape,
+        name === bad ? t.read().fill(NaN, 0, 1) : t.read(),
+      )
+    );
+  })();
+  await writeSafetensors(path, tensors, { dtype: "F32" });
+  await assert.rejects(
+    () => merge(run, { backend }),
+    (error: Error) =>
+      error.name === "DataError" && error.message.includes(bad) &&
+      error.message.includes("not finite") &&
+      !error.message.includes("tolerance"),
+  );
+});
+
+Deno.test("a table that is trained apart from its tied head is merged into a model with a head of its own", async () => {
+  using folder = testFolder();
+  const run = await trained(folder, {
+    use: "lora",
+    r: 4,
+    modules_to_save: ["embed_tokens"],
+    ensure_weight_tying: false,
+  });
+  const settings = readJsonObject(join(run, "adapter_config.json"))!;
+  assert.equal(settings.ensure_weight_tying, false);
+  const table = "model.embed_tokens.weight";
+  using trainedTensors = new SafetensorsFile(
+    join(run, "adapter_model.safetensors"),
+  );
+  assert.ok(!trainedTensors.tensors.has("base_model.model.lm_head.weight"));
+  using base = openModelFolder(folder.at("base"));
+  const { path } = await merge(run, { backend });
+  using merged = openModelFolder(path);
+  assert.equal(merged.config.tie_word_embeddings, false);
+  const first = base.tensors.get(table)!.read();
+  const tuned = trainedTensors.tensors.get(`base_model.model.${table}`)!.read();
+  assert.deepEqual(merged.tensors.get("lm_head.weight")!.read(), first);
+  assert.deepEqual(merged.tensors.get(table)!.read(), tuned);
+  assert.notDeepEqual(tuned, first);
+  assert.deepEqual(await answers(path), await answers(run));
+});

@@ -365,3 +365,26 @@ Deno.test("a merged weight is the base's plus the scaled product", () => {
     null,
   );
 });
+
+Deno.test("expressions that take others minutes are done or refused in time", () => {
+  for (
+    const target_modules of [
+      "(a+)+$",
+      "(.*)*(.*)*(.*)*(.*)*x",
+      "((((.*)*)*)*)*y",
+      "(.|.)*(.|.)*(.|.)*(.|.)*!",
+      "(a?){1000000000}",
+      "(.{0,60}){0,60}".repeat(300),
+      "(".repeat(5000) + ")".repeat(5000),
+      "a".repeat(1_000_000),
+    ]
+  ) {
+    const start = performance.now();
+    assert.throws(
+      () => attachTo(llama, make({ target_modules })),
+      { name: "ConfigError" },
+    );
+    const took = performance.now() - start;
+    assert.ok(took < 5000, `${target_modules.slice(0, 40)}: ${took} ms`);
+  }
+});

@@ -11,6 +11,7 @@ import { loraOptions } from "../../../plugins/adapters/_options.ts";
 import { adamwRule } from "../../../plugins/optimizers/adamw.ts";
 import {
   attachTo,
+  baseFor,
   inputsOf,
   lossOf,
   openAdapted,
@@ -60,9 +61,9 @@ async function open(name: string) {
   const config = JSON.parse(
     Deno.readTextFileSync(`${folder}/adapter_config.json`),
   );
-  const base = await readBase(`${GOLDEN}models/${golden.base}`);
   const made = loraAdapter(loraOptions.parse({})).configured!(config);
   assert.ok(made !== null);
+  const base = baseFor(await readBase(`${GOLDEN}models/${golden.base}`), made);
   return {
     golden,
     config,
