@@ -6,6 +6,7 @@
 import type { ColumnMetaData, PageHeader, SchemaTree } from "hyparquet";
 import type { UnpackPage } from "./codecs.ts";
 import { checkRuns } from "./runs.ts";
+import { plainKind } from "./kinds.ts";
 
 /** What of hyparquet decodes columns. */
 export interface Decoders {
@@ -30,6 +31,8 @@ export interface ColumnRequest {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** Rows of the group. */
   readonly rows: number;
+  /** Called with the bytes that each page unpacks to, before it is unpacked; throws where they are too many. */
+  readonly spend: (bytes: number) => void;
 }
 
 /**
@@ -37,7 +40,7 @@ export interface ColumnRequest {
  * claim that cannot be.
  */
 export function decodeColumn(
-  { meta, path, bytes, rows }: ColumnRequest,
+  { meta, path, bytes, rows, spend }: ColumnRequest,
   decoders: Decoders,
 ): Decoded {
   const { parquetHeader, readPage } = decoders.column;
@@ -45,14 +48,16 @@ export function decodeColumn(
   if (unpack === undefined) {
     throw new Error(`is packed with ${meta.codec}, which is not read`);
   }
-  const element = path[path.length - 1].element;
+  const kind = plainKind(path[path.length - 1].element);
   const decoder: ColumnDecoder = {
     pathInSchema: meta.path_in_schema,
     type: meta.type,
-    element,
+    element: kind.element,
     schemaPath: path,
     codec: "UNCOMPRESSED", // what readPage gets is unpacked
-    parsers: decoders.parsers,
+    parsers: kind.bytes
+      ? { ...decoders.parsers, stringFromBytes: (bytes) => bytes.slice() }
+      : decoders.parsers,
   };
   const levels = {
     repetition: decoders.schema.getMaxRepetitionLevel(path),
@@ -63,7 +68,6 @@ export function decodeColumn(
   let dictionary: Decoded | undefined;
   let last: Decoded | undefined;
   let left = Number(meta.num_values);
-  let budget = Number(meta.total_uncompressed_size);
   while (left > 0 && reader.offset < bytes.length) {
     const header = parquetHeader(reader);
     const start = reader.offset;
@@ -74,11 +78,8 @@ export function decodeColumn(
     reader.offset = end;
     if (header.type === "INDEX_PAGE") continue;
     const length = header.uncompressed_page_size;
-    budget -= length;
-    // the budget has room for headers too: it is never short of an honest file's pages
-    if (!(length >= 0 && budget >= 0)) {
-      throw new Error("a page claims more bytes than its column has");
-    }
+    if (!(length >= 0)) throw new Error("a page does not say how long it is");
+    spend(length);
     const values = valuesOf(header);
     if (header.type !== "DICTIONARY_PAGE") {
       left -= values;
@@ -115,15 +116,25 @@ export function decodeColumn(
       last = data;
     }
   }
-  const column = chunks.length === 1
-    ? chunks[0]
-    : chunks.flatMap((c) => [...c]);
+  const whole = chunks.length === 1 ? chunks[0] : chunks.flatMap((c) => [...c]);
+  const column = kind.convert === null ? whole : mapDeep(whole, kind.convert);
   if (column.length !== rows) {
     throw new Error(
       `has ${column.length} rows where its row group has ${rows}`,
     );
   }
   return column;
+}
+
+/** The values with each changed, those in lists too; null and undefined stay. */
+function mapDeep(
+  data: Decoded,
+  convert: (value: unknown) => unknown,
+): unknown[] {
+  return Array.from(data, (value): unknown => {
+    if (value === null || value === undefined) return value;
+    return Array.isArray(value) ? mapDeep(value, convert) : convert(value);
+  });
 }
 
 function valuesOf(header: PageHeader): number {

@@ -15,6 +15,10 @@ export interface ParquetLimits {
 const MAX_VALUES = 2 ** 25;
 const MAX_FOOTER = 2 ** 28;
 const LOOK_FROM = 16 * 2 ** 20;
+/**
+ * Bytes after a column that may still be its own: old writers left the header of the dictionary out of the size.
+ */
+const SLACK = 100;
 
 /** A column of a row group. */
 export interface ColumnPlace {
@@ -22,6 +26,8 @@ export interface ColumnPlace {
   readonly path: readonly string[];
   readonly start: number;
   readonly end: number;
+  /** Bytes that the footer gives it. */
+  readonly packed: number;
   /** Index of its metadata in the row group. */
   readonly index: number;
 }
@@ -33,8 +39,6 @@ export interface GroupPlace {
   readonly rows: number;
   /** Columns that are read. */
   readonly columns: readonly ColumnPlace[];
-  /** Bytes of these, unpacked. */
-  readonly bytes: number;
 }
 
 /** Reads a part of the file. */
@@ -86,6 +90,11 @@ export function groupsOf(
     readonly limits: ParquetLimits;
   },
 ): GroupPlace[] {
+  if (!Array.isArray(metadata.row_groups)) {
+    throw new DataError(
+      `${path}: its footer has no row groups; the file is broken, fetch it again`,
+    );
+  }
   const names = schema.children.map((c) => c.element.name);
   const unknown = columns?.find((c) => !names.includes(c));
   if (unknown !== undefined) {
@@ -109,12 +118,16 @@ export function groupsOf(
       );
     }
     if (rows === 0) continue; // some writers give it no place in the file
-    let bytes = 0;
+    let claimed = 0;
+    if (!Array.isArray(group.columns)) return fail("it has no columns");
     const places: ColumnPlace[] = [];
     for (const [index, chunk] of group.columns.entries()) {
       const meta = chunk.meta_data;
       if (meta === undefined) return fail("a column has no description");
       const column = meta.path_in_schema;
+      if (!Array.isArray(column) || column.length === 0) {
+        return fail("a column has no name");
+      }
       if (!wanted.has(column[0])) continue;
       const name = column.join(".");
       if (chunk.file_path) fail(`column ${name} is in another file`);
@@ -125,30 +138,27 @@ export function groupsOf(
           : meta.data_page_offset,
       );
       const packed = Number(meta.total_compressed_size);
-      const unpacked = Number(meta.total_uncompressed_size);
+      // some writers leave 0 here, or count without headers: it can only warn early
+      const unpacked = Number(meta.total_uncompressed_size ?? 0);
       const end = start + packed;
       if (!(start >= 4 && packed >= 0 && end <= size - 8)) {
         fail(`column ${name} does not lie in the file`);
       }
-      if (!(Number(meta.num_values) <= MAX_VALUES && unpacked >= 0)) {
+      if (!(Number(meta.num_values) <= MAX_VALUES)) {
         fail(`column ${name} claims ${meta.num_values} values`);
       }
-      if (unpacked > LOOK_FROM && unpacked > packed * limits.max_expansion) {
-        throw new DataError(
-          `${path}: row group ${g}: column ${name} unpacks to more than ${limits.max_expansion} times its ${packed} bytes; if it is meant to, raise max_expansion (an option of \`source\`)`,
-        );
-      }
-      bytes += unpacked;
-      places.push({ path: column, start, end, index });
+      checkColumnSize(unpacked, { path, group: g, name, packed, limits });
+      claimed += unpacked;
+      places.push({
+        path: column,
+        start,
+        end: Math.min(end + SLACK, size - 8),
+        packed,
+        index,
+      });
     }
-    if (bytes > limits.max_group_mb * 2 ** 20) {
-      throw new DataError(
-        `${path}: row group ${g} unpacks to ${
-          Math.ceil(bytes / 2 ** 20)
-        } MB; read fewer columns, write the file with smaller row groups, or raise max_group_mb (an option of \`source\`)`,
-      );
-    }
-    groups.push({ from, rows, columns: places, bytes });
+    checkGroupSize(claimed, { path, group: g, limits });
+    groups.push({ from, rows, columns: places });
     from += rows;
   }
   if (from !== Number(metadata.num_rows)) {
@@ -157,4 +167,40 @@ export function groupsOf(
     );
   }
   return groups;
+}
+
+/** Throws `DataError` where a column unpacks to far more than it takes in the file. */
+export function checkColumnSize(
+  unpacked: number,
+  { path, group, name, packed, limits }: {
+    readonly path: string;
+    readonly group: number;
+    readonly name: string;
+    readonly packed: number;
+    readonly limits: ParquetLimits;
+  },
+): void {
+  if (unpacked <= LOOK_FROM || unpacked <= packed * limits.max_expansion) {
+    return;
+  }
+  throw new DataError(
+    `${path}: row group ${group}: column ${name} unpacks to more than ${limits.max_expansion} times its ${packed} bytes; if it is meant to, raise max_expansion (an option of \`source\`)`,
+  );
+}
+
+/** Throws `DataError` where a row group unpacks to more than memory is meant for. */
+export function checkGroupSize(
+  unpacked: number,
+  { path, group, limits }: {
+    readonly path: string;
+    readonly group: number;
+    readonly limits: ParquetLimits;
+  },
+): void {
+  if (unpacked <= limits.max_group_mb * 2 ** 20) return;
+  throw new DataError(
+    `${path}: row group ${group} unpacks to ${
+      Math.ceil(unpacked / 2 ** 20)
+    } MB; read fewer columns, write the file with smaller row groups, or raise max_group_mb (an option of \`source\`)`,
+  );
 }

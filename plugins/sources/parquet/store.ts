@@ -14,11 +14,14 @@ import type { FileMetaData, SchemaTree } from "hyparquet";
 import { pageCodecs } from "./codecs.ts";
 import { decodeColumn, type Decoded, type Decoders } from "./column.ts";
 import {
+  checkColumnSize,
+  checkGroupSize,
   type GroupPlace,
   groupsOf,
   type ParquetLimits,
   readFooter,
 } from "./footer.ts";
+import { withOldName } from "./kinds.ts";
 import { parsersOf, plainValue } from "./values.ts";
 
 /** How a Parquet file is opened. */
@@ -84,14 +87,16 @@ async function openStore(
     const parsers = convert.DEFAULT_PARSERS;
     const { metadata, tree } = asBroken(path, "its footer", () => {
       const metadata = hyparquet.parquetMetadata(footer, { geoparquet: false });
+      metadata.schema.forEach(withOldName);
       return { metadata, tree: hyparquet.parquetSchema(metadata) };
     });
-    const groups = groupsOf(metadata, tree, {
-      path,
-      size,
-      columns: options.columns,
-      limits: options,
-    });
+    const groups = asBroken(path, "its footer", () =>
+      groupsOf(metadata, tree, {
+        path,
+        size,
+        columns: options.columns,
+        limits: options,
+      }));
     const rows = groups.reduce((sum, g) => sum + g.rows, 0);
     if (rows === 0) {
       throw new DataError(
@@ -108,6 +113,7 @@ async function openStore(
       decoders: { column, convert, schema, codecs, parsers },
       assembleNested: assemble.assembleNested,
       cacheBytes: options.cache_mb * 2 ** 20,
+      limits: options,
     });
   } catch (error) {
     file.close();
@@ -126,17 +132,25 @@ interface StoreInit {
   readonly assembleNested:
     typeof import("hyparquet/src/assemble.js").assembleNested;
   readonly cacheBytes: number;
+  readonly limits: ParquetLimits;
 }
 
 /** Values of each column, one a row. */
 type Columns = ReadonlyMap<string, Decoded>;
 
+/** A decoded row group, and the bytes that its pages unpacked to. */
+interface Group {
+  readonly columns: Columns;
+  readonly bytes: number;
+}
+
 class ParquetStore implements RecordStore {
   readonly #file: Deno.FsFile;
   readonly #init: StoreInit;
   /** Decoded row groups by index, the latest used last. */
-  readonly #cache = new Map<number, Columns>();
+  readonly #cache = new Map<number, Group>();
   #cached = 0; // bytes of their pages
+  #largest = 0; // bytes of the largest of them
   #open = true;
 
   constructor(file: Deno.FsFile, init: StoreInit) {
@@ -175,28 +189,31 @@ class ParquetStore implements RecordStore {
   }
 
   #columns(g: number): Columns {
-    const { groups, cacheBytes } = this.#init;
-    let columns = this.#cache.get(g);
-    if (columns !== undefined) {
+    const { cacheBytes } = this.#init;
+    let group = this.#cache.get(g);
+    if (group !== undefined) {
       this.#cache.delete(g); // and to the end: the latest used
-      this.#cache.set(g, columns);
-      return columns;
+      this.#cache.set(g, group);
+      return group.columns;
     }
-    for (const old of this.#cache.keys()) {
-      if (this.#cached + groups[g].bytes <= cacheBytes) break;
+    // the largest so far is what the next is taken for: a footer need not say how large it is
+    for (const [old, { bytes }] of this.#cache) {
+      if (this.#cached + this.#largest <= cacheBytes) break;
       this.#cache.delete(old);
-      this.#cached -= groups[old].bytes;
+      this.#cached -= bytes;
     }
-    columns = this.#decode(g);
-    this.#cache.set(g, columns);
-    this.#cached += groups[g].bytes;
-    return columns;
+    group = this.#decode(g);
+    this.#cache.set(g, group);
+    this.#cached += group.bytes;
+    this.#largest = Math.max(this.#largest, group.bytes);
+    return group.columns;
   }
 
-  #decode(g: number): Columns {
-    const { path, groups, metadata, tree, decoders, assembleNested } =
+  #decode(g: number): Group {
+    const { path, groups, metadata, tree, decoders, assembleNested, limits } =
       this.#init;
     const group = groups[g];
+    let bytes = 0;
     // empty row groups are not in `groups`
     const described = metadata.row_groups.filter((r) => r.num_rows > 0n)[g];
     const parts = new Map<string, Decoded>();
@@ -207,6 +224,14 @@ class ParquetStore implements RecordStore {
         if (meta === undefined) throw new Error("has no description");
         const schemaPath = decoders.schema.getTreePath(tree, [...place.path]);
         const leaf = schemaPath[schemaPath.length - 1].element;
+        const { packed } = place;
+        let ofColumn = 0;
+        const spend = (more: number): void => {
+          ofColumn += more;
+          bytes += more;
+          checkColumnSize(ofColumn, { path, group: g, name, packed, limits });
+          checkGroupSize(bytes, { path, group: g, limits });
+        };
         parts.set(
           name,
           decodeColumn({
@@ -214,6 +239,7 @@ class ParquetStore implements RecordStore {
             path: schemaPath,
             bytes: readAt(this.#file, path, place.start, place.end),
             rows: group.rows,
+            spend,
           }, { ...decoders, parsers: parsersOf(leaf, decoders.parsers) }),
         );
       });
@@ -234,7 +260,7 @@ class ParquetStore implements RecordStore {
         columns.set(name, values);
       });
     }
-    return columns;
+    return { columns, bytes };
   }
 
   [Symbol.dispose](): void {
