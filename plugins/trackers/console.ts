@@ -287,6 +287,9 @@ function stepFields(event: StepEvent): string[] {
     ...(speed === null ? [] : [`${short(speed)} trained tok/s`]),
     `lr ${rate(event.learning_rate)}`,
     `norm ${event.grad_norm === null ? "-" : event.grad_norm.toFixed(2)}`,
+    ...Object.entries(event.metrics ?? {}).map(([name, value]) =>
+      `${name} ${value === null ? "-" : measure(value)}`
+    ),
     ...(event.padded_share > 0
       ? [`padding ${percent(event.padded_share)}`]
       : []),
@@ -300,7 +303,9 @@ function stepFields(event: StepEvent): string[] {
 function evalFields(event: EvalEvent): [string[], ...string[][]] {
   const loss = event.eval_loss === null ? [] : [
     `loss ${measure(event.eval_loss)}`,
-    `perplexity ${measure(event.eval_perplexity)}`,
+    ...(event.eval_perplexity === null
+      ? []
+      : [`perplexity ${measure(event.eval_perplexity)}`]),
     ...(event.eval_token_accuracy === null
       ? []
       : [`token accuracy ${percent(event.eval_token_accuracy)}`]),

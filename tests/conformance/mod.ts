@@ -19,6 +19,7 @@ export {
   exampleRows,
   testEvaluator,
 } from "./evaluator.ts";
+export { type ObjectiveSuiteOptions, testObjective } from "./objective.ts";
 export { testOptimizer } from "./optimizer.ts";
 export { testSchedule } from "./schedule.ts";
 export { testTracker } from "./tracker.ts";

@@ -8,7 +8,10 @@ import {
 } from "@denotune/denotune/core";
 import { packed, padded } from "../../../plugins/collators/mod.ts";
 import { causalLm } from "../../../plugins/objectives/mod.ts";
+import { testObjective } from "@denotune/denotune/testing";
 import { make } from "../../core/data/_support.ts";
+
+testObjective("causal-lm", () => make("objective", causalLm));
 
 const limits = { maxLength: 16, batchSize: 8, padId: 7, seed: 1 };
 const key = { seed: 3, step: 5, firstRow: 2, training: true };
