@@ -155,6 +155,7 @@ export type { SumAttributes } from "./graph/kernels/sum.ts";
 export type { TakeTokensAttributes } from "./graph/kernels/take_tokens.ts";
 export type { WriteCacheAttributes } from "./graph/kernels/write_cache.ts";
 export type { WriteRowAttributes } from "./graph/kernels/write_row.ts";
+export { examplePlan } from "./graph/example_call.ts";
 export { type Level, LevelValue } from "./graph/loss/levels.ts";
 export { add, addTo } from "./graph/ops/add.ts";
 export type { AttentionOptions } from "./graph/ops/attention.ts";

@@ -9,7 +9,11 @@ import {
   type Part,
 } from "@denotune/denotune/core";
 import { type WebGpuOptions, webGpuOptions } from "./options.ts";
-import { factsOf, findAdapter } from "./runtime/adapter.ts";
+import { factsOf, findAdapter, openGpu } from "./runtime/adapter.ts";
+import { type AdapterLimits, LEAST_LIMITS } from "./runtime/adapter_limits.ts";
+import { indented } from "./shader/indent.ts";
+import { shadersOf } from "./source.ts";
+import { openTiles } from "./tune/cache.ts";
 
 /** GPUs of every make through Deno's own WebGPU, in a worker. */
 export const webgpu: Part<"backend", Partial<WebGpuOptions>, WebGpuOptions> =
@@ -52,6 +56,30 @@ export const webgpu: Part<"backend", Partial<WebGpuOptions>, WebGpuOptions> =
           const { tuneAndShow } = await import("./tune/show.ts");
           await tuneAndShow(say);
         },
+        source: async (plan) => {
+          const limits = await limitsHere(options);
+          return shadersOf(plan, limits ?? LEAST_LIMITS).map((
+            { name, wgsl },
+          ) => ({
+            name: limits === null
+              ? `${name}, for the limits that every adapter has`
+              : name,
+            language: "WGSL",
+            text: indented(wgsl),
+          }));
+        },
       };
     },
   });
+
+/** The limits of the adapter that a run would take, or null where there is none. */
+async function limitsHere(
+  options: WebGpuOptions,
+): Promise<AdapterLimits | null> {
+  const adapter = await findAdapter(options);
+  if ("reason" in adapter) return null;
+  const tiles = await openTiles(factsOf(adapter).identity, options.tune);
+  const gpu = await openGpu(adapter, { options, tiles, pretend: {} });
+  gpu.close();
+  return gpu.limits;
+}

@@ -25,6 +25,7 @@ import { replay } from "./runtime/replay.ts";
 import type { AdapterLimits } from "./runtime/adapter_limits.ts";
 import { Staging } from "./runtime/staging.ts";
 import { Stopwatch } from "./runtime/stopwatch.ts";
+import { largestHead } from "./kernels/attention/tile.ts";
 import { shapeKey } from "./kernels/matmul/choice.ts";
 import type { ProductShape, Tile } from "./kernels/matmul/tiles.ts";
 import { adviceFor } from "./tune/advice.ts";
@@ -125,6 +126,7 @@ export class WebGpuExecutor implements Executor {
         tensors: gpu.limits.maxBindings,
         bytes: gpu.limits.maxBindingBytes,
       },
+      largestHead: largestHead(gpu.limits),
       advice: adviceFor({
         software: facts.software,
         measured: tiles.all.size,

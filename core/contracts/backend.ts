@@ -41,6 +41,8 @@ export interface DeviceInfo {
    * of them larger than so many bytes. Absent: none, because nothing is gained by it there.
    */
   readonly epilogues?: { readonly tensors: number; readonly bytes: number };
+  /** Columns of the largest attention head that it trains; absent: any. */
+  readonly largestHead?: number;
   /**
    * Everything that results depend on in the last bit (processor, BLAS and core type, adapter, driver,
    * tuner choices): recorded in checkpoints; "bit for bit" means equal fingerprints.
@@ -82,6 +84,16 @@ export interface Device extends AsyncDisposable {
   >;
 }
 
+/** The code that a backend made of a call. */
+export interface KernelSource {
+  /** What it is, as profiles name it: `matmul NT 64x64x16 of 4x4`. */
+  readonly name: string;
+  /** `WGSL`, `WebAssembly`. */
+  readonly language: string;
+  /** As people read it. */
+  readonly text: string;
+}
+
 /** Opens devices. */
 export interface Backend {
   /**
@@ -98,4 +110,9 @@ export interface Backend {
    * each line to be shown. Absent: there is nothing to measure.
    */
   tune?(say: (line: string) => void): Promise<void>;
+  /**
+   * The code of a plan's kernels, in the order in which they run, as it would be made on this machine. Absent: the
+   * backend makes none. Throws `DeviceError`.
+   */
+  source?(plan: Plan): Promise<readonly KernelSource[]>;
 }

@@ -7,15 +7,20 @@ import {
   cacheFolder,
   type Command,
   type CommandContext,
+  ConfigError,
   createHost,
   createPart,
   type Creating,
   defineCommand,
   DeviceError,
+  examplePlan,
   hubCacheFolder,
+  type Json,
   messageOf,
   type Output,
+  type Plan,
   showBytes,
+  showWhole,
   VERSION,
 } from "@denotune/denotune/core";
 import { z } from "zod";
@@ -30,6 +35,8 @@ interface BackendState {
   readonly description: string;
   readonly memory_bytes: number | null;
   readonly largest_buffer_bytes: number | null;
+  /** Columns of the largest attention head that it trains, or null: any. */
+  readonly largest_head: number | null;
   /** What would make it faster, or null. */
   readonly advice: string | null;
 }
@@ -54,6 +61,15 @@ const options = z.strictObject({
   tune: z.boolean().default(false).describe(
     "measure tiles of matrix products on the GPU and keep the winners",
   ),
+  kernel: z.string().optional().meta({ placeholder: "name" }).describe(
+    "print the code that the backends make of a kernel (matmul, attention ...)",
+  ),
+  attributes: z.string().optional().meta({ placeholder: "json" }).describe(
+    `what is not as in the kernel's example: '{"layout":"NN","m":64}'`,
+  ),
+  backend: z.string().optional().meta({ placeholder: "name" }).describe(
+    "with --kernel: the code of this backend alone",
+  ),
 });
 
 /** `denotune doctor` */
@@ -64,6 +80,14 @@ export const doctor: Command = defineCommand({
   async run(flags, context) {
     const creating = await creatingOf(context);
     if (flags.tune) return await tune(creating, context.out);
+    if (flags.kernel !== undefined) {
+      const plan = examplePlan(flags.kernel, parseAttributes(flags.attributes));
+      return await showSources(plan, {
+        creating,
+        out: context.out,
+        only: flags.backend,
+      });
+    }
     const found = await diagnose(creating);
     if (flags.json) context.out.line(JSON.stringify(found, null, 2));
     else show(found, context.out);
@@ -93,6 +117,48 @@ async function tune(creating: Creating, out: Output): Promise<void> {
     await backend.tune((line) => out.line(line));
   }
   if (tuned === 0) throw new DeviceError("No backend here can be tuned");
+}
+
+const attributesSchema = z.record(z.string(), z.json());
+
+function parseAttributes(text = "{}"): Readonly<Record<string, Json>> {
+  try {
+    return attributesSchema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new ConfigError(
+      `Cannot read --attributes: ${text} is no JSON object, as {"layout": "NN", "m": 64} is`,
+      { cause },
+    );
+  }
+}
+
+/** Prints what every backend makes of a plan's kernels. */
+async function showSources(
+  plan: Plan,
+  { creating, out, only }: {
+    readonly creating: Creating;
+    readonly out: Output;
+    readonly only: string | undefined;
+  },
+): Promise<void> {
+  const names = creating.registry.names("backend");
+  let shown = 0;
+  for (const name of only === undefined ? names : [only]) {
+    const backend = await createPart("backend", name, creating);
+    for (const source of await backend.source?.(plan) ?? []) {
+      if (shown++ > 0) out.line("");
+      const title = `${source.name} (${source.language} of ${name})`;
+      out.line(out.style("dim", `// ${title}`));
+      out.line(source.text.trimEnd());
+    }
+  }
+  if (shown === 0) {
+    throw new DeviceError(
+      only === undefined
+        ? "No backend here makes code of its own"
+        : `The backend ${only} makes no code of its own`,
+    );
+  }
 }
 
 const PERMISSIONS = [
@@ -140,6 +206,7 @@ async function tryBackend(
   const none = {
     memory_bytes: null,
     largest_buffer_bytes: null,
+    largest_head: null,
     advice: null,
   };
   try {
@@ -162,6 +229,7 @@ async function tryBackend(
       description: device.info.description,
       memory_bytes: device.info.memoryBytes,
       largest_buffer_bytes: device.info.maxBufferBytes,
+      largest_head: device.info.largestHead ?? null,
       advice: device.info.advice ?? null,
     };
   } catch (error) {
@@ -200,9 +268,12 @@ function show(found: Diagnosis, out: Output): void {
     const memory = backend.memory_bytes === null
       ? ""
       : `, ${showBytes(backend.memory_bytes)} for a run`;
+    const head = backend.largest_head === null
+      ? ""
+      : `, attention heads of up to ${showWhole(backend.largest_head)}`;
     entry(
       i === 0 ? "backends" : "",
-      `${mark}  ${backend.name}: ${backend.description}${memory}`,
+      `${mark}  ${backend.name}: ${backend.description}${memory}${head}`,
     );
     if (backend.advice !== null) entry("", backend.advice);
   });

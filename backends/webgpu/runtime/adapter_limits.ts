@@ -25,3 +25,16 @@ export interface AdapterLimits {
   /** Tiles of matrix products. */
   readonly tiles: TileTable;
 }
+
+/** The limits that every adapter has. */
+export const LEAST_LIMITS: AdapterLimits = {
+  software: false,
+  subgroup: null,
+  sharedBytes: 2 ** 14,
+  maxInvocations: 256,
+  maxGroups: 65535,
+  maxBindingBytes: 2 ** 27,
+  maxBindings: 8,
+  bindingAlignment: 256,
+  tiles: { find: () => null },
+};

@@ -151,6 +151,28 @@ Deno.test("doctor tells Deno, backends and folders, also as JSON", async () => {
   assert.ok(found.cores >= 1 && found.cache !== "" && found.auto !== null);
 });
 
+Deno.test("doctor prints the code that backends make of a kernel", async () => {
+  const { code, out } = await run(
+    ...["doctor", "--kernel", "matmul", "--backend", "webgpu"],
+    ...["--attributes", '{"m": 3}'],
+  );
+  assert.equal(code, 0);
+  assert.match(out, /^\/\/ matmul NT .*\(WGSL of webgpu\)/);
+  assert.match(out, /@compute/);
+  for (
+    const [wrong, what] of [
+      [["--kernel", "matmol"], /no kernel "matmol": there are argmax/],
+      [["--kernel", "matmul", "--attributes", "{m"], /no JSON object/],
+      [["--kernel", "matmul", "--attributes", '{"z":1}'], /other attributes/],
+      [["--kernel", "sum", "--backend", "reference"], /no code of its own/],
+    ] as const
+  ) {
+    const refused = await run("doctor", ...wrong);
+    assert.notEqual(refused.code, 0);
+    assert.match(refused.err, what);
+  }
+});
+
 const SHAPES: Record<string, unknown> = {
   alpaca: { instruction: "Add 1 and 2", input: "", output: "3" },
   sharegpt: {
