@@ -165,6 +165,7 @@ export { dropout } from "./graph/ops/dropout.ts";
 export { elementwise, swiglu } from "./graph/ops/elementwise.ts";
 export { type Layout, matmul } from "./graph/ops/matmul.ts";
 export { rows, spaceOf } from "./graph/ops/rows.ts";
+export { sum } from "./graph/ops/sums.ts";
 export type {
   AttentionAttributes,
   BufferId,

@@ -1,8 +1,67 @@
 /**
- * An optimizer is its state slots and one expression a slot, and so runs on every backend.
+ * An optimizer is its state slots and one expression a slot, or a small graph a tensor where an expression is
+ * not enough (Muon, Adafactor); so it runs on every backend.
  * @module
  */
 import type { Expr } from "../graph/expression.ts";
+import type { Graph, Tensor } from "../graph/graph.ts";
+
+/** A tensor that is trained. */
+export interface TrainedTensor {
+  /** As the model or the adapter names it. */
+  readonly name: string;
+  /** Its sizes. */
+  readonly shape: readonly number[];
+}
+
+/** Shape and storage of a state that a graph keeps. */
+export interface StateSpec {
+  /** Its sizes: not those of the tensor, where it keeps less (a row, a column, blocks). */
+  readonly shape: readonly number[];
+  /** How it is stored between steps; f32 where absent. The graph reads and gives f32. */
+  readonly dtype?: "f32" | "bf16" | "f16";
+}
+
+/** Numbers of a step, as expressions. */
+export interface StepNumbers {
+  /** Learning rate of this step and tensor. */
+  readonly learningRate: Expr;
+  /** Decay of this tensor; 0 if it is not decayed. */
+  readonly weightDecay: Expr;
+  /** The optimizer's own numbers of this step, from `scalars`. */
+  readonly scalars: Readonly<Record<string, Expr>>;
+}
+
+/** What the graph of a tensor's update is made with. */
+export interface TensorUpdateInputs {
+  /** Where nodes are added. */
+  readonly graph: Graph;
+  /** The value before the update, in its own shape. */
+  readonly parameter: Tensor;
+  /** The gradient, already divided and clipped, in the parameter's shape. */
+  readonly gradient: Tensor;
+  /** States before the update, by name. */
+  readonly states: Readonly<Record<string, Tensor>>;
+  /**
+   * A function of tensors, element by element, and of the step's numbers. All have the shape of the first; those of
+   * one element are read as a number.
+   */
+  map(
+    tensors: readonly Tensor[],
+    f: (elements: readonly Expr[], numbers: StepNumbers) => Expr,
+  ): Tensor;
+}
+
+/** How one tensor is updated by a graph. */
+export interface TensorUpdate {
+  /** States kept for the tensor, by name, all zero at the start. */
+  readonly states: Readonly<Record<string, StateSpec>>;
+  /** Adds the nodes of a step; gives the new parameter and every new state. A step that is not finite is undone. */
+  update(inputs: TensorUpdateInputs): {
+    readonly parameter: Tensor;
+    readonly states: Readonly<Record<string, Tensor>>;
+  };
+}
 
 /** What the update expressions read. All but the scalars are elementwise. */
 export interface UpdateInputs<
@@ -23,7 +82,7 @@ export interface UpdateInputs<
   readonly scalars: Readonly<Record<Scalar, Expr>>;
 }
 
-/** What a group of parameters is updated with. */
+/** What parameters are updated with. */
 export interface Optimizer<
   Slot extends string = string,
   Scalar extends string = string,
@@ -33,12 +92,15 @@ export interface Optimizer<
   /** Decay of the tensors that are decayed. */
   readonly weightDecay: number;
   /** Whether a tensor is decayed: by default all but biases and norms (tensors of one dimension). */
-  decays(tensor: { name: string; shape: readonly number[] }): boolean;
+  decays(tensor: TrainedTensor): boolean;
   /** Factor on the learning rate of a tensor (groups); 1 where absent. */
-  learningRateFactor?(
-    tensor: { name: string; shape: readonly number[] },
-  ): number;
-  /** Names of the state tensors kept for each parameter, all zero at the start. */
+  learningRateFactor?(tensor: TrainedTensor): number;
+  /**
+   * The graph that updates a tensor instead of the expressions; null for those that the expressions update. Absent:
+   * the expressions update all. `slots` are kept for the tensors that expressions update.
+   */
+  tensorUpdate?(tensor: TrainedTensor): TensorUpdate | null;
+  /** Names of the state tensors kept for each parameter, of its shape, all zero at the start. */
   readonly slots: readonly Slot[];
   /**
    * The slot that holds an average of each parameter. It starts as the parameter itself. With `used`,

@@ -4,6 +4,7 @@
  * either changes, and the device needs no further memory.
  * @module
  */
+import { count } from "../graph/memory.ts";
 import type { Session } from "./session.ts";
 import { slotName, type Trainables } from "./trainables.ts";
 
@@ -38,11 +39,30 @@ export async function swapAverages(
   }
 }
 
+/** Arenas, and the tensors of those that graphs update one by one. */
+function placesOf({ groups }: Trainables) {
+  return groups.flatMap(({ arenas, updates }) =>
+    updates === null
+      ? arenas.map(({ name, elements }) => ({
+        weights: `parameters:${name}`,
+        name,
+        elements,
+      }))
+      : arenas.flatMap(({ members }) =>
+        members.map(({ name, shape }) => ({
+          weights: name,
+          name,
+          elements: count(shape),
+        }))
+      )
+  );
+}
+
 function* chunks(trainables: Trainables, slot: string) {
-  for (const { name, elements } of trainables.groups.flatMap((g) => g.arenas)) {
+  for (const { weights, name, elements } of placesOf(trainables)) {
     for (let start = 0; start < elements; start += CHUNK) {
       yield {
-        weights: `parameters:${name}`,
+        weights,
         average: slotName(slot, name),
         start,
         count: Math.min(CHUNK, elements - start),

@@ -5,7 +5,11 @@
  */
 import type { AttachedAdapter } from "../contracts/adapter.ts";
 import type { WeightSpec } from "../contracts/model.ts";
-import type { Optimizer } from "../contracts/optimizer.ts";
+import type {
+  Optimizer,
+  StateSpec,
+  TensorUpdate,
+} from "../contracts/optimizer.ts";
 import { ConfigError } from "../contracts/errors.ts";
 import type { Arena, Memory } from "../graph/memory.ts";
 import { namePattern } from "./name_pattern.ts";
@@ -16,6 +20,8 @@ export interface Group {
   readonly learningRateFactor: number;
   readonly decayed: boolean;
   readonly arenas: readonly Arena[];
+  /** The graph of each tensor, by name; null where expressions update whole arenas. */
+  readonly updates: ReadonlyMap<string, TensorUpdate> | null;
 }
 
 /** Everything that is trained. */
@@ -56,17 +62,22 @@ export function chooseTrainables(
       !frozen.has(w.name) && (adapter === null || adapter.trainsBase(w.name))
     ),
   ];
-  const byKey = new Map<
-    string,
-    { factor: number; decayed: boolean; tensors: WeightSpec[] }
-  >();
+  const byKey = new Map<string, {
+    readonly factor: number;
+    readonly decayed: boolean;
+    readonly updates: Map<string, TensorUpdate> | null;
+    readonly tensors: WeightSpec[];
+  }>();
   for (const tensor of tensors) {
     const factor = (optimizer.learningRateFactor?.(tensor) ?? 1) *
       (adapter?.learningRateFactor?.(tensor) ?? 1);
     const decayed = optimizer.decays(tensor);
-    const key = `${factor}/${decayed}`;
-    const group = byKey.get(key) ?? { factor, decayed, tensors: [] };
+    const update = optimizer.tensorUpdate?.(tensor) ?? null;
+    const key = `${factor}/${decayed}/${update !== null}`;
+    const updates = update === null ? null : new Map<string, TensorUpdate>();
+    const group = byKey.get(key) ?? { factor, decayed, updates, tensors: [] };
     group.tensors.push(tensor);
+    if (update !== null) group.updates?.set(tensor.name, update);
     byKey.set(key, group);
   }
   const size = (w: WeightSpec) => w.shape.reduce((a, b) => a * b, 1);
@@ -79,6 +90,7 @@ export function chooseTrainables(
       index,
       learningRateFactor: g.factor,
       decayed: g.decayed,
+      updates: g.updates,
       arenas: memory.layout(`group${index}`, g.tensors),
     })),
     trained: count(tensors),
@@ -92,7 +104,7 @@ export function placeTrainables(
   trainables: Trainables,
   slots: readonly string[],
 ): void {
-  for (const { arenas } of trainables.groups) {
+  for (const { arenas, updates } of trainables.groups) {
     for (const arena of arenas) {
       memory.place(arena, {
         name: `parameters:${arena.name}`,
@@ -104,7 +116,15 @@ export function placeTrainables(
         role: "gradients",
         memberName: gradientName,
       });
-      for (const slot of slots) {
+      for (const { name } of updates === null ? [] : arena.members) {
+        for (const state of statesOf(trainables, slots, name)) {
+          memory.variable(state.variable, state.shape, {
+            role: "optimizer",
+            dtype: state.dtype,
+          });
+        }
+      }
+      for (const slot of updates === null ? slots : []) {
         memory.place(arena, {
           name: slotName(slot, arena.name),
           role: "optimizer",
@@ -113,6 +133,31 @@ export function placeTrainables(
       }
     }
   }
+}
+
+/** A state of a trained tensor, as it is placed and saved. */
+export interface TensorState extends StateSpec {
+  /** Name of its variable. */
+  readonly variable: string;
+}
+
+/** The states that the optimizer keeps of a tensor: the slots of its rule, or those of the tensor's graph. */
+export function statesOf(
+  trainables: Trainables,
+  slots: readonly string[],
+  tensor: string,
+): TensorState[] {
+  const found = trainables.tensors.find(({ name }) => name === tensor);
+  const shape = found?.shape ?? [];
+  const update = trainables.groups.map((g) => g.updates?.get(tensor))
+    .find((u) => u !== undefined);
+  const states = update === undefined
+    ? slots.map((slot) => [slot, { shape }] as const)
+    : Object.entries(update.states);
+  return states.map(([name, spec]) => ({
+    ...spec,
+    variable: slotName(name, tensor),
+  }));
 }
 
 /**

@@ -21,6 +21,7 @@ import { metricNames, sumNames } from "./loss_program.ts";
 import { windowName } from "./objective_loss.ts";
 import { programInput } from "./program_inputs.ts";
 import { gradientName, slotName, type Trainables } from "./trainables.ts";
+import { updateTensor } from "./update_tensor.ts";
 
 /** Slots of the ring: how many steps may pass before the host reads. */
 export const RING_SLOTS = 256;
@@ -70,11 +71,13 @@ export function updateProgram(
     optimizer.scalarNames.length;
   const scalars = programInput(graph, "scalars", [scalarCount]);
   let squares: Tensor | undefined;
-  for (const { arenas } of trainables.groups) {
-    for (const arena of arenas) {
-      const gradient = graph.variable(gradientName(arena.name), [
-        arena.elements,
-      ]);
+  for (const { arenas, updates } of trainables.groups) {
+    // tensors that graphs update are not read as arenas: a place has one name in a program
+    const places = updates === null
+      ? arenas.map(({ name, elements }) => ({ name, shape: [elements] }))
+      : arenas.flatMap(({ members }) => members);
+    for (const { name, shape } of places) {
+      const gradient = graph.variable(gradientName(name), shape);
       squares = graph.scope(
         "norm",
         () => sum(graph, gradient, input(0).mul(input(0)), squares),
@@ -101,16 +104,26 @@ export function updateProgram(
       }),
   );
   for (const group of trainables.groups) {
+    const at = {
+      scalars,
+      factor,
+      finite,
+      learningRate: group.index * 2,
+      ownScalars: trainables.groups.length * 2,
+    };
     for (const arena of group.arenas) {
+      if (group.updates !== null) {
+        for (const tensor of arena.members) {
+          const update = group.updates.get(tensor.name)!;
+          updateTensor(graph, { tensor, update, optimizer, at });
+        }
+        continue;
+      }
       graph.scope(`update.${arena.name}`, () =>
         updateArena(graph, optimizer, {
           arena: arena.name,
           elements: arena.elements,
-          scalars,
-          factor,
-          finite,
-          learningRate: group.index * 2,
-          ownScalars: trainables.groups.length * 2,
+          ...at,
         }));
     }
   }

@@ -39,7 +39,7 @@ import {
   writeStored,
   writeTrained,
 } from "./saved_model.ts";
-import { slotName } from "../engine/trainables.ts";
+import { statesOf, type TensorState } from "../engine/trainables.ts";
 import type { TrainerState } from "./trainer_state.ts";
 
 /** Version of the layout below. */
@@ -123,13 +123,18 @@ export async function saveCheckpoint(
 }
 
 function slotTensors(engine: Engine): TensorToSave[] {
-  const slots = engine.planned.request.train?.optimizer.slots ?? [];
   return savedTensors(engine).flatMap(({ spec }) =>
-    slots.map((slot) => {
-      const name = slotName(slot, spec.name);
-      return finiteTensor(engine, { name, variable: name, shape: spec.shape });
-    })
+    savedStates(engine, spec.name).map(({ variable, shape }) =>
+      finiteTensor(engine, { name: variable, variable, shape })
+    )
   );
+}
+
+function savedStates(engine: Engine, tensor: string): TensorState[] {
+  const { trainables, request } = engine.planned;
+  return trainables === null
+    ? []
+    : statesOf(trainables, request.train?.optimizer.slots ?? [], tensor);
 }
 
 /** Reads `state.json` of a checkpoint. Throws `DataError` for a folder that is none. */
@@ -172,9 +177,8 @@ export function restoreCheckpoint(engine: Engine, path: string): void {
   }
   using slots = new SafetensorsFile(join(path, OPTIMIZER));
   for (const { spec } of savedTensors(engine)) {
-    for (const slot of engine.planned.request.train?.optimizer.slots ?? []) {
-      const name = slotName(slot, spec.name);
-      readInto(engine, { file: slots, name, variable: name });
+    for (const { variable } of savedStates(engine, spec.name)) {
+      readInto(engine, { file: slots, name: variable, variable });
     }
   }
 }

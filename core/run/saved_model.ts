@@ -15,6 +15,8 @@ import { writeFileAtomic } from "../io/atomic.ts";
 import { showJson } from "../io/json_file.ts";
 import { release } from "../io/release.ts";
 import { elementsOf, showShape } from "../graph/dims.ts";
+import type { TensorDType } from "../graph/dtype.ts";
+import { f32ToBf16, f32ToF16 } from "../io/half.ts";
 import type { SafetensorsFile, StoredTensor } from "../io/read_safetensors.ts";
 import { type SaveDType, writeModelFiles } from "../io/save_model.ts";
 import { writeSafetensors } from "../io/write_safetensors.ts";
@@ -184,7 +186,8 @@ export function writeStored(
   const chunk = 1 << 22;
   for (let start = 0; start < stored.elements; start += chunk) {
     const count = Math.min(chunk, stored.elements - start);
-    engine.session.write(variable, stored.read({ start, count }), start);
+    const values = stored.read({ start, count });
+    engine.session.write(variable, narrowed(values, place.dtype), start);
   }
 }
 
@@ -217,4 +220,13 @@ export function generationConfig(
   if (pad !== null) config.pad_token_id ??= pad;
   if (ends.length > 0) config.eos_token_id = ends.length === 1 ? ends[0] : ends;
   return config;
+}
+
+/** Values as a variable stores them: states of optimizers may be kept in 16 bits. */
+function narrowed(
+  values: Float32Array,
+  dtype: TensorDType,
+): Float32Array | Uint16Array {
+  if (dtype === "bf16") return f32ToBf16(values);
+  return dtype === "f16" ? f32ToF16(values) : values;
 }

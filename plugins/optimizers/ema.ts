@@ -14,6 +14,8 @@ import {
   definePart,
   type Optimizer,
   type Part,
+  type TensorUpdate,
+  type TrainedTensor,
 } from "@denotune/denotune/core";
 import { z } from "zod";
 
@@ -52,6 +54,10 @@ export function withAverage(
     );
   }
   return {
+    tensorUpdate(tensor) {
+      const inner = of.tensorUpdate?.(tensor) ?? null;
+      return inner === null ? null : averagedUpdate(inner, tensor, decay);
+    },
     learningRate: of.learningRate,
     weightDecay: of.weightDecay,
     decays: (tensor) => of.decays(tensor),
@@ -65,6 +71,25 @@ export function withAverage(
       const average = inputs.slots.ema.mul(decay)
         .add(parameter.mul(1 - decay));
       return { parameter, slots: { ...slots, ema: average } };
+    },
+  };
+}
+
+/** A tensor's graph, with the average behind it. */
+function averagedUpdate(
+  of: TensorUpdate,
+  { shape }: TrainedTensor,
+  decay: number,
+): TensorUpdate {
+  return {
+    states: { ...of.states, ema: { shape } },
+    update(inputs) {
+      const { parameter, states } = of.update(inputs);
+      const average = inputs.map(
+        [inputs.states.ema, parameter],
+        ([before, now]) => before.mul(decay).add(now.mul(1 - decay)),
+      );
+      return { parameter, states: { ...states, ema: average } };
     },
   };
 }

@@ -19,10 +19,12 @@ import {
   type Optimizer,
   randomFrom,
   rows,
+  type TrainedTensor,
   write,
 } from "@denotune/denotune/core";
 import { ReferenceExecutor } from "../../backends/reference/mod.ts";
 import { evaluate } from "./expression.ts";
+import { trainSteps } from "./optimizer/steps.ts";
 
 /** What a step is made with. */
 export interface StepInput {
@@ -196,6 +198,8 @@ export function testOptimizer(
     }
   });
 
+  testGraphs(name, make);
+
   Deno.test(`${name}: says which tensors are decayed`, async () => {
     const rule = await make();
     for (const shape of [[8, 8], [8]]) {
@@ -268,6 +272,80 @@ export function testOptimizer(
       });
     }
     assert.ok(state.parameter.every((x) => Math.abs(x) < 0.5));
+  });
+}
+
+/** Tensors of several shapes: those that a graph updates among them. */
+const TENSORS: readonly TrainedTensor[] = [
+  { name: "layers.0.mlp.tall", shape: [7, 3] },
+  { name: "layers.0.mlp.wide", shape: [3, 7] },
+  { name: "layers.1.attention.square", shape: [4, 4] },
+  { name: "layers.1.norm", shape: [5] },
+];
+
+/** Registers what a rule with graphs must do besides: as the engine runs it, on the reference. */
+function testGraphs(
+  name: string,
+  make: () => Optimizer | Promise<Optimizer>,
+): void {
+  const random = randomFrom(8);
+  const numbers = (shape: readonly number[], factor = 1) =>
+    Float32Array.from(
+      { length: shape.reduce((a, b) => a * b, 1) },
+      () => factor * random.normal(),
+    );
+  const tensors = TENSORS.map((tensor) => ({
+    ...tensor,
+    values: numbers(tensor.shape),
+  }));
+  const stepsOf = (factor: (i: number) => number, learningRate = 1e-2) =>
+    Array.from({ length: 4 }, (_, i) => ({
+      learningRate,
+      gradients: Object.fromEntries(
+        TENSORS.map(({ name, shape }) => [name, numbers(shape, factor(i))]),
+      ),
+    }));
+  const run = async (steps: ReturnType<typeof stepsOf>) => {
+    await using device = localDevice(new ReferenceExecutor());
+    return await trainSteps(await make(), { tensors, steps, device });
+  };
+
+  Deno.test(`${name}: steps of whole tensors are finite, whatever the gradients`, async () => {
+    for (const factor of [() => 1, () => 0, (i: number) => i % 2 * 1e8]) {
+      for (const values of await run(stepsOf(factor))) {
+        for (const [tensor, found] of values) {
+          assert.ok(found.every(Number.isFinite), tensor);
+        }
+      }
+    }
+  });
+
+  Deno.test(`${name}: steps of whole tensors move nothing at a learning rate of 0`, async () => {
+    for (const values of await run(stepsOf(() => 1, 0))) {
+      for (const { name, values: start } of tensors) {
+        assert.deepEqual(values.get(name), start, name);
+      }
+    }
+  });
+
+  Deno.test(`${name}: a gradient that is not finite leaves tensors and states as they were`, async () => {
+    const steps = stepsOf(() => 1);
+    steps[2].gradients[TENSORS[0].name][1] = NaN;
+    const found = await run(steps);
+    assert.deepEqual(found[2], found[1]);
+    assert.notDeepEqual(found[3], found[2]);
+  });
+
+  Deno.test(`${name}: every state has the shape that was asked for`, async () => {
+    const rule = await make();
+    const [values] = await run(stepsOf(() => 1).slice(0, 1));
+    for (const tensor of TENSORS) {
+      const states = rule.tensorUpdate?.(tensor)?.states ?? {};
+      for (const [state, { shape }] of Object.entries(states)) {
+        const count = shape.reduce((a, b) => a * b, 1);
+        assert.equal(values.get(`${state}:${tensor.name}`)?.length, count);
+      }
+    }
   });
 }
 

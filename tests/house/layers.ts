@@ -52,4 +52,5 @@ export const CROWDED: Readonly<Record<string, string>> = {
   "core/contracts":
     "a file for each kind of part, which a stranger looks for by name",
   "core/graph/kernels": "a file for each kernel's definition",
+  "core/graph/ops": "a file for each op or family of ops",
 };

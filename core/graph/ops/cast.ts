@@ -1,0 +1,25 @@
+/**
+ * The same numbers, stored in another way.
+ * @module
+ */
+import { product } from "../dims.ts";
+import type { DType } from "../dtype.ts";
+import type { Graph, Op, Tensor } from "../graph.ts";
+
+const castOp: Op<{ readonly dtype: DType }> = {
+  name: "cast",
+  infer: ([x], { dtype }) => [{ shape: x.shape, dtype }],
+  lower({ node, input, output, emit }) {
+    emit({
+      kernel: "copy",
+      attributes: { elements: product(node.inputs[0].shape) },
+      inputs: [input(0)],
+      outputs: [output(0)],
+    });
+  },
+};
+
+/** x as `dtype` (f32 by default), to nearest even; x itself where it is stored so already. It has no gradient. */
+export function cast(graph: Graph, x: Tensor, dtype: DType = "f32"): Tensor {
+  return x.dtype === dtype ? x : graph.apply1(castOp, [x], { dtype });
+}
