@@ -13,7 +13,7 @@ import {
   type RawRecord,
 } from "@denotune/denotune/core";
 import { z } from "zod";
-import { isObject } from "./_columns.ts";
+import { describe, isObject } from "./_columns.ts";
 
 const BUILT_IN = [
   "alpaca",
@@ -92,9 +92,9 @@ function choose(
   if (best === undefined || best.low === 0) {
     const odd = best !== undefined && best.readable > 0
       ? `; "${best.name}" reads ${best.readable} of the ${sample.length} rows looked at, but not ${
-        describeWhere(firstUnread(sample, best.format).where)
+        reasonOf(firstUnread(sample, best.format), best.format)
       }`
-      : "";
+      : nearestReason(first, candidates);
     throw new DataError(
       `${
         describeWhere(first.where)
@@ -121,6 +121,57 @@ function choose(
     reason:
       `it reads all ${sample.length} rows looked at, with columns ${columns}`,
   };
+}
+
+/** Columns by which a format is meant, where a row has some of them and still does not fit. */
+const TELLING: Readonly<Record<string, readonly string[]>> = {
+  alpaca: ["instruction", "output", "input"],
+  dolly: ["instruction", "response", "context"],
+  custom: ["instruction", "response"],
+  self_instruct: ["instances", "instruction"],
+  sharegpt: ["conversations", "conversation"],
+  messages: ["messages"],
+  chat_to_completion: ["messages", "chat"],
+  prompt_completion: ["prompt", "completion"],
+  question_answer: ["question", "answer"],
+  pretokenized: ["input_ids"],
+  text: ["text"],
+};
+
+/** Why the format that a row has most columns of does not read it; "" where none is near. */
+function nearestReason(
+  record: RawRecord,
+  candidates: readonly { name: string; format: Format }[],
+): string {
+  const { value } = record;
+  if (!isObject(value)) {
+    return `; a row must be an object with named columns, found ${
+      describe(value)
+    }`;
+  }
+  const columns = Object.keys(value).map((name) => name.toLowerCase());
+  const ranked = candidates.map(({ name, format }) => {
+    const telling = Object.hasOwn(TELLING, name) ? TELLING[name] : [];
+    const has = telling.filter((column) => columns.includes(column)).length;
+    return { name, format, share: has / Math.max(1, telling.length) };
+  }).sort((a, b) => b.share - a.share);
+  const [nearest] = ranked;
+  if (nearest === undefined || nearest.share === 0) return "";
+  return `; the nearest is "${nearest.name}", which does not read ${
+    reasonOf(record, nearest.format)
+  }`;
+}
+
+/** Where a row is, and what a format says of it. */
+function reasonOf(record: RawRecord, format: Format): string {
+  const place = describeWhere(record.where);
+  try {
+    format.parse(record);
+    return place;
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    return message.startsWith(place) ? message : `${place}: ${message}`;
+  }
 }
 
 function firstUnread(sample: readonly RawRecord[], format: Format): RawRecord {

@@ -19,12 +19,69 @@ export async function sourceFor(
     if (source.accepts(file)) return source;
     names.push(part.name);
   }
+  const instead = insteadOf(path);
+  if (instead !== null) {
+    throw new DataError(`No source reads ${path}: ${instead}`);
+  }
   throw new DataError(
     `No source reads ${path}; known: ${
       names.sort().join(", ")
     }. Say which one does with \`source: {use: NAME}\` beside its path`,
   );
 }
+
+/** What to write in place of files that are no rows as they are; null of others. */
+function insteadOf(path: string): string | null {
+  const name = path.slice(path.lastIndexOf("/") + 1);
+  const ending = /\.(\w+)$/.exec(name)?.[1].toLowerCase() ?? "";
+  const found = INSTEAD.find(({ endings }) => endings.includes(ending));
+  return found?.what ?? null;
+}
+
+const INSTEAD: readonly {
+  readonly endings: readonly string[];
+  readonly what: string;
+}[] = [
+  {
+    endings: ["xlsx", "xls", "xlsm", "ods", "numbers"],
+    what:
+      "it is a spreadsheet; save the sheet as CSV (UTF-8), with the names of columns in the first row",
+  },
+  {
+    endings: ["zip", "tar", "tgz", "7z", "rar"],
+    what:
+      "it is an archive; unpack it, and name the file or the folder that was in it (single files may stay packed as .gz or .zst)",
+  },
+  {
+    endings: ["arrow", "feather", "ipc", "orc", "avro", "h5", "hdf5", "lance"],
+    what:
+      "save it as Parquet or JSON Lines, for example with pyarrow: pq.write_table(table, 'rows.parquet'), or with datasets: dataset.to_parquet('rows.parquet')",
+  },
+  {
+    endings: ["pkl", "pickle", "npy", "npz", "pt", "pth", "bin"],
+    what:
+      "it holds objects of Python; save its rows as JSON Lines or Parquet, for example with pandas: frame.to_parquet('rows.parquet')",
+  },
+  {
+    endings: ["db", "sqlite", "sqlite3", "duckdb"],
+    what:
+      "it is a database; write its rows to a file, for example: sqlite3 -csv -header FILE 'select * from TABLE' > rows.csv",
+  },
+  {
+    endings: ["pdf", "doc", "docx", "odt", "rtf", "epub", "html", "htm"],
+    what:
+      "it is a document; save its text as .txt (paragraphs become rows), or questions and answers as CSV or JSON Lines",
+  },
+  {
+    endings: ["yaml", "yml", "toml", "xml", "ini"],
+    what:
+      'write its rows as JSON Lines, one object a line: {"question": "...", "answer": "..."}',
+  },
+  {
+    endings: ["safetensors", "gguf", "onnx"],
+    what: "it holds weights, not rows; name it under `model`",
+  },
+];
 
 /** What says how the files of an entry are read. */
 export interface SourceWishes {

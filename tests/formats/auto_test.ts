@@ -57,6 +57,32 @@ Deno.test("auto refuses what is ambiguous, unknown or mixed", async () => {
   );
 });
 
+Deno.test("auto says why the nearest format does not read the rows", async () => {
+  const refused: readonly [unknown, RegExp][] = [
+    [
+      { instruction: "a", output: 7 },
+      /the nearest is "alpaca", which does not read rows row 0: the column "output" must be text or a list of texts, found the number 7/,
+    ],
+    [
+      { Question: "a", Answer: "b" },
+      /the nearest is "question_answer", .* the column "question" is missing; the row has Question, Answer\. Set question_field/,
+    ],
+    [{ messages: [{ text: "a" }] }, /the nearest is "messages", .*role/],
+    [
+      { input_ids: ["1"] },
+      /the nearest is "pretokenized", .*"input_ids" must be a list of whole numbers/,
+    ],
+    [7, /a row must be an object with named columns, found the number 7/],
+  ];
+  for (const [row, message] of refused) {
+    await assert.rejects(() => settled([row]), message);
+  }
+  await assert.rejects(
+    () => settled([{ prompt: "a", completion: "b" }, { prompt: "a" }]),
+    /but not rows row 1: the column "completion" is missing; the row has prompt/,
+  );
+});
+
 for (
   const [file, name, rows] of [
     ["instruct/alpaca_999.json", "alpaca", 999],

@@ -189,7 +189,7 @@ function sampleText(
 ): string {
   if (s.firstUntrained === null) return "";
   const { source, record } = s.firstUntrained;
-  const { store, format, template, masker, name } = sources[source];
+  const { store, format, template, masker } = sources[source];
   const raw = store.at(record);
   const built = buildExamples(parseRecord(raw, format), raw, {
     tokenizer,
@@ -199,6 +199,6 @@ function sampleText(
   });
   if (built.refused !== null) return "";
   return ` Trained text would stand in «marks»; ${
-    sampleOf(built.pieces, { name, record, tokenizer })
+    sampleOf(built.pieces, { where: raw.where, tokenizer })
   }`;
 }

@@ -11,7 +11,8 @@ import type {
   RowPlan,
   WeightedExample,
 } from "../../contracts/collator.ts";
-import type { RawRecord } from "../../contracts/source.ts";
+import type { RawRecord, Where } from "../../contracts/source.ts";
+import { describeWhere } from "../where.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import { DataError } from "../../contracts/errors.ts";
 import { hash32 } from "../../random.ts";
@@ -207,11 +208,8 @@ export class PreparedDataset implements Disposable, TrainingData {
   /** A row as errors show it: its place, and the text with what is trained in «marks». */
   sample(place: RowPlace): string {
     const { sources, tokenizer } = this.#parts;
-    return sampleOf(this.#pieces(place), {
-      name: sources[place.source].name,
-      record: place.record,
-      tokenizer,
-    });
+    const { where } = sources[place.source].store.at(place.record);
+    return sampleOf(this.#pieces(place), { where, tokenizer });
   }
 
   /** Gives the tokens back, and their file. */
@@ -345,16 +343,15 @@ export function widthOf(
 /** A row as errors show it. */
 export function sampleOf(
   pieces: readonly Piece[],
-  { name, record, tokenizer }: {
-    name: string;
-    record: number;
-    tokenizer: Tokenizer;
+  { where, tokenizer }: {
+    readonly where: Where;
+    readonly tokenizer: Tokenizer;
   },
 ): string {
   const shown = pieces.slice(0, 2).map((piece) =>
     renderText(inspectExample(piece, tokenizer), { color: false, limit: 200 })
   );
-  return `row ${record} of ${name}:\n${
+  return `${describeWhere(where)}:\n${
     shown.length === 0 ? "(dropped)" : shown.join("\n---\n")
   }`;
 }

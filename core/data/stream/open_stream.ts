@@ -52,7 +52,6 @@ export function openStream(
   const { tokenizer, signal, vocabulary = null } = context;
   const options: DataOptions = { ...DATA_DEFAULTS, ...request.options };
   const streams = sources.map(streamOf);
-  const names = sources.map((source) => source.name);
   const pipelines = sources.map((source, k): DrawPipeline => ({
     source: k,
     sources: sources.length,
@@ -89,7 +88,6 @@ export function openStream(
     }),
     checks: new RunningChecks({
       pipelines,
-      names,
       tokenizer,
       options,
       vocabulary,

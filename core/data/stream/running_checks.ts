@@ -19,7 +19,6 @@ const WINDOW = 1000;
 /** What rows are checked against. */
 export interface RunningChecksInit {
   readonly pipelines: readonly DrawPipeline[];
-  readonly names: readonly string[];
   readonly tokenizer: Tokenizer;
   readonly options: DataOptions;
   /** Ids that the model has; null: not known. */
@@ -88,17 +87,13 @@ export class RunningChecks {
   #sample(): string {
     if (this.#untrained === null) return "";
     const { row, source } = this.#untrained;
-    const { tokenizer, options, pipelines, names } = this.#of;
+    const { tokenizer, options, pipelines } = this.#of;
     const { format, template, masker } = pipelines[source];
     const pipeline = { tokenizer, template, masker, options };
     const built = buildExamples(parseRecord(row, format), row, pipeline);
     if (built.refused !== null) return "";
     return ` Trained text would stand in «marks»; ${
-      sampleOf(built.pieces, {
-        name: names[source],
-        record: row.where.index,
-        tokenizer,
-      })
+      sampleOf(built.pieces, { where: row.where, tokenizer })
     }`;
   }
 }

@@ -341,9 +341,16 @@ function asBroken<T>(path: string, what: string, work: () => T): T {
     return work();
   } catch (cause) {
     if (isDenotuneError(cause)) throw cause;
+    // what the decoder trips over is no reason that helps anyone
+    const isOfDecoder = cause instanceof TypeError ||
+      cause instanceof RangeError || cause instanceof SyntaxError;
     throw new DataError(
       `${path}: ${what}: ${
-        cause instanceof Error ? cause.message : String(cause)
+        isOfDecoder
+          ? "cannot be decoded"
+          : cause instanceof Error
+          ? cause.message
+          : String(cause)
       }; the file is broken or of a kind that is not read, fetch it again`,
       { cause },
     );

@@ -214,3 +214,45 @@ Deno.test({
     );
   },
 });
+
+Deno.test("a file that is no rows as it is says what to write instead", async () => {
+  using folder = testFolder();
+  for (
+    const [name, message] of [
+      ["rows.xlsx", /rows\.xlsx: it is a spreadsheet; save the sheet as CSV/],
+      ["rows.zip", /rows\.zip: it is an archive; unpack it/],
+      ["rows.arrow", /rows\.arrow: save it as Parquet or JSON Lines/],
+      ["rows.pkl", /rows\.pkl: it holds objects of Python/],
+      ["rows.db", /rows\.db: it is a database; write its rows to a file/],
+      ["rows.docx", /rows\.docx: it is a document; save its text/],
+      ["rows.yaml", /rows\.yaml: write its rows as JSON Lines/],
+      ["rows.gguf", /rows\.gguf: it holds weights, not rows/],
+      ["rows.odd", /No source reads .*rows\.odd; known: csv, json, jsonl/],
+    ] as const
+  ) {
+    const path = write(folder, name, "PK\u0003\u0004\u0000\u0001");
+    await assert.rejects(texts(folder, { path }), message, name);
+  }
+});
+
+Deno.test("an error about rows under a folder names the file and the line", async () => {
+  using folder = testFolder();
+  Deno.mkdirSync(folder.at("rows"));
+  write(folder, "rows/a.jsonl", '{"prompt": "a", "completion": "b"}\n');
+  const path = folder.at("rows");
+  const entry = { path, format: "prompt_completion", template: "plain" };
+  const bad = '{"prompt": "a", "completion": "b"}\n{"prompt": "a"}\n';
+  write(folder, "rows/b.jsonl", bad);
+  await assert.rejects(texts(folder, entry), /rows\/b\.jsonl:2: .*completion/);
+  await assert.rejects(
+    texts(folder, { ...entry, path: folder.at("rows/*.jsonl") }),
+    /rows\/b\.jsonl:2: .*completion/,
+  );
+  using run = await openRun({
+    train: [{ ...entry, path: folder.at("rows/a.jsonl") }],
+    workers: 1,
+    cache: false,
+  }, { cacheDir: folder.at("cache") });
+  const place = { source: 0, record: 0 };
+  assert.match(run.data.train.sample(place), /^.*rows\/a\.jsonl:1:\n/);
+});
