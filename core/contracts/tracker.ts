@@ -291,7 +291,7 @@ export interface TrackerContext {
   readonly resumedAt: number;
 }
 
-/** Receives events. A throw ends the run: nothing is silent. */
+/** Receives events. One that throws is named in a warning and told nothing more: the run goes on. */
 export interface Tracker {
   /** Called once, before the first event. */
   start(context: TrackerContext): void | Promise<void>;

@@ -14,6 +14,7 @@ import {
 import { chosenAt } from "../config/chosen_at.ts";
 import type { LoadedRun } from "../config/load.ts";
 import { configData, resolvedText } from "../config/resolved.ts";
+import { describePart } from "../config/schema/options_schema.ts";
 import { writeFileAtomic } from "../io/atomic.ts";
 import { showJson } from "../io/json_file.ts";
 import type { Json } from "../contracts/json.ts";
@@ -21,7 +22,7 @@ import { VERSION } from "../version.ts";
 import { readCheckpointState, restoreCheckpoint } from "./checkpoint.ts";
 import { openDevice } from "./open/choose_backend.ts";
 import { Engine, planEngine } from "../engine/engine.ts";
-import { Events } from "./events.ts";
+import { Events, type NamedTracker } from "./events.ts";
 import { resumeData } from "./open/open_data.ts";
 import {
   modelFolderOf,
@@ -47,7 +48,7 @@ import { freshState, type TrainerState } from "./trainer_state.ts";
 export interface RunOptions {
   /** Abort: a checkpoint is saved and the run ends as `interrupted`. */
   readonly signal?: AbortSignal;
-  /** Trackers besides those of the config. */
+  /** Trackers besides those of the config: what they throw ends the run. */
   readonly trackers?: readonly Tracker[];
   /** The command line that starts this run, for what is said where a device ends it. */
   readonly command?: string;
@@ -93,10 +94,17 @@ export async function trainRun(
         : events.notice(message),
   });
   const creating: Creating = { registry: run.registry, host };
-  const trackers: Tracker[] = [...options.trackers ?? []];
+  const trackers: NamedTracker[] = (options.trackers ?? []).map((tracker) => ({
+    tracker,
+    described: null,
+  }));
   for (const i of config.trackers.keys()) {
     const chosen = chosenAt(run, "tracker", `trackers.${i}`);
-    if (chosen !== null) trackers.push(await createResolved(chosen, creating));
+    if (chosen === null) continue;
+    trackers.push({
+      tracker: await createResolved(chosen, creating),
+      described: describePart(chosen),
+    });
   }
   events = new Events(trackers, now);
   for (const tell of pending) tell();

@@ -16,6 +16,7 @@ import type {
   KindMap,
   Registry,
 } from "../../contracts/plugin.ts";
+import { CHECKED_PARTS } from "./checked_parts.ts";
 import { resolveChoice, type ResolvedChoice } from "./choices.ts";
 import { describePart } from "../schema/options_schema.ts";
 import { messageOf } from "../parse/problem.ts";
@@ -149,5 +150,7 @@ async function callCreate<K extends Kind>(
       }, not an object`,
     );
   }
-  return made as KindMap[K];
+  const check: (made: KindMap[K], described: string) => KindMap[K] =
+    CHECKED_PARTS[choice.kind];
+  return check(made as KindMap[K], describePart(choice));
 }

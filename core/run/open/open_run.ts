@@ -181,12 +181,18 @@ export async function planRun(
       "warning",
     );
   }
-  return {
-    parts,
-    model,
-    request,
-    totalSteps: totalSteps(data.feed, config.training),
-  };
+  const steps = totalSteps(data.feed, config.training);
+  tryFactors(parts.schedule, steps);
+  return { parts, model, request, totalSteps: steps };
+}
+
+/** Asks a schedule for steps of the whole run, so that a factor that is no number is found before any is trained. */
+function tryFactors(schedule: KindMap["schedule"], totalSteps: number): void {
+  const tried = Math.min(totalSteps, 1000);
+  for (let i = 0; i < tried; i++) {
+    const step = Math.round(i * (totalSteps - 1) / Math.max(1, tried - 1));
+    schedule.factor(step, { totalSteps });
+  }
 }
 
 async function createAt<K extends Kind>(

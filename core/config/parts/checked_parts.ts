@@ -1,0 +1,162 @@
+/**
+ * What parts give is checked where it comes in: a result that breaks its contract is an error that names the part
+ * and its plugin, here and in workers. Results that only their callers can judge are checked there: evaluators in
+ * `core/run/evaluation`, trackers in `core/run/events`.
+ * @module
+ */
+import type { Format } from "../../contracts/format.ts";
+import type { Schedule } from "../../contracts/schedule.ts";
+import { PluginError } from "../../contracts/errors.ts";
+import type { Kind, KindMap } from "../../contracts/plugin.ts";
+import { show } from "../parse/problem.ts";
+import { partError } from "./call_part.ts";
+
+/** Every member of a part, optional ones too, so that none is forgotten. */
+type AllOf<T> = { readonly [K in keyof Required<T>]: T[K] };
+
+/** Wraps what `create` of a part gave. `described`: the part and its plugin, in messages. */
+type Check<K extends Kind> = (
+  made: KindMap[K],
+  described: string,
+) => KindMap[K];
+
+const asIs = <T>(made: T): T => made;
+
+/** The checks by kind. */
+export const CHECKED_PARTS: { readonly [K in Kind]: Check<K> } = {
+  source: asIs,
+  format: checkedFormat,
+  template: asIs,
+  tokenizer: asIs,
+  masker: asIs,
+  collator: asIs,
+  objective: asIs,
+  model: asIs,
+  adapter: asIs,
+  optimizer: asIs,
+  schedule: checkedSchedule,
+  backend: asIs,
+  collective: asIs,
+  evaluator: asIs,
+  tracker: asIs,
+  exporter: asIs,
+  activation: asIs,
+  command: asIs,
+};
+
+function checkedSchedule(made: Schedule, described: string): Schedule {
+  const checked: AllOf<Schedule> = {
+    factor(step, run) {
+      const factor: unknown = called(
+        described,
+        "factor",
+        () => made.factor(step, run),
+      );
+      if (typeof factor === "number" && Number.isFinite(factor)) return factor;
+      throw new PluginError(
+        `The ${described} gave ${
+          typeof factor === "number" ? String(factor) : show(factor)
+        } as the factor of step ${step} of ${run.totalSteps}; expected a finite number`,
+      );
+    },
+  };
+  return checked;
+}
+
+function checkedFormat(made: Format, described: string): Format {
+  const choose = made.choose === undefined
+    ? undefined
+    : (sample: Parameters<NonNullable<Format["choose"]>>[0]) => {
+      const chosen = called(described, "choose", () => made.choose?.(sample));
+      if (chosen === undefined) {
+        throw new PluginError(`\`choose\` of the ${described} gave nothing`);
+      }
+      return { ...chosen, format: checkedFormat(chosen.format, described) };
+    };
+  const checked: AllOf<Format> = {
+    recognises: (value) => made.recognises(value),
+    parse(record) {
+      const example = called(described, "parse", () => made.parse(record));
+      const fault = exampleFault(example);
+      if (fault === null) return example;
+      throw new PluginError(`The ${described} gave ${fault}`);
+    },
+    choose,
+    sources: made.sources,
+    template: made.template,
+  };
+  return checked;
+}
+
+const ROLES: readonly unknown[] = ["system", "user", "assistant", "tool"];
+
+/** What keeps a value from being an example, as the end of a sentence; null where it is one. */
+function exampleFault(given: unknown): string | null {
+  if (!isObject(given)) {
+    return `${
+      show(given)
+    }; expected {messages}, {prompt, completion}, {text}, {ids} or {sequences}`;
+  }
+  if ("sequences" in given) {
+    if (!Array.isArray(given.sequences) || given.sequences.length === 0) {
+      return `sequences ${
+        show(given.sequences)
+      }; expected a list of at least one`;
+    }
+    for (const [i, sequence] of given.sequences.entries()) {
+      const fault = exampleFault(sequence);
+      if (fault !== null) return `sequence ${i} as ${fault}`;
+    }
+    return null;
+  }
+  if ("ids" in given) {
+    return Array.isArray(given.ids) ? null : `ids ${show(given.ids)}, no list`;
+  }
+  if ("messages" in given) {
+    if (!Array.isArray(given.messages) || given.messages.length === 0) {
+      return `messages ${
+        show(given.messages)
+      }; expected a list of at least one`;
+    }
+    for (const [i, message] of given.messages.entries()) {
+      const fault = messageFault(message);
+      if (fault !== null) return `message ${i} ${fault}`;
+    }
+    return null;
+  }
+  const names = "prompt" in given ? ["prompt", "completion"] : ["text"];
+  for (const name of names) {
+    if (typeof given[name] !== "string") {
+      return `\`${name}\` ${show(given[name])}; expected a text`;
+    }
+  }
+  return null;
+}
+
+function messageFault(message: unknown): string | null {
+  if (!isObject(message)) return `${show(message)}; expected an object`;
+  const { role, content, weight } = message;
+  if (!ROLES.includes(role)) {
+    return `with role ${show(role)}; expected ${ROLES.join(", ")}`;
+  }
+  if (typeof content !== "string") {
+    return `with content ${show(content)}; expected a text`;
+  }
+  const isWeight = weight === undefined ||
+    (typeof weight === "number" && Number.isFinite(weight) && weight >= 0);
+  return isWeight
+    ? null
+    : `with weight ${show(weight)}; expected a number of at least 0`;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function called<T>(part: string, method: string, body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    throw partError({ part, method }, error);
+  }
+}

@@ -1,0 +1,146 @@
+import assert from "node:assert/strict";
+import { z } from "zod";
+import {
+  createHost,
+  createPart,
+} from "../../../../core/config/parts/create_part.ts";
+import {
+  choose,
+  definePart,
+  type Kind,
+  type KindMap,
+} from "../../../../core/contracts/plugin.ts";
+import { parseRecord } from "../../../../core/data/examples/build_examples.ts";
+import { builtinRegistry } from "../../../run_harness.ts";
+
+const registry = builtinRegistry();
+const host = createHost({
+  registry,
+  modelDir: null,
+  seed: 1,
+  base: "/",
+  notice: () => {},
+});
+
+/** A part that `create` gives, as the framework hands it on. */
+function made<K extends Kind>(kind: K, part: unknown): Promise<KindMap[K]> {
+  const odd = definePart({
+    kind,
+    name: "odd",
+    description: "For a test",
+    options: z.strictObject({}),
+    create: () => part as KindMap[K],
+  });
+  return createPart(kind, choose(odd, {}), { registry, host });
+}
+
+const record = {
+  value: {},
+  where: { path: "data/x.jsonl", line: 37, index: 36 },
+};
+const user = { role: "user", content: "a" };
+const wrong: readonly [string, unknown, RegExp][] = [
+  ["nothing", undefined, /gave nothing; expected \{messages\}/],
+  ["a text", "hello", /gave "hello"; expected \{messages\}/],
+  ["a promise", Promise.resolve({ text: "a" }), /`text` nothing/],
+  ["no turns", { messages: [] }, /gave messages \[\]; expected a list/],
+  [
+    "an odd role",
+    { messages: [user, { role: "bot", content: "" }] },
+    /message 1 with role "bot"; expected system, user/,
+  ],
+  [
+    "no content",
+    { messages: [{ role: "user" }] },
+    /message 0 with content nothing; expected a text/,
+  ],
+  [
+    "a weight",
+    { messages: [{ ...user, weight: -1 }] },
+    /message 0 with weight -1/,
+  ],
+  ["half a pair", { prompt: "a" }, /`completion` nothing; expected a text/],
+  ["a number", { text: 5 }, /`text` 5; expected a text/],
+  [
+    "half a group",
+    { sequences: [{ text: "a" }, { text: 5 }] },
+    /sequence 1 as `text` 5; expected a text/,
+  ],
+  ["an id", { ids: 5 }, /ids 5, no list/],
+];
+
+for (const [what, example, message] of wrong) {
+  Deno.test(`a format that gives ${what} is named with its plugin and the row`, async () => {
+    const format = await made("format", {
+      template: "plain",
+      recognises: () => 1,
+      parse: () => example,
+    });
+    assert.throws(() => parseRecord(record, format), (error: Error) => {
+      assert.equal(error.name, "PluginError");
+      assert.match(
+        error.message,
+        /^data\/x\.jsonl:37: The format "odd" of plugin/,
+      );
+      assert.match(error.message, message);
+      return true;
+    });
+  });
+}
+
+Deno.test("a format that throws is named with the row; its DataErrors pass as they are", async () => {
+  const throwing = (error: Error) =>
+    made("format", {
+      template: "plain",
+      recognises: () => 1,
+      parse: () => {
+        throw error;
+      },
+    });
+  const broken = await throwing(new TypeError("Cannot read properties"));
+  assert.throws(() => parseRecord(record, broken), {
+    name: "PluginError",
+    message:
+      /^data\/x\.jsonl:37: `parse` of the format "odd" of plugin .* threw: Cannot read properties/,
+  });
+});
+
+Deno.test("a format keeps its state and all that it says", async () => {
+  class Counting {
+    #rows = 0;
+    readonly template = "plain";
+    readonly sources = [{ use: "text" }];
+    recognises() {
+      return 0.5;
+    }
+    parse() {
+      return { text: String(this.#rows++) };
+    }
+  }
+  const format = await made("format", new Counting());
+  assert.deepEqual(format.parse(record), { text: "0" });
+  assert.deepEqual(format.parse(record), { text: "1" });
+  assert.equal(format.recognises({}), 0.5);
+  assert.deepEqual(format.sources, [{ use: "text" }]);
+  assert.equal(format.choose, undefined);
+});
+
+Deno.test("a schedule that gives no finite number is named with the step", async () => {
+  for (
+    const [factor, shown] of [[NaN, "NaN"], [Infinity, "Infinity"], [
+      "1",
+      '"1"',
+    ]]
+  ) {
+    const schedule = await made("schedule", {
+      factor: (step: number) => step < 3 ? 1 : factor,
+    });
+    assert.equal(schedule.factor(2, { totalSteps: 10 }), 1);
+    assert.throws(() => schedule.factor(3, { totalSteps: 10 }), {
+      name: "PluginError",
+      message: new RegExp(
+        `The schedule "odd" of plugin .* gave ${shown} as the factor of step 3 of 10`,
+      ),
+    });
+  }
+});
