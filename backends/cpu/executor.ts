@@ -22,7 +22,7 @@ import { argumentCount } from "./runtime/program.ts";
 import { Team } from "./runtime/team.ts";
 
 /** Changes when kernels give other bits. */
-const KERNEL_VERSION = 2;
+const KERNEL_VERSION = 3;
 
 /** What a cpu device is opened with. */
 export interface CpuOptions {

@@ -98,8 +98,9 @@ export class Blas {
   readonly #base: number;
 
   constructor(found: BlasFound, memory: WebAssembly.Memory) {
-    limitThreads(found);
     this.#library = Deno.dlopen(found.path, SGEMM);
+    // only while it is open: closed by all, it is unloaded, and begins anew with as many threads as cores
+    limitThreads(found);
     const pointer = Deno.UnsafePointer.of(new Uint8Array(memory.buffer, 0, 1));
     this.#base = Number(Deno.UnsafePointer.value(pointer));
   }

@@ -1,5 +1,5 @@
 /**
- * The BLAS libraries that are known: where they lie, how they say their version, how they are kept to one
+ * The BLAS libraries that are known: their paths, how they report their version, how they are kept to one
  * thread.
  * @module
  */
@@ -7,7 +7,7 @@
 /** Which library: plain data, so that it crosses into workers. */
 export type LibraryName = "OpenBLAS" | "MKL" | "Accelerate" | "BLIS" | "BLAS";
 
-/** A library and where it may lie. */
+/** A library and a path that it may have. */
 export interface Candidate {
   readonly path: string;
   readonly library: LibraryName;
@@ -77,7 +77,10 @@ function textAt(pointer: Deno.PointerValue): string {
   return pointer === null ? "" : Deno.UnsafePointerView.getCString(pointer);
 }
 
-/** Keeps a library to one thread a call, if it knows how. Accelerate and BLIS are told by the environment only. */
+/**
+ * Keeps an open library to one thread a call, if it can be. Accelerate takes its number of threads from the
+ * environment alone.
+ */
 export function limitThreads({ path, library }: Candidate): void {
   if (library === "OpenBLAS") {
     using(path, {
