@@ -35,7 +35,7 @@ export const train: Command = defineCommand({
 });
 
 async function runTrain(context: CommandContext): Promise<void> {
-  const { out, err, invocation, arguments: args } = context;
+  const { err, invocation, arguments: args } = context;
   using interrupt = onInterrupt(
     err,
     "Stopping: the run is saved after this step. Ctrl-C again ends it at once.",
