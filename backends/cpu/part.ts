@@ -12,6 +12,7 @@ import { z } from "zod";
 import { findBlas } from "./blas/blas.ts";
 import type { CpuOptions } from "./executor.ts";
 import { describeProcessor, usableMemory } from "./machine.ts";
+import { sourcesOf } from "./source.ts";
 
 /** Most workers that are taken without being asked for. */
 const AUTOMATIC_WORKERS = 16;
@@ -98,6 +99,10 @@ function cpuBackend(settings: CpuSettings): Backend {
           reason: error instanceof Error ? error.message : String(error),
         });
       }
+    },
+    source(plan) {
+      const { found } = findBlas(settings.blas, settings.blas_path);
+      return Promise.resolve(sourcesOf(plan, { blas: found !== null }));
     },
     open() {
       const worker = new Worker(new URL("./worker.ts", import.meta.url), {

@@ -31,3 +31,4 @@ export {
   type ValueType,
   type Vector,
 } from "./values.ts";
+export { printModule } from "./print.ts";

@@ -161,7 +161,7 @@ function namesOf(plan: Plan): string[] {
 }
 
 /** The largest extents inside a segment. */
-function chunkExtents(segment: Segment, capacities: Extents): Extents {
+export function chunkExtents(segment: Segment, capacities: Extents): Extents {
   const { repeat } = segment;
   if (repeat === undefined) return capacities;
   return {
