@@ -32,6 +32,7 @@ export {
   isDenotuneError,
   PluginError,
 } from "./contracts/errors.ts";
+export type * from "./contracts/decoder.ts";
 export type * from "./contracts/evaluator.ts";
 export type * from "./contracts/exporter.ts";
 export type * from "./contracts/format.ts";
@@ -39,6 +40,7 @@ export type * from "./contracts/json.ts";
 export type * from "./contracts/masker.ts";
 export type * from "./contracts/model.ts";
 export {
+  type Decoding,
   defineLoss,
   type Inputs,
   type LossResult,

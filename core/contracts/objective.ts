@@ -6,6 +6,7 @@
 import type { Level, LevelValue } from "../graph/loss/levels.ts";
 import type { RowStatistic } from "../graph/loss/row_statistic.ts";
 import type { Batch } from "./collator.ts";
+import type { Decoder } from "./decoder.ts";
 
 /** One micro-batch as the device gets it. N = B * T; R = supervised rows. */
 export interface Inputs {
@@ -123,4 +124,12 @@ export interface Objective {
   inputs(batch: Batch, key: StepKey): Inputs;
   /** Its loss; absent: the weighted cross-entropy of the targets. */
   readonly loss?: ObjectiveLoss;
+  /**
+   * How a model that was trained so writes: token by token from left to right, by a decoder of its own, or not at
+   * all (null). Absent: `tokens` where attention is causal, else null.
+   */
+  readonly decoding?: Decoding;
 }
+
+/** A way to write: token by token, by a decoder, or none. */
+export type Decoding = "tokens" | Decoder | null;

@@ -6,10 +6,16 @@
 import type { AttachedAdapter } from "../contracts/adapter.ts";
 import type { Device } from "../contracts/backend.ts";
 import type { ModelSpec } from "../contracts/model.ts";
-import type { Inputs, ObjectiveLoss } from "../contracts/objective.ts";
+import type {
+  Decoding,
+  Inputs,
+  ObjectiveLoss,
+} from "../contracts/objective.ts";
 import type { Optimizer } from "../contracts/optimizer.ts";
 import { ConfigError, DeviceError } from "../contracts/errors.ts";
-import { Generator } from "./generate/generator.ts";
+import { Generator, type RowGenerator } from "./generate/generator.ts";
+import { DecoderGenerator } from "./generate/decoder_generator.ts";
+import { placePrediction, planPrediction } from "./generate/prediction.ts";
 import {
   type GenerationLimits,
   placeGeneration,
@@ -89,6 +95,8 @@ export interface EngineRequest {
     | null;
   readonly evaluate: { readonly B: number; readonly T: number } | null;
   readonly generate: GenerationLimits | null;
+  /** How it generates; absent: token by token. */
+  readonly decoding?: Decoding;
   /** Number of data sources, for sums by source. */
   readonly sources: number;
 }
@@ -257,9 +265,19 @@ export function planEngine(
       }),
     );
   }
-  if (generate !== null) {
+  const { decoding = "tokens" } = request;
+  if (generate !== null && decoding === "tokens") {
     placeGeneration(memory, spec, generate);
     programs.push(...planGeneration(spec, build, { memory, limits: generate }));
+  } else if (generate !== null && decoding !== null && decoding !== "tokens") {
+    placePrediction(memory, spec);
+    programs.push(
+      planPrediction(spec, build, {
+        memory,
+        limits: generate,
+        decoder: decoding,
+      }),
+    );
   }
   return {
     request,
@@ -295,16 +313,23 @@ function placeSums(
 export class Engine implements AsyncDisposable {
   readonly planned: PlannedEngine;
   readonly session: Session;
-  readonly generator: Generator | null;
+  readonly generator: RowGenerator | null;
   #ringIndex = 0;
 
   private constructor(planned: PlannedEngine, session: Session) {
     this.planned = planned;
     this.session = session;
-    const { generate, spec } = planned.request;
-    this.generator = generate === null
+    const { generate, spec, decoding = "tokens", objective } = planned.request;
+    this.generator = generate === null || decoding === null
       ? null
-      : new Generator(session, { limits: generate, vocabSize: spec.vocabSize });
+      : decoding === "tokens"
+      ? new Generator(session, { limits: generate, vocabSize: spec.vocabSize })
+      : new DecoderGenerator(session, {
+        decoder: decoding,
+        described: objective ?? "objective",
+        limits: generate,
+        vocabSize: spec.vocabSize,
+      });
   }
 
   /** Allocates, compiles, and fills the constants. Weights are zero until they are written. */

@@ -75,6 +75,10 @@ export const PROGRAM_INPUTS = {
   /** Sampling: key of each row, and the four options of the kernel `sample`. */
   keys: { dtype: "i32", shape: [B] },
   sampling: { dtype: "f32", shape: [4] },
+  /** Prediction at places: key, place and slot of each, as the kernel `sample` reads them. */
+  place_keys: { dtype: "i32", shape: [R] },
+  place_numbers: { dtype: "i32", shape: [R] },
+  place_slots: { dtype: "i32", shape: [R] },
 } as const satisfies Readonly<Record<string, InputSpec>>;
 
 /** Name of an input of the engine's programs. */

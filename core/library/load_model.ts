@@ -34,6 +34,7 @@ import {
   PLAIN_STORAGE,
   storageTrainedOn,
 } from "./base_storage.ts";
+import { savedDecoding } from "../run/decoding_mark.ts";
 import { openBase } from "./open_base.ts";
 import { openRegistry } from "../config/parts/open_registry.ts";
 import { findSaved, type SavedFolder } from "./saved_folder.ts";
@@ -131,6 +132,7 @@ export async function loadModel(
       ],
     }, creating),
   );
+  const decoding = await savedDecoding([saved.path, saved.base], creating);
   const adapters = await adaptersOf(saved, model, { creating, options });
   const tokenizer = await createPart("tokenizer", "huggingface", creating);
   if (tokenizer.vocabSize > model.spec.vocabSize) {
@@ -142,7 +144,7 @@ export async function loadModel(
   const device: Device = held.use(chosen.device);
   const storage = await storageOf(saved, options);
   const switching = held.use(
-    new Switching({ model, device, storage, options }),
+    new Switching({ model, device, storage, decoding, options }),
   );
   const [first] = [...adapters.keys(), null];
   await switching.to(first === null ? null : adapters.get(first) ?? null);

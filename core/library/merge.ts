@@ -28,6 +28,7 @@ import { openChosen } from "../run/open/choose_backend.ts";
 import { STORAGE } from "../run/open/plan_request.ts";
 import { baseReader } from "../run/open/open_model.ts";
 import type { OpenedModel } from "../run/open/opened_model.ts";
+import { readMark } from "../run/decoding_mark.ts";
 import { generationConfig } from "../run/saved_model.ts";
 import { bindAdapter, type BoundAdapter } from "./adapters.ts";
 import { logitsOf } from "./logits.ts";
@@ -289,6 +290,7 @@ async function writeMerged(
         model,
         tokenizer,
         template: template.chat ?? template.raw,
+        mark: readMark([adapter.path, model.folder?.path ?? ""])?.mark ?? null,
       }),
     files: tokenizer?.files({ chatTemplate: tokenizer.chatTemplate }),
   });

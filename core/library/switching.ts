@@ -15,6 +15,7 @@ import {
   switchOff,
   writeAdapter,
 } from "./adapters.ts";
+import type { SavedDecoding } from "../run/decoding_mark.ts";
 import type { BaseStorage } from "./base_storage.ts";
 import type { LoadModelOptions } from "./load_options.ts";
 
@@ -23,6 +24,7 @@ export interface SwitchingOptions {
   readonly model: OpenedModel;
   readonly device: Device;
   readonly storage: BaseStorage;
+  readonly decoding: SavedDecoding;
   readonly options: LoadModelOptions;
 }
 
@@ -79,7 +81,7 @@ export class Switching implements AsyncDisposable {
 }
 
 async function openEngine(
-  { model: base, device, storage, options }: SwitchingOptions,
+  { model: base, device, storage, decoding, options }: SwitchingOptions,
   wanted: BoundAdapter | null,
 ): Promise<Engine> {
   const model = wanted?.model ?? base;
@@ -91,7 +93,9 @@ async function openEngine(
     frozenDtype: STORAGE[storage.dtype],
     quantization: storage.quantization,
     quantizationPattern: storage.quantizationPattern,
-    causal: true,
+    causal: decoding.causal,
+    decoding: decoding.decoding,
+    objective: decoding.described,
     train: null,
     evaluate: null,
     generate: {

@@ -280,6 +280,7 @@ class Run {
       evaluators: parts.evaluators,
       evaluationRows: parts.evaluationRows,
       objective: parts.objective,
+      mark: parts.mark,
       signal,
       deviceFingerprint: device.info.fingerprint,
       now: this.#now,

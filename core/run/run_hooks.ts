@@ -4,6 +4,7 @@
  */
 import { join } from "node:path";
 import type { EvaluationRow } from "../contracts/evaluator.ts";
+import type { Json } from "../contracts/json.ts";
 import type { Objective } from "../contracts/objective.ts";
 import type { Tokenizer } from "../contracts/tokenizer.ts";
 import type { EvalEvent } from "../contracts/tracker.ts";
@@ -53,6 +54,8 @@ export interface HooksContext {
   /** The rows that evaluators were asked about. */
   readonly evaluationRows: readonly EvaluationRow[];
   readonly objective: Objective;
+  /** Mark of a model that is not decoded token by token. */
+  readonly mark: Json | null;
   readonly signal: AbortSignal | undefined;
   readonly deviceFingerprint: string;
   readonly now: () => number;
@@ -276,6 +279,7 @@ export class RunHooks implements TrainerHooks {
       tokenizer,
       template: data.template,
       dtype: config.model.save_dtype,
+      mark: this.context.mark,
       base,
     };
   }

@@ -21,6 +21,7 @@ import type { SafetensorsFile, StoredTensor } from "../io/read_safetensors.ts";
 import { type SaveDType, writeModelFiles } from "../io/save_model.ts";
 import { writeSafetensors } from "../io/write_safetensors.ts";
 import type { Json } from "../contracts/json.ts";
+import { OBJECTIVE_KEY } from "./decoding_mark.ts";
 import type { Engine } from "../engine/engine.ts";
 import { finiteTensor } from "../engine/finite_tensor.ts";
 import type { OpenedModel } from "./open/opened_model.ts";
@@ -32,6 +33,8 @@ export interface SaveRequest {
   readonly tokenizer: Tokenizer;
   readonly template: Template;
   readonly dtype: SaveDType;
+  /** Mark of a model that is not decoded token by token; null: it is. */
+  readonly mark: Json | null;
   /** What `adapter_config.json` names as its base. */
   readonly base: {
     readonly path: string | null;
@@ -123,6 +126,9 @@ async function writeAdapter(
   const texts = {
     ...files,
     [ADAPTER_CONFIG]: showJson(adapter.config(base)),
+    ...(request.mark === null && !isMarked(request.model)
+      ? {}
+      : { "generation_config.json": showJson(generationConfig(request)) }),
   };
   for (const [name, content] of Object.entries(texts)) {
     writeFileAtomic(join(folder, name), content);
@@ -131,6 +137,11 @@ async function writeAdapter(
     dtype: dtype === "float32" ? "F32" : dtype === "bfloat16" ? "BF16" : "F16",
   });
   return [...Object.keys(texts), ADAPTER_FILE];
+}
+
+/** Whether a base says that it is not decoded token by token: then its adapter says what holds with it. */
+function isMarked({ folder }: OpenedModel): boolean {
+  return folder?.generationConfig?.[OBJECTIVE_KEY] !== undefined;
 }
 
 /** Trained tensors and the names under which files hold them. */
@@ -206,9 +217,9 @@ function savedConfig(
 
 /** `generation_config.json`: what came with the model, with every id at which an answer ends. */
 export function generationConfig(
-  { model, tokenizer, template }: Pick<
+  { model, tokenizer, template, mark }: Pick<
     SaveRequest,
-    "model" | "tokenizer" | "template"
+    "model" | "tokenizer" | "template" | "mark"
   >,
 ): Record<string, Json> {
   const ends = stopIds(tokenizer, template);
@@ -219,6 +230,8 @@ export function generationConfig(
   if (bos !== null) config.bos_token_id ??= bos;
   if (pad !== null) config.pad_token_id ??= pad;
   if (ends.length > 0) config.eos_token_id = ends.length === 1 ? ends[0] : ends;
+  delete config[OBJECTIVE_KEY]; // the model may have been trained on
+  if (mark !== null) config[OBJECTIVE_KEY] = mark;
   return config;
 }
 

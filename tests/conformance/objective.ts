@@ -132,6 +132,37 @@ export function testObjective(
     }
   });
 
+  Deno.test(`${name}: a decoder writes ids of the vocabulary, no more than asked for, the same each time`, async () => {
+    const objective = await make();
+    const { decoding } = objective;
+    if (decoding === undefined || decoding === null || decoding === "tokens") {
+      return;
+    }
+    await using engine = await openEngine(objective);
+    const answers = async (temperature: number) => {
+      const found = await engine.generator?.generate(
+        [[1, 2, 3], [4, 5], [6, 7, 8, 9, 10]].map((prompt, key) => ({
+          prompt: Int32Array.from(prompt),
+          maxNewTokens: 4 + key,
+          key,
+          ends: new Set([0]),
+          onToken: (id) => id === 0,
+        })),
+        { temperature, topK: null, topP: 1, repetitionPenalty: 1, seed: 3 },
+      );
+      return (found ?? []).map(({ ids }) => ids);
+    };
+    for (const temperature of [0, 1]) {
+      const first = await answers(temperature);
+      assert.equal(first.length, 3);
+      first.forEach((ids, key) => {
+        assert.ok(ids.length <= 4 + key);
+        assert.ok(ids.every((id) => id >= 0 && id < VOCABULARY));
+      });
+      assert.deepEqual(await answers(temperature), first);
+    }
+  });
+
   Deno.test(`${name}: the gradient is the slope of the loss`, async () => {
     const objective = await make();
     const inputs = objective.inputs(padded(), keyOf(0));
@@ -249,6 +280,7 @@ async function stepOf(
 /** A small Llama on the reference backend. */
 async function openEngine(objective: Objective): Promise<Engine> {
   const device = localDevice(new ReferenceExecutor());
+  const { decoding } = objective;
   const planned = planEngine({
     spec,
     adapter: null,
@@ -263,7 +295,10 @@ async function openEngine(objective: Objective): Promise<Engine> {
       checkpointing: false,
     },
     evaluate: { B: 4, T: MOST * 2 },
-    generate: null,
+    generate: typeof decoding === "object" && decoding !== null
+      ? { rows: 2, capacity: MOST, prefill: MOST }
+      : null,
+    decoding,
     sources: SOURCES,
   }, device.info);
   const engine = await Engine.open(planned, device);

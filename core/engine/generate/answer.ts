@@ -6,7 +6,7 @@ import type { Answer, Prompt } from "../../contracts/evaluator.ts";
 import type { Template } from "../../contracts/template.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import { DataError } from "../../contracts/errors.ts";
-import type { Generator } from "./generator.ts";
+import type { RowGenerator } from "./generator.ts";
 import type { SamplingOptions } from "./sampling.ts";
 
 /** How answers are made. */
@@ -23,7 +23,7 @@ export interface AnswerOptions extends Partial<SamplingOptions> {
 
 /** What answers are made with. */
 export interface Answering {
-  readonly generator: Generator;
+  readonly generator: RowGenerator;
   readonly tokenizer: Tokenizer;
   readonly template: Template;
 }
@@ -87,6 +87,7 @@ export async function answer(
       maxNewTokens: options.maxNewTokens,
       key: options.keys?.[i] ?? i,
       onToken: (id: number) => watches[i].push(id),
+      ends,
     };
   });
   const done = await generator.generate(rows, {

@@ -28,6 +28,8 @@ export interface GenerationRow {
   readonly key: number;
   /** Sees each new token; returns true to end the row there (the token is kept). */
   onToken(id: number): boolean;
+  /** Ids at which `onToken` ends the row, for those who write more than one token at a time. */
+  readonly ends?: ReadonlySet<number>;
 }
 
 /** Why a row ended. */
@@ -37,6 +39,21 @@ export type Finish = "stop" | "length" | "capacity";
 export interface GeneratedRow {
   readonly ids: readonly number[];
   readonly finish: Finish;
+}
+
+/** Continues rows, in whichever way the model was trained to write. */
+export interface RowGenerator {
+  /** What it was sized for. */
+  readonly limits: GenerationLimits;
+  /**
+   * Continues rows, as many at a time as fit; results in the order given. Throws `RangeError` for an empty prompt
+   * or one that leaves no room.
+   */
+  generate(
+    rows: readonly GenerationRow[],
+    sampling: SamplingOptions,
+    signal?: AbortSignal,
+  ): Promise<GeneratedRow[]>;
 }
 
 /** A row that has a slot. */
@@ -52,7 +69,7 @@ interface LiveRow {
 }
 
 /** Decodes rows on a session that holds the programs of `planGeneration`. */
-export class Generator {
+export class Generator implements RowGenerator {
   readonly limits: GenerationLimits;
   readonly #session: Session;
   readonly #vocabSize: number;

@@ -2,6 +2,7 @@
  * The evaluators of a run: made, and asked what they ask, before the device wakes.
  * @module
  */
+import { decodingOf } from "../../engine/generate/decoding.ts";
 import type {
   Asked,
   EvaluationRow,
@@ -48,10 +49,10 @@ export async function openEvaluators(
     );
     checkAsked(asked, who);
     if (
-      objective.attention !== "causal" && (asked.questions ?? []).length > 0
+      decodingOf(objective) === null && (asked.questions ?? []).length > 0
     ) {
       throw new ConfigError(
-        `The evaluator ${who.name} asks for answers, which a model trained with this objective does not write token by token; remove it from \`evaluators\`, or choose one that scores texts`,
+        `The evaluator ${who.name} asks for answers, which a model trained with this objective does not write; remove it from \`evaluators\`, or choose one that scores texts`,
       );
     }
     opened.push({ ...who, evaluator, asked });

@@ -12,6 +12,8 @@ import {
 import { chosenAt } from "../../config/chosen_at.ts";
 import type { LoadedRun } from "../../config/load.ts";
 import { describePart } from "../../config/schema/options_schema.ts";
+import type { Json } from "../../contracts/json.ts";
+import { markOf } from "../decoding_mark.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import { preflight } from "../../data/preflight.ts";
 import { ConfigError } from "../../contracts/errors.ts";
@@ -99,6 +101,10 @@ export async function openRun(
 /** The parts that a run trains with. */
 export interface RunParts {
   readonly objective: KindMap["objective"];
+  /** The objective's part and plugin, for messages. */
+  readonly describedObjective: string;
+  /** What a saved model says of its objective, where it is not decoded token by token. */
+  readonly mark: Json | null;
   readonly optimizer: KindMap["optimizer"];
   readonly schedule: KindMap["schedule"];
   readonly adapter: KindMap["adapter"] | null;
@@ -142,8 +148,11 @@ export async function planRun(
   const evaluationRows = config.evaluators.length === 0
     ? []
     : data.evaluationRows();
+  const chosen = chosenAt(run, "objective", "objective");
   const parts: RunParts = {
     objective,
+    describedObjective: chosen === null ? "objective" : describePart(chosen),
+    mark: chosen === null ? null : markOf(objective, chosen),
     optimizer: await create("optimizer"),
     schedule: await create("schedule"),
     adapter: chosenAt(run, "adapter", "adapter") === null
@@ -158,16 +167,8 @@ export async function planRun(
     }),
     evaluationRows,
   };
-  const chosen = chosenAt(run, "objective", "objective");
   const model = parts.adapter === null ? base : modelFor(parts.adapter, base);
-  const request = planRequest({
-    config,
-    model,
-    tokenizer,
-    data,
-    ...parts,
-    describedObjective: chosen === null ? "objective" : describePart(chosen),
-  });
+  const request = planRequest({ config, model, tokenizer, data, ...parts });
   const { inventory } = planEngine(request, {
     alignment: 4,
     maxBufferBytes: 2 ** 50,

@@ -2,6 +2,7 @@
  * From a run to what its engine is planned for: how large batches, contexts and caches get.
  * @module
  */
+import { decodingOf } from "../../engine/generate/decoding.ts";
 import type { Adapter, AttachedAdapter } from "../../contracts/adapter.ts";
 import type { Objective } from "../../contracts/objective.ts";
 import type { Optimizer } from "../../contracts/optimizer.ts";
@@ -52,6 +53,12 @@ export function planRequest(of: {
     (asked.questions ?? []).length > 0
   );
   const generates = asks || config.samples.prompts.length > 0;
+  const decoding = decodingOf(of.objective);
+  if (generates && decoding === null) {
+    throw new ConfigError(
+      `\`samples.prompts\` cannot be answered: the ${of.describedObjective} trains a model that sees later tokens too, and says no way to write with it; remove samples.prompts`,
+    );
+  }
   return {
     spec,
     adapter,
@@ -62,6 +69,7 @@ export function planRequest(of: {
     causal: of.objective.attention === "causal",
     loss: of.objective.loss ?? null,
     objective: of.describedObjective,
+    decoding,
     train: {
       B,
       T,

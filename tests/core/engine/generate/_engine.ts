@@ -5,7 +5,7 @@
 import { initialWeights } from "../../../../core/io/initial_weights.ts";
 import type { Device } from "../../../../core/contracts/backend.ts";
 
-import type { Generator } from "../../../../core/engine/generate/generator.ts";
+import { Generator } from "../../../../core/engine/generate/generator.ts";
 import type { GenerationLimits } from "../../../../core/engine/generate/programs.ts";
 import { Engine, planEngine } from "../../../../core/engine/engine.ts";
 import { llamaArchitecture } from "../../../conformance/model/architectures.ts";
@@ -69,5 +69,8 @@ export async function withGenerator<T>(
     engine.session.write(w.name, initialWeights(w, 3));
   }
   if (engine.generator === null) throw new Error("not planned for generation");
+  if (!(engine.generator instanceof Generator)) {
+    throw new Error("does not decode token by token");
+  }
   return await body(engine.generator);
 }
