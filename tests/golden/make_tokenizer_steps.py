@@ -4,10 +4,13 @@ of the ids of every hundred strings, which are made again by tests/golden/_rando
 
     python3 tests/golden/make_tokenizer_steps.py            writes the file
     python3 tests/golden/make_tokenizer_steps.py ids KIND   prints the strings and ids of a kind, to look for a difference
-    python3 tests/golden/make_tokenizer_steps.py check FOLDER N
-                                                            prints the hashes of FOLDER/tokenizer.json
+    python3 tests/golden/make_tokenizer_steps.py rule NAME FOLDER
+                                                            writes FOLDER/tokenizer.json with a whole table of
+                                                            SentencePiece (nmt_nfkc, which T5 and XLM-R have), and
+                                                            prints its hashes
 """
 
+import base64
 import json
 import pathlib
 import sys
@@ -108,6 +111,23 @@ def pieces_model():
     }
 
 
+def charsmap_of(**options):
+    with tempfile.TemporaryDirectory() as folder:
+        (pathlib.Path(folder) / "text.txt").write_text("\n".join(f"the boat {i} left" for i in range(200)))
+        for name, content in options.pop("files", {}).items():
+            (pathlib.Path(folder) / name).write_text(content)
+        options = {key: value.replace("FOLDER", folder) for key, value in options.items()}
+        sentencepiece.SentencePieceTrainer.train(
+            input=f"{folder}/text.txt", model_prefix=f"{folder}/m", vocab_size=30, hard_vocab_limit=False,
+            minloglevel=2, **options,
+        )
+        from sentencepiece import sentencepiece_model_pb2 as pb
+
+        model = pb.ModelProto()
+        model.ParseFromString((pathlib.Path(folder) / "m.model").read_bytes())
+        return base64.b64encode(model.normalizer_spec.precompiled_charsmap).decode()
+
+
 def charsmap():
     """A small table of SentencePiece: what it replaces, some of it over several characters."""
     rules = {
@@ -115,21 +135,8 @@ def charsmap():
         "\u00a0": " ", "\t": " ", "\n": " ", "\u200b": " ", "\ufeff": "", "\u0085": " ", "\u00ad": "", "か\u3099": "が",
         "ｶﾞ": "ガ", "ｶ": "カ", "\u0007": "", "²": "2", "\u212a": "K", "\U0002f800": "丽", "\r": "", "İ": "i", "a\u0327": "ą",
     }
-    with tempfile.TemporaryDirectory() as folder:
-        lines = ["\t".join(" ".join(f"{ord(c):X}" for c in side) for side in rule) for rule in rules.items()]
-        (pathlib.Path(folder) / "rules.tsv").write_text("\n".join(lines) + "\n")
-        (pathlib.Path(folder) / "text.txt").write_text("\n".join(f"the boat {i} left" for i in range(200)))
-        sentencepiece.SentencePieceTrainer.train(
-            input=f"{folder}/text.txt", model_prefix=f"{folder}/m", vocab_size=30, hard_vocab_limit=False,
-            normalization_rule_tsv=f"{folder}/rules.tsv", minloglevel=2,
-        )
-        from sentencepiece import sentencepiece_model_pb2 as pb
-
-        model = pb.ModelProto()
-        model.ParseFromString((pathlib.Path(folder) / "m.model").read_bytes())
-        import base64
-
-        return base64.b64encode(model.normalizer_spec.precompiled_charsmap).decode()
+    lines = ["\t".join(" ".join(f"{ord(c):X}" for c in side) for side in rule) for rule in rules.items()]
+    return charsmap_of(normalization_rule_tsv="FOLDER/rules.tsv", files={"rules.tsv": "\n".join(lines) + "\n"})
 
 
 def bytes_of(model):
@@ -285,9 +292,14 @@ def whole(kind, all_models):
     return {**sections, **kind, "model": all_models[kind["model"]]}
 
 
-if __name__ == "__main__" and sys.argv[1:2] == ["check"]:
-    tokenizer = Tokenizer.from_file(f"{sys.argv[2]}/tokenizer.json")
-    print(json.dumps(hashes(tokenizer, random_strings(int(sys.argv[3])))))
+if __name__ == "__main__" and sys.argv[1:2] == ["rule"]:
+    kind = {
+        "model": "pieces", "pre_tokenizer": {"type": "WhitespaceSplit"},
+        "normalizer": {"type": "Precompiled", "precompiled_charsmap": charsmap_of(normalization_rule_name=sys.argv[2])},
+    }
+    file = pathlib.Path(sys.argv[3]) / "tokenizer.json"
+    file.write_text(json.dumps(whole(kind, {"pieces": pieces_model()})))
+    print("".join(hashes(Tokenizer.from_file(str(file)), STRINGS)))
 elif __name__ == "__main__":
     path = HERE.with_name("tokenizer_steps.json")
     if sys.argv[1:2] == ["ids"]:
