@@ -171,9 +171,13 @@ function replacing(step: Fields): StageMaker {
   const content = step.text("content");
   const replaced = (token: string): string => {
     const { ends, found } = finder(token);
-    return ends.map((end, i) =>
-      found[i] ? content : token.slice(i === 0 ? 0 : ends[i - 1], end)
-    ).join("");
+    let text = "";
+    for (let i = 0; i < ends.length; i++) {
+      text += found[i] === 1
+        ? content
+        : token.slice(i === 0 ? 0 : ends[i - 1], ends[i]);
+    }
+    return text;
   };
   return (next) => ({
     write: (token, literal) => next.write(replaced(token), literal),

@@ -18,7 +18,7 @@ import {
   startOf,
 } from "./aligned.ts";
 import type { Model, PieceTokens } from "./models/model.ts";
-import type { Pieces, PreTokenization } from "./pre_tokenize.ts";
+import type { PieceSink, PreTokenization } from "./pre_tokenize.ts";
 
 /** What the encoder needs to know of a tokenizer. */
 export interface EncoderParts {
@@ -36,7 +36,7 @@ const CACHED_LENGTH = 64;
 
 /** Makes the encoder. */
 export function makeEncoder(
-  { normalizer, preTokenizer: { cut, bytes }, model, added, prefix }:
+  { normalizer, preTokenizer: { cutter, bytes }, model, added, prefix }:
     EncoderParts,
 ): (text: string, addBos: boolean) => Encoding {
   const textSplitter = new AddedTokenSplitter(
@@ -54,7 +54,6 @@ export function makeEncoder(
         token,
       ]),
     );
-  const splitsWords = !bytes && model.splitsAtSpaces;
   const encoder = new TextEncoder();
   const cache = new Map<string, PieceTokens>();
   const buffer = new TokenBuffer();
@@ -81,28 +80,25 @@ export function makeEncoder(
     return tokens;
   }
 
-  function encodePieces({ of, texts, offsets, leads }: Pieces): void {
+  const write: PieceSink = (text, offset, lead, of) => {
     const { tables, base, lead: ofLead } = of;
     const plain = tables === null && ofLead === 0;
-    for (let i = 0; i < texts.length; i++) {
-      const { ids, starts, ends } = lookUp(texts[i]);
-      const lead = leads[i];
-      const offset = offsets[i];
-      for (let k = 0; k < ids.length; k++) {
-        const from = offset + Math.max(0, starts[k] - lead);
-        const to = offset + Math.max(0, ends[k] - lead);
-        if (plain) buffer.push(ids[k], base + from, base + to);
-        else if (to > from) {
-          buffer.push(ids[k], startOf(of, from), endOf(of, to));
-        } else buffer.push(ids[k], startOf(of, from), startOf(of, from));
-      }
+    const { ids, starts, ends } = lookUp(text);
+    for (let k = 0; k < ids.length; k++) {
+      const from = offset + Math.max(0, starts[k] - lead);
+      const to = offset + Math.max(0, ends[k] - lead);
+      if (plain) buffer.push(ids[k], base + from, base + to);
+      else if (to > from) {
+        buffer.push(ids[k], startOf(of, from), endOf(of, to));
+      } else buffer.push(ids[k], startOf(of, from), startOf(of, from));
     }
-  }
+  };
+  const cut = cutter(
+    !bytes && model.splitsAtSpaces ? splitWords(write) : write,
+  );
 
   function encodeStretch(text: Aligned): void {
-    if (text.text.length === 0) return;
-    const pieces = cut(text);
-    encodePieces(splitsWords ? splitWords(pieces) : pieces);
+    if (text.text.length > 0) cut(text.text, 0, 0, text);
   }
 
   function encodeSection(text: string, base: number): void {
@@ -136,18 +132,16 @@ export function makeEncoder(
 }
 
 /** Cuts pieces before each `▁` that follows something else. */
-function splitWords(pieces: Pieces): Pieces {
-  const texts: string[] = [];
-  const offsets: number[] = [];
-  const leads: number[] = [];
-  for (let i = 0; i < pieces.texts.length; i++) {
-    const piece = pieces.texts[i];
-    const lead = pieces.leads[i];
+function splitWords(next: PieceSink): PieceSink {
+  return (piece, offset, lead, of) => {
     let from = 0;
     const push = (to: number): void => {
-      texts.push(piece.slice(from, to));
-      offsets.push(pieces.offsets[i] + Math.max(0, from - lead));
-      leads.push(Math.max(0, lead - from));
+      next(
+        piece.slice(from, to),
+        offset + Math.max(0, from - lead),
+        Math.max(0, lead - from),
+        of,
+      );
       from = to;
     };
     for (
@@ -158,6 +152,5 @@ function splitWords(pieces: Pieces): Pieces {
       if (piece[at - 1] !== SPACE_MARK) push(at);
     }
     if (from < piece.length) push(piece.length);
-  }
-  return { of: pieces.of, texts, offsets, leads };
+  };
 }

@@ -163,21 +163,24 @@ function replace(section: Fields): AlignedNormalizer {
   const content = section.text("content");
   return (text) => {
     const { ends, found } = finder(text.text);
-    if (!found.includes(true)) return text;
+    if (!found.includes(1)) return text;
     const starts = ends.map((_, i) => i === 0 ? 0 : ends[i - 1]);
     // one unit for one unit moves nothing: the usual " " -> "▁"
     if (
       content.length === 1 &&
-      ends.every((end, i) => !found[i] || end - starts[i] === 1)
+      ends.every((end, i) => found[i] === 0 || end - starts[i] === 1)
     ) {
-      const parts = ends.map((end, i) =>
-        found[i] ? content : text.text.slice(starts[i], end)
-      );
-      return { ...text, text: parts.join("") };
+      let changed = "";
+      for (let i = 0; i < ends.length; i++) {
+        changed += found[i] === 1
+          ? content
+          : text.text.slice(starts[i], ends[i]);
+      }
+      return { ...text, text: changed };
     }
     const builder = new AlignedBuilder(text);
     for (let i = 0; i < ends.length; i++) {
-      if (found[i]) builder.replace(starts[i], ends[i], content);
+      if (found[i] === 1) builder.replace(starts[i], ends[i], content);
       else builder.keep(starts[i], ends[i]);
     }
     return builder.finish();

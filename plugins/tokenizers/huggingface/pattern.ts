@@ -18,7 +18,5 @@ export function patternOf(section: Fields): Finder {
     where: pattern.file,
   });
   return (text) =>
-    text === ""
-      ? { ends: [], found: [] }
-      : stretchesOf(text, expression.matches(text));
+    stretchesOf(text, text === "" ? [] : expression.matches(text));
 }

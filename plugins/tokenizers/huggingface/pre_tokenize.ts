@@ -13,30 +13,34 @@ import { patternOf } from "./pattern.ts";
 import {
   type Behaviour,
   BEHAVIOURS,
+  eachPiece,
   findCharacters,
   type Finder,
   findOther,
-  piecesOf,
+  StretchBuilder,
+  type Stretches,
 } from "./split.ts";
 
-/** The pieces of a text, in order. */
-export interface Pieces {
-  /** What they are pieces of. */
-  readonly of: Aligned;
-  /** What the model sees; in byte-level tokenizers, before it is written in their alphabet. */
-  readonly texts: readonly string[];
-  /** Where each is in `of`: the unit of its first character that is not put in. */
-  readonly offsets: readonly number[];
-  /** How many units in front of each were put in (0 or 1, a space). */
-  readonly leads: readonly number[];
-}
+/**
+ * Takes the pieces of a text, in order, one at a time: a long text has millions, and no list of them is ever made.
+ * `text` is what the model sees (in byte-level tokenizers, before it is written in their alphabet), `offset` where
+ * it is in `of`: the unit of its first character that is not put in, and `lead` how many units in front of that
+ * were put in (0 or 1, a space).
+ */
+export type PieceSink = (
+  text: string,
+  offset: number,
+  lead: number,
+  of: Aligned,
+) => void;
 
-/** One step: pieces become smaller pieces, or others. */
-type Step = (pieces: Pieces) => Pieces;
+/** One step: takes pieces, and hands on smaller ones, or others. */
+type Step = (next: PieceSink) => PieceSink;
 
 /** How a tokenizer cuts. */
 export interface PreTokenization {
-  readonly cut: (text: Aligned) => Pieces;
+  /** A sink of whole texts that cuts them, and hands the pieces on. */
+  readonly cutter: (next: PieceSink) => PieceSink;
   /** Whether pieces are to be written in the alphabet of bytes: the last step says so. */
   readonly bytes: boolean;
 }
@@ -50,13 +54,8 @@ export function readPreTokenizer(section: Fields | null): PreTokenization {
   }
   return {
     bytes: sections.at(-1)?.raw("type") === "ByteLevel",
-    cut: (of) =>
-      steps.reduce<Pieces>((pieces, step) => step(pieces), {
-        of,
-        texts: [of.text],
-        offsets: [0],
-        leads: [0],
-      }),
+    cutter: (next) =>
+      steps.reduceRight<PieceSink>((sink, step) => step(sink), next),
   };
 }
 
@@ -133,85 +132,61 @@ function splitFinder(section: Fields): Finder {
   return section.flag("invert", false) ? findOther(finder) : finder;
 }
 
-const asTheyAre: Step = (pieces) => pieces;
+const asTheyAre: Step = (next) => next;
 
 /** Cuts every piece at what is found in it. */
 function splitting(finder: Finder, behaviour: Behaviour): Step {
-  return ({ of, texts, offsets, leads }) => {
-    const made = {
-      of,
-      texts: new Array<string>(),
-      offsets: new Array<number>(),
-      leads: new Array<number>(),
-    };
-    for (let i = 0; i < texts.length; i++) {
-      const text = texts[i];
-      const lead = leads[i];
-      const cuts = piecesOf(finder(text), behaviour);
-      for (let k = 0; k < cuts.length; k += 2) {
-        const [start, end] = [cuts[k], cuts[k + 1]];
-        made.texts.push(
-          start === 0 && end === text.length ? text : text.slice(start, end),
-        );
-        made.offsets.push(offsets[i] + Math.max(0, start - lead));
-        made.leads.push(Math.max(0, lead - start));
-      }
-    }
-    return made;
-  };
+  return (next) => (text, offset, lead, of) =>
+    eachPiece(finder(text), behaviour, (start, end) => {
+      const isWhole = start === 0 && end === text.length;
+      next(
+        isWhole ? text : text.slice(start, end),
+        offset + Math.max(0, start - lead),
+        Math.max(0, lead - start),
+        of,
+      );
+    });
 }
 
 /** A space in front of every piece that has none. */
-const withSpace: Step = ({ of, texts, offsets, leads }) => ({
-  of,
-  texts: texts.map((text) => text.startsWith(" ") ? text : ` ${text}`),
-  offsets,
-  leads: leads.map((lead, i) => texts[i].startsWith(" ") ? lead : lead + 1),
-});
+const withSpace: Step = (next) => (text, offset, lead, of) =>
+  text.startsWith(" ")
+    ? next(text, offset, lead, of)
+    : next(` ${text}`, offset, lead + 1, of);
+
+const OTHER = {
+  has: (code: number): boolean => !WORD.has(code) && !WHITE_SPACE.has(code),
+};
 
 /** Words and runs of other characters that are not white space. */
-function words(text: string): { ends: number[]; found: boolean[] } {
-  const ends: number[] = [];
-  const found: boolean[] = [];
-  const isOther = {
-    has: (code: number) => !WORD.has(code) && !WHITE_SPACE.has(code),
-  };
+function words(text: string): Stretches {
+  const builder = new StretchBuilder();
   for (let at = 0; at < text.length;) {
     const code = text.codePointAt(at) ?? 0;
-    const isSpace = WHITE_SPACE.has(code) && !WORD.has(code);
-    at = skip(
-      text,
-      at,
-      isSpace ? WHITE_SPACE : WORD.has(code) ? WORD : isOther,
-    );
-    ends.push(at);
-    found.push(!isSpace);
+    const isWord = WORD.has(code);
+    const isSpace = !isWord && WHITE_SPACE.has(code);
+    at = skip(text, at, isWord ? WORD : isSpace ? WHITE_SPACE : OTHER);
+    builder.stretch(at, !isSpace);
   }
-  return { ends, found };
+  return builder.finish(text.length);
 }
 
-const droppingSpace: Step = ({ of, texts, offsets, leads }) => {
-  const kept = texts.keys().filter((i) =>
-    !WHITE_SPACE.has(texts[i].codePointAt(0) ?? 0)
-  ).toArray();
-  return {
-    of,
-    texts: kept.map((i) => texts[i]),
-    offsets: kept.map((i) => offsets[i]),
-    leads: kept.map((i) => leads[i]),
-  };
+const droppingSpace: Step = (next) => (text, offset, lead, of) => {
+  const code = text.codePointAt(0) ?? 0;
+  if (WORD.has(code) || !WHITE_SPACE.has(code)) next(text, offset, lead, of);
 };
 
 function everyFew(length: number): Finder {
   return (text) => {
-    const ends: number[] = [];
+    const builder = new StretchBuilder();
     let count = 0;
     for (let at = 0; at < text.length;) {
       at += (text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;
-      if (++count % Math.max(1, length) === 0) ends.push(at);
+      if (++count % Math.max(1, length) === 0 || at === text.length) {
+        builder.stretch(at, true);
+      }
     }
-    if (ends.at(-1) !== text.length && text !== "") ends.push(text.length);
-    return { ends, found: ends.map(() => true) };
+    return builder.finish(text.length);
   };
 }
 
@@ -225,18 +200,12 @@ function metaspace(section: Fields): Step[] {
     : section.flag("add_prefix_space", true)
     ? "always"
     : "never";
-  const replace: Step = ({ of, texts, offsets, leads }) => {
-    const marked = texts.map((text) => text.replaceAll(" ", mark));
-    const gets = marked.map((text, i) =>
-      scheme !== "never" && !text.startsWith(mark) &&
-      (scheme === "always" || startOf(of, offsets[i]) === 0)
-    );
-    return {
-      of,
-      texts: marked.map((text, i) => gets[i] ? mark + text : text),
-      offsets,
-      leads: leads.map((lead, i) => gets[i] ? lead + 1 : lead),
-    };
+  const replace: Step = (next) => (text, offset, lead, of) => {
+    const marked = text.replaceAll(" ", mark);
+    const gets = scheme !== "never" && !marked.startsWith(mark) &&
+      (scheme === "always" || startOf(of, offset) === 0);
+    if (gets) next(mark + marked, offset, lead + 1, of);
+    else next(marked, offset, lead, of);
   };
   if (!section.flag("split", true)) return [replace];
   const code = mark.charCodeAt(0);
@@ -245,29 +214,17 @@ function metaspace(section: Fields): Step[] {
 }
 
 /** Pieces in the alphabet of bytes, for steps that come after: each byte is a character. */
-const writeBytes: Step = ({ of, texts, offsets, leads }) => {
-  const builder = new AlignedBuilder(of);
+const writeBytes: Step = (next) => {
   const encoder = new TextEncoder();
-  const made = {
-    texts: new Array<string>(),
-    offsets: new Array<number>(),
-    leads: new Array<number>(),
-  };
-  let at = 0;
-  for (let i = 0; i < texts.length; i++) {
-    const { bytes, starts, ends } = byteSpans(texts[i], encoder);
-    let text = "";
+  return (text, offset, lead, of) => {
+    const builder = new AlignedBuilder(of);
+    const { bytes, starts, ends } = byteSpans(text, encoder);
     for (let k = 0; k < bytes.length; k++) {
-      const character = BYTE_CHARACTERS[bytes[k]];
-      const from = offsets[i] + Math.max(0, starts[k] - leads[i]);
-      const to = offsets[i] + Math.max(0, ends[k] - leads[i]);
-      builder.replace(from, to, character);
-      text += character;
+      const from = offset + Math.max(0, starts[k] - lead);
+      const to = offset + Math.max(0, ends[k] - lead);
+      builder.replace(from, to, BYTE_CHARACTERS[bytes[k]]);
     }
-    made.texts.push(text);
-    made.offsets.push(at);
-    made.leads.push(0);
-    at += text.length;
-  }
-  return { of: builder.finish(), ...made };
+    const written = builder.finish();
+    next(written.text, 0, 0, written);
+  };
 };
