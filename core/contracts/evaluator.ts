@@ -100,8 +100,10 @@ export interface Evaluation {
   readonly numbers: Readonly<Record<string, number>>;
   /** A table: one object a row, all with the same columns. Kept in the run folder, shown by trackers. */
   readonly records?: readonly Readonly<Record<string, Json>>[];
-  /** Whether a threshold is kept, where one is set. */
-  readonly verdict?: { readonly passed: boolean; readonly reason: string };
+  /** Whether a threshold is kept; null or absent: none is set. */
+  readonly verdict?:
+    | { readonly passed: boolean; readonly reason: string }
+    | null;
 }
 
 /** Measures a model. */

@@ -94,10 +94,10 @@ export function testEvaluator(
       const rows = exampleRows();
       const evaluation = await evaluateWith(await make(), rows, answer);
       assert.deepEqual(rows, exampleRows(), "rows are not changed");
-      const { numbers, records = [], verdict } = evaluation;
+      const { numbers, records = [], verdict = null } = evaluation;
       assert.ok(
         Object.keys(numbers).length + records.length > 0 ||
-          verdict !== undefined,
+          verdict !== null,
         "numbers, records or a verdict",
       );
       for (const [key, value] of Object.entries(numbers)) {
@@ -108,7 +108,7 @@ export function testEvaluator(
         assert.deepEqual(Object.keys(record), Object.keys(records[0]));
         assert.deepEqual(JSON.parse(JSON.stringify(record)), record);
       }
-      if (verdict !== undefined) assert.notEqual(verdict.reason, "");
+      if (verdict !== null) assert.notEqual(verdict.reason, "");
     });
   }
 }

@@ -2,7 +2,13 @@
  * What parts are created with in tests.
  * @module
  */
-import type { Host, TokenizerFacts } from "@denotune/denotune/core";
+import type {
+  AnyPart,
+  Host,
+  Kind,
+  KindMap,
+  TokenizerFacts,
+} from "@denotune/denotune/core";
 
 /** A tokenizer that knows its special tokens only, `<s>` and `</s>` where nothing else is said. */
 export function tokenizerFacts(
@@ -44,4 +50,27 @@ export function testHost(known: Partial<Host> = {}): Host {
     seed: 0,
     ...known,
   };
+}
+
+/**
+ * Makes a part of a plugin as a run does: options are checked and get their defaults. Throws where the plugin has no
+ * part of that kind, or the options are refused.
+ */
+export async function makePart<K extends Kind>(
+  plugin: { readonly parts: readonly AnyPart[] },
+  kind: K,
+  options: Readonly<Record<string, unknown>> = {},
+  host: Host = testHost(),
+): Promise<KindMap[K]> {
+  const isWanted = (part: AnyPart): part is Extract<AnyPart, { kind: K }> =>
+    part.kind === kind;
+  const part = plugin.parts.find(isWanted);
+  if (part === undefined) throw new TypeError(`The plugin has no ${kind}`);
+  const checked = await part.options["~standard"].validate(options);
+  if (checked.issues !== undefined) {
+    throw new TypeError(
+      checked.issues.map(({ message }) => message).join("; "),
+    );
+  }
+  return await part.create(checked.value, host) as KindMap[K];
 }

@@ -3,7 +3,7 @@
  * @module
  */
 export { type BackendSuiteOptions, testBackend } from "./backend.ts";
-export { testHost, tokenizerFacts } from "./host.ts";
+export { makePart, testHost, tokenizerFacts } from "./host.ts";
 export { checkCollective, testCollective } from "./collective.ts";
 export { type CommandRun, runCommand, testCommand } from "./command.ts";
 export { testCollator } from "./collator.ts";

@@ -96,7 +96,7 @@ export function checkRecords(
       );
     }
   });
-  const verdict: unknown = result.verdict;
+  const verdict: unknown = result.verdict ?? undefined;
   if (
     verdict !== undefined &&
     !(isPlainObject(verdict) && typeof verdict.passed === "boolean" &&
