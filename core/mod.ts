@@ -141,12 +141,20 @@ export type { ArgmaxAttributes } from "./graph/kernels/argmax.ts";
 export type { CachedAttentionAttributes } from "./graph/kernels/attention.ts";
 export type { ColumnSumAttributes } from "./graph/kernels/column_sum.ts";
 export type { ConcatColumnsAttributes } from "./graph/kernels/concat_columns.ts";
+export type {
+  CachedConvolutionAttributes,
+  ConvolutionAttributes,
+} from "./graph/kernels/convolution.ts";
 export type { CopyAttributes } from "./graph/kernels/copy.ts";
 export type { FillAttributes } from "./graph/kernels/fill.ts";
 export type { GatherRowsAttributes } from "./graph/kernels/gather_rows.ts";
 export type { GroupSumAttributes } from "./graph/kernels/group_sum.ts";
 export type { MatmulAttributes } from "./graph/kernels/matmul.ts";
 export type { KernelCallOf } from "./graph/kernels/mod.ts";
+export type {
+  CachedRecurrenceAttributes,
+  RecurrenceAttributes,
+} from "./graph/kernels/recurrence.ts";
 export type { RopeAttributes } from "./graph/kernels/rope.ts";
 export type { RowsAttributes } from "./graph/kernels/rows.ts";
 export type { SampleAttributes } from "./graph/kernels/sample.ts";
@@ -341,4 +349,4 @@ export {
 export { type Interrupt, INTERRUPTED, onInterrupt } from "./cli/interrupt.ts";
 export { quoted } from "./cli/invocation.ts";
 export { type ProgressLine, progressLine } from "./cli/progress_line.ts";
-export { harmless, isOutputGone } from "./cli/terminal.ts";
+export { harmless } from "./cli/terminal.ts";

@@ -10,8 +10,16 @@ import {
 } from "./kernels/attention/forward.ts";
 import { lowerAttentionBackward } from "./kernels/attention/backward.ts";
 import { lowerBlasMatmul } from "./kernels/matmul/blas.ts";
+import {
+  lowerCachedConvolution,
+  lowerConvolution,
+} from "./kernels/convolution.ts";
 import { lowerCopy, lowerFill, lowerRope } from "./kernels/elements.ts";
 import { lowerPackedMatmul } from "./kernels/matmul/packed.ts";
+import {
+  lowerCachedRecurrence,
+  lowerRecurrence,
+} from "./kernels/recurrence.ts";
 import {
   lowerColumnSum,
   lowerGroupSum,
@@ -89,6 +97,23 @@ export function lower(
       });
     case "attention_cached":
       return lowerCachedAttention(call.attributes, inputs, out, capacities);
+    case "convolution":
+      return lowerConvolution(call.attributes, [...inputs, out]);
+    case "convolution_cached":
+      return lowerCachedConvolution(call.attributes, [
+        inputs[0],
+        inputs[1],
+        ...inputs.slice(3),
+        ...outputs,
+      ]);
+    case "recurrence":
+      return lowerRecurrence(call.attributes, [...inputs, out]);
+    case "recurrence_cached":
+      return lowerCachedRecurrence(call.attributes, [
+        ...inputs.slice(0, 4),
+        ...inputs.slice(5),
+        ...outputs,
+      ]);
     case "write_cache":
       return lowerWriteCache(call.attributes, [
         inputs[1],

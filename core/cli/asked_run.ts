@@ -24,15 +24,9 @@ export interface AskedRun {
 
 /** The built-in parts, and those of the plugins that the command line names. */
 export async function askedRegistry(
-  { program, plugins, err }: Pick<
-    CommandContext,
-    "program" | "plugins" | "err"
-  >,
+  { program, plugins }: Pick<CommandContext, "program" | "plugins">,
 ): Promise<Registry> {
-  return await openRegistry(program.builtIn, {
-    plugins,
-    waiting: (what) => err.line(what),
-  });
+  return await openRegistry(program.builtIn, { plugins });
 }
 
 /** Tells the arguments `[run file] [key=value ...]` apart. Throws `ConfigError`. */
@@ -56,10 +50,7 @@ export function splitRunArguments(
  * taken instead of a file is said on `out`, or on `notices` where `out` is not for people.
  */
 export async function loadAskedRun(
-  context: Pick<
-    CommandContext,
-    "arguments" | "program" | "plugins" | "out" | "err"
-  >,
+  context: Pick<CommandContext, "arguments" | "program" | "plugins" | "out">,
   options: {
     readonly files?: RunRequest["files"];
     readonly notices?: CommandContext["out"];
@@ -68,12 +59,7 @@ export async function loadAskedRun(
   const notices = options.notices ?? context.out;
   const { file, overrides } = splitRunArguments(context.arguments);
   const registry = await askedRegistry(context);
-  const shared = {
-    overrides,
-    registry,
-    files: options.files,
-    waiting: (what: string) => context.err.line(what),
-  };
+  const shared = { overrides, registry, files: options.files };
   const { loadRun } = library;
   if (file !== null) {
     return { run: await loadRun({ ...shared, file }), quickstart: false };

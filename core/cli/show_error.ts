@@ -5,7 +5,7 @@
 import { namingInput } from "../config/standard_input.ts";
 import { exitCodeOf, isDenotuneError } from "../contracts/errors.ts";
 import type { Output } from "../contracts/command.ts";
-import { harmless, isOutputGone } from "./terminal.ts";
+import { harmless } from "./terminal.ts";
 
 /** Lines of a message that are shown; a terminal has some 24. */
 const LINES = 20;
@@ -18,7 +18,7 @@ export function showError(
   output: Output,
   options: { readonly verbose: boolean },
 ): number {
-  if (isOutputGone(error)) return 1; // nobody reads any more: nothing to say, nobody to hear
+  if (error instanceof Deno.errors.BrokenPipe) return 1; // nobody reads any more: nothing to say, nobody to hear
   const label = output.style("bad", "error");
   const lines = namingInput(describe(error)).split("\n");
   const shown = options.verbose ? lines : lines.slice(0, LINES);
@@ -52,9 +52,6 @@ function describe(error: unknown): string {
   if (isDenotuneError(error)) return error.message;
   if (error instanceof Deno.errors.NotCapable) {
     return `${error.message}\nGive denotune its permissions: deno run -A mod.ts ...`;
-  }
-  if (isDiskFull(error) && error instanceof Error) {
-    return `${error.message}: what is written to is full; free space, or write elsewhere`;
   }
   if (isFromSystem(error)) return error.message;
   const what = error instanceof Error

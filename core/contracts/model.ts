@@ -7,6 +7,7 @@ import type { Dim } from "../graph/dims.ts";
 import type { Expr } from "../graph/expression.ts";
 import type { Graph, Tensor } from "../graph/graph.ts";
 import type { AttentionOptions } from "../graph/ops/attention.ts";
+import type { RecurrenceOperands } from "../graph/ops/recurrence.ts";
 import type { Json } from "./json.ts";
 
 /** How a weight starts when the model is made from its config. */
@@ -95,6 +96,29 @@ export interface HeadSpec {
   logits?(x: Expr): Expr;
 }
 
+/**
+ * What a layer keeps of a row's earlier tokens while answers are generated, one slot a row. A layer declares it by
+ * what it builds; rows take their slot when they join a batch and give it back when they leave.
+ */
+export interface LayerState {
+  /** Name of the variable: `state.0.k`. */
+  readonly name: string;
+  /** Sizes of a slot; "capacity": as many tokens as a slot holds. */
+  readonly shape: readonly (number | "capacity")[];
+}
+
+/** Queries, keys, values and decays of a recurrence. */
+export type { RecurrenceOperands };
+
+/** Attention of a layer. */
+export interface LayerAttention extends Omit<AttentionOptions, "causal"> {
+  /**
+   * An earlier layer whose keys and values `k` and `v` are: this one keeps none of its own. Absent: the layer's
+   * own.
+   */
+  readonly sharedWith?: number;
+}
+
 /** What a model builds with: the same for training, evaluation, prefill and decoding. */
 export interface ModelBuilder {
   /** The graph that is built. */
@@ -132,14 +156,24 @@ export interface ModelBuilder {
     table: Tensor,
     options: { headDim: number; rotary: number },
   ): Tensor;
-  /** Attention of one layer; generation puts its key/value cache here. */
+  /** Attention of one layer; generation keeps its keys and values (or reads those of an earlier layer). */
   attention(
     layer: number,
     q: Tensor,
     k: Tensor,
     v: Tensor,
-    options: Omit<AttentionOptions, "causal">,
+    options: LayerAttention,
   ): Tensor;
+  /**
+   * A causal convolution of each column of x (N, C) over its last tokens, `weight` (C, taps) or (C, 1, taps);
+   * generation keeps the last taps - 1 of them under `name`.
+   */
+  convolution(name: string, x: Tensor, weight: Tensor): Tensor;
+  /**
+   * Gated linear attention: S_t = exp(decay_t) S_{t-1} + k_t v_t^T for each head, S_t^T q_t (N, heads * valueDim);
+   * generation keeps S under `name`.
+   */
+  recurrence(name: string, operands: RecurrenceOperands): Tensor;
   /** One block of the model: labels it, and is the unit of gradient checkpointing. */
   block(index: number, body: () => Tensor): Tensor;
 }
@@ -154,14 +188,12 @@ export interface ModelSpec {
   readonly vocabSize: number;
   /** Width of the hidden states. */
   readonly hiddenSize: number;
-  /** Number of attention layers. */
+  /** Number of blocks. */
   readonly layers: number;
   /** Largest position it was made for, or null where there is no bound. */
   readonly maxPositions: number | null;
   /** Whether positions beyond `maxPositions` cannot be run at all (a learned table). */
   readonly positionsAreBounded: boolean;
-  /** Width of the key (and of the value) cache of a layer: kvHeads * headDim. */
-  readonly kvColumns: number;
   /** The vocabulary projection. */
   readonly head: HeadSpec;
   /** Hidden states after the last norm (N, C). */

@@ -5,6 +5,7 @@
  */
 import type { AttachedAdapter, Site } from "../contracts/adapter.ts";
 import type {
+  LayerState,
   LinearSite,
   ModelBuilder,
   ModelSpec,
@@ -14,16 +15,12 @@ import type {
 import { dim, product } from "../graph/dims.ts";
 import { isQuantized, type TensorDType } from "../graph/dtype.ts";
 import { Graph, type Tensor } from "../graph/graph.ts";
-import {
-  attention,
-  type AttentionOptions,
-  cachedAttention,
-} from "../graph/ops/attention.ts";
 import { embedding, type SortedTokens } from "../graph/ops/embedding.ts";
 import { matmul } from "../graph/ops/matmul.ts";
 import type { Head } from "../graph/ops/head.ts";
 import { layerNorm, rmsNorm } from "../graph/ops/norms.ts";
 import { rope } from "../graph/ops/rope.ts";
+import { type CacheOptions, LayerStates } from "./layer_states.ts";
 import { programInput } from "./program_inputs.ts";
 
 /** A table that the host computes once. */
@@ -44,6 +41,8 @@ export interface ModelInventory {
   readonly sites: readonly Site[];
   /** Tables that the host computes. */
   readonly constants: readonly ConstantSpec[];
+  /** What generation keeps of a row, in order. */
+  readonly states: readonly LayerState[];
 }
 
 /** How a graph is built. */
@@ -62,33 +61,8 @@ export interface BuildOptions {
   dtypeOf(weight: string): Exclude<TensorDType, "i32">;
   /** Recompute each block in the backward pass. */
   readonly checkpoint: boolean;
-  /** Generation over a key/value cache; null: plain attention over segments. */
+  /** Generation behind what layers keep; null: whole segments, each of which starts anew. */
   readonly cache: CacheOptions | null;
-}
-
-/** Where keys and values of earlier tokens are kept. */
-export interface CacheOptions {
-  /** Tokens that a slot holds. */
-  readonly capacity: number;
-  /** Rows that may be held at a time. */
-  readonly slots: number;
-  /**
-   * Where the program finds what it reads: `tokens` and `positions` i32 (B, T), `lengths` (places of the first
-   * new token of each row) and `index` (its slot) i32 (B). Absent: inputs of these names.
-   */
-  readonly feed?: (graph: Graph) => CacheFeed;
-}
-
-/** The leaves of a program that generates. */
-export interface CacheFeed {
-  /** New tokens: i32 (B, T). */
-  readonly tokens: Tensor;
-  /** Their positions: i32 (B, T). */
-  readonly positions: Tensor;
-  /** Place of each row's first new token in the cache: i32 (B). */
-  readonly lengths: Tensor;
-  /** Slot of each row: i32 (B). */
-  readonly index: Tensor;
 }
 
 /** A model's graph up to the hidden states. */
@@ -115,7 +89,14 @@ export function inventoryOf(
   const weights = new Map<string, WeightSpec>();
   const sites: Site[] = [];
   const constants = new Map<string, ConstantSpec>();
+  const states = new Map<string, LayerState>();
   const recorder: Recorder = {
+    state(s) {
+      if (states.has(s.name)) {
+        throw new RangeError(`Two layers keep a state called ${s.name}`);
+      }
+      states.set(s.name, s);
+    },
     weight: (w) => weights.set(w.name, w),
     site: (s) => sites.push(s),
     constant: (c) => constants.set(c.name, c),
@@ -134,6 +115,7 @@ export function inventoryOf(
     weights: [...weights.values()],
     sites,
     constants: [...constants.values()],
+    states: [...states.values()],
   };
 }
 
@@ -145,6 +127,8 @@ export interface Recorder {
   site(s: Site): void;
   /** Told each table. */
   constant(c: ConstantSpec): void;
+  /** Told what a layer keeps. */
+  state(s: LayerState): void;
 }
 
 /**
@@ -165,6 +149,10 @@ export function buildModel(
   const rowKeys = programInput(graph, "row_keys");
   let block: number | null = null;
   let stream = 0;
+  const state = new LayerStates(graph, options.cache, {
+    fed,
+    declare: (s) => recorder?.state(s),
+  });
 
   const weight = (w: WeightSpec, shape = w.shape): Tensor => {
     recorder?.weight(w);
@@ -258,17 +246,19 @@ export function buildModel(
       return graph.variable(name, shape);
     },
     rope: (x, table, o) => rope(graph, x, positions, table, o),
-    attention: (layer, q, k, v, o) =>
+    attention: (layer, q, k, v, { sharedWith, ...o }) =>
       graph.scope(
         `attention.${layer}`,
         () =>
-          attend(
-            graph,
-            { layer, q, k, v },
-            { ...o, causal: options.causal },
-            { cache: options.cache, fed, B, T },
-          ),
+          state.attention(layer, { q, k, v, sharedWith }, {
+            ...o,
+            causal: options.causal,
+          }),
       ),
+    convolution: (name, x, weight) =>
+      graph.scope(name, () => state.convolution(name, x, weight)),
+    recurrence: (name, operands) =>
+      graph.scope(name, () => state.recurrence(name, operands)),
     block(index, body) {
       block = index;
       try {
@@ -309,41 +299,6 @@ export function buildModel(
     logits: logits === undefined ? null : (x) => logits(x),
   };
   return { graph, hidden, head, inputs: { tokens, positions, rowKeys } };
-}
-
-function attend(
-  graph: Graph,
-  { layer, q, k, v }: { layer: number; q: Tensor; k: Tensor; v: Tensor },
-  attributes: AttentionOptions,
-  { cache, fed, B, T }: {
-    cache: CacheOptions | null;
-    fed: CacheFeed | undefined;
-    B: ReturnType<typeof dim>;
-    T: ReturnType<typeof dim>;
-  },
-): Tensor {
-  if (cache === null) {
-    return attention(
-      graph,
-      q,
-      k,
-      v,
-      programInput(graph, "segments"),
-      attributes,
-    );
-  }
-  const { capacity, slots } = cache;
-  const columns = attributes.kvHeads * attributes.headDim;
-  const variable = (which: string) =>
-    graph.variable(`cache.${layer}.${which}`, [slots, capacity, columns]);
-  return cachedAttention(graph, q, k, v, {
-    k: variable("k"),
-    v: variable("v"),
-    lengths: fed?.lengths ?? programInput(graph, "lengths"),
-    index: fed?.index ?? programInput(graph, "index"),
-    B,
-    T,
-  }, attributes);
 }
 
 function norm(

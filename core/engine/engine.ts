@@ -267,7 +267,10 @@ export function planEngine(
   }
   const { decoding = "tokens" } = request;
   if (generate !== null && decoding === "tokens") {
-    placeGeneration(memory, spec, generate);
+    placeGeneration(memory, spec, {
+      states: inventory.states,
+      limits: generate,
+    });
     programs.push(...planGeneration(spec, build, { memory, limits: generate }));
   } else if (generate !== null && decoding !== null && decoding !== "tokens") {
     placePrediction(memory, spec);

@@ -72,6 +72,8 @@ export const PROGRAM_INPUTS = {
   /** Generation: place of each row's first new token in the cache, and the row's slot. */
   lengths: { dtype: "i32", shape: [B] },
   index: { dtype: "i32", shape: [B] },
+  /** Generation: how many of a row's new tokens are its own; those behind are padding. */
+  counts: { dtype: "i32", shape: [B] },
   /** Sampling: key of each row, and the four options of the kernel `sample`. */
   keys: { dtype: "i32", shape: [B] },
   sampling: { dtype: "f32", shape: [4] },

@@ -7,7 +7,6 @@ import { kindAt, resolveModelPath } from "../config/paths.ts";
 import { DataError } from "../contracts/errors.ts";
 import { type JsonObject, readJsonObject } from "../io/json_file.ts";
 import { listCheckpoints } from "../run/checkpoint.ts";
-import { verifyChecksums } from "../run/checksums.ts";
 
 /** A saved model: where its base and, if there is one, its adapter are. */
 export interface SavedFolder {
@@ -59,7 +58,6 @@ export async function findSaved(
 
 async function lookInto(path: string): Promise<SavedFolder | null> {
   if (await kindAt(join(path, "adapter_config.json")) === "file") {
-    verifyChecksums(path);
     const config = readJsonObject(join(path, "adapter_config.json"));
     if (config === null) throw new DataError(`${path} has no adapter_config`);
     return {
@@ -70,7 +68,6 @@ async function lookInto(path: string): Promise<SavedFolder | null> {
     };
   }
   if (await kindAt(join(path, "config.json")) !== "file") return null;
-  verifyChecksums(path);
   return { path, base: path, adapter: null, notice: null };
 }
 

@@ -19,7 +19,7 @@ import { writeFileAtomic } from "../io/atomic.ts";
 import { showJson } from "../io/json_file.ts";
 import type { Json } from "../contracts/json.ts";
 import { VERSION } from "../version.ts";
-import { openCheckpoint, restoreCheckpoint } from "./checkpoint.ts";
+import { readCheckpointState, restoreCheckpoint } from "./checkpoint.ts";
 import { openDevice } from "./open/choose_backend.ts";
 import { Engine, planEngine } from "../engine/engine.ts";
 import { Events, type NamedTracker } from "./events.ts";
@@ -37,7 +37,6 @@ import {
   RESOLVED,
   SUMMARY,
 } from "./run_folder.ts";
-import { lockRunFolder } from "./run_lock.ts";
 import { RunHooks, saveFinal } from "./run_hooks.ts";
 import { startEvent } from "./start_event.ts";
 import { StepProfile } from "./step_profile.ts";
@@ -94,11 +93,7 @@ export async function trainRun(
         ? void pending.push(() => events?.notice(message))
         : events.notice(message),
   });
-  const creating: Creating = {
-    registry: run.registry,
-    host,
-    waiting: (what) => events?.waiting(what),
-  };
+  const creating: Creating = { registry: run.registry, host };
   const trackers: NamedTracker[] = (options.trackers ?? []).map((tracker) => ({
     tracker,
     described: null,
@@ -175,7 +170,6 @@ class Run {
     const events = this.#events;
     const signal = this.#signal;
     const { config } = run;
-    using _lock = lockRunFolder(config.output_dir);
     const settings = configData(config);
 
     const options = {
@@ -198,7 +192,7 @@ class Run {
     });
     const checkpoint = folder.checkpoint === null
       ? null
-      : openCheckpoint(folder.checkpoint);
+      : readCheckpointState(folder.checkpoint);
     if (checkpoint !== null) {
       await resumeData(data, {
         outputDir: config.output_dir,

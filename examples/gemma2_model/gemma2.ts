@@ -85,7 +85,6 @@ function describe(c: Gemma2Config): ModelSpec {
     layers: c.layers,
     maxPositions: c.maxPositions,
     positionsAreBounded: false,
-    kvColumns: c.kvHeads * c.headDim,
     head: {
       name: c.tied ? `${EMBEDDING}.weight` : "lm_head.weight",
       tied: c.tied,

@@ -8,13 +8,10 @@ import {
   type CommandContext,
   defineCommand,
   INTERRUPTED,
-  isOutputGone,
   library,
   loadAskedRun,
-  type LoadedRun,
   onInterrupt,
   quoted,
-  type RunResult,
 } from "@denotune/denotune/core";
 import { z } from "zod";
 
@@ -35,83 +32,35 @@ export const train: Command = defineCommand({
 });
 
 async function runTrain(context: CommandContext): Promise<void> {
-  const { err, invocation, arguments: args } = context;
+  const { out, err, invocation, arguments: args } = context;
   using interrupt = onInterrupt(
     err,
     "Stopping: the run is saved after this step. Ctrl-C again ends it at once.",
-    { watch: true },
   );
   const { signal } = interrupt;
-  let isTraining = false;
-  const work = async () => {
-    const { run, quickstart } = await loadAskedRun(context);
-    const result = await library.trainRun(run, {
-      signal,
-      command: [invocation, "train", ...args.map(quoted)].join(" "),
-      trackers: [{
-        start: () => void (isTraining = true),
-        event: () => {},
-        close: () => {},
-      }],
-    });
-    return { run, quickstart, result };
-  };
-  let done;
+  const { run, quickstart } = await loadAskedRun(context);
+  let result;
   try {
-    done = await Promise.race([work(), givenUp(signal, () => isTraining)]);
+    const again = [invocation, "train", ...args.map(quoted)].join(" ");
+    result = await library.trainRun(run, { signal, command: again });
   } catch (error) {
     if (!isAbort(error, signal)) throw error;
     err.line("Stopped before the first step: there is nothing to save.");
     context.exitWith(INTERRUPTED);
     return;
   }
-  const { run, quickstart, result } = done;
   if (result.status === "interrupted") {
     context.exitWith(INTERRUPTED);
     return;
   }
-  try {
-    showNext(run, { result, quickstart, context });
-  } catch (error) {
-    if (!isOutputGone(error)) throw error; // the run is done and saved, whoever reads of it
-  }
-}
-
-/** What can be done with the model. */
-function showNext(
-  { config }: LoadedRun,
-  { result, quickstart, context }: {
-    readonly result: RunResult;
-    readonly quickstart: boolean;
-    readonly context: CommandContext;
-  },
-): void {
-  const { out, invocation } = context;
   const folder = quoted(relative(Deno.cwd(), result.outputDir));
-  const [prompt] = config.samples.prompts;
+  const [prompt] = run.config.samples.prompts;
   const ask = prompt === undefined ? "" : ` --prompt ${quoted(prompt)}`;
   out.line();
   out.line(`Ask it:   ${invocation} generate ${folder}${ask}`);
   if (quickstart) {
     out.line(`Your own: ${invocation} init data.jsonl`);
   }
-}
-
-/** How long what is prepared may take to hear an interrupt. */
-const PATIENCE_MS = 2000;
-
-/** Rejects some time after the interrupt where training has not begun: whatever is waited for, nothing is lost. */
-function givenUp(
-  signal: AbortSignal,
-  isTraining: () => boolean,
-): Promise<never> {
-  return new Promise((_, reject) => {
-    signal.addEventListener("abort", () => {
-      setTimeout(() => {
-        if (!isTraining()) reject(signal.reason);
-      }, PATIENCE_MS);
-    });
-  });
 }
 
 function isAbort(error: unknown, signal: AbortSignal): boolean {

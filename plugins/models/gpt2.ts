@@ -50,7 +50,6 @@ function describe(c: Gpt2Config): ModelSpec {
     layers: c.layers,
     maxPositions: c.positions,
     positionsAreBounded: true,
-    kvColumns: c.hiddenSize,
     head: {
       name: c.tied ? `${EMBEDDING}.weight` : "lm_head.weight",
       tied: c.tied,

@@ -59,7 +59,6 @@ function describe(c: LlamaConfig): ModelSpec {
     layers: c.layers,
     maxPositions: c.maxPositions,
     positionsAreBounded: false,
-    kvColumns: c.kvHeads * c.headDim,
     head: {
       name: c.tied ? `${EMBEDDING}.weight` : "lm_head.weight",
       tied: c.tied,

@@ -22,6 +22,7 @@ import { planCases } from "./backend/plans.ts";
 import { quantizedCases } from "./backend/quantized.ts";
 import { rowCases } from "./backend/rows.ts";
 import { samplingCases } from "./backend/sampling.ts";
+import { stateCases } from "./backend/states.ts";
 import { sumCases } from "./backend/sums.ts";
 
 /** What may be said about a suite run. */
@@ -41,6 +42,7 @@ export const backendCases: Readonly<Record<string, readonly Case[]>> = {
   sums: sumCases,
   "rows by index": gatherCases,
   attention: attentionCases,
+  "states of layers": stateCases,
   "moved elements": moveCases,
   "chosen tokens": samplingCases,
   plans: planCases,

@@ -1,6 +1,7 @@
 /**
- * The suite that every model passes: what it says of itself holds, tokens do not see later ones, packing
- * and recomputation change nothing, the cache gives what a whole pass gives, and gradients are slopes.
+ * The suite that every model passes: what it says of itself holds, tokens do not see later ones, packing,
+ * recomputation and accumulation change nothing, what layers keep gives what a whole pass gives, for rows that
+ * join and leave too, and gradients are slopes.
  *
  * ```ts
  * import { testModel } from "@denotune/denotune/testing";
@@ -77,14 +78,22 @@ export function testModel(
         const padded = await model.step(layOut(rows.map((r) => [r])));
         const packed = await model.step(layOut([rows]));
         near(packed.loss, padded.loss, 1e-5, "loss");
-        sameGradients(packed.gradients, padded.gradients, 1e-4);
+        sameGradients(packed.gradients, padded.gradients, 1e-5);
         await using again = await open({ checkpoint: true });
         const found = await again.step(layOut(rows.map((r) => [r])));
         sameGradients(found.gradients, padded.gradients, 0);
       });
+      await t.step("accumulation changes nothing", async () => {
+        await using model = await open();
+        await checkAccumulation(model, spec);
+      });
       await t.step("the cache gives what a whole pass gives", async () => {
         await using model = await open();
         await checkCache(model, spec);
+      });
+      await t.step("rows join and leave the cache", async () => {
+        await using model = await open();
+        await checkRows(model, spec);
       });
       await t.step("gradients are slopes", async () => {
         await using model = await open();
@@ -148,6 +157,62 @@ async function checkCache(model: TinyModel, spec: ModelSpec): Promise<void> {
   for (let at = 7; at < 11; at++) {
     compare(await model.cached([row.ids[at]], at), at);
   }
+}
+
+/** Two halves of a batch, one after the other, add up to its gradients. */
+async function checkAccumulation(
+  model: TinyModel,
+  spec: ModelSpec,
+): Promise<void> {
+  const rows = makeRows(spec, [7, 4, 9]);
+  const whole = await model.step(layOut(rows.map((r) => [r])));
+  const parts = [rows.slice(0, 1), rows.slice(1)].map((part) =>
+    layOut(part.map((r) => [r]))
+  );
+  const trained = parts.reduce((n, part) => n + part.trained, 0);
+  const first = await model.step(parts[0], { divisor: trained });
+  const both = await model.step(parts[1], { divisor: trained, keep: true });
+  near(first.loss + both.loss, whole.loss, 1e-5, "loss");
+  sameGradients(both.gradients, whole.gradients, 1e-5);
+}
+
+/**
+ * Rows of unequal length are read together, padded, in any slots; one leaves, and its slot goes to another, of
+ * which nothing is left over. Each gives what a whole pass over it alone gives.
+ */
+async function checkRows(model: TinyModel, spec: ModelSpec): Promise<void> {
+  const V = spec.vocabSize;
+  const rows = makeRows(spec, [11, 8, 6, 9]).map(({ ids }) => ids);
+  const seen = rows.map(() => 0);
+  const whole: Float32Array[] = [];
+  for (const ids of rows) {
+    whole.push(await model.logits(layOut([[{ ids, labels: ids }]])));
+  }
+  const read = async (
+    what: readonly (readonly [row: number, slot: number, count: number])[],
+  ) => {
+    const found = await model.cachedRows(
+      what.map(([row, slot, count]) => ({
+        ids: rows[row].slice(seen[row], seen[row] + count),
+        from: seen[row],
+        slot,
+      })),
+    );
+    what.forEach(([row, , count], b) => {
+      const wanted = whole[row].subarray(seen[row] * V);
+      found[b].forEach((v, i) =>
+        near(v, wanted[i], 1e-4, `row ${row}, token ${seen[row]}, logit ${i}`)
+      );
+      seen[row] += count;
+    });
+  };
+  await read([[0, 2, 5], [1, 0, 2]]); // padded: row 1 has two tokens of five
+  await read([[1, 0, 1], [0, 2, 1]]); // in another order
+  await read([[2, 1, 1], [0, 2, 1], [1, 0, 1]]); // row 2 joins with its first token
+  await read([[2, 1, 4], [0, 2, 1]]);
+  await read([[3, 0, 6], [2, 1, 1]]); // row 1 has left, and row 3 has its slot
+  await read([[0, 2, 3], [3, 0, 2]]);
+  await read([[3, 0, 1]]);
 }
 
 /** The loss along a random direction of all weights at once: its slope is gradient times direction. */

@@ -5,6 +5,7 @@
 import type { Kernels } from "../kernel.ts";
 import { attention, attentionCached } from "./attention.ts";
 import { attentionBackward } from "./attention_backward.ts";
+import { convolution, convolutionCached } from "./convolution.ts";
 import { gatherRows, scatterAdd, scatterRows } from "./gather.ts";
 import { matmul } from "./matmul.ts";
 import {
@@ -16,6 +17,7 @@ import {
   writeCache,
   writeRow,
 } from "./places.ts";
+import { recurrence, recurrenceCached } from "./recurrence.ts";
 import { rope } from "./rope.ts";
 import { rows } from "./rows.ts";
 import { sample, takeTokens } from "./sampling.ts";
@@ -32,6 +34,10 @@ export const kernels: Kernels = {
   scatter_rows: scatterRows,
   scatter_add: scatterAdd,
   rope,
+  convolution,
+  convolution_cached: convolutionCached,
+  recurrence,
+  recurrence_cached: recurrenceCached,
   attention,
   attention_backward: attentionBackward,
   attention_cached: attentionCached,

@@ -6,6 +6,7 @@ import type { Kernels } from "../shader/dispatch.ts";
 import { attention } from "./attention/forward.ts";
 import { attentionBackward } from "./attention/backward.ts";
 import { attentionCached } from "./attention/cached.ts";
+import { convolution, convolutionCached } from "./convolution.ts";
 import { gatherRows, scatterAdd, scatterRows } from "./gather.ts";
 import { matmul } from "./matmul/matmul.ts";
 import {
@@ -17,6 +18,7 @@ import {
   writeCache,
   writeRow,
 } from "./moves.ts";
+import { recurrence, recurrenceCached } from "./recurrence.ts";
 import { rope } from "./rope.ts";
 import { rows } from "./rows.ts";
 import { sample } from "./sample.ts";
@@ -34,6 +36,10 @@ export const kernels: Kernels = {
   scatter_rows: scatterRows,
   scatter_add: scatterAdd,
   rope,
+  convolution,
+  convolution_cached: convolutionCached,
+  recurrence,
+  recurrence_cached: recurrenceCached,
   attention,
   attention_backward: attentionBackward,
   attention_cached: attentionCached,

@@ -1,6 +1,7 @@
 /**
- * Prefill and decode over a key/value cache. Rows differ in length, and each has its own slot of the cache:
- * what padding, or steps after its end, wrote behind a row's end is overwritten before it is seen.
+ * Prefill and decode over what layers keep. Rows differ in length, and each has its own slot of every state. Of
+ * keys and values, what padding or steps after its end wrote behind a row's end is overwritten before it is seen;
+ * the other states do not take padding (`counts`), and start anew with a row's first token.
  *
  * ```text
  * slot of a row    | prompt ........ | answer ... | (junk, never attended to)
@@ -197,6 +198,10 @@ export class Generator implements RowGenerator {
         positions,
         lengths: new Int32Array(part.length).fill(start),
         index: Int32Array.from(part, ({ slot }) => slot),
+        counts: Int32Array.from(
+          part,
+          ({ row: { prompt } }) => Math.min(T, prompt.length - 1 - start),
+        ),
         row_keys: new Int32Array(part.length * T),
       });
       if (queued % MOST_QUEUED === 0) {
@@ -227,6 +232,7 @@ export class Generator implements RowGenerator {
     this.#session.write(STATE.places, of(placeOf));
     return {
       index: of(({ slot }) => slot),
+      counts: of(() => 1),
       keys: of(({ row }) => hash32(sampling.seed, row.key)),
       sampling: optionsVector(sampling),
       row_keys: new Int32Array(live.length),

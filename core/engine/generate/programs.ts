@@ -1,5 +1,5 @@
 /**
- * The programs of generation. `prefill` reads prompts, all but their last token, into the key/value cache;
+ * The programs of generation. `prefill` reads prompts, all but their last token, into the states of layers;
  * `decode` reads one token of each row, chooses the next and keeps it, so that it can run again at once:
  *
  * ```text
@@ -7,15 +7,12 @@
  *                                                            └─► ring: the last tokens, for the host
  * ```
  *
- * A row of a batch has a slot of the cache, whichever it is: rows that end leave the batch, new ones join it.
+ * A row of a batch has a slot of every state, whichever it is: rows that end leave the batch, new ones join it.
  * @module
  */
-import type { ModelSpec } from "../../contracts/model.ts";
-import {
-  buildModel,
-  type BuildOptions,
-  type CacheFeed,
-} from "../build_model.ts";
+import type { LayerState, ModelSpec } from "../../contracts/model.ts";
+import { buildModel, type BuildOptions } from "../build_model.ts";
+import { type CacheFeed, stateShape } from "../layer_states.ts";
 import { programInput } from "../program_inputs.ts";
 import { dim } from "../../graph/dims.ts";
 import type { Graph } from "../../graph/graph.ts";
@@ -50,20 +47,17 @@ export const STATE = {
   seen: "decode.seen",
 } as const;
 
-/** Places the key/value cache, layers x 2 x (rows, capacity, kvColumns), and the state of decoding. */
+/** Places what layers keep, a slot for each row, and the state of decoding. */
 export function placeGeneration(
   memory: Memory,
   spec: ModelSpec,
-  limits: GenerationLimits,
+  { states, limits }: {
+    readonly states: readonly LayerState[];
+    readonly limits: GenerationLimits;
+  },
 ): void {
-  for (let layer = 0; layer < spec.layers; layer++) {
-    for (const which of ["k", "v"]) {
-      memory.variable(`cache.${layer}.${which}`, [
-        limits.rows,
-        limits.capacity,
-        spec.kvColumns,
-      ], { role: "cache" });
-    }
+  for (const state of states) {
+    memory.variable(state.name, stateShape(state, limits), { role: "cache" });
   }
   for (const [name, shape] of Object.entries(stateShapes(spec, limits))) {
     memory.variable(name, shape, { role: "cache", dtype: "i32" });

@@ -12,6 +12,18 @@ import {
   attentionCached,
   type CachedAttentionAttributes,
 } from "./attention.ts";
+import {
+  type CachedConvolutionAttributes,
+  convolution,
+  type ConvolutionAttributes,
+  convolutionCached,
+} from "./convolution.ts";
+import {
+  type CachedRecurrenceAttributes,
+  recurrence,
+  type RecurrenceAttributes,
+  recurrenceCached,
+} from "./recurrence.ts";
 import { columnSum, type ColumnSumAttributes } from "./column_sum.ts";
 import {
   concatColumns,
@@ -51,7 +63,15 @@ export type {
 } from "./attention.ts";
 export type { ColumnSumAttributes } from "./column_sum.ts";
 export type { ConcatColumnsAttributes } from "./concat_columns.ts";
+export type {
+  CachedConvolutionAttributes,
+  ConvolutionAttributes,
+} from "./convolution.ts";
 export type { CopyAttributes } from "./copy.ts";
+export type {
+  CachedRecurrenceAttributes,
+  RecurrenceAttributes,
+} from "./recurrence.ts";
 export type { FillAttributes } from "./fill.ts";
 export type { GatherRowsAttributes } from "./gather_rows.ts";
 export type { GroupSumAttributes } from "./group_sum.ts";
@@ -85,6 +105,10 @@ export interface KernelAttributes {
   readonly column_sum: ColumnSumAttributes;
   /** See `concat_columns.ts`. */
   readonly concat_columns: ConcatColumnsAttributes;
+  /** See `convolution.ts`. */
+  readonly convolution: ConvolutionAttributes;
+  /** See `convolution.ts`. */
+  readonly convolution_cached: CachedConvolutionAttributes;
   /** See `copy.ts`. */
   readonly copy: CopyAttributes;
   /** See `fill.ts`. */
@@ -95,6 +119,10 @@ export interface KernelAttributes {
   readonly group_sum: GroupSumAttributes;
   /** See `matmul.ts`. */
   readonly matmul: MatmulAttributes;
+  /** See `recurrence.ts`. */
+  readonly recurrence: RecurrenceAttributes;
+  /** See `recurrence.ts`. */
+  readonly recurrence_cached: CachedRecurrenceAttributes;
   /** See `rope.ts`. */
   readonly rope: RopeAttributes;
   /** See `rows.ts`. */
@@ -130,11 +158,15 @@ export const kernelDefinitions: {
   attention_cached: attentionCached,
   column_sum: columnSum,
   concat_columns: concatColumns,
+  convolution,
+  convolution_cached: convolutionCached,
   copy,
   fill,
   gather_rows: gatherRows,
   group_sum: groupSum,
   matmul,
+  recurrence,
+  recurrence_cached: recurrenceCached,
   rope,
   rows,
   sample,

@@ -35,3 +35,11 @@ export function expectShape(found: Shape, expected: Shape, what: string): void {
     );
   }
 }
+
+/** A size that the model fixes. Throws `RangeError` for one that a run gives. */
+export function fixedDim(d: Dim): number {
+  if (typeof d !== "number") {
+    throw new RangeError(`expected a fixed size, found ${showDim(d)}`);
+  }
+  return d;
+}

@@ -100,26 +100,37 @@ function fixed(d: Dim): number {
   return d;
 }
 
+/** Keys and values that a cache holds: (slots, capacity, kvHeads*headDim). */
+export interface KeysAndValues {
+  /** Keys. */
+  readonly k: Tensor;
+  /** Values. */
+  readonly v: Tensor;
+}
+
+/** Where the rows of a batch stand in a cache. */
+export interface CacheRows {
+  /** Place of each row's first new token: i32 (B). */
+  readonly lengths: Tensor;
+  /** Slot of each row: i32 (B). */
+  readonly index: Tensor;
+  /** Rows of the batch. */
+  readonly B: Dim;
+  /** New tokens of a row. */
+  readonly T: Dim;
+}
+
 /**
  * Attention over a key/value cache, for generation. New keys and values (B*T, kvHeads*headDim) are
  * written behind each row's `lengths` i32 (B), in its slot `index` i32 (B); the caches are variables (slots,
- * capacity, kvHeads*headDim).
+ * capacity, kvHeads*headDim). Gives what was attended to as well, the new ones included.
  */
 export function cachedAttention(
   graph: Graph,
-  q: Tensor,
-  k: Tensor,
-  v: Tensor,
-  cache: {
-    readonly k: Tensor;
-    readonly v: Tensor;
-    readonly lengths: Tensor;
-    readonly index: Tensor;
-    readonly B: Dim;
-    readonly T: Dim;
-  },
+  { q, k, v }: { readonly q: Tensor } & KeysAndValues,
+  cache: CacheRows & KeysAndValues,
   options: AttentionOptions,
-): Tensor {
+): { readonly out: Tensor; readonly written: KeysAndValues } {
   const { B, T, lengths, index } = cache;
   const write = (variable: Tensor, value: Tensor) => {
     const written = graph.apply1(
@@ -130,13 +141,21 @@ export function cachedAttention(
     graph.assign(variable, written);
     return written;
   };
-  return graph.apply1(attentionCachedOp, [
-    q,
-    write(cache.k, k),
-    write(cache.v, v),
-    lengths,
-    index,
-  ], {
+  const written = { k: write(cache.k, k), v: write(cache.v, v) };
+  return {
+    out: sharedAttention(graph, q, { ...cache, ...written }, options),
+    written,
+  };
+}
+
+/** Attention over keys and values that are in a cache already: those of an earlier layer. */
+export function sharedAttention(
+  graph: Graph,
+  q: Tensor,
+  { k, v, lengths, index, B, T }: CacheRows & KeysAndValues,
+  options: AttentionOptions,
+): Tensor {
+  return graph.apply1(attentionCachedOp, [q, k, v, lengths, index], {
     B,
     T,
     window: null,

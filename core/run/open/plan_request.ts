@@ -13,6 +13,7 @@ import { ConfigError } from "../../contracts/errors.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import { tokensOf } from "../../engine/generate/ask.ts";
 import type { OpenedEvaluator } from "../evaluation/evaluators.ts";
+import { stateElements } from "../../engine/layer_states.ts";
 import { inventoryOf } from "../../engine/build_model.ts";
 import type { EngineRequest } from "../../engine/engine.ts";
 import { frozenWeights } from "../../engine/trainables.ts";
@@ -164,7 +165,10 @@ export function generationLimits(
   const capacity = spec.positionsAreBounded && spec.maxPositions !== null
     ? Math.min(wanted.capacity, spec.maxPositions)
     : wanted.capacity;
-  const perRow = capacity * spec.kvColumns * spec.layers * 2 * 4;
+  const perRow = 4 * inventoryOf(spec, capacity).states.reduce(
+    (sum, state) => sum + stateElements(state, capacity),
+    0,
+  );
   const rows = Math.max(
     1,
     Math.min(MOST_ROWS, wanted.rows, Math.floor(CACHE_BYTES / perRow)),

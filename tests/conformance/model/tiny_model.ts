@@ -8,6 +8,7 @@ import {
   inventoryOf,
   type ModelInventory,
 } from "../../../core/engine/build_model.ts";
+import { stateShape } from "../../../core/engine/layer_states.ts";
 import { type InputData, Session } from "../../../core/engine/session.ts";
 import { dim } from "../../../core/graph/dims.ts";
 import { gradients } from "../../../core/graph/gradients.ts";
@@ -140,15 +141,33 @@ export interface TinyModel extends AsyncDisposable {
   readonly inventory: ModelInventory;
   /** Logits of every token (B*T, V). */
   logits(batch: TinyBatch): Promise<Float32Array>;
-  /** Mean loss of the batch, and the gradient of every weight. */
+  /**
+   * Mean loss of the batch, and the gradient of every weight: over `divisor` tokens instead of the batch's own, and
+   * added to the gradients that are there with `keep`.
+   */
   step(
     batch: TinyBatch,
+    options?: { readonly divisor?: number; readonly keep?: boolean },
   ): Promise<{ loss: number; gradients: Map<string, Float32Array> }>;
-  /** Logits of each id (T, V), fed through the key/value cache behind `from` tokens of row 0. */
+  /** Logits of each id (T, V), fed through the states of layers behind `from` tokens of slot 0. */
   cached(ids: readonly number[], from: number): Promise<Float32Array>;
+  /** The same for several rows at once: (T, V) of each, T its own number of ids; the shorter ones are padded. */
+  cachedRows(rows: readonly CachedRow[]): Promise<Float32Array[]>;
   read(name: string): Promise<Float32Array>;
   write(name: string, data: Float32Array | Uint16Array): void;
 }
+
+/** New tokens of a row that generates. */
+export interface CachedRow {
+  readonly ids: readonly number[];
+  /** Tokens that the slot has seen before; 0: a row that starts, whatever is in the slot. */
+  readonly from: number;
+  /** One of {@linkcode SLOTS}. */
+  readonly slot: number;
+}
+
+/** Rows that a small model generates at a time. */
+export const SLOTS = 3;
 
 /** How a small model is run. */
 export interface TinyOptions {
@@ -190,14 +209,12 @@ export async function openTiny(
   for (const { name, shape } of constants) {
     memory.variable(name, shape, { role: "weights" });
   }
-  for (let layer = 0; layer < spec.layers; layer++) {
-    for (const which of ["k", "v"]) {
-      memory.variable(
-        `cache.${layer}.${which}`,
-        [1, maxPositions, spec.kvColumns],
-        { role: "cache" },
-      );
-    }
+  for (const state of inventory.states) {
+    memory.variable(
+      state.name,
+      stateShape(state, { rows: SLOTS, capacity: maxPositions }),
+      { role: "cache" },
+    );
   }
   const build = (kind: "logits" | "step" | "cached") =>
     buildModel(spec, {
@@ -208,13 +225,15 @@ export async function openTiny(
       trains: () => kind === "step",
       dtypeOf: (name) => storage.get(name) ?? "f32",
       checkpoint: kind === "step" && (options.checkpoint ?? false),
-      cache: kind === "cached" ? { capacity: maxPositions, slots: 1 } : null,
+      cache: kind === "cached"
+        ? { capacity: maxPositions, slots: SLOTS }
+        : null,
     });
   const plan = (name: string, graph: Graph) =>
     planProgram(graph, {
       name,
       memory,
-      capacities: name === "cached" ? { ...capacities, B: 1 } : capacities,
+      capacities: name === "cached" ? { ...capacities, B: SLOTS } : capacities,
     });
   const programs = (["logits", "cached"] as const).map((name) => {
     const { graph, hidden, head } = build(name);
@@ -227,6 +246,32 @@ export async function openTiny(
 
   const session = await Session.open(device, memory, programs);
   for (const { name, make } of constants) session.write(name, make());
+  const cachedRows: TinyModel["cachedRows"] = async (rows) => {
+    const [B, T] = [rows.length, Math.max(...rows.map((r) => r.ids.length))];
+    const extents = { ...capacities, B, T };
+    const padded = (value: (row: CachedRow, t: number) => number) =>
+      Int32Array.from(
+        { length: B * T },
+        (_, i) => value(rows[Math.floor(i / T)], i % T),
+      );
+    const each = (value: (row: CachedRow) => number) =>
+      Int32Array.from(rows, value);
+    session.run("cached", extents, {
+      tokens: padded(({ ids }, t) => ids[t] ?? 0),
+      positions: padded(({ from }, t) => Math.min(from + t, maxPositions - 1)),
+      row_keys: new Int32Array(B * T),
+      lengths: each(({ from }) => from),
+      counts: each(({ ids }) => ids.length),
+      index: each(({ slot }) => slot),
+    });
+    const logits = Float32Array.from(
+      await session.output("cached", "logits", extents),
+    );
+    const V = spec.vocabSize;
+    return rows.map(({ ids }, b) =>
+      logits.slice(b * T * V, (b * T + ids.length) * V)
+    );
+  };
   return {
     inventory,
     async logits({ extents, inputs }) {
@@ -235,12 +280,16 @@ export async function openTiny(
         await session.output("logits", "logits", extents),
       );
     },
-    async step({ extents, inputs, trained }) {
-      for (const { name, shape } of weights) {
+    async step({ extents, inputs, trained }, options = {}) {
+      const { divisor = trained, keep = false } = options;
+      for (const { name, shape } of keep ? [] : weights) {
         const elements = shape.reduce((a, b) => a * b, 1);
         session.write(`grad.${name}`, new Float32Array(elements));
       }
-      session.run("step", extents, inputs);
+      session.run("step", extents, {
+        ...inputs,
+        scale: Float32Array.of(1 / divisor),
+      });
       const losses = Float32Array.from(
         await session.output("step", "losses", extents),
       );
@@ -249,24 +298,13 @@ export async function openTiny(
         found.set(name, await session.read(`grad.${name}`));
       }
       return {
-        loss: losses.reduce((a, b) => a + b, 0) / trained,
+        loss: losses.reduce((a, b) => a + b, 0) / divisor,
         gradients: found,
       };
     },
-    async cached(ids, from) {
-      const T = ids.length;
-      const extents = { ...capacities, B: 1, T };
-      session.run("cached", extents, {
-        tokens: Int32Array.from(ids),
-        positions: Int32Array.from(ids, (_, i) => from + i),
-        row_keys: new Int32Array(T),
-        lengths: Int32Array.of(from),
-        index: Int32Array.of(0),
-      });
-      return Float32Array.from(
-        await session.output("cached", "logits", extents),
-      );
-    },
+    cached: async (ids, from) =>
+      (await cachedRows([{ ids, from, slot: 0 }]))[0],
+    cachedRows,
     read: (name) => session.read(name),
     write: (name, data) => session.write(name, data),
     [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),

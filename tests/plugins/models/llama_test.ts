@@ -230,9 +230,13 @@ Deno.test("llama ignores keys that cannot change its numbers", () => {
 
 Deno.test("llama takes defaults of transformers for absent keys, and saves them", () => {
   const { num_key_value_heads: _, max_position_embeddings: __, ...bare } = TINY;
-  const { config, maxPositions, kvColumns } = llamaArchitecture.describe(bare);
+  const spec = llamaArchitecture.describe(bare);
+  const { config, maxPositions } = spec;
   assert.equal(maxPositions, 2048);
-  assert.equal(kvColumns, 16);
+  assert.deepEqual(inventoryOf(spec, 8).states[0], {
+    name: "state.0.k",
+    shape: ["capacity", 16],
+  });
   assert.equal(config.rms_norm_eps, 1e-6);
   assert.equal(config.rope_theta, 10000);
   assert.equal(config.tie_word_embeddings, false);

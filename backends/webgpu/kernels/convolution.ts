@@ -1,0 +1,151 @@
+/**
+ * A short causal convolution of each column. Taps are few, so their loop is written out.
+ * @module
+ */
+import { product } from "@denotune/denotune/core";
+import {
+  type DispatchSpec,
+  INDEX,
+  type Lower,
+  perItem,
+} from "../shader/dispatch.ts";
+
+const INVOCATIONS = 64;
+const WORKGROUP: DispatchSpec["workgroup"] = [INVOCATIONS, 1, 1];
+
+/** An invocation for each element of the output; neighbours read the same tokens. */
+export const convolution: Lower<"convolution"> = (lowering) => {
+  const { attributes, inputs, outputs } = lowering;
+  const { B, T, columns, taps, reverse } = attributes;
+  const rows = product([B, T]);
+  const N = lowering.capacity(rows);
+  lowering.emit({
+    name: "convolution",
+    tensors: [
+      { name: "x", view: lowering.expect("x", inputs[0], N * columns) },
+      {
+        name: "weight",
+        view: lowering.expect("weight", inputs[1], columns * taps),
+      },
+      {
+        name: "segments",
+        view: lowering.expect("segments", inputs[2], N, INDEX),
+      },
+      {
+        name: "out",
+        view: lowering.expect("out", outputs[0], N * columns),
+        writes: true,
+      },
+    ],
+    workgroup: WORKGROUP,
+    body: (scope) => {
+      const [x, weight, segments, out] = ["x", "weight", "segments", "out"]
+        .map((name) => scope.tensor(name));
+      const size = scope.size(T);
+      // token j before (or behind) the own one counts if it is in the row and in the same segment
+      const others = Array.from({ length: taps - 1 }, (_, i) => {
+        const j = i + 1;
+        const other = reverse ? `row + ${j}u` : `row - ${j}u`;
+        const inside = reverse ? `t + ${j}u < ${size}` : `t >= ${j}u`;
+        return `if (${inside}) {
+  if (${segments.loadInt(other)} == segment) {
+    total += ${weight.load(`c * ${taps}u + ${taps - 1 - j}u`)} * ${
+          x.load(`(${other}) * ${columns}u + c`)
+        };
+  }
+}`;
+      });
+      return `let row = id / ${columns}u;
+if (row >= ${scope.size(rows)}) { return; }
+let c = id - row * ${columns}u;
+let t = row % ${size};
+let segment = ${segments.loadInt("row")};
+var total = ${weight.load(`c * ${taps}u + ${taps - 1}u`)} * ${x.load("id")};
+${others.join("\n")}
+${out.store("id", "total")}`;
+    },
+    grid: perItem((size) => size(B) * size(T) * columns, INVOCATIONS),
+    cost: (size) => size(B) * size(T) * columns * taps * 2,
+  });
+};
+
+/**
+ * An invocation for each column of each row of the batch: it goes through the new tokens with the last ones in
+ * `past0` (the oldest) ..., so the tail is read before it is written.
+ */
+export const convolutionCached: Lower<"convolution_cached"> = (lowering) => {
+  const { attributes, inputs, outputs } = lowering;
+  const { B, T, columns, taps, slots } = attributes;
+  const [b, N] = [lowering.capacity(B), lowering.capacity(product([B, T]))];
+  const kept = slots * (taps - 1) * columns;
+  lowering.expect("tail", inputs[2], kept);
+  lowering.emit({
+    name: "convolution_cached",
+    tensors: [
+      { name: "x", view: lowering.expect("x", inputs[0], N * columns) },
+      {
+        name: "weight",
+        view: lowering.expect("weight", inputs[1], columns * taps),
+      },
+      {
+        name: "lengths",
+        view: lowering.expect("lengths", inputs[3], b, INDEX),
+      },
+      { name: "counts", view: lowering.expect("counts", inputs[4], b, INDEX) },
+      { name: "index", view: lowering.expect("index", inputs[5], b, INDEX) },
+      {
+        name: "out",
+        view: lowering.expect("out", outputs[0], N * columns),
+        writes: true,
+      },
+      {
+        name: "tail",
+        view: lowering.expect("tail", outputs[1], kept),
+        writes: true,
+      },
+    ],
+    workgroup: WORKGROUP,
+    body: (scope) => {
+      const [x, weight, tail, out] = ["x", "weight", "tail", "out"]
+        .map((name) => scope.tensor(name));
+      const [lengths, counts, index] = ["lengths", "counts", "index"]
+        .map((name) => scope.tensor(name).loadInt("b"));
+      const past = Array.from({ length: taps - 1 }, (_, i) => `past${i}`);
+      const place = (i: number) =>
+        `(slot * ${taps - 1}u + ${i}u) * ${columns}u + c`;
+      const sum = [
+        ...past.map((name, i) =>
+          `${weight.load(`c * ${taps}u + ${i}u`)} * ${name}`
+        ),
+        `${weight.load(`c * ${taps}u + ${taps - 1}u`)} * now`,
+      ];
+      return `let b = id / ${columns}u;
+if (b >= ${scope.size(B)}) { return; }
+let c = id - b * ${columns}u;
+let slot = u32(${index});
+let count = u32(${counts});
+let starts = ${lengths} == 0;
+${
+        past.map((name, i) =>
+          `var ${name} = select(${tail.load(place(i))}, 0.0, starts);`
+        ).join("\n")
+      }
+for (var t = 0u; t < ${scope.size(T)}; t++) {
+  let at = (b * ${scope.size(T)} + t) * ${columns}u + c;
+  if (t >= count) {
+    ${out.store("at", "0.0")}
+    continue;
+  }
+  let now = ${x.load("at")};
+  ${out.store("at", sum.join(" + "))}
+  ${
+        [...past.slice(1), "now"].map((next, i) => `${past[i]} = ${next};`)
+          .join(" ")
+      }
+}
+${past.map((name, i) => tail.store(place(i), name)).join("\n")}`;
+    },
+    grid: perItem((size) => size(B) * columns, INVOCATIONS),
+    cost: (size) => size(B) * size(T) * columns * taps * 2,
+  });
+};
