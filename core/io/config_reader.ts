@@ -11,6 +11,9 @@ import type { Json } from "../contracts/json.ts";
 /** A config as it was read: unchecked. */
 export type RawConfig = { readonly [key: string]: unknown };
 
+/** Layers of a model at most: building one of 10,000 takes a second, and the largest known have some 130. */
+const MOST_LAYERS = 10_000;
+
 /** Reads one config. Values that are wrong are reported by `done`; until then a stand-in is used. */
 export class ConfigReader {
   readonly #config: RawConfig;
@@ -48,6 +51,16 @@ export class ConfigReader {
       value === undefined
         ? `${key} is missing`
         : `${key} is ${showValue(value)}; a positive whole number is needed`,
+    );
+    return 1;
+  }
+
+  /** The number of layers: a count for which a model can be built before its weights are looked at. */
+  layers(key: string, fallback?: number): number {
+    const layers = this.count(key, fallback);
+    if (layers <= MOST_LAYERS) return layers;
+    this.problem(
+      `${key} is ${layers}; models of up to ${MOST_LAYERS} layers can be built`,
     );
     return 1;
   }

@@ -4,6 +4,9 @@
  */
 import { DataError } from "../contracts/errors.ts";
 
+/** Bytes of a JSON file at most: the largest tokenizers and indices have some 30 million. */
+const MOST_BYTES = 256e6;
+
 /** An object of JSON. */
 export type JsonObject = { readonly [key: string]: unknown };
 
@@ -11,8 +14,16 @@ export type JsonObject = { readonly [key: string]: unknown };
 export function readJsonObject(path: string): JsonObject | null {
   let text: string;
   try {
+    const { isFile, size } = Deno.statSync(path);
+    if (!isFile) throw new DataError(`Cannot read ${path}: it is no file`);
+    if (size > MOST_BYTES) {
+      throw new DataError(
+        `Cannot read ${path}: it has ${size} bytes, which is too much for settings (${MOST_BYTES} at most)`,
+      );
+    }
     text = Deno.readTextFileSync(path);
   } catch (error) {
+    if (error instanceof DataError) throw error;
     if (error instanceof Deno.errors.NotFound) return null;
     const reason = error instanceof Error ? error.message : String(error);
     throw new DataError(`Cannot read ${path}: ${reason}`, { cause: error });

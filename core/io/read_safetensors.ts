@@ -40,14 +40,18 @@ export class SafetensorsFile implements Disposable {
   constructor(path: string) {
     this.path = path;
     try {
+      // before it is opened: opening a pipe waits for its writer
+      if (!Deno.statSync(path).isFile) {
+        throw new DataError(`Cannot read ${path}: it is no file`);
+      }
       this.#file = Deno.openSync(path, { read: true });
     } catch (error) {
+      if (error instanceof DataError) throw error;
       const reason = error instanceof Error ? error.message : String(error);
       throw new DataError(`Cannot open ${path}: ${reason}`, { cause: error });
     }
     try {
-      const { size, isFile } = this.#file.statSync();
-      if (!isFile) throw new DataError(`Cannot read ${path}: it is no file`);
+      const { size } = this.#file.statSync();
       const header = readHeader(path, size, (offset, length) => {
         const bytes = new Uint8Array(length);
         this.#readAt(offset, bytes);

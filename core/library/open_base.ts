@@ -8,7 +8,7 @@ import type { Creating } from "../config/parts/create_part.ts";
 import { ADAPTER_FILE, openAdapterFile } from "../io/adapter_file.ts";
 import { openModelFolder } from "../io/model_folder.ts";
 import { fitRows, vocabularyTables } from "../run/open/grow_vocabulary.ts";
-import { findArchitecture } from "../run/open/open_model.ts";
+import { describeFolder, findArchitecture } from "../run/open/open_model.ts";
 import type { OpenedModel } from "../run/open/opened_model.ts";
 
 /**
@@ -60,7 +60,7 @@ async function openFolder(
       join(saved.base, "config.json"),
     );
     return {
-      spec: architecture.describe(folder.config),
+      spec: describeFolder(folder, architecture),
       architecture,
       fresh: null,
       folder,

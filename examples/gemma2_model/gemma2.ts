@@ -36,7 +36,7 @@ function readConfig(config: RawConfig, activations: Activations) {
   if (reader.raw("model_type") !== "gemma2") {
     throw reader.last(`model_type is ${config.model_type}; supported: gemma2`);
   }
-  const layers = reader.count("num_hidden_layers", 26);
+  const layers = reader.layers("num_hidden_layers", 26);
   const heads = reader.count("num_attention_heads", 8);
   const kvHeads = reader.count("num_key_value_heads", 4);
   const shared = heads % kvHeads === 0;

@@ -76,7 +76,7 @@ export function readGpt2Config(
     positions: reader.count("n_positions", 1024),
     hiddenSize,
     innerSize: reader.countOrNull("n_inner", null) ?? 4 * hiddenSize,
-    layers: reader.count("n_layer"),
+    layers: reader.layers("n_layer"),
     heads,
     activation: reader.activation(
       "activation_function",

@@ -111,7 +111,7 @@ export function readLlamaConfig(
   }
   const family = FAMILIES[modelType];
   const hiddenSize = reader.count("hidden_size");
-  const layers = reader.count("num_hidden_layers");
+  const layers = reader.layers("num_hidden_layers");
   const { heads, kvHeads, headDim } = readHeads(reader, family, hiddenSize);
   const maxPositions = reader.count(
     "max_position_embeddings",

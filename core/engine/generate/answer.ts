@@ -44,10 +44,40 @@ export function promptIds(
   prompt: Prompt,
   { tokenizer, template }: Omit<Answering, "generator">,
 ): Int32Array {
-  const { text, addBos } = "text" in prompt
+  const { text, addBos } = promptText(prompt, template);
+  return tokenizer.encode(text, { addBos }).ids;
+}
+
+function promptText(
+  prompt: Prompt,
+  template: Template,
+): { text: string; addBos: boolean } {
+  return "text" in prompt
     ? { text: prompt.text, addBos: true }
     : template.prompt(prompt);
-  return tokenizer.encode(text, { addBos }).ids;
+}
+
+/** Characters of a prompt that are encoded whatever fits: counting tokens is quick there. */
+const SHORT = 1e6;
+
+/** Encoding takes some hundred bytes a character: what cannot fit, whatever its tokens are, is not encoded. */
+function refuseLong(
+  text: string,
+  { tokenizer, prompt, capacity }: {
+    tokenizer: Tokenizer;
+    prompt: number;
+    capacity: number;
+  },
+): void {
+  if (text.length <= SHORT) return;
+  let longest = 1;
+  for (let id = 0; id < tokenizer.vocabSize; id++) {
+    longest = Math.max(longest, tokenizer.tokenOf(id)?.length ?? 0);
+  }
+  if (text.length <= longest * capacity) return;
+  throw new DataError(
+    `Prompt ${prompt} has ${text.length} characters; ${capacity} tokens fit, the answer included, and a token has ${longest} characters at most`,
+  );
 }
 
 /** Answers to prompts, in order. Throws `DataError` for a prompt that leaves no room for an answer. */
@@ -56,6 +86,7 @@ export async function answer(
   options: AnswerOptions,
   { generator, tokenizer, template }: Answering,
 ): Promise<Answer[]> {
+  const { capacity } = generator.limits;
   const ends = new Set(stopIds(tokenizer, template));
   const texts = [...template.stops, ...(options.stop ?? [])].filter((t) =>
     t !== ""
@@ -68,17 +99,19 @@ export async function answer(
     })
   );
   const rows = prompts.map((prompt, i) => {
-    const ids = promptIds(prompt, { tokenizer, template });
+    const text = promptText(prompt, template);
+    refuseLong(text.text, { tokenizer, prompt: i + 1, capacity });
+    const { ids } = tokenizer.encode(text.text, { addBos: text.addBos });
     if (ids.length === 0) {
       throw new DataError(
         `Prompt ${i + 1} is empty: give at least one character`,
       );
     }
-    if (ids.length >= generator.limits.capacity) {
+    if (ids.length >= capacity) {
       throw new DataError(
         `Prompt ${
           i + 1
-        } has ${ids.length} tokens; ${generator.limits.capacity} fit, the answer included`,
+        } has ${ids.length} tokens; ${capacity} fit, the answer included`,
       );
     }
     watches[i].follow(ids);

@@ -3,18 +3,22 @@
  * @module
  */
 import type { OpenedModel } from "./opened_model.ts";
-import type { Architecture, WeightSpec } from "../../contracts/model.ts";
+import type {
+  Architecture,
+  ModelSpec,
+  WeightSpec,
+} from "../../contracts/model.ts";
 import { createPart, type Creating } from "../../config/parts/create_part.ts";
 import { resolveModelPath } from "../../config/paths.ts";
 import type { ModelConfig } from "../../config/types.ts";
-import { ConfigError } from "../../contracts/errors.ts";
+import { ConfigError, DataError } from "../../contracts/errors.ts";
 import type { TensorReader } from "../../contracts/adapter.ts";
 import type { HubOptions } from "../../io/hub/access.ts";
 import { f32ToBf16, f32ToF16 } from "../../io/half.ts";
 import { initialWeights } from "../../io/initial_weights.ts";
 import { loadTensors } from "../../io/load_weights.ts";
 import { isQuantized, type TensorDType } from "../../graph/dtype.ts";
-import { openModelFolder } from "../../io/model_folder.ts";
+import { type ModelFolder, openModelFolder } from "../../io/model_folder.ts";
 import { release } from "../../io/release.ts";
 import type { Session } from "../../engine/session.ts";
 import type { Engine } from "../../engine/engine.ts";
@@ -59,6 +63,23 @@ export async function modelFolderOf(
   });
 }
 
+/**
+ * The model that a folder's `config.json` describes. Throws `DataError` where its files cannot hold so many
+ * layers: found before a model of that size is built.
+ */
+export function describeFolder(
+  folder: ModelFolder,
+  architecture: Architecture,
+): ModelSpec {
+  const spec = architecture.describe(folder.config);
+  if (spec.layers > folder.tensors.size) {
+    throw new DataError(
+      `${folder.path}/config.json describes ${spec.layers} layers, but the weight files hold ${folder.tensors.size} tensors: they belong to another model, or the config is wrong`,
+    );
+  }
+  return spec;
+}
+
 /** Opens the model of a run; reads headers only. */
 export async function openModel(
   config: ModelConfig,
@@ -91,7 +112,7 @@ export async function openModel(
       `${located.path}/config.json`,
     );
     return {
-      spec: architecture.describe(folder.config),
+      spec: describeFolder(folder, architecture),
       architecture,
       fresh: null,
       folder,

@@ -250,3 +250,32 @@ Deno.test("a tensor that two files hold is refused", () =>
     await write(path, [["a", [1], Float32Array.of(1)]], "y.safetensors");
     refused(() => openModelFolder(path), /Two files hold the tensor a/);
   }));
+
+Deno.test({
+  name: "a pipe or a device in the place of a file is refused at once",
+  ignore: Deno.build.os === "windows",
+  fn: () =>
+    inFolder(async (folder) => {
+      const at = (name: string) => join(folder, name);
+      await Deno.symlink("/dev/zero", at("config.json"));
+      refused(() => openModelFolder(folder), /config\.json: it is no file/);
+      await Deno.remove(at("config.json"));
+      await Deno.writeTextFile(at("config.json"), "{}");
+      const { code } = await new Deno.Command("mkfifo", {
+        args: [at("model.safetensors")],
+      }).output();
+      assert.equal(code, 0);
+      refused(
+        () => openModelFolder(folder),
+        /model\.safetensors: it is no file/,
+      );
+    }),
+});
+
+Deno.test("settings of hundreds of megabytes are refused unread", () =>
+  inFolder(async (folder) => {
+    const path = join(folder, "config.json");
+    await Deno.writeTextFile(path, "{}");
+    await Deno.truncate(path, 1e9);
+    refused(() => openModelFolder(folder), /has 1000000000 bytes/);
+  }));

@@ -164,6 +164,12 @@ Deno.test("loadModel answers texts and turns, many at a time as one at a time", 
       backend: "reference",
     });
     assert.equal(once.text, text);
+    const before = Deno.memoryUsage().rss;
+    await assert.rejects(
+      () => model.generate("x".repeat(5e7)),
+      /Prompt 1 has \d+ characters; 64 tokens fit/,
+    );
+    assert.ok(Deno.memoryUsage().rss - before < 500e6, "it was not encoded");
   });
 });
 
