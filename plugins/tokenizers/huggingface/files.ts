@@ -48,6 +48,7 @@ export async function readTokenizerFolder(
     return bytes === undefined ? null : parseObject(`${path}/${name}`, bytes);
   };
   const tokenizer = read("tokenizer.json") ?? {};
+  read("added_tokens.json"); // not used here, but written again with tokens that are added
   const config = {
     ...read("special_tokens_map.json"),
     ...read("tokenizer_config.json"),
@@ -112,7 +113,13 @@ function explainMissing(path: string, names: readonly string[]): string {
 function parseObject(path: string, bytes: Uint8Array): JsonObject {
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    if (depthOf(text) > MAX_DEPTH) {
+      throw new SyntaxError(
+        `lists and objects are nested more than ${MAX_DEPTH} deep`,
+      );
+    }
+    value = JSON.parse(text);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new DataError(
@@ -130,6 +137,27 @@ function parseObject(path: string, bytes: Uint8Array): JsonObject {
     );
   }
   return value;
+}
+
+/** What is nested deeper cannot be written again. */
+const MAX_DEPTH = 200;
+
+/** How deep a JSON text is nested. */
+function depthOf(text: string): number {
+  let depth = 0;
+  let most = 0;
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    if (unit === 0x5b || unit === 0x7b) most = Math.max(most, ++depth);
+    else if (unit === 0x5d || unit === 0x7d) depth--;
+    else if (unit === 0x22) {
+      // on to the end of the string
+      for (at++; at < text.length && text.charCodeAt(at) !== 0x22; at++) {
+        if (text.charCodeAt(at) === 0x5c) at++;
+      }
+    }
+  }
+  return most;
 }
 
 function findChatTemplate(

@@ -284,6 +284,36 @@ Deno.test("huggingface: a folder that cannot be read says what is there and what
     },
     /added_tokens\[0\]/,
   );
+  const good = JSON.stringify(LLAMA2.tokenizer);
+  await refuses(
+    { "tokenizer.json": good, "added_tokens.json": "{" },
+    /added_tokens\.json: it is not valid JSON/,
+  );
+  await refuses(
+    {
+      "tokenizer.json": good,
+      "tokenizer_config.json": `{"x": ${"[".repeat(1000)}${"]".repeat(1000)}}`,
+    },
+    /tokenizer_config\.json: .*nested more than 200 deep/,
+  );
+  await refuses(
+    {
+      "tokenizer.json": JSON.stringify({
+        ...LLAMA2.tokenizer,
+        added_tokens: [{ id: 5000, content: "<odd>" }],
+      }),
+    },
+    /"<odd>", has the id 5000, and Hugging Face's library would give it \d+/,
+  );
+  await refuses(
+    {
+      "tokenizer.json": JSON.stringify({
+        ...LLAMA2.tokenizer,
+        normalizer: { type: "Replace", pattern: { Regex: "(a" }, content: "" },
+      }),
+    },
+    /regular expression "\(a" of .*tokenizer\.json: a \( has no \)/,
+  );
   await assert.rejects(loadTokenizer("no/such/folder"), {
     name: "DataError",
     message: /there is no such folder/,

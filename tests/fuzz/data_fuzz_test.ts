@@ -1,0 +1,6 @@
+import { fuzzTest } from "./_fuzz.ts";
+
+fuzzTest("files of rows", import.meta.resolve("./targets/data.ts"), {
+  some: 60,
+  all: 2000,
+});
