@@ -72,6 +72,14 @@ export {
   Registry,
   tokenizerOf,
 } from "./contracts/plugin.ts";
+export {
+  exactJson,
+  type NumberText,
+  numberText,
+  parseExactJson,
+  plainNumbers,
+  textOfNumber,
+} from "./contracts/number_text.ts";
 export type * from "./contracts/schedule.ts";
 export type * from "./contracts/source.ts";
 export type * from "./contracts/template.ts";

@@ -91,6 +91,13 @@ export function rowOf(record: RawRecord): Readonly<Record<string, unknown>> {
   );
 }
 
+/** The record with its numbers as they were written, for what holds tools and their calls. */
+export function exactRecord(record: RawRecord): RawRecord {
+  return record.exact === undefined
+    ? record
+    : { ...record, value: record.exact };
+}
+
 /** The value of a column that must be there. */
 export function required(record: RawRecord, column: Column): unknown {
   const row = rowOf(record);

@@ -2,13 +2,21 @@
  * Tool calls and tool lists, in the shapes that data sets write them.
  * @module
  */
-import type { RawRecord, ToolCall } from "@denotune/denotune/core";
+import {
+  parseExactJson,
+  plainNumbers,
+  type RawRecord,
+  type ToolCall,
+} from "@denotune/denotune/core";
 import { describe, isObject, refuse } from "./_columns.ts";
 
-/** Parses text that should be JSON; undefined where it is not. */
+/**
+ * Parses text that should be JSON; undefined where it is not. Numbers keep how they were written: the model
+ * learns to write them so.
+ */
 export function parsed(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseExactJson(text);
   } catch {
     return undefined;
   }
@@ -26,7 +34,7 @@ export function toolsOf(
   return refuse(
     record,
     `the column "${name}" must be a list of tools (or its JSON), found ${
-      describe(value)
+      describe(plainNumbers(value))
     }`,
   );
 }
@@ -57,7 +65,7 @@ function toolCall(
     return refuse(
       record,
       `${place} must hold tool calls, {"name": ..., "arguments": {...}}, found ${
-        describe(written)
+        describe(plainNumbers(written))
       }`,
     );
   }

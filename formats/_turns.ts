@@ -2,7 +2,11 @@
  * Reads a list of turns: the shape behind `messages` and `sharegpt`.
  * @module
  */
-import type { Message, RawRecord } from "@denotune/denotune/core";
+import {
+  type Message,
+  plainNumbers,
+  type RawRecord,
+} from "@denotune/denotune/core";
 import { describe, isObject, refuse } from "./_columns.ts";
 import { knownNames, type RoleMap, roleOf } from "./_roles.ts";
 import { parsed, toolCallsOf } from "./_tools.ts";
@@ -33,7 +37,7 @@ export function turnsOf(
     return refuse(
       record,
       `the column "${shape.column}" must be a list of turns, found ${
-        describe(list)
+        describe(plainNumbers(list))
       }`,
     );
   }
@@ -57,7 +61,7 @@ function turnOf(
   if (!isObject(turn)) {
     return refuse(
       record,
-      `${place} must be an object, found ${describe(turn)}`,
+      `${place} must be an object, found ${describe(plainNumbers(turn))}`,
     );
   }
   const name = turn[roleKey];
@@ -65,7 +69,7 @@ function turnOf(
     return refuse(
       record,
       `${place} has no "${roleKey}" that says who speaks; it is ${
-        describe(turn)
+        describe(plainNumbers(turn))
       }`,
     );
   }
@@ -125,7 +129,7 @@ function contentOf(
     return refuse(
       record,
       `${place} must have text (or a list of text parts) in "${key}", found ${
-        describe(value)
+        describe(plainNumbers(value))
       }`,
     );
   }
@@ -147,7 +151,7 @@ function contentOf(
             JSON.stringify(type)
           }; only text is trained on. Remove the row, or describe it in text`
           : `${at} must be {"type": "text", "text": ...}, found ${
-            describe(part)
+            describe(plainNumbers(part))
           }`,
       );
     }
@@ -172,7 +176,7 @@ function weightOf(
 ): number | undefined {
   let weight: number | undefined;
   for (const key of ["weight", "loss_weight", "train"]) {
-    const value = turn[key];
+    const value = plainNumbers(turn[key]);
     if (value === undefined || value === null) continue;
     const found = value === true ? 1 : value === false ? 0 : value;
     if (typeof found !== "number" || !Number.isFinite(found) || found < 0) {

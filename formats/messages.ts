@@ -7,6 +7,7 @@ import { z } from "zod";
 import {
   behindSystem,
   columnOption,
+  exactRecord,
   infoOf,
   optionalColumn,
   required,
@@ -59,14 +60,15 @@ export const messages: Part<
       recognises: (row) =>
         looksLikeTurns(valueAt(row, options.messages_field), shape) ? 1 : 0,
       parse: (record) => {
-        const list = required(record, {
+        const exact = exactRecord(record);
+        const list = required(exact, {
           name: options.messages_field,
           option: "messages_field",
         });
         const name = options.tools_field;
         const tools = name === null
           ? undefined
-          : toolsOf(record, valueAt(rowOf(record), name), name);
+          : toolsOf(record, valueAt(rowOf(exact), name), name);
         return {
           ...infoOf(record),
           messages: behindSystem(

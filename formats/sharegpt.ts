@@ -7,6 +7,7 @@ import { z } from "zod";
 import {
   behindSystem,
   columnOption,
+  exactRecord,
   infoOf,
   optionalColumn,
   required,
@@ -61,7 +62,8 @@ export const sharegpt: Part<
           ? 1
           : 0,
       parse: (record) => {
-        const list = required(record, {
+        const exact = exactRecord(record);
+        const list = required(exact, {
           name: options.conversations_field,
           option: "conversations_field",
         });
@@ -69,7 +71,7 @@ export const sharegpt: Part<
         const name = options.tools_field;
         const tools = name === null
           ? undefined
-          : toolsOf(record, valueAt(rowOf(record), name), name);
+          : toolsOf(record, valueAt(rowOf(exact), name), name);
         return {
           ...infoOf(record),
           messages: behindSystem(record, options.system_field, messages),

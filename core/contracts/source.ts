@@ -18,6 +18,11 @@ export interface Where {
 export interface RawRecord {
   /** The parsed value: normally an object with one field per column. */
   readonly value: unknown;
+  /**
+   * The same value with its numbers as they were written (`NumberText`), where JavaScript would write one
+   * otherwise; absent where it would write all of them so.
+   */
+  readonly exact?: unknown;
   /** Where the row stands. */
   readonly where: Where;
 }

@@ -15,7 +15,7 @@ import type { FileLimits } from "./_options.ts";
 import { RowIndex } from "./_row_index.ts";
 import type { Scanner, ScannerOptions } from "./scan/lines.ts";
 import { decodeRow, parseRow, rowDecoder } from "./_row_text.ts";
-import { parseStrictJson } from "./_strict_json.ts";
+import { parseJsonRow } from "./_strict_json.ts";
 import { unpack } from "./_unpack.ts";
 
 const READ_BYTES = 2 ** 20;
@@ -72,8 +72,9 @@ export async function openFile(
       path,
       index,
       fingerprint,
-      parse: scanner.parse ??
-        ((text) => parseStrictJson(text, limits.max_depth)),
+      parse: scanner.parse === undefined
+        ? (text) => parseJsonRow(text, limits.max_depth)
+        : (text) => ({ value: scanner.parse?.(text) }),
     });
   } catch (error) {
     try {
@@ -176,7 +177,7 @@ interface FileStoreInit {
   readonly path: string;
   readonly index: RowIndex;
   readonly fingerprint: string;
-  readonly parse: (text: string) => unknown;
+  readonly parse: (text: string) => Omit<RawRecord, "where">;
 }
 
 class FileStore implements RecordStore {
@@ -184,7 +185,7 @@ class FileStore implements RecordStore {
   readonly #file: Deno.FsFile;
   readonly #path: string;
   readonly #index: RowIndex;
-  readonly #parse: (text: string) => unknown;
+  readonly #parse: FileStoreInit["parse"];
   readonly #decoder = rowDecoder();
   #buffer = new Uint8Array(4096);
   #open = true;
@@ -211,7 +212,7 @@ class FileStore implements RecordStore {
     const place = { path: this.#path, line: this.#index.line(index) };
     const text = decodeRow(bytes, this.#decoder, place);
     return {
-      value: parseRow(text, this.#parse, place),
+      ...parseRow(text, this.#parse, place),
       where: { ...place, index },
     };
   }

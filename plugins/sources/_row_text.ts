@@ -39,12 +39,12 @@ export function decodeRow(
   }
 }
 
-/** The value of a row's text. A `RowProblem` of `parse` becomes a `DataError` with its place. */
-export function parseRow(
+/** What `parse` makes of a row's text. A `RowProblem` of it becomes a `DataError` with its place. */
+export function parseRow<T>(
   text: string,
-  parse: (text: string) => unknown,
+  parse: (text: string) => T,
   { path, line }: RowPlace,
-): unknown {
+): T {
   try {
     return parse(text);
   } catch (cause) {

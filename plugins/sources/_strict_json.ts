@@ -3,7 +3,18 @@
  * What `JSON.parse` lets pass or names badly is found here, with its place.
  * @module
  */
+import { exactJson, type RawRecord } from "@denotune/denotune/core";
 import { RowProblem } from "./_row_problem.ts";
+
+/** A row of JSON: its value, and the numbers as they were written. Throws {@linkcode RowProblem}. */
+export function parseJsonRow(
+  text: string,
+  maxDepth: number,
+): Omit<RawRecord, "where"> {
+  const value = parseStrictJson(text, maxDepth);
+  const exact = exactJson(text);
+  return exact === undefined ? { value } : { value, exact };
+}
 
 /** The value of a JSON text. Throws {@linkcode RowProblem}. */
 export function parseStrictJson(text: string, maxDepth: number): unknown {

@@ -7,7 +7,7 @@ import { type FileKind, openFile } from "./_file_store.ts";
 import { streamFile } from "./_file_stream.ts";
 import type { FileLimits } from "./_options.ts";
 import { parseRow } from "./_row_text.ts";
-import { parseStrictJson } from "./_strict_json.ts";
+import { parseJsonRow } from "./_strict_json.ts";
 
 /** What makes one kind of text file. */
 export interface TextSourceInit {
@@ -28,9 +28,9 @@ export function textSource({ accepts, kind, limits }: TextSourceInit): Source {
 
 function jsonRow({ max_depth }: FileLimits): (row: RawRecord) => RawRecord {
   return ({ value, where }) => ({
-    value: parseRow(
+    ...parseRow(
       String(value),
-      (text) => parseStrictJson(text, max_depth),
+      (text) => parseJsonRow(text, max_depth),
       { path: where.path, line: where.line ?? 1 },
     ),
     where,

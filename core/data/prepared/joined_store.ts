@@ -48,7 +48,7 @@ export function joinedStore(ranges: readonly StoreRange[]): RecordStore {
       const i = lastAtMost(starts, index);
       const { store, from } = ranges[i];
       const record = store.at(from + index - starts[i]);
-      return { value: record.value, where: { ...record.where, index } };
+      return { ...record, where: { ...record.where, index } };
     },
     [Symbol.dispose](): void {
       for (const store of new Set(ranges.map((r) => r.store))) {
