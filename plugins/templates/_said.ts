@@ -4,10 +4,10 @@
  * @module
  */
 import type { Message } from "@denotune/denotune/core";
-import { toJson } from "./jinja/json.ts";
-import { strip } from "./jinja/methods.ts";
+import { toJson } from "./jinja/text/json.ts";
+import { strip } from "./jinja/text/text_arguments.ts";
 import { Traced } from "./jinja/traced.ts";
-import { toValue } from "./jinja/values.ts";
+import { toValue } from "./jinja/to_value.ts";
 
 const TOOLS_HEAD = "# Tools\n\nThese functions can be called:\n<tools>";
 const TOOLS_TAIL =

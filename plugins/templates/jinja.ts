@@ -64,8 +64,18 @@ export const jinja: Part<"template", JinjaInput, JinjaOptions> = definePart({
   },
 });
 
+/** More than any template that is read has, in bytes. */
+const MAX_BYTES = 4_000_000;
+
 async function readSource(path: string): Promise<string> {
   try {
+    const { isFile, size } = await Deno.stat(path);
+    if (!isFile) throw new Error("it is no file");
+    if (size > MAX_BYTES) {
+      throw new Error(
+        `it has ${size} bytes; templates have at most ${MAX_BYTES}`,
+      );
+    }
     return await Deno.readTextFile(path);
   } catch (cause) {
     throw new DataError(

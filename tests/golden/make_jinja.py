@@ -16,7 +16,7 @@ MESSAGES = [
 ]
 TOOLS = [{"name": "f", "parameters": {"b": {"type": "number"}, "a": {"type": ["x", "y"], "empty": {}, "none": []}}}]
 
-# not here, since the reader of @huggingface/jinja has no such syntax: 1e3, (1,), {% raw %}, tests with arguments
+# more of them in make_jinja_expressions.py
 # each is rendered with `messages`, `tools`, `bos_token` = "<s>", and m = messages[2] where it says so
 EXPRESSIONS = [
     "messages | length", "messages[0].content | trim", "messages[1]['content'] | upper", "messages[1].content | length",

@@ -2,16 +2,21 @@
  * What every chat template may call, as transformers offers it.
  * @module
  */
-import { argument } from "./methods.ts";
+import { JinjaError } from "./error.ts";
+import { toText } from "./text/print.ts";
+import { argument } from "./text/text_arguments.ts";
 import { Traced } from "./traced.ts";
 import {
-  asNumber,
+  type Arguments,
+  asWhole,
   Callable,
   Dict,
-  JinjaError,
+  iterate,
+  type Key,
+  keyOf,
   List,
   Namespace,
-  toText,
+  typeName,
   type Value,
 } from "./values.ts";
 
@@ -80,46 +85,86 @@ export function formatDate(format: string, date: Date): string {
   );
 }
 
-function range({ positional }: { positional: readonly Value[] }): List {
-  const numbers = positional.map((value) => asNumber(value) ?? 0);
+function range({ positional }: Arguments): List {
+  const numbers = positional.map((value) => {
+    const whole = asWhole(value);
+    if (whole !== null) return Number(whole);
+    throw new JinjaError(
+      `'${typeName(value)}' object cannot be interpreted as an integer`,
+    );
+  });
+  if (numbers.length < 1 || numbers.length > 3) {
+    throw new JinjaError(
+      `range expected 1 to 3 arguments, got ${numbers.length}`,
+    );
+  }
   const [start, stop, step] = numbers.length === 1
     ? [0, numbers[0], 1]
     : [numbers[0], numbers[1], numbers[2] ?? 1];
+  if (step === 0) throw new JinjaError("range() arg 3 must not be zero");
   const count = Math.max(0, Math.ceil((stop - start) / step));
   if (count > 100_000) {
     throw new JinjaError(
       "Range too big. The sandbox blocks ranges larger than MAX_RANGE (100000).",
     );
   }
-  return new List(Array.from({ length: count }, (_, i) => start + i * step));
+  return new List(
+    Array.from({ length: count }, (_, i) => start + i * step),
+    "range",
+    `range(${start}, ${stop}${step === 1 ? "" : `, ${step}`})`,
+  );
+}
+
+/** The entries that `dict(...)` and `namespace(...)` are given. */
+function entriesOf({ positional, named }: Arguments): Map<Key, Value> {
+  const entries = new Map<Key, Value>();
+  const [first] = positional;
+  if (first instanceof Dict) {
+    for (const [key, value] of first.entries) entries.set(key, value);
+  } else if (first !== undefined) {
+    for (const pair of iterate(first)) {
+      const [key, value] = iterate(pair);
+      entries.set(keyOf(key), value);
+    }
+  }
+  for (const [key, value] of named) entries.set(key, value);
+  return entries;
+}
+
+/** Transformers' namespaces take no names that begin with an underscore. */
+export function checkAttribute(name: string): void {
+  if (!name.startsWith("_")) return;
+  throw new JinjaError(
+    `Chat templates cannot store underscore-prefixed attributes on a namespace, but got '${name}'. Please rename the attribute.`,
+  );
 }
 
 /** The global names of a template. `now` is what `strftime_now` writes. */
 export function templateGlobals(now: Date): Map<string, Value> {
   return new Map<string, Value>([
-    ["true", true],
-    ["True", true],
-    ["false", false],
-    ["False", false],
-    ["none", null],
-    ["None", null],
     ["range", new Callable(range)],
-    ["dict", new Callable(({ named }) => new Dict(new Map(named)))],
+    ["dict", new Callable((args) => new Dict(entriesOf(args)))],
     [
       "namespace",
-      new Callable(({ positional, named }) => {
-        const given = positional[0] instanceof Dict
-          ? positional[0].entries
-          : [];
-        return new Namespace(
-          new Map([
-            ...[...given].map(([key, value]): [string, Value] => [
-              String(key),
-              value,
-            ]),
-            ...named,
-          ]),
-        );
+      new Callable((args) => {
+        const entries = new Map<string, Value>();
+        for (const [key, value] of entriesOf(args)) {
+          checkAttribute(String(key));
+          entries.set(String(key), value);
+        }
+        return new Namespace(entries);
+      }),
+    ],
+    [
+      "joiner",
+      new Callable((args) => {
+        let used = false;
+        return new Callable(() => {
+          const sep = argument(args, 0, "sep") ?? Traced.of(", ");
+          const text = used ? sep : Traced.of("");
+          used = true;
+          return text;
+        });
       }),
     ],
     [
@@ -135,31 +180,4 @@ export function templateGlobals(now: Date): Map<string, Value> {
       ),
     ],
   ]);
-}
-
-/** The variable `loop` of a loop at item `i`. */
-export function loopVariable(
-  items: readonly Value[],
-  i: number,
-  depth: number,
-): Dict {
-  return new Dict(
-    new Map<string, Value>([
-      ["index", i + 1],
-      ["index0", i],
-      ["revindex", items.length - i],
-      ["revindex0", items.length - i - 1],
-      ["first", i === 0],
-      ["last", i === items.length - 1],
-      ["length", items.length],
-      ["depth", depth],
-      ["depth0", depth - 1],
-      ["previtem", i === 0 ? undefined : items[i - 1]],
-      ["nextitem", items[i + 1]],
-      [
-        "cycle",
-        new Callable(({ positional }) => positional[i % positional.length]),
-      ],
-    ]),
-  );
 }

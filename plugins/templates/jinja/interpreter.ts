@@ -3,30 +3,33 @@
  * Python's rules hold where they differ from JavaScript's.
  * @module
  */
+import { Budget, type BudgetLimits } from "./budget.ts";
+import { JinjaError } from "./error.ts";
 import type { RunNotes } from "./run_notes.ts";
 import { Expressions, type Scope } from "./expressions.ts";
-import { loopVariable, templateGlobals } from "./globals.ts";
-import {
-  type CallBlockNode,
-  type ForNode,
-  GENERATION,
-  type IdentifierNode,
-  type KeywordNode,
-  type MacroNode,
-  type Node,
-  type SetNode,
-} from "./syntax.ts";
-import { type Traced, TracedBuilder } from "./traced.ts";
+import { checkAttribute, templateGlobals } from "./globals.ts";
+import { loopAttribute } from "./loop.ts";
+import type {
+  Body,
+  Expression,
+  ForNode,
+  MacroNode,
+  SetNode,
+  Statement,
+  Target,
+} from "./syntax/nodes.ts";
+import { toText } from "./text/print.ts";
+import { LITERAL, type Traced, TracedBuilder } from "./traced.ts";
 import {
   type Arguments,
   Callable,
   Dict,
   isTrue,
   iterate,
-  JinjaError,
   List,
+  Loop,
+  type LoopState,
   Namespace,
-  toText,
   typeName,
   type Value,
 } from "./values.ts";
@@ -36,138 +39,183 @@ type Leave = "break" | "continue" | null;
 
 /** Runs a template with its variables. Throws {@linkcode JinjaError}. */
 export function runTemplate(
-  program: Node,
+  program: Body,
   variables: ReadonlyMap<string, Value>,
-  { now, notes }: { readonly now: Date; readonly notes: RunNotes },
+  { now, notes, limits }: {
+    readonly now: Date;
+    readonly notes: RunNotes;
+    readonly limits?: BudgetLimits;
+  },
 ): Traced {
   const out = new TracedBuilder();
-  const expressions = new Expressions(notes);
+  const budget = new Budget(limits);
+  const expressions = new Expressions(notes, budget);
   const globals: Scope = { variables: templateGlobals(now), parent: null };
   const scope: Scope = { variables: new Map(variables), parent: globals };
-  const statements = program.type === "Program" ? program.body : [program];
-  new Statements(expressions).run(statements, scope, out, 0);
+  try {
+    new Statements(expressions, budget).run(program, scope, out, 0);
+  } catch (error) {
+    if (error instanceof RangeError) {
+      throw new JinjaError("maximum recursion depth exceeded");
+    }
+    throw error;
+  }
   return out.finish();
 }
 
 class Statements {
   readonly #expressions: Expressions;
+  readonly #budget: Budget;
 
-  constructor(expressions: Expressions) {
+  constructor(expressions: Expressions, budget: Budget) {
     this.#expressions = expressions;
+    this.#budget = budget;
   }
 
-  run(
-    nodes: readonly Node[],
-    scope: Scope,
-    out: TracedBuilder,
-    depth: number,
-  ): Leave {
-    for (const node of nodes) {
-      const leave = this.#statement(node, scope, out, depth);
+  run(body: Body, scope: Scope, out: TracedBuilder, depth: number): Leave {
+    for (const statement of body) {
+      const leave = this.#statement(statement, scope, out, depth);
       if (leave !== null) return leave;
     }
     return null;
   }
 
   #statement(
-    node: Node,
+    node: Statement,
     scope: Scope,
     out: TracedBuilder,
     depth: number,
   ): Leave {
+    this.#budget.step();
+    const { turn } = this.#expressions;
     switch (node.type) {
-      case "Comment":
+      case "text":
+        out.text(node.text, LITERAL, turn);
         return null;
-      case "Break":
-        return "break";
-      case "Continue":
-        return "continue";
-      case "If": {
+      case "print":
+        for (const value of node.values) {
+          this.#write(this.#expressions.evaluate(value, scope), out);
+        }
+        return null;
+      case "break":
+      case "continue":
+        return node.type;
+      case "if": {
         const test = this.#expressions.evaluate(node.test, scope);
-        return this.run(
-          isTrue(test) ? node.body : node.alternate,
-          scope,
-          out,
-          depth,
-        );
+        const body = isTrue(test) ? node.body : node.otherwise;
+        return this.run(body, scope, out, depth);
       }
-      case "For":
-        return this.#loop(node, scope, out, depth + 1);
-      case "Set": {
-        const value = node.value === null
-          ? this.#capture(node.body, scope, depth)
-          : this.#expressions.evaluate(node.value, scope);
-        this.#assign(node.assignee, value, scope);
+      case "for":
+        this.#for(node, scope, out, depth + 1);
+        return null;
+      case "set": {
+        const value = this.#expressions.evaluate(node.value, scope);
+        this.#assign(node.target, value, scope);
         this.#takeTurn(node, value, scope);
         return null;
       }
-      case "Macro":
-        scope.variables.set(node.name.value, this.#macro(node, scope, depth));
+      case "set block": {
+        const text: Value = this.#capture(node.body, inside(scope), depth);
+        const value = node.filter === null
+          ? text
+          : this.#expressions.blockFilter(text, node.filter, scope);
+        this.#assign(node.target, value, scope);
         return null;
-      case "CallStatement":
-        this.#callBlock(node, scope, out, depth);
+      }
+      case "with": {
+        const inner = inside(scope);
+        for (const { target, value } of node.values) {
+          this.#assign(target, this.#expressions.evaluate(value, scope), inner);
+        }
+        return this.run(node.body, inner, out, depth);
+      }
+      case "macro":
+        scope.variables.set(node.name, this.#macro(node, scope, depth));
         return null;
-      case "FilterStatement":
+      case "call block": {
+        const caller = this.#macro(node.caller, scope, depth);
+        const { callee, args } = node.call;
+        const target = this.#expressions.evaluate(callee, scope);
+        if (!(target instanceof Callable)) {
+          throw new JinjaError(`'${typeName(target)}' object is not callable`);
+        }
+        const { positional, named } = this.#expressions.arguments(args, scope);
+        const given = new Map(named).set("caller", caller);
+        this.#write(target.call({ positional, named: given }), out);
+        return null;
+      }
+      case "filter block": {
+        const text = this.#capture(node.body, inside(scope), depth);
         this.#write(
-          this.#expressions.filter(
-            this.#capture(node.body, scope, depth),
-            node.filter,
-            scope,
-          ),
+          this.#expressions.blockFilter(text, node.filter, scope),
           out,
         );
         return null;
-      default:
-        this.#write(this.#expressions.evaluate(node, scope), out);
+      }
+      case "generation":
+        out.add(this.#capture(node.body, inside(scope), depth), 1, turn);
         return null;
     }
   }
 
   #write(value: Value, out: TracedBuilder): void {
-    out.add(toText(value), 0, this.#expressions.turn);
+    const text = toText(value);
+    this.#budget.made(text);
+    out.add(text, 0, this.#expressions.turn);
   }
 
-  /** `{% set message = messages[i] %}` in a loop over `i` begins that message's turn, as its own loop would. */
-  #takeTurn(node: SetNode, value: Value, scope: Scope): void {
-    if (!(value instanceof Dict) || value.message === null) return;
-    if (
-      node.value?.type === "MemberExpression" && node.value.computed &&
-      node.value.property.type === "Identifier" &&
-      node.value.property.value === scope.counter
-    ) this.#expressions.turn = value.message + 1;
-  }
-
-  #capture(nodes: readonly Node[], scope: Scope, depth: number): Traced {
+  #capture(body: Body, scope: Scope, depth: number): Traced {
     const inner = new TracedBuilder();
-    this.run(nodes, scope, inner, depth);
+    this.run(body, scope, inner, depth);
     return inner.finish();
   }
 
-  #loop(node: ForNode, scope: Scope, out: TracedBuilder, depth: number): Leave {
-    const select = node.iterable.type === "SelectExpression"
-      ? node.iterable
-      : null;
-    let items = iterate(
-      this.#expressions.evaluate(select?.lhs ?? node.iterable, scope),
-    );
-    const counter = node.loopvar.type === "Identifier"
-      ? node.loopvar.value
-      : undefined;
+  #for(node: ForNode, scope: Scope, out: TracedBuilder, depth: number): void {
+    const items = this.#expressions.evaluate(node.items, scope);
+    this.#loop(node, items, { scope, out, depth });
+  }
+
+  #loop(
+    node: ForNode,
+    of: Value,
+    { scope, out, depth }: {
+      readonly scope: Scope;
+      readonly out: TracedBuilder;
+      readonly depth: number;
+    },
+  ): void {
+    const { target, test } = node;
+    const counter = target.type === "name" ? target.name : undefined;
     const scopeOf = (item: Value): Scope => {
       const inner: Scope = { variables: new Map(), parent: scope, counter };
-      this.#assign(node.loopvar, item, inner);
+      this.#assign(target, item, inner);
       return inner;
     };
-    if (select !== null) {
+    let items = iterate(of);
+    if (test !== null) {
       items = items.filter((item) =>
-        isTrue(this.#expressions.evaluate(select.test, scopeOf(item)))
+        isTrue(this.#expressions.evaluate(test, scopeOf(item)))
       );
     }
+    const again = (values: Value): Value => {
+      const inner = new TracedBuilder();
+      this.#loop(node, values, { scope, out: inner, depth: depth + 1 });
+      return inner.finish();
+    };
+    const state: LoopState = {
+      items,
+      depth,
+      last: null,
+      again: node.recursive ? again : null,
+    };
     const outer = this.#expressions.turn;
-    for (let i = 0; i < items.length; i++) {
-      const item = items[i];
+    for (const [i, item] of items.entries()) {
+      this.#budget.step();
       const inner = scopeOf(item);
-      inner.variables.set("loop", loopVariable(items, i, depth));
+      inner.variables.set(
+        "loop",
+        new Loop(state, (name) => loopAttribute(state, i, name)),
+      );
       if (item instanceof Dict && item.message !== null) {
         this.#expressions.turn = item.message + 1;
       }
@@ -175,133 +223,101 @@ class Statements {
       this.#expressions.turn = outer;
       if (leave === "break") break;
     }
-    if (items.length > 0) return null;
-    return this.run(
-      node.defaultBlock,
-      { variables: new Map(), parent: scope },
-      out,
-      depth,
-    );
-  }
-
-  #assign(target: Node, value: Value, scope: Scope): void {
-    if (target.type === "Identifier") {
-      scope.variables.set(target.value, value);
-    } else if (target.type === "TupleLiteral") {
-      const items = iterate(value);
-      if (items.length !== target.value.length) {
-        throw new JinjaError(
-          items.length < target.value.length
-            ? `not enough values to unpack (expected ${target.value.length}, got ${items.length})`
-            : `too many values to unpack (expected ${target.value.length})`,
-        );
-      }
-      target.value.forEach((part, i) => this.#assign(part, items[i], scope));
-    } else if (
-      target.type === "MemberExpression" &&
-      target.property.type === "Identifier"
-    ) {
-      const object = this.#expressions.evaluate(target.object, scope);
-      if (!(object instanceof Namespace)) {
-        throw new JinjaError(
-          `cannot assign attribute on ${
-            typeName(object)
-          } object; use a namespace`,
-        );
-      }
-      object.entries.set(target.property.value, value);
-    } else {
-      throw new JinjaError(`cannot assign to ${target.type}`);
+    if (items.length === 0) {
+      this.run(node.otherwise, inside(scope), out, depth);
     }
   }
 
-  #macro(
-    { name, args: parameters, body }: MacroNode,
-    scope: Scope,
-    depth: number,
-  ): Callable {
+  /** `{% set message = messages[i] %}` in a loop over `i` begins that message's turn, as its own loop would. */
+  #takeTurn({ value: node }: SetNode, value: Value, scope: Scope): void {
+    if (!(value instanceof Dict) || value.message === null) return;
+    if (
+      node.type === "item" && node.key.type === "name" &&
+      node.key.name === scope.counter
+    ) this.#expressions.turn = value.message + 1;
+  }
+
+  #assign(target: Target, value: Value, scope: Scope): void {
+    switch (target.type) {
+      case "name":
+        scope.variables.set(target.name, value);
+        return;
+      case "tuple": {
+        const items = iterate(value);
+        const wanted = target.items.length;
+        if (items.length !== wanted) {
+          throw new JinjaError(
+            items.length < wanted
+              ? `not enough values to unpack (expected ${wanted}, got ${items.length})`
+              : `too many values to unpack (expected ${wanted})`,
+          );
+        }
+        target.items.forEach((part, i) => this.#assign(part, items[i], scope));
+        return;
+      }
+      case "attribute": {
+        const object = this.#expressions.evaluate(
+          { type: "name", name: target.object } satisfies Expression,
+          scope,
+        );
+        if (!(object instanceof Namespace)) {
+          throw new JinjaError(
+            "cannot assign attribute on non-namespace object",
+          );
+        }
+        checkAttribute(target.name);
+        object.entries.set(target.name, value);
+      }
+    }
+  }
+
+  #macro(node: MacroNode, scope: Scope, depth: number): Callable {
     return new Callable((args) =>
-      this.#callBody(name.value, parameters, body, scope, args, depth)
+      this.#callMacro(node, scope, { args, depth })
     );
   }
 
-  #callBody(
-    name: string,
-    parameters: readonly (IdentifierNode | KeywordNode)[],
-    body: readonly Node[],
+  #callMacro(
+    { name, parameters, body, takesNamed, takesMore }: MacroNode,
     scope: Scope,
-    { positional, named }: Arguments,
-    depth: number,
+    { args: { positional, named }, depth }: {
+      readonly args: Arguments;
+      readonly depth: number;
+    },
   ): Traced {
-    const inner: Scope = { variables: new Map(), parent: scope };
+    const inner = inside(scope);
     const rest = new Map(named);
-    parameters.forEach((parameter, i) => {
-      const key = parameter.type === "Identifier"
-        ? parameter.value
-        : parameter.key.value;
-      let value = i < positional.length ? positional[i] : rest.get(key);
-      if (
-        value === undefined && parameter.type === "KeywordArgumentExpression"
-      ) {
-        value = this.#expressions.evaluate(parameter.value, inner);
+    const caller = rest.get("caller");
+    rest.delete("caller");
+    inner.variables.set("caller", caller);
+    for (const [i, { name: key, fallback }] of parameters.entries()) {
+      let value: Value = undefined;
+      if (i < positional.length) value = positional[i];
+      else if (rest.has(key)) value = rest.get(key);
+      else if (fallback !== null) {
+        value = this.#expressions.evaluate(fallback, inner);
       }
       rest.delete(key);
       inner.variables.set(key, value);
-    });
-    const caller = rest.get("caller");
-    rest.delete("caller");
-    if (caller !== undefined) inner.variables.set("caller", caller);
-    inner.variables.set("kwargs", new Dict(rest));
-    inner.variables.set(
-      "varargs",
-      new List(positional.slice(parameters.length), true),
-    );
-    try {
-      return this.#capture(body, inner, depth);
-    } catch (error) {
-      if (error instanceof RangeError) {
-        throw new JinjaError(`maximum recursion depth exceeded in ${name}`);
-      }
-      throw error;
     }
-  }
-
-  #callBlock(
-    node: CallBlockNode,
-    scope: Scope,
-    out: TracedBuilder,
-    depth: number,
-  ): void {
-    const { callee, args } = node.call;
-    if (callee.type === "Identifier" && callee.value === GENERATION) {
-      out.add(
-        this.#capture(node.body, scope, depth),
-        1,
-        this.#expressions.turn,
+    const extra = positional.slice(parameters.length);
+    const [first] = rest.keys();
+    if (first !== undefined && !takesNamed) {
+      throw new JinjaError(
+        `macro '${name}' takes no keyword argument '${first}'`,
       );
-      return;
     }
-    const caller = new Callable((given) =>
-      this.#callBody(
-        "caller",
-        node.callerArgs ?? [],
-        node.body,
-        scope,
-        given,
-        depth,
-      )
-    );
-    const { positional, named } = this.#expressions.arguments(args, scope);
-    const target = this.#expressions.evaluate(callee, scope);
-    if (!(target instanceof Callable)) {
-      throw new JinjaError(`'${typeName(target)}' object is not callable`);
+    if (extra.length > 0 && !takesMore) {
+      throw new JinjaError(
+        `macro '${name}' takes not more than ${parameters.length} argument(s)`,
+      );
     }
-    this.#write(
-      target.call({
-        positional,
-        named: new Map(named).set("caller", caller),
-      }),
-      out,
-    );
+    inner.variables.set("kwargs", new Dict(new Map(rest)));
+    inner.variables.set("varargs", new List(extra, "tuple"));
+    return this.#capture(body, inner, depth);
   }
+}
+
+function inside(scope: Scope): Scope {
+  return { variables: new Map(), parent: scope };
 }

@@ -11,6 +11,23 @@
  * @module
  */
 
+import { BudgetError } from "./error.ts";
+
+/** Characters of the longest text that a template may make. */
+export const MAX_TEXT = 20_000_000;
+
+/** A text several times. Throws {@linkcode BudgetError} where that would be too long. */
+export function repeated(text: string, times: number): string {
+  if (text.length * times > MAX_TEXT) throw tooLong();
+  return text.repeat(Math.max(0, times));
+}
+
+function tooLong(): BudgetError {
+  return new BudgetError(
+    `it makes a text of more than ${MAX_TEXT} characters`,
+  );
+}
+
 /** Characters of one origin: from the end of the run before to `end`. May be empty, as a mark. */
 export interface Run {
   readonly end: number;
@@ -115,6 +132,14 @@ export class Traced {
     return new Traced(text, runs);
   }
 
+  /** The text changed as a whole, where a run depends on what is before it. */
+  whole(change: (text: string) => string): Traced {
+    const text = change(this.text);
+    return text.length === this.text.length
+      ? new Traced(text, this.runs)
+      : this.map(change);
+  }
+
   /** The text changed run by run (letters to capitals, and the like). */
   map(change: (text: string) => string): Traced {
     const builder = new TracedBuilder();
@@ -154,10 +179,12 @@ export class TracedBuilder {
 
   /** What was collected. */
   finish(): Traced {
+    if (this.#length > MAX_TEXT) throw tooLong();
     return new Traced(this.#parts.join(""), this.#runs);
   }
 
   #run(tag: Tag, turn: Turn): void {
+    if (this.#length > MAX_TEXT) throw tooLong();
     const last = this.#runs.at(-1);
     if (last?.tag === tag && last.turn === turn) this.#runs.pop();
     this.#runs.push({ end: this.#length, tag, turn });

@@ -1,26 +1,30 @@
 /**
- * What values are while a chat template runs, and how Python prints and compares them.
+ * What values are while a chat template runs, and how Python compares them.
  * @module
  */
-import { Traced, TracedBuilder } from "./traced.ts";
+import { JinjaError } from "./error.ts";
+import { Traced } from "./traced.ts";
 
-/** A value of the template language; `undefined` is Jinja's undefined, `null` is None. */
+/**
+ * A value of the template language; `undefined` is Jinja's undefined, `null` is None. Whole numbers are
+ * `number`, and `bigint` beyond what a double holds exactly.
+ */
 export type Value =
   | undefined
   | null
   | boolean
   | number
+  | bigint
   | Float
   | Traced
   | List
+  | Stream
   | Dict
   | Namespace
+  | Loop
   | Callable;
 
-/** What a template cannot do: `message` says it as Python would. */
-export class JinjaError extends Error {}
-
-/** A number that prints with a decimal point. Whole numbers are plain `number`. */
+/** A number that prints with a decimal point. */
 export class Float {
   readonly value: number;
   constructor(value: number) {
@@ -28,25 +32,64 @@ export class Float {
   }
 }
 
-/** A list or a tuple. */
+/** What a list was made by: it shows when it is printed, compared or tested. */
+export type ListKind =
+  | "list"
+  | "tuple"
+  | "range"
+  | "dict_items"
+  | "dict_keys"
+  | "dict_values";
+
+/** A list, a tuple, a range or a view of a dict. */
 export class List {
   readonly items: readonly Value[];
-  readonly tuple: boolean;
-  constructor(items: readonly Value[], tuple = false) {
+  readonly kind: ListKind;
+  /** How a range prints: its items do not show where it would have ended. */
+  readonly shown: string | null;
+  constructor(
+    items: readonly Value[],
+    kind: ListKind = "list",
+    shown: string | null = null,
+  ) {
     this.items = items;
-    this.tuple = tuple;
+    this.kind = kind;
+    this.shown = shown;
+  }
+}
+
+/** What `map`, `select` and their like give: items that can be taken once. */
+export class Stream {
+  /** All of them, taken or not. */
+  readonly items: readonly Value[];
+  #taken = 0;
+  constructor(items: readonly Value[]) {
+    this.items = items;
+  }
+
+  /** The items that are left. */
+  rest(): readonly Value[] {
+    const rest = this.items.slice(this.#taken);
+    this.#taken = this.items.length;
+    return rest;
+  }
+
+  /** The next item, or undefined. */
+  next(): Value {
+    return this.items[this.#taken++];
   }
 }
 
 /** What a dict may have as a key. Whole numbers are one key, with or without a decimal point. */
-export type Key = string | number | boolean | null;
+export type Key = string | number | bigint | boolean | null;
 
 /** The key that a value is. Throws {@linkcode JinjaError} for what has no hash. */
 export function keyOf(value: Value): Key {
   if (value instanceof Traced) return value.text;
   if (value instanceof Float) return value.value;
   if (
-    value === null || typeof value === "number" || typeof value === "boolean"
+    value === null || typeof value === "number" || typeof value === "bigint" ||
+    typeof value === "boolean"
   ) return value;
   throw new JinjaError(`unhashable type: '${typeName(value)}'`);
 }
@@ -67,6 +110,22 @@ export class Dict {
     this.entries = entries;
     this.message = message;
   }
+
+  /** The entry of a key: true is 1 and false is 0, as in Python. */
+  get(key: Key): Value {
+    if (this.entries.has(key)) return this.entries.get(key);
+    return this.entries.get(otherKey(key));
+  }
+
+  /** Whether there is an entry. */
+  has(key: Key): boolean {
+    return this.entries.has(key) || this.entries.has(otherKey(key));
+  }
+}
+
+function otherKey(key: Key): Key {
+  if (typeof key === "boolean") return Number(key);
+  return key === 0 || key === 1 ? key === 1 : key;
 }
 
 /** What `namespace()` makes: attributes that may be set. */
@@ -74,6 +133,28 @@ export class Namespace {
   readonly entries: Map<string, Value>;
   constructor(entries: Map<string, Value>) {
     this.entries = entries;
+  }
+}
+
+/** A loop that is being run. */
+export interface LoopState {
+  readonly items: readonly Value[];
+  /** Counted from 1. */
+  readonly depth: number;
+  /** What `loop.changed` was asked last. */
+  last: readonly Value[] | null;
+  /** What `loop(items)` does; null where the loop is not recursive. */
+  readonly again: ((items: Value) => Value) | null;
+}
+
+/** The variable `loop`, at one item. */
+export class Loop {
+  readonly state: LoopState;
+  /** An attribute by name, or undefined. */
+  readonly attribute: (name: string) => Value;
+  constructor(state: LoopState, attribute: (name: string) => Value) {
+    this.state = state;
+    this.attribute = attribute;
   }
 }
 
@@ -96,11 +177,13 @@ export function typeName(value: Value): string {
   if (value === undefined) return "Undefined";
   if (value === null) return "NoneType";
   if (typeof value === "boolean") return "bool";
-  if (typeof value === "number") return "int";
+  if (typeof value === "number" || typeof value === "bigint") return "int";
   if (value instanceof Float) return "float";
   if (value instanceof Traced) return "str";
-  if (value instanceof List) return value.tuple ? "tuple" : "list";
+  if (value instanceof List) return value.kind;
+  if (value instanceof Stream) return "generator";
   if (value instanceof Dict) return "dict";
+  if (value instanceof Loop) return "LoopContext";
   return value instanceof Namespace ? "Namespace" : "function";
 }
 
@@ -109,6 +192,7 @@ export function isTrue(value: Value): boolean {
   if (value === undefined || value === null) return false;
   if (typeof value === "boolean") return value;
   if (typeof value === "number") return value !== 0;
+  if (typeof value === "bigint") return value !== 0n;
   if (value instanceof Float) return value.value !== 0;
   if (value instanceof Traced) return value.text !== "";
   if (value instanceof List) return value.items.length > 0;
@@ -116,28 +200,38 @@ export function isTrue(value: Value): boolean {
   return true;
 }
 
-/** The number that a value is, or null. Booleans count as 0 and 1. */
+/** The whole number that a value is, or null. Booleans count as 0 and 1. */
+export function asWhole(value: Value): number | bigint | null {
+  if (typeof value === "number" || typeof value === "bigint") return value;
+  return typeof value === "boolean" ? Number(value) : null;
+}
+
+/** The number that a value is, or null; whole numbers beyond 2^53 are rounded. */
 export function asNumber(value: Value): number | null {
-  if (typeof value === "number") return value;
-  if (typeof value === "boolean") return value ? 1 : 0;
-  return value instanceof Float ? value.value : null;
+  if (value instanceof Float) return value.value;
+  const whole = asWhole(value);
+  return whole === null ? null : Number(whole);
 }
 
 /** Whether two values are equal, as `==` says. */
 export function isEqual(a: Value, b: Value): boolean {
   if (a === b) return true;
-  const x = asNumber(a);
-  if (x !== null) return x === asNumber(b);
+  const x = asWhole(a);
+  const y = asWhole(b);
+  // deno-lint-ignore eqeqeq -- 1 and 1n are one number
+  if (x !== null && y !== null) return x == y;
+  const number = asNumber(a);
+  if (number !== null) return number === asNumber(b);
   if (a instanceof Traced) return b instanceof Traced && a.text === b.text;
   if (a instanceof List) {
-    return b instanceof List && a.tuple === b.tuple &&
+    return b instanceof List && a.kind === b.kind && a.kind !== "dict_values" &&
       a.items.length === b.items.length &&
       a.items.every((item, i) => isEqual(item, b.items[i]));
   }
   if (a instanceof Dict) {
     return b instanceof Dict && a.entries.size === b.entries.size &&
       [...a.entries].every(([key, value]) =>
-        b.entries.has(key) && isEqual(value, b.entries.get(key))
+        b.has(key) && isEqual(value, b.get(key))
       );
   }
   return false;
@@ -145,13 +239,15 @@ export function isEqual(a: Value, b: Value): boolean {
 
 /** Less than 0, 0 or more, as `a` is before, at or after `b`. */
 export function compare(a: Value, b: Value, operator = "<"): number {
-  const x = asNumber(a);
-  const y = asNumber(b);
-  if (x !== null && y !== null) return x - y;
+  const x = a instanceof Float ? a.value : asWhole(a);
+  const y = b instanceof Float ? b.value : asWhole(b);
+  if (x !== null && y !== null) return x < y ? -1 : x > y ? 1 : 0;
   if (a instanceof Traced && b instanceof Traced) {
-    return a.text < b.text ? -1 : a.text > b.text ? 1 : 0;
+    return compareTexts(a.text, b.text);
   }
-  if (a instanceof List && b instanceof List) {
+  const areLists = a instanceof List && b instanceof List &&
+    a.kind === b.kind && (a.kind === "list" || a.kind === "tuple");
+  if (areLists) {
     for (let i = 0; i < Math.min(a.items.length, b.items.length); i++) {
       if (!isEqual(a.items[i], b.items[i])) {
         return compare(a.items[i], b.items[i], operator);
@@ -166,13 +262,21 @@ export function compare(a: Value, b: Value, operator = "<"): number {
   );
 }
 
+/** By code points, not by units: they differ beyond the basic plane. */
+function compareTexts(a: string, b: string): number {
+  if (a === b) return 0;
+  let i = 0;
+  while (i < a.length && i < b.length && a[i] === b[i]) i++;
+  if (i > 0 && /[\udc00-\udfff]/.test(a[i] ?? b[i])) i--;
+  return (a.codePointAt(i) ?? -1) - (b.codePointAt(i) ?? -1);
+}
+
 /** What a value holds, for loops and list filters. */
 export function iterate(value: Value): readonly Value[] {
   if (value === undefined) return [];
   if (value instanceof List) return value.items;
-  if (value instanceof Dict) {
-    return [...value.entries.keys()].map(keyValue);
-  }
+  if (value instanceof Stream) return value.rest();
+  if (value instanceof Dict) return [...value.entries.keys()].map(keyValue);
   if (value instanceof Traced) return characters(value);
   throw new JinjaError(`'${typeName(value)}' object is not iterable`);
 }
@@ -188,118 +292,17 @@ export function characters(value: Traced): Traced[] {
   return result;
 }
 
+/** Number of code points. */
+export function countCharacters(text: string): number {
+  const pairs = text.match(/[\ud800-\udbff][\udc00-\udfff]/g);
+  return text.length - (pairs?.length ?? 0);
+}
+
 /** Number of items, keys or characters. */
 export function lengthOf(value: Value): number {
-  if (value instanceof Traced) {
-    return /[\ud800-\udfff]/.test(value.text)
-      ? characters(value).length
-      : value.text.length;
-  }
+  if (value === undefined) return 0;
+  if (value instanceof Traced) return countCharacters(value.text);
   if (value instanceof Dict) return value.entries.size;
-  if (value === undefined || value instanceof List) {
-    return iterate(value).length;
-  }
+  if (value instanceof List) return value.items.length;
   throw new JinjaError(`object of type '${typeName(value)}' has no len()`);
-}
-
-/** The text that `{{ value }}` writes. */
-export function toText(value: Value): Traced {
-  if (value instanceof Traced) return value;
-  if (value === undefined) return Traced.of("");
-  const builder = new TracedBuilder();
-  writeRepr(value, builder);
-  return builder.finish();
-}
-
-/** Writes a value as Python's `repr` does. */
-export function writeRepr(value: Value, out: TracedBuilder): void {
-  if (value === undefined) out.text("Undefined");
-  else if (value === null) out.text("None");
-  else if (typeof value === "boolean") out.text(value ? "True" : "False");
-  else if (typeof value === "number" || value instanceof Float) {
-    out.text(numberText(value));
-  } else if (value instanceof Traced) writeQuoted(value, out);
-  else if (value instanceof List) {
-    out.text(value.tuple ? "(" : "[");
-    value.items.forEach((item, i) => {
-      if (i > 0) out.text(", ");
-      writeRepr(item, out);
-    });
-    if (value.tuple && value.items.length === 1) out.text(",");
-    out.text(value.tuple ? ")" : "]");
-  } else if (value instanceof Dict) {
-    out.text("{");
-    let first = true;
-    for (const [key, item] of value.entries) {
-      if (!first) out.text(", ");
-      first = false;
-      writeRepr(keyValue(key), out);
-      out.text(": ");
-      writeRepr(item, out);
-    }
-    out.text("}");
-  } else out.text(`<${typeName(value)}>`);
-}
-
-function writeQuoted(value: Traced, out: TracedBuilder): void {
-  const quote = value.text.includes("'") && !value.text.includes('"')
-    ? '"'
-    : "'";
-  out.text(quote);
-  out.add(value.map((text) =>
-    text.replace(/[\\'\n\r\t]/g, (character) => {
-      if (character === "'") return quote === "'" ? "\\'" : "'";
-      const escapes: Record<string, string> = {
-        "\\": "\\\\",
-        "\n": "\\n",
-        "\r": "\\r",
-        "\t": "\\t",
-      };
-      return escapes[character];
-    })
-  ));
-  out.text(quote);
-}
-
-/** A number as Python writes it. */
-export function numberText(value: number | Float): string {
-  const number = typeof value === "number" ? value : value.value;
-  if (!Number.isFinite(number)) {
-    return Number.isNaN(number) ? "nan" : number > 0 ? "inf" : "-inf";
-  }
-  if (typeof value === "number" && Number.isInteger(value)) {
-    return Number.isSafeInteger(value)
-      ? String(value)
-      : BigInt(value).toString();
-  }
-  const size = Math.abs(number);
-  if (size !== 0 && (size < 1e-4 || size >= 1e16)) {
-    return number.toExponential().replace(/e([+-])(\d)$/, "e$10$2");
-  }
-  return Number.isInteger(number) ? `${number}.0` : String(number);
-}
-
-/** Plain data as a value: strings become text of the given origin. */
-export function toValue(data: unknown, tag = 0): Value {
-  switch (typeof data) {
-    case "string":
-      return Traced.of(data, tag);
-    case "boolean":
-      return data;
-    case "number":
-      return Number.isInteger(data) ? data : new Float(data);
-    case "object":
-      if (data === null) return null;
-      if (Array.isArray(data)) {
-        return new List(data.map((item) => toValue(item, tag)));
-      }
-      return new Dict(
-        new Map(
-          Object.entries(data).filter(([, value]) => value !== undefined)
-            .map(([key, value]) => [key, toValue(value, tag)]),
-        ),
-      );
-    default:
-      return undefined;
-  }
 }

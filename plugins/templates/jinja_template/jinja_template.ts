@@ -19,17 +19,14 @@ import {
   promptMessages,
   renderText,
 } from "../_render.ts";
+import type { BudgetLimits } from "../jinja/budget.ts";
+import { BudgetError, JinjaError } from "../jinja/error.ts";
 import { runTemplate } from "../jinja/interpreter.ts";
+import { readTemplate } from "../jinja/syntax/read_template.ts";
 import type { RunNotes } from "../jinja/run_notes.ts";
-import { readTemplate } from "../jinja/syntax.ts";
+import { toValue } from "../jinja/to_value.ts";
 import { type Field, FIELDS, tagOf, type Traced } from "../jinja/traced.ts";
-import {
-  Dict,
-  JinjaError,
-  List,
-  toValue,
-  type Value,
-} from "../jinja/values.ts";
+import { Dict, type Key, List, type Value } from "../jinja/values.ts";
 
 /** What a chat template is made from. */
 export interface JinjaTemplateOptions {
@@ -41,6 +38,8 @@ export interface JinjaTemplateOptions {
   readonly now: Date;
   /** Further variables: `enable_thinking` and the like. */
   readonly variables: Readonly<Record<string, unknown>>;
+  /** What a rendering may cost; absent: what no template needs. */
+  readonly limits?: BudgetLimits;
 }
 
 /** Makes a template. Throws `DataError` for a source that cannot be read. */
@@ -130,10 +129,12 @@ class JinjaTemplate implements Template {
           {
             now: this.#options.now,
             notes,
+            limits: this.#options.limits,
           },
         );
       } catch (cause) {
         if (!(cause instanceof JinjaError)) throw cause;
+        if (cause instanceof BudgetError) throw this.#tooCostly(cause);
         throw new DataError(explain(cause.message, messages, notes.message), {
           cause,
         });
@@ -177,6 +178,13 @@ class JinjaTemplate implements Template {
     );
   }
 
+  #tooCostly(cause: BudgetError): DataError {
+    return new DataError(
+      `Cannot run ${this.#options.where}: ${cause.message}; choose another one with data.template`,
+      { cause },
+    );
+  }
+
   /** Renders what must not fail: null where the template refuses. */
   #try(
     messages: readonly Message[],
@@ -186,7 +194,9 @@ class JinjaTemplate implements Template {
     try {
       return this.#run(messages, tools, prompt);
     } catch (error) {
-      if (error instanceof DataError) return null;
+      const costs = error instanceof DataError &&
+        error.cause instanceof BudgetError;
+      if (error instanceof DataError && !costs) return null;
       throw error;
     }
   }
@@ -202,7 +212,7 @@ function messageValue(
   const joined = input === undefined || input === "" || inputApart
     ? content
     : `${content}\n\n${input}`;
-  const entries = new Map<string, Value>();
+  const entries = new Map<Key, Value>();
   const tagFor = (name: string): number => {
     const field = FIELDS.find((known) => known === name) ??
       "other" satisfies Field;

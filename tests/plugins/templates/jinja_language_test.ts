@@ -1,13 +1,25 @@
 import assert from "node:assert/strict";
+import {
+  DataError,
+  numberText,
+  parseExactJson,
+  randomFrom,
+} from "@denotune/denotune/core";
+import { fromJinja, talk } from "./_make.ts";
+import { jinjaTemplate } from "../../../plugins/templates/jinja_template/jinja_template.ts";
+import { LIMITS } from "../../../plugins/templates/jinja/budget.ts";
 import { formatDate } from "../../../plugins/templates/jinja/globals.ts";
 import { runTemplate } from "../../../plugins/templates/jinja/interpreter.ts";
-import { readTemplate } from "../../../plugins/templates/jinja/syntax.ts";
+import { readTemplate } from "../../../plugins/templates/jinja/syntax/read_template.ts";
 import { messageOf, tagOf } from "../../../plugins/templates/jinja/traced.ts";
-import {
-  JinjaError,
-  toValue,
-  type Value,
-} from "../../../plugins/templates/jinja/values.ts";
+import { JinjaError } from "../../../plugins/templates/jinja/error.ts";
+import { toValue } from "../../../plugins/templates/jinja/to_value.ts";
+import type { Value } from "../../../plugins/templates/jinja/values.ts";
+
+interface ExpressionGolden {
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly cases: readonly (readonly [string, string | null, string?])[];
+}
 
 interface Golden {
   readonly messages: unknown;
@@ -34,6 +46,151 @@ Deno.test("Jinja: every small template gives what transformers gives, or fails a
     if (error === undefined) {
       assert.equal(run(source, variables).text, text, source);
     } else assert.throws(() => run(source, variables), JinjaError, source);
+  }
+});
+
+/** What jinja2 gives and is refused here: better than text that is silently another. */
+const REFUSED: readonly string[] = [
+  "{{ {(1, 2): 3} }}",
+  "{{ nums|random is number }}",
+  "{{ cycler }}",
+  "{{ lipsum is defined }}",
+  "{{ self is defined }}",
+  "{{ n.real }}",
+  "{{ n.bit_length() }}",
+  "{{ f.is_integer() }}",
+];
+
+Deno.test("Jinja: a thousand expressions give what jinja2 gives, set up as transformers does, or fail as there", async () => {
+  const text = await Deno.readTextFile(
+    new URL("../../golden/jinja_expressions.json", import.meta.url),
+  );
+  const { data, cases }: ExpressionGolden = JSON.parse(text);
+  const [, big] = /"big": (\d+)/.exec(text) ?? [];
+  const variables = new Map<string, Value>([
+    ...Object.entries(data).map(([name, value]): [string, Value] => [
+      name,
+      toValue(value),
+    ]),
+    ["big", toValue(numberText(big))],
+    ["floats", toValue(floatsOf(text))],
+    ["messages", toValue([{ role: "user", content: ["part"] }])],
+    ["tools", null],
+    ["documents", null],
+    ["add_generation_prompt", false],
+    ["bos_token", toValue("<s>")],
+    ["eos_token", toValue("</s>")],
+  ]);
+  const order = cases.map((_, i) => i);
+  const random = randomFrom(5, 1);
+  for (let i = order.length - 1; i > 0; i--) {
+    const k = random.below(i + 1);
+    [order[i], order[k]] = [order[k], order[i]];
+  }
+  for (const i of order) {
+    const [source, expected, error] = cases[i];
+    if (expected === null || REFUSED.includes(source)) {
+      assert.throws(
+        () => run(source, variables),
+        JinjaError,
+        `${source}: ${error}`,
+      );
+    } else assert.equal(run(source, variables).text, expected, source);
+  }
+  assert.ok(cases.length > 1000);
+});
+
+/** The list `floats` with its numbers as they are written. */
+function floatsOf(text: string): unknown {
+  const [, list] = /"floats": (\[[^\]]*\])/.exec(text) ?? [];
+  return parseExactJson(list);
+}
+
+Deno.test("Jinja: a template that costs too much fails in seconds, and is named", () => {
+  const hostile: readonly (readonly [string, RegExp])[] = [
+    ["{{ 'a' * 1000000000 }}", /a text of more than/],
+    ["{{ 'ab' * 999999999999999999999 }}", /a text of more than/],
+    ["{{ [1] * 1000000000 }}", /a list of more than/],
+    ["{{ 2 ** 1000000000 }}", /a power of more than/],
+    ["{{ '%1000000000d' % 1 }}", /a text of more than/],
+    ["{{ '{:>1000000000}'.format(1) }}", /a text of more than/],
+    ["{{ 'a'.center(1000000000) }}", /a text of more than/],
+    ["{{ 'a' | indent(1000000000, true) }}", /a text of more than/],
+    ["{{ [1] | tojson(indent=1000000000) }}", /a text of more than/],
+    ["{{ '1'.zfill(1000000000) }}", /a text of more than/],
+    [
+      "{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}",
+      /more than \d+ steps|longer than/,
+    ],
+    [
+      "{% set ns = namespace(t='ab') %}{% for i in range(60) %}{% set ns.t = ns.t ~ ns.t %}{% endfor %}",
+      /more than \d+ characters/,
+    ],
+    [
+      "{% set ns = namespace(t=[1]) %}{% for i in range(60) %}{% set ns.t = ns.t + ns.t %}{% endfor %}",
+      /a list of more than/,
+    ],
+    [
+      "{% for i in range(100000) %}{% for x in range(100000) | map('string') %}{% endfor %}{% endfor %}",
+      /more than|longer than/,
+    ],
+    [
+      "{% set x = 'ab' * 9000000 %}{% for i in range(100000) %}{{ x | upper }}{% endfor %}",
+      /more than|longer than/,
+    ],
+    [
+      "{% for i in range(100000) %}{% if i in range(100000) | list %}{% endif %}{% endfor %}",
+      /more than|longer than/,
+    ],
+  ];
+  // fewer steps than a real run allows, so that the test is quick
+  const limits = { ...LIMITS, steps: 2_000_000 };
+  for (const [source, message] of hostile) {
+    const start = performance.now();
+    assert.throws(
+      () =>
+        jinjaTemplate({
+          source,
+          where: "some/chat_template.jinja",
+          specialTokens: { bos: null, eos: null, pad: null, unk: null },
+          now: new Date(),
+          variables: {},
+          limits,
+        }).render(talk("a", "b")),
+      (error) => {
+        assert.ok(error instanceof DataError, source);
+        assert.match(
+          error.message,
+          /^Cannot run some\/chat_template\.jinja: it /,
+        );
+        assert.match(error.message, message, source);
+        return true;
+      },
+    );
+    assert.ok(performance.now() - start < 8_000, source);
+  }
+  assert.throws(
+    () =>
+      fromJinja("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}").render(
+        talk("a", "b"),
+      ),
+    { name: "DataError", message: /recursion/ },
+  );
+  for (
+    const source of [
+      "a".repeat(2_000_000),
+      "{{ " + "(".repeat(100_000) + "1" + ")".repeat(100_000) + " }}",
+      "{% if a %}".repeat(20_000) + "{% endif %}".repeat(20_000),
+      "{{ " + "9".repeat(100_000) + " }}",
+      "{{ '".repeat(100_000),
+      "{#".repeat(100_000),
+    ]
+  ) {
+    assert.throws(
+      () => fromJinja(source),
+      { name: "DataError", message: /^Cannot read a test: / },
+      source.slice(0, 20),
+    );
   }
 });
 

@@ -3,20 +3,22 @@
  * `tojson` does. Strings keep their origins.
  * @module
  */
-import { Traced, TracedBuilder } from "./traced.ts";
+import { JinjaError } from "../error.ts";
+import { numberText } from "./print.ts";
+import { argument } from "./text_arguments.ts";
+import { repeated, Traced, TracedBuilder } from "../traced.ts";
 import {
+  type Arguments,
   compare,
   Dict,
   Float,
   isTrue,
-  JinjaError,
   type Key,
   keyValue,
   List,
-  numberText,
   typeName,
   type Value,
-} from "./values.ts";
+} from "../values.ts";
 
 /** How to write. */
 export interface JsonOptions {
@@ -44,26 +46,23 @@ export function toJson(value: Value, options: JsonOptions = COMPACT): Traced {
 }
 
 /** The options that the filter's arguments ask for. */
-export function jsonOptions(
-  named: ReadonlyMap<string, Value>,
-  indent: Value,
-): JsonOptions {
-  const wanted = named.get("indent") ?? indent;
-  const indentText = typeof wanted === "number"
-    ? " ".repeat(wanted)
+export function jsonOptions(args: Arguments): JsonOptions {
+  const wanted = argument(args, 1, "indent");
+  const indent = typeof wanted === "number"
+    ? repeated(" ", Math.max(0, wanted))
     : wanted instanceof Traced
     ? wanted.text
     : null;
-  const separators = named.get("separators");
+  const separators = argument(args, 2, "separators");
   const texts = separators instanceof List
     ? separators.items.map((item) => item instanceof Traced ? item.text : "")
-    : [indentText === null ? ", " : ",", ": "];
+    : [indent === null ? ", " : ",", ": "];
   return {
-    indent: indentText,
+    indent,
     itemSeparator: texts[0] ?? ", ",
     keySeparator: texts[1] ?? ": ",
-    sortKeys: isTrue(named.get("sort_keys")),
-    ensureAscii: isTrue(named.get("ensure_ascii")),
+    sortKeys: isTrue(argument(args, 3, "sort_keys")),
+    ensureAscii: isTrue(argument(args, 0, "ensure_ascii")),
   };
 }
 
@@ -75,10 +74,20 @@ function writeJson(
 ): void {
   if (value === null) out.text("null");
   else if (typeof value === "boolean") out.text(String(value));
-  else if (typeof value === "number" || value instanceof Float) {
+  else if (typeof value === "number" || typeof value === "bigint") {
     out.text(numberText(value));
+  } else if (value instanceof Float) {
+    const names: Record<string, string> = {
+      inf: "Infinity",
+      "-inf": "-Infinity",
+      nan: "NaN",
+    };
+    const text = numberText(value);
+    out.text(names[text] ?? text);
   } else if (value instanceof Traced) writeString(value, options, out);
-  else if (value instanceof List) {
+  else if (
+    value instanceof List && (value.kind === "list" || value.kind === "tuple")
+  ) {
     writeItems(["[", "]"], value.items, options, line, out, (item, inner) => {
       writeJson(item, options, inner, out);
     });
@@ -138,7 +147,9 @@ function writeString(
   out.add(value.map((text) => {
     const escaped = text.replace(
       /["\\\p{Cc}]/gu,
-      (character) => JSON.stringify(character).slice(1, -1),
+      // of the controls, only those below the space are escaped
+      (character) =>
+        character < "\x7f" ? JSON.stringify(character).slice(1, -1) : character,
     );
     return options.ensureAscii
       ? escaped.replace(
