@@ -2,11 +2,13 @@
  * Shared test suites, one for each kind of part: a new part first passes the suite of its kind.
  * @module
  */
+export { testActivation } from "./activation.ts";
 export { type BackendSuiteOptions, testBackend } from "./backend.ts";
 export { makePart, testHost, tokenizerFacts } from "./host.ts";
 export { checkCollective, testCollective } from "./collective.ts";
 export { type CommandRun, runCommand, testCommand } from "./command.ts";
 export { testCollator } from "./collator.ts";
+export { exampleExport, testExporter } from "./exporter.ts";
 export { type FormatCase, testFormat } from "./format.ts";
 export { testMasker } from "./masker.ts";
 export { type SourceCase, testSource } from "./source.ts";

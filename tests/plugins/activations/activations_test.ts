@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type Activation, elementwise, input } from "@denotune/denotune/core";
 import { activations } from "../../../plugins/activations/mod.ts";
+import { testActivation } from "../../conformance/activation.ts";
 import { evaluate } from "../../conformance/expression.ts";
 import { assertGradients } from "../../graph_harness.ts";
 import { testHost } from "../../conformance/host.ts";
@@ -39,6 +40,12 @@ const WANTED: Readonly<Record<string, readonly number[]>> = {
 };
 
 for (const [name, wanted] of Object.entries(WANTED)) {
+  testActivation(
+    name,
+    () => make(name),
+    [-2, -0.5, 0, 0.5, 3].map((x, i) => [x, wanted[i]] as const),
+  );
+
   Deno.test(`${name} has PyTorch's values`, async () => {
     const e = (await make(name)).apply(input(0)).node;
     [-2, -0.5, 0, 0.5, 3].forEach((x, i) => {

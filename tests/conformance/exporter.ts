@@ -1,0 +1,145 @@
+/**
+ * What every exporter must do. Call it with your own: it registers tests.
+ * @module
+ */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type {
+  Exporter,
+  ExportRequest,
+  ExportTensor,
+} from "@denotune/denotune/core";
+import { tokenizerFacts } from "./host.ts";
+
+const SHAPES: readonly (readonly [string, readonly number[]])[] = [
+  ["model.embed_tokens.weight", [64, 32]],
+  ["model.layers.0.self_attn.q_proj.weight", [32, 32]],
+  ["model.layers.0.mlp.down_proj.weight", [32, 96]],
+  ["model.norm.weight", [32]],
+];
+
+/** Tensors of small numbers, each with its own. */
+function tensors(): ExportTensor[] {
+  return SHAPES.map(([name, shape], k) => ({
+    name,
+    shape,
+    read: (start, count) =>
+      Float32Array.from(
+        { length: count },
+        (_, i) => Math.sin((start + i) * 0.7 + k),
+      ),
+  }));
+}
+
+/** A request to export a made-up model, or an adapter of one, into a folder. */
+export function exampleExport(
+  folder: string,
+  writes: Exporter["writes"],
+): ExportRequest {
+  return {
+    folder,
+    model: {
+      spec: {
+        modelType: "llama",
+        config: { model_type: "llama", hidden_size: 32, vocab_size: 64 },
+        vocabSize: 64,
+        hiddenSize: 32,
+        layers: 1,
+        maxPositions: 128,
+        head: {
+          name: "model.embed_tokens.weight",
+          tied: true,
+          init: { kind: "zeros" },
+        },
+      },
+      tensors: tensors(),
+    },
+    adapter: writes === "model" ? null : {
+      config: { peft_type: "LORA", r: 4 },
+      tensors: tensors().slice(1, 2),
+    },
+    text: {
+      tokenizer: tokenizerFacts(),
+      files: { "tokenizer.json": "{}" },
+      template: "{{ messages[0].content }}",
+      stopIds: [1],
+      generation: { max_new_tokens: 100 },
+    },
+  };
+}
+
+/** Registers the tests of an exporter. */
+export function testExporter(
+  name: string,
+  make: () => Exporter | Promise<Exporter>,
+): void {
+  const test = (
+    what: string,
+    body: (exporter: Exporter, request: ExportRequest) => Promise<void>,
+  ) =>
+    Deno.test(`${name}: ${what}`, async () => {
+      const folder = await Deno.makeTempDir();
+      try {
+        const exporter = await make();
+        await body(exporter, exampleExport(folder, exporter.writes));
+      } finally {
+        await Deno.remove(folder, { recursive: true });
+      }
+    });
+
+  test(
+    "writes files that it names, in the folder only",
+    async (exporter, request) => {
+      await exporter.check(request);
+      const files = await exporter.write(request);
+      assert.ok(files.length > 0);
+      for (const file of files) {
+        assert.ok(
+          !file.startsWith("/") && !file.split("/").includes(".."),
+          file,
+        );
+        assert.ok(Deno.statSync(join(request.folder, file)).isFile, file);
+      }
+      const found = [...Deno.readDirSync(request.folder)].map((e) => e.name);
+      const named = new Set(files.map((file) => file.split("/")[0]));
+      assert.deepEqual(found.sort(), [...named].sort());
+    },
+  );
+
+  test("check writes nothing", async (exporter, request) => {
+    await exporter.check(request);
+    assert.deepEqual([...Deno.readDirSync(request.folder)], []);
+  });
+
+  test("reads back the weights that it wrote", async (exporter, request) => {
+    await exporter.write(request);
+    using back = await exporter.read(request.folder);
+    const wanted = (request.adapter ?? request.model).tensors;
+    const found = new Map(back.tensors.map((t) => [t.name, t]));
+    assert.deepEqual(
+      [...found.keys()].sort(),
+      wanted.map((t) => t.name).sort(),
+    );
+    for (const { name, shape, read } of wanted) {
+      const other = found.get(name);
+      assert.deepEqual(other?.shape, shape, name);
+      const count = shape.reduce((a, b) => a * b, 1);
+      const half = Math.floor(count / 2);
+      const values = (await read(0, count)).slice();
+      const largest = values.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
+      for (const [start, length] of [[0, count], [half, count - half]]) {
+        const again: ArrayLike<number> = await other?.read(start, length) ?? [];
+        assert.equal(again.length, length, name);
+        for (let i = 0; i < length; i++) {
+          const off = Math.abs(again[i] - values[start + i]);
+          assert.ok(off <= exporter.tolerance * largest, `${name} at ${i}`);
+        }
+      }
+    }
+    const { template, stopIds } = back.text ?? {};
+    if (template !== undefined) assert.equal(template, request.text.template);
+    if (stopIds !== undefined) {
+      assert.deepEqual(stopIds, request.text.stopIds);
+    }
+  });
+}
