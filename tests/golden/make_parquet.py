@@ -8,6 +8,7 @@ beside this file. Footers that only old writers made are edited by hand.
 import base64
 import datetime
 import decimal
+import gzip
 import io
 import json
 import math
@@ -249,6 +250,111 @@ for name in ["date", "timestamp us", "timestamp ns", "decimal 5", "decimal 30", 
 case("repeated without annotation", edited(written(REPEATED, use_dictionary=False), no_annotations))
 case("repeated groups without annotation", edited(written(STRUCTS.select(["messages"])), no_annotations))
 case("packed sizes without the dictionary's header", edited(written(WIDE.select(["text"]), row_group_size=100), packed_without_header))
+
+
+def rebuilt(data, change):
+    """The file with its pages changed: change(header, page) gives other ones. Offsets follow."""
+    out = bytearray(b"PAR1")
+
+    def move(metadata):
+        for meta in column_metadata(metadata):
+            start = meta[11][1] if 11 in meta else meta[9][1]
+            end = start + meta[7][1]
+            begin, at = len(out), start
+            while at < end:
+                reader = thrift.Reader(data, at)
+                header = reader.struct()
+                body = data[reader.at : reader.at + header[3][1]]
+                at = reader.at + len(body)
+                new_header, new_body = change(header, body)
+                new_header[3][1] = len(new_body)
+                if header[1][1] == 2:
+                    meta[11][1] = len(out)
+                else:
+                    meta.setdefault("moved", len(out))
+                out.extend(thrift.write(thrift.STRUCT, new_header) + new_body)
+            meta[9][1] = meta.pop("moved", begin)
+            meta[7][1] = len(out) - begin
+
+    size = struct.unpack("<I", data[-8:-4])[0]
+    metadata = thrift.Reader(data[-8 - size : -8]).struct()
+    move(metadata)
+    footer = thrift.write(thrift.STRUCT, metadata)
+    return bytes(out) + footer + struct.pack("<I", len(footer)) + b"PAR1"
+
+
+def codec(number):
+    def change(metadata):
+        for meta in column_metadata(metadata):
+            meta[4][1] = number
+
+    return change
+
+
+def hadoop(header, page):
+    """LZ4 as Hadoop frames it: both lengths before the block."""
+    return header, struct.pack(">II", header[2][1], len(page)) + page
+
+
+def members(header, page):
+    """Gzip in two members."""
+    whole = gzip.decompress(page)
+    half = len(whole) // 2
+    return header, gzip.compress(whole[:half]) + gzip.compress(whole[half:])
+
+
+def rename(metadata, names):
+    for meta in column_metadata(metadata):
+        joined = ".".join(name.decode() for name in meta[3][1][1])
+        if joined in names:
+            meta[3][1] = (thrift.BINARY, [name.encode() for name in names[joined]])
+
+
+def two_levels(metadata):
+    """A list as Hive and Thrift wrote it: the repeated field is the element."""
+    elements = metadata[2][1][1]
+    at = next(i for i, e in enumerate(elements) if e[4][1] == b"list" and e.get(3, [0, 0])[1] == 2)
+    element = elements[at + 1]
+    element[3] = [thrift.I32, 2]
+    element[4][1] = b"array"
+    del elements[at]
+    rename(metadata, {"value.list.element": ["value", "array"]})
+
+
+def repeated_primitive(metadata):
+    """A repeated field without any list around it."""
+    elements = metadata[2][1][1]
+    at = next(i for i, e in enumerate(elements) if e[4][1] == b"list" and e.get(3, [0, 0])[1] == 2)
+    element = elements[at + 1]
+    element[3] = [thrift.I32, 2]
+    element[4][1] = b"value"
+    del elements[at - 1 : at + 1]
+    rename(metadata, {"value.list.element": ["value"]})
+
+
+def unknown_type(metadata):
+    for element in metadata[2][1][1]:
+        if 10 in element:
+            element.pop(6, None)
+            element[10][1] = {99: [thrift.STRUCT, {}]}
+
+
+case("LZ4 framed by Hadoop", edited(rebuilt(written(WIDE, compression="lz4"), hadoop), codec(5)))
+case("LZ4 without a frame", edited(written(WIDE, compression="lz4"), codec(5)))
+case("gzip in several members", rebuilt(written(WIDE, compression="gzip"), members))
+required = pa.field("element", pa.int32(), nullable=False)
+lists = [[1, 2], [], [3]] * 4
+optional_list = pa.table({"value": pa.array(lists, pa.list_(required))})
+required_list = pa.table([pa.array(lists, pa.list_(required))], schema=pa.schema([pa.field("value", pa.list_(required), nullable=False)]))
+for dictionary in [False, True]:
+    case(f"lists of two levels, dictionary {dictionary}", edited(written(optional_list, use_dictionary=dictionary), two_levels))
+    case(f"a repeated field alone, dictionary {dictionary}", edited(written(required_list, use_dictionary=dictionary), repeated_primitive))
+case("an unknown logical type", edited(written(column(*TYPES["int8"]).select(["value"])), unknown_type))
+for name in ["snappy", "zstd", "gzip", "lz4", "brotli"]:
+    nothing = pa.table({"text": pa.array([None] * N, pa.string()), "list": pa.array([None] * N, pa.list_(pa.int32()))})
+    case(f"only nulls, {name}, pages of version 2", written(nothing, compression=name, data_page_version="2.0"))
+case("no rows in a row group", (lambda out: (lambda w: (w.write_table(WIDE.slice(0, 0)), w.write_table(WIDE), w.write_table(WIDE.slice(0, 0)), w.close(), out.getvalue())[-1])(pq.ParquetWriter(out, WIDE.schema)))(io.BytesIO()))
+case("required columns", written(pa.table([pa.array(range(N)), pa.array(["x"] * N)], schema=pa.schema([pa.field("n", pa.int64(), nullable=False), pa.field("text", pa.string(), nullable=False)]))))
 
 random.shuffle(cases)
 path = pathlib.Path(__file__).with_name("parquet.json")

@@ -53,7 +53,7 @@ export function decodeColumn(
     pathInSchema: meta.path_in_schema,
     type: meta.type,
     element: kind.element,
-    schemaPath: path,
+    schemaPath: withOwnLeaf(path),
     codec: "UNCOMPRESSED", // what readPage gets is unpacked
     parsers: kind.bytes
       ? { ...decoders.parsers, stringFromBytes: (bytes) => bytes.slice() }
@@ -124,6 +124,17 @@ export function decodeColumn(
     );
   }
   return column;
+}
+
+/**
+ * A field that repeats without a list around it, as a list of fields that do not: hyparquet takes the empty list of
+ * the first for null.
+ */
+function withOwnLeaf(path: SchemaTree[]): SchemaTree[] {
+  const leaf = path[path.length - 1];
+  if (leaf.element.repetition_type !== "REPEATED") return path;
+  const element = { ...leaf.element, repetition_type: "REQUIRED" } as const;
+  return [...path, { ...leaf, element }];
 }
 
 /** The values with each changed, those in lists too; null and undefined stay. */
