@@ -40,6 +40,7 @@ export function lowerArgmax(
               "i64",
               element(k.at[0], i64.mul(row, i64.const(columns))),
             );
+            // Two passes: the largest number, then the first column that equals it.
             const found = f.local("i64", i64.const(0));
             const best = largestOf(f, x, columns);
             f.block((done) =>
@@ -81,6 +82,7 @@ function largestOf(f: FunctionBuilder, x: Int, columns: number): Vector {
     { from: i64.const(0), to: i64.const(columns) },
     ({ index, rest }) => {
       const value = v128.load(element(x, index));
+      // Lanes beyond the row's end count as -Infinity; pmax keeps `best` where the value is NaN.
       const lanes = rest === null ? value : v128.select(
         value,
         f32x4.const(-Infinity),

@@ -41,6 +41,7 @@ function widenHalf(f: FunctionBuilder, value: Vector): Vector {
   );
   // the exponent's bias is 15 in one and 127 in the other; subnormal numbers come out right as well
   const scaled = f32x4.mul(rest, f32x4.const(2 ** 112));
+  // Infinity and NaN keep their bits under the largest exponent.
   const special = v128.or(rest, i32x4.const(0x7f800000));
   const isSpecial = i32x4.geS(rest, i32x4.const(0x7c00 << 13));
   const sign = i32x4.shl(v128.and(half, i32x4.const(0x8000)), 16);
@@ -61,11 +62,13 @@ export function narrow(
 }
 
 function narrowBrain(x: Vector): Vector {
+  // Round to even: add 0x7fff, and one more where the last kept bit is 1.
   const odd = v128.and(i32x4.shrU(x, 16), i32x4.const(1));
   const rounded = i32x4.shrU(
     i32x4.add(x, i32x4.add(odd, i32x4.const(0x7fff))),
     16,
   );
+  // NaN must not round to infinity: its top mantissa bit is set instead.
   const quietNaN = v128.or(i32x4.shrU(x, 16), i32x4.const(0x40));
   return v128.select(rounded, quietNaN, f32x4.eq(x, x));
 }
@@ -74,6 +77,7 @@ function narrowHalf(f: FunctionBuilder, x: Vector): Vector {
   const size = f.local("v128", v128.and(x, i32x4.const(0x7fffffff)));
   const sign = v128.and(i32x4.shrU(x, 16), i32x4.const(0x8000));
   const odd = v128.and(i32x4.shrU(size, 13), i32x4.const(1));
+  // Normal numbers: the exponent's bias changes by 112, rounded as above at bit 13.
   const rebias = i32x4.const(0xfff - (112 << 23));
   const normal = i32x4.shrU(i32x4.add(i32x4.add(size, rebias), odd), 13);
   // adding 0.5 leaves a subnormal half in the low bits, rounded by the addition
@@ -107,6 +111,7 @@ export function storeHalves(
   const x = f.hold(value);
   if (rest === null) return f.storeLane64(address, v128.pack16(x, x), 0);
   const at = f.hold(address);
+  // Lane by lane: a wider store would overwrite what comes after.
   for (let lane = 0; lane < 3; lane++) {
     f.if(
       i64.gtS(rest, i64.const(lane)),

@@ -71,9 +71,11 @@ function copyRange(
   vectorLoop(f, { from: first, to: end }, ({ index, rest }) => {
     const source = addressAt(k.at[0], index, from);
     const target = addressAt(k.at[1], index, to);
+    // 16-bit numbers that stay so are moved as patterns: four a vector, in the low halves of its lanes.
     if (from === to && bytesOf(from) === 2) {
       return storeHalves(f, target, v128.load16x4U(source), rest);
     }
+    // Anything else passes through four float32 (or i32, where both sides are).
     const value = from === to
       ? v128.load(source)
       : loadWidened(f, from, source);
@@ -89,6 +91,7 @@ export function lowerFill(
   out: View,
 ): Launch[] {
   const dims = [attributes.elements];
+  // The pattern is literal code: two 16-bit numbers fill 32 bits.
   const bits = patternOf(out.dtype, attributes.value);
   const bytes = bytesOf(out.dtype);
   return [{
@@ -144,6 +147,7 @@ export function lowerRope(
           f.for(from, to, 1, (row) => {
             const position = checkedIndex(f, element(k.at[1], row), k.dims[1]);
             const half = Math.floor(rotary / 2);
+            // A line of the table: the cosines of `half` angles, then their sines.
             const cosines = f.local(
               "i64",
               element(k.at[2], i64.mul(position, i64.const(2 * half))),
@@ -152,6 +156,7 @@ export function lowerRope(
             const source = f.local("i64", element(k.at[0], start));
             const target = f.local("i64", element(k.at[3], start));
             f.for(i64.const(0), i64.const(heads), 1, () => {
+              // Element i of a head turns with element i + half; what is beyond `rotary` is copied, unless in place.
               turnHead(k, { half, inverse, source, target, cosines });
               if (!inPlace && 2 * half < headDim) {
                 copyRest(k, { source, target, from: 2 * half, to: headDim });
@@ -186,6 +191,7 @@ function turnHead(
       const to = f.local("i64", element(target, index));
       const angle = f.local("i64", element(head.cosines, index));
       const cos = f.local("v128", v128.load(angle));
+      // The gradient turns back: by the negative angle.
       const sin = f.local(
         "v128",
         head.inverse
@@ -209,6 +215,7 @@ function rotate(
   f: FunctionBuilder,
   of: Readonly<Record<"a" | "b" | "cos" | "sin", Vector>>,
 ): [Vector, Vector] {
+  // Two doubles a vector: lanes 0 and 1, then 2 and 3.
   const halves = [0, 1].map((half) => {
     const wide = (x: Vector) =>
       f.local(

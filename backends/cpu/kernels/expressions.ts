@@ -108,11 +108,13 @@ export class ExpressionEmitter {
 
   /** Expressions at four columns of the row. */
   at(lanes: Lanes, expressions: readonly Expression[]): Vector[] {
+    // Innermost first: what is computed at these columns is new, what was hoisted is found.
     const memos = [new Map(), this.#row, this.#kernel];
     return expressions.map((e) => this.#emit(this.#intern(e), memos, lanes));
   }
 
   #hoist(node: Node, level: Level, memos: readonly Memo[]): void {
+    // A random number is of the element, its key of the row: that half is hoisted.
     if (node.of.kind === "random" && level === Level.Row) {
       this.#randomKey(node, memos);
     }
@@ -123,6 +125,7 @@ export class ExpressionEmitter {
 
   #intern(e: Expression): Node {
     const [children, own] = this.#parts(e);
+    // Equal expressions have equal keys: computed once, however often they are written.
     const key = `${e.kind} ${own} ${children.map((c) => c.id).join()}`;
     let node = this.#ids.get(key);
     if (node === undefined) {
@@ -140,6 +143,7 @@ export class ExpressionEmitter {
       case "constant":
         return [[], Object.is(e.value, -0) ? "-0" : String(e.value)];
       case "value":
+        // A name may be defined again: expressions of the older value are others.
         return [[], `${e.name}@${this.#values.get(e.name)?.version}`];
       case "column":
         return [[], ""];
@@ -177,6 +181,7 @@ export class ExpressionEmitter {
       const known = memo.get(node.id);
       if (known !== undefined) return known;
     }
+    // A local, because a value used twice would be computed twice.
     const vector = this.#f.local("v128", this.#compute(node, memos, lanes));
     memos[0].set(node.id, vector);
     return vector;
@@ -202,6 +207,7 @@ export class ExpressionEmitter {
       case "column":
         return f32x4.fromI32(columns(lanes));
       case "random": {
+        // 24 bits of a hash of (row's key, stream, column), as a float32 in 0 .. 1 below 1.
         const key = this.#randomKey(node, memos);
         const column = i32x4.mul(columns(lanes), i32x4.const(0x85ebca6b | 0));
         const bits = mix32(this.#f, i32x4.add(key, column));
@@ -229,6 +235,7 @@ export class ExpressionEmitter {
 
   /** All ones where a condition is not 0; a comparison's mask is used as it is. */
   #mask(node: Node, memos: readonly Memo[], lanes: Lanes | null): Vector {
+    // Else the comparison would become 1 or 0 and be compared with 0 again.
     if (node.of.kind === "binary" && !memos.some((memo) => memo.has(node.id))) {
       const [a, b] = node.children.map((c) => this.#emit(c, memos, lanes));
       const mask = comparison(node.of.op, a, b);
@@ -240,6 +247,7 @@ export class ExpressionEmitter {
   #input(input: number, index: number, lanes: Lanes | null): Vector {
     const { access, integer, pointer } = this.#inputs[input];
     let bits: Vector;
+    // One number for every lane, or four columns of the row.
     if (access === "scalars") bits = v128.load32Splat(pointer, 4 * index);
     else if (access === "column") bits = v128.load32Splat(pointer);
     else {

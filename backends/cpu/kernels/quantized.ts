@@ -122,6 +122,7 @@ function decodeInt8(
   line: Line,
   target: Int,
 ): void {
+  // One scale a row: number = code * scale.
   const { scales } = int8Layout(matrix);
   const scale = f.local(
     "v128",
@@ -133,6 +134,7 @@ function decodeInt8(
     f,
     { from: i64.const(0), to: line.count, unroll: 4 },
     ({ index, ahead, rest }) => {
+      // Eight codes are loaded, the low four of them used; signs are kept by both widenings.
       const four = v128.load8x8S(i64.add(codes, index), ahead);
       const wide = f32x4.fromI32(i32x4.extendLowS(four));
       storeLanes(
@@ -152,6 +154,7 @@ function decodeNf4(
   target: Int,
 ): void {
   const { base } = matrix;
+  // Numbers at .. end of the whole matrix, block by block of 64: each block has a scale of its own.
   const at = f.local("i64", firstOf(matrix, line));
   const end = f.local("i64", i64.add(at, line.count));
   const to = f.local("i64", target);
@@ -171,6 +174,7 @@ function decodeNf4(
       f.block((blockDone) =>
         f.loop((again) => {
           f.branch(blockDone, i64.geS(at, stop));
+          // Two numbers a byte. Sixteen at once where they begin with a whole byte, else one.
           const byte = f.local(
             "i64",
             i64.add(base, i64.shrU(at, i64.const(1))),
@@ -248,6 +252,8 @@ function sixteen(f: FunctionBuilder, byte: Int): Local<"v128">[] {
       LOW,
     ),
   );
+  // Four byte lookups by the codes give the four bytes of every float32; interleaved twice they become
+  // four vectors of floats.
   const planes = PLANES.map((plane) =>
     hold(i8x16.swizzle(i8x16.const(plane), codes))
   );

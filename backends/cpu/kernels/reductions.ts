@@ -1,6 +1,12 @@
 /**
  * Sums over rows, over everything, and by group. Work is cut into chunks of fixed size whose sums are added in
  * order.
+ *
+ * ```text
+ * column_sum   rows 0 .. 255   -> chunk 0 of the temporary memory \
+ *              rows 256 .. 511 -> chunk 1                          > launch 2 adds chunk 0, 1, ... in order
+ *              (launch 1: a piece is a chunk of rows and 64 columns)
+ * ```
  * @module
  */
 import {
@@ -41,6 +47,8 @@ export function lowerColumnSum(
   const { rows, columns, of, addend } = attributes;
   const sources = addend ? inputs.slice(0, -1) : inputs;
   const integers = sources.map((v) => v.dtype === "i32");
+  // Two launches: sums of chunks of rows side by side, then the chunks in order. Chunks are cut by the
+  // shape alone, so the sum does not depend on who added what.
   const chunks = Math.ceil(sizeOf(rows, capacities) / ROWS);
   const bytes = 4 * Math.max(1, chunks) * columns;
   const dims = [rows];
@@ -65,6 +73,7 @@ export function lowerColumnSum(
       dims,
       temporary: { bytes, use: "read" },
       build: (k) => {
+        // (chunks, columns) in the temporary memory, down the chunks for four columns at a time.
         const chunkCount = k.f.hold(i64.ceilDiv(k.dims[0], ROWS));
         k.ranges(
           i64.const(columns),
@@ -77,6 +86,7 @@ export function lowerColumnSum(
                 k.f.set(sum, f32x4.add(sum, v128.load(at)));
                 k.f.increase(at, i64.const(4 * columns));
               });
+              // The addend first, as accumulation expects: addend + sum.
               if (addend) {
                 k.f.set(
                   sum,
@@ -103,6 +113,7 @@ function buildColumnChunks(
 ): void {
   const { f } = k;
   const { columns, of, inputs } = attributes;
+  // Inputs that change from row to row are walked by pointers; the others are read where they are.
   const moving = (i: number) =>
     inputs[i] === "matrix" || inputs[i] === "column";
   const pointers = inputs.map((_, i) => moving(i) ? f.local("i64") : k.at[i]);
@@ -113,6 +124,7 @@ function buildColumnChunks(
   emitter.hoistToKernel([of]);
   const blocks = Math.ceil(columns / COLUMNS);
   const chunks = f.hold(i64.ceilDiv(k.dims[0], ROWS));
+  // piece -> (chunk of rows, block of columns): narrow enough that the sums stay in registers.
   k.pieces(i64.mul(chunks, i64.const(blocks)), (piece) => {
     const chunk = f.local("i64", i64.divU(piece, i64.const(blocks)));
     const from = i64.mul(
@@ -148,6 +160,7 @@ function buildColumnChunks(
           : first;
         if (moving(i)) f.set(pointer as Local<"i64">, element(k.at[i], start));
       }
+      // One row: the expression for each vector of columns, then every pointer to the next row.
       const row = (into: readonly Local<"v128">[]) => {
         emitter.beginRow();
         emitter.hoistToRow([of]);
@@ -164,6 +177,8 @@ function buildColumnChunks(
           }
         }
       };
+      // Blocks of rows are summed apart and then added: the error grows with the root of their number,
+      // not with that of the rows.
       const block = sums.map(() => f.local("v128"));
       f.for(first, end, BLOCK_ROWS, (from) => {
         for (const sum of block) f.set(sum, f32x4.const(0));
@@ -179,6 +194,7 @@ function buildColumnChunks(
     f.block((done) =>
       f.loop((again) => {
         f.branch(done, i64.gtS(i64.add(index, i64.const(16)), to));
+        // Sixteen columns at a time, then four, the last of which may be fewer.
         group(4, (sum, v) =>
           f.store(target(4 * v).address, sum, target(4 * v).offset));
         f.increase(index, i64.const(16));
@@ -226,6 +242,7 @@ export function lowerSum(
         );
         emitter.hoistToKernel([of]);
         k.ranges(k.dims[0], ELEMENTS, (from, to) => {
+          // A chunk's sum in double precision, eight bytes each in the temporary memory.
           const total = sumRange(k, emitter, attributes, from, to);
           const chunk = i64.divU(from, i64.const(ELEMENTS));
           k.f.store(i64.add(k.temporary, i64.mul(chunk, i64.const(8))), total);
@@ -283,6 +300,7 @@ function sumRange(
       : v128.and(value, laneMask(lanes.rest));
     f.set(sums[lanes.copy], f32x4.add(sums[lanes.copy], counted));
   });
+  // Lanes and copies are added in double precision: low and high half of each, promoted.
   let all = f64.const(0);
   for (const sum of sums) {
     const high = v128.shuffle32(sum, sum, [2, 3, 0, 1]);
@@ -316,6 +334,7 @@ export function lowerGroupSum(
         f.for(i64.const(0), i64.const(count), 1, (i) =>
           f.store(slot(i), f64.promote(f32.load(element(addend, i)))));
         f.for(i64.const(0), k.dims[0], 1, (row) => {
+          // Few rows and few groups: one worker, one chain a group, in the order of the rows.
           const group = f.local("i64", i64.load32S(element(groups, row)));
           f.if(i64.geU(group, i64.const(count)), () =>
             f.trap());

@@ -1,5 +1,11 @@
 /**
  * Kernels that move whole rows: gather, scatter, caches, slices. An index out of range ends the run.
+ *
+ * ```text
+ * gather_rows    out[i] = table[index[i]]            scatter_rows  out[index[i]] = values[i], else 0
+ * scatter_add    out[ids[u]] += values[order[i]],    i in starts[u] .. starts[u + 1]: sorted by the host
+ * write_cache    cache[slot(b), lengths[b] + t] = rows[b, t]
+ * ```
  * @module
  */
 import {
@@ -123,6 +129,7 @@ export function lowerScatterRows(
       dims: [attributes.rows],
       build: (k) =>
         k.ranges(k.dims[0], rowsPerPiece(columns), (from, to) => {
+          // Rows are one behind the other: a range of them is one run of elements.
           const span = (i: Int) => i64.mul(i, i64.const(columns));
           vectorLoop(k.f, {
             from: span(from),
@@ -188,6 +195,8 @@ export function lowerScatterAdd(
     build: (k) => {
       const { f } = k;
       const [values, order, ids, starts, out] = k.at;
+      // A piece is a few ids; every row of an id is added by the worker that has the id, in the given order,
+      // so that neither atomics nor chance come into it.
       k.ranges(k.dims[0], 4, (from, to) =>
         f.for(from, to, 1, (unique) => {
           const id = checkedIndex(f, element(ids, unique), k.dims[2]);
@@ -195,6 +204,7 @@ export function lowerScatterAdd(
             "i64",
             element(out, i64.mul(id, i64.const(columns))),
           );
+          // Rows order[starts[unique]] .. order[starts[unique + 1] - 1] have this id.
           const first = f.local("i64", i64.load32S(element(starts, unique)));
           const end = f.local("i64", i64.load32S(element(starts, unique), 4));
           f.for(first, end, 1, (i) => {
@@ -245,6 +255,7 @@ export function lowerWriteCache(
           f.for(from, to, 1, (row) => {
             const b = f.local("i64", i64.divU(row, T));
             const t = i64.sub(row, i64.mul(b, T));
+            // Token t of row b is the (lengths[b] + t)-th of its slot; beyond the capacity nothing is written.
             const position = f.local(
               "i64",
               i64.add(i64.load32S(element(lengths, b)), t),
@@ -292,6 +303,7 @@ export function lowerColumns(
         rowsPerPiece(width),
         (first, end) =>
           k.f.for(first, end, 1, (row) => {
+            // The run's first element in this row, of either side.
             const address = (base: Int, span: ColumnSpan) =>
               element(
                 base,
@@ -331,6 +343,7 @@ export function lowerWriteRow(
     build: (k) =>
       k.pieces(i64.const(1), () => {
         const [row, index, ring] = k.at;
+        // The ring goes round: index counts on, the slot is its remainder.
         const slot = i64.extendU(i32.remU(i32.load(index), i32.const(slots)));
         copyRow(
           k.f,

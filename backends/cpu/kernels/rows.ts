@@ -1,6 +1,11 @@
 /**
  * Row programs as SIMD code. Stages that may share a pass over the columns do; a program without anything
  * that belongs to a row runs flat over all its elements.
+ *
+ * ```text
+ * softmax   m = max x | s = sum exp(x - m) | out = exp(x - m) / s      three passes over the columns of a row:
+ *           pass 1      pass 2               pass 3                    each needs a number of the one before
+ * ```
  * @module
  */
 import {
@@ -48,15 +53,18 @@ export function lowerRows(
     ? [product([attributes.rows, attributes.columns])]
     : [attributes.rows, attributes.columns];
   const integers = inputs.map((v) => v.dtype === "i32");
+  // An output may be the memory of an input: then the order of reading and writing matters.
   const aliases = outputs.map((out) =>
     inputs.flatMap((v, i) => samePlace(v, out) ? [i] : [])
   );
+  // Passes over the columns: sums that later stages need make a new one.
   const passes = passesOf(program, aliases);
   const columns = sizeOf(attributes.columns, capacities);
   const views = [...inputs, ...outputs];
   const shape = {
     integers,
     passes,
+    // Long rows without sums are cut into pieces too; else a piece is so many whole rows.
     wide: columns > PIECE,
     rowsPerPiece: Math.max(1, Math.floor(PIECE / Math.max(1, columns))),
   };
@@ -162,6 +170,7 @@ function postponeWrites(
   const postponed: Write[] = [];
   const kept = passes.map((pass, i): Pass => {
     if (!isPass(pass)) return pass;
+    // What a later pass reads must not have been overwritten: such writes are moved to the end.
     const later = new Set(passes.slice(i + 1).flatMap(readBy));
     const waits = (s: Reduce | Write): s is Write =>
       s.kind === "write" && aliases[s.output].some((input) => later.has(input));
@@ -184,6 +193,7 @@ function isPass(pass: Pass): pass is readonly (Reduce | Write)[] {
 
 /** Copies of the loop's body: more for short bodies, so that accumulators do not wait for each other. */
 export function unrollOf(expressions: readonly Expression[]): number {
+  // By the number of operations: short expressions wait for their own additions otherwise.
   let size = 0;
   for (const e of expressions) for (const _ of walk(e)) size++;
   return size <= 10 ? 4 : size <= 30 ? 2 : 1;
@@ -236,6 +246,7 @@ function buildRows(k: Kernel, program: RowProgram, layout: Layout): void {
   emitter.hoistToKernel(program.stages.map(expressionOf));
   const outputs = pointers.slice(program.inputs.length);
   const emitRow = (row: Int, from: Int, to: Int): void => {
+    // The row's own addresses; rows and scalars stay where they are.
     for (const [i, access] of accesses.entries()) {
       const pointer = pointers[i];
       if (!("index" in pointer)) continue;
@@ -257,6 +268,7 @@ function buildRows(k: Kernel, program: RowProgram, layout: Layout): void {
     !isPass(pass) || pass.some((s) => s.kind === "reduce")
   );
   if (layout.wide && !perRow) {
+    // piece -> (row, block of its columns).
     const blocks = f.hold(i64.ceilDiv(columns, PIECE));
     k.pieces(i64.mul(rows, blocks), (piece) => {
       const row = f.local("i64", i64.divU(piece, blocks));
@@ -308,9 +320,11 @@ function emitPass(k: Kernel, emitter: ExpressionEmitter, span: PassSpan): void {
   const expressions = pass.map(expressionOf);
   emitter.hoistToRow(expressions);
   const unroll = unrollOf(expressions);
+  // A sum starts at 0, a maximum at the least finite number: -Infinity would make NaN of differences.
   const starts = pass.map((s) =>
     s.kind === "reduce" && s.op === "max" ? MOST_NEGATIVE : 0
   );
+  // Accumulators [stage][copy]: copies of the loop's body add to their own.
   const accumulators = pass.map((s, i) =>
     s.kind === "reduce"
       ? Array.from(
@@ -320,6 +334,7 @@ function emitPass(k: Kernel, emitter: ExpressionEmitter, span: PassSpan): void {
       : []
   );
   vectorLoop(f, { from, to, unroll }, (lanes) => {
+    // All values first, then stores and sums: a stage sees the inputs as they were.
     const values = emitter.at(lanes, expressions);
     for (const [i, stage] of pass.entries()) {
       if (stage.kind === "write") {
@@ -359,6 +374,7 @@ function accumulate(
   lanes: Lanes,
   neutral: number,
 ): void {
+  // Lanes beyond the end of the row count for nothing.
   const counted = lanes.rest === null
     ? value
     : v128.select(value, f32x4.const(neutral), laneMask(lanes.rest));

@@ -45,6 +45,7 @@ export function lowerSample(
     views,
     writes: [6],
     dims,
+    // Keys and weights of a row, (columns) each, in whole vectors.
     scratch: 8 * Math.ceil(columns / 4) * 4,
     build: (k) =>
       k.pieces(k.dims[0], (row) => {
@@ -90,11 +91,13 @@ class Sampler {
   /** The chosen column. */
   choose(): Int {
     const f = this.#f;
+    // Greedy where the temperature is 0: the first column with the largest key.
     const best = this.#writeKeys();
     const chosen = f.local("i64");
     f.if(
       v128.anyTrue(f32x4.ne(this.#temperature, f32x4.const(0))),
       () => {
+        // At first every key stays: above the least, and none that equals it.
         const limit = {
           key: f.local("i64", i64.const(LEAST)),
           last: f.local("i64", i64.const(-1)),
@@ -138,6 +141,7 @@ class Sampler {
       element(at[0], i64.mul(this.#row, i64.const(this.#columns))),
     );
     const penalty = f.local("v128", v128.load32Splat(at[1], 12));
+    // The repetition penalty: one bit a column says whether the token was seen in this slot.
     const penalises = f.local("i32", f32.ne(this.#option(3), f32.const(1)));
     const bits = f.local("i64");
     f.if(penalises, () => {
@@ -156,6 +160,7 @@ class Sampler {
       ({ index, rest }) => {
         const value = f.local("v128", v128.load(element(x, index)));
         f.if(penalises, () => {
+          // The 32 bits of these columns, shifted so that the four lanes' bits are the lowest.
           const word = i32.load(element(bits, i64.shrU(index, i64.const(5))));
           const shifted = i32.shrU(
             word,
@@ -163,6 +168,7 @@ class Sampler {
           );
           const lanes = v128.const32([1, 2, 4, 8]);
           const seen = i32x4.eq(v128.and(i32x4.splat(shifted), lanes), lanes);
+          // A positive logit is divided by the penalty, a negative one multiplied: both become less likely.
           const penalised = v128.select(
             f32x4.div(value, penalty),
             f32x4.mul(value, penalty),
@@ -170,6 +176,7 @@ class Sampler {
           );
           f.set(value, v128.select(penalised, value, seen));
         });
+        // NaN and what is beyond the last column get the least key: they are never chosen.
         const isNumber = f32x4.eq(value, value);
         const counts = rest === null
           ? isNumber
@@ -184,6 +191,7 @@ class Sampler {
         f.set(best, larger(key, best));
       },
     );
+    // The largest of the four lanes in all of them.
     for (const order of [[2, 3, 0, 1], [1, 0, 3, 2]]) {
       f.set(best, larger(best, v128.shuffle32(best, best, order)));
     }
@@ -199,6 +207,7 @@ class Sampler {
       i64.ltS(k, i64.const(this.#columns)),
     );
     f.if(cuts, () => {
+      // How many keys are at least so large: comparisons give -1, so subtracting counts.
       const countFrom = (from: Vector): Int => {
         const count = f.local("v128", i32x4.const(0));
         this.#eachKey((keys) =>
@@ -212,6 +221,7 @@ class Sampler {
         );
       };
       this.#halve(limit.key, (middle) => i64.geS(countFrom(middle), k));
+      // Of the keys that equal the k-th largest, only as many as are left, from the first column on.
       const above = countFrom(
         i32x4.add(splat(limit.key), i32x4.const(1)),
       );
@@ -234,6 +244,7 @@ class Sampler {
           f,
           f32x4.div(f32x4.sub(turned(keys), largest), this.#temperature),
         );
+      // Weights exp((logit - largest) / temperature) of those that stay, and their sum.
       const total = f.local("v128", f32x4.const(0));
       this.#eachKey((keys, index) => {
         const weight = f.local(
@@ -243,6 +254,7 @@ class Sampler {
         f.store(element(scratch, index), weight, this.#weights);
         f.set(total, f32x4.add(total, weight));
       });
+      // The largest key from which on the weights sum to p of the total: what is below it goes.
       const enough = f.local("v128", f32x4.mul(sumLanes(f, total), p));
       const sumFrom = (from: Vector): Vector => {
         const sum = f.local("v128", f32x4.const(0));
@@ -260,6 +272,7 @@ class Sampler {
       );
       const key = f.local("v128", splat(limit.key));
       const above = sumFrom(f.local("v128", i32x4.add(key, i32x4.const(1))));
+      // Keys that equal it have one weight: as many of them as are needed to reach the share, rounded up.
       const equal = f32x4.div(f32x4.sub(enough, above), weightOf(key));
       const wanted = i32x4.lane(
         f32x4.toI32(f32x4.neg(f32x4.floor(f32x4.neg(equal)))),
@@ -286,6 +299,7 @@ class Sampler {
     const f = this.#f;
     const end = f.local("i64", i64.const(2147483648));
     f.loop((again) => {
+      // Halving between key (holds) and end (does not): 32 rounds for 32-bit keys.
       const half = i64.shrU(i64.sub(end, key), i64.const(1));
       const middle = f.local("i64", i64.add(key, half));
       f.if(
@@ -342,6 +356,7 @@ class Sampler {
   #draw(limit: Limit): Local<"i64"> {
     const f = this.#f;
     const { at } = this.#k;
+    // Random bits are a function of (key, position, column): nothing depends on who computes which row.
     const stream = i32.mul(
       i32.load(element(at[3], this.#row)),
       i32.const(0x9e3779b9),
@@ -357,6 +372,7 @@ class Sampler {
           "v128",
           i32x4.add(splat(index), v128.const32([0, 1, 2, 3])),
         );
+        // logit / temperature + Gumbel number; the largest of these is a draw from the softmax.
         const mixed = i32x4.mul(column, i32x4.const(0x85ebca6b | 0));
         const bits = mix32(f, i32x4.add(base, mixed));
         const score = f.local(
@@ -375,6 +391,7 @@ class Sampler {
       });
     });
     const chosen = f.local("i64");
+    // The best of the four lanes; of equal ones the first column.
     const largest = f.local("f32", f32.const(-Infinity));
     for (let lane = 0; lane < 4; lane++) {
       const score = f.local("f32", f32x4.lane(best, lane));

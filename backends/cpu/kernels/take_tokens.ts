@@ -22,6 +22,8 @@ export function lowerTakeTokens(
     build: (k) => {
       const { f } = k;
       const [chosen, index, tokens, places, history, seen] = k.at;
+      // A few rows: one worker. For each row the chosen token is marked as seen, kept in the ring, and
+      // fed to the next step at the next position.
       k.pieces(i64.const(1), () =>
         f.for(i64.const(0), k.dims[0], 1, (row) => {
           const token = checkedIndex(
@@ -34,6 +36,7 @@ export function lowerTakeTokens(
             "i64",
             i64.add(i64.load32S(element(places, row)), i64.const(1)),
           );
+          // The word of the slot's bits that has this token's.
           const bits = f.local(
             "i64",
             element(
@@ -49,6 +52,7 @@ export function lowerTakeTokens(
             i32.and(i32.wrap(token), i32.const(31)),
           );
           f.store(bits, i32.or(i32.load(bits), bit));
+          // The ring is (steps, slots): the line of this position, which the host reads later.
           const line = i64.remU(next, i64.const(ring));
           f.store(
             element(
@@ -60,6 +64,7 @@ export function lowerTakeTokens(
           f.store(element(tokens, row), i32.wrap(token));
           f.store(
             element(places, row),
+            // A row that is full stays at its last position; the host ends it.
             i32.wrap(i64.min(next, i64.const(capacity - 1))),
           );
         }));

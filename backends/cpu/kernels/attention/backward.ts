@@ -85,6 +85,8 @@ function build(k: Kernel, variant: Variant): void {
   const { f } = k;
   const g = geometryOf(variant);
   const [B, T] = k.dims;
+  // A piece is one key/value head of one row of the batch, with all query heads of its group: dK, dV and dQ
+  // of these are written by nobody else, so that no sum needs an atomic.
   k.pieces(i64.mul(B, i64.const(g.kvHeads)), (piece) => {
     const b = f.local("i64", i64.divU(piece, i64.const(g.kvHeads)));
     const kvHead = f.local(
@@ -109,6 +111,8 @@ function build(k: Kernel, variant: Variant): void {
             lanes.rest,
           )),
     );
+    // Blocks of keys outside, queries inside: dK and dV of a block stay in the worker's own memory until all
+    // queries have added to them; dQ is added to once a block of keys, in the order of the keys.
     f.for(
       i64.const(0),
       T,
@@ -171,6 +175,7 @@ function keyBlock(
   const g = geometryOf(variant);
   const s = scratchOf(g, variant.capacity);
   const at = (offset: number) => i64.add(k.scratch, i64.const(offset));
+  // Keys firstKey .. firstKey + count; `row` is the first of them over the batch.
   const count = f.local("i64", i64.sub(k.dims[1], firstKey));
   f.set(count, i64.min(count, i64.const(g.keys)));
   const row = f.local("i64", i64.add(own.row0, firstKey));
@@ -182,12 +187,14 @@ function keyBlock(
   ) {
     packKeys(k, g, { at: source, count }, at(target));
   }
+  // dK and dV of the block begin at 0 (they are neighbours in memory).
   const sums = f.local("i64", at(s.dKeys));
   vectorLoop(
     f,
     { from: i64.const(0), to: i64.const(2 * g.keys * g.padded) },
     ({ index }) => f.store(element(sums, index), f32x4.const(0)),
   );
+  // Queries that see nothing of the block are skipped: causal attention does half of the pairs.
   const range = queryRange(k, variant, own, { firstKey, count });
   f.for(
     i64.const(0),
@@ -210,6 +217,7 @@ function keyBlock(
         });
       }),
   );
+  // All queries have been: the sums go to dK and dV, without what pads a head to whole tiles.
   for (const [view, from] of [[7, s.dKeys], [8, s.dValues]] as const) {
     const target = blockOf(k.at[view]);
     const source = f.local("i64", at(from));
@@ -240,6 +248,7 @@ function queryRange(
 ): { low: Int; high: Int } {
   const { f } = k;
   const { causal, window } = variant.attributes;
+  // From the first query of the first key's segment to the last one of the last key's.
   const low = f.local("i64", k.dims[1]), high = f.local("i64", i64.const(0));
   f.for(i64.const(0), block.count, 1, (j) => {
     const position = f.local(

@@ -135,6 +135,11 @@ export function emitBlockPair(
   const g = geometryOf(variant);
   const s = scratchOf(g, variant.capacity);
   const at = (offset: number) => i64.add(k.scratch, i64.const(offset));
+  // Q, dO: the block of queries; K, V: the block of keys.
+  // S = Q Kt         raw products, made again from what forward kept (its log of sums)
+  // dP = dO Vt
+  // P, dS            row by row, below
+  // dV += Pt dO      dK += dSt Q      dQ += dS K
   const row = f.local("i64", i64.add(own.row0, p.query));
   const queries = f.local("i64", headAt(k.at[0], g.qRow, row, p.head, g));
   const dOut = f.local("i64", headAt(k.at[5], g.qRow, row, p.head, g));
@@ -191,6 +196,7 @@ function gradientRow(
   const { attributes } = variant;
   const g = geometryOf(variant);
   const s = scratchOf(g, variant.capacity);
+  // The query's position in its row, its place over the batch, and what it sees of the block.
   const query = f.local("i64", i64.add(p.query, p.i));
   const position = f.local("i64", i64.add(own.row0, query));
   const end = f.local("i64", i64.add(p.firstKey, p.count));
@@ -199,6 +205,7 @@ function gradientRow(
     own: f.local("v128", v128.load32Splat(element(k.at[3], position))),
     keys: f.local("i64", element(k.at[3], i64.add(own.row0, p.firstKey))),
   };
+  // Two numbers for each query and head: the log of the sum of exponents, and the sum of dO * O.
   const perHead = f.local(
     "i64",
     i64.add(i64.mul(position, i64.const(g.heads)), p.head),
@@ -225,6 +232,8 @@ function gradientRow(
       attributes,
       v128.load(address, s.scores),
     );
+    // P = exp(score - lse): normalised at once, because lse holds the maximum and the sum.
+    // dS = P * (dP - delta) * d score / d raw.
     const weight = f.local(
       "v128",
       v128.and(exp(f, f32x4.sub(score, lse)), mask),

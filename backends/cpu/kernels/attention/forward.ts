@@ -1,6 +1,14 @@
 /**
  * Attention forward: for a block of queries of one head, key blocks pass by, with a running maximum and sum a
  * query. Nothing larger than a block of scores exists.
+ *
+ * ```text
+ *              keys 0..63   64..127   128..191      per query: maximum m, sum l, row o = 0
+ * queries      +----------+---------+--------+      for each block of keys:
+ * 48 .. 95     | S = Q Kt | S = ... | unseen |        m' = max(m, S)   p = exp(S - m')
+ *              +----------+---------+--------+        l = l exp(m - m') + sum p    o = o exp(m - m') + p V
+ *                                                   out = o / l      lse = m + log l
+ * ```
  * @module
  */
 import {
@@ -107,6 +115,8 @@ function build(k: Kernel, variant: Variant): void {
   const { f } = k;
   const g = geometryOf(variant);
   const [B, T] = k.dims;
+  // A piece is a block of queries of one head of one row of the batch: it reads keys and values, and writes
+  // its own rows of out alone.
   const blocks = f.hold(i64.ceilDiv(T, g.queries));
   const perRow = f.hold(i64.mul(blocks, i64.const(g.heads)));
   k.pieces(i64.mul(B, perRow), (piece) => {
@@ -133,6 +143,8 @@ function build(k: Kernel, variant: Variant): void {
     );
     const queries = f.local("i64", i64.sub(T, first));
     f.set(queries, i64.min(queries, i64.const(g.queries)));
+    // With a cache the queries come behind `shift` tokens that are there already, and the keys are those of the
+    // row's slot; without one keys and queries are the same rows.
     const { cache } = variant;
     const shift = f.local(
       "i64",
@@ -155,6 +167,7 @@ function block(k: Kernel, variant: Variant, own: Block): void {
   const s = scratchOf(g);
   const at = (offset: number) => i64.add(k.scratch, i64.const(offset));
   const T = k.dims[1];
+  // Addresses of the block: q and out by their own head, k and v by the head of the group.
   const row0 = f.local("i64", i64.add(i64.mul(own.b, T), own.first)); // of q, over the batch
   const headBytes = f.local("i64", i64.mul(own.head, i64.const(4 * g.headDim)));
   const kvBytes = f.local(
@@ -171,8 +184,11 @@ function block(k: Kernel, variant: Variant, own: Block): void {
       i64.add(base, i64.add(i64.mul(own.keyRow0, i64.const(g.kRow)), kvBytes)),
     );
   const keys = kvAt(k.at[1]), values = kvAt(k.at[2]);
+  // Keys that nobody in the block sees are never read: the loop is over low .. high, not over T.
   const range = keyRange(k, variant, own, row0);
   clear(k, own.queries, s, g);
+  // One block of keys after the other, with the running softmax: S = Q Kt, then row by row the maximum, the
+  // weights and the correction of what was summed, then O += P V.
   f.for(range.low, range.high, g.keys, (firstKey) => {
     const count = f.local("i64", i64.sub(range.high, firstKey));
     f.set(count, i64.min(count, i64.const(g.keys)));
@@ -181,6 +197,7 @@ function block(k: Kernel, variant: Variant, own: Block): void {
       count,
     });
     const keyBlock = block(keys);
+    // The micro-kernel wants keys as panels; they are packed once a block of queries.
     packKeys(k, g, keyBlock, at(s.keys));
     queriesByKeys(k, g, {
       queries: { at: queries, count: own.queries },
@@ -223,6 +240,7 @@ function keyRange(
     "i64",
     i64.add(own.shift, i64.add(own.first, i64.sub(own.queries, i64.const(1)))),
   );
+  // Without a cache: from the first segment's start to the last one's end, over the block's queries.
   const low = f.local("i64", i64.const(0)), high = f.local("i64");
   if (cache === null) {
     f.set(low, k.dims[1]);
@@ -238,6 +256,7 @@ function keyRange(
     });
   } else f.set(high, i64.const(cache.capacity));
   if (causal || window !== null) {
+    // Causal: nothing after the last query. A window bounds both sides.
     const beyond = f.local(
       "i64",
       i64.add(last, i64.const(causal ? 1 : window ?? 1)),
@@ -292,6 +311,7 @@ function finish(
   f.for(i64.const(0), block.own.queries, 1, (i) => {
     const slot = f.local("i64", element(k.scratch, i));
     const sum = f.local("v128", v128.load32Splat(slot, s.sums));
+    // The weights were never divided: one division a query, at the end.
     const inverse = f.local("v128", f32x4.div(f32x4.const(1), sum));
     const from = f.local(
       "i64",
@@ -317,6 +337,7 @@ function finish(
       },
     );
     if (variant.cache === null) {
+      // log(sum) + maximum: all that the gradient needs of the softmax.
       const lse = f32x4.add(v128.load32Splat(slot, s.maxima), log(f, sum));
       const index = i64.add(i64.mul(row, i64.const(g.heads)), block.own.head);
       f.storeLane32(element(k.at[5], index), lse, 0);

@@ -209,6 +209,7 @@ export function sightOf(
 ): { low: Int | null; high: Int } {
   const { causal, window } = attributes;
   const high = f.local("i64", query.end);
+  // A causal query sees itself and what is before; with a window alone also as much after.
   const reach = causal ? 1 : window;
   if (reach !== null) {
     const beyond = f.local("i64", i64.add(query.position, i64.const(reach)));
@@ -229,6 +230,7 @@ export function scoreOf(
   const { scale, softcap } = attributes;
   const scaled = f.local("v128", f32x4.mul(raw, f32x4.const(scale)));
   if (softcap === null) return { score: scaled, slope: f32x4.const(scale) };
+  // softcap * tanh(scaled / softcap), and its slope 1 - tanh^2 times the scale.
   const bent = tanh(f, f32x4.mul(scaled, f32x4.const(1 / softcap)));
   const score = f.local("v128", f32x4.mul(bent, f32x4.const(softcap)));
   const slope = f32x4.mul(

@@ -62,6 +62,7 @@ export function softmaxRow(
   const g = geometryOf(variant);
   const s = scratchOf(g);
   const { i, firstKey, count } = query;
+  // The query's position among the keys, and the part of this block of keys that it sees.
   const own = f.local("i64", i64.add(query.shift, i64.add(query.first, i)));
   const end = f.local("i64", i64.add(firstKey, count));
   const { low, high } = sightOf(f, attributes, { position: own, end });
@@ -80,6 +81,7 @@ export function softmaxRow(
     i64.add(k.scratch, i64.mul(i, i64.const(g.scoreRow))),
   );
   const width = f.local("i64", i64.mul(i64.ceilDiv(count, 4), i64.const(4)));
+  // First pass: raw products become scores (scaled, capped), hidden ones -3e38; the row's maximum.
   const best = f.local("v128", f32x4.const(HIDDEN));
   vectorLoop(f, { from: i64.const(0), to: width }, ({ index, rest }) => {
     if (rest !== null) return; // the width is a multiple of four
@@ -93,9 +95,11 @@ export function softmaxRow(
     f.store(address, seen);
     f.set(best, f32x4.max(best, seen));
   });
+  // The maximum so far may have been smaller: what was summed with it is scaled by exp(before - now).
   const slot = f.local("i64", element(k.scratch, i));
   const before = f.local("v128", v128.load32Splat(slot, s.maxima));
   const now = f.local("v128", f32x4.max(before, maxLanes(f, best)));
+  // Second pass: weights exp(score - maximum), 0 where hidden, and their sum.
   const total = f.local("v128", f32x4.const(0));
   vectorLoop(f, { from: i64.const(0), to: width }, ({ index, rest }) => {
     if (rest !== null) return;
@@ -107,6 +111,7 @@ export function softmaxRow(
     f.store(address, weight);
     f.set(total, f32x4.add(total, weight));
   });
+  // sum = sum * correction + total, and the same for the row of O where the maximum has changed.
   const correction = exp(f, f32x4.sub(before, now));
   const sum = f32x4.add(
     f32x4.mul(v128.load32Splat(slot, s.sums), correction),

@@ -44,6 +44,7 @@ export function lowerFewRowsMatmul(
   const dims = [attributes.batch, attributes.m, attributes.n, attributes.k];
   const quantized = quantizedShape(attributes);
   const dtype = quantized === null ? inputs[1].dtype : "f32"; // as it is read
+  // A piece reads some 65,000 numbers of b, whatever its shape: cut by shape alone, never by workers.
   const span = Math.max(8, Math.floor(PIECE / Math.max(1, depth) / 8) * 8);
   const columns = layout === "NT"
     ? span
@@ -57,11 +58,13 @@ export function lowerFewRowsMatmul(
     views: [...inputs, out],
     writes: [inputs.length],
     dims,
+    // NN keeps a row of sums; a quantised b keeps four widened rows.
     scratch: 4 * (quantized === null ? columns : 4 * depth) + 64,
     build: (k) => {
       const { f } = k;
       const [batch, m, n] = k.dims;
       const blocks = f.hold(i64.ceilDiv(n, columns));
+      // piece -> (matrix of the batch, run of columns).
       k.pieces(i64.mul(batch, blocks), (piece) => {
         const which = f.local("i64", i64.divU(piece, blocks));
         const from = f.local(
@@ -82,6 +85,7 @@ export function lowerFewRowsMatmul(
           const matrix = { ...quantized, base: block.b };
           return dotBlock(k, { ...block, matrix }, m);
         }
+        // NT reads rows of b against all rows of a; NN reads lines of b once for each row of a.
         if (layout === "NT") dotBlock(k, block, m);
         else f.for(i64.const(0), m, 1, (row) => addLines(k, block, row));
       });
@@ -152,12 +156,14 @@ function finish(
 /** NT: rows of a with rows of b, along k; four columns at a time, one or two rows of a. */
 function dotBlock(k: Kernel, block: Block, m: Int): void {
   const { f } = k;
+  // Beyond the last column the last one is read again: its sums are computed and not stored.
   const last = f.local("i64", i64.sub(block.to, i64.const(1)));
   f.for(block.from, block.to, 4, (column) => {
     const rest = f.local("i64", i64.sub(block.to, column));
     const lines = [0, 1, 2, 3].map((i) => {
       const own = f.local("i64", i64.add(column, i64.const(i)));
       const line = i64.min(own, last);
+      // four rows are widened before any row of a uses them
       if (block.matrix !== null) {
         const depth = block.matrix.columns;
         const wide = f.local(
@@ -179,6 +185,7 @@ function dotBlock(k: Kernel, block: Block, m: Int): void {
         ),
       );
     });
+    // Two rows of a at a time share the four loads of b; an odd one is done alone.
     const row = f.local("i64", i64.const(0));
     f.block((done) =>
       f.loop((again) => {
@@ -210,10 +217,12 @@ function dotRows(k: Kernel, block: Block, dots: Dots): void {
   // one row alone has two sums a column, so that additions do not wait for each other
   const copies = count === 1 ? 2 : 1;
   const size = bytesOf(block.dtype);
+  // [row, or copy of the one row][column]: four lanes, each the sum over every fourth k.
   const sums = Array.from(
     { length: count * copies },
     () => lines.map(() => f.local("v128", f32x4.const(0))),
   );
+  // Where the rows of a begin.
   const rows = Array.from(
     { length: count },
     (_, i) =>
@@ -227,6 +236,7 @@ function dotRows(k: Kernel, block: Block, dots: Dots): void {
     { from: i64.const(0), to: depth, unroll: copies },
     ({ index, ahead, copy, rest }) => {
       const offset = f.local("i64", i64.mul(index, i64.const(size)));
+      // Four numbers of each of the four rows of b, then each with the same four of every row of a.
       const wide = lines.map((line) =>
         f.local(
           "v128",
@@ -247,6 +257,8 @@ function dotRows(k: Kernel, block: Block, dots: Dots): void {
     },
   );
   for (let i = 0; i < count; i++) {
+    // The lanes are added up at the end: transposed, four columns' partial sums become the lanes of one
+    // vector, (x + y) + (z + w) for each column alike.
     const all = lines.map((_, c) => {
       const own = sums[i * copies][c];
       return copies === 1
@@ -275,12 +287,14 @@ function addLines(k: Kernel, block: Block, row: Int): void {
   const [, , n, depth] = k.dims;
   const size = bytesOf(block.dtype);
   const width = f.local("i64", i64.sub(block.to, block.from));
+  // The sums are kept in whole vectors: what is beyond `width` is read and written, never stored to out.
   const padded = i64.mul(i64.ceilDiv(width, 4), i64.const(4));
   vectorLoop(
     f,
     { from: i64.const(0), to: padded },
     ({ index }) => f.store(element(k.scratch, index), f32x4.const(0)),
   );
+  // `number` walks along the row of a, `line` down the rows of b, `left` counts what is to be added.
   const number = f.local("i64", element(block.a, i64.mul(row, depth)));
   const line = f.local(
     "i64",
@@ -290,6 +304,7 @@ function addLines(k: Kernel, block: Block, row: Int): void {
   const left = f.local("i64", depth);
   /** Adds `count` lines. */
   const lines = (count: number) => {
+    // Eight lines a pass: the row of sums is read and written once for eight of them.
     const factors = Array.from(
       { length: count },
       (_, i) => f.local("v128", v128.load32Splat(number, 4 * i)),
@@ -318,6 +333,7 @@ function addLines(k: Kernel, block: Block, row: Int): void {
     f.set(line, i64.add(starts[count - 1], stride));
     f.increase(left, i64.const(-count));
   };
+  // As many eights as there are, then one by one: the order of k, whatever the depth.
   for (const count of [LINES, 1]) {
     f.block((done) =>
       f.loop((again) => {

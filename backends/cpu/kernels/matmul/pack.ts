@@ -26,6 +26,7 @@ export function transpose4(
 ): Vector[] {
   const pair = (a: Vector, b: Vector, lanes: readonly number[]) =>
     f.local("v128", v128.shuffle32(a, b, lanes));
+  // Pairs of rows are interleaved by halves, then the halves of pairs are put together: eight shuffles.
   const low01 = pair(rows[0], rows[1], [0, 4, 1, 5]);
   const high01 = pair(rows[0], rows[1], [2, 6, 3, 7]);
   const low23 = pair(rows[2], rows[3], [0, 4, 1, 5]);
@@ -53,11 +54,13 @@ export function packTransposed(
   const size = bytesOf(dtype);
   const last = f.local("i64", i64.sub(columns, i64.const(1)));
   f.for(i64.const(0), columns, TILE_COLUMNS, (column) => {
+    // Eight columns a panel, each with a pointer of its own that walks along k.
     const pointers = Array.from({ length: TILE_COLUMNS }, (_, i) => {
       const own = f.local("i64", i64.add(column, i64.const(i)));
       return f.local("i64", i64.add(at, i64.mul(i64.min(own, last), stride)));
     });
     const four = () => {
+      // Four numbers of each of the eight columns become four lines of eight.
       const loaded = pointers.map((p) =>
         f.local("v128", loadWidened(f, dtype, p))
       );
@@ -69,6 +72,7 @@ export function packTransposed(
       f.store(line, halves[0], i * LINE);
       f.store(line, halves[1], i * LINE + 16);
     };
+    // Four k at a time; `rest` counts down to what is left, 0 to 3.
     const rest = f.local("i64", count);
     f.block((done) =>
       f.loop((again) => {
@@ -82,6 +86,8 @@ export function packTransposed(
     );
     if (count.constant === undefined || count.constant % 4 !== 0) {
       f.if(i64.gtS(rest, i64.const(0)), () => {
+        // The loads read beyond the columns' ends (there is room behind every buffer); only lines that exist
+        // are stored.
         const lines = four().map((halves) =>
           halves.map((h) => f.local("v128", h))
         );
@@ -109,6 +115,8 @@ export function packStraight(
   const line = f.local("i64", target);
   const panels = f.local("i64", i64.ceilDiv(columns, TILE_COLUMNS));
   const panelBytes = f.local("i64", i64.mul(count, i64.const(LINE)));
+  // A line of b is spread over all panels, which are `panelBytes` apart: reads are in order, writes are not,
+  // which is the cheaper way round for lines of hundreds of numbers.
   f.for(i64.const(0), count, 1, () => {
     const from = f.local("i64", row);
     const to = f.local("i64", line);

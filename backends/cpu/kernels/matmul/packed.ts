@@ -2,6 +2,15 @@
  * Matrix products in WebAssembly. The result is cut into blocks; a piece packs the columns of b for its block
  * into the worker's own memory and runs the micro-kernel over its rows, with the epilogue where the sums are
  * still in registers.
+ *
+ * ```text
+ *                 b packed: panels of 8 columns, k after k
+ *                 +--------+--------+--------+
+ *                 |        |        |        |  depth
+ *                 +--------+--------+--------+
+ * a, 6 rows  ---> | tile   | tile   | tile   |  6 rows of out, alpha sum + bias + addend on the way out
+ * next 6     ---> | ...                         block: up to 192 rows x 64 columns = one piece
+ * ```
  * @module
  */
 import {
@@ -11,23 +20,13 @@ import {
   sizeOf,
   type View,
 } from "@denotune/denotune/core";
-import {
-  f32x4,
-  type FunctionBuilder,
-  type FunctionRef,
-  i64,
-  type Int,
-  type ModuleBuilder,
-  v128,
-  type Vector,
-} from "../../assembler/mod.ts";
+import { type FunctionRef, i64, type Int, v128 } from "../../assembler/mod.ts";
 import { lowerFewRowsMatmul, MOST_ROWS } from "./few_rows.ts";
 import { packQuantized, packStraight, packTransposed } from "./pack.ts";
 import { quantizedShape } from "../quantized.ts";
 import { element, type Kernel, keyOf, type Launch } from "../launch.ts";
-import { emitLongSum } from "./long_sums.ts";
 import { dispatchRows, TILE_COLUMNS, TILE_ROWS } from "./tile.ts";
-import { storeLanes } from "../vector_loop.ts";
+import { A_LINE, tileFunction } from "./tile_function.ts";
 
 type Attributes = KernelAttributes["matmul"];
 
@@ -52,11 +51,15 @@ export function blocksOf(
   const up = (x: number, unit: number) =>
     Math.max(unit, Math.ceil(x / unit) * unit);
   const fitting = Math.floor(PACKED_BYTES / (4 * Math.max(1, k)));
+  // A block's packed columns (columns x k) must stay in the second cache while all of its rows pass by.
   let columns = Math.min(
     up(n, TILE_COLUMNS),
     Math.max(16, Math.min(64, fitting - fitting % TILE_COLUMNS)),
   );
+  // 192 rows: packing the columns is then a small share of the products made with them.
   let rows = Math.min(up(m, TILE_ROWS), 192);
+  // Workers take pieces: there must be several for each, but none so small that taking it costs more
+  // than doing it. Rows are halved down to 48, then columns down to 16.
   const wanted = Math.min(PIECES, (batch * m * n * k) / PIECE_WORK);
   const pieces = () => batch * Math.ceil(m / rows) * Math.ceil(n / columns);
   while (pieces() < wanted && rows > 48) rows = up(rows / 2, TILE_ROWS);
@@ -104,9 +107,6 @@ function packedBytes(panels: number, k: number): number {
   return 4 * k * (panels * TILE_COLUMNS + A_LINE) + 64;
 }
 
-/** Numbers of one k of packed rows of a: six that count, two that a vector store leaves behind. */
-const A_LINE = 6;
-
 interface Plan extends Attributes {
   readonly dtype: View["dtype"];
   readonly blocks: Blocks;
@@ -117,10 +117,13 @@ function build(k: Kernel, plan: Plan): void {
   const { layout, blocks } = plan;
   const [batch, m, n, depth] = k.dims;
   const { a, b, bias, addend, out } = operandsOf(k, plan);
+  // Rows of a are packed where the tile cannot step through them by literal distances: columns of a (TN),
+  // or a depth that is known at run time only.
   const packedRows = layout === "TN" || depth.constant === undefined;
   const rowBlocks = f.hold(i64.ceilDiv(m, blocks.rows));
   const columnBlocks = f.hold(i64.ceilDiv(n, blocks.columns));
   const perBatch = f.hold(i64.mul(rowBlocks, columnBlocks));
+  // The worker's own memory: the packed columns of a block, then six packed rows of a.
   const packedA = f.local(
     "i64",
     i64.add(
@@ -131,6 +134,7 @@ function build(k: Kernel, plan: Plan): void {
       ),
     ),
   );
+  // One function for each height of tile that occurs: 6, and what is left at the lower border of a block.
   const tiles = new Map<number, FunctionRef>();
   const tile = (rows: number) => {
     let made = tiles.get(rows);
@@ -143,6 +147,8 @@ function build(k: Kernel, plan: Plan): void {
     return made;
   };
 
+  // piece -> (batch, block of columns, block of rows); rows run fastest, so that workers that take
+  // neighbouring pieces read the same columns of b.
   k.pieces(i64.mul(batch, perBatch), (piece) => {
     const which = f.local("i64", i64.divU(piece, perBatch));
     const inside = f.local("i64", i64.sub(piece, i64.mul(which, perBatch)));
@@ -158,6 +164,7 @@ function build(k: Kernel, plan: Plan): void {
       "i64",
       i64.mul(columnBlock, i64.const(blocks.columns)),
     );
+    // Rows row0 .. rowEnd and `columns` columns from column0 on: less than a block at the borders.
     const rowEnd = f.local("i64", i64.add(row0, i64.const(blocks.rows)));
     f.set(rowEnd, i64.min(rowEnd, m));
     const columns = f.local("i64", i64.sub(n, column0));
@@ -167,7 +174,9 @@ function build(k: Kernel, plan: Plan): void {
       element(a, i64.mul(which, i64.mul(m, depth))),
     );
     const outBatch = f.local("i64", i64.mul(which, i64.mul(m, n)));
+    // b is packed once a piece, and then read for every six rows.
     packColumns(k, plan, { b, which, column0, columns });
+    // Six rows at a time: a's six rows stay in the first cache while the panels of b stream past.
     f.for(row0, rowEnd, TILE_ROWS, (row) => {
       const rest = f.local("i64", i64.sub(rowEnd, row));
       const aTile = f.local("i64", packedA);
@@ -180,12 +189,14 @@ function build(k: Kernel, plan: Plan): void {
           i64.const(4),
         ),
       );
+      // Panels are one behind the other: `depth` lines of eight columns each.
       const panel = f.local("i64", k.scratch);
       const biasAt = f.local(
         "i64",
         bias === null ? i64.const(0) : element(bias, column0),
       );
       f.for(i64.const(0), columns, TILE_COLUMNS, (column) => {
+        // Eight columns at a time; the last tile may be narrower, and stores only what exists.
         const width = f.local("i64", i64.sub(columns, column));
         const addendAt = addend === null ? i64.const(0) : i64.add(addend, at);
         const call = (rows: number) =>
@@ -199,6 +210,7 @@ function build(k: Kernel, plan: Plan): void {
             width,
             n,
           ]);
+        // Where the height is a multiple of six no other tile is ever needed.
         if (m.constant === undefined || m.constant % TILE_ROWS !== 0) {
           dispatchRows(f, rest, call);
         } else call(TILE_ROWS);
@@ -229,6 +241,7 @@ function packColumns(
   const quantized = quantizedShape(plan);
   if (quantized !== null) {
     const panels = Math.ceil(plan.blocks.columns / TILE_COLUMNS);
+    // Widened numbers come behind what is packed from them.
     const behind = packedBytes(
       panels,
       plan.layout === "NT" ? quantized.columns : quantized.rows,
@@ -281,6 +294,8 @@ function packRows(
   const [, m, , depth] = k.dims;
   const to = f.local("i64", tile.target);
   if (plan.layout === "TN") {
+    // TN: a is (k, m), so six rows of the product are six neighbours: one line each k, copied with two stores
+    // (16 + 8 bytes; the load of the second reads two numbers more, which are not stored).
     const from = f.local("i64", element(tile.aBatch, tile.row));
     const stride = f.hold(i64.mul(m, i64.const(4)));
     f.for(i64.const(0), depth, 1, () => {
@@ -291,6 +306,8 @@ function packRows(
     });
     return;
   }
+  // NN, NT: each row is walked along k and scattered into every sixth place; rows that do not exist are
+  // left as they are, and the tile for fewer rows does not read them.
   for (let row = 0; row < TILE_ROWS; row++) {
     f.if(i64.gtS(tile.rest, i64.const(row)), () => {
       const from = f.local(
@@ -305,88 +322,4 @@ function packRows(
       });
     });
   }
-}
-
-/** The function (a, b, k, out, bias, addend, width, n) of one tile. */
-function tileFunction(
-  module: ModuleBuilder,
-  plan: Plan,
-  tile: { rows: number; packedRows: boolean; n: Int; depth: Int },
-): FunctionRef {
-  return module.function({
-    parameters: ["i64", "i64", "i64", "i64", "i64", "i64", "i64", "i64"],
-  }, (f) => {
-    const [a, b, count, out, bias, addend, width, columns] = [
-      0,
-      1,
-      2,
-      3,
-      4,
-      5,
-      6,
-      7,
-    ].map((i) => f.parameter("i64", i));
-    const depth = tile.depth.constant === undefined ? count : tile.depth;
-    const aRow = tile.packedRows ? 4 : 4 * (tile.depth.constant ?? 0);
-    const aStep = tile.packedRows ? 4 * A_LINE : 4;
-    const shape = { rows: tile.rows, aRow, aStep, bStep: 4 * TILE_COLUMNS };
-    const sums = emitLongSum(f, shape, {
-      a,
-      b,
-      count: depth,
-      exact: plan.exact === true,
-    });
-    const { constant } = tile.n;
-    const stride = constant === undefined
-      ? f.local("i64", i64.mul(columns, i64.const(4)))
-      : i64.const(4 * constant);
-    const biases = plan.bias
-      ? [0, 16].map((offset) => f.local("v128", v128.load(bias, offset)))
-      : null;
-    const to = f.local("i64", out), plus = f.local("i64", addend);
-    for (const halves of sums) {
-      const values = halves.map((sum, half) => {
-        let value: Vector = plan.alpha === 1
-          ? sum
-          : f32x4.mul(sum, f32x4.const(plan.alpha));
-        if (biases !== null) value = f32x4.add(value, biases[half]);
-        if (plan.addend) value = f32x4.add(value, v128.load(plus, 16 * half));
-        return f.local("v128", value);
-      });
-      storeTileRow(f, {
-        to,
-        values,
-        width,
-        exact: constant !== undefined && constant % TILE_COLUMNS === 0,
-      });
-      f.increase(to, stride);
-      if (plan.addend) f.increase(plus, stride);
-    }
-  });
-}
-
-/** Stores the columns of one row that exist. */
-function storeTileRow(
-  f: FunctionBuilder,
-  row: { to: Int; values: readonly Vector[]; width: Int; exact: boolean },
-): void {
-  const { to, values: [left, right], width } = row;
-  const both = () => {
-    f.store(to, left);
-    f.store(to, right, 16);
-  };
-  if (row.exact) return both();
-  f.if(
-    i64.geS(width, i64.const(8)),
-    both,
-    () =>
-      f.if(i64.geS(width, i64.const(4)), () => {
-        f.store(to, left);
-        const rest = f.local("i64", i64.sub(width, i64.const(4)));
-        f.if(
-          i64.gtS(rest, i64.const(0)),
-          () => storeLanes(f, { address: to, offset: 16 }, right, rest),
-        );
-      }, () => storeLanes(f, { address: to }, left, width)),
-  );
 }
