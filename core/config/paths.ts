@@ -8,6 +8,7 @@ import { DataError } from "../contracts/errors.ts";
 import { hubAccess, type HubOptions } from "../io/hub/access.ts";
 import { fetchModel } from "../io/hub/fetch_model.ts";
 import { kindAt } from "../io/hub/local.ts";
+import { nearest } from "./parse/nearest.ts";
 import { asReading } from "../io/hub/locate_data.ts";
 import { resolveCommit } from "../io/hub/repository.ts";
 import { isHubId, repositoryFolder } from "../io/hub/hub_cache.ts";
@@ -60,6 +61,20 @@ export async function locateModel(
   });
 }
 
+/** Names of the runs in a folder: beside them, a name that is not there is a slip and no Hub id. */
+async function runsIn(folder: string): Promise<string[]> {
+  const found: string[] = [];
+  try {
+    for await (const { name, isDirectory } of Deno.readDir(folder)) {
+      const settings = join(folder, name, "config.resolved.yaml");
+      if (isDirectory && await kindAt(settings) === "file") found.push(name);
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return found.sort();
+}
+
 async function readEither(
   path: string,
   { base, revision }: PathRequest,
@@ -74,6 +89,18 @@ async function readEither(
   }
   if (kind === "folder") return { path: absolute, hub: null };
   if (!isHubId(path)) throw new DataError(`There is no model at ${absolute}`);
+  const [parent, name] = path.split("/");
+  const runs = await runsIn(resolve(base, parent));
+  if (runs.length > 0) {
+    const meant = nearest(name, runs);
+    throw new DataError(
+      `There is no folder ${absolute}${
+        meant === null ? "" : `; did you mean ${parent}/${meant}?`
+      } (${parent} holds: ${runs.slice(0, 8).join(", ")}${
+        runs.length > 8 ? ", ..." : ""
+      })`,
+    );
+  }
   return await asReading(
     `There is no model \`${path}\``,
     absolute,

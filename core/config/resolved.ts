@@ -46,7 +46,7 @@ export function keysFromCode(config: RunConfig): string[] {
 export function resolvedText(run: LoadedRun, version: string): string {
   const fromCode = keysFromCode(run.config);
   const header = [
-    `denotune ${version}: a run with every default filled in; \`denotune train\` with this file does it again.`,
+    `denotune ${version}: a run with every default filled in; the command \`train\` with this file does it again.`,
     ...run.registry.plugins().filter(({ module }) =>
       run.config.plugins.includes(module)
     ).map(({ plugin, module }) =>

@@ -63,7 +63,7 @@ export async function withStandardInput(
     origin: originAt(run, places[0]),
     message: `\`${
       places[0].join(".")
-    }\` is "-", standard input, ${what}; pipe the rows in, as in \`denotune train run.yaml < rows.jsonl\``,
+    }\` is "-", standard input, ${what}; pipe the rows in, as in \`... train run.yaml < rows.jsonl\``,
   });
   if (stdin === undefined && Deno.stdin.isTerminal()) {
     throw configError([problem("which is a terminal")]);

@@ -137,7 +137,7 @@ function withSource(error: unknown, source: string, name: string): DeviceError {
     } ${line}`
   ).join("\n");
   return new DeviceError(
-    `The adapter's driver does not take the kernel ${name}: ${message}\n${excerpt}\nThis is a fault of the backend, not of your run file: please report it with the adapter's name (denotune doctor); backend: cpu will do meanwhile`,
+    `The adapter's driver does not take the kernel ${name}: ${message}\n${excerpt}\nThis is a fault of the backend, not of your run file: please report it with the adapter's name (the command \`doctor\` shows it); backend: cpu will do meanwhile`,
     { cause: error },
   );
 }

@@ -14,5 +14,5 @@ export function adviceFor(
   },
 ): string | undefined {
   if (software || measured > 0 || tune !== "cached") return undefined;
-  return "Matrix products are cut as a table for all GPUs says; `denotune doctor --tune` measures once what is best on this one";
+  return "Matrix products are cut as a table for all GPUs says; the command `doctor --tune` measures once what is best on this one";
 }

@@ -62,10 +62,7 @@ export function parseOverrides(
       try {
         overrides.push({
           path,
-          // in YAML a dash begins a list; here it is a path, standard input
-          value: written.trim() === "-"
-            ? { type: "leaf", value: "-", origin }
-            : parseYamlValue(written, origin),
+          value: valueOf(written.trim(), origin),
           origin,
         });
       } catch (error) {
@@ -79,6 +76,31 @@ export function parseOverrides(
     }
   }
   return { overrides, problems };
+}
+
+/**
+ * The value of an override: YAML where it looks like it (`[...]`, `{...}`, a quoted text, a number, `true`, `null`),
+ * else the text as it is: `./out #dir` is a path, `Question: why` no mapping, `-` standard input.
+ */
+function valueOf(written: string, origin: Origin): Tree {
+  const text: Tree = { type: "leaf", value: written, origin };
+  if (/^[[{"']/.test(written)) return parseYamlValue(written, origin);
+  if (/\s#|[\n\r]/.test(written) || /^[-?:&*!|>%@`#]/.test(written)) {
+    return isNumber(written) ? parseYamlValue(written, origin) : text;
+  }
+  try {
+    const value = parseYamlValue(written, origin);
+    return value.type === "leaf" && typeof value.value !== "string"
+      ? value
+      : text;
+  } catch (error) {
+    if (!isDenotuneError(error)) throw error;
+    return text;
+  }
+}
+
+function isNumber(text: string): boolean {
+  return /^[-+]?(\.?\d[\w.+-]*|\.(inf|nan))$/i.test(text);
 }
 
 /** The tree with one override laid over it, or what is wrong with it. */

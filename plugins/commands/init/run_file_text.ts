@@ -24,7 +24,7 @@ export function runFileText(of: RunFileSubject): string {
   const pretrain = of.format === "text";
   const heldOut = of.rows >= ENOUGH_TO_HOLD_OUT ? 0.05 : 0;
   const lines = [
-    `# ${of.name}: every key that is not here has a default; \`denotune schema\` lists them all.`,
+    `# ${of.name}: every key that is not here has a default; the command \`schema\` lists them all.`,
     "",
     `output_dir: ${
       text(`outputs/${of.name}`)
