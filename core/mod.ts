@@ -101,7 +101,7 @@ export {
   type RegularExpression,
   type RegularExpressionOptions,
 } from "./regexp/regular_expression.ts";
-export { showBytes, showDigits, showWhole } from "./show_numbers.ts";
+export { showBytes, showCount, showDigits, showWhole } from "./show_numbers.ts";
 export { VERSION } from "./version.ts";
 export {
   type Dim,

@@ -10,10 +10,19 @@ export function showWhole(value: number): string {
   return THOUSANDS.format(value);
 }
 
-/** `513 MB`, `1.23 GB`: three digits that count, units of 1,024. */
+/** `1 row`, `2 rows`, `1,234 rows`: a count with its noun. */
+export function showCount(
+  count: number,
+  one: string,
+  many = `${one}s`,
+): string {
+  return `${showWhole(count)} ${count === 1 ? one : many}`;
+}
+
+/** `513 MB`, `1.23 GB`: three digits that count, units of 1,000, as `memory_limit` and `--max-shard` are read. */
 export function showBytes(bytes: number): string {
   for (const [power, unit] of [[3, "GB"], [2, "MB"], [1, "kB"]] as const) {
-    const size = 1024 ** power;
+    const size = 1000 ** power;
     if (bytes >= size) return `${showDigits(bytes / size)} ${unit}`;
   }
   return `${Math.round(bytes)} B`;

@@ -39,6 +39,7 @@ const HARMLESS: readonly string[] = [
   "model.save_dtype",
   ...dataOptionNames("nothing").map((name) => `data.${name}`),
   "training.logging_steps",
+  "training.max_skipped_updates",
   "training.eval_steps",
   "training.eval_on_start",
   "training.save_steps",

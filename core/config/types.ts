@@ -170,6 +170,8 @@ export interface TrainingConfig {
   readonly gradient_accumulation_steps: number;
   /** Global gradient norm above which gradients are scaled down; null: never. */
   readonly max_grad_norm: number | null;
+  /** Updates in a row that may be left out before the run stops; null: any. */
+  readonly max_skipped_updates: number | null;
   /** Compute activations again instead of keeping them. */
   readonly gradient_checkpointing: boolean;
   /** Steps between two log lines. */

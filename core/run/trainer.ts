@@ -9,8 +9,9 @@ import type { Optimizer } from "../contracts/optimizer.ts";
 import type { Schedule } from "../contracts/schedule.ts";
 import type { TrainingData, TrainingStep } from "../data/training_data.ts";
 import type { Every } from "../config/types.ts";
-import { ConfigError } from "../contracts/errors.ts";
+import { ConfigError, DeviceError } from "../contracts/errors.ts";
 import type { Engine, StepResult } from "../engine/engine.ts";
+import { firstNotFinite } from "../engine/not_finite.ts";
 import type { StepProfile } from "./step_profile.ts";
 import { stepVariables, sumOverRanks } from "../engine/sum_over_ranks.ts";
 import { makeThrottle, type Throttle } from "./throttle.ts";
@@ -59,6 +60,8 @@ export interface TrainerRequest {
     /** Epochs after which the run ends, whatever `totalSteps` says; null: any number. */
     readonly mostEpochs: number | null;
     readonly logging_steps: number;
+    /** Updates in a row that may be skipped; null: any. */
+    readonly max_skipped_updates: number | null;
     readonly eval_steps: Every;
     readonly eval_on_start: boolean;
     readonly save_steps: Every;
@@ -119,6 +122,9 @@ class Loop {
   #loggedAt: number;
   #secondsPerStep = 0;
   #savedAt = -1;
+  #skippedInRow = 0;
+  /** The micro-batches of the last step, to look for what is not finite in them. */
+  #lastMicro: readonly Inputs[] = [];
   readonly #throttle: Throttle;
 
   constructor(request: TrainerRequest) {
@@ -203,6 +209,7 @@ class Loop {
       firstRow += batch.B;
       return inputs;
     });
+    this.#lastMicro = micro;
     // of the whole step: every rank lays out all micro-batches, and computes its own
     const divisor = micro.reduce((sum, inputs) => sum + inputs.divisor, 0);
     const isOwn = (i: number) => i % collective.world === collective.rank;
@@ -258,6 +265,8 @@ class Loop {
         this.#add(result, this.#pending[i], first + i)
       );
       this.#pending = [];
+      const most = this.#r.settings.max_skipped_updates;
+      if (most !== null && this.#skippedInRow >= most) await this.#diverged();
     }
     if (!log || state.window.steps === 0) return;
     const seconds = Math.max(
@@ -274,6 +283,20 @@ class Loop {
     this.#loggedAt = now();
   }
 
+  /** Ends a run that learns nothing any more. Throws `DeviceError` that says what was not finite first. */
+  async #diverged(): Promise<never> {
+    const found = await firstNotFinite(this.#r.engine, this.#lastMicro);
+    throw new DeviceError(
+      `The last ${this.#skippedInRow} updates were left out, because their gradients were not finite${
+        found === null ? "" : `; not finite first is ${found}`
+      }. ${
+        found?.startsWith("the weight")
+          ? "The model's files are broken, or the training diverged: start from other weights"
+          : "Lower optimizer.learning_rate, raise schedule.warmup_ratio or set training.max_grad_norm"
+      }; training.max_skipped_updates says how many are borne`,
+    );
+  }
+
   #add(result: StepResult, pending: Pending, step: number): void {
     const state = this.#state;
     const sums = state.window;
@@ -284,7 +307,9 @@ class Loop {
     sums.rows += pending.rows;
     state.trainedTokens += pending.rows;
     state.epochTrainedTokens += pending.rows;
-    if (!result.finite) {
+    if (result.finite) this.#skippedInRow = 0;
+    else {
+      this.#skippedInRow++;
       state.skippedUpdates++;
       this.#r.hooks.onSkipped(state, step);
     }

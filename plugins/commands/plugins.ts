@@ -17,6 +17,7 @@ import {
   type Output,
   type Registered,
   type Registry,
+  showCount,
 } from "@denotune/denotune/core";
 import { z } from "zod";
 
@@ -71,7 +72,7 @@ function showPlugins(registry: Registry, out: Output): void {
     out.line(
       `plugin ${out.style("bold", harmless(plugin.name))}${
         plugin.version === undefined ? "" : ` ${harmless(plugin.version)}`
-      }, ${plugin.parts.length} parts, from ${module}${
+      }, ${showCount(plugin.parts.length, "part")}, from ${module}${
         permissions.length === 0
           ? ""
           : `; asks for ${harmless(permissions.join(", "))}`

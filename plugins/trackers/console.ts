@@ -2,6 +2,7 @@
  * What a person watches: on a terminal a moving line and the lines worth keeping, otherwise plain lines.
  * @module
  */
+import { relative } from "node:path";
 import {
   definePart,
   type EvalEvent,
@@ -263,12 +264,10 @@ export class ConsoleTracker implements Tracker {
     return this.#terminal.style("bold", text);
   }
 
-  /** A path as the user would write it, where it lies in the run's folder. */
+  /** A path as the user would write it: from the working directory where it lies in it. */
   #shown(path: string): string {
-    const base = this.#outputDir.split("/").at(-1) ?? "";
-    return path.startsWith(`${this.#outputDir}/`)
-      ? `${base}/${path.slice(this.#outputDir.length + 1)}`
-      : path;
+    const inner = relative(Deno.cwd(), path);
+    return inner === "" || inner.startsWith("..") ? path : inner;
   }
 
   #lines(lines: readonly string[]): void {

@@ -29,6 +29,9 @@ export function trainingSchema(): z.ZodType<TrainingConfig, TrainingInput> {
     max_grad_norm: z.number().positive().nullable().default(1).describe(
       "Global gradient norm above which gradients are scaled down.",
     ),
+    max_skipped_updates: z.int().min(1).nullable().default(20).describe(
+      "Updates in a row that may be left out because a gradient is not finite, before the run stops; null: any.",
+    ),
     gradient_checkpointing: z.boolean().default(false).describe(
       "Compute activations again instead of keeping them: less memory, more time.",
     ),

@@ -7,6 +7,21 @@ import type { RunConfig } from "../../config/types.ts";
 import { ConfigError, DataError } from "../../contracts/errors.ts";
 import type { OpenedModel } from "./opened_model.ts";
 
+/**
+ * What to say of rows that are longer than what the model was made for, where its positions have no table: they
+ * train, on positions that it has not seen, and it is asked for no more than it was made for. Null where none is.
+ */
+export function describeLongRows(
+  { spec, name }: OpenedModel,
+  longest: number,
+): string | null {
+  const { maxPositions, positionsAreBounded } = spec;
+  if (positionsAreBounded || maxPositions === null || longest <= maxPositions) {
+    return null;
+  }
+  return `The longest example has ${longest} tokens, but ${name} was made for ${maxPositions} positions: longer rows train on positions that it has not seen, and generation ends at ${maxPositions}. data.max_length=${maxPositions} cuts them as data.truncation says`;
+}
+
 /** Throws for a tokenizer that the model cannot read and for rows longer than its position table. */
 export function checkModelFits(
   config: RunConfig,

@@ -19,7 +19,7 @@ import { preflight } from "../../data/preflight.ts";
 import { ConfigError } from "../../contracts/errors.ts";
 import { cacheFolder } from "../../io/cache_folder.ts";
 import type { Kind, KindMap } from "../../contracts/plugin.ts";
-import { checkModelFits } from "./checks.ts";
+import { checkModelFits, describeLongRows } from "./checks.ts";
 import { type EngineRequest, planEngine } from "../../engine/engine.ts";
 import { describeAdded, fitTokens } from "./grow_vocabulary.ts";
 import { openData, type OpenedData } from "./open_data.ts";
@@ -142,6 +142,8 @@ export async function planRun(
     ? []
     : data.train.report.notices;
   for (const notice of [...found, ...notices]) options.onNotice?.(notice);
+  const long = describeLongRows(base, data.train.report.longest);
+  if (long !== null) options.onNotice?.(long, "warning");
   const create = <K extends Kind>(kind: K, key: string = kind) =>
     createAt(run, kind, creating, key);
   const objective = await create("objective");

@@ -2,6 +2,7 @@
  * The rows that show findings of several rows: each names the row that it is like.
  * @module
  */
+import { showCount } from "@denotune/denotune/core";
 import type { Analysis } from "./analysis.ts";
 import type { FindingExample } from "./types.ts";
 
@@ -51,7 +52,7 @@ export function nearExamples(
   return most.map(({ first, count }) => ({
     ...trainTexts.show(second[first]),
     note: `like ${trainTexts.where(first)}${
-      count > 1 ? `, as ${count - 1} more` : ""
+      count > 1 ? `, and ${showCount(count - 1, "other row")} with it` : ""
     }`,
   }));
 }

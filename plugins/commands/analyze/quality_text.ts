@@ -2,7 +2,12 @@
  * The quality report on a terminal: the worst first, in 80 columns.
  * @module
  */
-import { harmless, type Output, showWhole } from "@denotune/denotune/core";
+import {
+  harmless,
+  type Output,
+  showCount,
+  showWhole,
+} from "@denotune/denotune/core";
 import type { Distribution } from "./count/histogram.ts";
 import type { Finding, Opening, QualityReport, Severity } from "./types.ts";
 
@@ -30,9 +35,9 @@ function heading(out: Output, text: string): void {
 
 function showSubject({ subject, metrics }: QualityReport, out: Output): void {
   out.line(out.style("bold", `Quality of ${harmless(subject.name)}`));
-  const rows = [`${showWhole(metrics.rows ?? 0)} rows`];
+  const rows = [showCount(metrics.rows ?? 0, "row")];
   if (subject.sources.some((s) => s.used_for === "evaluation")) {
-    rows.push(`${showWhole(metrics.eval_rows ?? 0)} evaluation rows`);
+    rows.push(showCount(metrics.eval_rows ?? 0, "evaluation row"));
   }
   const templates = new Set(subject.sources.map((s) => s.template));
   out.line(

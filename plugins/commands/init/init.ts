@@ -16,7 +16,7 @@ import {
   detectFormat,
   kindAt,
   quoted,
-  showWhole,
+  showCount,
   sourceFor,
 } from "@denotune/denotune/core";
 import { z } from "zod";
@@ -82,8 +82,8 @@ async function runInit(
   await Deno.writeTextFile(runFile, text);
   out.line(
     `${file}: ${
-      showWhole(found.rows)
-    } rows, format ${found.format}: ${found.reason}`,
+      showCount(found.rows, "row")
+    }, format ${found.format}: ${found.reason}`,
   );
   out.line(`Wrote ${shown}`);
   out.line();

@@ -16,6 +16,7 @@ import {
   progressLine,
   renderTable,
   renderText,
+  showCount,
   showWhole,
   splitRunArguments,
   STANDARD_INPUT,
@@ -142,8 +143,9 @@ async function runInspect(
   }
   const page = inspectPage({
     title: `Step ${showWhole(flags.step)} of ${name}`,
-    subtitle:
-      `${rows.length} rows, exactly as the optimizer step ${flags.step} of ${steps} sees them, padding included.`,
+    subtitle: `${
+      showCount(rows.length, "row")
+    }, exactly as the optimizer step ${flags.step} of ${steps} sees them, padding included.`,
     examples: rows.map((row) => ({
       ...row,
       flags: row.tokens.some((t) => t.weight > 0) ? [] : ["zero-loss"],
@@ -234,7 +236,7 @@ async function lookAt(
   }
   if (problems.length > 0) {
     onNotice(
-      `${showWhole(problems.length)} rows cannot be read; the first: ${
+      `${showCount(problems.length, "row")} cannot be read; the first: ${
         problems[0]
       }`,
     );

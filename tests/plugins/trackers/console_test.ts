@@ -80,7 +80,7 @@ Deno.test("without a terminal the console writes plain lines to stdout and nothi
     "data     999 rows -> 212 packs -> 53 steps an epoch · 45 k of 120 k tokens trained · 159 steps in all · 3 rows skipped · 50 rows to evaluate · alpaca, completion-only",
     "train    adamw, cosine · seed 42",
     "backend  cpu · a processor, 2 workers (no hardware GPU was found)",
-    "memory   weights 513 MB · gradients 19.1 MB · optimizer 38.1 MB · activations 210 MB · inputs 1000 B · total 780 MB of 7.45 GB",
+    "memory   weights 538 MB · gradients 20 MB · optimizer 40 MB · activations 220 MB · inputs 1 kB · total 818 MB of 8 GB",
     "warning  3 rows have no trained token and are left out",
     "sample What is the capital of France?",
     "  now    The the·[2J the",
@@ -90,11 +90,11 @@ Deno.test("without a terminal the console writes plain lines to stdout and nothi
     "eval   loss 2.0000  perplexity 7.3890  token accuracy 50 %  (step 4)",
     "       exact_match 0.7500  geography 1.0000",
     "answers  failed: right is 0.5, below 0.9",
-    "answers  2 rows in capitals/evaluations/answers-4.jsonl",
+    "answers  2 rows in outputs/capitals/evaluations/answers-4.jsonl",
     "  prompt                                                                       answer  right  score",
     "  What is 1 + 1?                                                               2·[2J   true   1",
     "  Say hello. Say hello. Say hello. Say hello. Say hello. Say hello. Say hell…          -      0.5000",
-    "saved  checkpoint capitals/checkpoint-4  (removed 1)",
+    "saved  checkpoint outputs/capitals/checkpoint-4  (removed 1)",
     "sample What is the capital of France?",
     "  before The the·[2J the",
     "  after  Paris.",
@@ -193,7 +193,7 @@ Deno.test("numbers are written for people", () => {
     "950",
     "1.23 B",
   ]);
-  assert.deepEqual([1, 2048, 5 * 2 ** 20, 1.5 * 2 ** 30].map(showBytes), [
+  assert.deepEqual([1, 2000, 5e6, 1.5e9].map(showBytes), [
     "1 B",
     "2 kB",
     "5 MB",

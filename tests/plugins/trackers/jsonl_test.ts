@@ -163,7 +163,6 @@ Deno.test("a process that is killed leaves at most a half last line", () =>
     );
     const code = `
       import { jsonl } from "${module}";
-import { testHost } from "../../conformance/host.ts";
       const tracker = await jsonl.create({ file: "metrics.jsonl" }, {});
       await tracker.start({ outputDir: ${
       JSON.stringify(folder)
