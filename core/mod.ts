@@ -274,7 +274,10 @@ export type { Executor, KernelTime } from "./device/executor.ts";
 export type { QueuedDevice } from "./device/host_device.ts";
 export { serve } from "./device/serve.ts";
 export { connectWorker } from "./device/worker_device.ts";
-export { layOutTargets, type TargetOptions } from "./engine/lay_out_targets.ts";
+export {
+  layOutTargets,
+  type TargetOptions,
+} from "./engine/inputs/lay_out_targets.ts";
 export { contentFraction } from "./data/content_hash.ts";
 export {
   buildExamples,

@@ -21,7 +21,7 @@ import type { Head } from "../graph/ops/head.ts";
 import { layerNorm, rmsNorm } from "../graph/ops/norms.ts";
 import { rope } from "../graph/ops/rope.ts";
 import { type CacheOptions, LayerStates } from "./layer_states.ts";
-import { programInput } from "./program_inputs.ts";
+import { programInput } from "./inputs/program_inputs.ts";
 
 /** A table that the host computes once. */
 export interface ConstantSpec {

@@ -34,8 +34,8 @@ import {
 } from "../graph/memory.ts";
 import { type PlannedProgram, planProgram } from "../graph/planner.ts";
 import { Session } from "./session.ts";
-import { checkInputs } from "./check_inputs.ts";
-import { batchCapacities, hostBatch } from "./host_inputs.ts";
+import { checkInputs } from "./inputs/check_inputs.ts";
+import { batchCapacities, hostBatch } from "./inputs/host_inputs.ts";
 import { startAverages, swapAverages } from "./averages.ts";
 import { weightStorage } from "./storage.ts";
 import {
@@ -43,7 +43,7 @@ import {
   type LossInventory,
   windowName,
 } from "./objective_loss.ts";
-import { levelCapacities, levelInputs } from "./level_inputs.ts";
+import { levelCapacities, levelInputs } from "./inputs/level_inputs.ts";
 import {
   evaluateProgram,
   metricNames,

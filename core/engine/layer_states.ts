@@ -29,7 +29,7 @@ import {
   recurrence,
   type RecurrenceOperands,
 } from "../graph/ops/recurrence.ts";
-import { programInput } from "./program_inputs.ts";
+import { programInput } from "./inputs/program_inputs.ts";
 
 /** Where what layers keep of earlier tokens lies. */
 export interface CacheOptions {

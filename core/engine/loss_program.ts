@@ -16,7 +16,7 @@ import { linearCrossEntropy } from "../graph/ops/linear_cross_entropy.ts";
 import { groupSum, sum } from "../graph/ops/sums.ts";
 import { buildModel, type BuildOptions } from "./build_model.ts";
 import { buildLoss, buildWindow, windowName } from "./objective_loss.ts";
-import { type InputName, programInput } from "./program_inputs.ts";
+import { type InputName, programInput } from "./inputs/program_inputs.ts";
 import { gradientName, type Trainables } from "./trainables.ts";
 
 /** Names of the sums that a program adds to: `train` or `eval`. */

@@ -26,7 +26,11 @@ import {
   rowStatistics,
   type StatisticOperands,
 } from "../graph/ops/row_statistics.ts";
-import { memberInput, ownInput, programInput } from "./program_inputs.ts";
+import {
+  memberInput,
+  ownInput,
+  programInput,
+} from "./inputs/program_inputs.ts";
 
 /** A loss in a graph. */
 export interface BuiltLoss extends LossResult {

@@ -21,7 +21,7 @@ import {
   type Placement,
   storedBytes,
 } from "../graph/memory.ts";
-import { PROGRAM_INPUTS } from "./program_inputs.ts";
+import { PROGRAM_INPUTS } from "./inputs/program_inputs.ts";
 import type { BufferId, Plan, View } from "../graph/plan.ts";
 import type { PlannedProgram } from "../graph/planner.ts";
 

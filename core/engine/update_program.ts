@@ -19,7 +19,7 @@ import { readsInput, rows } from "../graph/ops/rows.ts";
 import { sum, writeRow } from "../graph/ops/sums.ts";
 import { metricNames, sumNames } from "./loss_program.ts";
 import { windowName } from "./objective_loss.ts";
-import { programInput } from "./program_inputs.ts";
+import { programInput } from "./inputs/program_inputs.ts";
 import { gradientName, slotName, type Trainables } from "./trainables.ts";
 import { updateTensor } from "./update_tensor.ts";
 

@@ -18,7 +18,7 @@ import {
 } from "@denotune/denotune/core";
 import { ReferenceExecutor } from "../../backends/reference/mod.ts";
 import { localDevice } from "../../core/device/local_device.ts";
-import { checkInputs } from "../../core/engine/check_inputs.ts";
+import { checkInputs } from "../../core/engine/inputs/check_inputs.ts";
 import { Engine, planEngine } from "../../core/engine/engine.ts";
 import { inventoryOfLoss } from "../../core/engine/objective_loss.ts";
 import { initialWeights } from "../../core/io/initial_weights.ts";

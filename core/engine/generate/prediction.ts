@@ -20,7 +20,7 @@ import { sample } from "../../graph/ops/sampling.ts";
 import { wordsOfBits } from "../../graph/kernels/sample.ts";
 import { type PlannedProgram, planProgram } from "../../graph/planner.ts";
 import { buildModel, type BuildOptions } from "../build_model.ts";
-import { programInput } from "../program_inputs.ts";
+import { programInput } from "../inputs/program_inputs.ts";
 import type { GenerationLimits } from "./programs.ts";
 
 /** The variable of tokens that were seen, which the kernel `sample` reads; nothing is marked in it. */

@@ -13,7 +13,7 @@
 import type { LayerState, ModelSpec } from "../../contracts/model.ts";
 import { buildModel, type BuildOptions } from "../build_model.ts";
 import { type CacheFeed, stateShape } from "../layer_states.ts";
-import { programInput } from "../program_inputs.ts";
+import { programInput } from "../inputs/program_inputs.ts";
 import { dim } from "../../graph/dims.ts";
 import type { Graph } from "../../graph/graph.ts";
 import type { Memory } from "../../graph/memory.ts";

@@ -19,7 +19,7 @@ import {
 import { input, write } from "../../../core/graph/expression.ts";
 import { add } from "../../../core/graph/ops/add.ts";
 import { embedding } from "../../../core/graph/ops/embedding.ts";
-import { sortIndex } from "../../../core/engine/host_inputs.ts";
+import { sortIndex } from "../../../core/engine/inputs/host_inputs.ts";
 import { normals } from "../../graph_harness.ts";
 import { planNaively } from "./_naive.ts";
 

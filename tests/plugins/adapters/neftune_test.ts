@@ -8,7 +8,7 @@ import { buildModel, inventoryOf } from "../../../core/engine/build_model.ts";
 import { Memory } from "../../../core/graph/memory.ts";
 import { planProgram } from "../../../core/graph/planner.ts";
 import { Session } from "../../../core/engine/session.ts";
-import { segmentLengths } from "../../../core/engine/host_inputs.ts";
+import { segmentLengths } from "../../../core/engine/inputs/host_inputs.ts";
 import { loraAdapter } from "../../../plugins/adapters/_attach.ts";
 import { loraOptions } from "../../../plugins/adapters/_options.ts";
 import { withNoise } from "../../../plugins/adapters/neftune.ts";

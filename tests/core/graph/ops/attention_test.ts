@@ -2,7 +2,7 @@ import { dim } from "../../../../core/graph/dims.ts";
 import assert from "node:assert/strict";
 import { Graph, product } from "../../../../core/mod.ts";
 import { embedding } from "../../../../core/graph/ops/embedding.ts";
-import { sortIndex } from "../../../../core/engine/host_inputs.ts";
+import { sortIndex } from "../../../../core/engine/inputs/host_inputs.ts";
 import {
   attention,
   type AttentionOptions,

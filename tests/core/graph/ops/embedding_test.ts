@@ -2,7 +2,7 @@ import { matmul } from "../../../../core/graph/ops/matmul.ts";
 import { add } from "../../../../core/graph/ops/add.ts";
 import { embedding, selectRows } from "../../../../core/graph/ops/embedding.ts";
 import type { Graph } from "../../../../core/mod.ts";
-import { sortIndex } from "../../../../core/engine/host_inputs.ts";
+import { sortIndex } from "../../../../core/engine/inputs/host_inputs.ts";
 import { normalVariable } from "../../../graph_harness.ts";
 import { gradientTest } from "./_cases.ts";
 

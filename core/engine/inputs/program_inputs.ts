@@ -3,9 +3,9 @@
  * their types from it, and a session checks what it is given against the graphs that were planned.
  * @module
  */
-import { dim, type Shape } from "../graph/dims.ts";
-import { type Level, LEVEL_DIMS } from "../graph/loss/levels.ts";
-import type { Graph, Tensor } from "../graph/graph.ts";
+import { dim, type Shape } from "../../graph/dims.ts";
+import { type Level, LEVEL_DIMS } from "../../graph/loss/levels.ts";
+import type { Graph, Tensor } from "../../graph/graph.ts";
 
 /** Type and sizes of an input; `shape` null: the program that reads it gives the sizes. */
 export interface InputSpec {

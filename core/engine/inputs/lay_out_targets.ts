@@ -9,9 +9,9 @@
  * ```
  * @module
  */
-import type { Batch } from "../contracts/collator.ts";
-import type { Inputs, StepKey } from "../contracts/objective.ts";
-import { hash32 } from "../random.ts";
+import type { Batch } from "../../contracts/collator.ts";
+import type { Inputs, StepKey } from "../../contracts/objective.ts";
+import { hash32 } from "../../random.ts";
 
 /** How targets are laid out. */
 export interface TargetOptions {

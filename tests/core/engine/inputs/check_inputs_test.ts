@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { defineLoss, logProbability } from "@denotune/denotune/core";
-import type { Inputs } from "../../../core/contracts/objective.ts";
+import type { Inputs } from "../../../../core/contracts/objective.ts";
 import {
   checkInputs,
   type InputChecks,
-} from "../../../core/engine/check_inputs.ts";
-import { layOutLines } from "../../golden/_lines.ts";
+} from "../../../../core/engine/inputs/check_inputs.ts";
+import { layOutLines } from "../../../golden/_lines.ts";
 
 const checks: InputChecks = {
   described: 'objective "mine" of plugin "ours"',

@@ -3,8 +3,8 @@
  * made here.
  * @module
  */
-import type { Inputs } from "../contracts/objective.ts";
-import type { Extents } from "../graph/dims.ts";
+import type { Inputs } from "../../contracts/objective.ts";
+import type { Extents } from "../../graph/dims.ts";
 import type { InputArrays } from "./program_inputs.ts";
 
 /** Positions of an index sorted by id. N = index length, U = distinct ids. */

@@ -3,8 +3,8 @@
  * train something else in silence.
  * @module
  */
-import { PluginError } from "../contracts/errors.ts";
-import type { Inputs, ObjectiveLoss } from "../contracts/objective.ts";
+import { PluginError } from "../../contracts/errors.ts";
+import type { Inputs, ObjectiveLoss } from "../../contracts/objective.ts";
 import { batchLevels } from "./level_inputs.ts";
 
 /** What inputs are checked against. */

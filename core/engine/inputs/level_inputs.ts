@@ -9,8 +9,8 @@
  * ```
  * @module
  */
-import { PluginError } from "../contracts/errors.ts";
-import type { Inputs } from "../contracts/objective.ts";
+import { PluginError } from "../../contracts/errors.ts";
+import type { Inputs } from "../../contracts/objective.ts";
 import { sortIndex } from "./host_inputs.ts";
 import type { InputArrays } from "./program_inputs.ts";
 
