@@ -8,12 +8,12 @@ import { train } from "@denotune/denotune";
 import { builtinActivations, testModel } from "@denotune/denotune/testing";
 import { inventoryOf } from "../../core/engine/build_model.ts";
 import { initialWeights } from "../../core/io/initial_weights.ts";
-import { mix32 } from "../../core/random.ts";
 import { ReferenceExecutor } from "../../backends/reference/mod.ts";
 import { localDevice } from "../../core/device/local_device.ts";
 import { gemma2With } from "../../examples/gemma2_model/gemma2.ts";
 import { layOut, openTiny } from "../conformance/model/tiny_model.ts";
 import { BACKENDS, openBackend } from "../golden/_backends.ts";
+import { hashed, writeHashed } from "../golden/_hashed.ts";
 import {
   checkGolden,
   close,
@@ -75,15 +75,6 @@ for (const backend of BACKENDS) {
   });
 }
 
-/** Numbers in [-1, 1): `hashed` of make_gemma2.py. */
-function hashed(key: number, count: number): Float32Array {
-  const start = mix32(key);
-  return Float32Array.from(
-    { length: count },
-    (_, i) => (mix32((start + i) | 0) >>> 8) / 2 ** 23 - 1,
-  );
-}
-
 interface SweepCase {
   readonly config: { readonly [key: string]: unknown };
   readonly key: number;
@@ -97,13 +88,7 @@ async function checkCase(wanted: SweepCase): Promise<void> {
   const spec = gemma2.describe(config);
   await using device = localDevice(new ReferenceExecutor());
   await using model = await openTiny(device, spec);
-  const weights = [...model.inventory.weights].sort((a, b) =>
-    a.name < b.name ? -1 : 1
-  );
-  weights.forEach(({ name, shape }, number) => {
-    const elements = shape.reduce((a, b) => a * b, 1);
-    model.write(name, hashed(key + number, elements).map((v) => v * 0.5));
-  });
+  writeHashed(model, key);
   const ids = [...hashed(key + 1000, 13)].map((v) =>
     Math.floor((v + 1) / 2 * spec.vocabSize)
   );

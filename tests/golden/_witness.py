@@ -133,3 +133,18 @@ def adamw_run(model, batch, steps=5):
         "grad_norms": [plain(norm.numpy()[()]) for norm in norms],
         "loss_after": plain(after.numpy()[()]),
     }
+
+
+def mix(x):
+    """`mix32` of core/random.ts, on uint32."""
+    x = numpy.asarray(x, dtype=numpy.uint64) & 0xFFFFFFFF
+    for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
+        x ^= x >> numpy.uint64(shift)
+        x = (x * numpy.uint64(factor)) & numpy.uint64(0xFFFFFFFF)
+    return x ^ (x >> numpy.uint64(16))
+
+
+def hashed(key, count):
+    """Numbers in [-1, 1), the same on both sides: element i is drawn by mix(mix(key) + i)."""
+    bits = mix(mix([key])[0] + numpy.arange(count, dtype=numpy.uint64)) >> numpy.uint64(8)
+    return bits.astype(numpy.float64) / 2**23 - 1

@@ -14,7 +14,7 @@ import shutil
 import sys
 
 from _witness import (
-    GOLDEN, adamw_run, describe_batch, make_batch, plain, random_weights, readable, real_logits, write_json,
+    GOLDEN, adamw_run, describe_batch, hashed, make_batch, plain, random_weights, readable, real_logits, write_json,
 )
 import copy
 import numpy
@@ -77,21 +77,6 @@ def write_tiny():
         "greedy": greedy(model, prompt, 64),
     }
     write_json(GOLDEN / "gemma2" / "tiny.json", record)
-
-
-def mix(x):
-    """`mix32` of core/random.ts, on uint32."""
-    x = numpy.asarray(x, dtype=numpy.uint64) & 0xFFFFFFFF
-    for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
-        x ^= x >> numpy.uint64(shift)
-        x = (x * numpy.uint64(factor)) & numpy.uint64(0xFFFFFFFF)
-    return x ^ (x >> numpy.uint64(16))
-
-
-def hashed(key, count):
-    """Numbers in [-1, 1), the same on both sides: element i is drawn by mix(mix(key) + i)."""
-    bits = mix(mix([key])[0] + numpy.arange(count, dtype=numpy.uint64)) >> numpy.uint64(8)
-    return bits.astype(numpy.float64) / 2**23 - 1
 
 
 def sweep_case(draw):
