@@ -18,6 +18,7 @@ const FLAGS = [
   "--headless=new",
   "--no-sandbox",
   "--disable-dev-shm-usage",
+  "--disable-gpu-watchdog", // a shader that the processor computes may take its time
   "--enable-unsafe-webgpu",
   "--enable-features=Vulkan",
   "--use-vulkan=swiftshader",
