@@ -75,10 +75,34 @@ export interface Answer {
   readonly earlier?: readonly string[];
 }
 
+/** A text whose tokens the model is to judge. */
+export interface ScoredText {
+  /** What is scored. */
+  readonly text: string;
+  /** What it follows, which is not scored; absent: nothing (or BOS, where the tokenizer adds it). */
+  readonly after?: Prompt;
+  /** Who judges; `tuned` by default. */
+  readonly of?: AskedModel;
+}
+
+/** What the model makes of a text: a number for each of its tokens that something comes before. */
+export interface TextScore {
+  /** All tokens, those before it included. */
+  readonly ids: readonly number[];
+  /** Index of the first that is scored: number i below belongs to token `from + i`. */
+  readonly from: number;
+  /** Log-probability of each token after those before it, natural logarithm. */
+  readonly logProbabilities: Float32Array;
+  /** Entropy of the choice that each token was one of, in nats. */
+  readonly entropies: Float32Array;
+}
+
 /** What an evaluator asks. */
 export interface Asked {
   /** Questions to be answered. */
   readonly questions?: readonly Question[];
+  /** Texts to be scored. */
+  readonly texts?: readonly ScoredText[];
 }
 
 /** What came back. */
@@ -87,6 +111,8 @@ export interface Answered {
   readonly rows: readonly EvaluationRow[];
   /** For each question its `n` answers. */
   readonly answers: readonly (readonly Answer[])[];
+  /** For each text what the model makes of it. */
+  readonly scores: readonly TextScore[];
   /** Aborts a long evaluation. */
   readonly signal?: AbortSignal;
 }

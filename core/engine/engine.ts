@@ -33,6 +33,7 @@ import {
   type MemoryReport,
 } from "../graph/memory.ts";
 import { type PlannedProgram, planProgram } from "../graph/planner.ts";
+import { scoreProgram } from "./score.ts";
 import { Session } from "./session.ts";
 import { checkInputs } from "./inputs/check_inputs.ts";
 import { batchCapacities, hostBatch } from "./inputs/host_inputs.ts";
@@ -95,6 +96,8 @@ export interface EngineRequest {
     | null;
   readonly evaluate: { readonly B: number; readonly T: number } | null;
   readonly generate: GenerationLimits | null;
+  /** Tokens of the longest text that is scored; null or absent: none is. */
+  readonly score?: number | null;
   /** How it generates; absent: token by token. */
   readonly decoding?: Decoding;
   /** Number of data sources, for sums by source. */
@@ -152,6 +155,7 @@ export function planEngine(
     train?.T ?? 0,
     evaluate?.T ?? 0,
     generate?.capacity ?? 0,
+    request.score ?? 0,
   );
   const inventory = inventoryOf(spec, maxPositions);
   const trainables = train === null ? null : chooseTrainables(memory, {
@@ -262,6 +266,15 @@ export function planEngine(
         name: "window",
         memory,
         capacities: capacitiesOf(largest("B"), largest("T")),
+      }),
+    );
+  }
+  if (request.score != null) {
+    programs.push(
+      planProgram(scoreProgram(spec, build), {
+        name: "score",
+        memory,
+        capacities: batchCapacities(1, request.score),
       }),
     );
   }

@@ -11,6 +11,7 @@ import type { EvalEvent } from "../contracts/tracker.ts";
 import type { ConfigData } from "../config/resolved.ts";
 import type { RunConfig } from "../config/types.ts";
 import { answer, type AnswerOptions } from "../engine/generate/answer.ts";
+import { scoreTexts } from "../engine/score.ts";
 import {
   beginFolder,
   commitFolder,
@@ -341,6 +342,7 @@ function evaluationsOf(context: HooksContext): Evaluations | null {
     evaluators,
     rows,
     asking: { generator, tokenizer, template: data.template, seed, signal },
+    score: (texts) => scoreTexts(texts, engine.session, signal),
     onBase: (body) => withBase({ engine, model, seed }, body),
   });
 }

@@ -9,6 +9,7 @@ import type {
   EvaluationRow,
   Evaluator,
   Question,
+  TextScore,
 } from "@denotune/denotune/core";
 
 /** Rows with and without a category. */
@@ -36,15 +37,28 @@ export function answerOf(text: string): Answer {
   };
 }
 
+/** The score of a text whose tokens are its characters, each as likely as one of two. */
+export function scoreOf(text: string): TextScore {
+  const ids = [...text].map((_, i) => i);
+  const each = new Float32Array(Math.max(0, ids.length - 1));
+  return {
+    ids,
+    from: 1,
+    logProbabilities: each.map(() => Math.log(0.5)),
+    entropies: each.map(() => Math.log(2)),
+  };
+}
+
 /** Asks an evaluator about rows, answers its questions, and gives what it makes of them. */
 export async function evaluateWith(
   evaluator: Evaluator,
   rows: readonly EvaluationRow[],
   answer: (question: Question, sample: number) => string,
 ): Promise<Evaluation> {
-  const { questions = [] } = await evaluator.asks(rows);
+  const { questions = [], texts = [] } = await evaluator.asks(rows);
   return await evaluator.score({
     rows,
+    scores: texts.map(({ text }) => scoreOf(text)),
     answers: questions.map((question) =>
       Array.from(
         { length: question.sampling.n ?? 1 },
@@ -62,7 +76,8 @@ export function testEvaluator(
   Deno.test(`${name}: asks questions that can be asked, the same each time`, async () => {
     const evaluator = await make();
     const rows = exampleRows();
-    const { questions = [] } = await evaluator.asks(rows);
+    const { questions = [], texts = [] } = await evaluator.asks(rows);
+    assert.ok(texts.every(({ text }) => text !== ""), "texts are not empty");
     assert.deepEqual(rows, exampleRows(), "rows are not changed");
     assert.deepEqual((await evaluator.asks(rows)).questions ?? [], questions);
     for (const { prompt, turns, sampling } of questions) {

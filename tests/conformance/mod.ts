@@ -19,6 +19,7 @@ export {
   answerOf,
   evaluateWith,
   exampleRows,
+  scoreOf,
   testEvaluator,
 } from "./evaluator.ts";
 export { type ObjectiveSuiteOptions, testObjective } from "./objective.ts";

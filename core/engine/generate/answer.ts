@@ -44,14 +44,15 @@ export function promptIds(
   prompt: Prompt,
   { tokenizer, template }: Omit<Answering, "generator">,
 ): Int32Array {
-  const { text, addBos } = promptText(prompt, template);
+  const { text, addBos } = writtenPrompt(prompt, { template });
   return tokenizer.encode(text, { addBos }).ids;
 }
 
-function promptText(
+/** A prompt as text: as the template writes it, or as it is. */
+export function writtenPrompt(
   prompt: Prompt,
-  template: Template,
-): { text: string; addBos: boolean } {
+  { template }: Pick<Answering, "template">,
+): { readonly text: string; readonly addBos: boolean } {
   return "text" in prompt
     ? { text: prompt.text, addBos: true }
     : template.prompt(prompt);
@@ -99,7 +100,7 @@ export async function answer(
     })
   );
   const rows = prompts.map((prompt, i) => {
-    const text = promptText(prompt, template);
+    const text = writtenPrompt(prompt, { template });
     refuseLong(text.text, { tokenizer, prompt: i + 1, capacity });
     const { ids } = tokenizer.encode(text.text, { addBos: text.addBos });
     if (ids.length === 0) {

@@ -5,7 +5,6 @@
  */
 import type {
   Answer,
-  AskedModel,
   Prompt,
   Question,
   Sampling,
@@ -42,14 +41,6 @@ interface Conversation {
 export function questionKey(question: Question, seed: number): string {
   const { prompt, turns, sampling } = filled(question, seed);
   return JSON.stringify([prompt, turns, samplingKey(sampling), sampling.n]);
-}
-
-/** The questions to one of the two models. */
-export function questionsTo(
-  model: AskedModel,
-  questions: readonly Question[],
-): Question[] {
-  return questions.filter(({ of = "tuned" }) => of === model);
 }
 
 /**

@@ -5,17 +5,16 @@
  */
 import type {
   Answer,
+  AskedModel,
   Evaluation,
   EvaluationRow,
   Question,
+  ScoredText,
+  TextScore,
 } from "../../contracts/evaluator.ts";
 import { callPart } from "../../config/parts/call_part.ts";
-import {
-  ask,
-  type Asking,
-  questionKey,
-  questionsTo,
-} from "../../engine/generate/ask.ts";
+import { ask, type Asking, questionKey } from "../../engine/generate/ask.ts";
+import { type TokenizedText, tokenizeText } from "../../engine/score.ts";
 import {
   checkRecords,
   type MetricName,
@@ -37,15 +36,23 @@ export interface EvaluationsOptions {
   readonly evaluators: readonly OpenedEvaluator[];
   readonly rows: readonly EvaluationRow[];
   readonly asking: Asking;
+  /** Scores texts on the engine, in order. */
+  score(texts: readonly TokenizedText[]): Promise<readonly TextScore[]>;
   /** Runs `body` while the engine holds the base. */
   onBase<T>(body: () => Promise<T>): Promise<T>;
+}
+
+/** What one model said, by the key of what it was asked. */
+interface Said {
+  readonly answers: Map<string, readonly Answer[]>;
+  readonly scores: Map<string, TextScore>;
 }
 
 /** The evaluations of one run. */
 export class Evaluations {
   readonly #o: EvaluationsOptions;
-  /** Answers of the base by the key of their question: it never changes, so it is asked once. */
-  readonly #ofBase = new Map<string, readonly Answer[]>();
+  /** What the base said: it never changes, so it is asked once. */
+  readonly #base: Said = { answers: new Map(), scores: new Map() };
 
   constructor(options: EvaluationsOptions) {
     this.#o = options;
@@ -53,24 +60,30 @@ export class Evaluations {
 
   /** What all evaluators give of the model as it is now. Throws our errors, and the signal's reason. */
   async run(): Promise<Evaluated[]> {
-    const { evaluators, rows, asking } = this.#o;
-    const { seed, signal } = asking;
-    const questions = evaluators.flatMap(({ asked }) => asked.questions ?? []);
-    const tuned = await this.#answersBy(questionsTo("tuned", questions));
-    await this.#askBase(questionsTo("base", questions));
+    const { evaluators, rows, asking: { seed, signal } } = this.#o;
+    const tuned: Said = { answers: new Map(), scores: new Map() };
+    await this.#ask("tuned", tuned);
+    if (this.#openFor("base", this.#base).length > 0) {
+      await this.#o.onBase(() => this.#ask("base", this.#base));
+    }
     const taken = new Map<string, string>(
       OWN_METRICS.map((name) => [name, "the run itself"]),
     );
     const found: Evaluated[] = [];
     for (const evaluator of evaluators) {
       signal?.throwIfAborted();
-      const answers = (evaluator.asked.questions ?? []).map((question) => {
-        const from = question.of === "base" ? this.#ofBase : tuned;
-        return from.get(questionKey(question, seed)) ?? [];
-      });
+      const { questions = [], texts = [] } = evaluator.asked;
+      const saidBy = (of: AskedModel = "tuned") =>
+        of === "base" ? this.#base : tuned;
+      const answers = questions.map((question) =>
+        got(saidBy(question.of).answers, questionKey(question, seed))
+      );
+      const scores = texts.map((text) =>
+        got(saidBy(text.of).scores, textKey(text))
+      );
       const result = await callPart(
         { part: evaluator.described, method: "score", signal },
-        () => evaluator.evaluator.score({ rows, answers, signal }),
+        () => evaluator.evaluator.score({ rows, answers, scores, signal }),
       );
       const metrics = metricsOf(result, evaluator, taken);
       checkRecords(result, evaluator);
@@ -82,23 +95,45 @@ export class Evaluations {
     return found;
   }
 
-  async #askBase(questions: readonly Question[]): Promise<void> {
-    const { seed } = this.#o.asking;
-    const open = questions.filter((q) =>
-      !this.#ofBase.has(questionKey(q, seed))
+  /** Asks a model what it has not said yet. */
+  async #ask(model: AskedModel, said: Said): Promise<void> {
+    const { asking, score } = this.#o;
+    const open = this.#openFor(model, said);
+    const questions = open.flatMap((o) => "sampling" in o ? [o] : []);
+    if (questions.length > 0) {
+      const answers = await ask(questions, asking);
+      questions.forEach((q, i) =>
+        said.answers.set(questionKey(q, asking.seed), answers[i])
+      );
+    }
+    const texts = new Map(
+      open.flatMap((o) => "sampling" in o ? [] : [[textKey(o), o] as const]),
     );
-    if (open.length === 0) return;
-    const answers = await this.#o.onBase(() => this.#answersBy(open));
-    for (const [key, given] of answers) this.#ofBase.set(key, given);
+    if (texts.size === 0) return;
+    const scores = await score(
+      [...texts.values()].map((text) => tokenizeText(text, asking)),
+    );
+    [...texts.keys()].forEach((key, i) => said.scores.set(key, scores[i]));
   }
 
-  async #answersBy(
-    questions: readonly Question[],
-  ): Promise<Map<string, readonly Answer[]>> {
-    const { asking } = this.#o;
-    const answers = questions.length === 0 ? [] : await ask(questions, asking);
-    return new Map(
-      questions.map((q, i) => [questionKey(q, asking.seed), answers[i]]),
-    );
+  /** The questions and texts for a model that are not among what it has said. */
+  #openFor(model: AskedModel, said: Said): (Question | ScoredText)[] {
+    const { evaluators, asking: { seed } } = this.#o;
+    const questions = evaluators.flatMap(({ asked }) => asked.questions ?? [])
+      .filter((q) => !said.answers.has(questionKey(q, seed)));
+    const texts = evaluators.flatMap(({ asked }) => asked.texts ?? [])
+      .filter((text) => !said.scores.has(textKey(text)));
+    return [...questions, ...texts].filter(({ of = "tuned" }) => of === model);
   }
+}
+
+/** Equal for texts that have the same score. */
+function textKey({ text, after }: ScoredText): string {
+  return JSON.stringify([text, after ?? null]);
+}
+
+function got<T>(said: ReadonlyMap<string, T>, key: string): T {
+  const found = said.get(key);
+  if (found === undefined) throw new RangeError("A question was not answered");
+  return found;
 }

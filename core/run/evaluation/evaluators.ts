@@ -55,6 +55,11 @@ export async function openEvaluators(
         `The evaluator ${who.name} asks for answers, which a model trained with this objective does not write; remove it from \`evaluators\`, or choose one that scores texts`,
       );
     }
+    if (objective.attention !== "causal" && (asked.texts ?? []).length > 0) {
+      throw new ConfigError(
+        `The evaluator ${who.name} scores texts token by token, which a model that sees later tokens cannot do; remove it from \`evaluators\``,
+      );
+    }
     opened.push({ ...who, evaluator, asked });
   }
   return opened;
@@ -65,8 +70,17 @@ function checkAsked(asked: unknown, { described }: ResultOf): void {
     throw new PluginError(`\`asks\` of the ${described} gave ${what}`);
   };
   if (!isPlainObject(asked)) {
-    return fail(`${show(asked)}; expected {questions?}`);
+    return fail(`${show(asked)}; expected {questions?, texts?}`);
   }
+  const texts = asked.texts ?? [];
+  if (!Array.isArray(texts)) {
+    return fail(`${show(texts)} as texts; expected a list`);
+  }
+  texts.forEach((text: unknown, i) => {
+    if (!isPlainObject(text) || typeof text.text !== "string") {
+      fail(`${show(text)} as text ${i}; expected {text, after?}`);
+    }
+  });
   const questions = asked.questions ?? [];
   if (!Array.isArray(questions)) {
     return fail(`${show(questions)} as questions; expected a list`);

@@ -11,6 +11,7 @@ import type { PreparedDataset } from "../../data/prepared/prepared_dataset.ts";
 import type { GenerationLimits } from "../../engine/generate/programs.ts";
 import { ConfigError } from "../../contracts/errors.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
+import { tokenizeText } from "../../engine/score.ts";
 import { tokensOf } from "../../engine/generate/ask.ts";
 import type { OpenedEvaluator } from "../evaluation/evaluators.ts";
 import { stateElements } from "../../engine/layer_states.ts";
@@ -88,6 +89,7 @@ export function planRequest(of: {
         rows: asks ? MOST_ROWS : Math.max(1, config.samples.prompts.length),
       })
       : null,
+    score: longestText(of),
     sources: Math.max(
       data.feed.sourceNames.length,
       data.evaluation?.sourceNames.length ?? 0,
@@ -125,6 +127,27 @@ function longestQuestion(
         );
       }
       longest = Math.max(longest, total);
+    }
+  }
+  return longest;
+}
+
+/** Tokens of the longest text that evaluators score; null: they score none. Throws `ConfigError` as above. */
+function longestText(
+  { evaluators, tokenizer, data, model }: Parameters<typeof longestQuestion>[0],
+): number | null {
+  const { maxPositions, positionsAreBounded } = model.spec;
+  const { template } = data;
+  let longest: number | null = null;
+  for (const { name, asked } of evaluators) {
+    for (const [i, text] of (asked.texts ?? []).entries()) {
+      const { ids } = tokenizeText(text, { tokenizer, template });
+      if (positionsAreBounded && ids.length > (maxPositions ?? Infinity)) {
+        throw new ConfigError(
+          `Text ${i} of the evaluator ${name} has ${ids.length} tokens; ${model.name} has ${maxPositions} positions`,
+        );
+      }
+      longest = Math.max(longest ?? 0, ids.length);
     }
   }
   return longest;

@@ -30,6 +30,7 @@ async function ask(
   );
   const { numbers } = await evaluator.score({
     rows,
+    scores: [],
     answers: questions.map((_, i) => [answerOf(answers[i])]),
   });
   return numbers;

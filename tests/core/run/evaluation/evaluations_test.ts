@@ -293,3 +293,62 @@ Deno.test("questions to a model that cannot write token by token are refused bef
     /The evaluator exact-match asks for answers, which a model trained with this objective does not write/,
   );
 });
+
+Deno.test("texts are scored token by token: the loss of the rows for evaluation, by the tuned model and its base", async () => {
+  using folder = testFolder();
+  const told: {
+    readonly from: number;
+    readonly ids: readonly number[];
+    readonly loss: number;
+    readonly entropy: number;
+  }[] = [];
+  const mean = (of: readonly Float32Array[]) => {
+    const all = of.flatMap((values) => [...values]);
+    return all.reduce((a, b) => a + b, 0) / all.length;
+  };
+  const scoring = (of: "tuned" | "base") =>
+    evaluator(`scoring-${of}`, {
+      asks: (rows) => ({
+        texts: rows.map(({ request, expected }) => ({
+          after: request,
+          text: `${expected}<|eos|>`,
+          of,
+        })),
+      }),
+      score: ({ scores }) => {
+        for (const { from, ids, logProbabilities, entropies } of scores) {
+          assert.equal(logProbabilities.length, ids.length - from);
+          assert.equal(entropies.length, ids.length - from);
+          told.push({
+            from,
+            ids,
+            loss: -mean([logProbabilities]),
+            entropy: mean([entropies]),
+          });
+        }
+        return {
+          numbers: {
+            loss: -mean(scores.map((s) => s.logProbabilities)),
+            entropy: mean(scores.map((s) => s.entropies)),
+          },
+        };
+      },
+    });
+  const { of } = await evaluated("a", folder.path, {
+    evaluators: [scoring("tuned"), scoring("base")],
+    optimizer: { use: "adamw", learning_rate: 0.02 },
+    training: { max_steps: 4, eval_on_start: true },
+  });
+  const [first, last] = of("eval");
+  const near = (a: unknown, b: unknown) =>
+    assert.ok(Math.abs(Number(a) / Number(b) - 1) < 1e-6, `${a} and ${b}`);
+  near(first.eval_scoring_tuned_loss, first.eval_loss);
+  near(last.eval_scoring_tuned_loss, last.eval_loss);
+  near(first.eval_scoring_base_loss, first.eval_loss);
+  assert.equal(last.eval_scoring_base_loss, first.eval_scoring_base_loss);
+  assert.notEqual(last.eval_loss, first.eval_loss);
+  // a fresh model chooses among 259 tokens almost evenly; none is surer than it can be
+  const entropy = Number(first.eval_scoring_base_entropy);
+  assert.ok(entropy > 5 && entropy <= Math.log(259), String(entropy));
+  assert.ok(Number(last.eval_scoring_tuned_entropy) < entropy);
+});
