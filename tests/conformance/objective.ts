@@ -35,6 +35,8 @@ export interface ObjectiveSuiteOptions {
    * padded ones. Default false: packed must equal padded.
    */
   readonly random?: boolean;
+  /** Whether its loss has parts through which no gradient passes: then the gradient is not its slope. */
+  readonly detached?: boolean;
 }
 
 const VOCABULARY = 23;
@@ -58,7 +60,8 @@ const spec = llamaArchitecture.describe({
 export function testObjective(
   name: string,
   make: () => Objective | Promise<Objective>,
-  { sequences = 1, random = false }: ObjectiveSuiteOptions = {},
+  { sequences = 1, random = false, detached = false }: ObjectiveSuiteOptions =
+    {},
 ): void {
   const examples = () => makeExamples(4, sequences);
   const padded = (more = 0) => layOutExamples(examples().map((e) => [e]), more);
@@ -163,6 +166,7 @@ export function testObjective(
     }
   });
 
+  if (detached) return;
   Deno.test(`${name}: the gradient is the slope of the loss`, async () => {
     const objective = await make();
     const inputs = objective.inputs(padded(), keyOf(0));

@@ -104,7 +104,9 @@ export class LevelValue {
       const known = leaves.findIndex((t) => t.id === tensor.id);
       const at = known >= 0 ? known : leaves.push(tensor) - 1;
       levels[at] = level;
-      return level === "window" ? input(at, 0) : input(at);
+      return level === "window" && this.level !== "window"
+        ? input(at, 0)
+        : input(at);
     });
     this.#tensor = fused(graph, this.level, { leaves, levels, built });
     return this.#tensor;

@@ -6,9 +6,11 @@ import {
   defineLoss,
   type Device,
   entropy,
+  layOutTargets,
   logProbability,
   type ObjectiveLoss,
 } from "../../../core/mod.ts";
+import { testObjective } from "@denotune/denotune/testing";
 import { localDevice } from "../../../core/device/local_device.ts";
 import { initialWeights } from "../../../core/io/initial_weights.ts";
 import type { Inputs } from "../../../core/contracts/objective.ts";
@@ -113,6 +115,103 @@ const simpo = defineLoss({
       metrics: { accuracy: { sum: margin.lt(0).select(0, 1) } },
     };
   },
+});
+
+/** As KTO: each answer against a number of the whole window, through which no gradient passes. */
+const againstWindow = defineLoss({
+  statistics: { logProbability },
+  window: ({ statistics, weights }) => ({
+    sum: statistics.logProbability.mul(weights).sum("sequence"),
+    count: weights.select(1, 1),
+  }),
+  loss: ({ statistics, weights, window }) => {
+    const baseline = window.sum.div(window.count.add(1)).detach();
+    const score = statistics.logProbability.mul(weights).sum("sequence");
+    return {
+      loss: score.sub(baseline).sigmoid().neg().add(baseline.mul(0.1)),
+      metrics: { baseline: { sum: score.mul(0).add(baseline) } },
+    };
+  },
+});
+
+testObjective("a loss that reads numbers of the window", () => ({
+  attention: "causal",
+  inputs: (batch, key) => layOutTargets(batch, key, { shift: 1 }),
+  loss: againstWindow,
+}), { detached: true });
+
+testObjective("a loss with inputs of its own", () => ({
+  attention: "causal",
+  inputs: (batch, key) => {
+    const inputs = layOutTargets(batch, key, { shift: 1 });
+    return {
+      ...inputs,
+      own: { reward: Float32Array.from(inputs.targets, (id) => id / 10 - 1) },
+    };
+  },
+  loss: defineLoss({
+    statistics: { logProbability },
+    inputs: { reward: { per: "row" } },
+    loss: ({ statistics, inputs, weights }) => ({
+      loss: statistics.logProbability.mul(inputs.reward).mul(weights),
+    }),
+  }),
+}));
+
+Deno.test("numbers of the window are those of all micro-batches, and start again with the next step", async () => {
+  await withEngine(againstWindow, async (engine) => {
+    const inputs = pairs();
+    const baselineOf = async (count: number, step: number) => {
+      for (let i = 0; i < count; i++) engine.window(inputs);
+      for (let i = 0; i < count; i++) engine.micro(inputs, 2 * count);
+      engine.update({ learningRate: 0, step });
+      const [{ metrics: { baseline } }] = await engine.results(1);
+      return baseline.sum / baseline.weight;
+    };
+    const rows = inputs.rows.length;
+    const once = await baselineOf(1, 1) * (rows + 1);
+    const thrice = await baselineOf(3, 2) * (3 * rows + 1);
+    const again = await baselineOf(1, 3) * (rows + 1);
+    assert.ok(Math.abs(thrice / once - 3) < 1e-5, `${thrice} ${once}`);
+    assert.equal(again, once);
+  });
+});
+
+Deno.test("a loss that names members of groups is refused data without them", async () => {
+  await withEngine(simpo, (engine) => {
+    const { groups: _, ...inputs } = pairs();
+    assert.throws(
+      () => engine.micro(inputs, 2),
+      /reads 2 sequences of each example; example 1 of a batch has 1/,
+    );
+    return Promise.resolve();
+  });
+});
+
+Deno.test("a loss that measures what a run has already, or trains nothing, is refused", async () => {
+  const named = (name: string): ObjectiveLoss => ({
+    ...crossEntropy,
+    loss: (values) => ({
+      ...crossEntropy.loss(values),
+      metrics: { [name]: { sum: values.weights } },
+    }),
+  });
+  for (const name of ["loss", "token_accuracy", "Margin"]) {
+    await assert.rejects(
+      withEngine(named(name), () => Promise.resolve()),
+      new RegExp(`The loss measures \`${name}\``),
+    );
+  }
+  await assert.rejects(
+    withEngine(
+      defineLoss({
+        statistics: { logProbability },
+        loss: ({ weights }) => ({ loss: weights }),
+      }),
+      () => Promise.resolve(),
+    ),
+    /depends on none of its statistics/,
+  );
 });
 
 const DEVICES: [string, () => Promise<Device> | Device][] = [
