@@ -17,6 +17,7 @@ import {
   moment,
 } from "./jinja_template/jinja_options.ts";
 import { jinjaTemplate } from "./jinja_template/jinja_template.ts";
+import { modelEnds } from "./jinja_template/model_ends.ts";
 
 /** Options of the template `jinja`. */
 export interface JinjaOptions extends JinjaRunOptions {
@@ -57,6 +58,7 @@ export const jinja: Part<"template", JinjaInput, JinjaOptions> = definePart({
     return jinjaTemplate({
       source: text,
       where: file ?? "the template's `source`",
+      modelEnds: modelEnds(host),
       specialTokens: tokenizerOf(host).specialTokens,
       now: moment(options),
       variables: options.variables,

@@ -16,6 +16,7 @@ import {
   moment,
 } from "./jinja_template/jinja_options.ts";
 import { jinjaTemplate } from "./jinja_template/jinja_template.ts";
+import { modelEnds } from "./jinja_template/model_ends.ts";
 
 /** The part `tokenizer`. */
 export const tokenizer: Part<"template", JinjaRunInput, JinjaRunOptions> =
@@ -36,6 +37,7 @@ export const tokenizer: Part<"template", JinjaRunInput, JinjaRunOptions> =
         source: chatTemplate,
         where: "the tokenizer's chat template",
         specialTokens,
+        modelEnds: modelEnds(host),
         now: moment(options),
         variables: options.variables,
       });

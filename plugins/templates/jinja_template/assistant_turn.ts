@@ -27,7 +27,8 @@ export interface EndMarkers {
 /** What must be known of a template to find where turns begin and end. */
 export interface TurnContext {
   readonly markers: EndMarkers;
-  readonly eos: string | null;
+  /** Tokens at which generation stops: the tokenizer's end of sequence, and what the model's config lists. */
+  readonly ends: readonly string[];
   /** Whether the markers are still being looked for: then any tag may be one. */
   readonly probing: boolean;
   /** What the template writes for `add_generation_prompt` after a question; null where it never does. */
@@ -168,8 +169,10 @@ export class AssistantTurn {
     const outside = this.#text.slice(part.end);
     for (const marker of this.#known()) {
       const at = outside.indexOf(marker);
-      if (at >= 0 && (rest + outside.slice(0, at)).trim() === "") {
-        return [written, part.end + at + marker.length];
+      if (at >= 0 && outside.slice(0, at).trim() === "") {
+        // what closes a call, say, is the turn's own
+        const start = rest.trim() === "" ? written : part.end;
+        return [start, part.end + at + marker.length];
       }
     }
     const last = this.#text.slice(part.start, written);
@@ -181,8 +184,8 @@ export class AssistantTurn {
   }
 
   #known(): string[] {
-    const { markers: { last, inner }, eos } = this.#context;
-    return [last, inner, eos ?? ""].filter((marker) => marker !== "");
+    const { markers: { last, inner }, ends } = this.#context;
+    return [last, inner, ...ends].filter((marker) => marker !== "");
   }
 
   /** What generation stops at, in the template's text behind what the message wrote. */

@@ -12,6 +12,7 @@ import {
   type Template,
 } from "@denotune/denotune/core";
 import { findSpans } from "./jinja_spans.ts";
+import { MessageValues } from "./message_values.ts";
 import { probe, type Probed } from "./probe.ts";
 import {
   asMessages,
@@ -25,8 +26,8 @@ import { runTemplate } from "../jinja/interpreter.ts";
 import { readTemplate } from "../jinja/syntax/read_template.ts";
 import type { RunNotes } from "../jinja/run_notes.ts";
 import { toValue } from "../jinja/to_value.ts";
-import { type Field, FIELDS, tagOf, type Traced } from "../jinja/traced.ts";
-import { Dict, type Key, List, type Value } from "../jinja/values.ts";
+import type { Traced } from "../jinja/traced.ts";
+import { List, type Value } from "../jinja/values.ts";
 
 /** What a chat template is made from. */
 export interface JinjaTemplateOptions {
@@ -38,6 +39,8 @@ export interface JinjaTemplateOptions {
   readonly now: Date;
   /** Further variables: `enable_thinking` and the like. */
   readonly variables: Readonly<Record<string, unknown>>;
+  /** Tokens at which the model stops, as its config lists them, beside the tokenizer's end of sequence. */
+  readonly modelEnds?: readonly string[];
   /** What a rendering may cost; absent: what no template needs. */
   readonly limits?: BudgetLimits;
 }
@@ -52,6 +55,7 @@ class JinjaTemplate implements Template {
   readonly #options: JinjaTemplateOptions;
   readonly #program: ReturnType<typeof readTemplate>;
   readonly #mayReadInput: boolean;
+  readonly #values = new MessageValues();
   /** What conversations without tools show; with tools, where the template takes no others. */
   readonly #probed: Probed | null;
 
@@ -71,9 +75,11 @@ class JinjaTemplate implements Template {
   }
 
   get stops(): readonly string[] {
-    if (this.#probed !== null) return this.#probed.stops;
-    const { eos } = this.#options.specialTokens;
-    return eos === null || eos === "" ? [] : [eos];
+    if (this.#probed === null) return this.#ends();
+    const { stops, markers } = this.#probed;
+    // where nothing closes the last answer, the model ends it as its config says: with the next turn's tag, say
+    const more = markers.last === "" ? this.#options.modelEnds ?? [] : [];
+    return [...new Set([...stops, ...more])];
   }
 
   render(example: Example): Rendered {
@@ -97,26 +103,27 @@ class JinjaTemplate implements Template {
     tools: readonly unknown[] | undefined,
     prompt: boolean,
   ): Rendered {
-    const traced = this.#run(messages, tools ?? null, prompt);
+    const conversation = { messages, tools: tools ?? null };
+    const traced = this.#run(conversation, prompt);
     // a template may take no conversation without tools
     const probed = this.#probed ?? this.#probe(tools ?? null);
     const spans = findSpans(traced, messages, {
       markers: probed?.markers ?? { last: "", inner: "" },
-      eos: this.#options.specialTokens.eos,
+      ends: this.#ends(),
       probing: false,
       opening: probed?.opening ?? null,
       before: (index, prompt) =>
-        this.#try(messages.slice(0, index), tools ?? null, prompt),
+        this.#try(
+          { ...conversation, messages: messages.slice(0, index) },
+          prompt,
+        ),
     });
     // BOS is the chat template's own business: `apply_chat_template` adds none to what it wrote, either
     return { text: traced.text, spans, addBos: false };
   }
 
-  #run(
-    messages: readonly Message[],
-    tools: readonly unknown[] | null,
-    prompt: boolean,
-  ): Traced {
+  #run(conversation: Conversation, prompt: boolean): Traced {
+    const { messages } = conversation;
     const hasInput = messages.some(({ input }) =>
       input !== undefined && input !== ""
     );
@@ -125,7 +132,7 @@ class JinjaTemplate implements Template {
       try {
         return runTemplate(
           this.#program,
-          this.#variables(messages, tools, prompt, apart),
+          this.#variables(conversation, prompt, apart),
           {
             now: this.#options.now,
             notes,
@@ -146,8 +153,7 @@ class JinjaTemplate implements Template {
   }
 
   #variables(
-    messages: readonly Message[],
-    tools: readonly unknown[] | null,
+    { messages, tools }: Conversation,
     prompt: boolean,
     inputApart: boolean,
   ): Map<string, Value> {
@@ -162,7 +168,7 @@ class JinjaTemplate implements Template {
     variables.set(
       "messages",
       new List(
-        messages.map((message, i) => messageValue(message, i, inputApart)),
+        messages.map((message, i) => this.#values.of(message, i, inputApart)),
       ),
     );
     variables.set("tools", toValue(tools));
@@ -171,10 +177,15 @@ class JinjaTemplate implements Template {
     return variables;
   }
 
+  #ends(): readonly string[] {
+    const { specialTokens: { eos }, modelEnds = [] } = this.#options;
+    return [...new Set([eos ?? "", ...modelEnds])].filter((end) => end !== "");
+  }
+
   #probe(tools: readonly unknown[] | null): Probed | null {
     return probe(
-      (messages, prompt) => this.#try(messages, tools, prompt),
-      this.#options.specialTokens.eos,
+      (messages, prompt) => this.#try({ messages, tools }, prompt),
+      this.#ends(),
     );
   }
 
@@ -185,14 +196,10 @@ class JinjaTemplate implements Template {
     );
   }
 
-  /** Renders what must not fail: null where the template refuses. */
-  #try(
-    messages: readonly Message[],
-    tools: readonly unknown[] | null,
-    prompt: boolean,
-  ): Traced | null {
+  /** Renders what may be refused: null where the template does so. */
+  #try(conversation: Conversation, prompt: boolean): Traced | null {
     try {
-      return this.#run(messages, tools, prompt);
+      return this.#run(conversation, prompt);
     } catch (error) {
       const costs = error instanceof DataError &&
         error.cause instanceof BudgetError;
@@ -202,39 +209,10 @@ class JinjaTemplate implements Template {
   }
 }
 
-/** A message as the template sees it: as transformers would, without what is only ours. */
-function messageValue(
-  message: Message,
-  index: number,
-  inputApart: boolean,
-): Dict {
-  const { weight: _, input, content, ...rest } = message;
-  const joined = input === undefined || input === "" || inputApart
-    ? content
-    : `${content}\n\n${input}`;
-  const entries = new Map<Key, Value>();
-  const tagFor = (name: string): number => {
-    const field = FIELDS.find((known) => known === name) ??
-      "other" satisfies Field;
-    return tagOf(index, field);
-  };
-  entries.set("role", toValue(message.role));
-  entries.set("content", toValue(joined, tagFor("content")));
-  if (inputApart && input !== undefined) {
-    entries.set("input", toValue(input, tagFor("content")));
-  }
-  for (const [name, value] of Object.entries(rest)) {
-    if (name !== "role" && value !== undefined) {
-      entries.set(name, toValue(value, tagFor(name)));
-    }
-  }
-  if (rest.reasoning_content !== undefined) { // some templates call it so
-    entries.set(
-      "thinking",
-      toValue(rest.reasoning_content, tagFor("reasoning_content")),
-    );
-  }
-  return new Dict(entries, index);
+/** What is rendered. */
+interface Conversation {
+  readonly messages: readonly Message[];
+  readonly tools: readonly unknown[] | null;
 }
 
 function explain(

@@ -32,7 +32,7 @@ const THOUGHT: Message = { ...ANSWER, reasoning_content: "Thoughts" };
 /** Looks at a template. Null where it refuses all of the conversations. */
 export function probe(
   render: TryRender,
-  eos: string | null,
+  ends: readonly string[],
 ): Probed | null {
   for (const front of [[], [SYSTEM]]) {
     const asked = [...front, USER];
@@ -40,7 +40,7 @@ export function probe(
     const index = asked.length;
     const prompt = render(asked, true);
     const endOf = (messages: readonly Message[]): string | null =>
-      endIn(render(messages, false), render, messages, { index, eos });
+      endIn(render(messages, false), render, messages, { index, ends });
     const last = endOf(answered);
     if (last === null) continue;
     const longer = [...answered, USER, ANSWER];
@@ -91,12 +91,15 @@ function endIn(
   rendered: Traced | null,
   render: TryRender,
   messages: readonly Message[],
-  { index, eos }: { readonly index: number; readonly eos: string | null },
+  { index, ends }: {
+    readonly index: number;
+    readonly ends: readonly string[];
+  },
 ): string | null {
   if (rendered === null) return null;
   const turn = new AssistantTurn(rendered.text, piecesOf(rendered), index, {
     markers: { last: "", inner: "" },
-    eos,
+    ends,
     probing: true,
     opening: null,
     prompt: () => render(messages.slice(0, index), true),

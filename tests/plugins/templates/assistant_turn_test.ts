@@ -9,6 +9,7 @@ import {
   randomFrom,
   type Template,
 } from "@denotune/denotune/core";
+import { jinjaTemplate } from "../../../plugins/templates/jinja_template/jinja_template.ts";
 import { fromJinja, generated } from "./_make.ts";
 
 const user = (content: string): Message => ({ role: "user", content });
@@ -262,6 +263,48 @@ Deno.test("assistant turns: an end that the next turn writes is trained", () => 
     ],
   );
   assert.deepEqual(template.stops, ["<|assistant_end|>"]);
+});
+
+Deno.test("assistant turns: the next turn's tag is trained where the model's config says that it stops there", () => {
+  // GLM
+  const source = `
+{%- for m in messages -%}
+  {%- if m.role == 'user' -%}{{- '<|user|>' + m.content -}}
+  {%- elif m.role == 'tool' -%}{{- '<|observation|>' + m.content -}}
+  {%- else -%}{{- '<|assistant|>' + m.content -}}
+    {%- for c in m.tool_calls or [] -%}{{- '<tool_call>' + c.function.name + '</tool_call>' -}}{%- endfor -%}
+  {%- endif -%}
+{%- endfor -%}
+{%- if add_generation_prompt -%}{{- '<|assistant|>' -}}{%- endif -%}`;
+  const messages = [
+    user("a"),
+    calls("f"),
+    result("1", "f"),
+    answer("b"),
+    user("c"),
+    answer("d"),
+  ];
+  const options = {
+    source,
+    where: "a test",
+    specialTokens: { bos: null, eos: "<|endoftext|>", pad: null, unk: null },
+    now: new Date(),
+    variables: {},
+  };
+  const modelEnds = ["<|endoftext|>", "<|user|>", "<|observation|>"];
+  const template = jinjaTemplate({ ...options, modelEnds });
+  assert.deepEqual(said(template, messages), [
+    "<tool_call>f</tool_call><|observation|>",
+    "b<|user|>",
+    "d",
+  ]);
+  assert.deepEqual([...template.stops].sort(), [...modelEnds].sort());
+  // without: up to the first token that another role writes
+  assert.deepEqual(said(jinjaTemplate(options), messages), [
+    "<tool_call>f</tool_call>",
+    "b",
+    "d",
+  ]);
 });
 
 Deno.test("assistant turns: text that is collected in a variable, and messages taken by number, are traced", () => {
