@@ -158,7 +158,16 @@ export type { FillAttributes } from "./graph/kernels/fill.ts";
 export type { GatherRowsAttributes } from "./graph/kernels/gather_rows.ts";
 export type { GroupSumAttributes } from "./graph/kernels/group_sum.ts";
 export type { MatmulAttributes } from "./graph/kernels/matmul.ts";
-export type { KernelCallOf } from "./graph/kernels/mod.ts";
+export {
+  expressionOf,
+  type KernelCallOf,
+  type Operand,
+  type Operands,
+  operandsOf,
+  operationsOf,
+  type OutputOperand,
+  quantizedFactor,
+} from "./graph/kernels/mod.ts";
 export type {
   CachedRecurrenceAttributes,
   RecurrenceAttributes,
@@ -215,8 +224,13 @@ export {
   meanLogProbability,
   type RowStatistic,
 } from "./graph/loss/row_statistic.ts";
-export { iterationsOf } from "./graph/segments.ts";
-export { type BufferSize, validatePlan } from "./graph/validate_plan.ts";
+export { checkCall } from "./graph/checks/check_call.ts";
+export { iterationsOf } from "./graph/checks/segments.ts";
+export {
+  type BufferSize,
+  namingCall,
+  validatePlan,
+} from "./graph/checks/validate_plan.ts";
 export {
   ADAPTER_CONFIG,
   findAdapterTensors,

@@ -3,6 +3,7 @@
  * @module
  */
 import {
+  type BufferSize,
   DeviceError,
   type DeviceInfo,
   type Executor,
@@ -10,6 +11,7 @@ import {
   type KernelTime,
   type Plan,
   QUANTIZATIONS,
+  validatePlan,
 } from "@denotune/denotune/core";
 import { type ReferenceOptions, referenceOptions } from "./options.ts";
 import { callsOf } from "./program.ts";
@@ -101,8 +103,7 @@ export class ReferenceExecutor implements Executor {
   }
 
   compile(id: number, plan: Plan): void {
-    // A walk at full size checks every call: no extent is ever larger.
-    for (const _ of callsOf(plan, plan.capacities, this.#buffers));
+    validatePlan(plan, this.#sizes());
     this.#programs.set(id, plan);
   }
 
@@ -145,6 +146,15 @@ export class ReferenceExecutor implements Executor {
     time.seconds += seconds;
     time.calls++;
     this.#times?.set(key, time);
+  }
+
+  #sizes(): Map<number, BufferSize> {
+    return new Map(
+      [...this.#buffers].map(([id, { byteLength, label }]) => [
+        id,
+        { bytes: byteLength, label },
+      ]),
+    );
   }
 
   #store(id: number, what: string): Store {

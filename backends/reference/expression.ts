@@ -5,7 +5,6 @@
 import {
   type Access,
   type BinaryOp,
-  DeviceError,
   type DType,
   type Expression,
   type UnaryOp,
@@ -134,77 +133,3 @@ const BINARY: Readonly<Record<BinaryOp, (a: number, b: number) => number>> = {
   le: (a, b) => a <= b ? 1 : 0,
   eq: (a, b) => a === b ? 1 : 0,
 };
-
-/** What an expression may read where it stands. */
-export interface ExpressionScope {
-  readonly inputs: readonly Access[];
-  /** Values that earlier stages have named. */
-  readonly values: ReadonlySet<string>;
-  /** False where there is one number a row: nothing that differs from column to column may be read. */
-  readonly perElement: boolean;
-}
-
-/** The nodes of an expression that have no operands. */
-export function leavesOf(expression: Expression): Expression[] {
-  switch (expression.kind) {
-    case "unary":
-      return leavesOf(expression.a);
-    case "binary":
-      return [...leavesOf(expression.a), ...leavesOf(expression.b)];
-    case "select":
-      return [
-        ...leavesOf(expression.condition),
-        ...leavesOf(expression.a),
-        ...leavesOf(expression.b),
-      ];
-    default:
-      return [expression];
-  }
-}
-
-/** Refuses an expression that reads what is not there; `where` names its stage. */
-export function checkExpression(
-  expression: Expression,
-  scope: ExpressionScope,
-  where: string,
-): void {
-  for (const leaf of leavesOf(expression)) {
-    if (leaf.kind === "value" && !scope.values.has(leaf.name)) {
-      throw new DeviceError(
-        `${where} reads "${leaf.name}", which no earlier stage names`,
-      );
-    }
-    if (leaf.kind === "column" && !scope.perElement) {
-      throw new DeviceError(
-        `${where} reads the column's index, but is one number a row`,
-      );
-    }
-    if (leaf.kind !== "input" && leaf.kind !== "random") continue;
-    const access = scope.inputs[leaf.input];
-    const reads = `${where} reads input ${leaf.input} (${
-      access ?? "of " + scope.inputs.length
-    })`;
-    if (access === undefined) {
-      throw new DeviceError(`${reads}, which is not there`);
-    }
-    if (leaf.kind === "random" && access !== "column") {
-      throw new DeviceError(
-        `${reads} as random keys, which are one a row (column)`,
-      );
-    }
-    if (
-      leaf.kind === "input" &&
-      (access === "scalars") !== (leaf.index !== undefined)
-    ) {
-      throw new DeviceError(
-        `${reads} ${leaf.index === undefined ? "without an" : "with an"} index`,
-      );
-    }
-    if (
-      !scope.perElement &&
-      (leaf.kind === "random" || access === "matrix" || access === "row")
-    ) {
-      throw new DeviceError(`${reads}, but is one number a row`);
-    }
-  }
-}

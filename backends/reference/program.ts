@@ -1,20 +1,21 @@
 /**
- * Walks the segments of a plan: repeats, extents, views. Compiling walks once with the capacities and
- * checks every call; running walks with the extents, checks again and calls the kernels.
+ * Walks the segments of a plan: repeats, extents, views. Every call was checked at capacity when the plan was
+ * compiled; it is checked again with the extents of the run.
  * @module
  */
 import {
-  bytesOf,
+  checkCall,
   DeviceError,
   elementsOf,
   type Extents,
   type KernelCall,
   type KernelName,
+  namingCall,
   type Plan,
   sizeOf,
   type View,
 } from "@denotune/denotune/core";
-import { checkOperands, type Kernel } from "./kernel.ts";
+import type { Kernel } from "./kernel.ts";
 import { kernels } from "./kernels/mod.ts";
 import type { Store } from "./store.ts";
 import { Tensor } from "./tensor.ts";
@@ -39,16 +40,7 @@ export function* callsOf(
       }
       continue;
     }
-    if (!(repeat.chunk >= 1)) {
-      throw new DeviceError(
-        `Plan ${plan.name}: a segment repeats in chunks of ${repeat.chunk}`,
-      );
-    }
-    const total = named(
-      plan,
-      `repeat over ${repeat.as}`,
-      () => sizeOf(repeat.total, extents),
-    );
+    const total = sizeOf(repeat.total, extents);
     for (let i = 0; i * repeat.chunk < total; i++) {
       const here = {
         ...extents,
@@ -68,7 +60,7 @@ interface Context {
 }
 
 function ready(plan: Plan, call: KernelCall, context: Context): ReadyCall {
-  return named(plan, `${call.label} (${call.kernel})`, () => {
+  return namingCall(plan.name, call, () => {
     // The table's type pairs names with attributes; only this lookup cannot be told so.
     const kernel = kernels[call.kernel] as Kernel<KernelName> | undefined;
     if (kernel === undefined) {
@@ -78,14 +70,13 @@ function ready(plan: Plan, call: KernelCall, context: Context): ReadyCall {
       sizeOf(dim, context.extents);
     const inputs = call.inputs.map((view) => tensorOf(view, context));
     const outputs = call.outputs.map((view) => tensorOf(view, context));
-    checkOperands(kernel.signature(call.attributes, size), inputs, outputs);
-    const run = () => {
-      named(
-        plan,
-        `${call.label} (${call.kernel})`,
+    checkCall(call, context);
+    const run = () =>
+      namingCall(
+        plan.name,
+        call,
         () => kernel.run(call.attributes, size, inputs, outputs),
       );
-    };
     return { kernel: call.kernel, label: call.label, run };
   });
 }
@@ -100,27 +91,5 @@ function tensorOf(
   }
   const start = view.offset + iteration * (view.advance ?? 0);
   const length = elementsOf(view.shape, extents);
-  if (
-    !Number.isInteger(start) || start < 0 ||
-    start + length > store.elements(view.dtype)
-  ) {
-    throw new DeviceError(
-      `elements ${start} to ${start + length} (${view.dtype}, ${
-        (start + length) * bytesOf(view.dtype)
-      } bytes) do not lie within buffer "${store.label}" of ${store.byteLength} bytes`,
-    );
-  }
   return new Tensor(store, view.dtype, start, length);
-}
-
-/** Puts the plan's and the call's name in front of what is thrown within. */
-function named<T>(plan: Plan, what: string, body: () => T): T {
-  try {
-    return body();
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    throw new DeviceError(`${plan.name}: ${what}: ${message}`, {
-      cause: error,
-    });
-  }
 }

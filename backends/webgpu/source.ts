@@ -2,16 +2,15 @@
  * The WGSL that a plan would be compiled to, made without a device.
  * @module
  */
-import type { Plan, View } from "@denotune/denotune/core";
-import type { AdapterLimits } from "./runtime/adapter_limits.ts";
-import { layOutBindings } from "./runtime/bindings.ts";
 import {
   type BufferSize,
-  iterationsOf,
-  lowerCall,
-  named,
-  reachOf,
-} from "./runtime/lower.ts";
+  type Plan,
+  validatePlan,
+  type View,
+} from "@denotune/denotune/core";
+import type { AdapterLimits } from "./runtime/adapter_limits.ts";
+import { layOutBindings } from "./runtime/bindings.ts";
+import { iterationsOf, lowerCall, named, reachOf } from "./runtime/lower.ts";
 import { sourceOf } from "./runtime/pipelines.ts";
 import { SCRATCH } from "./shader/dispatch.ts";
 import { SizeTable } from "./shader/sizes.ts";
@@ -26,6 +25,7 @@ export interface ShaderSource {
 /** The shaders of a plan, in the order of its dispatches, on an adapter of these limits. Throws `DeviceError`. */
 export function shadersOf(plan: Plan, limits: AdapterLimits): ShaderSource[] {
   const buffers = buffersOf(plan);
+  validatePlan(plan, buffers);
   const sizes = new SizeTable();
   return plan.segments.flatMap((segment) => {
     const cut = iterationsOf(plan, segment);
@@ -33,9 +33,8 @@ export function shadersOf(plan: Plan, limits: AdapterLimits): ShaderSource[] {
     return segment.calls.flatMap((call) =>
       named(plan, call, () => {
         const { specs, scratchBytes } = lowerCall(call, {
-          ...cut,
+          capacities: cut.capacities,
           limits,
-          buffers,
         });
         return specs.map((spec) => {
           const bindings = layOutBindings(spec, {

@@ -32,6 +32,11 @@ export interface DeviceInfo {
   /** Starts of views are multiples of this many bytes. */
   readonly alignment: number;
   /**
+   * Kernels that it has; absent: all. A call of another is planned as the calls of its decomposition, where it has
+   * one.
+   */
+  readonly kernels?: readonly string[];
+  /**
    * Quantised storages that `matmul` reads as `b`, without a copy in float32. Others are widened by a
    * `copy` before each product. None by default.
    */

@@ -69,6 +69,8 @@ export interface MemoryLimits {
   readonly alignment: number;
   /** Largest single buffer, bytes. */
   readonly maxBufferBytes: number;
+  /** Kernels that the device has; all by default. */
+  readonly kernels?: readonly string[];
   /** Quantised storages that matrix products read; others are widened before. None by default. */
   readonly storages?: readonly Quantization[];
   /** Products that take an elementwise epilogue: most tensors, and bytes of the largest. None by default. */
@@ -87,6 +89,8 @@ export class Memory {
   readonly pool: BufferId[] = [];
   readonly #alignment: number;
   readonly #maxBufferBytes: number;
+  /** Kernels that the device has; null: all. */
+  readonly kernels: ReadonlySet<string> | null;
   /** Quantised storages that the device's matrix products read. */
   readonly storages: readonly Quantization[];
   /** Which products take an elementwise epilogue; null: none. */
@@ -94,6 +98,9 @@ export class Memory {
 
   /** Starts empty, for a device with these limits. */
   constructor(limits: MemoryLimits) {
+    this.kernels = limits.kernels === undefined
+      ? null
+      : new Set(limits.kernels);
     this.storages = limits.storages ?? [];
     this.epilogues = limits.epilogues ?? null;
     this.#alignment = limits.alignment;

@@ -6,6 +6,7 @@
  */
 import { bytesOf, isQuantized } from "./dtype.ts";
 import { elementsOf, type Extents, product, sameDim, sizeOf } from "./dims.ts";
+import { decomposeCall } from "./decompose_call.ts";
 import { fuseEpilogues } from "./fuse_epilogues.ts";
 import type { Graph, LowerContext, Node, Tensor, TensorType } from "./graph.ts";
 import { liveNodes } from "./live_nodes.ts";
@@ -216,7 +217,10 @@ class Planner {
       },
       emit: (call) => {
         this.#segments[this.#segments.length - 1].calls.push(
-          { ...call, label: node.label } as KernelCall,
+          ...decomposeCall({ ...call, label: node.label } as KernelCall, {
+            kernels: this.#memory.kernels,
+            scratch: context.scratch,
+          }),
         );
       },
       repeat: (options, body) => {

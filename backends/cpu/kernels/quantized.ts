@@ -5,7 +5,6 @@
  */
 import {
   int8Layout,
-  type KernelAttributes,
   NF4_BLOCK,
   NF4_LEVELS,
   nf4Layout,
@@ -28,18 +27,6 @@ import {
 import { rowsPerPiece } from "./row_moves.ts";
 import { element, keyOf, type Launch } from "./launch.ts";
 import { storeLanes, vectorLoop } from "./vector_loop.ts";
-
-/** The matrix that a product reads as b, or null where b holds plain numbers. */
-export function quantizedShape(
-  { quantized, layout, n, k }: KernelAttributes["matmul"],
-): QuantizedShape | null {
-  if (quantized === undefined) return null;
-  if (typeof n !== "number" || typeof k !== "number") {
-    throw new RangeError("b is quantised, but its size is not fixed");
-  }
-  const [rows, columns] = layout === "NT" ? [n, k] : [k, n];
-  return { format: quantized, rows, columns };
-}
 
 /** The launch that widens a whole matrix, into a tensor or into the memory that a call's launches share. */
 export function lowerDequantize(

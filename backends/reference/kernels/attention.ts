@@ -2,16 +2,10 @@
  * Attention forward: over segments, and over a cache.
  * @module
  */
-import { type AttentionAttributes, DeviceError } from "@denotune/denotune/core";
-import {
-  checkIndex,
-  INDEX,
-  type Kernel,
-  type Operand,
-  type SizeOf,
-} from "../kernel.ts";
+import type { AttentionAttributes } from "@denotune/denotune/core";
+import { checkIndex, type Kernel, type SizeOf } from "../kernel.ts";
 
-/** Sizes of an attention call, checked. */
+/** Sizes of an attention call. */
 export interface AttentionSizes {
   readonly B: number;
   readonly T: number;
@@ -22,21 +16,12 @@ export interface AttentionSizes {
   readonly kvWidth: number;
 }
 
-/** Fills in and checks the sizes. */
+/** Fills in the sizes. */
 export function attentionSizes(
   attributes: AttentionAttributes,
   size: SizeOf,
 ): AttentionSizes {
-  const { heads, kvHeads, headDim, window } = attributes;
-  if (heads % kvHeads !== 0) {
-    throw new DeviceError(
-      `${heads} heads cannot share ${kvHeads} key/value heads: must divide`,
-    );
-  }
-  // With an empty window a query would see nothing and its softmax have no terms.
-  if (window !== null && window < 1) {
-    throw new DeviceError(`window is ${window}: must be at least 1, or null`);
-  }
+  const { heads, kvHeads, headDim } = attributes;
   return {
     B: size(attributes.B),
     T: size(attributes.T),
@@ -44,18 +29,6 @@ export function attentionSizes(
     width: heads * headDim,
     kvWidth: kvHeads * headDim,
   };
-}
-
-/** Operands `q, k, v, segments` of attention over segments. */
-export function attentionOperands(
-  { B, T, width, kvWidth }: AttentionSizes,
-): Operand[] {
-  return [
-    { name: "q", elements: B * T * width },
-    { name: "k", elements: B * T * kvWidth },
-    { name: "v", elements: B * T * kvWidth },
-    { name: "segments", elements: B * T, dtypes: INDEX },
-  ];
 }
 
 /** Whether query place i sees key place j, segments apart. */
@@ -118,17 +91,6 @@ function attend(
 
 /** Attention within equal segments of each row of the batch. */
 export const attention: Kernel<"attention"> = {
-  signature(attributes, size) {
-    const sizes = attentionSizes(attributes, size);
-    const rows = sizes.B * sizes.T;
-    return {
-      inputs: attentionOperands(sizes),
-      outputs: [
-        { name: "out", elements: rows * sizes.width },
-        { name: "lse", elements: rows * attributes.heads },
-      ],
-    };
-  },
   run(attributes, size, inputs, [outTensor, lseTensor]) {
     const { B, T, group, width, kvWidth } = attentionSizes(attributes, size);
     const { heads, headDim } = attributes;
@@ -166,20 +128,6 @@ export const attention: Kernel<"attention"> = {
 
 /** Attention of T new queries over a cache that holds their own keys already. */
 export const attentionCached: Kernel<"attention_cached"> = {
-  signature(attributes, size) {
-    const { B, T, width, kvWidth } = attentionSizes(attributes, size);
-    const cache = attributes.slots * attributes.capacity * kvWidth;
-    return {
-      inputs: [
-        { name: "q", elements: B * T * width },
-        { name: "kCache", elements: cache },
-        { name: "vCache", elements: cache },
-        { name: "lengths", elements: B, dtypes: INDEX },
-        { name: "index", elements: B, dtypes: INDEX },
-      ],
-      outputs: [{ name: "out", elements: B * T * width }],
-    };
-  },
   run(attributes, size, inputs, [output]) {
     const { B, T, group, width, kvWidth } = attentionSizes(attributes, size);
     const { heads, headDim, capacity } = attributes;

@@ -3,13 +3,7 @@
  * @module
  */
 import type { Kernel } from "../kernel.ts";
-import {
-  attentionOperands,
-  attentionSizes,
-  dot,
-  score,
-  sees,
-} from "./attention.ts";
+import { attentionSizes, dot, score, sees } from "./attention.ts";
 
 /**
  * For query i and key j of a head, with p the softmax, s the score and z the scaled product:
@@ -20,23 +14,6 @@ import {
  * ```
  */
 export const attentionBackward: Kernel<"attention_backward"> = {
-  signature(attributes, size) {
-    const sizes = attentionSizes(attributes, size);
-    const rows = sizes.B * sizes.T;
-    return {
-      inputs: [
-        ...attentionOperands(sizes),
-        { name: "out", elements: rows * sizes.width },
-        { name: "lse", elements: rows * attributes.heads },
-        { name: "dOut", elements: rows * sizes.width },
-      ],
-      outputs: [
-        { name: "dQ", elements: rows * sizes.width },
-        { name: "dK", elements: rows * sizes.kvWidth },
-        { name: "dV", elements: rows * sizes.kvWidth },
-      ],
-    };
-  },
   run(attributes, size, inputs, outputs) {
     const { B, T, group, width, kvWidth } = attentionSizes(attributes, size);
     const { heads, headDim, scale, softcap } = attributes;

@@ -2,21 +2,10 @@
  * A short causal convolution of each column.
  * @module
  */
-import { checkIndex, INDEX, type Kernel } from "../kernel.ts";
+import { checkIndex, type Kernel } from "../kernel.ts";
 
 /** out[t] = sum over j of weight[taps - 1 - j] x[t - j], over tokens of t's segment; the other way with `reverse`. */
 export const convolution: Kernel<"convolution"> = {
-  signature({ columns, taps, ...attributes }, size) {
-    const N = size(attributes.B) * size(attributes.T);
-    return {
-      inputs: [
-        { name: "x", elements: N * columns },
-        { name: "weight", elements: columns * taps },
-        { name: "segments", elements: N, dtypes: INDEX },
-      ],
-      outputs: [{ name: "out", elements: N * columns }],
-    };
-  },
   run(
     { columns, taps, reverse, ...attributes },
     size,
@@ -48,26 +37,6 @@ export const convolution: Kernel<"convolution"> = {
 
 /** The same behind the tokens of a tail, which then has the newest. */
 export const convolutionCached: Kernel<"convolution_cached"> = {
-  signature({ columns, taps, slots, ...attributes }, size) {
-    const B = size(attributes.B);
-    const elements = B * size(attributes.T) * columns;
-    const tail = slots * (taps - 1) * columns;
-    return {
-      inputs: [
-        { name: "x", elements },
-        { name: "weight", elements: columns * taps },
-        { name: "tail", elements: tail },
-        { name: "lengths", elements: B, dtypes: INDEX },
-        { name: "counts", elements: B, dtypes: INDEX },
-        { name: "index", elements: B, dtypes: INDEX },
-      ],
-      outputs: [
-        { name: "out", elements },
-        { name: "tail", elements: tail },
-      ],
-      mustShare: [[2, 1]],
-    };
-  },
   run(
     { columns, taps, slots, ...attributes },
     size,

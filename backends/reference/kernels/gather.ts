@@ -3,23 +3,10 @@
  * @module
  */
 import { DeviceError } from "@denotune/denotune/core";
-import { checkIndex, INDEX, type Kernel, WEIGHT_TYPES } from "../kernel.ts";
+import { checkIndex, type Kernel } from "../kernel.ts";
 
 /** out[r] = table[index[r]]. */
 export const gatherRows: Kernel<"gather_rows"> = {
-  signature({ rows, columns }, size) {
-    return {
-      inputs: [
-        {
-          name: "table",
-          elements: { multipleOf: columns },
-          dtypes: WEIGHT_TYPES,
-        },
-        { name: "index", elements: size(rows), dtypes: INDEX },
-      ],
-      outputs: [{ name: "out", elements: size(rows) * columns }],
-    };
-  },
   run({ columns }, _size, [table, index], [output]) {
     for (const [row, from] of index.load().entries()) {
       checkIndex(from, table.length / columns, `index[${row}]`);
@@ -30,15 +17,6 @@ export const gatherRows: Kernel<"gather_rows"> = {
 
 /** out[index[i]] = values[i], zero elsewhere. */
 export const scatterRows: Kernel<"scatter_rows"> = {
-  signature({ rows, count, columns }, size) {
-    return {
-      inputs: [
-        { name: "values", elements: size(count) * columns },
-        { name: "index", elements: size(count), dtypes: INDEX },
-      ],
-      outputs: [{ name: "out", elements: size(rows) * columns }],
-    };
-  },
   run({ rows, columns }, size, [values, index], [output]) {
     output.save(new Float64Array(output.length));
     const seen = new Set<number>();
@@ -63,19 +41,6 @@ export const scatterRows: Kernel<"scatter_rows"> = {
  * ```
  */
 export const scatterAdd: Kernel<"scatter_add"> = {
-  signature({ unique, columns }, size) {
-    return {
-      inputs: [
-        { name: "values", elements: { multipleOf: columns } },
-        { name: "order", elements: { atLeast: 0 }, dtypes: INDEX },
-        { name: "ids", elements: size(unique), dtypes: INDEX },
-        { name: "starts", elements: size(unique) + 1, dtypes: INDEX },
-        { name: "addend", elements: { multipleOf: columns } },
-      ],
-      outputs: [{ name: "out", elements: { multipleOf: columns } }],
-      mustShare: [[4, 0]],
-    };
-  },
   run({ columns }, _size, [values, orders, idList, startList], [table]) {
     const [order, ids, starts] = [
       orders.load(),

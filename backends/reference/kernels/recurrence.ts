@@ -2,7 +2,7 @@
  * A linear recurrence with a matrix as its state.
  * @module
  */
-import { checkIndex, INDEX, type Kernel } from "../kernel.ts";
+import { checkIndex, type Kernel } from "../kernel.ts";
 
 interface Heads {
   readonly heads: number;
@@ -37,19 +37,6 @@ function step(
 
 /** From the first token of each segment to its last, or the other way. */
 export const recurrence: Kernel<"recurrence"> = {
-  signature({ heads, keyDim, valueDim, ...attributes }, size) {
-    const N = size(attributes.B) * size(attributes.T);
-    return {
-      inputs: [
-        { name: "q", elements: N * heads * keyDim },
-        { name: "k", elements: N * heads * keyDim },
-        { name: "v", elements: N * heads * valueDim },
-        { name: "decay", elements: N * heads },
-        { name: "segments", elements: N, dtypes: INDEX },
-      ],
-      outputs: [{ name: "out", elements: N * heads * valueDim }],
-    };
-  },
   run(attributes, size, inputs, [output]) {
     const [q, k, v, decay, segments] = inputs.map((t) => t.load());
     const [B, T] = [size(attributes.B), size(attributes.T)];
@@ -75,28 +62,6 @@ export const recurrence: Kernel<"recurrence"> = {
 
 /** From the state of a slot, which then has the new one. */
 export const recurrenceCached: Kernel<"recurrence_cached"> = {
-  signature({ heads, keyDim, valueDim, slots, ...attributes }, size) {
-    const B = size(attributes.B);
-    const N = B * size(attributes.T);
-    const state = slots * heads * keyDim * valueDim;
-    return {
-      inputs: [
-        { name: "q", elements: N * heads * keyDim },
-        { name: "k", elements: N * heads * keyDim },
-        { name: "v", elements: N * heads * valueDim },
-        { name: "decay", elements: N * heads },
-        { name: "state", elements: state },
-        { name: "lengths", elements: B, dtypes: INDEX },
-        { name: "counts", elements: B, dtypes: INDEX },
-        { name: "index", elements: B, dtypes: INDEX },
-      ],
-      outputs: [
-        { name: "out", elements: N * heads * valueDim },
-        { name: "state", elements: state },
-      ],
-      mustShare: [[4, 1]],
-    };
-  },
   run(attributes, size, inputs, [output, stateOutput]) {
     const [q, k, v, decay, states, lengths, counts, index] = inputs.map((t) =>
       t.load()

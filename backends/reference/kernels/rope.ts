@@ -2,28 +2,10 @@
  * Rotary position embedding.
  * @module
  */
-import { DeviceError } from "@denotune/denotune/core";
-import { checkIndex, INDEX, type Kernel } from "../kernel.ts";
+import { checkIndex, type Kernel } from "../kernel.ts";
 
 /** Turns the pairs (i, i + rotary / 2) of every head by the angles of its position. */
 export const rope: Kernel<"rope"> = {
-  signature({ rows, heads, headDim, rotary }, size) {
-    if (rotary % 2 !== 0 || rotary > headDim || rotary <= 0) {
-      throw new DeviceError(
-        `rotary is ${rotary}: must be even, positive and at most the head's ${headDim}`,
-      );
-    }
-    const elements = size(rows) * heads * headDim;
-    return {
-      inputs: [
-        { name: "x", elements },
-        { name: "positions", elements: size(rows), dtypes: INDEX },
-        { name: "table", elements: { multipleOf: rotary } },
-      ],
-      outputs: [{ name: "out", elements }],
-      mayShare: [[0, 0]],
-    };
-  },
   run(
     { heads, headDim, rotary, inverse },
     _size,

@@ -3,7 +3,7 @@
  * @module
  */
 import { gumbelAt } from "@denotune/denotune/core";
-import { checkIndex, INDEX, type Kernel } from "../kernel.ts";
+import { checkIndex, type Kernel } from "../kernel.ts";
 
 /** Words that hold a bit for each column. */
 function wordsOf(columns: number): number {
@@ -12,20 +12,6 @@ function wordsOf(columns: number): number {
 
 /** A column of each row, drawn as the options say. */
 export const sample: Kernel<"sample"> = {
-  signature({ rows, columns, slots }, size) {
-    const R = size(rows);
-    return {
-      inputs: [
-        { name: "logits", elements: R * columns },
-        { name: "options", elements: 4 },
-        { name: "keys", elements: R, dtypes: INDEX },
-        { name: "places", elements: R, dtypes: INDEX },
-        { name: "index", elements: R, dtypes: INDEX },
-        { name: "seen", elements: slots * wordsOf(columns), dtypes: INDEX },
-      ],
-      outputs: [{ name: "out", elements: R, dtypes: INDEX }],
-    };
-  },
   run({ columns, slots }, _size, inputs, [output]) {
     const [logits, options, keys, places, index, seen] = inputs;
     const [temperature, k, p, penalty] = options.load();
@@ -103,24 +89,6 @@ function kept(
 
 /** Chosen tokens become the next step's, and go to the ring and to what has been seen. */
 export const takeTokens: Kernel<"take_tokens"> = {
-  signature({ rows, slots, ring, columns }, size) {
-    const R = size(rows);
-    const state = [
-      { name: "tokens", elements: { atLeast: R }, dtypes: INDEX },
-      { name: "places", elements: { atLeast: R }, dtypes: INDEX },
-      { name: "ring", elements: ring * slots, dtypes: INDEX },
-      { name: "seen", elements: slots * wordsOf(columns), dtypes: INDEX },
-    ];
-    return {
-      inputs: [
-        { name: "chosen", elements: R, dtypes: INDEX },
-        { name: "index", elements: R, dtypes: INDEX },
-        ...state,
-      ],
-      outputs: state,
-      mustShare: [[2, 0], [3, 1], [4, 2], [5, 3]],
-    };
-  },
   run({ slots, ring, capacity, columns }, _size, inputs, outputs) {
     const [chosen, index] = inputs.map((t) => t.load());
     const [tokens, places, history, seen] = outputs.map((t) => t.load());

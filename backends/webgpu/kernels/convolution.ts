@@ -3,37 +3,31 @@
  * @module
  */
 import { product } from "@denotune/denotune/core";
-import {
-  type DispatchSpec,
-  INDEX,
-  type Lower,
-  perItem,
-} from "../shader/dispatch.ts";
+import { type DispatchSpec, type Lower, perItem } from "../shader/dispatch.ts";
 
 const INVOCATIONS = 64;
 const WORKGROUP: DispatchSpec["workgroup"] = [INVOCATIONS, 1, 1];
 
 /** An invocation for each element of the output; neighbours read the same tokens. */
 export const convolution: Lower<"convolution"> = (lowering) => {
-  const { attributes, inputs, outputs } = lowering;
+  const { attributes } = lowering;
   const { B, T, columns, taps, reverse } = attributes;
   const rows = product([B, T]);
-  const N = lowering.capacity(rows);
   lowering.emit({
     name: "convolution",
     tensors: [
-      { name: "x", view: lowering.expect("x", inputs[0], N * columns) },
+      { name: "x", view: lowering.input("x") },
       {
         name: "weight",
-        view: lowering.expect("weight", inputs[1], columns * taps),
+        view: lowering.input("weight"),
       },
       {
         name: "segments",
-        view: lowering.expect("segments", inputs[2], N, INDEX),
+        view: lowering.input("segments"),
       },
       {
         name: "out",
-        view: lowering.expect("out", outputs[0], N * columns),
+        view: lowering.output("out"),
         writes: true,
       },
     ],
@@ -65,7 +59,6 @@ ${others.join("\n")}
 ${out.store("id", "total")}`;
     },
     grid: perItem((size) => size(B) * size(T) * columns, INVOCATIONS),
-    cost: (size) => size(B) * size(T) * columns * taps * 2,
   });
 };
 
@@ -74,33 +67,30 @@ ${out.store("id", "total")}`;
  * `past0` (the oldest) ..., so the tail is read before it is written.
  */
 export const convolutionCached: Lower<"convolution_cached"> = (lowering) => {
-  const { attributes, inputs, outputs } = lowering;
-  const { B, T, columns, taps, slots } = attributes;
-  const [b, N] = [lowering.capacity(B), lowering.capacity(product([B, T]))];
-  const kept = slots * (taps - 1) * columns;
-  lowering.expect("tail", inputs[2], kept);
+  const { attributes } = lowering;
+  const { B, T, columns, taps } = attributes;
   lowering.emit({
     name: "convolution_cached",
     tensors: [
-      { name: "x", view: lowering.expect("x", inputs[0], N * columns) },
+      { name: "x", view: lowering.input("x") },
       {
         name: "weight",
-        view: lowering.expect("weight", inputs[1], columns * taps),
+        view: lowering.input("weight"),
       },
       {
         name: "lengths",
-        view: lowering.expect("lengths", inputs[3], b, INDEX),
+        view: lowering.input("lengths"),
       },
-      { name: "counts", view: lowering.expect("counts", inputs[4], b, INDEX) },
-      { name: "index", view: lowering.expect("index", inputs[5], b, INDEX) },
+      { name: "counts", view: lowering.input("counts") },
+      { name: "index", view: lowering.input("index") },
       {
         name: "out",
-        view: lowering.expect("out", outputs[0], N * columns),
+        view: lowering.output("out"),
         writes: true,
       },
       {
         name: "tail",
-        view: lowering.expect("tail", outputs[1], kept),
+        view: lowering.output("tail"),
         writes: true,
       },
     ],
@@ -146,6 +136,5 @@ for (var t = 0u; t < ${scope.size(T)}; t++) {
 ${past.map((name, i) => tail.store(place(i), name)).join("\n")}`;
     },
     grid: perItem((size) => size(B) * columns, INVOCATIONS),
-    cost: (size) => size(B) * size(T) * columns * taps * 2,
   });
 };

@@ -3,20 +3,14 @@
  * element, so nothing is atomic and every sum has its order.
  * @module
  */
-import { INDEX, type Lower, perItem, WEIGHTS } from "../shader/dispatch.ts";
+import { type Lower, perItem } from "../shader/dispatch.ts";
 
 const INVOCATIONS = 64;
 
 /** out[r] = table[index[r]]; NaN where the index is no row of the table. */
 export const gatherRows: Lower<"gather_rows"> = (lowering) => {
-  const { attributes: { rows, columns }, inputs, outputs } = lowering;
-  const capacity = lowering.capacity(rows);
-  const table = lowering.expect(
-    "table",
-    inputs[0],
-    { multipleOf: columns },
-    WEIGHTS,
-  );
+  const { attributes: { rows, columns } } = lowering;
+  const table = lowering.input("table");
   const count = table.shape.reduce<number>(
     (n, d) => n * lowering.capacity(d),
     1,
@@ -27,11 +21,11 @@ export const gatherRows: Lower<"gather_rows"> = (lowering) => {
       { name: "table", view: table },
       {
         name: "index",
-        view: lowering.expect("index", inputs[1], capacity, INDEX),
+        view: lowering.input("index"),
       },
       {
         name: "out",
-        view: lowering.expect("out", outputs[0], capacity * columns),
+        view: lowering.output("out"),
         writes: true,
       },
     ],
@@ -51,18 +45,13 @@ ${
         )
       }`,
     grid: perItem((size) => size(rows) * columns, INVOCATIONS),
-    cost: (size) => size(rows) * columns * 4,
   });
 };
 
 /** out[index[i]] = values[i], zero elsewhere. */
 export const scatterRows: Lower<"scatter_rows"> = (lowering) => {
-  const { attributes: { rows, count, columns }, inputs, outputs } = lowering;
-  const [rowCapacity, countCapacity] = [
-    lowering.capacity(rows),
-    lowering.capacity(count),
-  ];
-  const out = lowering.expect("out", outputs[0], rowCapacity * columns);
+  const { attributes: { rows, count, columns } } = lowering;
+  const out = lowering.output("out");
   lowering.emit({
     name: "scatter_rows zeros",
     tensors: [{ name: "out", view: out, writes: true }],
@@ -77,11 +66,11 @@ ${scope.tensor("out").store("id", "0.0")}`,
     tensors: [
       {
         name: "values",
-        view: lowering.expect("values", inputs[0], countCapacity * columns),
+        view: lowering.input("values"),
       },
       {
         name: "index",
-        view: lowering.expect("index", inputs[1], countCapacity, INDEX),
+        view: lowering.input("index"),
       },
       { name: "out", view: out, writes: true },
     ],
@@ -112,34 +101,26 @@ ${
  * ```
  */
 export const scatterAdd: Lower<"scatter_add"> = (lowering) => {
-  const { attributes: { unique, columns }, inputs, outputs } = lowering;
-  const capacity = lowering.capacity(unique);
-  const multiple = { multipleOf: columns };
-  lowering.expect("addend", inputs[4], multiple);
+  const { attributes: { unique, columns } } = lowering;
   lowering.emit({
     name: "scatter_add",
     tensors: [
-      { name: "values", view: lowering.expect("values", inputs[0], multiple) },
+      { name: "values", view: lowering.input("values") },
       {
         name: "order",
-        view: lowering.expect("order", inputs[1], { atLeast: 0 }, INDEX),
+        view: lowering.input("order"),
       },
       {
         name: "ids",
-        view: lowering.expect("ids", inputs[2], capacity, INDEX),
+        view: lowering.input("ids"),
       },
       {
         name: "starts",
-        view: lowering.expect(
-          "starts",
-          inputs[3],
-          { atLeast: capacity + 1 },
-          INDEX,
-        ),
+        view: lowering.input("starts"),
       },
       {
         name: "out",
-        view: lowering.expect("out", outputs[0], multiple),
+        view: lowering.output("out"),
         writes: true,
       },
     ],
@@ -160,6 +141,5 @@ for (var i = u32(${scope.tensor("starts").loadInt("u")}); i < end; i++) {
 }
 ${scope.tensor("out").store("at", "total")}`,
     grid: perItem((size) => size(unique) * columns, INVOCATIONS),
-    cost: (size) => size(unique) * columns * 16,
   });
 };

@@ -3,18 +3,11 @@
  * @module
  */
 import {
-  DeviceError,
   type DType,
   product,
   type QuantizedShape,
-  quantizedWords,
 } from "@denotune/denotune/core";
-import {
-  type DispatchSpec,
-  INDEX,
-  type Lower,
-  perItem,
-} from "../shader/dispatch.ts";
+import { type DispatchSpec, type Lower, perItem } from "../shader/dispatch.ts";
 import { f32Text } from "../shader/numbers.ts";
 import { combineArgmax } from "./argmax_lanes.ts";
 
@@ -23,26 +16,23 @@ const WORKGROUP: DispatchSpec["workgroup"] = [INVOCATIONS, 1, 1];
 
 /** cache[index[b], lengths[b] + t] = new[b, t]; what would lie beyond the capacity is dropped. */
 export const writeCache: Lower<"write_cache"> = (lowering) => {
-  const { attributes, inputs, outputs } = lowering;
-  const { B, T, slots, capacity, columns } = attributes;
-  const [b, t] = [lowering.capacity(B), lowering.capacity(T)];
-  const size = slots * capacity * columns;
-  lowering.expect("cache", inputs[0], size);
+  const { attributes } = lowering;
+  const { B, T, capacity, columns } = attributes;
   lowering.emit({
     name: "write_cache",
     tensors: [
-      { name: "new", view: lowering.expect("new", inputs[1], b * t * columns) },
+      { name: "new", view: lowering.input("new") },
       {
         name: "lengths",
-        view: lowering.expect("lengths", inputs[2], b, INDEX),
+        view: lowering.input("lengths"),
       },
       {
         name: "index",
-        view: lowering.expect("index", inputs[3], b, INDEX),
+        view: lowering.input("index"),
       },
       {
         name: "cache",
-        view: lowering.expect("cache", outputs[0], size),
+        view: lowering.output("cache"),
         writes: true,
       },
     ],
@@ -69,21 +59,14 @@ ${
 
 /** out = columns offset .. offset + width of x. */
 export const sliceColumns: Lower<"slice_columns"> = (lowering) => {
-  const { attributes: { rows, from, offset, width }, inputs, outputs } =
-    lowering;
-  if (offset < 0 || offset + width > from) {
-    throw new DeviceError(
-      `columns ${offset} to ${offset + width} do not lie within ${from}`,
-    );
-  }
-  const capacity = lowering.capacity(rows);
+  const { attributes: { rows, from, offset, width } } = lowering;
   lowering.emit({
     name: "slice_columns",
     tensors: [
-      { name: "x", view: lowering.expect("x", inputs[0], capacity * from) },
+      { name: "x", view: lowering.input("x") },
       {
         name: "out",
-        view: lowering.expect("out", outputs[0], capacity * width),
+        view: lowering.output("out"),
         writes: true,
       },
     ],
@@ -104,10 +87,9 @@ ${
 
 /** out = the inputs side by side: one dispatch an input. */
 export const concatColumns: Lower<"concat_columns"> = (lowering) => {
-  const { attributes: { rows, widths }, inputs, outputs } = lowering;
-  const capacity = lowering.capacity(rows);
+  const { attributes: { rows, widths } } = lowering;
   const total = widths.reduce((a, b) => a + b, 0);
-  const out = lowering.expect("out", outputs[0], capacity * total);
+  const out = lowering.output("out");
   let start = 0;
   widths.forEach((width, i) => {
     const at = start;
@@ -117,7 +99,7 @@ export const concatColumns: Lower<"concat_columns"> = (lowering) => {
       tensors: [
         {
           name: "x",
-          view: lowering.expect(`x_${i}`, inputs[i], capacity * width),
+          view: lowering.input(`x_${i}`),
         },
         { name: "out", view: out, writes: true },
       ],
@@ -139,16 +121,15 @@ ${
 
 /** ring[index mod S] = row. */
 export const writeRow: Lower<"write_row"> = (lowering) => {
-  const { attributes: { slots, columns }, inputs, outputs } = lowering;
-  lowering.expect("ring", inputs[0], slots * columns);
+  const { attributes: { slots, columns } } = lowering;
   lowering.emit({
     name: "write_row",
     tensors: [
-      { name: "row", view: lowering.expect("row", inputs[1], columns) },
-      { name: "index", view: lowering.expect("index", inputs[2], 1, INDEX) },
+      { name: "row", view: lowering.input("row") },
+      { name: "index", view: lowering.input("index") },
       {
         name: "ring",
-        view: lowering.expect("ring", outputs[0], slots * columns),
+        view: lowering.output("ring"),
         writes: true,
       },
     ],
@@ -167,23 +148,15 @@ ${
   });
 };
 
-const ANY: readonly DType[] = ["f32", "i32", "bf16", "f16"];
-
 /** out = x, converted between f32 and 16-bit types. */
 export const copy: Lower<"copy"> = (lowering) => {
-  const { attributes: { elements, quantized }, inputs, outputs } = lowering;
-  const capacity = lowering.capacity(elements);
+  const { attributes: { elements, quantized } } = lowering;
   if (quantized !== undefined) {
     lowering.emit(widen(lowering, quantized));
     return;
   }
-  const x = lowering.expect("x", inputs[0], capacity, ANY);
-  const out = lowering.expect("out", outputs[0], capacity, ANY);
-  if (x.dtype !== out.dtype && (x.dtype === "i32" || out.dtype === "i32")) {
-    throw new DeviceError(
-      `cannot copy ${x.dtype} to ${out.dtype}: whole numbers are copied as they are`,
-    );
-  }
+  const x = lowering.input("x");
+  const out = lowering.output("out");
   if (out.dtype === "bf16" || out.dtype === "f16") {
     lowering.emit(copyToHalf(lowering, x.dtype, out.dtype));
     return;
@@ -198,13 +171,12 @@ export const copy: Lower<"copy"> = (lowering) => {
 ${to.store("id", x.dtype === "i32" ? from.loadInt("id") : from.load("id"))}`;
     },
     grid: perItem((size) => size(elements), INVOCATIONS),
-    cost: (size) => size(elements) * 2,
   });
 };
 
 /** Dequantises a whole matrix. */
 function widen(
-  { inputs, outputs, expect }: Parameters<Lower<"copy">>[0],
+  lowering: Parameters<Lower<"copy">>[0],
   quantized: QuantizedShape,
 ): DispatchSpec {
   const elements = quantized.rows * quantized.columns;
@@ -213,17 +185,16 @@ function widen(
     tensors: [
       {
         name: "x",
-        view: expect("x", inputs[0], quantizedWords(quantized), INDEX),
+        view: lowering.input("x"),
         quantized,
       },
-      { name: "out", view: expect("out", outputs[0], elements), writes: true },
+      { name: "out", view: lowering.output("out"), writes: true },
     ],
     workgroup: WORKGROUP,
     body: (scope) =>
       `if (id >= ${elements}u) { return; }
 ${scope.tensor("out").store("id", scope.tensor("x").load("id"))}`,
     grid: perItem(() => elements, INVOCATIONS),
-    cost: () => elements * 8,
   };
 }
 
@@ -276,18 +247,17 @@ if (low + 1 < n) {
 ${out.storeWord("word", "bits")}`;
     },
     grid: perItem((size) => Math.ceil(size(elements) / 2) + 1, INVOCATIONS),
-    cost: (size) => size(elements) * 2,
   };
 }
 
 /** Every element of out is `value`. */
 export const fill: Lower<"fill"> = (lowering) => {
-  const { attributes: { elements, value }, outputs } = lowering;
+  const { attributes: { elements, value } } = lowering;
   lowering.emit({
     name: "fill",
     tensors: [{
       name: "out",
-      view: lowering.expect("out", outputs[0], lowering.capacity(elements)),
+      view: lowering.output("out"),
       writes: true,
     }],
     workgroup: WORKGROUP,
@@ -296,24 +266,19 @@ export const fill: Lower<"fill"> = (lowering) => {
 let value = ${f32Text(value)};
 ${scope.tensor("out").store("id", "value")}`,
     grid: perItem((size) => size(elements), INVOCATIONS),
-    cost: (size) => size(elements),
   });
 };
 
 /** out[r] = the first column that holds the largest element of row r: a workgroup a row. */
 export const argmax: Lower<"argmax"> = (lowering) => {
-  const { attributes: { rows, columns }, inputs, outputs } = lowering;
-  const [r, c] = [lowering.capacity(rows), lowering.capacity(columns)];
-  if (c < 1) {
-    throw new DeviceError("a row without columns has no largest element");
-  }
+  const { attributes: { rows, columns } } = lowering;
   lowering.emit({
     name: "argmax",
     tensors: [
-      { name: "x", view: lowering.expect("x", inputs[0], r * c) },
+      { name: "x", view: lowering.input("x") },
       {
         name: "out",
-        view: lowering.expect("out", outputs[0], r, INDEX),
+        view: lowering.output("out"),
         writes: true,
       },
     ],
@@ -333,6 +298,5 @@ for (var c = lane + ${INVOCATIONS}u; c < n; c += ${INVOCATIONS}u) {
 ${combineArgmax(INVOCATIONS)}
 if (lane == 0u) { ${scope.tensor("out").store("group", "i32(places[0])")} }`,
     grid: (size) => ({ groups: size(rows) }),
-    cost: (size) => size(rows) * size(columns),
   });
 };

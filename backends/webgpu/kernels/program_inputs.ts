@@ -2,8 +2,8 @@
  * How expressions read the inputs of row programs and sums.
  * @module
  */
-import type { Access, Expression, View } from "@denotune/denotune/core";
-import { INDEX, type Scope } from "../shader/dispatch.ts";
+import type { Access, Expression } from "@denotune/denotune/core";
+import type { Scope } from "../shader/dispatch.ts";
 import { type Leaves, leavesOf } from "../shader/expression.ts";
 
 /** The place that is computed: one element, number `wide` of four, or a row as a whole. */
@@ -63,46 +63,4 @@ export function readsColumnIndex(expressions: readonly Expression[]): boolean {
   return expressions.flatMap(leavesOf).some((e) =>
     e.kind === "column" || e.kind === "random"
   );
-}
-
-/** Checks the inputs of a program over a space. */
-export function expectProgramInputs(
-  lowering: {
-    readonly inputs: readonly View[];
-    expect(
-      what: string,
-      view: View | undefined,
-      elements: number | { readonly atLeast: number },
-      dtypes?: readonly ("f32" | "i32" | "bf16" | "f16")[],
-    ): View;
-  },
-  accesses: readonly Access[],
-  expressions: readonly Expression[],
-  space: { rows: number; columns: number },
-  /** Input 0 is no tensor but what the kernel has computed. */
-  { first = 0 }: { first?: 0 | 1 } = {},
-): void {
-  const leaves = expressions.flatMap(leavesOf);
-  accesses.slice(first).forEach((access, at) => {
-    const i = at + first;
-    const isKey = leaves.some((e) => e.kind === "random" && e.input === i);
-    const last = Math.max(
-      -1,
-      ...leaves.map((e) =>
-        e.kind === "input" && e.input === i ? e.index ?? -1 : -1
-      ),
-    );
-    const elements = {
-      matrix: space.rows * space.columns,
-      row: space.columns,
-      column: space.rows,
-      scalars: { atLeast: last + 1 },
-    };
-    lowering.expect(
-      `input ${i} (${access})`,
-      lowering.inputs[at],
-      elements[access],
-      isKey ? INDEX : ["f32", "i32"],
-    );
-  });
 }

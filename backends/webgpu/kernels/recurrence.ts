@@ -3,10 +3,9 @@
  * through the tokens with it: columns of values never meet.
  * @module
  */
-import { product, type View } from "@denotune/denotune/core";
+import type { View } from "@denotune/denotune/core";
 import {
   type DispatchSpec,
-  INDEX,
   type Lower,
   type Lowering,
   perItem,
@@ -21,18 +20,14 @@ const WORKGROUP: DispatchSpec["workgroup"] = [INVOCATIONS, 1, 1];
 function shared(
   lowering: Lowering<"recurrence"> | Lowering<"recurrence_cached">,
 ): TensorUse[] {
-  const { inputs, outputs } = lowering;
-  const { B, T, heads, keyDim, valueDim } = lowering.attributes;
-  const N = lowering.capacity(product([B, T]));
-  const [keys, values] = [N * heads * keyDim, N * heads * valueDim];
   return [
-    { name: "q", view: lowering.expect("q", inputs[0], keys) },
-    { name: "k", view: lowering.expect("k", inputs[1], keys) },
-    { name: "v", view: lowering.expect("v", inputs[2], values) },
-    { name: "decay", view: lowering.expect("decay", inputs[3], N * heads) },
+    { name: "q", view: lowering.input("q") },
+    { name: "k", view: lowering.input("k") },
+    { name: "v", view: lowering.input("v") },
+    { name: "decay", view: lowering.input("decay") },
     {
       name: "out",
-      view: lowering.expect("out", outputs[0], values),
+      view: lowering.output("out"),
       writes: true,
     },
   ];
@@ -70,14 +65,13 @@ ${out.store("place", "total")}`;
 
 /** From the first token of each segment to its last, or the other way. */
 export const recurrence: Lower<"recurrence"> = (lowering) => {
-  const { attributes, inputs } = lowering;
+  const { attributes } = lowering;
   const { B, T, heads, keyDim, valueDim, reverse } = attributes;
-  const N = lowering.capacity(product([B, T]));
   lowering.emit({
     name: "recurrence",
     tensors: [...shared(lowering), {
       name: "segments",
-      view: lowering.expect("segments", inputs[4], N, INDEX),
+      view: lowering.input("segments"),
     }],
     workgroup: WORKGROUP,
     body: (scope) => {
@@ -111,13 +105,10 @@ for (var n = 0u; n < ${size}; n++) {
  * side by side: the smallest devices bind eight buffers.
  */
 export const recurrenceCached: Lower<"recurrence_cached"> = (lowering) => {
-  const { attributes, inputs, outputs } = lowering;
-  const { B, T, heads, keyDim, valueDim, slots } = attributes;
-  const b = lowering.capacity(B);
-  const size = slots * heads * keyDim * valueDim;
-  const rows = lowering.scratch(3 * b);
+  const { attributes } = lowering;
+  const { B, T, heads, keyDim, valueDim } = attributes;
+  const rows = lowering.scratch(3 * lowering.capacity(B));
   gatherRows(lowering, rows);
-  lowering.expect("state", inputs[4], size);
   lowering.emit({
     name: "recurrence_cached",
     tensors: [
@@ -125,7 +116,7 @@ export const recurrenceCached: Lower<"recurrence_cached"> = (lowering) => {
       { name: "rows", view: rows },
       {
         name: "kept",
-        view: lowering.expect("state", outputs[1], size),
+        view: lowering.output("state"),
         writes: true,
       },
     ],
@@ -171,15 +162,14 @@ function gatherRows(
   lowering: Lowering<"recurrence_cached">,
   rows: View,
 ): void {
-  const { attributes: { B }, inputs } = lowering;
-  const b = lowering.capacity(B);
+  const { B } = lowering.attributes;
   const names = ["lengths", "counts", "index"] as const;
   lowering.emit({
     name: "recurrence_rows",
     tensors: [
-      ...names.map((name, i) => ({
+      ...names.map((name) => ({
         name,
-        view: lowering.expect(name, inputs[5 + i], b, INDEX),
+        view: lowering.input(name),
       })),
       { name: "rows", view: rows, writes: true },
     ],

@@ -2,8 +2,8 @@
  * Rotary position embedding.
  * @module
  */
-import { DeviceError, product } from "@denotune/denotune/core";
-import { INDEX, type Lower, perItem } from "../shader/dispatch.ts";
+import { product } from "@denotune/denotune/core";
+import { type Lower, perItem } from "../shader/dispatch.ts";
 
 const INVOCATIONS = 64;
 
@@ -12,14 +12,8 @@ const INVOCATIONS = 64;
  * pair, or one element of the rest; so in place each element is read by whoever writes it.
  */
 export const rope: Lower<"rope"> = (lowering) => {
-  const { attributes, inputs, outputs } = lowering;
+  const { attributes } = lowering;
   const { rows, heads, headDim, rotary, inverse } = attributes;
-  if (rotary % 2 !== 0 || rotary > headDim || rotary <= 0) {
-    throw new DeviceError(
-      `rotary is ${rotary}: must be even, positive and at most the head's ${headDim}`,
-    );
-  }
-  const capacity = lowering.capacity(rows);
   const half = rotary / 2;
   const items = headDim - half; // of a head
   lowering.emit({
@@ -27,19 +21,19 @@ export const rope: Lower<"rope"> = (lowering) => {
     tensors: [
       {
         name: "x",
-        view: lowering.expect("x", inputs[0], capacity * heads * headDim),
+        view: lowering.input("x"),
       },
       {
         name: "positions",
-        view: lowering.expect("positions", inputs[1], capacity, INDEX),
+        view: lowering.input("positions"),
       },
       {
         name: "table",
-        view: lowering.expect("table", inputs[2], { multipleOf: rotary }),
+        view: lowering.input("table"),
       },
       {
         name: "out",
-        view: lowering.expect("out", outputs[0], capacity * heads * headDim),
+        view: lowering.output("out"),
         writes: true,
       },
     ],
@@ -67,6 +61,5 @@ ${out.store("start + i", "a * cosine - b * sine")}
 ${out.store(`start + i + ${half}u`, "b * cosine + a * sine")}`;
     },
     grid: perItem((size) => size(rows) * heads * items, INVOCATIONS),
-    cost: (size) => size(rows) * heads * headDim * 4,
   });
 };

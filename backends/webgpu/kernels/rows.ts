@@ -12,27 +12,17 @@
  * @module
  */
 import {
-  DeviceError,
   type Dim,
   type Expression,
   product,
   type RowProgram,
   type Stage,
 } from "@denotune/denotune/core";
-import type { Lower, Scope, SizeOf } from "../shader/dispatch.ts";
-import {
-  checkInputs,
-  ExpressionWriter,
-  leavesOf,
-} from "../shader/expression.ts";
+import type { Lower, Scope } from "../shader/dispatch.ts";
+import { ExpressionWriter, leavesOf } from "../shader/expression.ts";
 import { LaneReduction, lanesFor } from "../shader/reduce.ts";
 import { MOST_NEGATIVE } from "../shader/reduce.ts";
-import {
-  expectProgramInputs,
-  leavesAt,
-  loadOnce,
-  readsColumnIndex,
-} from "./program_inputs.ts";
+import { leavesAt, loadOnce, readsColumnIndex } from "./program_inputs.ts";
 
 type Write = Extract<Stage, { kind: "write" }>;
 
@@ -41,28 +31,7 @@ export const rows: Lower<"rows"> = (lowering) => {
   const { attributes, inputs, outputs, limits } = lowering;
   const { program } = attributes;
   const { stages } = program;
-  checkInputs(stages.map(expressionOf), program.inputs.length);
-  const [rowCapacity, columnCapacity] = [
-    lowering.capacity(attributes.rows),
-    lowering.capacity(attributes.columns),
-  ];
-  expectProgramInputs(lowering, program.inputs, stages.map(expressionOf), {
-    rows: rowCapacity,
-    columns: columnCapacity,
-  });
-  program.outputs.forEach((access, o) =>
-    lowering.expect(
-      `output ${o}`,
-      outputs[o],
-      access === "matrix" ? rowCapacity * columnCapacity : rowCapacity,
-    )
-  );
-  const writes = stages.filter((s): s is Write => s.kind === "write");
-  for (const o of program.outputs.keys()) {
-    if (!writes.some((w) => w.output === o)) {
-      throw new DeviceError(`no stage writes output ${o}`);
-    }
-  }
+  const columnCapacity = lowering.capacity(attributes.columns);
   const fixed = typeof attributes.columns === "number"
     ? attributes.columns
     : null;
@@ -87,8 +56,6 @@ export const rows: Lower<"rows"> = (lowering) => {
   ];
   const flat = stages.every((s) => s.kind !== "reduce") &&
     program.outputs.every((o) => o === "matrix");
-  const cost = (size: SizeOf) =>
-    size(attributes.rows) * size(attributes.columns) * 8;
   if (flat) {
     const invocations = limits.software ? 32 : 128;
     lowering.emit({
@@ -102,7 +69,6 @@ export const rows: Lower<"rows"> = (lowering) => {
           size(attributes.rows) * size(attributes.columns) / invocations,
         ),
       }),
-      cost,
     });
     return;
   }
@@ -119,7 +85,6 @@ export const rows: Lower<"rows"> = (lowering) => {
         ? 0
         : Math.ceil(size(attributes.rows) / lanes.rows),
     }),
-    cost,
   });
 };
 

@@ -9,7 +9,7 @@
  * ```
  * @module
  */
-import { INDEX, type Lower, type Scope } from "../shader/dispatch.ts";
+import type { Lower, Scope } from "../shader/dispatch.ts";
 import { fewLanes } from "../shader/few_lanes.ts";
 import { each } from "../shader/numbers.ts";
 import { LaneReduction, MOST_NEGATIVE } from "../shader/reduce.ts";
@@ -27,35 +27,28 @@ const TURNS = 8;
 
 /** Draws a column of each row as the options say. */
 export const sample: Lower<"sample"> = (lowering) => {
-  const { attributes, inputs, outputs, limits } = lowering;
-  const { rows, columns, slots } = attributes;
-  const count = lowering.capacity(rows);
+  const { attributes, limits } = lowering;
+  const { rows, columns } = attributes;
   const words = Math.ceil(columns / 32);
   const { lanes, unroll } = shapeOf(limits, columns);
   const reduction = new LaneReduction(limits, {
     width: lanes,
     invocations: lanes,
   });
-  const tensor = (name: string, i: number, elements: number) => ({
-    name,
-    view: lowering.expect(name, inputs[i], elements, INDEX),
-  });
+  const tensor = (name: string) => ({ name, view: lowering.input(name) });
   const text = new SampleText({ columns, words, lanes, unroll, reduction });
   lowering.emit({
     name: "sample",
     tensors: [
-      {
-        name: "logits",
-        view: lowering.expect("logits", inputs[0], count * columns),
-      },
-      { name: "options", view: lowering.expect("options", inputs[1], 4) },
-      tensor("keys", 2, count),
-      tensor("places", 3, count),
-      tensor("index", 4, count),
-      tensor("seen", 5, slots * words),
+      tensor("logits"),
+      tensor("options"),
+      tensor("keys"),
+      tensor("places"),
+      tensor("index"),
+      tensor("seen"),
       {
         name: "out",
-        view: lowering.expect("out", outputs[0], count, INDEX),
+        view: lowering.output("out"),
         writes: true,
       },
     ],
@@ -63,7 +56,6 @@ export const sample: Lower<"sample"> = (lowering) => {
     body: (scope) => text.body(scope, scope.size(rows)),
     declarations: (scope) => text.declarations(scope),
     grid: (size) => ({ groups: size(rows) }),
-    cost: (size) => size(rows) * columns * 64,
   });
 };
 

@@ -3,12 +3,12 @@
  * on capacities alone, then the chunks in order.
  * @module
  */
-import { DeviceError, type Dim } from "@denotune/denotune/core";
+import type { Dim } from "@denotune/denotune/core";
 import type { Lower, Scope } from "../shader/dispatch.ts";
-import { INDEX, perItem } from "../shader/dispatch.ts";
-import { checkInputs, ExpressionWriter } from "../shader/expression.ts";
+import { perItem } from "../shader/dispatch.ts";
+import { ExpressionWriter } from "../shader/expression.ts";
 import { LaneReduction } from "../shader/reduce.ts";
-import { expectProgramInputs, leavesAt } from "./program_inputs.ts";
+import { leavesAt } from "./program_inputs.ts";
 
 /** Rows that one invocation adds up before it is worth while to share a column. */
 const ROWS_OF_A_CHUNK = 32;
@@ -16,18 +16,11 @@ const MOST_CHUNKS = 128;
 
 /** out[c] = addend[c] + the sum over rows of an expression at (r, c). */
 export const columnSum: Lower<"column_sum"> = (lowering) => {
-  const { attributes, inputs, outputs, limits } = lowering;
+  const { attributes, inputs, limits } = lowering;
   const { rows, columns, of } = attributes;
   const capacity = lowering.capacity(rows);
-  checkInputs([of], attributes.inputs.length);
-  expectProgramInputs(lowering, attributes.inputs, [of], {
-    rows: capacity,
-    columns,
-  });
-  const addend = attributes.addend
-    ? lowering.expect("addend", inputs[attributes.inputs.length], columns)
-    : null;
-  const out = lowering.expect("out", outputs[0], columns);
+  const addend = attributes.addend ? lowering.input("addend") : null;
+  const out = lowering.output("out");
   const invocations = limits.software ? 16 : 64;
   const chunks = Math.max(
     1,
@@ -114,25 +107,11 @@ function withAddend(scope: Scope, addend: boolean, index: string): string {
 
 /** out = addend + the sum of an expression over (1, elements). */
 export const sum: Lower<"sum"> = (lowering) => {
-  const { attributes, inputs, outputs, limits } = lowering;
+  const { attributes, inputs, limits } = lowering;
   const { elements, of } = attributes;
-  for (const access of attributes.inputs) {
-    if (access !== "matrix" && access !== "scalars") {
-      throw new DeviceError(
-        `a sum reads matrix and scalars only, found ${access}`,
-      );
-    }
-  }
-  checkInputs([of], attributes.inputs.length);
   const capacity = lowering.capacity(elements);
-  expectProgramInputs(lowering, attributes.inputs, [of], {
-    rows: 1,
-    columns: capacity,
-  });
-  const addend = attributes.addend
-    ? lowering.expect("addend", inputs[attributes.inputs.length], 1)
-    : null;
-  const out = lowering.expect("out", outputs[0], 1);
+  const addend = attributes.addend ? lowering.input("addend") : null;
+  const out = lowering.output("out");
   const invocations = limits.software ? 8 : 256;
   const groups = Math.max(
     1,
@@ -230,8 +209,7 @@ for (var n = lane; n < ${groups}u; n += ${invocations}u) { total += ${
 
 /** out[g] = addend[g] + the sum of the values of group g: a workgroup goes through all rows for each group. */
 export const groupSum: Lower<"group_sum"> = (lowering) => {
-  const { attributes: { rows, count }, inputs, outputs, limits } = lowering;
-  const capacity = lowering.capacity(rows);
+  const { attributes: { rows, count }, limits } = lowering;
   const invocations = limits.software ? 8 : 64;
   const reduction = new LaneReduction(limits, {
     width: invocations,
@@ -240,15 +218,15 @@ export const groupSum: Lower<"group_sum"> = (lowering) => {
   lowering.emit({
     name: "group_sum",
     tensors: [
-      { name: "values", view: lowering.expect("values", inputs[0], capacity) },
+      { name: "values", view: lowering.input("values") },
       {
         name: "groups",
-        view: lowering.expect("groups", inputs[1], capacity, INDEX),
+        view: lowering.input("groups"),
       },
-      { name: "addend", view: lowering.expect("addend", inputs[2], count) },
+      { name: "addend", view: lowering.input("addend") },
       {
         name: "out",
-        view: lowering.expect("out", outputs[0], count),
+        view: lowering.output("out"),
         writes: true,
       },
     ],
@@ -269,6 +247,5 @@ if (lane == 0u && group < ${count}u) { ${
       } }`,
     declarations: () => reduction.declarations,
     grid: () => ({ groups: count }),
-    cost: (size) => size(rows) * count,
   });
 };

@@ -2,36 +2,29 @@
  * The end of a step of decoding: chosen tokens become the next step's.
  * @module
  */
-import { INDEX, type Lower, perItem } from "../shader/dispatch.ts";
+import { type Lower, perItem } from "../shader/dispatch.ts";
 
 const INVOCATIONS = 64;
 
 /** An invocation a row; slots are distinct, so no two write one word. */
 export const takeTokens: Lower<"take_tokens"> = (lowering) => {
-  const { attributes, inputs, outputs } = lowering;
+  const { attributes } = lowering;
   const { rows, slots, ring, capacity, columns } = attributes;
-  const count = lowering.capacity(rows);
   const words = Math.ceil(columns / 32);
-  const state = [
-    ["tokens", { atLeast: count }],
-    ["places", { atLeast: count }],
-    ["ring", ring * slots],
-    ["seen", slots * words],
-  ] as const;
   lowering.emit({
     name: "take_tokens",
     tensors: [
       {
         name: "chosen",
-        view: lowering.expect("chosen", inputs[0], count, INDEX),
+        view: lowering.input("chosen"),
       },
       {
         name: "index",
-        view: lowering.expect("index", inputs[1], count, INDEX),
+        view: lowering.input("index"),
       },
-      ...state.map(([name, elements], o) => ({
+      ...["tokens", "places", "ring", "seen"].map((name) => ({
         name,
-        view: lowering.expect(name, outputs[o], elements, INDEX),
+        view: lowering.output(name),
         writes: true,
       })),
     ],

@@ -12,6 +12,7 @@ import {
   type Plan,
   type Segment,
   sizeOf,
+  validatePlan,
 } from "@denotune/denotune/core";
 import {
   type DispatchSpec,
@@ -93,19 +94,18 @@ export async function compilePlan(
   plan: Plan,
   context: CompileContext,
 ): Promise<ReadyProgram> {
+  validatePlan(plan, context.buffers);
   const sizes = new SizeTable();
   let scratchBytes = 0;
   const lowered = plan.segments.map((segment) => {
-    const cut = iterationsOf(plan, segment);
-    const { iterations, capacities } = cut;
+    const { iterations, capacities } = iterationsOf(plan, segment);
     const calls = iterations === 0
       ? []
       : segment.calls.map((call) =>
         named(plan, call, () => {
           const result = lowerCall(call, {
-            ...cut,
+            capacities,
             limits: context.gpu.limits,
-            buffers: context.buffers,
           });
           scratchBytes = Math.max(scratchBytes, result.scratchBytes);
           return { call, specs: result.specs, iterations, capacities };

@@ -6,10 +6,14 @@
 import {
   bytesOf,
   DeviceError,
+  type Dim,
   elementsOf,
   type Extents,
   type KernelCall,
   type KernelName,
+  type Operand,
+  operandsOf,
+  operationsOf,
   type Plan,
   type Segment,
   sizeOf,
@@ -28,53 +32,34 @@ import type { Reach } from "./bindings.ts";
 /** Scratch tensors of a call start at multiples of this many bytes. */
 const SCRATCH_ALIGNMENT = 256;
 
-/** What lowering knows of a buffer. */
-export interface BufferSize {
-  readonly label: string;
-  readonly bytes: number;
-}
-
 /** How often a segment runs, and with which capacities. */
 export interface Iterations {
   readonly iterations: number;
-  /** Of every iteration but the last. */
+  /** Of every iteration; the last may have less. */
   readonly capacities: Extents;
-  readonly lastCapacities: Extents;
 }
 
 /** What lowering a call needs to know. */
-export interface LowerContext extends Iterations {
+export interface LowerContext extends Pick<Iterations, "capacities"> {
   readonly limits: AdapterLimits;
-  readonly buffers: ReadonlyMap<number, BufferSize>;
 }
 
 /** How often a segment of a plan runs: once, or once for each chunk, of which the last may be short. */
 export function iterationsOf(plan: Plan, { repeat }: Segment): Iterations {
   const { capacities } = plan;
   if (repeat === undefined) {
-    return { iterations: 1, capacities, lastCapacities: capacities };
+    return { iterations: 1, capacities };
   }
-  if (!(repeat.chunk >= 1)) {
-    throw new DeviceError(
-      `${plan.name}: a segment repeats in chunks of ${repeat.chunk}`,
-    );
-  }
-  const total = sizeOf(repeat.total, capacities);
-  const iterations = Math.ceil(total / repeat.chunk);
   return {
-    iterations,
+    iterations: Math.ceil(sizeOf(repeat.total, capacities) / repeat.chunk),
     capacities: { ...capacities, [repeat.as]: repeat.chunk },
-    lastCapacities: {
-      ...capacities,
-      [repeat.as]: total - (iterations - 1) * repeat.chunk,
-    },
   };
 }
 
 /** The dispatches of a call, and the scratch memory that they share. Throws `DeviceError`. */
 export function lowerCall(
   call: KernelCall,
-  { limits, buffers, capacities, lastCapacities, iterations }: LowerContext,
+  { limits, capacities }: LowerContext,
 ): { specs: DispatchSpec[]; scratchBytes: number } {
   const lower = (kernels as Partial<typeof kernels>)[call.kernel] as
     | Lower<KernelName>
@@ -82,14 +67,7 @@ export function lowerCall(
   if (lower === undefined) {
     throw new DeviceError(`there is no kernel "${call.kernel}"`);
   }
-  for (const view of [...call.inputs, ...call.outputs]) {
-    checkView(view, {
-      buffers,
-      capacities,
-      lastCapacities,
-      iterations,
-    });
-  }
+  const operands = operandsOf(call);
   const specs: DispatchSpec[] = [];
   let scratchBytes = 0;
   const lowering: Lowering<KernelName> = {
@@ -105,64 +83,26 @@ export function lowerCall(
       return { buffer: SCRATCH, offset, shape: [elements], dtype: "f32" };
     },
     emit: (spec) => specs.push(spec),
-    expect(what, view, elements, dtypes = ["f32"]) {
-      if (view === undefined) throw new DeviceError(`${what} is not given`);
-      if (!dtypes.includes(view.dtype)) {
-        throw new DeviceError(
-          `${what} is ${view.dtype}: must be ${dtypes.join(" or ")}`,
-        );
-      }
-      const length = elementsOf(view.shape, capacities);
-      const right = typeof elements === "number"
-        ? length === elements
-        : "atLeast" in elements
-        ? length >= elements.atLeast
-        : length % elements.multipleOf === 0;
-      if (!right) {
-        throw new DeviceError(
-          `${what} has ${length} elements: must have ${
-            typeof elements === "number"
-              ? elements
-              : "atLeast" in elements
-              ? `at least ${elements.atLeast}`
-              : `a multiple of ${elements.multipleOf}`
-          }`,
-        );
-      }
-      return view;
-    },
+    input: (name) => operandNamed(operands.inputs, call.inputs, name),
+    output: (name) => operandNamed(operands.outputs, call.outputs, name),
   };
   lower(lowering);
-  return { specs, scratchBytes };
+  // the work of a kernel that is one dispatch is what its definition says
+  const work = (size: (dim: Dim) => number) => operationsOf(call, size);
+  return {
+    specs: specs.length === 1 ? [{ cost: work, ...specs[0] }] : specs,
+    scratchBytes,
+  };
 }
 
-function checkView(
-  view: View,
-  { buffers, capacities, lastCapacities, iterations }: Omit<
-    LowerContext,
-    "limits"
-  >,
-): void {
-  const buffer = buffers.get(view.buffer);
-  if (buffer === undefined) {
-    throw new DeviceError(`buffer ${view.buffer} is not allocated`);
-  }
-  const { start } = reachOf(view, capacities, iterations);
-  if (!Number.isInteger(view.offset) || view.offset < 0) {
-    throw new DeviceError(`a view starts at element ${view.offset}`);
-  }
-  // Whole chunks, then the last, which may be short.
-  const last = iterations - 1;
-  const { end } = reachOf(view, capacities, Math.max(1, last));
-  const lastEnd = last === 0
-    ? end
-    : reachOf(view, lastCapacities, iterations).end;
-  const whole = { end: Math.max(end, lastEnd) };
-  if (whole.end > buffer.bytes) {
-    throw new DeviceError(
-      `bytes ${start} to ${whole.end} do not lie within buffer "${buffer.label}" of ${buffer.bytes} bytes`,
-    );
-  }
+function operandNamed(
+  operands: readonly Operand[],
+  views: readonly View[],
+  name: string,
+): View {
+  const view = views[operands.findIndex((operand) => operand.name === name)];
+  if (view === undefined) throw new DeviceError(`there is no operand ${name}`);
+  return view;
 }
 
 /** Bytes of its buffer that a view reaches over all iterations. */

@@ -6,7 +6,6 @@
 import type {
   AttentionAttributes,
   Dim,
-  DType,
   KernelAttributes,
   KernelName,
   QuantizedShape,
@@ -58,7 +57,10 @@ export interface DispatchSpec {
   readonly body: (scope: Scope) => string;
   /** Workgroups: a number, folded into x and y, and how often in z (1 if absent). None: nothing is run. */
   readonly grid: (size: SizeOf) => { readonly groups: number; z?: number };
-  /** Rough number of operations, for splitting submissions. */
+  /**
+   * Rough number of operations, for splitting submissions; of a kernel that is one dispatch by default what its
+   * definition says.
+   */
   readonly cost?: (size: SizeOf) => number;
 }
 
@@ -73,15 +75,10 @@ export interface Lowering<K extends KernelName> {
   /** f32 elements of scratch memory that live through this call. */
   scratch(elements: number): View;
   emit(spec: DispatchSpec): void;
-  /** Refuses an operand whose type or number of elements (at capacity) is another. Throws `DeviceError`. */
-  expect(
-    what: string,
-    view: View | undefined,
-    elements: number | { readonly multipleOf: number } | {
-      readonly atLeast: number;
-    },
-    dtypes?: readonly DType[],
-  ): View;
+  /** An input, by its name in the kernel's definition. */
+  input(name: string): View;
+  /** An output, by its name in the kernel's definition. */
+  output(name: string): View;
 }
 
 /** Turns a call into dispatches. */
@@ -97,11 +94,6 @@ export function perItem(
 ): DispatchSpec["grid"] {
   return (size) => ({ groups: Math.ceil(items(size) / workgroup) });
 }
-
-/** Storage of weights. */
-export const WEIGHTS: readonly DType[] = ["f32", "bf16", "f16"];
-/** Storage of indices. */
-export const INDEX: readonly DType[] = ["i32"];
 
 /** Attributes that attention kernels share. */
 export type { AttentionAttributes };

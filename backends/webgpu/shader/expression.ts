@@ -2,12 +2,7 @@
  * Expressions as WGSL: every node becomes a `let`, so that what an expression has twice is computed once.
  * @module
  */
-import {
-  type BinaryOp,
-  DeviceError,
-  type Expression,
-  type UnaryOp,
-} from "@denotune/denotune/core";
+import type { BinaryOp, Expression, UnaryOp } from "@denotune/denotune/core";
 import { f32Text } from "./numbers.ts";
 
 /** Where an expression's leaves come from, at one place of the space. */
@@ -144,22 +139,5 @@ export function leavesOf(expression: Expression): Expression[] {
       ];
     default:
       return [expression];
-  }
-}
-
-/** Refuses an input that is not there. */
-export function checkInputs(
-  expressions: readonly Expression[],
-  count: number,
-): void {
-  for (const leaf of expressions.flatMap(leavesOf)) {
-    if (
-      (leaf.kind === "input" || leaf.kind === "random") &&
-      leaf.input >= count
-    ) {
-      throw new DeviceError(
-        `an expression reads input ${leaf.input} of ${count}`,
-      );
-    }
   }
 }

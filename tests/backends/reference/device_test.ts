@@ -69,7 +69,7 @@ Deno.test("the reference names plan, call and operand when a call does not fit",
   refused({ inputs: [] }, /needs 1 inputs \(x\), found 0/);
   refused(
     { outputs: [view(14, 4)] },
-    /do not lie within buffer "arena" of 64 bytes/,
+    /ends at byte 72 of buffer "arena" of 64 bytes/,
   );
   refused({ outputs: [view(3, 4)] }, /out overlaps x in buffer "arena"/);
   refused(

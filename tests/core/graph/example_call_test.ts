@@ -5,7 +5,7 @@ import { bytesOf } from "../../../core/graph/dtype.ts";
 import { examplePlan, kernelNames } from "../../../core/graph/example_call.ts";
 import { kernelDefinitions } from "../../../core/graph/kernels/mod.ts";
 import type { Plan } from "../../../core/graph/plan.ts";
-import { validatePlan } from "../../../core/graph/validate_plan.ts";
+import { validatePlan } from "../../../core/graph/checks/validate_plan.ts";
 
 /** Checks a plan over buffers that its views just fill. */
 function validate(plan: Plan): void {

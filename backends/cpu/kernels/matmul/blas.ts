@@ -7,12 +7,13 @@ import {
   type Extents,
   type KernelAttributes,
   product,
+  quantizedFactor,
   sizeOf,
   type View,
 } from "@denotune/denotune/core";
 import { f32x4, i64, v128 } from "../../assembler/mod.ts";
 import { loadWidened } from "../convert.ts";
-import { lowerDequantize, quantizedShape } from "../quantized.ts";
+import { lowerDequantize } from "../quantized.ts";
 import { rowsPerPiece } from "../row_moves.ts";
 import { element, keyOf, type Launch } from "../launch.ts";
 import { MOST_ROWS } from "./few_rows.ts";
@@ -34,7 +35,7 @@ export function lowerBlasMatmul(
   const dims = [attributes.batch, attributes.m, attributes.n, attributes.k];
   const [batch, m, n, k] = dims.map((d) => sizeOf(d, capacities));
   const [a, b] = inputs;
-  const quantized = quantizedShape(attributes);
+  const quantized = quantizedFactor(attributes);
   // a BLAS adds up in one chain; words would be widened for each block of rows
   if (attributes.exact && quantized === null) return null;
   const widenedBytes = 4 * batch * n * k;

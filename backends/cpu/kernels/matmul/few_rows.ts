@@ -6,6 +6,7 @@
 import {
   bytesOf,
   type KernelAttributes,
+  quantizedFactor,
   type View,
 } from "@denotune/denotune/core";
 import {
@@ -18,7 +19,7 @@ import {
 } from "../../assembler/mod.ts";
 import { loadWidened } from "../convert.ts";
 import { transpose4 } from "./pack.ts";
-import { decodeLine, type MatrixAt, quantizedShape } from "../quantized.ts";
+import { decodeLine, type MatrixAt } from "../quantized.ts";
 import { element, type Kernel, keyOf, type Launch } from "../launch.ts";
 import { laneMask, storeLanes, vectorLoop } from "../vector_loop.ts";
 
@@ -42,7 +43,7 @@ export function lowerFewRowsMatmul(
 ): Launch[] {
   const { layout, alpha, bias, addend } = attributes;
   const dims = [attributes.batch, attributes.m, attributes.n, attributes.k];
-  const quantized = quantizedShape(attributes);
+  const quantized = quantizedFactor(attributes);
   const dtype = quantized === null ? inputs[1].dtype : "f32"; // as it is read
   // A piece reads some 65,000 numbers of b, whatever its shape: cut by shape alone, never by workers.
   const span = Math.max(8, Math.floor(PIECE / Math.max(1, depth) / 8) * 8);

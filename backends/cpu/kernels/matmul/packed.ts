@@ -17,13 +17,13 @@ import {
   bytesOf,
   type Extents,
   type KernelAttributes,
+  quantizedFactor,
   sizeOf,
   type View,
 } from "@denotune/denotune/core";
 import { type FunctionRef, i64, type Int, v128 } from "../../assembler/mod.ts";
 import { lowerFewRowsMatmul, MOST_ROWS } from "./few_rows.ts";
 import { packQuantized, packStraight, packTransposed } from "./pack.ts";
-import { quantizedShape } from "../quantized.ts";
 import { element, type Kernel, keyOf, type Launch } from "../launch.ts";
 import { dispatchRows, TILE_COLUMNS, TILE_ROWS } from "./tile.ts";
 import { A_LINE, tileFunction } from "./tile_function.ts";
@@ -79,7 +79,7 @@ export function lowerPackedMatmul(
   const { layout, alpha, bias, addend, exact } = attributes;
   const dims = [attributes.batch, attributes.m, attributes.n, attributes.k];
   const [batch, m, n, k] = dims.map((d) => sizeOf(d, capacities));
-  const quantized = quantizedShape(attributes);
+  const quantized = quantizedFactor(attributes);
   const small = quantized === null ? layout !== "TN" : layout === "NT";
   if (m <= MOST_ROWS && small) {
     return lowerFewRowsMatmul(attributes, inputs, out, k);
@@ -238,7 +238,7 @@ function packColumns(
 ): void {
   const { f } = k;
   const [, , n, depth] = k.dims;
-  const quantized = quantizedShape(plan);
+  const quantized = quantizedFactor(plan);
   if (quantized !== null) {
     const panels = Math.ceil(plan.blocks.columns / TILE_COLUMNS);
     // Widened numbers come behind what is packed from them.

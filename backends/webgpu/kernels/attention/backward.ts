@@ -76,18 +76,18 @@ interface Views {
 
 /** Gradients of queries, keys and values. */
 export const attentionBackward: Lower<"attention_backward"> = (lowering) => {
-  const { attributes, inputs, outputs } = lowering;
+  const { attributes } = lowering;
   const { heads } = attributes;
   const sizes = attentionSizes(attributes, (d) => lowering.capacity(d));
-  const { rows, width, kvWidth } = sizes;
+  const { rows } = sizes;
   const views: Views = {
-    ...attentionInputs(lowering, sizes),
-    out: lowering.expect("out", inputs[4], rows * width),
-    lse: lowering.expect("lse", inputs[5], rows * heads),
-    dOut: lowering.expect("dOut", inputs[6], rows * width),
-    dQ: lowering.expect("dQ", outputs[0], rows * width),
-    dK: lowering.expect("dK", outputs[1], rows * kvWidth),
-    dV: lowering.expect("dV", outputs[2], rows * kvWidth),
+    ...attentionInputs(lowering),
+    out: lowering.input("out"),
+    lse: lowering.input("lse"),
+    dOut: lowering.input("dOut"),
+    dQ: lowering.output("dQ"),
+    dK: lowering.output("dK"),
+    dV: lowering.output("dV"),
     statistics: lowering.scratch(rows * heads * 2),
   };
   lowering.emit(queryStatistics(attributes, views));

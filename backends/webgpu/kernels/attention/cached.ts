@@ -4,7 +4,7 @@
  * @module
  */
 import { product } from "@denotune/denotune/core";
-import { INDEX, type Lower, type Scope } from "../../shader/dispatch.ts";
+import type { Lower, Scope } from "../../shader/dispatch.ts";
 import { fewLanes } from "../../shader/few_lanes.ts";
 import { each } from "../../shader/numbers.ts";
 import { LaneReduction, MOST_NEGATIVE } from "../../shader/reduce.ts";
@@ -13,10 +13,9 @@ import { attentionSizes } from "./operands.ts";
 
 /** Attention of T new queries over a cache that holds their own keys already. */
 export const attentionCached: Lower<"attention_cached"> = (lowering) => {
-  const { attributes, inputs, outputs, limits } = lowering;
+  const { attributes, limits } = lowering;
   const { B, T, heads, headDim, capacity, window } = attributes;
   const sizes = attentionSizes(attributes, (d) => lowering.capacity(d));
-  const cached = attributes.slots * capacity * sizes.kvWidth;
   const scoreIterations = headDim % 4 === 0 ? headDim / 4 : headDim;
   const lanes = limits.software
     ? fewLanes((n) => Math.ceil(capacity / n) * (scoreIterations + n + 8))
@@ -100,27 +99,22 @@ ${
     tensors: [
       {
         name: "q",
-        view: lowering.expect("q", inputs[0], sizes.rows * sizes.width),
+        view: lowering.input("q"),
         wide,
       },
-      { name: "k", view: lowering.expect("kCache", inputs[1], cached), wide },
-      { name: "v", view: lowering.expect("vCache", inputs[2], cached) },
+      { name: "k", view: lowering.input("kCache"), wide },
+      { name: "v", view: lowering.input("vCache") },
       {
         name: "lengths",
-        view: lowering.expect(
-          "lengths",
-          inputs[3],
-          lowering.capacity(B),
-          INDEX,
-        ),
+        view: lowering.input("lengths"),
       },
       {
         name: "index",
-        view: lowering.expect("index", inputs[4], lowering.capacity(B), INDEX),
+        view: lowering.input("index"),
       },
       {
         name: "out",
-        view: lowering.expect("out", outputs[0], sizes.rows * sizes.width),
+        view: lowering.output("out"),
         writes: true,
       },
     ],
@@ -129,6 +123,5 @@ ${
     declarations: () =>
       `var<workgroup> weights: array<f32, ${lanes}>;\n${reduction.declarations}`,
     grid: (size) => ({ groups: size(B) * size(T) * heads }),
-    cost: (size) => 4 * size(B) * size(T) * heads * capacity * headDim,
   });
 };

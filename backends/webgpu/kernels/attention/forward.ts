@@ -43,12 +43,12 @@ import {
 
 /** Attention within equal segments of each row of the batch. */
 export const attention: Lower<"attention"> = (lowering) => {
-  const { attributes, outputs, limits } = lowering;
+  const { attributes, limits } = lowering;
   const { B, T, heads, headDim } = attributes;
   const sizes = attentionSizes(attributes, (d) => lowering.capacity(d));
-  const { q, k, v, segments } = attentionInputs(lowering, sizes);
-  const out = lowering.expect("out", outputs[0], sizes.rows * sizes.width);
-  const lse = lowering.expect("lse", outputs[1], sizes.rows * heads);
+  const { q, k, v, segments } = attentionInputs(lowering);
+  const out = lowering.output("out");
+  const lse = lowering.output("lse");
   const wide = headDim % 4 === 0;
   const tensors: DispatchSpec["tensors"] = [
     { name: "q", view: q, wide },

@@ -2,10 +2,10 @@
  * The operands of attention and their sizes.
  * @module
  */
-import { type AttentionAttributes, DeviceError } from "@denotune/denotune/core";
-import { INDEX, type Lowering } from "../../shader/dispatch.ts";
+import type { AttentionAttributes } from "@denotune/denotune/core";
+import type { Lowering } from "../../shader/dispatch.ts";
 
-/** Sizes of an attention call, checked. */
+/** Sizes of an attention call. */
 export interface AttentionSizes {
   readonly rows: number;
   readonly group: number;
@@ -13,20 +13,12 @@ export interface AttentionSizes {
   readonly kvWidth: number;
 }
 
-/** Checks heads and window. */
+/** The sizes, at capacity. */
 export function attentionSizes(
   attributes: AttentionAttributes,
   capacity: (dim: AttentionAttributes["B"]) => number,
 ): AttentionSizes {
-  const { heads, kvHeads, headDim, window } = attributes;
-  if (heads % kvHeads !== 0) {
-    throw new DeviceError(
-      `${heads} heads cannot share ${kvHeads} key/value heads: must divide`,
-    );
-  }
-  if (window !== null && window < 1) {
-    throw new DeviceError(`window is ${window}: must be at least 1, or null`);
-  }
+  const { heads, kvHeads, headDim } = attributes;
   return {
     rows: capacity(attributes.B) * capacity(attributes.T),
     group: heads / kvHeads,
@@ -38,13 +30,11 @@ export function attentionSizes(
 /** Operands `q, k, v, segments` as tensors of a dispatch. */
 export function attentionInputs(
   lowering: Lowering<"attention"> | Lowering<"attention_backward">,
-  { rows, width, kvWidth }: AttentionSizes,
 ): Record<"q" | "k" | "v" | "segments", Lowering<"attention">["inputs"][0]> {
-  const { inputs } = lowering;
   return {
-    q: lowering.expect("q", inputs[0], rows * width),
-    k: lowering.expect("k", inputs[1], rows * kvWidth),
-    v: lowering.expect("v", inputs[2], rows * kvWidth),
-    segments: lowering.expect("segments", inputs[3], rows, INDEX),
+    q: lowering.input("q"),
+    k: lowering.input("k"),
+    v: lowering.input("v"),
+    segments: lowering.input("segments"),
   };
 }

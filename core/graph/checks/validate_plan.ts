@@ -3,13 +3,13 @@
  * the kernel's definition says. Every backend begins with it.
  * @module
  */
-import { DeviceError } from "../contracts/errors.ts";
+import { DeviceError } from "../../contracts/errors.ts";
 import { checkCall } from "./check_call.ts";
-import { elementsOf, type Extents, showShape } from "./dims.ts";
-import { bytesOf } from "./dtype.ts";
-import type { KernelCall, Plan, Segment } from "./plan.ts";
+import { elementsOf, type Extents, showShape } from "../dims.ts";
+import { bytesOf } from "../dtype.ts";
+import type { KernelCall, Plan, Segment } from "../plan.ts";
 import { extentsAt, iterationsOf } from "./segments.ts";
-import type { View } from "./view.ts";
+import type { View } from "../view.ts";
 
 /** A buffer as the device knows it. */
 export interface BufferSize {

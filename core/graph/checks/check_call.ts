@@ -3,8 +3,8 @@
  * they may.
  * @module
  */
-import { elementsOf, type Extents, sizeOf } from "./dims.ts";
-import { bytesOf } from "./dtype.ts";
+import { elementsOf, type Extents, sizeOf } from "../dims.ts";
+import { bytesOf } from "../dtype.ts";
 import {
   definitionOf,
   type FreeSize,
@@ -14,9 +14,9 @@ import {
   type Operands,
   operandsOf,
   type Size,
-} from "./kernels/mod.ts";
-import type { KernelCall } from "./plan.ts";
-import type { View } from "./view.ts";
+} from "../kernels/mod.ts";
+import type { KernelCall } from "../plan.ts";
+import type { View } from "../view.ts";
 
 /** What sizes and places a call is checked with. */
 export interface CheckOptions {

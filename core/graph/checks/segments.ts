@@ -2,8 +2,8 @@
  * Segments that repeat over chunks: which extents hold in each iteration.
  * @module
  */
-import { type Extents, sizeOf } from "./dims.ts";
-import type { Segment } from "./plan.ts";
+import { type Extents, sizeOf } from "../dims.ts";
+import type { Segment } from "../plan.ts";
 
 /** How often a segment runs under extents. */
 export function iterationsOf({ repeat }: Segment, extents: Extents): number {

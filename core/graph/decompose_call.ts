@@ -1,0 +1,53 @@
+/**
+ * Calls of kernels that a device lacks, as calls of kernels that it has.
+ * @module
+ */
+import {
+  type Decomposing,
+  definitionOf,
+  type KernelAttributes,
+  type KernelName,
+} from "./kernels/mod.ts";
+import type { KernelCall } from "./plan.ts";
+
+/** What a device offers. */
+export interface DecomposeOptions {
+  /** Kernels that the device has; null: all. */
+  readonly kernels: ReadonlySet<string> | null;
+  /** Memory that lives during the call. */
+  readonly scratch: Decomposing["scratch"];
+}
+
+/**
+ * The call itself where the device has its kernel, else those of its decomposition, and of theirs. Throws
+ * `RangeError` that names the kernel where there is none.
+ */
+export function decomposeCall(
+  call: KernelCall,
+  { kernels, scratch }: DecomposeOptions,
+): KernelCall[] {
+  if (kernels === null || kernels.has(call.kernel)) return [call];
+  const calls = decompositionOf(call, { ...call, scratch });
+  if (calls === null) {
+    throw new RangeError(
+      `${call.label}: the device has no kernel ${call.kernel}, and it cannot be made of others here`,
+    );
+  }
+  // a definition pairs the names of its decomposition with their attributes
+  return calls.flatMap((part) =>
+    decomposeCall({ ...part, label: call.label } as KernelCall, {
+      kernels,
+      scratch,
+    })
+  );
+}
+
+function decompositionOf<K extends KernelName>(
+  { kernel, attributes }: {
+    readonly kernel: K;
+    readonly attributes: KernelAttributes[K];
+  },
+  context: Decomposing,
+) {
+  return definitionOf(kernel).decompose?.(attributes, context) ?? null;
+}
