@@ -319,3 +319,46 @@ Deno.test("huggingface: a folder that cannot be read says what is there and what
     message: /there is no such folder/,
   });
 });
+
+Deno.test("huggingface: an expression that backtracks without end is stopped, and the file is named", async () => {
+  for (
+    const section of [
+      { normalizer: { type: "Replace", pattern: { Regex: "(a+)+$" } } },
+      {
+        pre_tokenizer: {
+          type: "Split",
+          pattern: { Regex: "(a|a)*b" },
+          behavior: "Isolated",
+        },
+      },
+    ]
+  ) {
+    const tokenizer = {
+      ...LLAMA2.tokenizer,
+      ..."normalizer" in section
+        ? { normalizer: { ...section.normalizer, content: "" } }
+        : section,
+    };
+    await load({ ...LLAMA2, tokenizer }, null, (tokenizer) => {
+      const began = performance.now();
+      assert.throws(
+        () => tokenizer.encode(`${"a".repeat(60)}!`, { addBos: false }),
+        {
+          name: "ConfigError",
+          message: /of .*\/tokenizer\.json takes too many/,
+        },
+      );
+      assert.ok(performance.now() - began < 8000);
+    });
+  }
+});
+
+Deno.test("huggingface: a word of a million letters is encoded in bounded time", async () => {
+  for (const one of [BYTE_LEVEL, LLAMA2]) {
+    await load(one, null, (tokenizer) => {
+      const text = "boat".repeat(250_000);
+      const { ends } = tokenizer.encode(text, { addBos: false });
+      assert.equal(ends.at(-1), text.length);
+    });
+  }
+});
