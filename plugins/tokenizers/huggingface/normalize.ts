@@ -105,6 +105,7 @@ const WORDS = /\s+|\S+/gu;
 function unicodeForm(form: "NFC" | "NFD" | "NFKC" | "NFKD"): AlignedNormalizer {
   const normalize = (text: string): string => text.normalize(form);
   return (text) => {
+    refuseMarks(text.text);
     const whole = normalize(text.text);
     if (whole === text.text) return text;
     for (const pattern of [CLUSTERS, WORDS]) {
@@ -115,6 +116,29 @@ function unicodeForm(form: "NFC" | "NFD" | "NFKC" | "NFKD"): AlignedNormalizer {
       `Cannot say which characters tokens came from: ${form} changes this text in a way that does not go word by word`,
     );
   };
+}
+
+const MARKS = new CharSet(String.raw`\p{M}`);
+/** Marks on one character, at most: putting them in order takes the square of their number. */
+const MAX_MARKS = 500;
+
+/** Throws `DataError` for a character with so many marks that no language has it. */
+function refuseMarks(text: string): void {
+  let marks = 0;
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    if (unit < 0x300) marks = 0;
+    else if (unit < 0xd800 || unit > 0xdfff) {
+      marks = MARKS.has(unit) ? marks + 1 : 0;
+    } else if (unit < 0xdc00) { // the first half of a pair
+      marks = MARKS.has(text.codePointAt(at) ?? 0) ? marks + 1 : 0;
+    }
+    if (marks > MAX_MARKS) {
+      throw new DataError(
+        `Cannot normalise a text with more than ${MAX_MARKS} combining marks on one character, at ${at}; leave them out`,
+      );
+    }
+  }
 }
 
 /** Normalises stretches one by one; right if they join to what the whole gives. */

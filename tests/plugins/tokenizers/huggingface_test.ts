@@ -362,3 +362,14 @@ Deno.test("huggingface: a word of a million letters is encoded in bounded time",
     });
   }
 });
+
+Deno.test("huggingface: a character with thousands of marks is refused, not ordered for minutes", async () => {
+  await load(BYTE_LEVEL, null, (tokenizer) => {
+    const marks = (count: number) => `a${"\u0301\u0327".repeat(count)}`;
+    assert.ok(tokenizer.encode(marks(200), { addBos: false }).ids.length > 0);
+    assert.throws(() => tokenizer.encode(marks(500_000), { addBos: false }), {
+      name: "DataError",
+      message: /more than 500 combining marks on one character/,
+    });
+  });
+});
