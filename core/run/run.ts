@@ -257,7 +257,7 @@ class Run {
       restoreCheckpoint(engine, folder.checkpoint);
       if (checkpoint.device !== device.info.fingerprint) {
         events.notice(
-          "The checkpoint was made on another processor or backend: the run goes on, but bits will differ",
+          "The checkpoint was made on another processor or backend: the run is resumed, but bits will differ",
           "warning",
         );
       }

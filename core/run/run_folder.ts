@@ -138,7 +138,7 @@ function refuseDifference(
     `${outputDir} holds an unfinished run with other settings:`,
     ...lines,
     ...more,
-    "Go on with the same settings, start anew with training.resume=never (the old folder is renamed), or choose another output_dir",
+    "Resume with the same settings, start anew with training.resume=never (the old folder is renamed), or choose another output_dir",
   ].join("\n"));
 }
 

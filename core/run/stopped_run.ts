@@ -29,7 +29,7 @@ export function stoppedBy(error: unknown, stopped: Stopped): unknown {
   const set = resume === "auto" ? "" : " training.resume=auto";
   const on = command === undefined
     ? `Start it again with the same settings${set === "" ? "" : ` and${set}`}`
-    : `Go on with: ${command}${set}`;
+    : `Resume it with: ${command}${set}`;
   return new DeviceError(
     `${error.message}\nThe run in ${outputDir} stopped. ${kept}.\n${on}`,
     { cause: error },

@@ -293,7 +293,7 @@ class Loop {
         found?.startsWith("the weight")
           ? "The model's files are broken, or the training diverged: start from other weights"
           : "Lower optimizer.learning_rate, raise schedule.warmup_ratio or set training.max_grad_norm"
-      }; training.max_skipped_updates says how many are borne`,
+      }; training.max_skipped_updates sets how many are allowed`,
     );
   }
 

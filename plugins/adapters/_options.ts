@@ -39,7 +39,7 @@ export interface DoraOptions {
   readonly init_lora_weights: LoraInit;
   /** B learns this many times faster than A (arXiv:2402.12354); null: as fast. */
   readonly loraplus_lr_ratio: number | null;
-  /** Folder of an adapter to go on from; null: a new one. */
+  /** Folder of an adapter to continue from; null: a new one. */
   readonly from: string | null;
 }
 
@@ -98,7 +98,7 @@ const shared = {
   ),
   from: z.string().min(1).meta({ format: "path" }).nullable().default(null)
     .describe(
-      "Folder of an adapter to go on from (PEFT's layout, a run or a checkpoint); its settings are taken, those given here must agree, lora_dropout and loraplus_lr_ratio aside",
+      "Folder of an adapter to continue from (PEFT's layout, a run or a checkpoint); its settings are taken, those given here must agree, lora_dropout and loraplus_lr_ratio aside",
     ),
 };
 

@@ -83,7 +83,7 @@ async function runCheck(context: CommandContext): Promise<void> {
   }
   out.line();
   out.line(
-    out.style("dim", "The first example; what is trained stands in «marks»:"),
+    out.style("dim", "The first example; what is trained is between « and »:"),
   );
   out.line(checked.sample().trimEnd());
   out.line();

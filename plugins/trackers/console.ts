@@ -256,7 +256,7 @@ export class ConsoleTracker implements Tracker {
       );
     }
     if (event.status === "interrupted") {
-      this.#terminal.line("  the same command goes on from there");
+      this.#terminal.line("  the same command resumes it");
     }
   }
 

@@ -40,7 +40,7 @@ function assertTold({ code, out, err }: Done, name: string): void {
   assert.equal(code, 1, out + err);
   assert.match(
     err,
-    new RegExp(`Go on with: .*mod\\.ts train ${name}\\.json\n`),
+    new RegExp(`Resume it with: .*mod\\.ts train ${name}\\.json\n`),
   );
   assert.doesNotMatch(err, /^\s+at /m); // no stack trace
   assert.doesNotMatch(err, /fault in denotune/);

@@ -141,7 +141,7 @@ function printBody(
   }
   lines.push(...stack); // the function's result
   if (!body.done) {
-    throw new RangeError(`Function ${index} goes on behind its end`);
+    throw new RangeError(`Function ${index} continues after its end`);
   }
   return lines;
 }

@@ -129,7 +129,7 @@ function convert(
       return fail(originOf(alias), `there is no anchor \`&${alias.source}\``);
     }
     if (above.includes(target)) {
-      return fail(originOf(alias), `\`*${alias.source}\` stands inside itself`);
+      return fail(originOf(alias), `\`*${alias.source}\` refers to itself`);
     }
     return visit(target, above);
   };

@@ -29,13 +29,13 @@ export function modelSchema(): z.ZodType<ModelConfig, ModelInput> {
       z.string().min(1),
       z.enum(QUANTIZATIONS).nullable(),
     ).default({}).describe(
-      'Storage of some of these matrices by name, instead of `quantization`; `*` stands for anything, the first pattern that matches counts, null is `dtype`: `{"*.v_proj.weight": int8, "model.layers.0.*": null}`.',
+      'Storage of some of these matrices by name, instead of `quantization`; `*` matches anything, the first pattern that matches counts, null is `dtype`: `{"*.v_proj.weight": int8, "model.layers.0.*": null}`.',
     ),
     save_dtype: z.enum(DTYPES).default("float32").describe(
       "Storage of the weights that are saved.",
     ),
     freeze: z.array(z.string().min(1)).default([]).describe(
-      "Weights that are not trained, by name; `*` stands for anything: `model.layers.0.*`.",
+      "Weights that are not trained, by name; `*` matches anything: `model.layers.0.*`.",
     ),
     from_config: z.record(
       z.string(),

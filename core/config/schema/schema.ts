@@ -75,7 +75,7 @@ export function runSchema(mode: TrainingMode): z.ZodType<ParsedRun, RunInput> {
     generation: generationSchema().prefault({}),
     samples: samplesSchema().prefault({}),
     trackers: z.array(partField("tracker")).default(["console", "jsonl"])
-      .describe("Who is told what happens."),
+      .describe("Parts that record what happens: console, jsonl, ..."),
   });
 }
 

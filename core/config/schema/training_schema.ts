@@ -51,7 +51,7 @@ export function trainingSchema(): z.ZodType<TrainingConfig, TrainingInput> {
       "Checkpoints that are kept; null: all.",
     ),
     resume: z.string().min(1).default("auto").describe(
-      "`auto`: go on with an unfinished run; `never`; or a checkpoint's path.",
+      "`auto`: resume an unfinished run; `never`; or a checkpoint's path.",
     ),
   }).describe(
     "How long, how much at once, and what is said and saved on the way.",

@@ -141,7 +141,7 @@ const FINDINGS: readonly (FindingRule & {
     of: "instructions",
     warn: 0.005,
     bad: 0.2,
-    advice: "See whether the question stands in another column.",
+    advice: "See whether the question is in another column.",
   },
   {
     name: "refusals",

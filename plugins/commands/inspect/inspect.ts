@@ -72,7 +72,7 @@ type InspectFlags = z.output<typeof options>;
 /** `denotune inspect` */
 export const inspect: Command = defineCommand({
   details:
-    "Shows training examples of a run, or of a data file alone, as the model sees them: what is trained on green (yellow where the weight is not 1), what is only read in grey. Without colours, what is trained stands in «marks».",
+    "Shows training examples of a run, or of a data file alone, as the model sees them: what is trained on green (yellow where the weight is not 1), what is only read in grey. Without colours, what is trained is between « and ».",
   arguments: [{
     name: "run",
     description:

@@ -118,7 +118,7 @@ export const INSPECT_SCRIPT: string = String.raw`"use strict";
     article.append(header);
     if (e.d !== undefined) {
       var record = make("details", "record"), source = make("pre", "mono");
-      record.append(make("summary", "small soft", "the row as it stands in the data"), source);
+      record.append(make("summary", "small soft", "the row as it is in the data"), source);
       record.addEventListener("toggle", function () { source.textContent = record.open ? visible(e.d) : ""; });
       article.append(record);
     }

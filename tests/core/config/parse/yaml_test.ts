@@ -108,7 +108,7 @@ Deno.test("anchors are followed, but not in circles and not without end", () => 
   });
   assert.throws(
     () => tree("a: &x\n  b: *x\n"),
-    /run\.yaml:2:6: `\*x` stands inside itself/,
+    /run\.yaml:2:6: `\*x` refers to itself/,
   );
   assert.throws(() => tree("a: *nowhere\n"), /run\.yaml:1:4: /);
   const bomb = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"];
