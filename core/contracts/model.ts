@@ -90,6 +90,8 @@ export interface HeadSpec {
   readonly tied: boolean;
   /** How W starts from random numbers, where it is not tied. */
   readonly init: Init;
+  /** Rows of W, where they are not the vocabulary. */
+  readonly columns?: number;
   /** Name of the bias b (V); absent: none. */
   readonly bias?: string;
   /** The function f of each logit, wherever logits are used: a scale, a soft cap. Absent: as they are. */

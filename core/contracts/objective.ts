@@ -5,6 +5,7 @@
  */
 import type { Level, LevelValue } from "../graph/loss/levels.ts";
 import type { RowStatistic } from "../graph/loss/row_statistic.ts";
+import type { Init } from "./model.ts";
 import type { Batch } from "./collator.ts";
 import type { Decoder } from "./decoder.ts";
 
@@ -116,12 +117,24 @@ export function defineLoss<
   return loss;
 }
 
+/** A head in the place of the vocabulary projection: K numbers at each supervised row. */
+export interface ObjectiveHead {
+  /** Name of its weight (K, C): `score.weight`. */
+  readonly name: string;
+  /** K: targets and statistics are of these columns. */
+  readonly columns: number;
+  /** How it starts, where the model's files do not have it. */
+  readonly init: Init;
+}
+
 /** What is learned. */
 export interface Objective {
   /** Whether tokens see later ones. */
   readonly attention: "causal" | "bidirectional";
   /** Lays out one micro-batch. */
   inputs(batch: Batch, key: StepKey): Inputs;
+  /** Its head; absent: the model's vocabulary projection. A model with another head writes nothing. */
+  readonly head?: ObjectiveHead;
   /** Its loss; absent: the weighted cross-entropy of the targets. */
   readonly loss?: ObjectiveLoss;
   /**

@@ -21,6 +21,7 @@ import type { Head } from "../graph/ops/head.ts";
 import { layerNorm, rmsNorm } from "../graph/ops/norms.ts";
 import { rope } from "../graph/ops/rope.ts";
 import { type CacheOptions, LayerStates } from "./layer_states.ts";
+import { headColumns } from "./objective_head.ts";
 import { programInput } from "./inputs/program_inputs.ts";
 
 /** A table that the host computes once. */
@@ -273,14 +274,14 @@ export function buildModel(
   if (!spec.head.tied) {
     weight({
       name: spec.head.name,
-      shape: [spec.vocabSize, spec.hiddenSize],
+      shape: [headColumns(spec), spec.hiddenSize],
       init: spec.head.init,
     });
   }
   recorder?.site({
     kind: "head",
     name: spec.head.name,
-    rows: spec.vocabSize,
+    rows: headColumns(spec),
     columns: spec.hiddenSize,
     tied: spec.head.tied,
   });
@@ -288,12 +289,12 @@ export function buildModel(
   const head: Head = {
     weight: graph.variable(
       name,
-      [spec.vocabSize, spec.hiddenSize],
+      [headColumns(spec), spec.hiddenSize],
       options.dtypeOf(name),
     ),
     bias: bias === undefined ? null : weight({
       name: bias,
-      shape: [spec.vocabSize],
+      shape: [headColumns(spec)],
       init: { kind: "zeros" },
     }),
     logits: logits === undefined ? null : (x) => logits(x),

@@ -3,6 +3,7 @@
  * steps, nothing of data sets, files or schedules.
  * @module
  */
+import { headColumns } from "./objective_head.ts";
 import type { AttachedAdapter } from "../contracts/adapter.ts";
 import type { Device } from "../contracts/backend.ts";
 import type { ModelSpec } from "../contracts/model.ts";
@@ -394,7 +395,7 @@ export class Engine implements AsyncDisposable {
     const { loss, request } = this.planned;
     checkInputs(inputs, {
       described: request.objective ?? "objective",
-      columns: request.spec.vocabSize,
+      columns: headColumns(request.spec),
       vocabSize: request.spec.vocabSize,
       sources: request.sources,
       loss: request.loss ?? null,

@@ -21,6 +21,7 @@ import { localDevice } from "../../core/device/local_device.ts";
 import { checkInputs } from "../../core/engine/inputs/check_inputs.ts";
 import { Engine, planEngine } from "../../core/engine/engine.ts";
 import { inventoryOfLoss } from "../../core/engine/objective_loss.ts";
+import { specWithHead } from "../../core/engine/objective_head.ts";
 import { initialWeights } from "../../core/io/initial_weights.ts";
 import { llamaArchitecture } from "./model/architectures.ts";
 import { gradientRule } from "./objective/gradient_rule.ts";
@@ -73,7 +74,7 @@ export function testObjective(
       const inputs = objective.inputs(batch, keyOf(0));
       checkInputs(inputs, {
         described: `objective ${name}`,
-        columns: VOCABULARY,
+        columns: objective.head?.columns ?? VOCABULARY,
         vocabSize: VOCABULARY,
         sources: SOURCES,
         loss: objective.loss ?? null,
@@ -286,7 +287,7 @@ async function openEngine(objective: Objective): Promise<Engine> {
   const device = localDevice(new ReferenceExecutor());
   const { decoding } = objective;
   const planned = planEngine({
-    spec,
+    spec: specWithHead(spec, objective.head),
     adapter: null,
     frozenDtype: "f32",
     causal: objective.attention === "causal",

@@ -7,8 +7,12 @@ import type { Decoding, Objective } from "../../contracts/objective.ts";
 
 /** How a model trained with an objective writes. */
 export function decodingOf(
-  { attention, decoding }: Pick<Objective, "attention" | "decoding">,
+  { attention, decoding, head }: Pick<
+    Objective,
+    "attention" | "decoding" | "head"
+  >,
 ): Decoding {
+  if (head !== undefined) return null; // there is no vocabulary to choose from
   if (decoding !== undefined) return decoding;
   return attention === "causal" ? "tokens" : null;
 }

@@ -162,7 +162,11 @@ export async function writeBaseWeights(
     return;
   }
   const { tensors } = stored;
-  const packed = weights.filter(isPacked);
+  for (const w of weights) {
+    if (w.name !== model.ownHead || tensors.has(w.name)) continue;
+    session.write(w.name, initialWeights(w, seed));
+  }
+  const packed = weights.filter((w) => isPacked(w) && tensors.has(w.name));
   const plain = new Map(tensors);
   for (const { name } of packed) plain.delete(name);
   await loadTensors(plain, {

@@ -14,6 +14,8 @@ import type { LoadedRun } from "../../config/load.ts";
 import { describePart } from "../../config/schema/options_schema.ts";
 import type { Json } from "../../contracts/json.ts";
 import { markOf } from "../decoding_mark.ts";
+import type { Objective } from "../../contracts/objective.ts";
+import { specWithHead } from "../../engine/objective_head.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import { preflight } from "../../data/preflight.ts";
 import { ConfigError } from "../../contracts/errors.ts";
@@ -169,7 +171,10 @@ export async function planRun(
     }),
     evaluationRows,
   };
-  const model = parts.adapter === null ? base : modelFor(parts.adapter, base);
+  const model = withHead(
+    parts.adapter === null ? base : modelFor(parts.adapter, base),
+    objective,
+  );
   const request = planRequest({ config, model, tokenizer, data, ...parts });
   const { inventory } = planEngine(request, {
     alignment: 4,
@@ -196,6 +201,17 @@ function tryFactors(schedule: KindMap["schedule"], totalSteps: number): void {
     const step = Math.round(i * (totalSteps - 1) / Math.max(1, tried - 1));
     schedule.factor(step, { totalSteps });
   }
+}
+
+/** The model with the objective's head, where it brings one. */
+function withHead(model: OpenedModel, { head }: Objective): OpenedModel {
+  if (head === undefined) return model;
+  return {
+    ...model,
+    spec: specWithHead(model.spec, head),
+    ownHead: head.name,
+    [Symbol.dispose]: () => model[Symbol.dispose](),
+  };
 }
 
 async function createAt<K extends Kind>(

@@ -25,6 +25,8 @@ export interface OpenedModel extends Disposable {
   readonly fresh: FreshRows | null;
   /** The embedding that a head of its own starts as, where the files tie them. */
   readonly headStartsAs?: string;
+  /** A head of the objective's, which the files need not have; it is trained from its start. */
+  readonly ownHead?: string;
   /** Folder of the files, or null with `from_config`. */
   readonly folder: ModelFolder | null;
   /** The model as people call it: its Hub id, its path, or its type. */

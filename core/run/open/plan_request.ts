@@ -49,6 +49,15 @@ export function planRequest(of: {
   if (adapter !== null && !adapter.savesModel) {
     checkGrown(adapter, grown, frozen);
   }
+  const { head } = of.objective;
+  if (
+    head !== undefined && adapter !== null && !adapter.savesModel &&
+    !adapter.trainsBase(head.name)
+  ) {
+    throw new ConfigError(
+      `The adapter does not train ${head.name}, the head of the ${of.describedObjective}, which starts from random numbers; add it to adapter.modules_to_save, or train all weights`,
+    );
+  }
   const T = data.feed.widest;
   const evaluationT = data.evaluation?.widest ?? 0;
   const asks = of.evaluators.some(({ asked }) =>

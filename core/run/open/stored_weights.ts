@@ -22,11 +22,13 @@ export interface StoredWeights {
 
 /** Finds weights in the model's folder; none are there with `from_config`. Throws as `findWeights` does. */
 export function storedWeights(
-  { folder, spec, fresh }: OpenedModel,
+  { folder, spec, fresh, ownHead }: OpenedModel,
   weights: readonly WeightSpec[],
 ): StoredWeights | null {
   if (folder === null) return null;
-  const filed = weights.map((w) =>
+  const isMissing = ({ name }: WeightSpec) =>
+    name === ownHead && !folder.tensors.has(name);
+  const filed = weights.filter((w) => !isMissing(w)).map((w) =>
     fresh?.tables.has(w.name)
       ? { ...w, shape: [fresh.stored, ...w.shape.slice(1)] }
       : w

@@ -158,6 +158,53 @@ testObjective("a loss with inputs of its own", () => ({
   }),
 }));
 
+/** A reward at the last token of each sequence, by a head of one column; the first of a pair is to have more. */
+testObjective("a loss over a head of one column", () => ({
+  attention: "causal",
+  head: {
+    name: "score.weight",
+    columns: 1,
+    init: { kind: "normal", std: 0.02 },
+  },
+  inputs: (batch, key) => {
+    const inputs = layOutTargets(batch, key, { shift: 0 });
+    const { segments, T } = batch;
+    const isLast = (at: number) =>
+      (at + 1) % T === 0 || segments[at + 1] !== segments[at];
+    const last = [...inputs.rows.keys()].filter((r) => isLast(inputs.rows[r]));
+    return {
+      ...inputs,
+      rows: Int32Array.from(last, (r) => inputs.rows[r]),
+      targets: new Int32Array(last.length),
+      weights: new Float32Array(last.length).fill(1),
+      sources: Int32Array.from(last, (r) => inputs.sources[r]),
+      divisor: batch.examples,
+    };
+  },
+  loss: defineLoss({
+    statistics: { reward: (row) => row.sum(row.logit) },
+    loss: ({ statistics }) => {
+      const reward = statistics.reward.sum("sequence");
+      const margin = reward.member(0).sub(reward.member(1));
+      return { loss: margin.logSigmoid().neg() };
+    },
+  }),
+}), { sequences: 2 });
+
+/** Two classes by cross-entropy, over a head of two columns: no loss of its own. */
+testObjective("cross-entropy over a head of two columns", () => ({
+  attention: "bidirectional",
+  head: {
+    name: "score.weight",
+    columns: 2,
+    init: { kind: "normal", std: 0.02 },
+  },
+  inputs: (batch, key) => {
+    const inputs = layOutTargets(batch, key, { shift: 0 });
+    return { ...inputs, targets: inputs.targets.map((id) => id % 2) };
+  },
+}));
+
 Deno.test("numbers of the window are those of all micro-batches, and start again with the next step", async () => {
   await withEngine(againstWindow, async (engine) => {
     const inputs = pairs();
