@@ -128,7 +128,7 @@ export function log(f: FunctionBuilder, value: Vector): Vector {
     "v128",
     v128.select(f32x4.mul(x, f32x4.const(2 ** 23)), x, tiny),
   );
-  // exponent, so that the mantissa lies between sqrt(1/2) and sqrt(2)
+  // exponent, so that the mantissa is between sqrt(1/2) and sqrt(2)
   const exponent = f.local(
     "v128",
     i32x4.shrS(i32x4.sub(normal, i32x4.const(0x3f3504f3)), 23),

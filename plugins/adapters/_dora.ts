@@ -29,7 +29,7 @@ export interface DoraTensors {
   readonly magnitude: Tensor; // (out)
   /** |w|^2 of each output of the base. */
   readonly squares: Tensor; // (out)
-  /** The identity: turns B round. */
+  /** The identity: transposes B. */
   readonly identity: Tensor; // (r, r)
 }
 
@@ -39,7 +39,7 @@ export function magnitudeFactor(
   t: DoraTensors,
   scale: number,
 ): Tensor {
-  const turned = matmul(graph, t.identity, t.b, { layout: "NT" }); // B^T (r, out)
+  const transposed = matmul(graph, t.identity, t.b, { layout: "NT" }); // B^T (r, out)
   const base = matmul(graph, t.a, weight, {
     layout: site.layout,
     alpha: 2 * scale,
@@ -52,7 +52,7 @@ export function magnitudeFactor(
   }); // (r, out)
   const squares = columnSum(
     graph,
-    [turned, sum],
+    [transposed, sum],
     ["matrix", "matrix"],
     input(0).mul(input(1)),
     t.squares,

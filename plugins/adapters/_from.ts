@@ -87,7 +87,7 @@ function settingsOf(folder: string, options: LoraOptions): LoraOptions {
   const different: string[] = [];
   for (const key of Object.keys(defaults) as (keyof LoraOptions)[]) {
     if ((FREE as readonly string[]).includes(key)) continue;
-    // an option that stands at its default was not written, as far as can be known
+    // an option that has its default was not written, as far as can be known
     if (same(options[key], defaults[key]) || same(options[key], found[key])) {
       continue;
     }

@@ -29,7 +29,7 @@ export function mergedWeight(
     addedRow(site, weight, { ...update, output: o }, row);
     const factor = magnitude === null ? 1 : magnitude[o] / norm(row);
     for (let i = 0; i < site.in; i++) {
-      merged[placeOf(site, o, i)] = factor * row[i];
+      merged[offsetOf(site, o, i)] = factor * row[i];
     }
   }
   return merged;
@@ -56,14 +56,14 @@ export function outputSquares(
   const squares = new Float64Array(site.out);
   for (let o = 0; o < site.out; o++) {
     for (let i = 0; i < site.in; i++) {
-      squares[o] += weight[placeOf(site, o, i)] ** 2;
+      squares[o] += weight[offsetOf(site, o, i)] ** 2;
     }
   }
   return Float32Array.from(squares);
 }
 
-/** Where (output, input) stands in the file: Linear keeps (out, in), Conv1D (in, out). */
-export function placeOf(site: LinearSite, o: number, i: number): number {
+/** Index of (output, input) in the file: Linear keeps (out, in), Conv1D (in, out). */
+export function offsetOf(site: LinearSite, o: number, i: number): number {
   return site.layout === "NT" ? o * site.in + i : i * site.out + o;
 }
 
@@ -76,7 +76,7 @@ function addedRow(
 ): void {
   const { a, b, rank = 0, scale = 0, output } = update;
   for (let i = 0; i < site.in; i++) {
-    row[i] = weight[placeOf(site, output, i)];
+    row[i] = weight[offsetOf(site, output, i)];
   }
   if (a === undefined || b === undefined) return;
   for (let k = 0; k < rank; k++) {

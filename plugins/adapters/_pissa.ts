@@ -4,14 +4,14 @@
  * @module
  */
 import { randomFrom } from "@denotune/denotune/core";
-import { placeOf } from "./_merge.ts";
+import { offsetOf } from "./_merge.ts";
 import type { Target } from "./_targets.ts";
 
 /** Start of an update, and what is left of the weight. */
 export interface Principal {
   readonly a: Float32Array; // (r, in)
   readonly b: Float32Array; // (out, r)
-  readonly residual: Float32Array; // as the weight lies in the file
+  readonly residual: Float32Array; // in the layout of the file
 }
 
 /** Vectors beyond the rank, which make the iteration fast. */
@@ -30,7 +30,7 @@ export function principal(target: Target, weight: Float32Array): Principal {
   const k = Math.min(rank + OVERSAMPLING, m, n);
   const w = new Float64Array(m * n); // (out, in)
   for (let o = 0; o < m; o++) {
-    for (let i = 0; i < n; i++) w[o * n + i] = weight[placeOf(site, o, i)];
+    for (let i = 0; i < n; i++) w[o * n + i] = weight[offsetOf(site, o, i)];
   }
   const random = randomFrom(m, n, rank);
   // columns of V as rows: (k, in); of U: (k, out)
@@ -66,7 +66,7 @@ export function principal(target: Target, weight: Float32Array): Principal {
     for (let i = 0; i < n; i++) {
       let sum = 0;
       for (let r = 0; r < rank; r++) sum += b[o * rank + r] * a[r * n + i];
-      residual[placeOf(site, o, i)] = w[o * n + i] - scale * sum;
+      residual[offsetOf(site, o, i)] = w[o * n + i] - scale * sum;
     }
   }
   return { a, b, residual };

@@ -157,7 +157,7 @@ export function lowerRope(
             const target = f.local("i64", element(k.at[3], start));
             f.for(i64.const(0), i64.const(heads), 1, () => {
               // Element i of a head turns with element i + half; what is beyond `rotary` is copied, unless in place.
-              turnHead(k, { half, inverse, source, target, cosines });
+              rotateHead(k, { half, inverse, source, target, cosines });
               if (!inPlace && 2 * half < headDim) {
                 copyRest(k, { source, target, from: 2 * half, to: headDim });
               }
@@ -170,7 +170,7 @@ export function lowerRope(
   }];
 }
 
-function turnHead(
+function rotateHead(
   k: Kernel,
   head: {
     half: number;

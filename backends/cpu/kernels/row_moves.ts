@@ -323,7 +323,7 @@ export function lowerColumns(
   }));
 }
 
-/** Where a run of columns lies: elements from row to row, and before the run. */
+/** A run of columns: elements from row to row, and before the run. */
 export interface ColumnSpan {
   readonly stride: number;
   readonly offset: number;

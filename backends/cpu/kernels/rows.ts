@@ -55,7 +55,7 @@ export function lowerRows(
   const integers = inputs.map((v) => v.dtype === "i32");
   // An output may be the memory of an input: then the order of reading and writing matters.
   const aliases = outputs.map((out) =>
-    inputs.flatMap((v, i) => samePlace(v, out) ? [i] : [])
+    inputs.flatMap((v, i) => sameMemory(v, out) ? [i] : [])
   );
   // Passes over the columns: sums that later stages need make a new one.
   const passes = passesOf(program, aliases);
@@ -94,7 +94,7 @@ interface Layout {
   readonly rowsPerPiece: number;
 }
 
-function samePlace(a: View, b: View): boolean {
+function sameMemory(a: View, b: View): boolean {
   return a.buffer === b.buffer && a.offset === b.offset &&
     (a.advance ?? 0) === (b.advance ?? 0);
 }
@@ -218,7 +218,7 @@ function buildFlat(k: Kernel, program: RowProgram, layout: Layout): void {
   });
 }
 
-/** The inputs with pointers that stand still. */
+/** The inputs with pointers that do not move. */
 export function sourcesOf(
   accesses: readonly Access[],
   integers: readonly boolean[],

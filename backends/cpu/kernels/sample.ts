@@ -33,7 +33,7 @@ import { laneMask, vectorLoop } from "./vector_loop.ts";
 
 const LEAST = -2147483648;
 
-/** The launches of a `sample` call. Views: logits, options, keys, places, index, seen, out. */
+/** The launches of a `sample` call. Views: logits, options, keys, positions, index, seen, out. */
 export function lowerSample(
   attributes: KernelAttributes["sample"],
   views: readonly View[],

@@ -7,7 +7,7 @@ import { i32, i64 } from "../assembler/mod.ts";
 import { checkedIndex } from "./convert.ts";
 import { element, keyOf, type Launch } from "./launch.ts";
 
-/** The launches of a `take_tokens` call. Views: chosen, index, tokens, places, ring, seen. */
+/** The launches of a `take_tokens` call. Views: chosen, index, tokens, positions, ring, seen. */
 export function lowerTakeTokens(
   attributes: KernelAttributes["take_tokens"],
   views: readonly View[],
@@ -21,7 +21,7 @@ export function lowerTakeTokens(
     dims,
     build: (k) => {
       const { f } = k;
-      const [chosen, index, tokens, places, history, seen] = k.at;
+      const [chosen, index, tokens, positions, history, seen] = k.at;
       // A few rows: one worker. For each row the chosen token is marked as seen, kept in the ring, and
       // fed to the next step at the next position.
       k.pieces(i64.const(1), () =>
@@ -34,7 +34,7 @@ export function lowerTakeTokens(
           const slot = checkedIndex(f, element(index, row), i64.const(slots));
           const next = f.local(
             "i64",
-            i64.add(i64.load32S(element(places, row)), i64.const(1)),
+            i64.add(i64.load32S(element(positions, row)), i64.const(1)),
           );
           // The word of the slot's bits that has this token's.
           const bits = f.local(
@@ -63,7 +63,7 @@ export function lowerTakeTokens(
           );
           f.store(element(tokens, row), i32.wrap(token));
           f.store(
-            element(places, row),
+            element(positions, row),
             // A row that is full stays at its last position; the host ends it.
             i32.wrap(i64.min(next, i64.const(capacity - 1))),
           );

@@ -243,7 +243,7 @@ function gradientRow(
       slope,
     );
     f.store(address, weight, s.scores);
-    // masked again: what lies beyond the keys may be anything, NaN included
+    // masked again: scores beyond the keys may be anything, NaN included
     f.store(address, v128.and(f32x4.mul(weight, change), mask), s.slopes);
   });
 }

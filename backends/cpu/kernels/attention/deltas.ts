@@ -27,7 +27,7 @@ export function buildDeltas(k: Kernel, g: Geometry, deltasAt: number): void {
         const last = rest === null
           ? index
           : f.local("i64", i64.sub(to, i64.const(1)));
-        // the last head stands for those that are missing in the last four
+        // the last head is read again for those that are missing in the last four
         const pointers = (base: Int) =>
           [0, 1, 2, 3].map((lane) => {
             const exists = rest === null

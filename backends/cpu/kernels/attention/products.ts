@@ -37,7 +37,7 @@ export function packKeys(
   }, packed);
 }
 
-/** Q Kt: a row of scores for each query. What lies behind the last key is not defined. */
+/** Q Kt: a row of scores for each query. Scores behind the last key are not defined. */
 export function queriesByKeys(
   k: Kernel,
   g: Geometry,

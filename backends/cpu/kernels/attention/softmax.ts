@@ -40,7 +40,7 @@ export interface Variant {
   readonly attributes: AttentionAttributes;
   /** Whether a BLAS does the products. */
   readonly blas: boolean;
-  /** The cache that keys come from; null: keys stand beside the queries. */
+  /** The cache that keys come from; null: keys are beside the queries. */
   readonly cache: { readonly slots: number; readonly capacity: number } | null;
 }
 

@@ -54,7 +54,7 @@ export function lowerBlasMatmul(
     (added.advance ?? 0) === (out.advance ?? 0);
   if (bias || (added !== null && !inPlace)) {
     launches.push(
-      startStep(attributes, { bias: bias ? inputs[2] : null, added, out }),
+      startLaunch(attributes, { bias: bias ? inputs[2] : null, added, out }),
     );
   }
   launches.push({
@@ -106,7 +106,7 @@ function widenLaunch(
 }
 
 /** Puts bias and addend into the output, for the product to be added to. */
-function startStep(
+function startLaunch(
   attributes: KernelAttributes["matmul"],
   views: { bias: View | null; added: View | null; out: View },
 ): Launch {

@@ -80,7 +80,7 @@ export function lowerFewRowsMatmul(
           from,
           to,
           matrix: null,
-          ...placesOf(k, attributes, { dtype, which }),
+          ...addressesOf(k, attributes, { dtype, which }),
         };
         if (quantized !== null) {
           const matrix = { ...quantized, base: block.b };
@@ -109,7 +109,7 @@ interface Block extends Attributes {
   readonly matrix: MatrixAt | null;
 }
 
-function placesOf(
+function addressesOf(
   k: Kernel,
   attributes: Attributes,
   at: { dtype: View["dtype"]; which: Int },
@@ -251,7 +251,7 @@ function dotRows(k: Kernel, block: Block, dots: Dots): void {
         );
         for (const [c, b] of wide.entries()) {
           const sum = sums[i * copies + copy][c];
-          const factor = rest === null ? b : partOf(b, rest); // what lies beyond may be NaN
+          const factor = rest === null ? b : partOf(b, rest); // numbers beyond may be NaN
           f.set(sum, f32x4.madd(a, factor, sum));
         }
       }

@@ -40,8 +40,8 @@ export function transpose4(
 }
 
 /**
- * Packs columns that lie as rows of memory (`b` of NT, keys of attention): `columns` of them from `source`,
- * each `count` numbers long, `stride` bytes apart. The last column stands for those that are missing in the
+ * Packs columns that are rows of memory (`b` of NT, keys of attention): `columns` of them from `source`,
+ * each `count` numbers long, `stride` bytes apart. The last column is packed again for those that are missing in the
  * last panel.
  */
 export function packTransposed(
@@ -101,7 +101,7 @@ export function packTransposed(
 }
 
 /**
- * Packs columns that lie side by side (`b` of NN and TN): `columns` of them from `source`, in `count` lines,
+ * Packs columns that are side by side (`b` of NN and TN): `columns` of them from `source`, in `count` lines,
  * `stride` bytes apart.
  */
 export function packStraight(
@@ -132,7 +132,7 @@ export function packStraight(
 }
 
 /**
- * Packs columns of a quantised matrix: widens them to float32 at `wide`, as they lie in it, and packs them
+ * Packs columns of a quantised matrix: widens them to float32 at `wide`, in its own layout, and packs them
  * from there. `straight`: its rows are the lines of b (NN, TN); else they are its columns (NT).
  */
 export function packQuantized(
