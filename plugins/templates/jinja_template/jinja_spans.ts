@@ -38,7 +38,18 @@ export function findSpans(
   const spans = generation.length > 0
     ? finder.marked(generation)
     : messages.flatMap((_, i) => finder.traced(i));
-  return spans.sort((a, b) => a.start - b.start || a.end - b.end);
+  return apart(spans.sort((a, b) => a.start - b.start || a.end - b.end));
+}
+
+/** The spans without what another one covers already. */
+function apart(spans: readonly TextSpan[]): TextSpan[] {
+  let done = 0;
+  return spans.flatMap((span) => {
+    const start = Math.max(span.start, done);
+    if (start >= span.end) return [];
+    done = span.end;
+    return [{ ...span, start }];
+  });
 }
 
 function generationRanges(rendered: Traced): { start: number; end: number }[] {
@@ -107,6 +118,13 @@ class SpanFinder {
     return [...spans, { ...close, ...labels.end }];
   }
 
+  /** The message in whose turn a range was written; undefined where no loop shows it. */
+  #turnIn(start: number, end: number): number | undefined {
+    return this.#pieces.find((piece) =>
+      piece.turn !== null && piece.start < end && piece.end > start
+    )?.turn ?? undefined;
+  }
+
   /** Spans where the template says itself what the model writes. */
   marked(ranges: readonly { start: number; end: number }[]): TextSpan[] {
     const spans: TextSpan[] = [];
@@ -130,7 +148,7 @@ class SpanFinder {
         );
       }
       const own = inside.filter((piece) => piece !== foreign);
-      const index = own[0]?.message ??
+      const index = own[0]?.message ?? this.#turnIn(start, end) ??
         this.#pieces.findLast((piece) =>
           piece.message !== null && piece.end <= start
         )?.message ?? 0;

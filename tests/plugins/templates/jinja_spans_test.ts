@@ -92,6 +92,24 @@ Deno.test("Jinja spans: {% generation %} says what is trained, to the character"
   ]);
 });
 
+Deno.test("Jinja spans: {% generation %} around what the message does not write is the assistant's", () => {
+  const source = "{%- for m in messages %}{%- if m.role == 'assistant' %}" +
+    "{% generation %}{{- '<a>nothing<|end|>' }}{% endgeneration %}" +
+    "{%- else %}{{- '<u>' + m.content + '\n' }}{%- endif %}{%- endfor %}";
+  const rendered = fromJinja(source).render(talk("a", "b", "c", "d"));
+  assert.deepEqual(generated(rendered), [
+    "content 1: <a>nothing",
+    "end 1: <|end|>",
+    "content 3: <a>nothing",
+    "end 3: <|end|>",
+  ]);
+  assert.ok(
+    rendered.spans.every(({ role, generated }) =>
+      generated === (role === "assistant")
+    ),
+  );
+});
+
 Deno.test("Jinja spans: {% generation %} around a user's turn is refused", () => {
   const source =
     "{%- for m in messages %}{% generation %}{{- m.content }}{% endgeneration %}{%- endfor %}";
