@@ -11,15 +11,14 @@ import { initialWeights } from "../../core/io/initial_weights.ts";
 import { ReferenceExecutor } from "../../backends/reference/mod.ts";
 import { localDevice } from "../../core/device/local_device.ts";
 import { gemma2With } from "../../examples/gemma2_model/gemma2.ts";
-import { layOut, openTiny } from "../conformance/model/tiny_model.ts";
+import { layOut } from "../conformance/model/tiny_model.ts";
 import { BACKENDS, openBackend } from "../golden/_backends.ts";
-import { hashed, writeHashed } from "../golden/_hashed.ts";
+import { checkCases } from "../golden/_hashed.ts";
 import {
   checkGolden,
   close,
   goldenOf,
   loadGolden,
-  norm2,
 } from "../golden/_model_checks.ts";
 
 const gemma2 = gemma2With(await builtinActivations());
@@ -75,58 +74,9 @@ for (const backend of BACKENDS) {
   });
 }
 
-interface SweepCase {
-  readonly config: { readonly [key: string]: unknown };
-  readonly key: number;
-  readonly loss: number;
-  readonly logits: readonly number[];
-  readonly grad_norms: { readonly [name: string]: number };
-}
-
-async function checkCase(wanted: SweepCase): Promise<void> {
-  const { config, key } = wanted;
-  const spec = gemma2.describe(config);
-  await using device = localDevice(new ReferenceExecutor());
-  await using model = await openTiny(device, spec);
-  writeHashed(model, key);
-  const ids = [...hashed(key + 1000, 13)].map((v) =>
-    Math.floor((v + 1) / 2 * spec.vocabSize)
-  );
-  const batch = layOut([[{ ids, labels: ids }]]);
-  const logits = await model.logits(batch);
-  close(logits.subarray(-spec.vocabSize), wanted.logits, {
-    absolute: 1e-4,
-    what: "logits",
-  });
-  const { loss, gradients } = await model.step(batch);
-  close([loss], [wanted.loss], { relative: 1e-4, what: "loss" });
-  assert.deepEqual(
-    [...gradients.keys()].sort(),
-    Object.keys(wanted.grad_norms).sort(),
-  );
-  for (const [name, norm] of Object.entries(wanted.grad_norms)) {
-    close([norm2(gradients.get(name) ?? [])], [norm], {
-      relative: 1e-3,
-      absolute: 1e-6,
-      what: name,
-    });
-  }
-}
-
-async function checkCases(cases: readonly SweepCase[]): Promise<void> {
-  for (const wanted of cases) {
-    try {
-      await checkCase(wanted);
-    } catch (error) {
-      throw new Error(`config ${JSON.stringify(wanted.config)}`, {
-        cause: error,
-      });
-    }
-  }
-}
-
 Deno.test("random Gemma 2 configs compute what transformers computes", async () => {
   await checkCases(
+    gemma2,
     JSON.parse(Deno.readTextFileSync(`${GOLDEN}gemma2_sweep.json`)),
   );
 });
@@ -140,7 +90,7 @@ Deno.test({
       args: [`${GOLDEN}make_gemma2.py`, "--sweep", "300", "--seed", seed],
     }).output();
     assert.ok(success, new TextDecoder().decode(stderr));
-    await checkCases(JSON.parse(new TextDecoder().decode(stdout)));
+    await checkCases(gemma2, JSON.parse(new TextDecoder().decode(stdout)));
   },
 });
 

@@ -148,3 +148,25 @@ def hashed(key, count):
     """Numbers in [-1, 1), the same on both sides: element i is drawn by mix(mix(key) + i)."""
     bits = mix(mix([key])[0] + numpy.arange(count, dtype=numpy.uint64)) >> numpy.uint64(8)
     return bits.astype(numpy.float64) / 2**23 - 1
+
+
+def hashed_case(kind, config, key):
+    """What a random model of a config computes, its weights made by `hashed` in the order of their names."""
+    made = kind(**{k: v for k, v in config.items() if k != "model_type"})
+    model = transformers.AutoModelForCausalLM.from_config(made, attn_implementation="eager", dtype=torch.float32)
+    model.eval()
+    with torch.no_grad():
+        for number, (name, parameter) in enumerate(sorted(model.named_parameters())):
+            values = hashed(key + number, parameter.numel()) * 0.5
+            parameter.copy_(torch.from_numpy(values.astype(numpy.float32)).view(parameter.shape))
+    ids = ((hashed(key + 1000, 13) + 1) / 2 * config["vocab_size"]).astype(numpy.int64)
+    tokens = torch.from_numpy(ids)[None]
+    out = model(tokens, labels=tokens)
+    out.loss.backward()
+    return {
+        "config": config,
+        "key": key,
+        "loss": plain(out.loss.detach().numpy()[()]),
+        "logits": plain(out.logits[0, -1]),
+        "grad_norms": {n: plain(p.grad.norm().numpy()[()]) for n, p in sorted(model.named_parameters())},
+    }

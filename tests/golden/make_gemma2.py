@@ -14,7 +14,7 @@ import shutil
 import sys
 
 from _witness import (
-    GOLDEN, adamw_run, describe_batch, hashed, make_batch, plain, random_weights, readable, real_logits, write_json,
+    GOLDEN, adamw_run, describe_batch, hashed_case, make_batch, plain, random_weights, readable, real_logits, write_json,
 )
 import copy
 import numpy
@@ -110,28 +110,9 @@ def sweep_case(draw):
     )
 
 
-def run_case(config, key):
-    model = build(Gemma2Config(**{k: v for k, v in config.items() if k != "model_type"}))
-    with torch.no_grad():
-        for number, (name, parameter) in enumerate(sorted(model.named_parameters())):
-            values = hashed(key + number, parameter.numel()) * 0.5
-            parameter.copy_(torch.from_numpy(values.astype(numpy.float32)).view(parameter.shape))
-    ids = ((hashed(key + 1000, 13) + 1) / 2 * config["vocab_size"]).astype(numpy.int64)
-    tokens = torch.from_numpy(ids)[None]
-    out = model(tokens, labels=tokens)
-    out.loss.backward()
-    return {
-        "config": config,
-        "key": key,
-        "loss": plain(out.loss.detach().numpy()[()]),
-        "logits": plain(out.logits[0, -1]),
-        "grad_norms": {n: plain(p.grad.norm().numpy()[()]) for n, p in sorted(model.named_parameters())},
-    }
-
-
 def sweep(count, seed):
     draw = random.Random(seed)
-    return [run_case(sweep_case(draw), draw.randrange(2**31)) for _ in range(count)]
+    return [hashed_case(Gemma2Config, sweep_case(draw), draw.randrange(2**31)) for _ in range(count)]
 
 
 if __name__ == "__main__":

@@ -1,0 +1,34 @@
+/**
+ * OLMo 2 (arXiv:2501.00656): norms behind attention and MLP, and over all queries and all keys.
+ * @module
+ */
+import type { Activations, Architecture } from "@denotune/denotune/core";
+import { decoderWith, defineModel, type ModelPart } from "./_define.ts";
+import { plainRest, readDecoder } from "./_decoder_config.ts";
+
+/** OLMo 2, with the activations that its configs may name. */
+export const olmo2With: (activations: Activations) => Architecture =
+  decoderWith("olmo2", (config, activations) =>
+    readDecoder(config, {
+      modelType: "olmo2",
+      architecture: "Olmo2ForCausalLM",
+      kvHeads: null,
+      maxPositions: 2048,
+      eps: 1e-5,
+      tied: false,
+      mlpBias: false,
+    }, {
+      activations,
+      rest: (_, sizes) => ({
+        ...plainRest(sizes),
+        norms: "after",
+        qkNorm: true,
+      }),
+    }));
+
+/** Part `olmo2`: models of the type `olmo2`. */
+export const olmo2: ModelPart = defineModel(
+  "olmo2",
+  "OLMo 2 from Hugging Face folders.",
+  olmo2With,
+);

@@ -1,0 +1,73 @@
+/**
+ * SmolLM3: a Llama of which every fourth layer has no positions (arXiv:2501.18795).
+ * @module
+ */
+import {
+  type Activations,
+  type Architecture,
+  type ConfigReader,
+  showValue,
+} from "@denotune/denotune/core";
+import { decoderWith, defineModel, type ModelPart } from "./_define.ts";
+import { type DecoderRest, plainRest, readDecoder } from "./_decoder_config.ts";
+
+/** SmolLM3, with the activations that its configs may name. */
+export const smollm3With: (activations: Activations) => Architecture =
+  decoderWith("smollm3", (config, activations) =>
+    readDecoder(config, {
+      modelType: "smollm3",
+      architecture: "SmolLM3ForCausalLM",
+      kvHeads: 4,
+      maxPositions: 32768,
+      eps: 1e-6,
+      tied: true,
+      mlpBias: true,
+    }, { activations, rest: readLayers }));
+
+/** Which layers have positions, and which a window. */
+function readLayers(
+  reader: ConfigReader,
+  sizes: { readonly layers: number; readonly headDim: number },
+): DecoderRest {
+  const { layers } = sizes;
+  const interval = reader.count("no_rope_layer_interval", 4);
+  // 1: the layer has positions, whatever the key is called
+  const given = reader.raw("no_rope_layers") ?? null;
+  const isList = Array.isArray(given) && given.length === layers &&
+    given.every((v) => v === 0 || v === 1);
+  if (given !== null && !isList) {
+    reader.problem(
+      `no_rope_layers is ${showValue(given)}; ${layers} of 0 and 1 are needed`,
+    );
+  }
+  const turned = Array.from(
+    { length: layers },
+    (_, i) => isList ? given[i] === 1 : (i + 1) % interval !== 0,
+  );
+  const size = reader.countOrNull("sliding_window", null);
+  const window = reader.flag("use_sliding_window", false) ? size : null;
+  const kinds = reader.layerTypes(layers, [
+    "full_attention",
+    "sliding_attention",
+  ]);
+  if (window === null && kinds?.includes("sliding_attention")) {
+    reader.problem(
+      "layer_types names sliding_attention, but there is no window: use_sliding_window or sliding_window is off",
+    );
+  }
+  const windows = turned.map((isTurned, i) =>
+    kinds === null
+      ? (isTurned ? null : window)
+      : kinds[i] === "sliding_attention"
+      ? window
+      : null
+  );
+  return { ...plainRest(sizes), turned, windows };
+}
+
+/** Part `smollm3`: models of the type `smollm3`. */
+export const smollm3: ModelPart = defineModel(
+  "smollm3",
+  "SmolLM3 from Hugging Face folders.",
+  smollm3With,
+);
