@@ -11,6 +11,7 @@ export function combineArgmax(invocations: number): string {
   return `largest[lane] = value;
 places[lane] = best;
 workgroupBarrier();
+// Halve: each lane keeps the better of its own and of the lane "step" behind.
 for (var step = ${invocations / 2}u; step > 0u; step >>= 1u) {
   if (lane < step) {
     let other = largest[lane + step];

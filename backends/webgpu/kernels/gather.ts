@@ -31,10 +31,12 @@ export const gatherRows: Lower<"gather_rows"> = (lowering) => {
     ],
     workgroup: [INVOCATIONS, 1, 1],
     body: (scope) =>
-      `let r = id / ${columns}u;
+      `// An invocation for each element (r, c) of out.
+let r = id / ${columns}u;
 if (r >= ${scope.size(rows)}) { return; }
 let c = id - r * ${columns}u;
 let source = ${scope.tensor("index").loadInt("r")};
+// A NaN is seen in the loss; another row would train in silence.
 if (source < 0 || source >= ${count}) { ${
         scope.tensor("out").store("id", "poison(r * 0u)")
       } return; }
@@ -76,7 +78,8 @@ ${scope.tensor("out").store("id", "0.0")}`,
     ],
     workgroup: [INVOCATIONS, 1, 1],
     body: (scope) =>
-      `let i = id / ${columns}u;
+      `// An invocation for each element (i, c) of values; indices that are no row of out are left out.
+let i = id / ${columns}u;
 if (i >= ${scope.size(count)}) { return; }
 let c = id - i * ${columns}u;
 let to = ${scope.tensor("index").loadInt("i")};
@@ -126,11 +129,13 @@ export const scatterAdd: Lower<"scatter_add"> = (lowering) => {
     ],
     workgroup: [INVOCATIONS, 1, 1],
     body: (scope) =>
-      `let u = id / ${columns}u;
+      `// An invocation for column c of distinct id u: it alone writes that element.
+let u = id / ${columns}u;
 if (u >= ${scope.size(unique)}) { return; }
 let c = id - u * ${columns}u;
 let at = u32(${scope.tensor("ids").loadInt("u")}) * ${columns}u + c;
 let end = u32(${scope.tensor("starts").loadInt("u + 1u")});
+// Where the id stands in the batch, in order: the same bits at every run.
 var total = ${scope.tensor("out").load("at")};
 for (var i = u32(${scope.tensor("starts").loadInt("u")}); i < end; i++) {
   total += ${

@@ -38,10 +38,12 @@ export const writeCache: Lower<"write_cache"> = (lowering) => {
     ],
     workgroup: WORKGROUP,
     body: (scope) =>
-      `let row = id / ${columns}u;
+      `// An invocation for each element (b, t, c) of new.
+let row = id / ${columns}u;
 if (row >= ${scope.size(product([B, T]))}) { return; }
 let c = id - row * ${columns}u;
 let b = row / ${scope.size(T)};
+// The new tokens follow those that the cache has.
 let place = u32(${scope.tensor("lengths").loadInt("b")}) + row - b * ${
         scope.size(T)
       };
@@ -137,6 +139,7 @@ export const writeRow: Lower<"write_row"> = (lowering) => {
     body: (scope) =>
       `if (id >= ${columns}u) { return; }
 let index = ${scope.tensor("index").loadInt("0u")};
+// The remainder of a negative number is negative.
 let slot = u32(((index % ${slots}) + ${slots}) % ${slots});
 ${
         scope.tensor("ring").store(
@@ -229,7 +232,8 @@ function copyToHalf(
   let word_${name} = ${x.word(`at_${name} >> 1u`)};
   let ${name} = select(word_${name} & 0xffffu, word_${name} >> 16u, (at_${name} & 1u) == 1u);`
           : `let ${name} = narrow_${to}(${x.load(i)});`;
-      return `let first = ${out.place("0u")};
+      return `// An invocation for each word: elements low (its lower half) and low + 1, where the tensor has them.
+let first = ${out.place("0u")};
 let word = (first >> 1u) + id; // of the binding
 var bits = 0u;
 let low = i32(word * 2u) - i32(first); // element in the lower half
@@ -289,6 +293,7 @@ var<workgroup> places: array<u32, ${INVOCATIONS}>;`,
     body: (scope) =>
       `if (group >= ${scope.size(rows)}) { return; }
 let n = ${scope.size(columns)};
+// Each lane: the first of the largest among every ${INVOCATIONS}-th column.
 var best = min(lane, n - 1u);
 var value = ${scope.tensor("x").load("group * n + best")};
 for (var c = lane + ${INVOCATIONS}u; c < n; c += ${INVOCATIONS}u) {

@@ -41,7 +41,8 @@ export const rope: Lower<"rope"> = (lowering) => {
     body: (scope) => {
       const [x, table, out] = ["x", "table", "out"].map((n) => scope.tensor(n));
       const all = scope.size(product([rows, heads, items]));
-      return `if (id >= ${all}) { return; }
+      return `// An invocation for each pair of a head, then one for each element that is not turned.
+if (id >= ${all}) { return; }
 let head = id / ${items}u; // of all rows
 let i = id - head * ${items}u;
 let start = head * ${headDim}u;
@@ -50,6 +51,7 @@ if (i >= ${half}u) {
   ${out.store("at", x.load("at"))}
   return;
 }
+// The table has a row for each position: ${half} cosines, then ${half} sines.
 let angle = u32(${
         scope.tensor("positions").loadInt(`head / ${heads}u`)
       }) * ${rotary}u + i;

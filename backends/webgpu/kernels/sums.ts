@@ -72,7 +72,8 @@ ${scope.tensor("out").store("c", withAddend(scope, addend !== null, "c"))}`,
     tensors: [...tensors, { name: "partial", view: partial, writes: true }],
     workgroup: [invocations, 1, 1],
     body: (scope) =>
-      `let c = id;
+      `// An invocation for column c of a chunk of rows; z counts the chunks.
+let c = id;
 if (c >= ${columns}u) { return; }
 let length = (${scope.size(rows)} + ${chunks - 1}u) / ${chunks}u;
 let first = wg.z * length;
@@ -90,7 +91,8 @@ ${scope.tensor("partial").store(`wg.z * ${columns}u + c`, "total")}`,
     }],
     workgroup: [invocations, 1, 1],
     body: (scope) =>
-      `let c = id;
+      `// An invocation for each column: its chunks in order.
+let c = id;
 if (c >= ${columns}u) { return; }
 var total = 0.0;
 for (var n = 0u; n < ${chunks}u; n++) { total += ${
@@ -135,7 +137,10 @@ export const sum: Lower<"sum"> = (lowering) => {
       "e",
     );
     const element = writer.write(of);
-    return `var total = 0.0;
+    return `// Every invocation of all workgroups takes every ${
+      groups * invocations
+    }-th element.
+var total = 0.0;
 for (var c = id; c < ${scope.size(elements)}; c += ${groups * invocations}u) {
 ${writer.lines.join("\n")}
 total += ${element};
@@ -232,7 +237,8 @@ export const groupSum: Lower<"group_sum"> = (lowering) => {
     ],
     workgroup: [invocations, 1, 1],
     body: (scope) =>
-      `var total = 0.0;
+      `// A workgroup for each group; its lanes share the rows.
+var total = 0.0;
 for (var r = lane; r < ${scope.size(rows)}; r += ${invocations}u) {
   if (${scope.tensor("groups").loadInt("r")} == i32(group)) { total += ${
         scope.tensor("values").load("r")

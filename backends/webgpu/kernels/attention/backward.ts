@@ -150,6 +150,7 @@ function queryGradients(
     return `let tiles = (${t} + ${tile.own - 1}u) / ${tile.own}u;
 if (group >= tiles * ${scope.size(product([B, heads]))}) { return; }
 let pair = group / tiles;
+// The last tile has the most keys to see: it starts first.
 let first = (tiles - 1u - (group - pair * tiles)) * ${tile.own}u;
 let b = pair / ${heads}u;
 let h = pair - b * ${heads}u;
@@ -160,6 +161,7 @@ ${isInPasses(tile) ? "" : loadOwn()}
 ${loadSegments(scope, tile, { ...own, into: "ownSegments" })}
 workgroupBarrier();
 ${segmentRange(scope, "own", own)}
+// Of each own row: position, segment, what its scores are measured from, and sums.
 ${
       each(rows, (r) =>
         `let i${r} = first + ty * ${rows}u + ${r}u;
@@ -284,6 +286,7 @@ ${isInPasses(tile) ? "" : loadOwn()}
 ${loadSegments(scope, tile, { ...own, into: "ownSegments" })}
 workgroupBarrier();
 ${segmentRange(scope, "own", own)}
+// Of each own row (a key): position, segment, and sums of its gradients.
 ${
       each(rows, (r) =>
         `let j${r} = first + ty * ${rows}u + ${r}u;
@@ -302,6 +305,7 @@ ${
         T: t,
       })
     }
+// All query heads that read this key head add to its gradients, in order.
 for (var h = kv * ${sizes.group}u; h < (kv + 1u) * ${sizes.group}u; h++) {
 for (var q0 = qStart; q0 < qEnd; q0 += ${tile.other}u) {
 ${segmentRange(scope, "other", other)}

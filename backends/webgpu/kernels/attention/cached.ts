@@ -36,22 +36,26 @@ export const attentionCached: Lower<"attention_cached"> = (lowering) => {
       : `for (var d = 0u; d < ${headDim}u; d++) {
     score += ${q.load("qAt + d")} * ${k.load("at + d")};
   }`;
-    return `let head = group % ${heads}u;
+    return `// A workgroup has one query (row, head); group counts heads first.
+let head = group % ${heads}u;
 let row = group / ${heads}u;
 if (row >= ${scope.size(product([B, T]))}) { return; }
 let b = row / ${scope.size(T)};
 let slot = u32(${scope.tensor("index").loadInt("b")});
 let kv = head / ${sizes.group}u;
+// The query's position: those before it in the cache, then those that came with it. It sees keys up to its own.
 let i = u32(${scope.tensor("lengths").loadInt("b")}) + row - b * ${
       scope.size(T)
     };
 let end = min(i + 1u, ${capacity}u);
 let qAt = row * ${sizes.width}u + head * ${headDim}u;
+// Running maximum, this lane's part of the denominator, and its columns of the sum.
 var m = ${MOST_NEGATIVE};
 var l = 0.0;
 ${each(columns, (c) => `var sum_${c} = 0.0;`)}
 let start = ${window === null ? "0u" : `max(i + 1u, ${window}u) - ${window}u`};
 for (var j0 = start; j0 < end; j0 += ${lanes}u) {
+  // Score: a lane has one key of the block.
   let j = j0 + lane;
   var score = 0.0;
   if (j < end) {
@@ -59,6 +63,7 @@ for (var j0 = start; j0 < end; j0 += ${lanes}u) {
   ${dot}
   }
   score = select(${MOST_NEGATIVE}, ${scoreText(attributes, "score")}, j < end);
+  // A new maximum makes what was summed smaller.
   var top = score;
   ${reduction.statements("max", "top")}
   top = max(top, m);
@@ -69,6 +74,7 @@ for (var j0 = start; j0 < end; j0 += ${lanes}u) {
   workgroupBarrier(); // the weights before are read
   weights[lane] = p;
   workgroupBarrier();
+  // Sum: a lane has every ${lanes}-th column, of all values of the block.
   ${each(columns, (c) => `sum_${c} *= shrink;`)}
   let count = min(${lanes}u, end - j0);
   for (var n = 0u; n < count; n++) {

@@ -139,7 +139,8 @@ function placeOf(
   { heads, name }: { heads: number; name: string },
 ): string {
   const t = scope.size(T);
-  return `let tiles = (${t} + ${lanes - 1}u) / ${lanes}u;
+  return `// A workgroup is one subgroup: ${lanes} rows of a head, one a lane; the last rows have the most to see and start first.
+let tiles = (${t} + ${lanes - 1}u) / ${lanes}u;
 if (group >= tiles * ${scope.size(product([B, heads]))}) { return; }
 let pair = group / tiles;
 let first = (tiles - 1u - (group - pair * tiles)) * ${lanes}u;
@@ -219,6 +220,7 @@ let visible = j < ${t} && ${
 s_${n} = select(${MOST_NEGATIVE}, ${scoreText(attributes, "product")}, visible);
 }`)
     }
+// A new maximum over the block; what was summed is measured from the smaller one.
 var top = m;
 ${each(lanes, (n) => `top = max(top, s_${n});`)}
 let shrink = exp(m - top);
@@ -343,6 +345,7 @@ ${
 var dv_${d} = vec4<f32>();`)
     }
 ${queryRange(attributes, { first: "first", count: lanes, step: lanes, T: t })}
+// All query heads that read this key head add to its gradients, in order.
 for (var h = kv * ${sizes.group}u; h < (kv + 1u) * ${sizes.group}u; h++) {
 for (var q0 = qStart; q0 < qEnd; q0 += ${lanes}u) {
 ${blockSegments(scope, spec, "q0")}

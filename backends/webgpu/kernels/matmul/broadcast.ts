@@ -59,17 +59,22 @@ export function broadcastMatmul(
   const body = (scope: Scope): string => {
     const [M, N, K] = [m, n, k].map((d) => scope.size(d));
     const sizes = { M, N, K };
-    return `let across = (${N} + ${lanes * columns - 1}u) / ${lanes * columns}u;
+    return `// A workgroup is one subgroup: ${rows} rows by ${
+      lanes * columns
+    } columns of the product.
+let across = (${N} + ${lanes * columns - 1}u) / ${lanes * columns}u;
 let down = (${M} + ${rows - 1}u) / ${rows}u;
 if (group >= across * down) { return; }
 let iFirst = (group / across) * ${rows}u;
 let jFirst = (group % across) * ${lanes * columns}u;
+// z counts the products of the batch, and within each the parts of its inner size.
 let g = wg.z / ${split}u;
 let part = wg.z % ${split}u;
 let aStart = g * ${M} * ${K};
 let bStart = g * ${K} * ${N};
 ${partRange(K, split, TERMS)}
 ${each(rows, (r) => each(columns, (c) => `var s_${r}_${c} = 0.0;`))}
+// ${TERMS} terms a round. ra_Q: this lane's share of a, broadcast below to all lanes; b_T_C: term T of its column C.
 for (var p = kStart; p < kEnd; p += ${TERMS}u) {
 ${
       layout === "TN"

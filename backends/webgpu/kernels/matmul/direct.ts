@@ -52,20 +52,26 @@ export function directMatmul(
     const step = layout !== "TN" && a.wide && (layout === "NN" || b.wide)
       ? 4
       : 1;
-    return `let across = (${N} + ${lanes * columns - 1}u) / ${lanes * columns}u;
+    return `// Blocks of ${rows} rows and ${
+      lanes * columns
+    } columns of the product: a workgroup has one, row by row of blocks.
+let across = (${N} + ${lanes * columns - 1}u) / ${lanes * columns}u;
 let down = (${M} + ${rows - 1}u) / ${rows}u;
 if (group >= across * down) { return; }
 let blockRow = group / across;
 let iFirst = blockRow * ${rows}u;
 let jFirst = (group - blockRow * across) * ${lanes * columns}u + lane;
+// z counts the products of the batch, and within each the parts of its inner size.
 let g = wg.z / ${split}u;
 let part = wg.z % ${split}u;
 let aStart = g * ${M} * ${K};
 let bStart = g * ${K} * ${N};
 ${partRange(K, split, 4)}
+// Rows and columns beyond the product are read as its last, and not stored.
 ${each(columns, (c) => `let j${c} = min(jFirst + ${c * lanes}u, ${N} - 1u);`)}
 ${each(rows, (r) => `let i${r} = min(iFirst + ${r}u, ${M} - 1u);`)}
 ${each(rows, (r) => each(columns, (c) => `var s_${r}_${c} = 0.0;`))}
+// s_R_C: this lane's sum of row R and column C. All lanes read the same elements of a, side by side those of b.
 for (var p = kStart; p < kEnd; p += ${step}u) {
 ${term}
 }

@@ -56,9 +56,8 @@ export function dotMatmul(
     const four = a.wide && b.wide;
     const element = (of: typeof a, start: string) =>
       four ? of.loadWide(`${start} / 4u + p`) : of.load(`${start} + p`);
-    return `let across = (${N} + ${columns * blocks - 1}u) / ${
-      columns * blocks
-    }u;
+    return `// Blocks of ${lanes} lanes share ${columns} rows of b (columns of the product) and ${rows} rows of a.
+let across = (${N} + ${columns * blocks - 1}u) / ${columns * blocks}u;
 let down = (${M} + ${rows - 1}u) / ${rows}u;
 if (group >= across * down) { return; }
 let blockRow = group / across;
@@ -66,6 +65,7 @@ let iFirst = blockRow * ${rows}u;
 let jFirst = ((group - blockRow * across) * ${blocks}u + lane / ${lanes}u) * ${columns}u;
 let place = lane % ${lanes}u;
 let g = wg.z;
+// Where rows begin; those beyond the product are read as its last, and not stored.
 ${
       each(
         columns,
@@ -81,6 +81,9 @@ ${
       )
     }
 ${sums((r, c) => `var s_${r}_${c} = 0.0;`)}
+// s_R_C: this lane's terms of an element, every ${lanes}-th${
+      four ? " vec4" : ""
+    }; the lanes are added up afterwards.
 for (var p = place; p < ${four ? `${K} / 4u` : K}; p += ${lanes}u) {
 ${each(columns, (c) => `let y${c} = ${element(b, `b${c}`)};`)}
 ${

@@ -28,7 +28,8 @@ export function naiveMatmul(product: Product): DispatchSpec {
       const [M, N, K] = [m, n, k].map((d) => scope.size(d));
       const a = layout === "TN" ? `p * ${M} + i` : `i * ${K} + p`;
       const b = layout === "NT" ? `j * ${K} + p` : `p * ${N} + j`;
-      return `if (id >= ${M} * ${N}) { return; }
+      return `// An invocation for each element (i, j) of product g.
+if (id >= ${M} * ${N}) { return; }
 let g = wg.z;
 let i = id / ${N};
 let j = id - i * ${N};

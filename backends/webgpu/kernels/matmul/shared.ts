@@ -78,7 +78,8 @@ export function sharedMatmul(
   const invocations = invocationsOf(tile);
   const body = (scope: Scope): string => {
     const [M, N, K] = [m, n, k].map((d) => scope.size(d));
-    return `let across = (${N} + ${bn - 1}u) / ${bn}u;
+    return `// Blocks of ${bm} rows and ${bn} columns of the product: a workgroup has one.
+let across = (${N} + ${bn - 1}u) / ${bn}u;
 let down = (${M} + ${bm - 1}u) / ${bm}u;
 if (group >= across * down) { return; }
 // Blocks go down in bands of eight rows, so that neighbours share what the caches hold.
@@ -87,15 +88,18 @@ let height = min(8u, down - band * 8u);
 let inBand = group - band * across * 8u;
 let i0 = (band * 8u + inBand % height) * ${bm}u;
 let j0 = (inBand / height) * ${bn}u;
+// z counts the products of the batch, and within each the parts of its inner size.
 let g = wg.z / ${split}u;
 let part = wg.z % ${split}u;
 let aStart = g * ${M} * ${K};
 let bStart = g * ${K} * ${N};
+// A lane has ${tm} rows (by ty) and ${tile.tn} columns (by tx) of the block.
 let tx = lane % ${bn / tile.tn}u;
 let ty = lane / ${bn / tile.tn}u;
 ${partRange(K, split, 4)}
 ${declareSums(layout, tile)}
 for (var k0 = kStart; k0 < kEnd; k0 += ${bk}u) {
+// Stage ${bk} terms of both operands; what lies beyond them is 0 and adds nothing.
 ${
       layout === "TN"
         ? stageAcross(scope, "a", {
@@ -142,7 +146,7 @@ ${
     }
 workgroupBarrier();
 ${innerLoop(layout, tile)}
-workgroupBarrier();
+workgroupBarrier(); // all have read, the next terms may be staged
 }
 ${each(tm, (r) => storeRow(scope, product, tile, { r, target, M, N }))}`;
   };

@@ -22,9 +22,8 @@ export interface SplitTarget {
 /** Declares `kStart` and `kEnd` of part `part`; all but the last are multiples of `step`. */
 export function partRange(K: string, split: number, step: number): string {
   if (split === 1) return `let kStart = 0u;\nlet kEnd = ${K};`;
-  return `let partLength = ((${K} + ${split * step - 1}u) / ${
-    split * step
-  }u) * ${step}u;
+  return `// Parts of one length, but for the last.
+let partLength = ((${K} + ${split * step - 1}u) / ${split * step}u) * ${step}u;
 let kStart = min(part * partLength, ${K});
 let kEnd = min(kStart + partLength, ${K});`;
 }
@@ -87,7 +86,8 @@ export function addParts(
       const total = `${scope.size(batch)} * ${scope.size(m)} * ${
         scope.size(n)
       }`;
-      return `let count = ${total};
+      return `// An invocation for each element: its parts, in order, so that the sum has the same bits at every run.
+let count = ${total};
 if (id >= count) { return; }
 var total = 0.0;
 for (var part = 0u; part < ${split}u; part++) { total += ${
