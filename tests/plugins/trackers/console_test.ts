@@ -166,13 +166,13 @@ Deno.test("progress is drawn at most ten times a second, and its end always", ()
   assert.ok(pictures.at(-1)!.endsWith("tokenizing 100/100"));
 });
 
-Deno.test("an interrupted run says how to go on, a failed one that it failed", () => {
+Deno.test("an interrupted run says how to resume it, a failed one that it failed", () => {
   const end = exampleEvents().at(-1)!;
   const { out } = show(
     [{ ...end, status: "interrupted" } as TrackerEvent],
     { columns: null },
   );
-  assert.match(out, /^interrupted after .*\n.*\n {2}the same command goes on/);
+  assert.match(out, /^interrupted after .*\n.*\n {2}the same command resumes it/);
   const failed = show(
     [{ ...end, status: "failed", path: null } as TrackerEvent],
     { columns: null },
