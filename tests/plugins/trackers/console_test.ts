@@ -172,7 +172,10 @@ Deno.test("an interrupted run says how to resume it, a failed one that it failed
     [{ ...end, status: "interrupted" } as TrackerEvent],
     { columns: null },
   );
-  assert.match(out, /^interrupted after .*\n.*\n {2}the same command resumes it/);
+  assert.match(
+    out,
+    /^interrupted after .*\n.*\n {2}the same command resumes it/,
+  );
   const failed = show(
     [{ ...end, status: "failed", path: null } as TrackerEvent],
     { columns: null },
