@@ -27,7 +27,8 @@ export function decomposeCall(
   { kernels, scratch }: DecomposeOptions,
 ): KernelCall[] {
   if (kernels === null || kernels.has(call.kernel)) return [call];
-  const calls = decompositionOf(call, { ...call, scratch });
+  const { inputs, outputs } = call;
+  const calls = decompositionOf(call, { inputs, outputs, scratch });
   if (calls === null) {
     throw new RangeError(
       `${call.label}: the device has no kernel ${call.kernel}, and it cannot be made of others here`,

@@ -73,7 +73,7 @@ export function kernelCase<K extends KernelName>(
   const taken = new Set<string>();
   const outputs = operands.outputs.map((operand): string => {
     const { name, mayShare = [], mustShare } = operand;
-    const dtype = operand.dtypes?.[0] ?? "f32";
+    const dtype = storedAs(operand, tensors[inputs[0]]?.dtype, random);
     const homes = mayShare.map((n) => `in ${n}`).filter((tensor) =>
       !taken.has(tensor) && tensors[tensor].dtype === dtype
     );
@@ -114,6 +114,18 @@ export function kernelCase<K extends KernelName>(
 
 function storage({ dtypes = ["f32"] }: Operand, random: Random): DType {
   return dtypes[random.below(dtypes.length)];
+}
+
+/** What may be stored in several ways is converted, unless it is whole numbers: they stay so. */
+function storedAs(
+  { dtypes = ["f32"] }: Operand,
+  from: DType | undefined,
+  random: Random,
+): DType {
+  if (dtypes.length === 1) return dtypes[0];
+  return from === "i32"
+    ? "i32"
+    : storage({ name: "", shape: [], dtypes: ["f32", "bf16", "f16"] }, random);
 }
 
 /** Only here do a name and its attributes become one of the calls. */

@@ -103,12 +103,9 @@ export interface KernelDefinition<K extends string, A> {
 export function callOf<K extends string, A>(
   { name }: KernelDefinition<K, A>,
   attributes: A,
-  tensors: {
-    readonly inputs: readonly View[];
-    readonly outputs: readonly View[];
-  },
+  { inputs, outputs }: Pick<Decomposing, "inputs" | "outputs">,
 ): KernelCallOf<K, A> {
-  return { kernel: name, attributes, ...tensors };
+  return { kernel: name, attributes, inputs, outputs };
 }
 
 /** Storage of whole numbers. */
