@@ -31,6 +31,9 @@ export async function firstNotFinite(
     if (await hasOther(engine, name, shape)) return `the weight ${name}`;
   }
   const divisor = micro.reduce((sum, { divisor }) => sum + divisor, 0);
+  if (engine.windowVariables.length > 0) {
+    for (const inputs of micro) engine.window(inputs);
+  }
   for (const inputs of micro) engine.micro(inputs, divisor > 0 ? divisor : 1);
   const loss = await engine.session.read(sumNames("train").loss);
   if (!Number.isFinite(loss[0])) {

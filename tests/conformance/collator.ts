@@ -106,6 +106,31 @@ export function testCollator(
       );
     }
   });
+
+  Deno.test(`${name}: the sequences of an example are segments of their own, of one group, in one batch`, async () => {
+    const collator = await make();
+    const pair = { ...exampleOf(0, 9, 0), lengths: [4, 5] };
+    const single = exampleOf(1, 6, 1);
+    const batch = collator.collate([[pair], [single]], limits);
+    assert.ok(batch.groups !== undefined, "no groups");
+    const found = new Map<number, Map<string, number>>(); // group -> tokens of each segment
+    for (let at = 0; at < batch.B * batch.T; at++) {
+      const group: number = batch.groups[at];
+      const segment: number = batch.segments[at];
+      assert.equal(group === 0, segment === 0);
+      if (segment === 0) continue;
+      const own = found.get(group) ?? new Map<string, number>();
+      const of = `${Math.floor(at / batch.T)}/${segment}`;
+      assert.equal(batch.positions[at], own.get(of) ?? 0);
+      found.set(group, own.set(of, (own.get(of) ?? 0) + 1));
+    }
+    assert.deepEqual(
+      [...found.values()].map((own) => [...own.values()]),
+      [[4, 5], [6]],
+    );
+    const plain = collator.collate([[single]], limits);
+    assert.equal(plain.groups, undefined);
+  });
 }
 
 function randomLengths(count: number): Int32Array {
