@@ -4,6 +4,7 @@
  * `core/run/evaluation`, trackers in `core/run/events`.
  * @module
  */
+import type { Batch, Collator, RowPlan } from "../../contracts/collator.ts";
 import type { Format } from "../../contracts/format.ts";
 import type { Schedule } from "../../contracts/schedule.ts";
 import { PluginError } from "../../contracts/errors.ts";
@@ -29,7 +30,7 @@ export const CHECKED_PARTS: { readonly [K in Kind]: Check<K> } = {
   template: asIs,
   tokenizer: asIs,
   masker: asIs,
-  collator: asIs,
+  collator: checkedCollator,
   objective: asIs,
   model: asIs,
   adapter: asIs,
@@ -86,6 +87,74 @@ function checkedFormat(made: Format, described: string): Format {
     template: made.template,
   };
   return checked;
+}
+
+function checkedCollator(made: Collator, described: string): Collator {
+  const fail = (method: string, what: string): never => {
+    throw new PluginError(`\`${method}\` of the ${described} gave ${what}`);
+  };
+  return {
+    plan(lengths, limits) {
+      const plan = called(
+        described,
+        "plan",
+        () => made.plan(lengths, limits),
+      );
+      const fault = planFault(plan, lengths.length);
+      return fault === null ? plan : fail("plan", fault);
+    },
+    ...(made.window === undefined ? {} : {
+      window: (limits) => made.window?.(limits) ?? 1,
+    }),
+    collate(rows, limits) {
+      const batch = called(
+        described,
+        "collate",
+        () => made.collate(rows, limits),
+      );
+      const fault = batchFault(batch, rows.length);
+      return fault === null ? batch : fail("collate", fault);
+    },
+  };
+}
+
+/** What keeps a plan from having each of so many examples once. */
+function planFault({ offsets, members }: RowPlan, examples: number) {
+  if (offsets[0] !== 0 || offsets[offsets.length - 1] !== members.length) {
+    return `offsets that do not go from 0 to its ${members.length} members`;
+  }
+  for (let row = 1; row < offsets.length; row++) {
+    if (offsets[row] < offsets[row - 1]) {
+      return `row ${row} before row ${row - 1}`;
+    }
+  }
+  const seen = new Uint8Array(examples);
+  for (const member of members) {
+    if (member >= examples) return `example ${member} of ${examples}`;
+    if (seen[member]++ > 0) return `example ${member} twice`;
+  }
+  return members.length === examples
+    ? null
+    : `${members.length} of ${examples} examples`;
+}
+
+/** What keeps a batch from being a rectangle of so many rows. */
+function batchFault(batch: Batch, rows: number): string | null {
+  const { B, T } = batch;
+  if (B !== rows || !(Number.isInteger(T) && T >= 1)) {
+    return `${show(B)} rows of ${show(T)} tokens for ${rows} rows`;
+  }
+  const names = [
+    "tokens",
+    "weights",
+    "positions",
+    "segments",
+    "sources",
+  ] as const;
+  const short = names.find((name) => batch[name]?.length !== B * T);
+  return short === undefined
+    ? null
+    : `${batch[short]?.length ?? "no"} ${short} for ${B} rows of ${T} tokens`;
 }
 
 const ROLES: readonly unknown[] = ["system", "user", "assistant", "tool"];

@@ -144,3 +144,68 @@ Deno.test("a schedule that gives no finite number is named with the step", async
     });
   }
 });
+
+const limits = { maxLength: 8, batchSize: 2, padId: 0, seed: 1 };
+const collator = (change: {
+  plan?: () => { offsets: Uint32Array; members: Uint32Array };
+  batch?: Record<string, unknown>;
+}) =>
+  made("collator", {
+    plan: change.plan,
+    collate: () => ({
+      B: 1,
+      T: 2,
+      tokens: new Int32Array(2),
+      weights: new Float32Array(2),
+      positions: new Int32Array(2),
+      segments: new Int32Array(2),
+      sources: new Int32Array(2),
+      ...change.batch,
+    }),
+  });
+const plans: readonly [number[], number[], RegExp][] = [
+  [[0, 1], [0], /gave 1 of 2 examples/],
+  [[0, 2], [0, 0], /gave example 0 twice/],
+  [[0, 2], [0, 5], /gave example 5 of 2/],
+  [[0, 3], [0, 1], /gave offsets that do not go from 0 to its 2 members/],
+  [[0, 2, 1, 2], [0, 1], /gave row 2 before row 1/],
+];
+
+for (const [offsets, members, message] of plans) {
+  Deno.test(`a collator is named whose plan has offsets ${offsets} and members ${members}`, async () => {
+    const plan = () => ({
+      offsets: Uint32Array.from(offsets),
+      members: Uint32Array.from(members),
+    });
+    const odd = await collator({ plan });
+    assert.throws(
+      () => odd.plan(Int32Array.of(3, 4), limits),
+      (error: Error) => {
+        assert.match(error.message, /`plan` of the collator "odd" of plugin/);
+        assert.match(error.message, message);
+        return true;
+      },
+    );
+  });
+}
+
+Deno.test("a collator is named whose batch is no rectangle", async () => {
+  const row = {
+    ids: new Int32Array(2),
+    weights: new Float32Array(2),
+    source: 0,
+    row: 0,
+  };
+  const good = await collator({});
+  assert.equal(good.collate([[row]], limits).T, 2);
+  assert.equal(good.window, undefined);
+  const wrong: readonly [Record<string, unknown>, RegExp][] = [
+    [{ B: 2 }, /gave 2 rows of 2 tokens for 1 rows/],
+    [{ weights: new Float32Array(3) }, /gave 3 weights for 1 rows of 2 tokens/],
+    [{ segments: undefined }, /gave no segments for 1 rows of 2 tokens/],
+  ];
+  for (const [batch, message] of wrong) {
+    const odd = await collator({ batch });
+    assert.throws(() => odd.collate([[row]], limits), message);
+  }
+});
