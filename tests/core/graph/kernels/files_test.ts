@@ -35,12 +35,14 @@ function having(
   ).map(([path]) => path).sort();
 }
 
-/** The lists that name every kernel. */
+/** The lists that name every kernel: a line in each. The compiler misses one, too. */
 const LISTS = [
+  "core/graph/example_call.ts",
   "backends/cpu/lower.ts",
   "backends/reference/kernels/mod.ts",
   "backends/webgpu/kernels/mod.ts",
   "core/graph/kernels/mod.ts",
+  "tests/fuzz/kernel_attributes.ts",
 ];
 
 for (const kernel of Object.keys(kernelDefinitions)) {
@@ -105,7 +107,9 @@ Deno.test("a kernel is named by its definition, the lists, ops and implementatio
 
 Deno.test("every list has every kernel", () => {
   for (const list of LISTS) {
-    const text = sources.get(list) ?? "";
+    const text = sources.get(list) ?? Deno.readTextFileSync(
+      new URL(list, root),
+    );
     for (const kernel of Object.keys(kernelDefinitions)) {
       assert.match(text, new RegExp(`\\b${kernel}\\b`), list);
     }
