@@ -3,6 +3,7 @@
  * 1e-4 on logits, 1e-4 relative on losses, 1e-3 on norms of gradients.
  */
 import assert from "node:assert/strict";
+import { train } from "@denotune/denotune";
 import { type Architecture, ConfigError } from "@denotune/denotune/core";
 import {
   graniteWith,
@@ -11,7 +12,11 @@ import {
 } from "../../../plugins/models/mod.ts";
 import { testModel } from "../../conformance/model.ts";
 import { builtinActivations } from "../../conformance/model/architectures.ts";
+import { ReferenceExecutor } from "../../../backends/reference/mod.ts";
+import { localDevice } from "../../../core/device/local_device.ts";
+import { layOut } from "../../conformance/model/tiny_model.ts";
 import { checkCases, type SweepCase } from "../../golden/_hashed.ts";
+import { close, loadGolden } from "../../golden/_model_checks.ts";
 
 const activations = await builtinActivations();
 const FAMILIES: { readonly [type: string]: Architecture } = {
@@ -102,3 +107,63 @@ Deno.test({
     await checkAll(JSON.parse(new TextDecoder().decode(stdout)));
   },
 });
+
+for (const [model_type, architecture] of Object.entries(FAMILIES)) {
+  Deno.test({
+    name:
+      `what a run saves of a ${model_type} is the same model in transformers`,
+    ignore: Deno.env.get("DENOTUNE_TEST_ALL") !== "1",
+    async fn() {
+      const folder = await Deno.makeTempDir();
+      try {
+        await train({
+          output_dir: `${folder}/run`,
+          backend: { use: "cpu", workers: 1 },
+          model: {
+            from_config: {
+              ...TINY,
+              ...SPECIAL[model_type],
+              model_type,
+              vocab_size: 259,
+              bos_token_id: 256,
+              eos_token_id: 257,
+              pad_token_id: null,
+            },
+          },
+          tokenizer: "byte",
+          data: {
+            train: [{
+              rows: [{ text: "abc def" }, { text: "ghi" }],
+              format: "text",
+            }],
+            max_length: 32,
+          },
+          training: { max_steps: 2, batch_size: 2 },
+          trackers: [],
+        });
+        const ids = [1, 5, 77, 200, 3, 3, 9];
+        const { stdout, stderr, success } = await new Deno.Command("python3", {
+          args: [
+            `${GOLDEN}witness_load.py`,
+            `${folder}/run`,
+            "--ids",
+            ids.join(","),
+          ],
+        }).output();
+        assert.ok(success, new TextDecoder().decode(stderr));
+        const found = JSON.parse(new TextDecoder().decode(stdout));
+        assert.deepEqual(found.problems, []);
+        assert.equal(found.model_type, model_type);
+        await using device = localDevice(new ReferenceExecutor());
+        await using model = await loadGolden(device, {
+          path: `${folder}/run`,
+          architecture,
+        });
+        const logits = await model.logits(layOut([[{ ids, labels: ids }]]));
+        close(logits, found.logits.flat(), { absolute: 1e-4 });
+      } finally {
+        await Deno.remove(folder, { recursive: true });
+      }
+    },
+  });
+}
