@@ -165,7 +165,6 @@ export {
   type Operands,
   operandsOf,
   operationsOf,
-  type OutputOperand,
   quantizedFactor,
 } from "./graph/kernels/mod.ts";
 export type {

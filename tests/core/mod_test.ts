@@ -12,6 +12,12 @@ const FOR_STRANGERS: Readonly<Record<string, string>> = {
   BUILT_IN: "the module of a built-in part in a registry",
   choose: "a part chosen in TypeScript, with its options",
   DenotuneError: "the base of the four errors",
+  LevelValue: "what a loss of one's own is made of",
+  logsumexp: "a statistic of logits for a loss of one's own",
+  meanLogProbability: "a statistic of logits for a loss of one's own",
+  numberText:
+    "a number of a row as its source wrote it, for a format or template",
+  quantizedWords: "sizes of quantised storage, for the suite of a backend",
   swiglu: "the gated unit of a model family",
   Registry: "a registry of one's own, in a test",
   tokenizerOf: "the tokenizer's facts of a host",
