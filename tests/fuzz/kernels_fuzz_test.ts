@@ -37,7 +37,7 @@ const BACKENDS: readonly {
   {
     name: "webgpu",
     ignore: missing !== null,
-    cases: all ? 60 : 1,
+    cases: all ? 20 : 1,
     open: () => openDevice(),
   },
 ];
