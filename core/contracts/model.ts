@@ -176,6 +176,12 @@ export interface ModelBuilder {
    * generation keeps S under `name`.
    */
   recurrence(name: string, operands: RecurrenceOperands): Tensor;
+  /**
+   * A loss of the model's own beside the objective's (a router's balance): a number of each token (N). Training adds
+   * up those of all tokens but padding, divides by their count in the step, and adds `coefficient` times that to what
+   * it differentiates. It is reported among the metrics, not in the loss. In training and evaluation only.
+   */
+  loss(name: string, values: Tensor, options: { coefficient: number }): void;
   /** One block of the model: labels it, and is the unit of gradient checkpointing. */
   block(index: number, body: () => Tensor): Tensor;
 }

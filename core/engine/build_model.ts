@@ -44,6 +44,8 @@ export interface ModelInventory {
   readonly constants: readonly ConstantSpec[];
   /** What generation keeps of a row, in order. */
   readonly states: readonly LayerState[];
+  /** Names of the losses of its own. */
+  readonly losses: readonly string[];
 }
 
 /** How a graph is built. */
@@ -66,6 +68,16 @@ export interface BuildOptions {
   readonly cache: CacheOptions | null;
 }
 
+/** A loss of a model's own. */
+export interface ModelLoss {
+  /** Its name among the metrics. */
+  readonly name: string;
+  /** A number of each token (N). */
+  readonly values: Tensor;
+  /** What its mean is multiplied by. */
+  readonly coefficient: number;
+}
+
 /** A model's graph up to the hidden states. */
 export interface BuiltModel {
   /** The graph, up to the hidden states. */
@@ -74,6 +86,8 @@ export interface BuiltModel {
   readonly hidden: Tensor; // (N, C)
   /** Vocabulary projection. */
   readonly head: Head;
+  /** Losses of the model's own. */
+  readonly losses: readonly ModelLoss[];
   /** The inputs that every program has. */
   readonly inputs: {
     readonly tokens: Tensor;
@@ -91,6 +105,7 @@ export function inventoryOf(
   const sites: Site[] = [];
   const constants = new Map<string, ConstantSpec>();
   const states = new Map<string, LayerState>();
+  const losses: string[] = [];
   const recorder: Recorder = {
     state(s) {
       if (states.has(s.name)) {
@@ -101,6 +116,7 @@ export function inventoryOf(
     weight: (w) => weights.set(w.name, w),
     site: (s) => sites.push(s),
     constant: (c) => constants.set(c.name, c),
+    loss: (name) => losses.push(name),
   };
   buildModel(spec, {
     adapter: null,
@@ -117,6 +133,7 @@ export function inventoryOf(
     sites,
     constants: [...constants.values()],
     states: [...states.values()],
+    losses,
   };
 }
 
@@ -130,6 +147,8 @@ export interface Recorder {
   constant(c: ConstantSpec): void;
   /** Told what a layer keeps. */
   state(s: LayerState): void;
+  /** Told the name of each loss of the model's own. */
+  loss(name: string): void;
 }
 
 /**
@@ -150,6 +169,7 @@ export function buildModel(
   const rowKeys = programInput(graph, "row_keys");
   let block: number | null = null;
   let stream = 0;
+  const losses: ModelLoss[] = [];
   const state = new LayerStates(graph, options.cache, {
     fed,
     declare: (s) => recorder?.state(s),
@@ -260,6 +280,13 @@ export function buildModel(
       graph.scope(name, () => state.convolution(name, x, weight)),
     recurrence: (name, operands) =>
       graph.scope(name, () => state.recurrence(name, operands)),
+    loss(name, values, { coefficient }) {
+      if (losses.some((own) => own.name === name)) {
+        throw new RangeError(`Two losses of the model are called ${name}`);
+      }
+      recorder?.loss(name);
+      losses.push({ name, values, coefficient });
+    },
     block(index, body) {
       block = index;
       try {
@@ -299,7 +326,13 @@ export function buildModel(
     }),
     logits: logits === undefined ? null : (x) => logits(x),
   };
-  return { graph, hidden, head, inputs: { tokens, positions, rowKeys } };
+  return {
+    graph,
+    hidden,
+    head,
+    losses,
+    inputs: { tokens, positions, rowKeys },
+  };
 }
 
 function norm(

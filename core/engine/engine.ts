@@ -140,6 +140,8 @@ export interface PlannedEngine {
   readonly memory: Memory;
   readonly report: MemoryReport;
   readonly trainables: Trainables | null;
+  /** What the loss and the model measure, by name. */
+  readonly metrics: readonly string[];
   /** What the objective's loss needs; null: it has none of its own. */
   readonly loss: LossInventory | null;
   readonly programs: readonly PlannedProgram[];
@@ -204,7 +206,7 @@ export function planEngine(
   };
   const loss = request.loss ?? null;
   const needs = loss === null ? null : inventoryOfLoss(loss);
-  const metrics = needs?.metrics ?? [];
+  const metrics = [...needs?.metrics ?? [], ...inventory.losses];
   const capacitiesOf = (B: number, T: number) => ({
     ...batchCapacities(B, T),
     ...(loss === null ? {} : levelCapacities(B * T)),
@@ -302,6 +304,7 @@ export function planEngine(
     memory,
     report: memory.report(),
     trainables,
+    metrics,
     loss: needs,
     programs,
   };
@@ -372,10 +375,17 @@ export class Engine implements AsyncDisposable {
     return new Engine(planned, session);
   }
 
-  /** Runs one micro-batch: gradients and sums are added up. `divisor` is that of the whole step. */
-  micro(inputs: Inputs, divisor: number): void {
+  /**
+   * Runs one micro-batch: gradients and sums are added up. `divisor` is that of the whole step; `tokens` those of the
+   * step (`trainedBatchTokens`), by which losses of the model's own are divided. Absent: those of this batch.
+   */
+  micro(
+    inputs: Inputs,
+    divisor: number,
+    { tokens = trainedBatchTokens(inputs) }: { tokens?: number } = {},
+  ): void {
     if (inputs.rows.length === 0) return; // nothing is trained: loss 0, weight 0, no gradient
-    this.#run("micro", inputs, 1 / divisor);
+    this.#run("micro", inputs, { loss: 1 / divisor, token: 1 / tokens });
   }
 
   /**
@@ -388,10 +398,14 @@ export class Engine implements AsyncDisposable {
 
   /** Adds a micro-batch to the numbers of the window. */
   window(inputs: Inputs): void {
-    if (inputs.rows.length > 0) this.#run("window", inputs, 0);
+    if (inputs.rows.length > 0) this.#run("window", inputs);
   }
 
-  #run(program: string, inputs: Inputs, scale: number): void {
+  #run(
+    program: string,
+    inputs: Inputs,
+    scale: { readonly loss: number; readonly token: number } | null = null,
+  ): void {
     const { loss, request } = this.planned;
     checkInputs(inputs, {
       described: request.objective ?? "objective",
@@ -401,7 +415,7 @@ export class Engine implements AsyncDisposable {
       loss: request.loss ?? null,
     });
     const { inputs: data, extents } = hostBatch(inputs, {
-      scale,
+      scale: scale?.loss ?? 0,
       sorted: (["tokens", "positions"] as const).filter((name) =>
         this.session.needs(program, `${name}.order`)
       ),
@@ -411,7 +425,11 @@ export class Engine implements AsyncDisposable {
     this.session.run(
       program,
       { ...extents, ...levels?.extents },
-      { ...data, ...levels?.data },
+      {
+        ...data,
+        ...levels?.data,
+        token_scale: Float32Array.of(scale?.token ?? 0),
+      },
     );
   }
 
@@ -454,8 +472,7 @@ export class Engine implements AsyncDisposable {
 
   /** Results of the last `count` steps (at most {@linkcode RING_SLOTS}), oldest first. */
   async results(count: number): Promise<StepResult[]> {
-    const { request: { sources }, loss } = this.planned;
-    const metrics = loss?.metrics ?? [];
+    const { request: { sources }, metrics } = this.planned;
     const columns = ringColumns(sources, metrics.length);
     const ring = await this.session.read("ring");
     const results: StepResult[] = [];
@@ -483,8 +500,8 @@ export class Engine implements AsyncDisposable {
     signal?: AbortSignal,
   ): Promise<EvaluationSums> {
     const names = sumNames("eval");
-    const { request: { sources }, loss } = this.planned;
-    const measured = (loss?.metrics ?? []).map((name) => ({
+    const { request: { sources }, metrics: measuredNames } = this.planned;
+    const measured = measuredNames.map((name) => ({
       name,
       variables: metricNames("eval", name),
     }));
@@ -500,7 +517,7 @@ export class Engine implements AsyncDisposable {
       if (inputs.rows.length === 0) continue;
       // a batch is a window of its own: how many are evaluated together is no matter of the loss
       if (this.windowVariables.length > 0) this.window(inputs);
-      this.#run("evaluate", inputs, 0);
+      this.#run("evaluate", inputs);
       for (const name of this.windowVariables) {
         this.session.write(name, new Float32Array(1));
       }
@@ -545,6 +562,12 @@ export class Engine implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.session[Symbol.asyncDispose]();
   }
+}
+
+/** Tokens of a micro-batch that is trained on, padding left out. */
+export function trainedBatchTokens({ rows, segments }: Inputs): number {
+  if (rows.length === 0) return 0;
+  return segments.reduce((n, segment) => n + (segment === 0 ? 0 : 1), 0);
 }
 
 function gigabytes(bytes: number): string {

@@ -6,15 +6,21 @@
  */
 import type { ModelSpec } from "../contracts/model.ts";
 import type { Measure, ObjectiveLoss } from "../contracts/objective.ts";
-import { input } from "../graph/expression.ts";
+import { product } from "../graph/dims.ts";
+import { input, write } from "../graph/expression.ts";
 import { gradients } from "../graph/gradients.ts";
 import type { Graph, Tensor } from "../graph/graph.ts";
 import type { Level, LevelValue } from "../graph/loss/levels.ts";
 import { selectRows } from "../graph/ops/embedding.ts";
 import type { Head } from "../graph/ops/head.ts";
 import { linearCrossEntropy } from "../graph/ops/linear_cross_entropy.ts";
+import { rows } from "../graph/ops/rows.ts";
 import { groupSum, sum } from "../graph/ops/sums.ts";
-import { buildModel, type BuildOptions } from "./build_model.ts";
+import {
+  buildModel,
+  type BuildOptions,
+  type ModelLoss,
+} from "./build_model.ts";
 import { buildLoss, buildWindow, windowName } from "./objective_loss.ts";
 import { type InputName, programInput } from "./inputs/program_inputs.ts";
 import { gradientName, type Trainables } from "./trainables.ts";
@@ -112,7 +118,7 @@ function lossOf(
     readonly trainables: Trainables | null;
   },
 ): Graph {
-  const { graph, hidden, head } = buildModel(spec, options);
+  const { graph, hidden, head, losses } = buildModel(spec, options);
   const slot = (name: string | undefined): Tensor | null => {
     const found = trainables?.tensors.find((t) => t.name === name);
     return found === undefined
@@ -136,7 +142,15 @@ function lossOf(
         ? crossEntropy(graph, operands, train)
         : ownLoss(graph, { loss, operands, train }),
   );
-  if (trainables !== null) addGradients(graph, trainables, made, head);
+  const ofModel = losses.map((own) => maskedLoss(graph, own));
+  if (trainables !== null) {
+    const seeds = ofModel.map(({ values, mask, coefficient }) => ({
+      tensor: values,
+      gradient: scaledMask(graph, mask, coefficient),
+    }));
+    const all = { ...made, seeds: [...made.seeds, ...seeds] };
+    addGradients(graph, trainables, all, head);
+  }
   const prefix = trainables === null ? "eval" : "train";
   const names = sumNames(prefix);
   graph.scope("metrics", () => {
@@ -147,6 +161,11 @@ function lossOf(
       const source = programInput(graph, SOURCES[made.per]);
       graph.assign(bySource, groupSum(graph, made.losses, source, bySource));
     }
+    for (const { name, masked, mask } of ofModel) {
+      const [own, weight] = metricNames(prefix, name);
+      addUp(graph, own, masked);
+      addUp(graph, weight, mask);
+    }
     for (const [name, measure] of Object.entries(made.metrics)) {
       const [own, weight] = metricNames(prefix, name);
       addUp(graph, own, measure.sum.tensor());
@@ -154,6 +173,37 @@ function lossOf(
     }
   });
   return graph;
+}
+
+/** A loss of the model's own with 0 at padding, and which tokens are none (N). */
+function maskedLoss(graph: Graph, { name, values, coefficient }: ModelLoss) {
+  const space = { rows: 1, columns: product(values.shape) };
+  const segments = programInput(graph, "segments");
+  const [masked, mask] = graph.scope(
+    name,
+    () =>
+      rows(graph, [values, segments], space, {
+        inputs: ["matrix", "matrix"],
+        stages: [
+          write(0, input(1).select(input(0), 0)),
+          write(1, input(1).min(1)),
+        ],
+        outputs: ["matrix", "matrix"],
+      }),
+  );
+  return { name, values, coefficient, masked, mask };
+}
+
+/** coefficient / the tokens of the step where there is a token, 0 at padding. */
+function scaledMask(graph: Graph, mask: Tensor, coefficient: number): Tensor {
+  return rows(graph, [mask, programInput(graph, "token_scale")], {
+    rows: 1,
+    columns: product(mask.shape),
+  }, {
+    inputs: ["matrix", "scalars"],
+    stages: [write(0, input(0).mul(input(1, 0)).mul(coefficient))],
+    outputs: ["matrix"],
+  })[0];
 }
 
 /** What a metric is divided by: 1 for each where it does not say. */

@@ -10,7 +10,11 @@ import type { Schedule } from "../contracts/schedule.ts";
 import type { TrainingData, TrainingStep } from "../data/training_data.ts";
 import type { Every } from "../config/types.ts";
 import { ConfigError, DeviceError } from "../contracts/errors.ts";
-import type { Engine, StepResult } from "../engine/engine.ts";
+import {
+  type Engine,
+  type StepResult,
+  trainedBatchTokens,
+} from "../engine/engine.ts";
 import { firstNotFinite } from "../engine/not_finite.ts";
 import type { StepProfile } from "./step_profile.ts";
 import { stepVariables, sumOverRanks } from "../engine/sum_over_ranks.ts";
@@ -219,14 +223,15 @@ class Loop {
         await sumOverRanks(engine.session, engine.windowVariables, collective);
       }
     }
+    const tokens = micro.reduce((n, own) => n + trainedBatchTokens(own), 0);
     for (const [i, inputs] of micro.entries()) {
       if (isOwn(i)) {
-        engine.micro(inputs, divisor > 0 ? divisor : 1);
+        engine.micro(inputs, divisor > 0 ? divisor : 1, { tokens });
       }
     }
-    const { trainables, loss } = engine.planned;
+    const { trainables, metrics } = engine.planned;
     if (collective.world > 1 && trainables !== null) {
-      const names = stepVariables(trainables, loss?.metrics);
+      const names = stepVariables(trainables, metrics);
       await sumOverRanks(engine.session, names, collective);
     }
     engine.update({
@@ -333,7 +338,7 @@ class Loop {
   }
 
   #report(seconds: number): StepReport {
-    const { objective, optimizer, schedule, settings } = this.#r;
+    const { engine, objective, optimizer, schedule, settings } = this.#r;
     const state = this.#state;
     const sums = state.window;
     return {
@@ -354,12 +359,14 @@ class Loop {
       source_losses: sums.sourceLoss.map((loss, s) =>
         sums.sourceWeight[s] > 0 ? loss / sums.sourceWeight[s] : null
       ),
-      metrics: objective.loss === undefined ? undefined : Object.fromEntries(
-        Object.entries(sums.metrics).map(([name, { sum, weight }]) => [
-          name,
-          weight > 0 && Number.isFinite(sum) ? sum / weight : null,
-        ]),
-      ),
+      metrics: engine.planned.metrics.length === 0
+        ? undefined
+        : Object.fromEntries(
+          Object.entries(sums.metrics).map(([name, { sum, weight }]) => [
+            name,
+            weight > 0 && Number.isFinite(sum) ? sum / weight : null,
+          ]),
+        ),
     };
   }
 

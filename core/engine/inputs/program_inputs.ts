@@ -65,6 +65,8 @@ export const PROGRAM_INPUTS = {
   group_sources: { dtype: "i32", shape: [G] },
   /** What gradients are multiplied by: 1 / the divisor of the optimizer step. */
   loss_scale: { dtype: "f32", shape: [1] },
+  /** What gradients of a model's own losses are multiplied by: 1 / the tokens of the optimizer step. */
+  token_scale: { dtype: "f32", shape: [1] },
   /** Learning rate and decay of each group, then the optimizer's own numbers. */
   scalars: { dtype: "f32", shape: null },
   /** Row of the ring that an update writes. */
