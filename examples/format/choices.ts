@@ -25,7 +25,9 @@ const choices = definePart({
     parse({ value, where }) {
       const { data, error } = Row.safeParse(value);
       if (data === undefined || !(data.answer in data.choices)) {
-        const why = error ? z.prettifyError(error) : "no such choice";
+        const why = error
+          ? z.prettifyError(error)
+          : "answer: there is no such choice";
         throw new DataError(`${describeWhere(where)}: ${why}`);
       }
       const list = data.choices.map((text) => `- ${text}\n`).join("");
