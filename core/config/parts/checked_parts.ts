@@ -6,6 +6,7 @@
  */
 import type { Batch, Collator, RowPlan } from "../../contracts/collator.ts";
 import type { Format } from "../../contracts/format.ts";
+import type { Masker, Tokenized } from "../../contracts/masker.ts";
 import type { Schedule } from "../../contracts/schedule.ts";
 import { PluginError } from "../../contracts/errors.ts";
 import type { Kind, KindMap } from "../../contracts/plugin.ts";
@@ -29,7 +30,7 @@ export const CHECKED_PARTS: { readonly [K in Kind]: Check<K> } = {
   format: checkedFormat,
   template: asIs,
   tokenizer: asIs,
-  masker: asIs,
+  masker: checkedMasker,
   collator: checkedCollator,
   objective: asIs,
   model: asIs,
@@ -115,6 +116,32 @@ function checkedCollator(made: Collator, described: string): Collator {
       const fault = batchFault(batch, rows.length);
       return fault === null ? batch : fail("collate", fault);
     },
+  };
+}
+
+/** What it throws, and weights that are no numbers; how many there are is checked where they are used. */
+function checkedMasker(made: Masker, described: string): Masker {
+  const checked = (method: string, body: () => Float32Array): Float32Array => {
+    const weights = called(described, method, body);
+    const bad = weights?.find((weight) => !(weight >= 0 && weight < Infinity));
+    if (weights !== undefined && bad === undefined) return weights;
+    throw new PluginError(
+      `\`${method}\` of the ${described} gave ${
+        weights === undefined ? "nothing" : `the weight ${bad}`
+      }; expected finite numbers of at least 0`,
+    );
+  };
+  const { tokenWeights } = made;
+  return {
+    ...made,
+    weights: (tokenized) => checked("weights", () => made.weights(tokenized)),
+    ...(tokenWeights === undefined ? {} : {
+      tokenWeights: (tokenized: Tokenized, weights: Float32Array) =>
+        checked(
+          "tokenWeights",
+          () => tokenWeights.call(made, tokenized, weights),
+        ),
+    }),
   };
 }
 

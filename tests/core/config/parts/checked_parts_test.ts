@@ -209,3 +209,33 @@ Deno.test("a collator is named whose batch is no rectangle", async () => {
     assert.throws(() => odd.collate([[row]], limits), message);
   }
 });
+
+Deno.test("a masker that throws, or gives a weight that is none, is named", async () => {
+  const tokenized = {
+    text: "",
+    spans: [],
+    encoding: {
+      ids: new Int32Array(),
+      starts: new Int32Array(),
+      ends: new Int32Array(),
+    },
+  };
+  const masker = (weights: () => unknown) => made("masker", { weights });
+  const wrong: readonly [() => unknown, RegExp][] = [
+    [() => Float32Array.of(1, NaN), /gave the weight NaN/],
+    [() => Float32Array.of(-1), /gave the weight -1/],
+    [() => undefined, /gave nothing/],
+    [() => {
+      throw new TypeError("ouch");
+    }, /threw: ouch/],
+  ];
+  for (const [weights, message] of wrong) {
+    const odd = await masker(weights);
+    assert.throws(() => odd.weights(tokenized), (error: Error) => {
+      assert.equal(error.name, "PluginError");
+      assert.match(error.message, /`weights` of the masker "odd" of plugin/);
+      assert.match(error.message, message);
+      return true;
+    });
+  }
+});
