@@ -20,6 +20,7 @@ import type {
 import { ConfigError } from "../contracts/errors.ts";
 import type { Registry } from "../contracts/plugin.ts";
 import { VERSION } from "../version.ts";
+import { ourName } from "../config/schema/other_names.ts";
 import { askedRegistry } from "./asked_run.ts";
 import { addFlags, givenOptions } from "./flags.ts";
 import { invocation } from "./invocation.ts";
@@ -54,7 +55,16 @@ export async function main(
     return code;
   } catch (error) {
     if (error instanceof CommanderError) {
-      return error.exitCode === 0 ? 0 : 2; // what it had to say is said
+      const flag = /unknown option '(--[\w-]+)/.exec(error.message)?.[1];
+      const key = flag === undefined ? null : ourName(flag);
+      if (key !== null) {
+        err.line(
+          `Settings of a run are given without dashes: ${key}${
+            key.includes("=") ? "" : "=VALUE"
+          }`,
+        );
+      }
+      return error.exitCode === 0 ? 0 : 2; // what else it had to say is said
     }
     try {
       return showError(error, err, { verbose });

@@ -6,6 +6,7 @@ import {
   askedRegistry,
   type Command,
   defineCommand,
+  library,
   runJsonSchema,
 } from "@denotune/denotune/core";
 import { z } from "zod";
@@ -14,6 +15,10 @@ import { z } from "zod";
 export const schema: Command = defineCommand({
   details:
     "Prints the JSON Schema (draft 2020-12) of the run file: every key and every option of every part, with defaults. Editors complete and check run files with it.",
+  arguments: [{
+    name: "run file",
+    description: "a run file whose plugins' parts are in it too",
+  }],
   options: z.strictObject({}),
   help: (start) =>
     `Example:
@@ -22,7 +27,15 @@ export const schema: Command = defineCommand({
 and as the first line of a run file, for editors with the YAML language server:
   # yaml-language-server: $schema=denotune.schema.json`,
   async run(_, context) {
-    const registry = await askedRegistry(context);
+    const [file] = context.arguments;
+    let registry = await askedRegistry(context);
+    if (file !== undefined) {
+      ({ registry } = await library.loadRun({
+        file,
+        registry,
+        files: "ignore",
+      }));
+    }
     context.out.line(JSON.stringify(runJsonSchema(registry), null, 2));
   },
 });

@@ -14,6 +14,7 @@ import {
   show,
 } from "../parse/problem.ts";
 import { nearest } from "../parse/nearest.ts";
+import { ourName } from "./other_names.ts";
 import {
   at,
   isPlainObject,
@@ -76,7 +77,8 @@ export function explainIssue(issue: unknown, about: Explained): Problem[] {
 function unknownKey(key: string, path: Path, about: Explained): Problem {
   const full = [...about.at, ...path, key];
   const known = propertiesAt(about.schema, path);
-  const near = about.elsewhere?.(key)[0] ?? nearest(key, known);
+  const near = about.elsewhere?.(key)[0] ?? nearest(key, known) ??
+    ourName(key);
   const hint = near === null && known.length > 0
     ? `; known: ${listed(known, 20)}`
     : didYouMean(near);

@@ -54,3 +54,11 @@ Deno.test("--version is the version of the package", async () => {
   );
   assert.equal((await run("--version")).out, `${version}\n`);
 });
+
+Deno.test("a setting written as an option is named as it is written here", async () => {
+  const { code, err } = await run("train", "run.yaml", "--epochs", "3");
+  assert.equal(code, 2);
+  assert.match(err, /without dashes: training\.epochs=VALUE/);
+  const packing = await run("train", "--packing");
+  assert.match(packing.err, /without dashes: data\.collator=packed/);
+});
