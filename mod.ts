@@ -26,6 +26,7 @@ export { defineRun } from "./core/config/types.ts";
 export type {
   DataConfig,
   DataInput,
+  DataValuesInput,
   EvalEntry,
   EvalEntryInput,
   Every,
@@ -45,6 +46,7 @@ export type {
   TrainingMode,
   Truncation,
 } from "./core/config/types.ts";
+export type { DataValues } from "./core/config/schema/data_options.ts";
 export {
   type AnyPart,
   type Choice,

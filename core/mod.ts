@@ -47,6 +47,7 @@ export {
   type LossValues,
   type Measure,
   type Objective,
+  type ObjectiveHead,
   type ObjectiveLoss,
   type StepKey,
 } from "./contracts/objective.ts";
@@ -152,6 +153,7 @@ export type { ConcatColumnsAttributes } from "./graph/kernels/concat_columns.ts"
 export type {
   CachedConvolutionAttributes,
   ConvolutionAttributes,
+  ConvolutionShape,
 } from "./graph/kernels/convolution.ts";
 export type { CopyAttributes } from "./graph/kernels/copy.ts";
 export type { FillAttributes } from "./graph/kernels/fill.ts";
@@ -159,17 +161,23 @@ export type { GatherRowsAttributes } from "./graph/kernels/gather_rows.ts";
 export type { GroupSumAttributes } from "./graph/kernels/group_sum.ts";
 export type { MatmulAttributes } from "./graph/kernels/matmul.ts";
 export {
+  type CallOf,
   expressionOf,
+  type FreeSize,
   type KernelCallOf,
   type Operand,
   type Operands,
   operandsOf,
   operationsOf,
+  type OutputOperand,
   quantizedFactor,
+  type Size,
+  type SizeOf,
 } from "./graph/kernels/mod.ts";
 export type {
   CachedRecurrenceAttributes,
   RecurrenceAttributes,
+  RecurrenceShape,
 } from "./graph/kernels/recurrence.ts";
 export type { RopeAttributes } from "./graph/kernels/rope.ts";
 export type { RowsAttributes } from "./graph/kernels/rows.ts";
@@ -223,7 +231,7 @@ export {
   meanLogProbability,
   type RowStatistic,
 } from "./graph/loss/row_statistic.ts";
-export { checkCall } from "./graph/checks/check_call.ts";
+export { checkCall, type CheckOptions } from "./graph/checks/check_call.ts";
 export { iterationsOf } from "./graph/checks/segments.ts";
 export {
   type BufferSize,

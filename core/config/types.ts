@@ -128,7 +128,9 @@ export interface TrainEntry extends EvalEntry {
 }
 
 /** Values of the key `data`, as written: every key has a default. */
-type DataValuesInput = { -readonly [K in keyof DataValues]?: DataValues[K] };
+export type DataValuesInput = {
+  -readonly [K in keyof DataValues]?: DataValues[K];
+};
 
 /** The key `data`, as written. */
 export interface DataInput extends DataValuesInput {

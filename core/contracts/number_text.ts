@@ -14,7 +14,7 @@ const KEY = "number as written";
  */
 export interface NumberText {
   /** As JSON has it: `10.0`, `1e5`, `1234567890123456789`. */
-  readonly [KEY]: string;
+  readonly "number as written": string;
 }
 
 /** A number that keeps its text. */

@@ -74,7 +74,9 @@ export interface LossValues<
 
 /** A measured number: `sum` over `weight`, both added up over what they are per; `weight` absent: their count. */
 export interface Measure {
+  /** What is added up. */
   readonly sum: LevelValue;
+  /** What the sum is divided by; absent: their count. */
   readonly weight?: LevelValue;
 }
 

@@ -16,12 +16,16 @@ const MOST_LAYERS = 10_000;
 
 /** Reads one config. Values that are wrong are reported by `done`; until then a stand-in is used. */
 export class ConfigReader {
+  /** `model_type`, as errors show it. */
+  readonly modelType: string;
   readonly #config: RawConfig;
   readonly #read = new Set<string>();
   readonly #problems: string[] = [];
 
-  constructor(config: RawConfig, readonly modelType: string) {
+  /** A reader of the config of a model of that `model_type`. */
+  constructor(config: RawConfig, modelType: string) {
     this.#config = config;
+    this.modelType = modelType;
   }
 
   /** Records a problem. */

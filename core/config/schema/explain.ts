@@ -78,7 +78,7 @@ function unknownKey(key: string, path: Path, about: Explained): Problem {
   const full = [...about.at, ...path, key];
   const known = propertiesAt(about.schema, path);
   const near = about.elsewhere?.(key)[0] ?? nearest(key, known) ??
-    ourName(key);
+    (about.at.length === 0 ? ourName(key) : null);
   const hint = near === null && known.length > 0
     ? `; known: ${listed(known, 20)}`
     : didYouMean(near);

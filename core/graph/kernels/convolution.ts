@@ -12,7 +12,7 @@ import { type Dim, product } from "../dims.ts";
 import { INDEX, type KernelDefinition } from "./_definition.ts";
 
 /** What the two share. Rows of x are (b, t) pairs, b-major. */
-interface SharedAttributes {
+export interface ConvolutionShape {
   /** Rows of the batch. */
   readonly B: Dim;
   /** Tokens of a row. */
@@ -24,13 +24,13 @@ interface SharedAttributes {
 }
 
 /** Attributes of `convolution`. */
-export interface ConvolutionAttributes extends SharedAttributes {
+export interface ConvolutionAttributes extends ConvolutionShape {
   /** Whether later tokens are seen instead of earlier ones: the gradient of the other. */
   readonly reverse: boolean;
 }
 
 /** Attributes of `convolution_cached`. */
-export interface CachedConvolutionAttributes extends SharedAttributes {
+export interface CachedConvolutionAttributes extends ConvolutionShape {
   /** Rows of the state. */
   readonly slots: number;
 }

@@ -180,8 +180,10 @@ export const kernelDefinitions: {
 };
 
 /** A call as far as its definition needs it. */
-interface CallOf<K extends KernelName> {
+export interface CallOf<K extends KernelName> {
+  /** Its name. */
   readonly kernel: K;
+  /** What it is called with. */
   readonly attributes: KernelAttributes[K];
 }
 

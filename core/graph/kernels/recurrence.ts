@@ -13,7 +13,7 @@ import { type Dim, product } from "../dims.ts";
 import { INDEX, type KernelDefinition, type Operand } from "./_definition.ts";
 
 /** What the two share. Rows are (b, t) pairs, b-major. */
-interface SharedAttributes {
+export interface RecurrenceShape {
   /** Rows of the batch. */
   readonly B: Dim;
   /** Tokens of a row. */
@@ -27,19 +27,19 @@ interface SharedAttributes {
 }
 
 /** Attributes of `recurrence`. */
-export interface RecurrenceAttributes extends SharedAttributes {
+export interface RecurrenceAttributes extends RecurrenceShape {
   /** Whether the state runs from the last token to the first. */
   readonly reverse: boolean;
 }
 
 /** Attributes of `recurrence_cached`. */
-export interface CachedRecurrenceAttributes extends SharedAttributes {
+export interface CachedRecurrenceAttributes extends RecurrenceShape {
   /** Rows of the state. */
   readonly slots: number;
 }
 
 function operandsOf(
-  { B, T, heads, keyDim, valueDim }: SharedAttributes,
+  { B, T, heads, keyDim, valueDim }: RecurrenceShape,
 ): { inputs: readonly Operand[]; out: Operand } {
   const rows = product([B, T]);
   return {

@@ -24,10 +24,15 @@ import { rows } from "../ops/rows.ts";
 import { stopGradient } from "../ops/sums.ts";
 
 /** Levels from the finest to the coarsest. */
-export const LEVELS = ["row", "sequence", "group", "window"] as const;
+export const LEVELS: readonly Level[] = [
+  "row",
+  "sequence",
+  "group",
+  "window",
+];
 
 /** What a number is one of: a trained row, a sequence, a group of sequences, or the whole window. */
-export type Level = (typeof LEVELS)[number];
+export type Level = "row" | "sequence" | "group" | "window";
 
 /** Levels with numbers of their own in a micro-batch. */
 export type CountedLevel = Exclude<Level, "window">;

@@ -47,13 +47,13 @@ export interface LogitRow {
 export type RowStatistic = (row: LogitRow) => Expr;
 
 /** log sum exp(logit). */
-export const logsumexp: RowStatistic = (row) => {
+export const logsumexp: RowStatistic = (row: LogitRow): Expr => {
   const { shift, total } = softmaxOf(row);
   return total.log().add(shift);
 };
 
 /** Log-probability of the target. */
-export const logProbability: RowStatistic = (row) => {
+export const logProbability: RowStatistic = (row: LogitRow): Expr => {
   const { shift, total } = softmaxOf(row);
   const target = row.sum(row.column.eq(row.target).select(row.logit, 0));
   // from the largest logit, which is where both numbers are: no rounding at the size of the logits
@@ -61,13 +61,13 @@ export const logProbability: RowStatistic = (row) => {
 };
 
 /** Mean over the columns of the log-probability. */
-export const meanLogProbability: RowStatistic = (row) => {
+export const meanLogProbability: RowStatistic = (row: LogitRow): Expr => {
   const { shift, total } = softmaxOf(row);
   return row.sum(row.logit.sub(shift)).mul(1 / row.columns).sub(total.log());
 };
 
 /** Entropy of the softmax, in nats. */
-export const entropy: RowStatistic = (row) => {
+export const entropy: RowStatistic = (row: LogitRow): Expr => {
   const { shift, total } = softmaxOf(row);
   const shifted = row.logit.sub(shift);
   return total.log().sub(row.sum(shifted.exp().mul(shifted)).div(total));
