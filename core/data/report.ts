@@ -42,6 +42,8 @@ export function reportOf(
     packing: drawn === examples ? tokens / (packs * options.max_length) : null,
     untrainedRows: s.untrainedRows,
     refusedRows: s.refusedRows,
+    badRows: s.badRows,
+    firstBad: s.firstBad,
     firstRefusal: s.firstRefusal,
     truncation: {
       rowsCut: s.rowsCut,
@@ -101,6 +103,13 @@ export function noticesOf(s: Statistics, options: DataOptions): string[] {
       `${count(s.untrainedRows, "row")} (${
         percent(s.untrainedRows)
       }) without a trained token: skipped.`,
+    );
+  }
+  if (s.badRows > 0) {
+    notices.push(
+      `${
+        count(s.badRows, "row")
+      } skipped, as they cannot be read (data.on_bad_row); the first: ${s.firstBad}`,
     );
   }
   if (s.refusedRows > 0) {

@@ -27,7 +27,10 @@ export interface RowPlace {
 }
 
 /** The counts as data: what workers send and the cache keeps. */
-export type StatisticsData = Omit<Statistics, "refuse" | "add" | "merge">;
+export type StatisticsData = Omit<
+  Statistics,
+  "refuse" | "skipBad" | "add" | "merge"
+>;
 
 /** Counts over all rows. */
 export class Statistics {
@@ -47,6 +50,10 @@ export class Statistics {
   firstRefusal: string | null = null;
   /** The first of them. */
   firstRefused: RowPlace | null = null;
+  /** Rows that could not be read, or that their format refused. */
+  badRows = 0;
+  /** What is wrong with the first of them. */
+  firstBad: string | null = null;
   /** Rows that were too long. */
   rowsCut = 0;
   /** Of these, rows dropped whole. */
@@ -93,6 +100,14 @@ export class Statistics {
     this.firstRefused ??= place;
   }
 
+  /** Counts a row that could not be read. */
+  skipBad(problem: string, place: RowPlace): void {
+    this.rows++;
+    this.sources[place.source].rows++;
+    this.badRows++;
+    this.firstBad ??= problem;
+  }
+
   /** Adds the counts of rows that come after all rows counted so far. */
   merge(later: StatisticsData): void {
     for (const [k, counts] of later.sources.entries()) {
@@ -109,6 +124,8 @@ export class Statistics {
     this.refusedRows += later.refusedRows;
     this.firstRefusal ??= later.firstRefusal;
     this.firstRefused ??= later.firstRefused;
+    this.badRows += later.badRows;
+    this.firstBad ??= later.firstBad;
     this.rowsCut += later.rowsCut;
     this.rowsDropped += later.rowsDropped;
     this.tokensLost += later.tokensLost;

@@ -111,6 +111,10 @@ export interface DataReport {
   readonly untrainedRows: number;
   /** Rows whose character spans could not be verified: skipped; and why, for the first of them. */
   readonly refusedRows: number;
+  /** Rows that could not be read, skipped under `on_bad_row: skip`. */
+  readonly badRows: number;
+  /** What is wrong with the first of them; null: none is. */
+  readonly firstBad: string | null;
   /** Place and reason of the first of them. */
   readonly firstRefusal: string | null;
   /** What truncation cost. */

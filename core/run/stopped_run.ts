@@ -2,7 +2,11 @@
  * What a run that its device ended says: what is kept, and how it goes on.
  * @module
  */
-import { DeviceError, isDenotuneError } from "../contracts/errors.ts";
+import {
+  DataError,
+  DeviceError,
+  isDenotuneError,
+} from "../contracts/errors.ts";
 import { listCheckpoints } from "./checkpoint.ts";
 
 /** Where a run stood when it stopped. */
@@ -20,7 +24,8 @@ export interface Stopped {
  * are lost; metrics and checkpoints are on disk. Other errors stay as they are.
  */
 export function stoppedBy(error: unknown, stopped: Stopped): unknown {
-  if (!isDenotuneError(error) || error.name !== "DeviceError") return error;
+  if (!isDenotuneError(error)) return error;
+  if (error.name !== "DeviceError" && error.name !== "DataError") return error;
   const { outputDir, resume, command } = stopped;
   const newest = listCheckpoints(outputDir).at(-1) ?? null;
   const kept = newest === null
@@ -30,7 +35,8 @@ export function stoppedBy(error: unknown, stopped: Stopped): unknown {
   const on = command === undefined
     ? `Start it again with the same settings${set === "" ? "" : ` and${set}`}`
     : `Resume it with: ${command}${set}`;
-  return new DeviceError(
+  const Same = error.name === "DataError" ? DataError : DeviceError;
+  return new Same(
     `${error.message}\nThe run in ${outputDir} stopped. ${kept}.\n${on}`,
     { cause: error },
   );

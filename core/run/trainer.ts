@@ -188,6 +188,11 @@ class Loop {
       return await data.step(epoch, stepInEpoch);
     } catch (error) {
       if (signal?.aborted && error === signal.reason) return null;
+      // what was learned so far is kept: the row can be mended, and the run resumed
+      if (this.#state.step > 0) {
+        await this.#collect(false);
+        await this.#save();
+      }
       throw error;
     }
   }

@@ -52,6 +52,10 @@ export interface DataValues {
   readonly cache: boolean;
   /** Size of all kept rows, in GB; those unused for longest go first. */
   readonly cache_max_gb: number;
+  /** What happens to a row that cannot be read, or that its format refuses. */
+  readonly on_bad_row: "error" | "skip";
+  /** Rows that may be skipped so, in a set or in a pass over a stream; null: any. */
+  readonly max_bad_rows: number | null;
   /** Share of examples without a trained token above which the run is refused, in [0, 1]. */
   readonly max_untrained_share: number;
   /** Train although no example teaches the model to end its turn. */
@@ -176,6 +180,20 @@ export const DATA_OPTIONS: {
     changes: "nothing",
     description:
       "Size of all kept rows, in GB; those unused for longest are removed.",
+  },
+  on_bad_row: {
+    schema: z.enum(["error", "skip"]),
+    default: "error",
+    changes: "nothing",
+    description:
+      "What happens to a row that cannot be read, or that its format refuses: `error`, or `skip` and count it.",
+  },
+  max_bad_rows: {
+    schema: z.int().min(0).nullable(),
+    default: 100,
+    changes: "nothing",
+    description:
+      "Rows that may be skipped under `on_bad_row: skip`; more end the run. null: any.",
   },
   max_untrained_share: {
     schema: z.number().min(0).max(1),

@@ -16,7 +16,7 @@ import type { PartRecipe } from "../workers/recipe.ts";
 import { codeHash } from "./module_hash.ts";
 
 /** How entries are laid out; another number, and none from before is found. */
-const LAYOUT = 3;
+const LAYOUT = 4;
 
 /** What a key is made of, besides the sources. */
 export interface CacheIdentity {

@@ -5,6 +5,7 @@
  * @module
  */
 import type { PrepareRequest, SharedPrepareRequest } from "./request.ts";
+import { checkBadRows } from "./prepare_rows.ts";
 import { ConfigError, DataError } from "../../contracts/errors.ts";
 import { buildExamples, parseRecord } from "../examples/build_examples.ts";
 import { cacheKey } from "../cache/cache_key.ts";
@@ -75,6 +76,14 @@ async function contentOf(
   }
   const { store } = cache;
   const found = await store.find(key, signal);
+  if (
+    found.content !== null && options.on_bad_row === "error" &&
+    found.content.statistics.badRows > 0
+  ) {
+    // kept by a run that skipped them: read again, to say what is wrong
+    found.content.tokens[Symbol.dispose]();
+    return await prepareContent(request, options, { cacheDir });
+  }
   if (found.content !== null) {
     const { statistics } = found.content;
     statistics.firstRefusal = refusalOf(request, options, statistics);
@@ -151,6 +160,7 @@ function checkTrained(
   options: DataOptions,
   s: Statistics,
 ): void {
+  checkBadRows(s, options);
   const skipped = s.untrainedRows + s.refusedRows;
   const examples = s.sources.reduce((sum, source) => sum + source.examples, 0);
   if (s.rows === 0) {

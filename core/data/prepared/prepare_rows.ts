@@ -11,7 +11,12 @@ import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import { buildExamples, parseRecord } from "../examples/build_examples.ts";
 import { contentFraction } from "../content_hash.ts";
 import { ExamplePacker, type PackedExamples } from "./packed_examples.ts";
-import { Statistics, type StatisticsData } from "../statistics.ts";
+import { DataError, isDenotuneError } from "../../contracts/errors.ts";
+import {
+  type RowPlace,
+  Statistics,
+  type StatisticsData,
+} from "../statistics.ts";
 import type { DataOptions, DataSource } from "../types.ts";
 
 /** What rows of a source are made into examples with. */
@@ -69,6 +74,8 @@ export function prepareRows(
       const made = prepareRecord(range.at(record), pipeline, into);
       for (let i = 0; i < made; i++) records.push(record);
     } catch (error) {
+      const place = { source: pipeline.source, record };
+      if (skipsBad(error, pipeline.options, { statistics, place })) continue;
       failure = { error };
       break;
     }
@@ -80,6 +87,32 @@ export function prepareRows(
     statistics,
     failure,
   };
+}
+
+/** Whether a row that is wrong is left out; it is counted then. */
+export function skipsBad(
+  error: unknown,
+  { on_bad_row }: DataOptions,
+  { statistics, place }: {
+    readonly statistics: Statistics;
+    readonly place: RowPlace;
+  },
+): boolean {
+  const isBad = isDenotuneError(error) && error.name === "DataError";
+  if (on_bad_row !== "skip" || !isBad) return false;
+  statistics.skipBad(error.message, place);
+  return true;
+}
+
+/** Throws `DataError` where more rows were skipped than may be. */
+export function checkBadRows(
+  { badRows, firstBad }: Pick<Statistics, "badRows" | "firstBad">,
+  { max_bad_rows }: DataOptions,
+): void {
+  if (max_bad_rows === null || badRows <= max_bad_rows) return;
+  throw new DataError(
+    `${badRows} rows cannot be read, more than data.max_bad_rows ${max_bad_rows} allows; the first: ${firstBad}`,
+  );
 }
 
 /** Prepares one row; gives the number of its examples. Throws what is wrong with it. */

@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import type { RawRecord, RecordStore } from "../../contracts/source.ts";
-import { DataError } from "../../contracts/errors.ts";
+import { DataError, isDenotuneError } from "../../contracts/errors.ts";
 import type { StreamSource } from "./types.ts";
 
 /** Rows that are looked at, of each source. */
@@ -15,8 +15,10 @@ const CHARACTERS = 2 ** 20;
 /** Reads the first rows, up to {@linkcode FIRST_ROWS}; fewer where they are long. Throws `DataError`. */
 export async function firstRows(
   stream: StreamSource,
-  { maxRows, signal }: {
+  { maxRows, onBadRow, signal }: {
     readonly maxRows: number | null;
+    /** What happens to rows that cannot be read; those that are skipped are counted when the run reads them. */
+    readonly onBadRow: "error" | "skip";
     readonly signal?: AbortSignal;
   },
 ): Promise<RecordStore> {
@@ -26,7 +28,13 @@ export async function firstRows(
   let characters = 0;
   reading: for await (const rows of stream.pass(signal)) {
     for (const row of rows) {
-      const record = stream.parse(row);
+      let record: RawRecord;
+      try {
+        record = stream.parse(row);
+      } catch (error) {
+        if (onBadRow === "skip" && isDenotuneError(error)) continue;
+        throw error;
+      }
       records.push(record);
       const text = JSON.stringify(record.value) ?? "";
       hash.update(text).update("\n");

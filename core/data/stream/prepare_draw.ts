@@ -7,7 +7,11 @@ import { DataError } from "../../contracts/errors.ts";
 import { buildExamples, parseRecord } from "../examples/build_examples.ts";
 import { type InspectedToken, inspectExample } from "../inspect.ts";
 import { ExamplePacker } from "../prepared/packed_examples.ts";
-import { prepareRecord, type RowPipeline } from "../prepared/prepare_rows.ts";
+import {
+  prepareRecord,
+  type RowPipeline,
+  skipsBad,
+} from "../prepared/prepare_rows.ts";
 import { isTrained } from "../examples/truncate.ts";
 import { Statistics } from "../statistics.ts";
 import type { DrawnRow, PreparedDraw } from "./types.ts";
@@ -54,6 +58,8 @@ export function prepareDraw(
       });
       for (let i = 0; i < made; i++) madeOf.push(r);
     } catch (error) {
+      const place = { source: row.source, record: row.record.where.index };
+      if (skipsBad(error, pipeline.options, { statistics, place })) continue;
       failure = { error };
       break;
     }

@@ -7,6 +7,7 @@ import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import { DataError } from "../../contracts/errors.ts";
 import { buildExamples, parseRecord } from "../examples/build_examples.ts";
 import { sampleOf } from "../prepared/prepared_dataset.ts";
+import { checkBadRows } from "../prepared/prepare_rows.ts";
 import { Statistics } from "../statistics.ts";
 import type { DataOptions } from "../types.ts";
 import type { DrawPipeline } from "./prepare_draw.ts";
@@ -44,6 +45,7 @@ export class RunningChecks {
     if (failure !== null) throw failure.error;
     const { vocabulary, options } = this.#of;
     this.statistics.merge(statistics);
+    checkBadRows(this.statistics, options);
     const { largestId, smallestId } = statistics;
     if (vocabulary !== null && (largestId >= vocabulary || smallestId < 0)) {
       throw new DataError(

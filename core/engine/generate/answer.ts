@@ -81,6 +81,17 @@ function refuseLong(
   );
 }
 
+/** The longest of the texts that a prompt consists of. */
+function longestText(prompt: Prompt): string {
+  if ("text" in prompt) return prompt.text;
+  if ("prompt" in prompt) return prompt.prompt;
+  return prompt.messages.reduce(
+    (longest, { content }) =>
+      content.length > longest.length ? content : longest,
+    "",
+  );
+}
+
 /** Answers to prompts, in order. Throws `DataError` for a prompt that leaves no room for an answer. */
 export async function answer(
   prompts: readonly Prompt[],
@@ -100,6 +111,8 @@ export async function answer(
     })
   );
   const rows = prompts.map((prompt, i) => {
+    // before a template writes it: that too takes time and memory with the text
+    refuseLong(longestText(prompt), { tokenizer, prompt: i + 1, capacity });
     const text = writtenPrompt(prompt, { template });
     refuseLong(text.text, { tokenizer, prompt: i + 1, capacity });
     const { ids } = tokenizer.encode(text.text, { addBos: text.addBos });

@@ -148,6 +148,7 @@ async function openSource(
     chosen: source?.value ?? null,
     format: written.value,
     streaming: at.streaming,
+    onBadRow: data.on_bad_row,
   }, context);
   try {
     const { format, choice } = detectFormat(written.value, store);
@@ -247,6 +248,8 @@ async function openRows(
   wishes: SourceWishes & {
     readonly name: string;
     readonly streaming: boolean;
+    /** What happens to rows that cannot be read. */
+    readonly onBadRow: "error" | "skip";
   },
   context: OpenDataContext,
 ): Promise<OpenedRows> {
@@ -262,7 +265,11 @@ async function openRows(
     if (!streaming) return { store, parts: null, stream: null };
     const stream = streamOfRows(name, store);
     return {
-      store: await firstRows(stream, { maxRows: entry.max_rows, signal }),
+      store: await firstRows(stream, {
+        maxRows: entry.max_rows,
+        onBadRow: wishes.onBadRow,
+        signal,
+      }),
       parts: null,
       stream,
     };
@@ -303,7 +310,11 @@ async function openRows(
       onNotice: (message) => creating.host.notice(message),
     });
     return {
-      store: await firstRows(stream, { maxRows: entry.max_rows, signal }),
+      store: await firstRows(stream, {
+        maxRows: entry.max_rows,
+        onBadRow: wishes.onBadRow,
+        signal,
+      }),
       parts,
       stream,
     };
