@@ -27,7 +27,7 @@ function otherValue(name: keyof DataValues): unknown {
     !usual,
     Number(usual) + 1,
     0.25,
-    ...["mask", "train", "split", "drop", "tokens", "all_exhausted"],
+    ...["mask", "train", "split", "drop", "tokens", "all_exhausted", "skip"],
   ];
   const found = candidates.find((value) =>
     value !== usual && schema.safeParse(value).success
