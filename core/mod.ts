@@ -381,4 +381,4 @@ export {
 export { type Interrupt, INTERRUPTED, onInterrupt } from "./cli/interrupt.ts";
 export { quoted } from "./cli/invocation.ts";
 export { type ProgressLine, progressLine } from "./cli/progress_line.ts";
-export { harmless } from "./cli/terminal.ts";
+export { harmless, isOutputGone } from "./cli/terminal.ts";

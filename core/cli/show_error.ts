@@ -5,7 +5,7 @@
 import { namingInput } from "../config/standard_input.ts";
 import { exitCodeOf, isDenotuneError } from "../contracts/errors.ts";
 import type { Output } from "../contracts/command.ts";
-import { harmless } from "./terminal.ts";
+import { harmless, isOutputGone } from "./terminal.ts";
 
 /** Lines of a message that are shown; a terminal has some 24. */
 const LINES = 20;
@@ -18,9 +18,9 @@ export function showError(
   output: Output,
   options: { readonly verbose: boolean },
 ): number {
-  if (error instanceof Deno.errors.BrokenPipe) return 1; // nobody reads any more: nothing to say, nobody to hear
+  if (isOutputGone(error)) return 1; // nobody reads any more: nothing to say, nobody to hear
   const label = output.style("bad", "error");
-  const lines = namingInput(describe(error)).split("\n");
+  const lines = named(describe(error)).split("\n");
   const shown = options.verbose ? lines : lines.slice(0, LINES);
   if (shown.length < lines.length) {
     shown.push(`... ${lines.length - shown.length} more lines with --verbose`);
@@ -38,6 +38,16 @@ export function showError(
   return isDiskFull(error) ? 2 : exitCodeOf(error);
 }
 
+/** Standard input by its name; without the permission to read the environment, the message as it is. */
+function named(message: string): string {
+  try {
+    return namingInput(message);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) return message;
+    throw error;
+  }
+}
+
 /** Whether a disk or a quota is full: that is for the user to mend, as any other wrong place to write to. */
 function isDiskFull(error: unknown): boolean {
   for (let at: unknown = error; at instanceof Error; at = at.cause) {
@@ -51,7 +61,10 @@ function isDiskFull(error: unknown): boolean {
 function describe(error: unknown): string {
   if (isDenotuneError(error)) return error.message;
   if (error instanceof Deno.errors.NotCapable) {
-    return `${error.message}\nGive denotune its permissions: deno run -A mod.ts ...`;
+    return `${error.message}\ndenotune needs its permissions: run it with: deno run -A`;
+  }
+  if (isDiskFull(error) && error instanceof Error) {
+    return `${error.message}: what is written to is full; free space, or write elsewhere`;
   }
   if (isFromSystem(error)) return error.message;
   const what = error instanceof Error

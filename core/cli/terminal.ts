@@ -46,6 +46,12 @@ function outputTo(
   return output;
 }
 
+/** Whether writing failed because nobody reads any more: a closed pipe, a closed terminal. */
+export function isOutputGone(error: unknown): boolean {
+  return error instanceof Deno.errors.BrokenPipe ||
+    (error instanceof Error && "code" in error && error.code === "EIO");
+}
+
 /** Text without what could steer a terminal: control characters but newline and tab. */
 export function harmless(text: string): string {
   return text.replace(

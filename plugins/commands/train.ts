@@ -8,10 +8,13 @@ import {
   type CommandContext,
   defineCommand,
   INTERRUPTED,
+  isOutputGone,
   library,
   loadAskedRun,
+  type LoadedRun,
   onInterrupt,
   quoted,
+  type RunResult,
 } from "@denotune/denotune/core";
 import { z } from "zod";
 
@@ -32,7 +35,7 @@ export const train: Command = defineCommand({
 });
 
 async function runTrain(context: CommandContext): Promise<void> {
-  const { out, err, invocation, arguments: args } = context;
+  const { err, invocation, arguments: args } = context;
   using interrupt = onInterrupt(
     err,
     "Stopping: the run is saved after this step. Ctrl-C again ends it at once.",
@@ -53,8 +56,25 @@ async function runTrain(context: CommandContext): Promise<void> {
     context.exitWith(INTERRUPTED);
     return;
   }
+  try {
+    showNext(run, { result, quickstart, context });
+  } catch (error) {
+    if (!isOutputGone(error)) throw error; // the run is done and saved, whoever reads of it
+  }
+}
+
+/** What can be done with the model. */
+function showNext(
+  { config }: LoadedRun,
+  { result, quickstart, context }: {
+    readonly result: RunResult;
+    readonly quickstart: boolean;
+    readonly context: CommandContext;
+  },
+): void {
+  const { out, invocation } = context;
   const folder = quoted(relative(Deno.cwd(), result.outputDir));
-  const [prompt] = run.config.samples.prompts;
+  const [prompt] = config.samples.prompts;
   const ask = prompt === undefined ? "" : ` --prompt ${quoted(prompt)}`;
   out.line();
   out.line(`Ask it:   ${invocation} generate ${folder}${ask}`);
