@@ -275,7 +275,10 @@ export async function openTiny(
   return {
     inventory,
     async logits({ extents, inputs }) {
-      session.run("logits", extents, inputs);
+      const read = Object.entries(inputs).filter(([name]) =>
+        session.needs("logits", name)
+      );
+      session.run("logits", extents, Object.fromEntries(read));
       return Float32Array.from(
         await session.output("logits", "logits", extents),
       );
