@@ -125,7 +125,7 @@ Deno.test("plugins lists parts with options and who brought them", async () => {
   assert.equal(code, 0);
   assert.match(
     out,
-    /plugin decayed-masker 1\.0\.0, 1 parts, from .*decayed\.ts/,
+    /plugin decayed-masker 1\.0\.0, 1 part, from .*decayed\.ts/,
   );
   assert.match(out, /decayed .*\(plugin decayed-masker\)\n +decay = 0\.95: /);
   const unknown = await run("plugins", "--kind", "mask");
