@@ -54,7 +54,7 @@ export function contains(container: Value, value: Value): boolean {
     container instanceof Stream
   ) return iterate(container).some((item) => isEqual(item, value));
   throw new JinjaError(
-    `a value of type ${typeName(container)} has no items to look among`,
+    `argument of type '${typeName(container)}' is not iterable`,
   );
 }
 

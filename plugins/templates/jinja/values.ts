@@ -278,9 +278,7 @@ export function iterate(value: Value): readonly Value[] {
   if (value instanceof Stream) return value.rest();
   if (value instanceof Dict) return [...value.entries.keys()].map(keyValue);
   if (value instanceof Traced) return characters(value);
-  throw new JinjaError(
-    `a value of type ${typeName(value)} has no items to loop over`,
-  );
+  throw new JinjaError(`'${typeName(value)}' object is not iterable`);
 }
 
 /** The characters (code points) of a text. */
