@@ -14,6 +14,8 @@ import {
   DataError,
   defineCommand,
   detectFormat,
+  isDenotuneError,
+  isPlainObject,
   kindAt,
   quoted,
   showCount,
@@ -61,7 +63,10 @@ async function runInit(
     );
   }
   const runFile = resolve(
-    flags.out ?? basename(data).replace(/(\.jsonl?)?(\.gz)?$/i, "") + ".yaml",
+    flags.out ?? basename(data).replace(
+          /(\.(jsonl?|csv|tsv|txt|parquet))?(\.(gz|zst))?$/i,
+          "",
+        ) + ".yaml",
   );
   const shown = relative(Deno.cwd(), runFile);
   if (!flags.force && await kindAt(runFile) !== null) {
@@ -87,14 +92,52 @@ async function runInit(
   );
   out.line(`Wrote ${shown}`);
   out.line();
-  out.line(`Look at it, then: ${invocation} train ${quoted(shown)}`);
+  const next = (command: string) => `${invocation} ${command} ${quoted(shown)}`;
+  if (found.isGuess) {
+    out.line(`Correct the columns in \`format\`, if they are others.`);
+  }
+  out.line(`See what is trained:   ${next("inspect")}`);
+  out.line(`See whether it fits:   ${next("check")}`);
+  out.line(`Then:                  ${next("train")}`);
 }
 
-/** Rows of a file, the format that reads them, and why. Throws `DataError` where none does. */
+/** What is known of a data file. */
+interface Recognised {
+  readonly rows: number;
+  /** As the run file writes it. */
+  readonly format: string;
+  readonly reason: string;
+  /** Whether no format reads the columns, and two of them were taken for prompt and answer. */
+  readonly isGuess: boolean;
+}
+
+/** The first and the last column that hold text, as prompt and answer; null where there are not two. */
+function guessColumns(
+  row: unknown,
+): { readonly format: string; readonly reason: string } | null {
+  if (!isPlainObject(row)) return null;
+  const columns = Object.keys(row).filter((name) =>
+    typeof row[name] === "string"
+  );
+  const [first, last] = [columns[0], columns.at(-1)];
+  if (last === undefined || first === last) return null;
+  const name = (column: string) =>
+    /^[A-Za-z_]\w*$/.test(column) ? column : JSON.stringify(column);
+  return {
+    format: `{ use: custom, instruction_field: ${
+      name(first)
+    }, response_field: ${name(last)} }`,
+    reason: `no format knows the columns ${
+      Object.keys(row).join(", ")
+    }: CHECK that these two are prompt and answer`,
+  };
+}
+
+/** Rows of a file, the format that reads them, and why. Throws `DataError` where the rows have no two columns. */
 async function recognise(
   path: string,
   context: CommandContext,
-): Promise<{ rows: number; format: string; reason: string }> {
+): Promise<Recognised> {
   const registry = await askedRegistry(context);
   const host = createHost({
     registry,
@@ -112,12 +155,19 @@ async function recognise(
     context.plugins.length === 0 ? "auto" : { use: "auto", among: builtIn },
     creating,
   );
-  const { choice } = detectFormat(auto, store);
-  return {
-    rows: store.length,
-    format: choice?.name ?? "auto",
-    reason: choice?.reason ?? "",
-  };
+  try {
+    const { choice } = detectFormat(auto, store);
+    return {
+      rows: store.length,
+      format: choice?.name ?? "auto",
+      reason: choice?.reason ?? "",
+      isGuess: false,
+    };
+  } catch (error) {
+    const guess = guessColumns(store.at(0).value);
+    if (!isDenotuneError(error) || guess === null) throw error;
+    return { rows: store.length, ...guess, isGuess: true };
+  }
 }
 
 /** A path as the run file writes it: relative to its own folder, where that is shorter to read. */

@@ -239,8 +239,32 @@ Deno.test("init does not write over a file unless it is told to", async () => {
   assert.equal((await run(...args, "--force")).code, 0);
 });
 
-Deno.test("init refuses columns that no format reads, and says what to write", async () => {
-  using folder = folderOf({ "data.jsonl": '{"foo": "a", "bar": "b"}' });
+Deno.test("init writes a run file for columns that no format knows, with two of them to be checked", async () => {
+  using folder = folderOf({
+    "data.csv": "id,question,my reply\n1,Why?,Because.\n",
+  });
+  const file = folder.at("data.yaml");
+  const { code, out, err } = await run(
+    "init",
+    folder.at("data.csv"),
+    "--out",
+    file,
+  );
+  assert.equal(code, 0, err);
+  assert.match(
+    out,
+    /no format knows the columns id, question, my reply: CHECK/,
+  );
+  assert.match(out, /inspect .*data\.yaml[^]*check .*data\.yaml/);
+  assert.deepEqual(parse(Deno.readTextFileSync(file)).data.train[0].format, {
+    use: "custom",
+    instruction_field: "id",
+    response_field: "my reply",
+  });
+});
+
+Deno.test("init refuses rows that have no two columns of text, and says what to write", async () => {
+  using folder = folderOf({ "data.jsonl": '{"foo": "a", "bar": 1}' });
   const { code, err } = await run("init", folder.at("data.jsonl"));
   assert.equal(code, 2);
   assert.match(err, /columns foo, bar.*format: \{use: custom/s);
