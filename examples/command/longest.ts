@@ -1,7 +1,4 @@
-/**
- * A plugin with a command: `longest run.yaml` shows which training examples have the most tokens.
- * @module
- */
+/** A plugin with a command: `longest run.yaml` shows the training examples with the most tokens. @module */
 import {
   API_VERSION,
   defineCommand,

@@ -25,9 +25,7 @@ const choices = definePart({
     parse({ value, where }) {
       const { data, error } = Row.safeParse(value);
       if (data === undefined || !(data.answer in data.choices)) {
-        const why = error
-          ? z.prettifyError(error)
-          : "answer: there is no such choice";
+        const why = error ? z.prettifyError(error) : "no such answer";
         throw new DataError(`${describeWhere(where)}: ${why}`);
       }
       const list = data.choices.map((text) => `- ${text}\n`).join("");
