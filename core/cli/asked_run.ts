@@ -29,7 +29,7 @@ export async function askedRegistry(
   return await openRegistry(program.builtIn, { plugins });
 }
 
-/** Tells the arguments `[run file] [key=value ...]` apart. Throws `ConfigError`. */
+/** Splits the arguments `[run file] [key=value ...]` into the two kinds. Throws `ConfigError`. */
 export function splitRunArguments(
   args: readonly string[],
 ): { file: string | null; overrides: string[] } {

@@ -74,7 +74,7 @@ export async function main(
   }
 }
 
-/** Takes `--plugin <module>` out of the words, wherever it stands: it decides which commands there are. */
+/** Removes every `--plugin <module>` from the words, at any position: plugins decide which commands exist. */
 function withoutPlugins(
   args: readonly string[],
 ): { words: string[]; plugins: string[] } {

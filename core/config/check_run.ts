@@ -1,6 +1,6 @@
 /**
  * Checks a run as a whole: parts and their options, the schema, the rules, the paths. Every problem
- * is found before any is told.
+ * is found before any is reported.
  * @module
  */
 import type { HubOptions } from "../io/hub/access.ts";
@@ -130,7 +130,7 @@ function partPaths(
   );
 }
 
-/** The paths that a pattern stands for; what holds the last step is there. */
+/** The paths that a pattern matches; the parent of the last step exists. */
 function expand(run: Tree, pattern: readonly string[]): Path[] {
   let paths: (string | number)[][] = [[]];
   for (const step of pattern) {

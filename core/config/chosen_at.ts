@@ -8,7 +8,7 @@ import type { ResolvedChoice } from "./parts/choices.ts";
 
 /**
  * The choice at a key, or null where it is `auto`, null or not in the run. Throws `TypeError` where
- * another kind of part stands at that key.
+ * that key holds another kind of part.
  */
 export function chosenAt<K extends Kind>(
   run: LoadedRun,

@@ -22,9 +22,9 @@ export interface Difference {
 }
 
 /**
- * Keys that may differ between an interrupted run and its continuation: who is told, when, and
- * where things are saved, and how many processes share the work. Evaluators and samples read the model and change nothing in it. Another
- * backend computes the same numbers but for rounding, which the checkpoint's fingerprint tells.
+ * Keys that may differ between an interrupted run and its continuation: trackers, the steps and folders of logging and
+ * saving, and the number of processes. Evaluators and samples read the model and change nothing in it. Another
+ * backend computes the same numbers except for rounding, and the checkpoint's device fingerprint detects it.
  */
 const HARMLESS: readonly string[] = [
   "output_dir",
@@ -73,7 +73,7 @@ export function configDifference(
   return differences;
 }
 
-/** Keys to go on into; null where two values are compared as a whole (another part, another type). */
+/** Keys to descend into; null where two values are compared as a whole (another part, another type). */
 function stepsInto(
   was: Json | undefined,
   now: Json | undefined,

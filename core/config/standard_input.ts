@@ -1,6 +1,6 @@
 /**
  * Rows from standard input: `path: "-"`. They are kept in the cache under the hash of their content, and the
- * run goes on with that file, so that a run which is stopped finds them again, and notices others.
+ * run reads that file, so that a resumed run finds the same rows, and detects other rows.
  * @module
  */
 import { basename, dirname, join } from "node:path";
@@ -14,7 +14,7 @@ import type { DataConfig, EvalEntry } from "./types.ts";
 /** The path that means standard input. */
 export const STANDARD_INPUT = "-";
 
-/** How people are told of it. */
+/** Its name in messages. */
 export const STANDARD_INPUT_NAME = "standard input";
 
 /** A text, with the kept file called what it was read from. */

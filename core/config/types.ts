@@ -21,7 +21,7 @@ export type Every = number | "epoch" | null;
 
 /** The key `model`, as written: exactly one of `path` and `from_config`. */
 export interface ModelInput {
-  /** Folder (or file) or Hub id; null where something else stands for it. */
+  /** Folder (or file) or Hub id; null where another key replaces it. */
   path?: string | null;
   /** Branch, tag or commit of a Hub id. */
   revision?: string;
@@ -33,7 +33,7 @@ export interface ModelInput {
   quantization_pattern?: Readonly<Record<string, Quantization | null>>;
   /** Storage of the weights that are saved. */
   save_dtype?: StorageDtype;
-  /** Names of weights that are not trained; `*` stands for anything. */
+  /** Names of weights that are not trained; `*` matches anything. */
   freeze?: readonly string[];
   /** Contents of a Hugging Face config.json: random weights, instead of `path`. */
   from_config?: Readonly<Record<string, Json>> | null;
@@ -53,7 +53,7 @@ export interface ModelConfig {
   readonly quantization_pattern: Readonly<Record<string, Quantization | null>>;
   /** Storage of the weights that are saved. */
   readonly save_dtype: StorageDtype;
-  /** Names of weights that are not trained; `*` stands for anything. */
+  /** Names of weights that are not trained; `*` matches anything. */
   readonly freeze: readonly string[];
   /** Contents of a Hugging Face config.json: random weights, instead of `path`. */
   readonly from_config: Readonly<Record<string, Json>> | null;
@@ -61,7 +61,7 @@ export interface ModelConfig {
 
 /** One entry of `data.eval`, as written: exactly one of `path` and `rows`. */
 export interface EvalEntryInput {
-  /** File, folder, pattern (`data/*.jsonl`) or Hub id; null where something else stands for it. */
+  /** File, folder, pattern (`data/*.jsonl`) or Hub id; null where another key replaces it. */
   path?: string | null;
   /** How the files are read; `auto`: by their names. */
   source?: Choice;
@@ -262,7 +262,7 @@ export interface RunInput {
   generation?: GenerationInput;
   /** Answers to look at. */
   samples?: SamplesInput;
-  /** Who is told what happens. */
+  /** Trackers: they receive the events of the run. */
   trackers?: readonly Choice[];
 }
 
@@ -309,7 +309,7 @@ export interface RunConfig {
   readonly generation: GenerationConfig;
   /** Answers to look at. */
   readonly samples: SamplesConfig;
-  /** Who is told what happens. */
+  /** Trackers: they receive the events of the run. */
   readonly trackers: readonly Choice[];
 }
 

@@ -35,7 +35,7 @@ export type Site =
 export interface AdaptContext {
   /** The graph that is built. */
   readonly graph: Graph;
-  /** The layer, with `layout` as `weight` lies in memory (a quantised one is always (out, in)). */
+  /** The layer, with the `layout` of `weight` in memory (a quantised one is always (out, in)). */
   readonly site: LinearSite;
   /** Its input (N, in). */
   readonly x: Tensor; // (N, in)
@@ -51,7 +51,7 @@ export interface AdaptContext {
   readonly training: boolean;
   /** i32 (N): keys of random numbers. */
   readonly rowKeys: Tensor;
-  /** A number that tells this site's random numbers from others', the same at every build. */
+  /** A number that separates this site's random numbers from other sites', the same at every build. */
   readonly stream: number;
 }
 

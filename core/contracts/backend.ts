@@ -18,7 +18,7 @@ export interface DeviceInfo {
   /** Memory that a run may use, bytes. */
   readonly memoryBytes: number;
   /**
-   * Whether buffers lie in the memory of this process: what the process takes besides (the engine of
+   * Whether buffers are in the memory of this process: the process's other memory (the engine of
    * JavaScript, threads, libraries) then counts too.
    */
   readonly sharesHostMemory?: boolean;
@@ -111,7 +111,7 @@ export interface Backend {
   /** Opens the device. Throws `DeviceError` that says what to change. */
   open(): Promise<Device>;
   /**
-   * Measures once how kernels are best run on this machine, and keeps the winners for later runs. `say` is told
+   * Measures once how kernels are best run on this machine, and keeps the winners for later runs. `say` receives
    * each line to be shown. Absent: there is nothing to measure.
    */
   tune?(say: (line: string) => void): Promise<void>;

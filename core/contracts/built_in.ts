@@ -1,5 +1,5 @@
 /**
- * The parts that come with a program, handed to core by whoever starts it: core knows no part.
+ * The parts that come with a program, passed to core by the program that starts it: core knows no part.
  * @module
  */
 
@@ -7,6 +7,6 @@
 export interface BuiltIn {
   /** URL of the module whose default export is the plugin: workers import it by this name. */
   readonly module: string;
-  /** Loads the plugin. Whoever imports the library pays for no part before it is needed. */
+  /** Loads the plugin. An import of the library loads no part before it is needed. */
   load(): Promise<unknown>;
 }

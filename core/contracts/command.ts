@@ -34,7 +34,7 @@ export interface Outputs {
   readonly err: Output;
 }
 
-/** What starts the command line: the parts that it has, and what it runs when it is told nothing. */
+/** What starts the command line: the parts that it has, and the run that it starts when no run file is given. */
 export interface Program {
   /** The built-in parts. */
   readonly builtIn: BuiltIn;

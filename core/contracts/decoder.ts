@@ -1,6 +1,6 @@
 /**
  * A decoder writes answers in a way of its own, for models that are not trained to write token by token. It asks the
- * model what stands at the places of a row, as often as it wants; what it makes of that is its own matter.
+ * model to predict positions of a row, as often as it wants, and decides itself how to use the predictions.
  * @module
  */
 import type { RowStatistic } from "../graph/loss/row_statistic.ts";

@@ -55,7 +55,7 @@ export function isDenotuneError(
   return error instanceof Error && NAMES.includes(error.name);
 }
 
-/** The exit code that an error stands for: 2 for the user's input, 1 for everything else. */
+/** The exit code for an error: 2 for the user's input, 1 for everything else. */
 export function exitCodeOf(error: unknown): 1 | 2 {
   return isDenotuneError(error) && error.name !== "DeviceError" ? 2 : 1;
 }

@@ -1,6 +1,6 @@
 /**
  * An evaluator measures a model in two steps: it says what it asks, then what it makes of the answers. The
- * engine answers each distinct question once, whoever asks it, with the tuned model or with its base.
+ * engine answers each distinct question once, even if several evaluators ask it, with the tuned model or with its base.
  *
  * ```text
  * rows ─► asks ─► questions, texts ─► (the engine) ─► answers, scores ─► score ─► numbers, records, verdict
@@ -57,7 +57,7 @@ export interface Question {
   readonly turns?: readonly string[];
   /** How it answers. */
   readonly sampling: Sampling;
-  /** Who answers; `tuned` by default. */
+  /** The model that answers; `tuned` by default. */
   readonly of?: AskedModel;
 }
 
@@ -81,7 +81,7 @@ export interface ScoredText {
   readonly text: string;
   /** What it follows, which is not scored; absent: nothing (or BOS, where the tokenizer adds it). */
   readonly after?: Prompt;
-  /** Who judges; `tuned` by default. */
+  /** The model that judges; `tuned` by default. */
   readonly of?: AskedModel;
 }
 

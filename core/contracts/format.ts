@@ -5,7 +5,7 @@
  */
 import type { RawRecord } from "./source.ts";
 
-/** Who speaks. `tool` is the result of a tool call. */
+/** The role of the speaker. `tool` is the result of a tool call. */
 export type Role = "system" | "user" | "assistant" | "tool";
 
 /** A call of a tool that the assistant writes, in OpenAI's shape. */
@@ -20,7 +20,7 @@ export interface ToolCall {
 
 /** One turn of a conversation. */
 export interface Message {
-  /** Who speaks. */
+  /** The role of the speaker. */
   readonly role: Role;
   /** What is said: never undefined, empty when the turn is only a tool call. */
   readonly content: string;
@@ -58,7 +58,7 @@ export interface PromptExample extends ExampleInfo {
   readonly prompt: string;
   /** What should follow. */
   readonly completion: string;
-  /** A system prompt that stands before it. */
+  /** A system prompt before it. */
   readonly system?: string;
 }
 /** Plain text, for pre-training. */

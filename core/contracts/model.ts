@@ -18,7 +18,7 @@ export type Init =
   | { readonly kind: "ones" }
   | { readonly kind: "zeros" };
 
-/** A weight as it stands in the file. */
+/** A weight as stored in the file. */
 export interface WeightSpec {
   /** Hugging Face's name: `model.layers.0.self_attn.q_proj.weight`. */
   readonly name: string;
@@ -40,7 +40,7 @@ export interface LinearSite {
   readonly out: number;
   /** Whether there is a bias (out). */
   readonly bias: boolean;
-  /** How the weight lies in the file. */
+  /** Memory layout of the weight in the file. */
   readonly layout: "NT" | "NN";
   /**
    * Whether its outputs are exponentiated, as attention's keys are: an error of theirs is multiplied by the

@@ -9,7 +9,7 @@
 const KEY = "number as written";
 
 /**
- * A number that JavaScript would write otherwise. It is plain data, so that it passes between threads, and stands
+ * A number that JavaScript would write otherwise. It is plain data, so that it passes between threads, and occurs
  * only in `RawRecord.exact`, in tools and in arguments of tool calls.
  */
 export interface NumberText {

@@ -54,7 +54,7 @@ export interface KindMap {
   collective: Collective;
   /** Measures a model. */
   evaluator: Evaluator;
-  /** Is told what happens. */
+  /** Receives the events of a run. */
   tracker: Tracker;
   /** Writes a model for other tools. */
   exporter: Exporter;
@@ -200,7 +200,7 @@ export function choose<K extends Kind, Input, Options>(
   return { use: part as AnyPart, options };
 }
 
-/** A part and who brought it. */
+/** A part and the plugin that provides it. */
 export interface Registered {
   /** The part. */
   readonly part: AnyPart;
@@ -229,7 +229,7 @@ export class Registry {
   readonly #plugins = new Map<string, RegisteredPlugin>();
 
   /**
-   * Adds a plugin whose shape is checked here, whoever wrote it. `url` is what a worker imports to have it too.
+   * Adds a plugin, whose shape is checked here in every case. `url` is what a worker imports to have it too.
    * Throws `PluginError` naming `module`.
    */
   add(plugin: unknown, module: string, url: string | null = null): void {

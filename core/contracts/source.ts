@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Where a record stands: shown in every error that is about it. */
+/** The location of a record: shown in every error about it. */
 export interface Where {
   /** The file (or `rows` for rows given in memory). */
   readonly path: string;
@@ -14,7 +14,7 @@ export interface Where {
   readonly index: number;
 }
 
-/** One row as it stands in the file, not yet understood. */
+/** One row as stored in the file, not yet parsed into an example. */
 export interface RawRecord {
   /** The parsed value: normally an object with one field per column. */
   readonly value: unknown;
@@ -23,7 +23,7 @@ export interface RawRecord {
    * otherwise; absent where it would write all of them so.
    */
   readonly exact?: unknown;
-  /** Where the row stands. */
+  /** The location of the row. */
   readonly where: Where;
 }
 

@@ -20,7 +20,7 @@ export interface TextSpan {
   readonly start: number;
   /** One behind the last. */
   readonly end: number;
-  /** Who speaks there. */
+  /** The role of the speaker there. */
   readonly role: Role | "prompt" | "completion" | "text";
   /** Index of the message; 0 for prompt and text, 1 for a completion. */
   readonly message: number;

@@ -11,7 +11,7 @@ export interface SpecialTokens {
   readonly eos: string | null;
   /** Fills rows. */
   readonly pad: string | null;
-  /** Stands for what is not in the vocabulary. */
+  /** Replaces text that is not in the vocabulary. */
   readonly unk: string | null;
 }
 
@@ -73,7 +73,7 @@ export interface Tokenizer {
   /** `vocabSize` without the new ones of `addedTokens`. Absent: the same. */
   readonly ownVocabSize?: number;
   /**
-   * The same tokenizer with these texts as special tokens too, found wherever they stand; those that it has
+   * The same tokenizer with these texts as special tokens too, found anywhere in a text; those that it has
    * keep their ids. Absent: it cannot take any.
    */
   withTokens?(tokens: readonly string[]): Tokenizer | Promise<Tokenizer>;

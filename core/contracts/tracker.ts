@@ -1,5 +1,5 @@
 /**
- * A tracker is told what happens in a run. Every event is one object, `metrics.jsonl` writes it as it is:
+ * A tracker receives the events of a run. Every event is one object, `metrics.jsonl` writes it as it is:
  * names are those of that file. Numbers are finite or null; times are seconds.
  * @module
  */
@@ -39,7 +39,7 @@ export interface MemoryFields {
 
 /** What a run is, before its first step. */
 export interface StartEvent extends EventPlace {
-  /** Tells the kinds of events apart. */
+  /** The kind of event. */
   readonly event: "start";
   /** Version of denotune. */
   readonly version: string;
@@ -95,13 +95,13 @@ export interface StartEvent extends EventPlace {
   readonly epochs: number;
   /** Device memory as planned. */
   readonly memory: MemoryFields;
-  /** The step at which the run goes on, or null for a new one. */
+  /** The step at which the run resumes, or null for a new one. */
   readonly resumed_at: number | null;
 }
 
 /** The steps since the last such event. Loss and accuracy are averages by token. */
 export interface StepEvent extends EventPlace {
-  /** Tells the kinds of events apart. */
+  /** The kind of event. */
   readonly event: "step";
   /** Average of natural logarithms; null: not finite, or nothing was trained. */
   readonly loss: number | null;
@@ -133,7 +133,7 @@ export interface StepEvent extends EventPlace {
 
 /** An epoch is over. */
 export interface EpochEvent extends EventPlace {
-  /** Tells the kinds of events apart. */
+  /** The kind of event. */
   readonly event: "epoch";
   /** Average over the trained tokens of the epoch. */
   readonly epoch_loss: number | null;
@@ -143,9 +143,9 @@ export interface EpochEvent extends EventPlace {
   readonly seconds: number;
 }
 
-/** An evaluation is over. What evaluators return stands beside as `eval_<name>` and `eval_<name>_<what>`. */
+/** An evaluation is over. The values that evaluators return are added as `eval_<name>` and `eval_<name>_<what>`. */
 export interface EvalEvent extends EventPlace {
-  /** Tells the kinds of events apart. */
+  /** The kind of event. */
   readonly event: "eval";
   /** Average over the trained tokens; null where there are no rows for it. */
   readonly eval_loss: number | null;
@@ -161,7 +161,7 @@ export interface EvalEvent extends EventPlace {
 
 /** What an evaluator gave besides figures. Comes right after the `eval` that it belongs to. */
 export interface ResultEvent extends EventPlace {
-  /** Tells the kinds of events apart. */
+  /** The kind of event. */
   readonly event: "result";
   /** Name of the evaluator. */
   readonly evaluator: string;
@@ -177,7 +177,7 @@ export interface ResultEvent extends EventPlace {
 
 /** What the model answers to a prompt of `samples.prompts`. */
 export interface SampleEvent extends EventPlace {
-  /** Tells the kinds of events apart. */
+  /** The kind of event. */
   readonly event: "sample";
   /** When it was asked. */
   readonly at: "start" | "step" | "end";
@@ -193,7 +193,7 @@ export interface SampleEvent extends EventPlace {
 
 /** Something was written. */
 export interface SaveEvent extends EventPlace {
-  /** Tells the kinds of events apart. */
+  /** The kind of event. */
   readonly event: "save";
   /** What was written. */
   readonly kind: "checkpoint" | "model" | "adapter";
@@ -205,7 +205,7 @@ export interface SaveEvent extends EventPlace {
 
 /** Something that the user should know: a fallback, a chosen default, a warning. */
 export interface NoticeEvent extends EventPlace {
-  /** Tells the kinds of events apart. */
+  /** The kind of event. */
   readonly event: "notice";
   /** How serious it is. */
   readonly level: "info" | "warning";
@@ -213,9 +213,9 @@ export interface NoticeEvent extends EventPlace {
   readonly message: string;
 }
 
-/** How far something is: often told, never kept. */
+/** Progress of a task: sent often, never stored. */
 export interface ProgressEvent extends EventPlace {
-  /** Tells the kinds of events apart. */
+  /** The kind of event. */
   readonly event: "progress";
   /** What is being done, as a person would say it: `tokenizing`, `evaluating`. */
   readonly task: string;
@@ -237,9 +237,9 @@ export interface KernelShare {
   readonly calls: number;
 }
 
-/** What the run's steps spent on the device: told once, where the backend measures (`profile: true`). */
+/** What the run's steps spent on the device: sent once, where the backend measures (`profile: true`). */
 export interface ProfileEvent extends EventPlace {
-  /** Tells the kinds of events apart. */
+  /** The kind of event. */
   readonly event: "profile";
   /** Steps that were measured: all of this process but the first. */
   readonly steps: number;
@@ -251,7 +251,7 @@ export interface ProfileEvent extends EventPlace {
 
 /** The run is over. */
 export interface EndEvent extends EventPlace {
-  /** Tells the kinds of events apart. */
+  /** The kind of event. */
   readonly event: "end";
   /** How the run ended. */
   readonly status: "done" | "interrupted" | "failed";
@@ -261,13 +261,13 @@ export interface EndEvent extends EventPlace {
   readonly total_trained_tokens: number;
   /** Updates left out because the norm was not finite. */
   readonly skipped_updates: number;
-  /** Where the trained model or adapter is, or the checkpoint from which an interrupted run goes on. */
+  /** Where the trained model or adapter is, or the checkpoint from which an interrupted run can resume. */
   readonly path: string | null;
   /** What went wrong, where something did. */
   readonly error: string | null;
 }
 
-/** Everything that trackers are told. */
+/** Every event that trackers receive. */
 export type TrackerEvent =
   | StartEvent
   | StepEvent
@@ -287,11 +287,11 @@ export interface TrackerContext {
   readonly outputDir: string;
   /** Optimizer steps of the run. */
   readonly totalSteps: number;
-  /** The step at which the run goes on; 0 for a new run. */
+  /** The step at which the run resumes; 0 for a new run. */
   readonly resumedAt: number;
 }
 
-/** Receives events. One that throws is named in a warning and told nothing more: the run goes on. */
+/** Receives events. One that throws is named in a warning and receives no more events: the run continues. */
 export interface Tracker {
   /** Called once, before the first event. */
   start(context: TrackerContext): void | Promise<void>;

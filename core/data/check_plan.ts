@@ -4,7 +4,7 @@
 import type { RowPlan } from "../contracts/collator.ts";
 import { PluginError } from "../contracts/errors.ts";
 
-/** Refuses a plan that has not every example once, none twice: whoever wrote the collator. */
+/** Refuses a plan that does not have every example exactly once, from any collator. */
 export function checkPlan(
   { offsets, members }: RowPlan,
   examples: number,

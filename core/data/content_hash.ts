@@ -1,6 +1,6 @@
 /**
  * Which rows are kept for evaluation: a hash of the seed and of what the row says, so that exact
- * duplicates fall on one side, in whichever file or format they stand.
+ * duplicates fall on one side, in any file or format.
  * @module
  */
 import type { ParsedExample } from "../contracts/format.ts";

@@ -22,7 +22,7 @@ export interface InspectedToken {
   readonly text: string;
   /** Weight as a target; 0 = context. */
   readonly weight: number;
-  /** Who wrote it; null for the template's own tags and for what the tokenizer put in. */
+  /** The role that wrote it; null for the template's own tags and for tokens that the tokenizer added. */
   readonly role: TextSpan["role"] | null;
   /** Whether it is of what was said, or of the marker that ends a turn. */
   readonly kind: TextSpan["kind"] | null;
@@ -97,7 +97,7 @@ export function inspectBatch(
 
 /** How tokens are shown. */
 export interface ViewOptions {
-  /** Colours for a terminal; without them trained text stands in «these marks». */
+  /** Colours for a terminal; without them trained text is in «these marks». */
   readonly color: boolean;
   /** At most so many tokens; what is left out is counted. Default: all. */
   readonly limit?: number;

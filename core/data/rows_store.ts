@@ -8,7 +8,7 @@ import { DataError } from "../contracts/errors.ts";
 
 /** What a row store calls itself. */
 export interface RowsStoreOptions {
-  /** Stands for the path in errors (default `rows`). */
+  /** Replaces the path in errors (default `rows`). */
   readonly name?: string;
 }
 

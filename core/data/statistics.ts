@@ -18,7 +18,7 @@ export interface SourceCounts {
   trainedTokens: number;
 }
 
-/** Where a row stands: its source and its index there. */
+/** The place of a row: its source and its index there. */
 export interface RowPlace {
   /** Index of the source. */
   readonly source: number;

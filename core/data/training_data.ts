@@ -25,7 +25,7 @@ export interface TrainingData {
   stepsInEpoch(epoch: number): number | null;
   /** A step, counted from 0 within its epoch. Streams give each once, in order. Throws `DataError`. */
   step(epoch: number, index: number): Promise<TrainingStep>;
-  /** Where a stream stands after the last step that it gave; null for a set that finds any step. */
+  /** The position of a stream after its last step; null for a set that finds any step. */
   position(): StreamPosition | null;
   /** What is worth saying when the run is over. */
   closingNotices(): readonly string[];

@@ -19,7 +19,7 @@ export type { Stopping, Truncation, WeightBy };
 /** How examples are made of rows. */
 export interface ExampleOptions extends DataValues {
   /**
-   * Whether the first token of an example can be a target. No for causal models: nothing stands
+   * Whether the first token of an example can be a target. No for causal models: nothing is
    * before it. Yes for objectives that see both sides.
    */
   readonly train_first_token: boolean;

@@ -18,7 +18,7 @@ import {
 
 /** A device that takes more commands than it has done. */
 export interface QueuedDevice extends Device {
-  /** Commands enqueued and not yet done. Nothing limits it: who enqueues far ahead pays with memory. */
+  /** Commands enqueued and not yet done. Nothing limits it: a caller that enqueues far ahead uses more memory. */
   readonly pending: number;
 }
 
@@ -95,7 +95,7 @@ export class HostDevice implements QueuedDevice {
   }
 
   write(buffer: BufferId, data: ArrayBufferView, byteOffset = 0): void {
-    // Copied: the caller goes on with its array, which may be shared memory besides.
+    // Copied: the caller keeps using its array, which may also be shared memory.
     const bytes = new Uint8Array(data.byteLength);
     bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
     this.#post({ type: "write", id: buffer, byteOffset, bytes }, [

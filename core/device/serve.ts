@@ -41,7 +41,7 @@ export function serve(
   const scope = globalThis as unknown as WorkerScope;
   let queue: CommandQueue | null = null;
   let opened: Executor | null = null;
-  // Told in order, not printed by the runtime; what the executor holds is given back while its thread lives.
+  // Reported in order, not printed by the runtime; the executor's memory is released while its thread lives.
   const crash = async (event: Event, error: unknown): Promise<void> => {
     event.preventDefault();
     const executor = opened;
@@ -49,7 +49,7 @@ export function serve(
     try {
       await executor?.close();
     } catch {
-      // the crash is what is told
+      // the crash is the error to report
     }
     scope.postMessage({ type: "crashed", error: errorToData(error) });
   };
@@ -84,6 +84,6 @@ export function serve(
     if (data.type === "open") void start(data);
     else queue?.push(data);
   });
-  // A message that arrives before the listener stands would be lost: the host waits for this.
+  // A message that arrives before the listener is added would be lost: the host waits for this.
   scope.postMessage({ type: "ready" });
 }

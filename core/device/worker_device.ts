@@ -12,8 +12,8 @@ import {
 } from "./protocol.ts";
 
 /**
- * A driver gives its memory back on the worker's own thread, and may bring down a process that ends meanwhile;
- * nothing tells when a worker's thread has ended.
+ * A driver releases its memory on the worker's own thread, and may crash a process that ends meanwhile;
+ * no event reports the end of a worker's thread.
  */
 const ENDING_MS = 300;
 

@@ -58,7 +58,7 @@ export function beginFolder(final: string): string {
 
 /**
  * Puts a prepared folder in place of `final`, after everything in it has reached the disk. What was
- * there is kept aside until the new one stands: {@linkcode recover} restores it if the process dies in
+ * there is kept aside until the new one is in place: {@linkcode recover} restores it if the process dies in
  * between.
  */
 export function commitFolder(temporary: string, final: string): void {

@@ -14,7 +14,7 @@ export type RawConfig = { readonly [key: string]: unknown };
 /** Layers of a model at most: building one of 10,000 takes a second, and the largest known have some 130. */
 const MOST_LAYERS = 10_000;
 
-/** Reads one config. Values that are wrong are reported by `done`; until then a stand-in is used. */
+/** Reads one config. Values that are wrong are reported by `done`; until then a placeholder is used. */
 export class ConfigReader {
   /** `model_type`, as errors show it. */
   readonly modelType: string;
@@ -44,7 +44,7 @@ export class ConfigReader {
     for (const key of keys) this.#read.add(key);
   }
 
-  /** A positive whole number; `fallback` stands for an absent key, and without it the key is needed. */
+  /** A positive whole number; `fallback` is the value of an absent key; without `fallback` the key is required. */
   count(key: string, fallback?: number): number {
     const value = this.raw(key);
     if (value === undefined && fallback !== undefined) return fallback;

@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { syncFolder, temporaryBeside, userError, writeAll } from "./atomic.ts";
 
-/** Bytes by which the kind of the content is told. */
+/** Bytes from which the kind of the content is detected. */
 const HEAD = 4096;
 
 /** A stream on the disk. */

@@ -6,7 +6,7 @@
  *
  * | kind      | means                                                            |
  * | --------- | ---------------------------------------------------------------- |
- * | TRY       | go on at the instruction, at the position                         |
+ * | TRY       | continue at the instruction, at the position                      |
  * | >= 0      | a greedy run that ends at the position and may shrink to the kind |
  * | RESTORE   | register `instruction` held `position` before                     |
  * | lazy runs | -10 - count: the run may grow by so many characters               |
@@ -195,7 +195,7 @@ export class Matcher {
     }
   }
 
-  /** Whether an instruction can match at a position, as far as the character there tells. */
+  /** Whether an instruction can match at a position, judged by the character there. */
   #mayStart(pc: number, at: number): boolean {
     const { op, a, b, sets } = this.#program;
     switch (op[pc]) {

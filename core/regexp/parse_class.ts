@@ -63,8 +63,8 @@ export function takeChar(cursor: Cursor): number {
 }
 
 /**
- * What follows a backslash, if it stands for a class (`\s`, `\p{L}`) as the inside of a class, or for one
- * character; null if it is something else, and the cursor has not moved.
+ * The escape after a backslash: the inside of a class for a class (`\s`, `\p{L}`), or one character;
+ * null if it is something else, and the cursor has not moved.
  */
 export function takeEscape(cursor: Cursor): string | number | null {
   const { source, dialect } = cursor;

@@ -1,5 +1,5 @@
 /**
- * What stands where in a run file, read off its JSON Schema: known keys, defaults, and the places
+ * The layout of a run file, read from its JSON Schema: known keys, defaults, and the places
  * where parts are chosen.
  * @module
  */
@@ -16,7 +16,7 @@ export interface PartPlace {
   readonly field: PartField;
 }
 
-/** What stands where. */
+/** The layout of a run file. */
 export interface Layout {
   /** Every place where a part is chosen. */
   readonly places: readonly PartPlace[];
@@ -26,7 +26,7 @@ export interface Layout {
   defaultAt(path: Path): Json | undefined;
   /** JSON Schema of the run file, parts not filled in. */
   readonly schema: Readonly<Record<string, unknown>>;
-  /** Full paths of the keys with that name, anywhere in the run file; 0 stands for any index. */
+  /** Full paths of the keys with that name, anywhere in the run file; 0 means any index. */
   keysNamed(name: string): string[];
 }
 

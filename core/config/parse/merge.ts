@@ -20,7 +20,7 @@ export function mergeTrees(
   );
 }
 
-/** A bare name as the map that it stands for. Other trees stay as they are. */
+/** A bare name as the map that it abbreviates. Other trees stay as they are. */
 export function asChoiceMap(tree: Tree): Tree {
   if (tree.type !== "leaf" || typeof tree.value !== "string") return tree;
   return {

@@ -193,7 +193,7 @@ function startingPoint(
   layout: Layout,
 ): Tree {
   const byDefault = layout.defaultAt(path);
-  // null stands for "none": a part must be chosen first, a map may be begun
+  // null means "none": a part must be chosen first, a map may be begun
   if (
     byDefault !== undefined &&
     (byDefault !== null || layout.partFieldAt(path) !== undefined)

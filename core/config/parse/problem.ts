@@ -1,5 +1,5 @@
 /**
- * Problems of a run are collected, and told all at once in one screen.
+ * Problems of a run are collected, and reported all at once in one screen.
  * @module
  */
 import { ConfigError } from "../../contracts/errors.ts";
@@ -15,7 +15,7 @@ export interface Problem {
 /** Problems shown; more are counted. */
 const SHOWN = 12;
 
-/** The error that tells all problems, in the order in which they stand in the files. */
+/** The error that reports all problems, in the order of the files. */
 export function configError(problems: readonly Problem[]): ConfigError {
   const ordered = problems
     .map((problem, index) => ({ problem, index }))
@@ -80,7 +80,7 @@ export function listed(names: readonly string[], count = 12): string {
     (rest > 0 ? `, and ${rest} more` : "");
 }
 
-/** A sentence as it goes on after a colon; words in capitals stay. */
+/** A sentence as written after a colon; words in capitals stay. */
 export function lowerFirst(text: string): string {
   return /^[A-Z][a-z ]/.test(text)
     ? text[0].toLowerCase() + text.slice(1)

@@ -76,7 +76,7 @@ function convert(
 
   const visit = (node: Node, above: readonly Node[]): Tree | null => {
     if (++nodes > MAX_NODES) {
-      // every alias is followed, so a small text can stand for a huge tree
+      // every alias is followed, so a small text can expand to a huge tree
       if (nodes === MAX_NODES + 1) {
         fail(
           originOf(node),

@@ -7,7 +7,7 @@ import { messageOf } from "../parse/problem.ts";
 
 /** A call of a part. */
 export interface PartCall {
-  /** Who it is: see `describePart`. */
+  /** The part's name in messages: see `describePart`. */
   readonly part: string;
   /** The method that is called. */
   readonly method: string;

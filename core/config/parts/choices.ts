@@ -61,7 +61,7 @@ export interface ResolvedChoice<K extends Kind = Kind> {
   readonly options: unknown;
   /** The choice as a resolved run file writes it, defaults filled in. */
   readonly choice: Choice;
-  /** Makes a path that stands in the options absolute, relative to where it was written. */
+  /** Makes a path in the options absolute, relative to where it was written. */
   resolvePath(path: string): string;
 }
 
@@ -69,7 +69,7 @@ export interface ResolvedChoice<K extends Kind = Kind> {
 export interface Choosing {
   /** Where parts are found. */
   readonly registry: Registry;
-  /** Where else a key of that name may stand. */
+  /** Other places where a key of that name is valid. */
   elsewhere?(key: string): readonly string[];
 }
 

@@ -26,21 +26,21 @@ import {
   type Tree,
 } from "../parse/tree.ts";
 
-/** Where the checked value stands, and what is known about its keys. */
+/** The place of the checked value, and what is known about its keys. */
 export interface Explained {
   /** The whole run. */
   readonly tree: Tree;
-  /** Where in it the checked value stands. */
+  /** Path of the checked value in the run. */
   readonly at: Path;
   /** As shown before an unknown key: `unknown key`, `lora has no option`. */
   readonly unknown: string;
   /** JSON Schema of the checked value. */
   readonly schema: Readonly<Record<string, unknown>>;
-  /** Where else a key of that name may stand (full paths). */
+  /** Other places where a key of that name is valid (full paths). */
   elsewhere?(key: string): readonly string[];
 }
 
-/** The problems that an issue stands for: one, or one for each unknown key. */
+/** The problems of an issue: one, or one for each unknown key. */
 export function explainIssue(issue: unknown, about: Explained): Problem[] {
   const fields = fieldsOf(issue);
   const path = pathOf(fields.path);

@@ -52,7 +52,7 @@ function requirements(root: Schema): Schema {
   };
 }
 
-/** A schema in which every place of a part names the parts that may stand there. */
+/** A schema in which every place of a part names the parts that can be chosen there. */
 function withParts(schema: Schema, registry: Registry): Schema {
   const changed = mapSchema(schema, (inner) => {
     const { [PART_FIELD]: field, ...rest } = inner;

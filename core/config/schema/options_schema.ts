@@ -17,7 +17,7 @@ import {
 import { messageOf } from "../parse/problem.ts";
 import { resolve } from "node:path";
 
-/** Who a part is, in messages: `optimizer "lion" of plugin "acme" (npm:@acme/lion@1)`. */
+/** The name of a part in messages: `optimizer "lion" of plugin "acme" (npm:@acme/lion@1)`. */
 export function describePart({ part, plugin, module }: Registered): string {
   return `${part.kind} "${part.name}" of plugin "${plugin}" (${module})`;
 }

@@ -7,12 +7,12 @@
 import { z } from "zod";
 import type { Choice, Kind } from "../../contracts/plugin.ts";
 
-/** What may stand in a place where a part is chosen. */
+/** What is valid in a place where a part is chosen. */
 export interface PartField {
   readonly kind: Kind;
-  /** Whether the word `auto` may stand for a part that the framework chooses. */
+  /** Whether the word `auto` is valid: the framework chooses the part. */
   readonly auto: boolean;
-  /** Whether `null` may stand there: no part. */
+  /** Whether `null` is valid: no part. */
   readonly nullable: boolean;
 }
 
@@ -23,7 +23,7 @@ export const PART_FIELD = "x-denotune-part";
 export const CODE_ONLY = "x-denotune-code-only";
 
 /**
- * The schema of a place where a part is chosen. It accepts anything: what stands there is checked
+ * The schema of a place where a part is chosen. It accepts anything: the value is checked
  * against the registry, with the part's own options (see `choices.ts`).
  */
 export function partField(

@@ -1,6 +1,6 @@
 /**
- * The schema of the run file: strict, a default and a description on every key. What part may stand
- * where, and its options, is known to the registry; see `choices.ts`.
+ * The schema of the run file: strict, a default and a description on every key. The registry knows which part is valid
+ * where, and its options; see `choices.ts`.
  * @module
  */
 import { z } from "zod";

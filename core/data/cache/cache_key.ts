@@ -28,7 +28,7 @@ export interface CacheIdentity {
   readonly files: readonly string[];
 }
 
-/** The key, or null where something that counts cannot be told from its content. */
+/** The key, or null where the content of an input cannot be hashed. */
 export async function cacheKey(
   { registry, recipe, files }: CacheIdentity,
   { sources, tokenizer, options }: {

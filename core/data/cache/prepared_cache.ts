@@ -115,7 +115,7 @@ export class PreparedCache {
 
   /**
    * Keeps a set whose tokens are written to the path that {@linkcode begin} gave, or still in memory. The
-   * set goes on reading from there. Throws what the disk says; the set can be used all the same.
+   * set then reads from the cache. Throws the disk's error; the set can be used all the same.
    */
   keep(
     key: string,

@@ -1,5 +1,5 @@
 /**
- * The hash of a set: of all ids and weights, source by source. It tells a damaged cache, and a checkpoint
+ * The hash of a set: of all ids and weights, source by source. It detects a damaged cache, and a checkpoint
  * whose data have changed.
  * @module
  */

@@ -110,7 +110,7 @@ export function trimPrompt(
   return example === text.example ? null : example;
 }
 
-/** Writes new text in place of a span's; null if the span's text is not a field of the example as it stands. */
+/** Writes new text in place of a span's; null if the span's text is not exactly a field of the example. */
 function replaceContent(
   example: ParsedExample,
   span: TextSpan,

@@ -1,5 +1,5 @@
 /**
- * Rows that are tokens already, in the shape of tokenized text. They have no text: each token stands as one
+ * Rows that are tokens already, in the shape of tokenized text. They have no text: each token is one
  * character, so that spans, weights and cuts are those of tokens.
  *
  * ```text
@@ -14,7 +14,7 @@ import type { TextSpan } from "../../contracts/template.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import { DataError } from "../../contracts/errors.ts";
 
-/** Stands for a token in the text. */
+/** The character that represents a token in the text. */
 const TOKEN = "\ufffc";
 
 /**
@@ -118,7 +118,7 @@ function spansOf(example: TokenExample, tokenizer: Tokenizer): TextSpan[] {
   return spans;
 }
 
-/** Text of each token, as far as it is certain when the token comes: a character of several stands at the last. */
+/** Text of each token, as far as it is certain at that token: a character of several tokens belongs to the last. */
 export function textsOf(
   ids: ArrayLike<number>,
   tokenizer: Tokenizer,

@@ -127,7 +127,7 @@ function startsWithAddedBos(
     starts[0] === ends[0];
 }
 
-/** A template that lies about its spans would train the wrong tokens: it is stopped. */
+/** A template with wrong spans would train the wrong tokens: it throws. */
 function checkSpans({ text, spans }: Rendered): void {
   let end = 0;
   for (const span of spans) {
@@ -166,7 +166,7 @@ function checkWeights(weights: Float32Array): Float32Array {
   return weights;
 }
 
-/** Token by token changes, then what is never trained: BOS, and what nothing stands before. */
+/** Applies the masker's token weights, then gives weight 0 to BOS and to a first token without context. */
 function finish(
   tokenized: Tokenized,
   drawn: Float32Array,

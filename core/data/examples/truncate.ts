@@ -263,7 +263,7 @@ function clearCutEnds(
   const cut = encoding.starts[from];
   const lost = new Set<number>();
   for (const span of spans) {
-    // the end of a document is an end, however much of it stands in earlier pieces
+    // the end of a document is an end, however much of it is in earlier pieces
     if (span.kind === "content" && span.role !== "text" && span.start < cut) {
       lost.add(span.message);
     }

@@ -6,7 +6,7 @@
  * of sequences:  -sequences | length length ... | runs | length weight | ... | id id id ...
  * ```
  *
- * The lengths of the runs add up to the number of ids, so a stream of examples can be told apart.
+ * The lengths of the runs add up to the number of ids, so a stream of examples can be split.
  * @module
  */
 

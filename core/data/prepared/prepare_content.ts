@@ -174,7 +174,7 @@ class Pass implements Disposable {
     const count = Math.min(MAX_WORKERS, navigator.hardwareConcurrency);
     if (count === 1 || !this.#isWorthIt(count)) return null;
     this.#pool = this.#start(count);
-    // this thread goes on with the rows meanwhile; a failure is seen at its next look
+    // this thread prepares rows meanwhile; the next call throws a failure of the workers
     this.#pool.opened.then((isSame) => this.#opened(isSame), () => {});
     return null;
   }
@@ -229,7 +229,7 @@ class Pass implements Disposable {
     return new PreparePool(count, command, signal);
   }
 
-  /** Lets other work of the thread have its turn; tells progress, and looks at the signal. */
+  /** Yields to other work of the thread; reports progress, and checks the abort signal. */
   #turn(): Promise<void> {
     const { signal, onProgress } = this.#request;
     return new Promise((resolve, reject) => {

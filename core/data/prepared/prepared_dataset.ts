@@ -186,7 +186,7 @@ export class PreparedDataset implements Disposable, TrainingData {
     };
   }
 
-  /** The row that an example was made of, as it stands in its file. */
+  /** The row of an example, as stored in its file. */
   raw(index: number): RawRecord {
     return this.#parts.sources[this.#sourceOf(index)].store.at(
       this.#parts.records.at(index),

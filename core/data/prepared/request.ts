@@ -23,11 +23,11 @@ export interface PrepareRequest {
   readonly cacheDir: string;
   /** Stops the pass between rows. */
   readonly signal?: AbortSignal;
-  /** Told now and then how many rows are done. */
+  /** Receives from time to time the number of rows that are done. */
   readonly onProgress?: (done: { rows: number; of: number }) => void;
   /** Whether these are only the first rows of a stream: errors say so. */
   readonly firstRows?: boolean;
-  /** Told what should be said to people: a set found in the cache, one that could not be kept. */
+  /** Receives messages for the user: a set found in the cache, one that could not be kept. */
   readonly onNotice?: (message: string) => void;
 }
 

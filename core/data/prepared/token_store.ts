@@ -134,7 +134,7 @@ export class TokenStore implements Disposable {
     this.#file = null;
   }
 
-  /** Goes on reading from the closed file, wherever it is now. */
+  /** Reopens the closed file for reading, at its new path. */
   reopen(path: string): void {
     this.#file = {
       handle: Deno.openSync(path, { read: true }),

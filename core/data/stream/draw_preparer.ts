@@ -1,5 +1,5 @@
 /**
- * Who prepares drawn rows: workers, or this thread between other things that it does.
+ * Prepares drawn rows: in workers, or in this thread between its other work.
  * @module
  */
 import { setImmediate } from "node:timers";
@@ -61,7 +61,7 @@ export class DrawPreparer implements Disposable {
     this.#pool?.[Symbol.dispose]();
   }
 
-  /** Starts the workers with the first rows: who only looks at a run has none. */
+  /** Starts the workers with the first rows: a run that is only inspected starts none. */
   #start(): void {
     const { workers, signal, onNotice } = this.#of;
     if (this.#pool !== null || this.#isEnded) return;

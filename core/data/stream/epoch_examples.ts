@@ -1,5 +1,5 @@
 /**
- * The examples of an epoch in order, with the place of each: where a run that goes on must begin to read.
+ * The examples of an epoch in order, with the place of each: a resumed run begins to read there.
  * @module
  */
 import type { Statistics, StatisticsData } from "../statistics.ts";
@@ -36,7 +36,7 @@ export class EpochExamples implements Disposable {
   #skip: number;
   #open: OpenRange | null = null;
 
-  /** `accept` is told of rows, in order, before their examples are given; it may throw. */
+  /** `accept` receives rows, in order, before their examples are returned; it may throw. */
   constructor(
     queue: RangeQueue,
     options: {

@@ -1,5 +1,5 @@
 /**
- * Reads and prepares rows ahead of who uses them, in order, and never more than so many.
+ * Reads and prepares rows ahead of their consumer, in order, up to a limit.
  * @module
  */
 import type { RowOrder } from "./row_order.ts";
@@ -10,7 +10,7 @@ const RANGE = { rows: 32, characters: 2 ** 18 } as const;
 /** Characters of rows that are read ahead, at most; one range is always. */
 const AHEAD_CHARACTERS = 2 ** 25;
 
-/** Rows on their way, and where they stand. */
+/** Rows in the queue, and their place. */
 export interface Range {
   /** Rows drawn before them. */
   readonly drawn: number;
@@ -42,7 +42,7 @@ export class RangeQueue implements Disposable {
   #isOver = false;
   #isEnded = false;
   #failure: { readonly error: unknown } | null = null;
-  /** Wakes who waits for the other side of the queue. */
+  /** Wakes the reader or the consumer, whichever waits for the other. */
   #wake: () => void = () => {};
 
   constructor(

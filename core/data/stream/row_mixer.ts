@@ -2,7 +2,7 @@
  * The rows of all sources in one order, before they are shuffled: one source after the other, or mixed by
  * their shares as an indexed set mixes them (`epoch_order`).
  *
- * How long a source is becomes known when its first pass ends. With shares, an epoch goes on where the one
+ * The length of a source becomes known when its first pass ends. With shares, an epoch resumes where the one
  * before it ended, so that every row of a source comes before any comes again.
  * @module
  */
@@ -88,7 +88,7 @@ export class RowMixer {
     return passes[source] !== null || this.#isExhausted.every((done) => done);
   }
 
-  /** Goes on to another source, or ends the epoch. */
+  /** Switches to another source, or ends the epoch. */
   #leave(): void {
     const { stopping } = this.#options;
     if (this.#interleaver === null) {

@@ -98,7 +98,7 @@ export class RowOrder {
   }
 }
 
-/** What of a value is told apart: the text of its row, or its JSON. */
+/** The text that is hashed for a value: the text of its row, or its JSON. */
 function textOf(value: unknown): string {
   if (typeof value === "string") return value;
   const text = JSON.stringify(

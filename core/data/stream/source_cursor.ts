@@ -31,7 +31,7 @@ export class SourceCursor implements AsyncDisposable {
     if (this.#row === this.#length) this.#isAtEnd = true;
   }
 
-  /** Where it stands. */
+  /** Its current place. */
   get place(): CursorPlace {
     return { row: this.#row, length: this.#length };
   }

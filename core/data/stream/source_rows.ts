@@ -28,7 +28,7 @@ export interface FileStreamInit {
   readonly sourceOf: (path: string) => Promise<Source>;
   /** For sources that need an index. */
   readonly cacheDir: string;
-  /** Told what is indexed after all. */
+  /** Receives a message for each source that is indexed after all. */
   readonly onNotice?: (message: string) => void;
 }
 

@@ -1,7 +1,7 @@
 /**
  * Batches of rows that are read once, in the order of their files: nothing is indexed, and nothing but the
  * buffer and what is prepared ahead is held. Every step is a function of (seed, epoch, step) and the rows,
- * whatever the number of workers and whoever is faster.
+ * for any number of workers and any order in which they finish.
  * @module
  */
 import { createHash } from "node:crypto";
@@ -134,8 +134,8 @@ export class StreamedDataset implements TrainingData, Disposable {
   }
 
   /**
-   * Goes to where an earlier run stood: what it had read is read again, without making tokens of it. Returns
-   * the hash of what was found, which is `position.read` where the rows are the same.
+   * Resumes at the position of an earlier run: its rows are read again, without tokenizing them. Returns
+   * the hash of these rows, which is `position.read` where the rows are the same.
    */
   async resume(
     position: StreamPosition,

@@ -1,10 +1,10 @@
 /**
- * What streamed rows are on their way to a batch, and where a stream stands.
+ * What streamed rows are on their way to a batch, and the position of a stream.
  *
  * ```text
  * sources ──mixed──► buffer ──drawn──► ranges ──workers──► examples ──blocks──► rows of batches
  *  read in order    rows as    in an    some rows,          in order   planned by
- *                   they stand order    ahead of training              the collator
+ *                   stored     order    ahead of training              the collator
  * ```
  * @module
  */
@@ -16,7 +16,7 @@ import type { StatisticsData } from "../statistics.ts";
 export interface StreamedRow {
   /** Not parsed yet, where its source has a `parse`. */
   readonly record: RawRecord;
-  /** The file that it stands in, whose source finishes it; null where it is finished. */
+  /** The file that contains it, whose source finishes it; null where it is finished. */
   readonly path: string | null;
 }
 
@@ -75,7 +75,7 @@ export interface BlockPlace {
 }
 
 /**
- * Where a stream stands between two steps: what is read again, and what of it was used. The buffer and the
+ * The position of a stream between two steps: what is read again, and what of it was used. The buffer and the
  * random numbers are functions of (seed, epoch, drawn), so they need not be kept.
  */
 export interface StreamPosition extends BlockPlace {

@@ -1,5 +1,5 @@
 /**
- * Workers that prepare rows. Ranges go to whoever has least to do; what comes back is given on in the
+ * Workers that prepare rows. Ranges go to the worker with the least work; results are returned in the
  * order of the rows, so that workers change nothing but the time.
  * @module
  */
@@ -209,7 +209,7 @@ export class PreparePool implements Disposable {
     return { ...done.rows, failure: failureOf(done.rows) };
   }
 
-  /** Hands work to whoever has least to do. */
+  /** Passes work to the worker with the least work. */
   #send(make: (id: number) => RowsCommand | DrawCommand): Promise<Done> {
     if (this.#failure !== null) return Promise.reject(this.#failure.error);
     const id = this.#next++;

@@ -74,7 +74,7 @@ export function recipeOf(
 ): PartRecipe | null {
   const { kind, part, module, options } = choice;
   if (!isLoadable(module, registry) || !isPlain(options)) return null;
-  // parts resolve what stands in their options; parts that they make start from "."
+  // parts resolve paths in their options; parts that they create start from "."
   const written = [".", ...textsIn(options)];
   const paths = written.map((path) =>
     [path, choice.resolvePath(path)] as const
@@ -148,7 +148,7 @@ export async function remake<K extends Kind>(
   }, { registry, host });
 }
 
-/** What a worker's host is made of. Notices were told by the main thread already. */
+/** The values that build a worker's host. The main thread has reported the notices already. */
 export function hostRecipe({ registry, host }: Creating): HostRecipe {
   return {
     plugins: registry.plugins().flatMap(({ url, module }) =>

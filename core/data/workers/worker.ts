@@ -256,7 +256,7 @@ function serve(): void {
   scope.addEventListener("message", ({ data }) => {
     before = before.then(() => answer(data));
   });
-  // a message that arrives before the listener stands would be lost: the main thread waits for this
+  // a message that arrives before the listener is added would be lost: the main thread waits for this
   scope.postMessage({ type: "ready" });
 }
 

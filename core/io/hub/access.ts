@@ -23,7 +23,7 @@ export interface HubOptions {
   readonly env?: Environment;
   /** Stops downloads; what has arrived stays and is gone on with. */
   readonly signal?: AbortSignal;
-  /** Told a few times a second for each file that is being downloaded. */
+  /** Called a few times a second for each file that is being downloaded. */
   readonly onProgress?: (progress: DownloadProgress) => void;
   /** Tries without any progress before a request is given up (default 6). */
   readonly attempts?: number;
@@ -49,7 +49,7 @@ export interface HubAccess {
   readonly offline: boolean;
   /** Stops downloads. */
   readonly signal: AbortSignal | undefined;
-  /** Told how far downloads are. */
+  /** Receives the progress of downloads. */
   readonly onProgress: (progress: DownloadProgress) => void;
   /** Tries without any progress. */
   readonly attempts: number;

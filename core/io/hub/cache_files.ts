@@ -38,7 +38,7 @@ export async function sizeOf(path: string): Promise<number | null> {
   }
 }
 
-/** Makes `path` stand for `blob`: a relative link, or a copy where links cannot be made. Complete or absent. */
+/** Makes `path` a link to `blob`: a relative link, or a copy where links cannot be made. Complete or absent. */
 export async function linkBlob(blob: string, path: string): Promise<void> {
   await Deno.mkdir(dirname(path), { recursive: true });
   const temporary = `${path}.${crypto.randomUUID()}.tmp`;
@@ -57,7 +57,7 @@ export async function linkBlob(blob: string, path: string): Promise<void> {
   }
 }
 
-/** Notes the commit that a branch or tag stands for. Complete or absent. */
+/** Stores the commit of a branch or tag. Complete or absent. */
 export async function writeRef(
   folder: string,
   revision: string,

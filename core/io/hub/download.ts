@@ -1,8 +1,8 @@
 /**
- * One file of the Hub, onto this disk: goes on where it stopped, checks what arrived, complete or absent.
+ * Downloads one file of the Hub: resumes where it stopped, checks the result, complete or absent.
  *
  * ```text
- * blobs/<checksum>.incomplete    grows; survives a kill; the next download goes on from its length
+ * blobs/<checksum>.incomplete    grows; survives a kill; the next download resumes from its length
  * blobs/<checksum>               renamed when length and checksum are right
  * ```
  * @module

@@ -43,7 +43,7 @@ export async function fetchModel(
   );
   const { commit, files } = repository;
   const folder = snapshotFolder(repository);
-  // offline, and never listed: whoever reads the folder will say what it lacks
+  // offline, and never listed: the reader of the folder reports missing files
   if (files === null) {
     await checkCached(folder, repository);
     return { folder, commit };

@@ -1,5 +1,5 @@
 /**
- * What lies on this disk.
+ * Files on this disk.
  * @module
  */
 import { isAbsence } from "./hub_cache.ts";

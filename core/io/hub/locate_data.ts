@@ -174,7 +174,7 @@ async function locateOnHub(
   return { kind: "hub", path: id, hub, plan, root, repository };
 }
 
-/** Does `work`; what the Hub refuses is told together with the reading as a path. */
+/** Runs `work`; an error of the Hub is reported together with the interpretation as a path. */
 export async function asReading<T>(
   what: string,
   absolute: string,
@@ -194,7 +194,7 @@ export async function asReading<T>(
 async function readLocalCard(root: string, paths: readonly string[]) {
   if (!paths.includes("README.md")) return [];
   const path = join(root, "README.md");
-  // YAML is loaded where it is needed: whoever imports core pays nothing for it
+  // YAML is loaded where it is needed: an import of core does not load it
   const { readCard } = await import("./dataset/card.ts");
   return readCard(await Deno.readTextFile(path), path);
 }

@@ -9,7 +9,7 @@ export function isPattern(text: string): boolean {
   return /[*?[]/.test(text);
 }
 
-/** A function that tells whether a path (with slashes) fits a pattern. */
+/** A function that returns whether a path (with slashes) matches a pattern. */
 export function globMatcher(pattern: string): (path: string) => boolean {
   const steps = pattern.split("/").filter((s) => s !== "" && s !== ".").map(
     (step) => step === "**" ? null : tokensOf(step),
@@ -36,7 +36,7 @@ function matchName(name: string, tokens: readonly Token[]): boolean {
 }
 
 /**
- * Whether items fit patterns of which some stand for any run of items. Going back to the latest such
+ * Whether items match patterns, some of which match any run of items. Going back to the latest such
  * pattern is enough: what an earlier one could take besides, the latest can take too.
  */
 function wildcard<I, P>(

@@ -39,7 +39,7 @@ export interface DataPlan {
   readonly notices: readonly string[];
 }
 
-/** A data set as it lies in a repository or a folder. */
+/** The files of a data set in a repository or a folder. */
 export interface DataSetFiles {
   /** How errors name it: `The data set owner/name`. */
   readonly label: string;
