@@ -1,6 +1,6 @@
 /**
  * What the author of a part imports: contracts, errors, expressions, the graph, and what parts share. A name
- * stands here because a part, an example or a public test suite uses it, or because a type of one of them
+ * is exported because a part, an example or a public test suite uses it, or because a type of one of them
  * needs it: a test holds the list.
  * @module
  */

@@ -1,11 +1,11 @@
 /**
- * Names that data sets give to those who speak.
+ * Names that data sets give to roles.
  * @module
  */
 import type { Message } from "@denotune/denotune/core";
 import { z } from "zod";
 
-/** Who a name stands for; `tool_call` is an assistant turn that calls tools. */
+/** The role of a name; `tool_call` is an assistant turn that calls tools. */
 export type RoleName = Message["role"] | "tool_call";
 
 /** Names to roles. */
@@ -54,7 +54,7 @@ export const rolesOption: z.ZodDefault<
   "Further names of roles, as in {bot: assistant}; they win over the known ones",
 );
 
-/** The role that a name stands for, in whichever case it is written. */
+/** The role of a name, whatever its case. */
 export function roleOf(name: string, roles: RoleMap): RoleName | undefined {
   if (Object.hasOwn(roles, name)) return roles[name];
   const lower = name.toLowerCase();

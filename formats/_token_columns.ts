@@ -13,7 +13,7 @@ const HARMLESS = [
   "num_tokens",
 ];
 
-/** Names of columns that tell what is trained, or where a document begins. */
+/** Names of columns that mark what is trained, or where a document begins. */
 const TELLING =
   /mask|label|weight|seq_?len|cu_seq|seq_?id|segment|position|boundar|document_?id|doc_?id/i;
 

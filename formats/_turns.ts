@@ -16,9 +16,9 @@ const THOUGHTS = ["reasoning_content", "reasoning", "thinking"];
 
 /** How turns are written. */
 export interface TurnShape {
-  /** Key of who speaks: `role` or `from`. */
+  /** Key of the role: `role` or `from`. */
   readonly roleKey: string;
-  /** Key of what is said: `content` or `value`. */
+  /** Key of the text: `content` or `value`. */
   readonly contentKey: string;
   /** Further names of roles. */
   readonly roles: RoleMap;

@@ -68,7 +68,7 @@ export const chatToCompletion: Part<
       column: options.messages_field,
     };
     return {
-      // nothing stands between a prompt and its completion, at inference either
+      // nothing separates a prompt from its completion, at inference either
       template: {
         use: "plain",
         separator: "",

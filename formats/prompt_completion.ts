@@ -61,7 +61,7 @@ export const promptCompletion: Part<
   description: "A prompt and its completion, as text or as messages",
   options,
   create: (options: PromptCompletionOptions): Format => ({
-    // nothing stands between a prompt and its completion, at inference either
+    // nothing separates a prompt from its completion, at inference either
     template: { use: "plain", separator: "" },
     recognises: (row) => {
       const isPart = (name: string) =>

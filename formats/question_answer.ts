@@ -46,7 +46,7 @@ export const questionAnswer: Part<
   description: "A question and its answer, written with a prompt template",
   options,
   create: (options: QuestionAnswerOptions): Format => ({
-    // nothing stands between a prompt and its completion, at inference either
+    // nothing separates a prompt from its completion, at inference either
     template: { use: "plain", separator: "" },
     recognises: (row) =>
       hasText(row, options.question_field) && hasText(row, options.answer_field)

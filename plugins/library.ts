@@ -23,7 +23,7 @@ import type { AnalyzeOptions } from "./commands/analyze/library.ts";
 import type { DataOnly } from "./commands/analyze/open_subject.ts";
 import type { QualityReport } from "./commands/analyze/types.ts";
 
-/** The built-in parts, for who starts a program of denotune. */
+/** The built-in parts, for programs that use denotune. */
 export const builtIn: BuiltIn = {
   module: new URL("./mod.ts", import.meta.url).href,
   load: async () => (await import("./mod.ts")).default,
@@ -52,7 +52,7 @@ export async function train(
 }
 
 /**
- * The tokens of some training examples: id, characters, weight in the loss, who wrote them. A row that was
+ * The tokens of some training examples: id, characters, weight in the loss, origin. A row that was
  * split into several examples gives all of them.
  *
  * @example
@@ -73,7 +73,7 @@ export async function inspect(
 
 /**
  * The quality of data: what repeats, leaks, is cut, empty or never trained, and the lengths, languages and
- * padding. Takes a run or the path of a run file, data without a model (then bytes stand for tokens unless it
+ * padding. Takes a run or the path of a run file, data without a model (then bytes count as tokens unless it
  * names a tokenizer), or the path of a data file. Every row is read once; rows that cannot be read are
  * counted. Throws `ConfigError`, `PluginError` or `DataError`.
  *

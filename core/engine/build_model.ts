@@ -137,17 +137,17 @@ export function inventoryOf(
   };
 }
 
-/** Told what a model uses while its graph is built. */
+/** Receives what a model uses while its graph is built. */
 export interface Recorder {
-  /** Told each weight. */
+  /** Receives each weight. */
   weight(w: WeightSpec): void;
-  /** Told each site. */
+  /** Receives each site. */
   site(s: Site): void;
-  /** Told each table. */
+  /** Receives each table. */
   constant(c: ConstantSpec): void;
-  /** Told what a layer keeps. */
+  /** Receives each state that a layer keeps. */
   state(s: LayerState): void;
-  /** Told the name of each loss of the model's own. */
+  /** Receives the name of each loss of the model's own. */
   loss(name: string): void;
 }
 

@@ -31,7 +31,7 @@ import {
 } from "../graph/ops/recurrence.ts";
 import { programInput } from "./inputs/program_inputs.ts";
 
-/** Where what layers keep of earlier tokens lies. */
+/** Where the cache of earlier tokens is stored. */
 export interface CacheOptions {
   /** Tokens that a slot holds. */
   readonly capacity: number;
@@ -179,7 +179,7 @@ export class LayerStates {
     return programInput(this.#graph, "segments");
   }
 
-  /** Where the rows of the batch stand. */
+  /** Slots and positions of the batch's rows. */
   #rows(): StateRows {
     const input = (name: "lengths" | "index" | "counts") =>
       programInput(this.#graph, name);

@@ -4,8 +4,8 @@
  */
 
 /**
- * The rule of a pattern over whole names: `*` stands for any run of characters, all else for itself. Each part is
- * looked for behind the one before, and never again: time grows as the name does, whatever the pattern.
+ * The rule of a pattern over whole names: `*` matches any run of characters, all else matches itself. Each part is
+ * searched once, behind the one before: time is linear in the name's length, whatever the pattern.
  */
 export function namePattern(pattern: string): (name: string) => boolean {
   const parts = pattern.split("*");

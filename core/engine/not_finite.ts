@@ -13,7 +13,7 @@ const CHUNK = 4 * 2 ** 20;
 /**
  * The first tensor that is not finite, in the order of computation: a weight, the loss (the activations before it
  * are not kept), or a gradient. Computes the micro-batches once more, and leaves their gradients behind: training
- * cannot go on after it. Null where everything is finite now.
+ * cannot continue after it. Null where everything is finite now.
  */
 export async function firstNotFinite(
   engine: Engine,

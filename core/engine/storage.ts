@@ -16,7 +16,7 @@ import { namePattern } from "./name_pattern.ts";
 
 /** Storage of one weight. */
 export interface WeightStorage {
-  /** Sizes as it lies in memory. */
+  /** Sizes in memory. */
   readonly shape: readonly number[];
   readonly dtype: Exclude<TensorDType, "i32">;
   /** Whether its file has it the other way round. */

@@ -1,5 +1,5 @@
 /**
- * Which tensors are trained, in which groups, and where they lie: parameters, gradients and optimizer
+ * Which tensors are trained, in which groups, and where they are stored: parameters, gradients and optimizer
  * slots have one layout, so that one dispatch a group and arena does the update.
  * @module
  */
@@ -161,7 +161,7 @@ export function statesOf(
 }
 
 /**
- * Names that patterns choose; `*` stands for any run of characters. Throws `ConfigError` for a pattern that
+ * Names that patterns choose; `*` matches any run of characters. Throws `ConfigError` for a pattern that
  * matches nothing.
  */
 export function frozenWeights(

@@ -8,7 +8,7 @@ export type DType = "f32" | "i32" | "bf16" | "f16";
 
 /**
  * Storage of a frozen matrix in 8 or 4 bits an element: `int8`, a scale for each row, and `nf4`, blocks
- * of 64 on the levels of NormalFloat. `core/graph/quantize/layout.ts` says what lies where.
+ * of 64 on the levels of NormalFloat. `core/graph/quantize/layout.ts` has the layout.
  */
 export type Quantization = "int8" | "nf4";
 

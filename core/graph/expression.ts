@@ -103,7 +103,7 @@ export interface RowProgram {
   readonly outputs: readonly ("matrix" | "column")[];
 }
 
-/** Builds expressions: `p.sub(lr.mul(m))`. A number stands for a constant. */
+/** Builds expressions: `p.sub(lr.mul(m))`. A number is a constant. */
 export class Expr {
   /** Wraps an expression; the functions below make the leaves. */
   constructor(readonly node: Expression) {}

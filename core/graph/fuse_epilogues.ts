@@ -1,5 +1,5 @@
 /**
- * Elementwise functions of a product are computed where the product still lies in registers:
+ * Elementwise functions of a product are computed while the product is still in registers:
  *
  * ```text
  * forward    z = x W + b          ┐  one kernel; z is stored only if somebody else reads it

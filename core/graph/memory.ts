@@ -30,9 +30,9 @@ export interface PlannedBuffer {
   readonly label: string;
 }
 
-/** Where a tensor lies. */
+/** Where a tensor is stored. */
 export interface Placement {
-  /** The buffer it lies in. */
+  /** Its buffer. */
   readonly buffer: BufferId;
   /** First element, in elements of `dtype`. */
   readonly offset: number;
@@ -44,7 +44,7 @@ export interface Placement {
   readonly transposed?: boolean;
 }
 
-/** Tensors that lie one behind the other in one buffer, so that one dispatch reaches all. */
+/** Tensors that are contiguous in one buffer, so that one dispatch reaches all. */
 export interface Arena {
   /** Name of the variable that covers it all: shape (elements). */
   readonly name: string;
@@ -81,7 +81,7 @@ export interface MemoryLimits {
 export class Memory {
   /** Every buffer, by its number. */
   readonly buffers: PlannedBuffer[] = [];
-  /** Where each variable lies. */
+  /** Where each variable is stored. */
   readonly variables: Map<string, Placement> = new Map();
   /** The buffer of each input. */
   readonly inputs: Map<string, BufferId> = new Map();

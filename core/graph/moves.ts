@@ -1,7 +1,7 @@
 /**
  * Copies that all happen at once: each reads what its source held before any of them. They are put in an
- * order in which a place is overwritten only when nothing that lies there is still to be copied; a ring of
- * places that change with each other is broken by one copy aside.
+ * order in which a place is overwritten only after its values are copied; one copy aside breaks a cycle of
+ * places.
  *
  * ```text
  * a <- b   b <- c   c <- a        aside <- b   b <- c   c <- a   a <- aside
@@ -26,7 +26,7 @@ export interface MoveOptions {
   readonly aside: (view: View) => View;
 }
 
-/** The copies in order; moves to where a value lies already are left out. */
+/** The copies in order, without moves of a value onto itself. */
 export function orderMoves(
   all: readonly Move[],
   { bytes, aside }: MoveOptions,

@@ -241,7 +241,7 @@ class Planner {
     for (const [o, i] of node.op.inPlace?.(node) ?? []) {
       const source = node.inputs[i];
       const target = node.outputs[o];
-      // what the host reads lies apart: neither the pool nor a variable keeps it until then
+      // what the host reads has a buffer of its own: the pool or a variable could be overwritten before the read
       if (this.#kept.has(target.id)) continue;
       if (this.#belongsElsewhere(target, source)) continue;
       if (
@@ -259,7 +259,7 @@ class Planner {
     return done;
   }
 
-  /** For ops that work in place only: inputs that must stay are copied first. Returns what stands for them. */
+  /** For ops that work in place only: inputs that must stay are copied first. Returns their replacements. */
   #copyForInPlace(node: Node, shared: Set<number>): Map<number, Tensor> {
     const copied = new Map<number, Tensor>();
     if (node.op.alwaysInPlace !== true) return copied;
@@ -272,7 +272,7 @@ class Planner {
     return copied;
   }
 
-  /** Whether `target` is a variable's new value and `source` does not lie in that variable's place. */
+  /** Whether `target` is a variable's new value and `source` is not stored in that variable's place. */
   #belongsElsewhere(target: Tensor, source: Tensor): boolean {
     for (const [name, value] of this.#graph.assignments) {
       if (value.id !== target.id) continue;
@@ -308,7 +308,7 @@ class Planner {
     };
   }
 
-  /** Whether nothing that lies in a variable's place is read at or after a node. */
+  /** Whether no tensor stored in a variable's place is read at or after a node. */
   #isVacant(variable: string, at: number): boolean {
     return this.#residents.get(variable)!.every((id) =>
       (this.#lastUse.get(id) ?? -1) < at && !this.#assigned.has(id)

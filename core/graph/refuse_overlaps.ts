@@ -1,5 +1,5 @@
 /**
- * A check of the planner: no two variables of a program lie in one place.
+ * A check of the planner: no two variables of a program overlap in memory.
  * @module
  */
 import { bytesOf, isQuantized } from "./dtype.ts";
@@ -8,7 +8,7 @@ import { type Memory, storedBytes } from "./memory.ts";
 import type { BufferId } from "./plan.ts";
 
 /**
- * Tensors of a graph are told apart by name: two variables over the same bytes (an arena and its member)
+ * Tensors of a graph are identified by name: two variables over the same bytes (an arena and its member)
  * would be one for the device and two for the planner. Throws `RangeError` that names them.
  */
 export function refuseOverlaps(

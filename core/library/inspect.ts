@@ -31,7 +31,7 @@ export interface InspectedExample {
   readonly source: string;
   /** Index of its row in the source, counted from 0. */
   readonly row: number;
-  /** The row as it stands in its file, not yet understood. */
+  /** The row as read from its file, before the format parses it. */
   readonly record: unknown;
   /** Its tokens, in order. */
   readonly tokens: readonly InspectedToken[];

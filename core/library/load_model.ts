@@ -59,7 +59,7 @@ export interface GenerateOptions {
   readonly stop?: readonly string[];
   /** Give the prompt to the model as it is, without its chat template. */
   readonly raw?: boolean;
-  /** Told each piece of text as it becomes certain, and which prompt it belongs to. */
+  /** Receives each piece of text as it becomes certain, and the index of its prompt. */
   readonly onText?: (text: string, prompt: number) => void;
   /** Abort it: the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal;

@@ -25,9 +25,9 @@ export interface LoadModelOptions extends RegistryOptions {
   /**
    * Adapters for this base, by names of your own: folders in PEFT's layout, finished runs or checkpoints.
    * The first is in use at the start; `use` of the loaded model chooses another. Where the folder
-   * itself holds an adapter, that one is called `default` and stands first.
+   * itself holds an adapter, that one is called `default` and comes first.
    */
   readonly adapters?: Readonly<Record<string, string>>;
-  /** Told what should be said to people: which checkpoint was taken, a fallback. */
+  /** Receives messages for the user: which checkpoint was loaded, a fallback. */
   readonly onNotice?: (message: string) => void;
 }

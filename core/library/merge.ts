@@ -59,7 +59,7 @@ export interface MergeOptions extends RegistryOptions {
   readonly prompts?: readonly string[];
   /** What computes the logits: `auto` (the default), or a backend. */
   readonly backend?: Choice;
-  /** Told what should be said to people. */
+  /** Receives messages for the user. */
   readonly onNotice?: (message: string) => void;
 }
 

@@ -43,7 +43,7 @@ export interface OpenedRows extends Disposable {
 export interface OpenRowsOptions {
   /** Aborts it. */
   readonly signal?: AbortSignal;
-  /** Told what should be said to people: which format was chosen, and why. */
+  /** Receives messages for the user: which format was chosen, and why. */
   readonly onNotice?: (message: string) => void;
 }
 

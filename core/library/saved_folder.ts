@@ -14,7 +14,7 @@ export interface SavedFolder {
   readonly path: string;
   /** Folder of the base's `config.json` and weights: `path` itself where all weights were trained. */
   readonly base: string;
-  /** The adapter that lies in `path`, or null. */
+  /** The adapter in `path`, or null. */
   readonly adapter: { readonly config: JsonObject } | null;
   /** Worth saying: an unfinished run's newest checkpoint was taken. */
   readonly notice: string | null;

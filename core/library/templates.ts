@@ -13,7 +13,7 @@ import { DataError } from "../contracts/errors.ts";
 import { isObject } from "../io/json_file.ts";
 import type { OpenedModel } from "../run/open/opened_model.ts";
 
-/** The chat template that came with the tokenizer, and the prompt as it is. Both end where the model was told to. */
+/** The chat template that came with the tokenizer, and the prompt as it is. Both end at the model's saved stops. */
 export async function templatesOf(
   tokenizer: Tokenizer,
   model: OpenedModel,

@@ -11,7 +11,7 @@ import { callbackTracker } from "../run/callback_tracker.ts";
 import { type RunResult, trainRun } from "../run/run.ts";
 import { openRegistry } from "../config/parts/open_registry.ts";
 
-/** How a run of the library is told about and stopped. */
+/** How the library's caller follows and stops a run. */
 export interface TrainOptions {
   /** Abort it: a checkpoint is saved and the result's `status` is `interrupted`. */
   readonly signal?: AbortSignal;

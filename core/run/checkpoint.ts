@@ -1,5 +1,5 @@
 /**
- * Checkpoints: everything that a run needs to go on bit by bit. A folder is complete or absent: written
+ * Checkpoints: everything that a run needs to resume with the same bits. A folder is complete or absent: written
  * beside, synced, renamed.
  *
  * ```text
@@ -55,7 +55,7 @@ export interface CheckpointState {
   readonly config: ConfigData;
   /** Hash of everything that batches depend on; of a stream, of what is known before it is read. */
   readonly data: string;
-  /** Where a stream goes on; null, or absent in older ones, for a set that finds any step. */
+  /** Where a stream resumes; null, or absent in older checkpoints, for a data set with random access. */
   readonly stream?: StreamPosition | null;
   /** What results depend on in the last bit. */
   readonly device: string;

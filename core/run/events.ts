@@ -1,6 +1,6 @@
 /**
- * Hands events to the trackers of a run, with the place in the run filled in. A tracker that fails is named once and
- * told nothing more: the run goes on.
+ * Passes events to the trackers of a run, with the place in the run filled in. A tracker that fails is reported once
+ * and receives no more events: the run continues.
  * @module
  */
 import type {
@@ -15,14 +15,14 @@ export type NewEvent = TrackerEvent extends infer E
   ? E extends TrackerEvent ? Omit<E, "step" | "epoch" | "time"> : never
   : never;
 
-/** A tracker, and who it is. */
+/** A tracker and its name in messages. */
 export interface NamedTracker {
   readonly tracker: Tracker;
   /** The part and its plugin, in messages; null: a function of the program that runs this, whose errors are its own. */
   readonly described: string | null;
 }
 
-/** Tells trackers what happens. */
+/** Passes events to trackers. */
 export class Events {
   #trackers: readonly NamedTracker[];
   readonly #now: () => number;
@@ -47,7 +47,7 @@ export class Events {
     this.#place = place;
   }
 
-  /** Starts the trackers; what was said before is told now. */
+  /** Starts the trackers, and passes them the events held so far. */
   async start(context: TrackerContext): Promise<void> {
     for (const named of this.#trackers) {
       try {
@@ -61,7 +61,7 @@ export class Events {
     this.#held = [];
   }
 
-  /** Tells an event; before `start` it is held, progress apart, which is of use only at once. */
+  /** Passes an event to all trackers. Before `start` events are held, except progress, which is useful only live. */
   emit(event: NewEvent): void {
     const placed = {
       ...event,
@@ -79,7 +79,7 @@ export class Events {
     this.emit({ event: "notice", level, message });
   }
 
-  /** Ends all trackers; held events are told first. */
+  /** Closes all trackers; passes held events first. */
   async close(): Promise<void> {
     while (this.#trackers.length > 0) {
       const [named, ...others] = this.#trackers;
@@ -98,7 +98,7 @@ export class Events {
 
   #each(method: string, call: (tracker: Tracker) => void): void {
     for (const named of this.#trackers) {
-      // one that failed since is told nothing more
+      // a tracker that failed since receives no more events
       if (!this.#trackers.includes(named)) continue;
       try {
         call(named.tracker);
@@ -108,7 +108,7 @@ export class Events {
     }
   }
 
-  /** Goes on without a tracker that failed, and tells the others. */
+  /** Drops a tracker that failed, and reports it to the others. */
   #leave(named: NamedTracker, method: string, error: unknown): void {
     if (named.described === null) throw error;
     this.#trackers = this.#trackers.filter((other) => other !== named);

@@ -1,6 +1,6 @@
 /**
  * A whole run, from a checked config to a saved model: what `denotune train` and the library's `train` do.
- * Silent: everything that happens is told to trackers. Config, data and memory problems come before the
+ * Silent: everything that happens is passed to trackers. Config, data and memory problems come before the
  * device wakes.
  * @module
  */
@@ -60,7 +60,7 @@ export interface RunResult {
   readonly status: "done" | "interrupted";
   /** The run folder. */
   readonly outputDir: string;
-  /** The trained model or adapter, or the checkpoint from which an interrupted run goes on. */
+  /** The trained model or adapter, or the checkpoint from which an interrupted run resumes. */
   readonly path: string;
   /** Optimizer steps done. */
   readonly steps: number;

@@ -1,11 +1,11 @@
 /**
- * What is done with a run folder that is already there: go on, step aside, or refuse.
+ * What is done with a run folder that already exists: resume, rename it, or refuse.
  *
  * | the folder holds           | resume: auto                    | resume: never  |
  * | -------------------------- | ------------------------------- | -------------- |
  * | nothing, or is not there   | new run                         | new run        |
  * | a finished run             | renamed, new run                | renamed        |
- * | an unfinished run, same    | goes on                         | renamed        |
+ * | an unfinished run, same    | resumed                         | renamed        |
  * | an unfinished run, other   | refused, the difference shown   | renamed        |
  * | something else             | refused                         | refused        |
  * @module
@@ -24,7 +24,7 @@ export const RESOLVED = "config.resolved.yaml";
 
 /** What is to be done. */
 export interface FolderDecision {
-  /** Whether a run that was begun here goes on (from its start, where it has no checkpoint yet). */
+  /** Whether the run in this folder is resumed (from its start, where it has no checkpoint yet). */
   readonly continues: boolean;
   /** The checkpoint to start from. */
   readonly checkpoint: string | null;
@@ -142,7 +142,7 @@ function refuseDifference(
   ].join("\n"));
 }
 
-/** Refuses to go on with other data than the run began with. */
+/** Refuses to resume with other data than the run began with. */
 export function refuseOtherData(
   outputDir: string,
   was: string,

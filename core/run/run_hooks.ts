@@ -1,5 +1,5 @@
 /**
- * What a run does between steps: tell, evaluate, sample, save.
+ * What a run does between steps: report, evaluate, sample, save.
  * @module
  */
 import { join } from "node:path";

@@ -1,5 +1,5 @@
 /**
- * What is told before the first step.
+ * The event before the first step.
  * @module
  */
 import type { LoadedRun } from "../config/load.ts";

@@ -1,5 +1,5 @@
 /**
- * What a run that its device ended says: what is kept, and how it goes on.
+ * The error of a run that its device ended: what is saved, and how to resume.
  * @module
  */
 import {
@@ -9,7 +9,7 @@ import {
 } from "../contracts/errors.ts";
 import { listCheckpoints } from "./checkpoint.ts";
 
-/** Where a run stood when it stopped. */
+/** Where a run was when it stopped. */
 export interface Stopped {
   /** The run folder. */
   readonly outputDir: string;

@@ -12,7 +12,7 @@ const MOST_STEPS_AHEAD = 16;
 export interface Throttle {
   /** Call after each step is enqueued. */
   step(): Promise<void>;
-  /** Throws what the last wait was told: a device tells an error once. Call before anything else is read. */
+  /** Throws the error of the last wait: a device reports an error once. Call before anything else is read. */
   check(): Promise<void>;
 }
 

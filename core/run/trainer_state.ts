@@ -1,9 +1,9 @@
 /**
- * Where a run stands, as a checkpoint keeps it.
+ * The progress of a run, as a checkpoint stores it.
  * @module
  */
 
-/** Where a run stands; all that a checkpoint needs besides tensors. */
+/** The progress of a run: all that a checkpoint stores besides tensors. */
 export interface TrainerState {
   /** Optimizer steps done. */
   step: number;
@@ -14,7 +14,7 @@ export interface TrainerState {
   epochLossSum: number;
   epochWeight: number;
   epochTrainedTokens: number;
-  /** An evaluation was due at this step and was interrupted: it comes first when the run goes on. */
+  /** An evaluation was due at this step and was interrupted: it comes first when the run resumes. */
   evaluationDue: boolean;
   /** Sums over the run. */
   trainedTokens: number;

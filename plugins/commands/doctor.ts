@@ -198,7 +198,7 @@ async function diagnose(creating: Creating): Promise<Diagnosis> {
   };
 }
 
-/** Opens the backend's device, so that what is told is what a run gets. */
+/** Opens the backend's device, so that the report shows what a run gets. */
 async function tryBackend(
   name: string,
   creating: Creating,

@@ -1,6 +1,6 @@
 /**
  * A dense decoder as most families have it: blocks of grouped-query attention with rotary positions and a gated
- * MLP. What tells families apart are settings: where norms stand, factors, layers without positions or with a
+ * MLP. Families differ in settings: the place of norms, factors, layers without positions or with a
  * window.
  *
  * ```text
@@ -49,7 +49,7 @@ export interface DecoderConfig {
   readonly turned: readonly boolean[];
   /** Window of each layer; null: all tokens. */
   readonly windows: readonly (number | null)[];
-  /** Whether norms stand before attention and MLP, or after them. */
+  /** Whether norms come before attention and MLP, or after them. */
   readonly norms: "before" | "after";
   /** Norms over all heads of queries and of keys together, before the rotation. */
   readonly qkNorm: boolean;

@@ -48,7 +48,7 @@ export interface LlamaConfig {
   readonly json: { readonly [key: string]: Json };
 }
 
-/** What tells the families apart: defaults of absent keys, and which settings they have. */
+/** How the families differ: defaults of absent keys, and which settings they have. */
 const FAMILIES = {
   llama: {
     architecture: "LlamaForCausalLM",

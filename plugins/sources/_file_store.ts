@@ -19,7 +19,7 @@ import { parseJsonRow } from "./_strict_json.ts";
 import { unpack } from "./_unpack.ts";
 
 const READ_BYTES = 2 ** 20;
-/** Bytes by which the kind of a file's content is told. */
+/** How many leading bytes are read to detect the kind of a file's content. */
 export const HEAD_BYTES = 65536;
 
 /** How a kind of file is opened. */

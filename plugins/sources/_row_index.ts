@@ -1,5 +1,5 @@
 /**
- * Where each row of a file stands: byte offset, byte length, line. 12 bytes a row, and nothing for
+ * Where each row of a file is: byte offset, byte length, line. 12 bytes a row, and nothing for
  * the lines of a file that has one row a line.
  * @module
  */
@@ -9,7 +9,7 @@ import { NumberList } from "@denotune/denotune/core";
 export class RowIndex {
   readonly #starts = new NumberList("float64");
   readonly #lengths = new NumberList("uint32");
-  // Row r stands on line r + 1 + skew, with the skew of the last entry whose row is <= r.
+  // Row r is on line r + 1 + skew, with the skew of the last entry whose row is <= r.
   readonly #skewRows = new NumberList("uint32");
   readonly #skews = new NumberList("float64");
 

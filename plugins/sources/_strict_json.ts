@@ -153,7 +153,7 @@ function unexpectedAt(text: string, message: string): number {
   const token = /^Unexpected token '(.+?)'/su.exec(message)?.[1];
   if (excerpt === undefined || token === undefined) return 0;
   const around = text.indexOf(excerpt.replace(/\.\.\.$/, ""));
-  // the token stands in the middle of the excerpt, which V8 cuts to ten units on either side
+  // the token is in the middle of the excerpt, which V8 cuts to ten units on either side
   const at = around < 0
     ? -1
     : text.indexOf(token, around + (around > 0 ? 10 : 0));

@@ -89,7 +89,7 @@ export function asMessages(
     }];
 }
 
-/** What stands before an answer, as turns. */
+/** The prompt of an answer, as turns. */
 export function promptMessages(request: PromptRequest): readonly Message[] {
   if ("messages" in request) return request.messages;
   const { prompt, system } = request;

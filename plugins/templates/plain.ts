@@ -1,5 +1,5 @@
 /**
- * `plain`: no tags. A prompt and its completion stand next to each other; a conversation has a
+ * `plain`: no tags. A prompt and its completion are joined directly; a conversation has a
  * separator before each answer. The tokenizer's EOS ends answers.
  * @module
  */

@@ -18,7 +18,7 @@ export interface AddedToken {
   /** Takes the white space on its left, on its right, into itself. */
   readonly lstrip: boolean;
   readonly rstrip: boolean;
-  /** Counts only where neither side goes on with a letter, a digit or `_`. */
+  /** Matches only where neither neighbour is a letter, a digit or `_`. */
   readonly singleWord: boolean;
   readonly special: boolean;
 }
@@ -38,7 +38,7 @@ export class AddedTokenSplitter {
   >();
   readonly #first: RegExp | null;
 
-  /** `tokens`: what to look for -> the token that it stands for. */
+  /** `tokens`: text to search -> its token. */
   constructor(tokens: Iterable<readonly [string, AddedToken]>) {
     for (const [content, token] of tokens) {
       if (content === "") continue;

@@ -1,6 +1,6 @@
 /**
- * The alphabet of byte-level tokenizers: every byte has a printable character, so that any bytes can
- * stand in a JSON vocabulary. Printable Latin-1 characters stand for themselves, the other bytes for
+ * The alphabet of byte-level tokenizers: every byte has a printable character, so that a JSON
+ * vocabulary can hold any bytes. Printable Latin-1 bytes map to themselves, the other bytes to
  * U+0100, U+0101, ... in order.
  * @module
  */
@@ -19,7 +19,7 @@ function buildAlphabet(): string[] {
 /** The character of each byte. */
 export const BYTE_CHARACTERS: readonly string[] = buildAlphabet(); // (256)
 
-/** The byte that each character of the alphabet stands for. */
+/** The byte of each character of the alphabet. */
 export const CHARACTER_BYTES: ReadonlyMap<string, number> = new Map(
   BYTE_CHARACTERS.map((character, byte) => [character, byte]),
 );

@@ -53,7 +53,7 @@ function modelLine(event: StartEvent): string {
   } parameters, ${trained}`;
 }
 
-/** `999 rows -> 212 packs -> 53 steps an epoch`, and what stands around it. */
+/** `999 rows -> 212 packs -> 53 steps an epoch`, and the text around it. */
 function dataLine(event: StartEvent): string {
   const { rows, packs, steps_per_epoch, trained_tokens, tokens } = event;
   const flow = [

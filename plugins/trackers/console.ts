@@ -264,7 +264,7 @@ export class ConsoleTracker implements Tracker {
     return this.#terminal.style("bold", text);
   }
 
-  /** A path as the user would write it: from the working directory where it lies in it. */
+  /** A path as the user would write it: relative to the working directory where it is inside. */
   #shown(path: string): string {
     const inner = relative(Deno.cwd(), path);
     return inner === "" || inner.startsWith("..") ? path : inner;

@@ -114,7 +114,7 @@ class JsonlTracker implements Tracker {
   }
 }
 
-/** JSON has no infinity and no NaN: null stands for them. */
+/** JSON has no infinity and no NaN: null replaces them. */
 function finite(_key: string, value: unknown): unknown {
   return typeof value === "number" && !Number.isFinite(value) ? null : value;
 }

@@ -16,7 +16,7 @@ export interface AnswerOptions extends Partial<SamplingOptions> {
   readonly stop?: readonly string[];
   /** Key of each prompt's random numbers; its index by default. */
   readonly keys?: readonly number[];
-  /** Told each piece of text as it becomes certain. */
+  /** Receives each piece of text as it becomes certain. */
   readonly onText?: (text: string, prompt: number) => void;
   readonly signal?: AbortSignal;
 }
@@ -176,7 +176,7 @@ class StopWatch {
     this.#onText = options.onText;
   }
 
-  /** Lets the text go on from a prompt: what its tokens say is not part of the answer. */
+  /** Continues the text of a prompt; the prompt's own text is not part of the answer. */
   follow(prompt: Int32Array): void {
     // a decoder drops the space before the first word of a text, not of its continuation
     for (const id of prompt) this.#stream.push(id);
@@ -191,7 +191,7 @@ class StopWatch {
     return this.#add(this.#stream.push(id));
   }
 
-  /** The whole answer; what was held back is told. */
+  /** The whole answer; passes held-back text to `onText` first. */
   end(): string {
     if (!this.#stopped) this.#add(this.#stream.end());
     this.#tell(this.#text.length);

@@ -29,7 +29,7 @@ export interface GenerationRow {
   readonly key: number;
   /** Sees each new token; returns true to end the row there (the token is kept). */
   onToken(id: number): boolean;
-  /** Ids at which `onToken` ends the row, for those who write more than one token at a time. */
+  /** Ids at which `onToken` ends the row, for generators that write several tokens at a time. */
   readonly ends?: ReadonlySet<number>;
 }
 
@@ -218,7 +218,7 @@ export class Generator implements RowGenerator {
     this.#session.write(STATE.seen, words, slot * words.length);
   }
 
-  /** Tells the device which rows are decoded, and where they stand; gives the inputs of the next step. */
+  /** Writes to the device which rows are decoded, and their positions; returns the inputs of the next step. */
   #writeState(
     live: readonly LiveRow[],
     sampling: SamplingOptions,

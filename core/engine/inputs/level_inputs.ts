@@ -1,6 +1,6 @@
 /**
- * The levels of a micro-batch, for losses of their own: which sequence a trained row is of, which group a
- * sequence is of, and who the members of a group are.
+ * The levels of a micro-batch, for losses per level: the sequence of each trained row, the group of each
+ * sequence, and the members of each group.
  *
  * ```text
  * segments   1 1 1 2 2 0      groups   1 1 1 1 1 0      rows   0 1 . 3 . .

@@ -9,7 +9,7 @@ import type { DType } from "../dtype.ts";
 import type { QuantizedShape } from "../quantize/layout.ts";
 import type { View } from "../view.ts";
 
-/** A size that each call chooses, the same wherever its name stands among the operands: `{free: "V"}`. */
+/** A size that each call chooses, the same in every operand with its name: `{free: "V"}`. */
 export interface FreeSize {
   /** Its letter. */
   readonly free: string;

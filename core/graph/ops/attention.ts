@@ -108,7 +108,7 @@ export interface KeysAndValues {
   readonly v: Tensor;
 }
 
-/** Where the rows of a batch stand in a cache. */
+/** Slots and positions of a batch's rows in a cache. */
 export interface CacheRows {
   /** Place of each row's first new token: i32 (B). */
   readonly lengths: Tensor;

@@ -92,7 +92,7 @@ export function convolution(
   });
 }
 
-/** Where the rows of a batch stand in a state. */
+/** Slots of a batch's rows in a state. */
 export interface StateRows extends CacheRows {
   /** New tokens of each row that count; padding behind them must leave the state as it is: i32 (B). */
   readonly counts: Tensor;

@@ -8,7 +8,7 @@ import type { Graph, Tensor } from "../graph.ts";
 import { addTo } from "./add.ts";
 import { rows, spaceOf } from "./rows.ts";
 
-/** x / (1 - p) where kept, else 0. `rowKeys` i32 (rows); `stream` tells this dropout from others. */
+/** x / (1 - p) where kept, else 0. `rowKeys` i32 (rows); `stream` distinguishes this dropout from others. */
 export function dropout(
   graph: Graph,
   x: Tensor,

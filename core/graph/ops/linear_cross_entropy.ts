@@ -237,7 +237,7 @@ function crossEntropyStages(train: boolean, f?: Expression): Stage[] {
     reduce("max", "max", logit),
     reduce("sum", "denominator", logit.sub(value("max")).exp()),
     reduce("sum", "target", isTarget.select(logit, constant(0))),
-    // from the largest logit, which is where both numbers lie: a log-sum-exp of its own would be rounded
+    // relative to the largest logit, since both numbers are near it: a log-sum-exp of its own would be rounded
     // at the size of the logits
     write(
       0,

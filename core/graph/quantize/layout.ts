@@ -1,5 +1,5 @@
 /**
- * How a quantised matrix W (rows, columns) lies in one buffer of 4-byte words, little-endian; element
+ * Layout of a quantised matrix W (rows, columns) in one buffer of 4-byte words, little-endian; element
  * (r, c) is number r * columns + c. Every part starts at a multiple of 4 words.
  *
  * ```text
@@ -55,9 +55,9 @@ export interface Nf4Layout {
   readonly groups: number;
   /** What is added to every scale. */
   readonly offset: number;
-  /** What the bytes of `absmax` stand for. */
+  /** What the bytes of `absmax` represent. */
   readonly map: number;
-  /** What the codes stand for. */
+  /** The numbers that the codes represent. */
   readonly levels: number;
 }
 

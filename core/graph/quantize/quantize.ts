@@ -144,11 +144,11 @@ function bordersOf(levels: Float32Array): Float32Array {
 /** Cells of [-1, 1] that the search of a code starts from: narrower than any two borders are apart. */
 const CELLS = 4096;
 
-/** The code of a number in [-1, 1] (or an ulp beyond): how many of the 15 borders lie below it. */
+/** The code of a number in [-1, 1] (or an ulp beyond): how many of the 15 borders are below it. */
 function nf4Coder(): (x: number) => number {
   const levels = Float32Array.from(NF4_LEVELS);
   const borders = [...bordersOf(levels), Infinity];
-  // of each cell: the borders below its lower end; at most one lies within
+  // of each cell: the borders below its lower end; at most one is within
   const below = Uint8Array.from(
     { length: CELLS + 1 },
     (_, i) => borders.filter((b) => b < i / (CELLS / 2) - 1).length,
@@ -160,7 +160,7 @@ function nf4Coder(): (x: number) => number {
   };
 }
 
-/** How many of the ascending borders lie below x. */
+/** How many of the ascending borders are below x. */
 function placeOf(borders: Float32Array, x: number): number {
   let [low, high] = [0, borders.length];
   while (low < high) {

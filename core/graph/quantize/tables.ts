@@ -1,5 +1,5 @@
 /**
- * The numbers that 4-bit and 8-bit codes stand for in `nf4`.
+ * The numbers that 4-bit and 8-bit codes represent in `nf4`.
  * @module
  */
 

@@ -17,7 +17,7 @@ export function transposed(
   return (start, count) => {
     const first = Math.floor(start / columns);
     const width = Math.ceil((start + count) / columns) - first;
-    // whole lines of the file lie side by side: one read
+    // whole lines of the file are contiguous: one read
     const all = width === rows ? read(0, rows * columns) : null;
     const out = new Float32Array(count);
     for (let c = 0; c < columns; c++) {

@@ -30,8 +30,8 @@ export interface ResultOf {
 }
 
 /**
- * The figures of a result by their names in events. `taken` has those of the run and of other evaluators, with
- * who gave them. Throws `PluginError`.
+ * The metrics of a result by their names in events. `taken` maps each name in use to its owner: the run or
+ * another evaluator. Throws `PluginError`.
  */
 export function metricsOf(
   result: Evaluation,

@@ -32,7 +32,7 @@ export function fitRows(model: OpenedModel, rows: number): OpenedModel {
   return rows <= used ? model : withRows(model, { used, count: rows - used });
 }
 
-/** Names of the weights that have a row for each token. Throws `ConfigError` where it cannot be told. */
+/** Names of the weights that have a row for each token. Throws `ConfigError` where they cannot be determined. */
 export function vocabularyTables(model: OpenedModel): ReadonlySet<string> {
   const { tables } = resized(model, model.spec.vocabSize + 1);
   return tables;

@@ -134,8 +134,8 @@ export async function openData(
 }
 
 /**
- * Goes on with the data of a checkpoint. Throws `ConfigError` for others: those of a stream are read again up
- * to where it stood.
+ * Resumes with the data of a checkpoint. A stream is read again up to its saved position. Throws `ConfigError`
+ * for other data.
  */
 export async function resumeData(
   { feed, stream }: OpenedData,

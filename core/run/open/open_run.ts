@@ -41,9 +41,9 @@ import { totalSteps } from "../trainer.ts";
 export interface PrepareOptions {
   /** Aborts reading the data. */
   readonly signal?: AbortSignal;
-  /** Told what should be said to people: chosen defaults, skipped rows. */
+  /** Receives messages for the user: chosen defaults, skipped rows. */
   readonly onNotice?: (message: string, level?: "info" | "warning") => void;
-  /** Told how far reading the data is. */
+  /** Receives the progress of reading the data. */
   readonly onProgress?: (
     done: { task: string; rows: number; of: number },
   ) => void;
@@ -127,7 +127,7 @@ export interface RunPlan {
 
 /**
  * Checks everything that can be checked without a device: preflight, parts, the names and shapes of the
- * weights. Gives what memory is planned from. `trains`: training follows, and tells of the rows of a stream
+ * weights. Returns what memory is planned from. `trains`: training follows, and reports the rows of a stream
  * at its end.
  */
 export async function planRun(

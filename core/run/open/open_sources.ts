@@ -108,7 +108,7 @@ export async function openSources(
   }
 }
 
-/** Sources of one path get names of their own, so that their losses can be told apart. */
+/** Sources of one path get names of their own, so that their losses are reported apart. */
 function distinct(sources: readonly OpenedSource[]): OpenedSource[] {
   return sources.map((source, k) => {
     const isTwice = sources.some((other, j) =>
@@ -197,7 +197,7 @@ async function openSource(
   }
 }
 
-/** Rows that are tried for the first that can be read: a wrong one is told when its turn comes. */
+/** How many rows are tried to find a readable one; reading the data reports the unreadable ones. */
 const TRIES = 100;
 
 function firstExample(

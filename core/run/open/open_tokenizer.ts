@@ -51,7 +51,7 @@ export async function openTokenizer(
   return await tokenizer.withTokens([...missing]);
 }
 
-/** Whether a text is one token, wherever it stands. */
+/** Whether a text is one token. */
 export function isToken(tokenizer: Tokenizer, text: string): boolean {
   return lengthOf(tokenizer, text) === 1;
 }

@@ -42,7 +42,7 @@ export interface AnalyzeRequest {
   /** The two ways to lay rows out that are compared. */
   readonly collators: { readonly padded: Collator; readonly packed: Collator };
   readonly signal?: AbortSignal;
-  /** Told now and then how far it is. */
+  /** Receives progress now and then. */
   readonly onProgress?: (
     done: { task: string; done: number; of: number },
   ) => void;

@@ -123,7 +123,7 @@ function total(sources: readonly DataSource[]): number {
   return sources.reduce((sum, source) => sum + rowsOf(source), 0);
 }
 
-/** Lets other work of the thread have its turn, now and then; tells progress, and looks at the signal. */
+/** Yields to other work of the thread now and then; reports progress, and checks the signal. */
 function turnTaker({ signal, onProgress }: AnalyzeRequest) {
   let calls = 0;
   let since = performance.now();

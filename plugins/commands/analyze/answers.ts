@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Texts that stand for "no answer": what tools write where a cell was empty. Compared in lower case. */
+/** Texts that mean "no answer": what tools write where a cell was empty. Compared in lower case. */
 export const PLACEHOLDERS: readonly string[] = [
   "nan",
   "n/a",

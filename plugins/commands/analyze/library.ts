@@ -33,15 +33,15 @@ export interface AnalyzeOptions {
   readonly eval?: readonly string[];
   /** Of a data file: its format; absent: the one that reads its rows. */
   readonly format?: string;
-  /** Of a data file: folder of a tokenizer; absent: bytes stand for tokens. */
+  /** Of a data file: folder of a tokenizer; absent: bytes are counted as tokens. */
   readonly tokenizer?: string;
   /** `key=value`, laid over as on the command line. */
   readonly overrides?: readonly string[];
   /** Aborts it. */
   readonly signal?: AbortSignal;
-  /** Told what should be said to people: which format was chosen, and why. */
+  /** Receives messages for the user: which format was chosen, and why. */
   readonly onNotice?: (message: string) => void;
-  /** Told now and then how far it is. */
+  /** Receives progress now and then. */
   readonly onProgress?: (
     done: { task: string; done: number; of: number },
   ) => void;

@@ -53,10 +53,10 @@ function folderOf(choice: Choice): string | null {
 /** A run without its model: data, and what else matters to them. */
 export type DataOnly = Omit<RunInput, "model"> & { model?: undefined };
 
-/** Bytes that stand for a token of English, where there is no tokenizer. */
+/** Bytes counted as one token of English, where there is no tokenizer. */
 export const BYTES_PER_TOKEN = 4;
 
-/** A run around data. Its model is never opened; bytes stand for tokens where it names no tokenizer. */
+/** A run around data. Its model is never opened; bytes are counted as tokens where it names no tokenizer. */
 export function dataOnlyRun({ data, ...rest }: DataOnly): RunInput {
   const inBytes = rest.tokenizer === undefined || rest.tokenizer === "byte";
   return {

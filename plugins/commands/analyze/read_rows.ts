@@ -1,6 +1,6 @@
 /**
- * The rows of sources, one after the other: what cannot be read is told, not thrown, so that a look at the
- * data gets past it.
+ * The rows of sources, one after the other: an unreadable row is reported, not thrown, so that the analysis
+ * continues after it.
  * @module
  */
 import {
@@ -16,7 +16,7 @@ import {
   type RawRecord,
 } from "@denotune/denotune/core";
 
-/** Where a row stands. */
+/** Where a row is. */
 interface Place {
   /** Index of its source. */
   readonly source: number;
@@ -60,7 +60,7 @@ export function* readRows(
     for (let record = only.record ?? 0; record < end; record++) {
       const row = readRow(from, { source, record });
       if (row.problem === null && !isOfSide(row.example, from, split)) continue;
-      // a row that cannot be read cannot be put on a side: it is told once, on that of training
+      // a row that cannot be read belongs to no side: it is reported once, on the training side
       if (row.problem !== null && from.side === "eval") continue;
       yield row;
     }

@@ -46,12 +46,12 @@ export class RowTexts {
     return this.#turns(row).turns.body;
   }
 
-  /** Where a row stands, for people. */
+  /** Where a row is, for people. */
   where(row: number): string {
     return this.#turns(row).where;
   }
 
-  /** Where it stands, and how it begins, on one line; with `answer` more of what is answered. */
+  /** Where a row is, and how it begins, on one line; with `answer` more of its answer. */
   show(
     row: number,
     about: "row" | "answer" = "row",

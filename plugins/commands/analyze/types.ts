@@ -1,5 +1,5 @@
 /**
- * The quality report: what `analyze --json` writes. Lengths are in words (what stands between blanks) or
+ * The quality report: what `analyze --json` writes. Lengths are in words (split at white space) or
  * tokens; shares are in [0, 1].
  * @module
  */

@@ -37,14 +37,14 @@ export type RowFlag = "zero-loss" | "truncated" | "dropped" | "straddle";
 
 /** One example as the model sees it. */
 export interface LookedAt {
-  /** Where its row stands: `data.jsonl:37`. */
+  /** File and line of its row: `data.jsonl:37`. */
   readonly where: string;
   readonly source: number;
   readonly record: number;
   readonly flags: readonly RowFlag[];
   /** What became of it, in words; null where nothing did. */
   readonly note: string | null;
-  /** The row as it stands in its file. */
+  /** The row as read from its file. */
   readonly raw: unknown;
   /** Tokens of the whole row, before truncation. */
   readonly uncut: number;
@@ -64,7 +64,7 @@ export interface LookRequest {
   readonly record?: number;
   /** Absolute folder that paths are shown from. */
   readonly base?: string;
-  /** Told what is wrong with rows that cannot be read. */
+  /** Receives what is wrong with rows that cannot be read. */
   readonly onProblem?: (problem: string) => void;
 }
 

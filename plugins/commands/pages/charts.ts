@@ -20,7 +20,7 @@ const RIGHT = 12;
 const TOP = 26;
 const BOTTOM = 40;
 
-/** A distribution as bars; the last bar, in another colour, holds what lies above the rest. */
+/** A distribution as bars; the last bar, in another colour, counts all above the others. */
 export function histogram(
   distribution: Distribution,
   { label, limit }: HistogramOptions,

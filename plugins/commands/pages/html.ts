@@ -50,7 +50,7 @@ const ENTITIES: ReadonlyMap<string, string> = new Map([
   ["`", "&#96;"],
 ]);
 
-/** JSON that can stand within `<script type="application/json">`: nothing in it ends the script. */
+/** JSON that is safe within `<script type="application/json">`: nothing in it ends the script. */
 export function scriptJson(value: unknown): string {
   return JSON.stringify(value).replace(
     /[<>&\u2028\u2029]/g,

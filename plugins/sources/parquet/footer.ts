@@ -77,7 +77,7 @@ export function readFooter(
 }
 
 /**
- * Where the row groups and their columns are. `columns` null: all. Throws `DataError` for what does not lie
+ * Where the row groups and their columns are. `columns` null: all. Throws `DataError` for what is not
  * in the file, contradicts itself, or is above the limits.
  */
 export function groupsOf(

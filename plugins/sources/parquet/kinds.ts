@@ -1,5 +1,5 @@
 /**
- * What a column's numbers and bytes stand for, where hyparquet's own conversion would lose something or refuse:
+ * What a column's numbers and bytes represent, where hyparquet's own conversion would lose something or refuse:
  * decimals, times of day, JSON, BSON, intervals.
  * @module
  */
@@ -7,7 +7,7 @@ import type { SchemaElement } from "hyparquet";
 
 /** How a column is decoded. */
 export interface PlainKind {
-  /** What hyparquet is told. */
+  /** The schema element passed to hyparquet. */
   readonly element: SchemaElement;
   /** Whether bytes stay bytes. */
   readonly bytes: boolean;

@@ -335,7 +335,7 @@ async function fingerprintOf(
   return hash.digest("hex");
 }
 
-/** Does `work`; whatever the decoder throws is told as a broken file. */
+/** Does `work`; whatever the decoder throws is reported as a broken file. */
 function asBroken<T>(path: string, what: string, work: () => T): T {
   try {
     return work();

@@ -4,7 +4,7 @@
  */
 import { DataError } from "@denotune/denotune/core";
 
-/** Is told where rows stand: an index, or who reads them once. */
+/** Receives the places of rows: an index, or a reader that passes over the file once. */
 export interface RowSink {
   /** The next row: bytes from the start of the file, and its line, counted from 1. */
   push(start: number, byteLength: number, line: number): void;
@@ -16,7 +16,7 @@ export interface Scanner {
   push(bytes: Uint8Array): void;
   /** Says that the file is at its end. */
   end(): void;
-  /** Offset from which bytes may belong to a row that is not told yet. */
+  /** Offset from which bytes may belong to a row that is not pushed yet. */
   pending(): number;
   /** The value of a row's text; JSON where absent. Throws `RowProblem` for what is no row. */
   parse?(text: string): unknown;

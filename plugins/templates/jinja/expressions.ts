@@ -42,7 +42,7 @@ import {
   type Value,
 } from "./values.ts";
 
-/** Names and what they stand for, innermost first. */
+/** Names and their values, innermost first. */
 export interface Scope {
   readonly variables: Map<string, Value>;
   readonly parent: Scope | null;

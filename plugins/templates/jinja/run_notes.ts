@@ -3,7 +3,7 @@
  * @module
  */
 
-/** What a run told about itself. */
+/** What a rendering recorded about itself. */
 export interface RunNotes {
   /** Index of the message that was read last: where an error most likely is. */
   message: number | null;

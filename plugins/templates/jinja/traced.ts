@@ -56,7 +56,7 @@ export type Tag = number;
 /** The tag of text that the template wrote. */
 export const LITERAL: Tag = 0;
 
-/** Fields that the trace tells apart. */
+/** Fields that the trace distinguishes. */
 export const FIELDS = [
   "content",
   "reasoning_content",

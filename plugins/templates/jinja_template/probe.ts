@@ -46,7 +46,7 @@ export function probe(
     const longer = [...answered, USER, ANSWER];
     const inner = endOf(longer) || closedByNext(render(longer, false), index) ||
       last;
-    // what also stands within a turn (between thoughts and answer, say) does not end generation
+    // a marker that also occurs within a turn (between thoughts and answer, say) does not end generation
     const thinking = render([...asked, THOUGHT], false)?.text ?? "";
     const thought = thinking.indexOf("Thoughts");
     const within = inner !== last && thought >= 0 &&

@@ -4,7 +4,7 @@
  */
 import type { Role } from "@denotune/denotune/core";
 
-/** What stands around the text of one role. */
+/** The tags around the text of one role. */
 export interface TurnTags {
   readonly open: string;
   /** The marker that ends the turn, which the model learns to write; "" for none. */
@@ -21,7 +21,7 @@ export interface TurnStyle {
    * the user turn that follows, with a blank line.
    */
   readonly turns: Readonly<Record<Role, TurnTags | null>>;
-  /** What stands between a user's content and its `input`. */
+  /** Text between a user's content and its `input`. */
   readonly inputLead: string;
   /** Whether white space around contents is cut off. */
   readonly trim: boolean;
@@ -29,7 +29,7 @@ export interface TurnStyle {
   readonly tools: boolean;
   /** Text in front where the conversation has no system message. */
   readonly preamble: string | null;
-  /** What stands between two turns, by the roles of the turn before and after. */
+  /** Text between two turns, by the roles of the turn before and after. */
   readonly between: readonly TurnBreak[];
   /** What ends a conversation as a whole; "" for none. */
   readonly final: string;

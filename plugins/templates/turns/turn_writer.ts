@@ -36,7 +36,7 @@ export function writeTurns(
   if (whole && messages.at(-1)?.role !== "assistant") writer.write(style.final);
 }
 
-/** What stands between the turns of two roles. */
+/** The text between the turns of two roles. */
 export function breakBetween(
   style: TurnStyle,
   before: Role,
@@ -56,7 +56,7 @@ function cannotWrite(style: TurnStyle, index: number, what: string): DataError {
   );
 }
 
-/** What stands in front where no system message does. */
+/** Writes the text in front of a conversation without a system message. */
 function writeFront(
   { preamble, turns }: TurnStyle,
   tools: readonly unknown[],
@@ -124,7 +124,7 @@ function closeTurn(
     whole && style.final !== "" && i === messages.length - 1 &&
     messages[i].role === "assistant"
   ) {
-    // one marker ends the conversation: the model writes all that stands before it, too
+    // one marker ends the conversation: the model writes the text before it, too
     writer.span(close + tags.after + style.final, end);
     return;
   }

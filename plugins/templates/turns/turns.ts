@@ -1,5 +1,5 @@
 /**
- * Templates that write a conversation turn by turn. A style says what stands around each role's text;
+ * Templates that write a conversation turn by turn. A style sets the text around each role's text;
  * from it come both the template and its Jinja twin.
  *
  * ```text

@@ -45,7 +45,7 @@ export function turnsJinja(style: TurnStyle, bos: string | null): string {
   ].join("\n");
 }
 
-/** What stands in front where the conversation has no system message. */
+/** The text in front of a conversation without a system message. */
 function frontOf(style: TurnStyle): string[] {
   const { preamble, tools, turns: { system } } = style;
   if (preamble === null && (!tools || system === null)) return [];

@@ -53,7 +53,7 @@ export function withAddedTokens(
   };
 }
 
-/** Found in the text as it stands, whatever stands beside it; left out where special tokens are. */
+/** Matched in the raw text, whatever its neighbours; left out where special tokens are. */
 const MATCHED = {
   single_word: false,
   lstrip: false,

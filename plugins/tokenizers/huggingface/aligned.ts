@@ -5,7 +5,7 @@
  */
 
 /**
- * A text and its origin. Without tables, the first `lead` units were put in (they stand at `base` and
+ * A text and its origin. Without tables, the first `lead` units were put in (they are at `base` and
  * are empty), unit `lead + i` came from `base + i`. With tables, unit `i` came from
  * `[starts[i], ends[i])`.
  */
@@ -25,7 +25,7 @@ export interface AlignmentTables {
   readonly ends: Int32Array; // (text.length)
 }
 
-/** A text that stands at `base` as it is. */
+/** An unchanged text at `base`. */
 export function asIs(text: string, base: number): Aligned {
   return { text, base, lead: 0, tables: null };
 }

@@ -9,7 +9,7 @@ import { patternOf } from "./pattern.ts";
 
 /** Takes tokens and gives text. */
 export interface Stage {
-  /** `literal`: an added token, written as it stands. */
+  /** `literal`: an added token, written unchanged. */
   write(token: string, literal: boolean): void;
   end(): void;
 }

@@ -16,7 +16,7 @@ export interface TokenizerFolder {
   readonly config: JsonObject;
   /** The Jinja chat template, or null. */
   readonly chatTemplate: string | null;
-  /** The text files as they stand: name -> bytes. */
+  /** The text files, unchanged: name -> bytes. */
   readonly originals: ReadonlyMap<string, Uint8Array>;
 }
 

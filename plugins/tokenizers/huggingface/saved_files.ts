@@ -19,7 +19,7 @@ export interface FallbackConfig {
 
 /**
  * File name -> content. With `chatTemplate` null the files are as they were read; else the template
- * stands in tokenizer_config.json alone, since transformers would prefer the other files.
+ * is stored in tokenizer_config.json alone, since transformers would prefer the other files.
  */
 export function savedFiles(
   folder: TokenizerFolder,

@@ -134,7 +134,7 @@ export function eachPiece(
       start = end;
       continue;
     }
-    // a piece goes on where the next stretch is joined with this one
+    // a piece continues where the next stretch is joined with this one
     if (i + 1 < n && joins(found[i], found[i + 1], behaviour)) continue;
     if (end > start) piece(start, end);
     start = end;

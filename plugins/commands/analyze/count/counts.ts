@@ -40,7 +40,7 @@ export class RowList {
     return this.#records.length - 1;
   }
 
-  /** Where a row stands. */
+  /** The source and record of a row. */
   at(row: number): { source: number; record: number } {
     return { source: this.#sources.at(row), record: this.#records.at(row) };
   }
@@ -104,7 +104,7 @@ export class TrainCounts {
   readonly responseOpenings: Openings;
   readonly instructions: HashTable = new HashTable();
   readonly contents: HashTable = new HashTable();
-  /** Of all that stands before the last answer; only where there are evaluation rows. */
+  /** Of all text before the last answer; only where there are evaluation rows. */
   readonly prompts: HashTable = new HashTable();
   /** For each row the first row with the same content. */
   readonly firstOf: NumberList = new NumberList("uint32");

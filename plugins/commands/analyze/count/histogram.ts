@@ -10,7 +10,7 @@ export interface Bin {
   readonly from: number;
   /** Largest value. */
   readonly to: number;
-  /** How many numbers lie in it. */
+  /** How many numbers it counts. */
   readonly count: number;
 }
 
@@ -24,15 +24,15 @@ export interface Distribution {
   readonly mean: number;
   /** The smallest. */
   readonly min: number;
-  /** Half of them lie below. */
+  /** Half of them are below. */
   readonly median: number;
-  /** 90% of them lie below. */
+  /** 90% of them are below. */
   readonly p90: number;
-  /** 99% of them lie below. */
+  /** 99% of them are below. */
   readonly p99: number;
   /** The largest. */
   readonly max: number;
-  /** Equal bars up to near the 99th percentile, and one for what lies above. */
+  /** Equal bars up to near the 99th percentile, and one for all above. */
   readonly bins: readonly Bin[];
 }
 

@@ -26,7 +26,7 @@ export class Openings {
     this.#moreThan = moreThan;
   }
 
-  /** Counts the opening of a text that stands in `row`. */
+  /** Counts the opening of a text of `row`. */
   add(text: string, row: number): void {
     const opening = openingOf(text, this.#length);
     const { count, first } = this.#table.add(hashText(opening), row);

@@ -24,7 +24,7 @@ export interface Turns {
   readonly instructions: readonly string[];
   /** Assistant turns, the completion, or the text. */
   readonly responses: readonly Response[];
-  /** All that stands before the last response, system turns left out; null of plain text. */
+  /** All text before the last response, without system turns; null of plain text. */
   readonly prompt: string | null;
   /** All that users, tools and the model say: what near duplicates are found by. System turns repeat. */
   readonly body: string;
@@ -146,7 +146,7 @@ function firstAt(starts: Int32Array, character: number): number {
   return low;
 }
 
-/** The words of a text: what stands between blanks. */
+/** The words of a text, split at white space. */
 export function wordsOf(text: string): string[] {
   const words = text.split(/\s+/u);
   if (words[0] === "") words.shift();

@@ -19,7 +19,7 @@ export interface Token {
     | "float"
     | "operator"
     | "end";
-  /** Text of the token; for strings, what they stand for. */
+  /** Text of the token; for strings, their value. */
   readonly value: string;
   /** Line of the source, counted from 1. */
   readonly line: number;

@@ -3,7 +3,7 @@
  * @module
  */
 
-/** What stands for a value. */
+/** Anything that evaluates to a value. */
 export type Expression =
   | {
     readonly type: "constant";

@@ -264,7 +264,7 @@ class RankHeap {
 }
 
 /**
- * Whether no token of a SentencePiece vocabulary goes on from one word into the next. Then words can be
+ * Whether no token of a SentencePiece vocabulary spans two words. Then words can be
  * looked up apart, with the same result: no merge ever joins them.
  */
 function wordsAreApart(
