@@ -61,7 +61,7 @@ interface Context {
 
 function ready(plan: Plan, call: KernelCall, context: Context): ReadyCall {
   return namingCall(plan.name, call, () => {
-    // The table's type pairs names with attributes; only this lookup cannot be told so.
+    // The table's type pairs names with attributes, but TypeScript cannot express this pairing for a lookup.
     const kernel = kernels[call.kernel] as Kernel<KernelName> | undefined;
     if (kernel === undefined) {
       throw new DeviceError(`there is no kernel "${call.kernel}"`);

@@ -1,8 +1,8 @@
 /**
- * The memory of one buffer. Its bytes are always right, as every other backend would hold them; beside
- * each 4-byte place stands the double that was stored there, so that f32 results are not rounded from one
- * kernel to the next. A double counts only while the bytes are still its own rounding: raw writes and
- * other element types in the same place make it stale by themselves.
+ * The memory of one buffer. Its bytes are always right, as in every other backend. For each 4 bytes, the store
+ * also keeps the double that was written there, so that f32 results are not rounded between kernels. A double is
+ * valid only while the bytes equal its rounding: raw writes and other element types at the same offset
+ * invalidate it automatically.
  *
  * ```text
  * bytes    cd cc cc 3d | cd cc cc 3d | 00 00 80 3f
@@ -56,8 +56,8 @@ export class Store {
   }
 
   /**
-   * A copy of bytes. What the host has seen is what the device goes on with: the doubles behind the bytes
-   * are dropped, so that a run that saves and goes on equals one that saves and resumes.
+   * A copy of bytes. The doubles of these bytes are dropped, so that the device continues with exactly the values
+   * that the host read: a run that saves and continues equals a run that saves and resumes.
    */
   read(byteOffset: number, byteLength: number): ArrayBuffer {
     this.#doubles.fill(

@@ -28,7 +28,7 @@ export const webgpu: Part<"backend", Partial<WebGpuOptions>, WebGpuOptions> =
         async available(context) {
           const adapter = await findAdapter(options);
           if ("reason" in adapter) {
-            // what to install is for those who asked for a GPU
+            // The install advice is shown only if the user asked for a GPU.
             const [short] = adapter.reason.split(". ");
             const explicit = context?.explicit === true;
             return { ok: false, reason: explicit ? adapter.reason : short };

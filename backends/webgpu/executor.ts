@@ -45,7 +45,7 @@ export type MeasureTiles = (
 export class WebGpuExecutor implements Executor {
   readonly #info: Omit<DeviceInfo, "fingerprint">;
   readonly #fingerprint: () => string;
-  /** Times of kernels where asked for and possible; what was counted stands beside them. */
+  /** Kernel times, if the adapter measures them, and counters; present if profiling was requested. */
   readonly profile?: () => Promise<readonly KernelTime[]>;
   readonly #gpu: Gpu;
   readonly #pipelines: Pipelines;

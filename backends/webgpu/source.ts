@@ -51,7 +51,7 @@ export function shadersOf(plan: Plan, limits: AdapterLimits): ShaderSource[] {
   });
 }
 
-/** The buffers that the views of a plan lie in, as long as they reach. */
+/** The buffers that the views of a plan use, each as long as its views reach. */
 function buffersOf(plan: Plan): Map<number, BufferSize> {
   const buffers = new Map<number, BufferSize>();
   for (const segment of plan.segments) {

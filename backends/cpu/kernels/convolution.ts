@@ -150,7 +150,7 @@ function eachFour(
         i64.const(4),
       ),
     );
-    // rows of the weight lie apart: four of them side by side, the last standing for those that are missing
+    // Rows of the weight are not adjacent: four are loaded as lanes, and missing ones repeat the last row.
     const lanes = [0, 1, 2, 3].map((lane) =>
       f.local(
         "i64",

@@ -1,7 +1,7 @@
 /**
  * What kernels are made of: launches. A launch is one assembled function, run by all workers at once; each worker
  * takes pieces of the work from a common counter until none is left. Pieces depend on shapes alone and never
- * share an output element, so results do not depend on who takes which.
+ * share an output element, so results do not depend on which worker takes which piece.
  * @module
  */
 import type { Dim, View } from "@denotune/denotune/core";

@@ -1,6 +1,6 @@
 /**
- * A linear recurrence with a matrix as its state: a piece is a head of a row of the batch, whose state lies in the
- * worker's own memory, its rows padded to whole vectors. Four columns of values are computed at a time.
+ * A linear recurrence with a matrix as its state. A piece of work is one head of one row of the batch. Its state is
+ * stored in the worker's scratch memory, with rows padded to whole vectors. Four value columns are computed at once.
  * @module
  */
 import type { Dim, KernelAttributes, View } from "@denotune/denotune/core";
@@ -73,11 +73,15 @@ export function lowerRecurrence(
       const T = k.dims[1];
       eachHead(k, attributes, (b, head) => {
         const place = { b, head, q, k: keys, v, decay, out };
+        // Tokens in order (`reverse`: from the last to the first), because each state depends on the one before.
+        // Heads are independent, so they are the pieces.
         f.for(i64.const(0), T, 1, (n) => {
           const t = reverse ? i64.sub(i64.sub(T, i64.const(1)), n) : n;
           const row = f.local("i64", i64.add(i64.mul(b, T), t));
           const before = f.local("i64", i64.sub(row, i64.const(1)));
           if (reverse) f.set(before, i64.add(row, i64.const(1)));
+          // The state is zero at the first token and at the start of each segment. The segment before the first
+          // token is not loaded: it is outside of the row.
           const starts = f.local("i32", i64.eqz(n));
           f.if(i32.eqz(starts), () =>
             f.set(
@@ -94,6 +98,7 @@ export function lowerRecurrence(
               step(k, attributes, { ...place, row, factor: null });
             },
             () => {
+              // The decay between two tokens is stored with the later one.
               const later = reverse ? before : row;
               const factor = factorOf(f, attributes, { ...place, row: later });
               step(k, attributes, { ...place, row, factor });
@@ -142,6 +147,8 @@ export function lowerCachedRecurrence(
             element(kept, i64.mul(i, i64.const(valueDim))),
             stateRow(k, attributes, i),
           ] as const;
+        // The slot's state is copied to padded rows once, updated for all tokens and copied back once. A slot of
+        // length 0 starts from zero: it may hold the state of an earlier sequence.
         clear(k, attributes);
         f.if(
           i32.load(element(lengths, b)),
@@ -151,6 +158,7 @@ export function lowerCachedRecurrence(
               copyRow(f, to, from, valueDim);
             }),
         );
+        // Tokens from `count` on are padding: their outputs are 0, and the state does not change.
         f.for(i64.const(0), T, 1, (t) => {
           const row = f.local("i64", i64.add(i64.mul(b, T), t));
           f.if(i64.ltS(t, count), () => {
@@ -247,6 +255,9 @@ function step(
     f.local("i64", headRow(base, place, heads, width));
   const [q, key] = [row(place.q, keyDim), row(place.k, keyDim)];
   const [v, out] = [row(place.v, valueDim), row(place.out, valueDim)];
+  // The outer loop owns four value columns, the inner one walks down their state. One visit updates a vector of
+  // the state and adds it to the output, so the state is read and written once. Keys are added in ascending
+  // order, which fixes the rounding.
   vectorLoop(
     f,
     { from: i64.const(0), to: i64.const(valueDim) },

@@ -47,8 +47,8 @@ export function lowerColumnSum(
   const { rows, columns, of, addend } = attributes;
   const sources = addend ? inputs.slice(0, -1) : inputs;
   const integers = sources.map((v) => v.dtype === "i32");
-  // Two launches: sums of chunks of rows side by side, then the chunks in order. Chunks are cut by the
-  // shape alone, so the sum does not depend on who added what.
+  // Two launches: sums of chunks of rows side by side, then the chunks in order. The shape alone
+  // sets the chunks, so the sum does not depend on which worker adds which chunk.
   const chunks = Math.ceil(sizeOf(rows, capacities) / ROWS);
   const bytes = 4 * Math.max(1, chunks) * columns;
   const dims = [rows];

@@ -102,6 +102,7 @@ class Sampler {
           key: f.local("i64", i64.const(LEAST)),
           last: f.local("i64", i64.const(-1)),
         };
+        // k comes before p: p is a share of the tokens that k keeps.
         this.#keepLikeliest(limit);
         this.#keepShare(limit, best);
         f.set(chosen, this.#draw(limit));
@@ -154,6 +155,7 @@ class Sampler {
       f.set(bits, element(at[5], i64.mul(slot, i64.const(words))));
     });
     const best = f.local("v128", i32x4.const(LEAST));
+    // One pass over the logits: the later passes read the keys, with the penalty applied, from scratch memory.
     vectorLoop(
       f,
       { from: i64.const(0), to: i64.const(this.#columns) },
@@ -244,7 +246,8 @@ class Sampler {
           f,
           f32x4.div(f32x4.sub(turned(keys), largest), this.#temperature),
         );
-      // Weights exp((logit - largest) / temperature) of those that stay, and their sum.
+      // Weights exp((logit - largest) / temperature) of those that stay, and their sum. They are stored, because
+      // each of the 32 halvings below sums them again, and a load is cheaper than exp.
       const total = f.local("v128", f32x4.const(0));
       this.#eachKey((keys, index) => {
         const weight = f.local(
@@ -317,6 +320,8 @@ class Sampler {
     const wanted = f.local("v128", splat(key));
     const left = f.local("i64", n);
     const found = f.local("i64", i64.const(0));
+    // Most vectors have no equal key, so one test skips four columns. Lanes are tested in column order, so
+    // that the loop stops at the n-th equal key.
     f.block((done) =>
       this.#eachKey((keys, index) => {
         const equal = f.local("v128", i32x4.eq(keys, wanted));
@@ -356,7 +361,7 @@ class Sampler {
   #draw(limit: Limit): Local<"i64"> {
     const f = this.#f;
     const { at } = this.#k;
-    // Random bits are a function of (key, position, column): nothing depends on who computes which row.
+    // Random bits are a function of (key, position, column), so the result does not depend on the worker.
     const stream = i32.mul(
       i32.load(element(at[3], this.#row)),
       i32.const(0x9e3779b9),
@@ -365,6 +370,8 @@ class Sampler {
     const base = mix32(f, i32x4.splat(key));
     const best = f.local("v128", f32x4.const(-Infinity));
     const columns = f.local("v128", i32x4.const(0));
+    // A lane owns every fourth column, in ascending order, and keeps the first maximum (strict >). Vectors
+    // without a key that stays are skipped, because the Gumbel number costs two logarithms.
     this.#eachKey((keys, index) => {
       const stays = f.local("v128", this.#stays(limit, keys, index));
       f.if(v128.anyTrue(stays), () => {

@@ -1,6 +1,6 @@
 /**
- * The first page of the shared memory: what the workers tell each other. Cells that different workers write
- * are on cache lines of their own.
+ * The first page of the shared memory: messages between workers. Cells that different workers write have
+ * cache lines of their own.
  * @module
  */
 

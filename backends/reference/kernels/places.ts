@@ -5,7 +5,7 @@
 import { checkIndex, type Kernel } from "../kernel.ts";
 import { loadQuantized } from "./quantized.ts";
 
-/** cache[index[b], lengths[b] + t] = new[b, t]; what would lie beyond the capacity is dropped. */
+/** cache[index[b], lengths[b] + t] = new[b, t]; tokens beyond the capacity are dropped. */
 export const writeCache: Kernel<"write_cache"> = {
   run(
     { slots, capacity, columns, ...attributes },

@@ -1,6 +1,6 @@
 /**
- * Row programs: every row on its own, its stages in order. All stages read the inputs as they were before
- * the call, also where an output lies in the place of an input.
+ * Row programs: each row is computed independently, its stages in order. All stages read the inputs as they were
+ * before the call, even if an output shares the memory of an input.
  * @module
  */
 import { expressionOf } from "@denotune/denotune/core";

@@ -14,7 +14,7 @@ import { combineArgmax } from "./argmax_lanes.ts";
 const INVOCATIONS = 64;
 const WORKGROUP: DispatchSpec["workgroup"] = [INVOCATIONS, 1, 1];
 
-/** cache[index[b], lengths[b] + t] = new[b, t]; what would lie beyond the capacity is dropped. */
+/** cache[index[b], lengths[b] + t] = new[b, t]; tokens beyond the capacity are dropped. */
 export const writeCache: Lower<"write_cache"> = (lowering) => {
   const { attributes } = lowering;
   const { B, T, capacity, columns } = attributes;
@@ -202,7 +202,7 @@ ${scope.tensor("out").store("id", scope.tensor("x").load("id"))}`,
 }
 
 /**
- * Two elements share a word, so an invocation has a word: what of it lies outside of the tensor stays.
+ * Two elements share a word, so each invocation owns a word. Half a word outside of the tensor is left unchanged.
  *
  * ```text
  * elements   . 0 | 1 2 | 3 .        words of a tensor of 4 that starts in the middle of one

@@ -49,7 +49,7 @@ export function leavesAt(
   };
 }
 
-/** Adds `let name = text` unless it stands already; gives the name. */
+/** Adds `let name = text` unless `lines` has it already; returns the name. */
 export function loadOnce(lines: string[], text: string): string {
   const before = lines.findIndex((line) => line.endsWith(` = ${text};`));
   if (before >= 0) return lines[before].split(" ")[1];

@@ -9,7 +9,7 @@ const INVOCATIONS = 64;
 
 /**
  * Turns the pairs (i, i + rotary / 2) of every head by the angles of its position. An invocation has a
- * pair, or one element of the rest; so in place each element is read by whoever writes it.
+ * pair, or one element of the rest; so in place each element is read by the invocation that writes it.
  */
 export const rope: Lower<"rope"> = (lowering) => {
   const { attributes } = lowering;

@@ -129,6 +129,8 @@ function writeElements(
 ): string {
   const lines: string[] = [];
   const results = new Map<number, string[]>();
+  // Element j of the vec4. `loadOnce` shares each load among the four. The stores follow all loads and
+  // results, because an output may share the memory of an input.
   for (let j = 0; j < (four ? 4 : 1); j++) {
     const leaves = leavesAt(scope, program.inputs, {
       element: four ? { wide: j } : "scalar",
@@ -193,12 +195,15 @@ function rowBody(
     columns % 4 === 0;
   const width = four ? `${(columns as number) / 4}u` : scope.size(columns);
   const lines = [
-    // No lane leaves early: all take part in reductions.
+    // A group of lanes owns a row. No lane leaves early, because all take part in reductions: lanes
+    // beyond the last row repeat that row and store nothing (`live`).
     `let row = group * ${lanes.rows}u + lane / ${lanes.width}u;`,
     `let place = lane % ${lanes.width}u;`,
     `let live = row < ${scope.size(rows)};`,
     `let r = min(row, ${scope.size(rows)} - 1u);`,
   ];
+  // A lane owns the columns place, place + width, ...: adjacent lanes load adjacent elements, and each lane
+  // folds its columns in ascending order, which fixes the rounding of its sum.
   const loop = (body: string) =>
     `for (var c = place; c < ${width}; c += ${lanes.width}u) {
 let at = r * ${width} + c;
@@ -213,6 +218,7 @@ ${body}
     return `${writer.lines.join("\n")}\nlet ${name} = ${result};`;
   };
   let pending: Extract<Stage, { kind: "reduce" }>[] = [];
+  // One pass over the row for all pending reductions, so that they share its loads.
   const flush = () => {
     if (pending.length === 0) return;
     for (const { name, op } of pending) {
@@ -225,6 +231,9 @@ ${body}
     pending = [];
   };
   const columnWrites: string[] = [];
+  // Stages in order. A stage that needs a pending reduction ends the pass first, because the value exists only
+  // after the lanes are combined. Columns are stored after the last reduction pass, so that every reduction
+  // reads unchanged inputs.
   for (const [n, stage] of program.stages.entries()) {
     const needs = valuesOf(expressionOf(stage));
     if (pending.some((p) => needs.has(p.name))) flush();
@@ -242,6 +251,7 @@ ${body}
   }
   flush();
   if (columnWrites.length > 0) {
+    // Every lane has the row's values; the first one stores them.
     lines.push(`if (live && place == 0u) {\n${columnWrites.join("\n")}\n}`);
   }
   if (program.outputs.includes("matrix")) {
@@ -262,6 +272,7 @@ function reduceElements(
   four: boolean,
 ): string {
   const lines: string[] = [];
+  // The elements of a vec4 are folded one by one, in column order, into the lane's own accumulators.
   for (let j = 0; j < (four ? 4 : 1); j++) {
     const writer = new ExpressionWriter(
       leavesAt(scope, program.inputs, {

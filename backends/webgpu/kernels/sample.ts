@@ -1,7 +1,7 @@
 /**
  * Chooses a token of each row: a workgroup a row. Logits are compared as whole numbers of the same order
  * ("keys"). The limit of the likeliest k, or of those with a share p, is found by cutting the range of keys in
- * sixteen, eight times: each pass sums what lies at and above fifteen thresholds, always in the same order.
+ * sixteen, eight times: each pass sums the keys at and above sixteen thresholds, always in the same order.
  *
  * ```text
  * keys      0 ............... limit ............ 2^32
@@ -122,6 +122,8 @@ fn penalised(x: f32, c: u32, slot: u32, penalty: f32) -> f32 {
   body(scope: Scope, rows: string): string {
     const option = (i: number) => scope.tensor("options").load(`${i}u`);
     const integer = (name: string) => scope.tensor(name).loadInt("group");
+    // The cut comes first, because the draw reads its limit. In the last loop a lane keeps the first maximum of
+    // its columns (ascending order, strict >), and the lanes then prefer the smaller column among equal scores.
     return `if (group >= ${rows}) { return; }
 let temperature = ${option(0)};
 let k = ${option(1)};
@@ -162,6 +164,9 @@ if (lane == 0u) { ${scope.tensor("out").store("group", "i32(places[0])")} }`;
     const n = this.#columns;
     const logits = scope.tensor("logits");
     const column = (u: number) => `first + ${u * this.#lanes}u`;
+    // A lane owns the columns lane, lane + lanes, ...: adjacent lanes load adjacent logits. All loads of a round
+    // come before its statements, so that they overlap. Beyond the last column a load repeats the last logit, and
+    // its statements are skipped.
     return `for (var first = lane; first < ${n}u; first += ${
       this.#lanes * this.#unroll
     }u) {
@@ -188,6 +193,9 @@ ${
    * largest threshold whose sum reaches a goal.
    */
   #cut(scope: Scope): string {
+    // Stages 0 and 1 cut by k, stages 2 and 3 by p: p is a share of the tokens that k keeps. Each odd stage cuts the
+    // equal keys at the limit of the stage before. `decision` makes the branch uniform, as the barriers within the
+    // reductions require. The largest logit comes first: weights exp((x - top) / temperature) cannot overflow.
     return `var top = ${MOST_NEGATIVE};
 ${this.#eachColumn(scope, "top = max(top, x);")}
 ${this.#reduction.statements("max", "top")}
@@ -226,6 +234,10 @@ ${this.#turn(scope)}
 
   /** One pass: sums at sixteen thresholds, and the range between two of them. */
   #turn(scope: Scope): string {
+    // The first loop walks the row once for all thresholds: each lane sums its columns in registers. The second
+    // combines the lanes, threshold by threshold. In turn 0 the first threshold is the start of the range, so
+    // sums[0] is the total from which the goals follow. The third narrows the range: thresholds ascend and sums
+    // fall, so the last threshold that reaches the goal becomes `low` and the first that misses it `high`.
     return `let base = low;
 let width = max((high - low + ${PARTS - 1}u) / ${PARTS}u, 1u);
 ${each(PARTS, (i) => `var s_${i} = 0.0;`)}

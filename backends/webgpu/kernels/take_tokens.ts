@@ -38,6 +38,9 @@ export const takeTokens: Lower<"take_tokens"> = (lowering) => {
         "ring",
         "seen",
       ].map((name) => scope.tensor(name));
+      // An invocation owns a row: its token, its position, its column of the ring (steps, slots) and the bits of
+      // its slot, so the update of a word of bits needs no atomics. The ring is indexed by the
+      // unclamped position; the stored one stays at the last position of a full row until the host ends the row.
       return `if (id >= ${scope.size(rows)}) { return; }
 let token = u32(${chosen.loadInt("id")});
 let next = u32(${places.loadInt("id")} + 1);

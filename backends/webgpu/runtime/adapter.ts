@@ -24,7 +24,7 @@ export interface AdapterFacts {
   readonly software: boolean;
   /** `NVIDIA H100`, `llvmpipe (LLVM 15.0.6, 256 bits) (software)`. */
   readonly description: string;
-  /** Everything that tells one adapter and driver from another. */
+  /** Everything that distinguishes one adapter and driver from another. */
   readonly identity: string;
 }
 

@@ -1,7 +1,7 @@
 /**
- * How much one submission may ask of the GPU. Systems take a GPU away that does not answer for some seconds
- * (Windows: two), and a submission cannot be stopped. How fast a GPU is nobody tells; so the first submissions
- * are small, and then the time is measured that waits take anyway.
+ * How much one submission may ask of the GPU. The system resets a GPU that does not respond for some seconds
+ * (Windows: two), and a submission cannot be stopped. WebGPU does not report a GPU's speed, so the first submissions
+ * are small, and the budget then follows the speed measured at the waits that happen anyway.
  *
  * ```text
  * submit  submit  submit   wait ......... done        operations / seconds = at least this fast

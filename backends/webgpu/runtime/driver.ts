@@ -1,5 +1,5 @@
 /**
- * The versions of the system's GPU drivers. WebGPU does not tell them; what is measured on one driver is not
+ * The versions of the system's GPU drivers. WebGPU does not report them; what is measured on one driver is not
  * taken for true on another.
  * @module
  */

@@ -14,7 +14,7 @@ import type {
 import type { AdapterLimits } from "../runtime/adapter_limits.ts";
 import type { TensorText } from "./tensor.ts";
 
-/** Number of the buffer that stands for the backend's own scratch memory. */
+/** Number of the buffer that represents the backend's own scratch memory. */
 export const SCRATCH = -1;
 
 /** A tensor of a dispatch. */

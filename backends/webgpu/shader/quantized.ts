@@ -1,6 +1,6 @@
 /**
- * Functions that widen elements of quantised matrices, in WGSL; `core/graph/quantize/layout.ts` says what lies
- * where.
+ * Functions that widen elements of quantised matrices, in WGSL; `core/graph/quantize/layout.ts` defines
+ * the layout.
  * @module
  */
 import {

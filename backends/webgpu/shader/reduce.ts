@@ -1,6 +1,6 @@
 /**
  * Sums and maxima over the lanes that share a row, in a fixed order: by exchange within subgroups where
- * lanes of a row lie in one, else through workgroup memory. Every lane has the result.
+ * a subgroup has all lanes of a row, else through workgroup memory. Every lane has the result.
  * @module
  */
 import type { AdapterLimits } from "../runtime/adapter_limits.ts";

@@ -1,5 +1,5 @@
 /**
- * Tensors as shaders see them: elements at an index from the tensor's own start, wherever it lies in its
+ * Tensors as shaders see them: elements at an index from the tensor's own start, wherever it begins in its
  * binding, in however many slices the binding is cut, and however its elements are stored.
  * @module
  */

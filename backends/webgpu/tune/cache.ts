@@ -96,7 +96,7 @@ export async function openTiles(
         null,
         1,
       );
-      // Written aside and renamed: who reads meanwhile sees the old file or the new one.
+      // Written to a temporary file and renamed, so that a concurrent reader sees the old file or the new one.
       const aside = `${path}.${Deno.pid}`;
       await Deno.writeTextFile(aside, text);
       await Deno.rename(aside, path);
@@ -117,7 +117,7 @@ async function readTiles(
   return new Map();
 }
 
-/** Where caches go on this system, or null where nothing says so. */
+/** The system's cache folder, or null if no environment variable names it. */
 export function cacheFolder(): string | null {
   const get = (name: string): string | null => {
     try {

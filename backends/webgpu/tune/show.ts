@@ -4,7 +4,7 @@
  */
 import { tuneWebgpu } from "./tune.ts";
 
-/** Tunes the adapter of this machine, a software one too; tells each shape as it is done. */
+/** Tunes the adapter of this machine, also a software one; reports each shape when it is done. */
 export async function tuneAndShow(say: (line: string) => void): Promise<void> {
   const { adapter, path } = await tuneWebgpu({
     options: { allow_software: true },

@@ -50,7 +50,7 @@ export interface TuneRequest {
   /** Products to measure; absent: those of {@linkcode usualShapes}. */
   readonly shapes?: readonly ProductShape[];
   readonly options?: Partial<WebGpuOptions>;
-  /** Where the cache lies; absent: the system's place for caches; null: nothing is kept. */
+  /** Folder of the cache; absent: the system's cache folder; null: nothing is kept. */
   readonly folder?: string | null;
   /** Called after each shape. */
   readonly onShape?: (shape: TunedShape) => void;

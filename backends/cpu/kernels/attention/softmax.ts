@@ -35,7 +35,7 @@ export function scratchOf(g: Geometry) {
   };
 }
 
-/** What tells attention over a batch from attention over a cache. */
+/** The differences between attention over a batch and attention over a cache. */
 export interface Variant {
   readonly attributes: AttentionAttributes;
   /** Whether a BLAS does the products. */

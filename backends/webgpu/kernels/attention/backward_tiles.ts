@@ -39,8 +39,8 @@ export function both(a: Load, b: Load): Load {
 }
 
 /**
- * Scores `s_R_J` and dP `g_R_J` of a pair of tiles: products of what lies in ownA and otherA, and in ownB and
- * otherB. Own rows are staged before, but for columns in passes.
+ * Scores `s_R_J` and dP `g_R_J` of a pair of tiles: the products of ownA with otherA, and of ownB with otherB.
+ * Own rows are staged before, but for columns in passes.
  */
 export function scoresAndGradients(
   scope: Scope,

@@ -33,8 +33,8 @@ export function tileMemory(
 }
 
 /**
- * vec4 `d` of a row of a head that starts at element `row` (all WGSL). Where heads are no whole vec4s, what lies
- * beyond is zero.
+ * vec4 `d` of a row of a head that starts at element `row` (all WGSL). Where the head size is not a multiple
+ * of 4, the remaining components are zero.
  */
 export function loadFour(
   scope: Scope,

@@ -1,7 +1,7 @@
 /**
- * Attention in registers alone: every lane of a subgroup has a row (a query, or a key with its value), and
- * rows of the other side are loaded once for all lanes, each lane a part, and told from lane to lane. No
- * workgroup memory, no barrier: best on software adapters, where both are dear.
+ * Attention in registers alone: every lane of a subgroup has a row (a query, or a key with its value). Rows of
+ * the other side are loaded once for all lanes: each lane loads a part and broadcasts it to the subgroup. It needs
+ * no workgroup memory and no barrier, so it is fastest on software adapters, where both are expensive.
  *
  * ```text
  * lane          0    1    2    3  ...        other rows come in blocks of as many as there are lanes

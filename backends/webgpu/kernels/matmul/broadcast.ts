@@ -1,7 +1,7 @@
 /**
  * Matrix products in registers alone: the lanes of a subgroup load different elements of a and broadcast
- * them to the others, so that each element is loaded once for all columns. Best where a load is dear and an exchange
- * cheap: on software adapters, and for few rows.
+ * them to the others, so that each element is loaded once for all columns. Best where a load is expensive and an
+ * exchange cheap: on software adapters, and for few rows.
  *
  * ```text
  *          lane 0   1   2  ...        a, 8 lanes: eight rows (NN, NT) or eight vec4s of columns (TN)
@@ -196,7 +196,7 @@ function broadcastAlong(lanes: number, r: number, t: number): string {
   }u)`;
 }
 
-/** Lanes of one term, terms of one load, loads of a round, where a lies along the rows. */
+/** Lanes of one term, terms of one load, loads of a round, where a is contiguous along the rows. */
 function across({ rows }: BroadcastTile, lanes: number) {
   const perTerm = rows / 4;
   const perLoad = Math.min(TERMS, Math.max(1, Math.floor(lanes / perTerm)));
@@ -244,7 +244,7 @@ function broadcastAcross(
   }, ${lane}u)`;
 }
 
-/** `b_T_C` where b lies along the inner size. */
+/** `b_T_C` where b is contiguous along the inner size. */
 function loadColumns(
   scope: Scope,
   { columns }: BroadcastTile,
@@ -266,7 +266,7 @@ ${each(TERMS, (t) => `let b_${t}_${c} = cb_${c}.${"xyzw"[t]};`)}`;
   });
 }
 
-/** `b_T_C` where b lies along the columns. */
+/** `b_T_C` where b is contiguous along the columns. */
 function loadRows(
   scope: Scope,
   { columns }: BroadcastTile,

@@ -1,5 +1,5 @@
 /**
- * Matrix products whose operands are read where they lie, through the caches: for software adapters, where
+ * Matrix products whose operands are read in place, through the caches: for software adapters, where
  * workgroup memory is memory like any other, and for a few rows.
  *
  * ```text

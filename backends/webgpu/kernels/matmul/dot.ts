@@ -1,6 +1,6 @@
 /**
- * Products of a few rows with a matrix that lies by output (NT): as in decoding, where every weight is used
- * once and only the memory's speed counts. Lanes read along the inner size, side by side, and add up at the end.
+ * Products of a few rows with a matrix stored as (outputs, inner size), NT, as in decoding: every weight is used
+ * once, so memory bandwidth is the limit. Adjacent lanes read adjacent terms of the inner size and add up at the end.
  *
  * ```text
  * row j of b   | 0 1 2 3 | 4 .. | ...  lanes L    | next turn: 0 1 2 3 | ...

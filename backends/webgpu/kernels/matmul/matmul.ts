@@ -31,7 +31,7 @@ export const matmul: Lower<"matmul"> = (lowering) => {
     b: lowering.input("b"),
     bias: attributes.bias ? lowering.input("bias") : null,
     addend: attributes.addend ? lowering.input("addend") : null,
-    // A software adapter compiles for seconds what stands there a hundred times; a GPU would spill the loop's array.
+    // A software adapter takes seconds to compile a hundred copies; a GPU would spill the loop's array.
     folded: attributes.epilogue !== undefined && lowering.limits.software,
     epilogue: epilogueOf(lowering),
     outputs,

@@ -32,7 +32,7 @@ export interface Product {
   readonly epilogue:
     | (ProductEpilogue & { readonly views: readonly View[] })
     | null;
-  /** Whether the epilogue stands in a loop over an invocation's elements, not once for each. */
+  /** Whether the epilogue is emitted once, in a loop over an invocation's elements, not once for each. */
   readonly folded: boolean;
   /** One, or those that the epilogue writes. */
   readonly outputs: readonly View[];
@@ -87,7 +87,7 @@ export function endTensors(
   ];
 }
 
-/** Where an element of a product lies; WGSL of type `u32`. */
+/** The position of an element of a product; WGSL of type `u32`. */
 export interface ProductPlace {
   /** Its value before alpha: `f32`, or `vec4<f32>` of four side by side. */
   readonly value: string;
@@ -139,7 +139,7 @@ export function storeProduct(
     epilogue.writes.forEach((e, o) => results[o].push(writer.write(e)));
     lines.push(...writer.lines);
   }
-  // All is read before anything is written: an output may lie over an input.
+  // All reads precede all writes, because an output may share the memory of an input.
   results.forEach((elements, o) =>
     lines.push(
       store(o, four ? `vec4<f32>(${elements.join(", ")})` : elements[0]),
@@ -150,7 +150,7 @@ export function storeProduct(
 
 /**
  * Statements for each of an invocation's sums `s_R_C`: one after the other, or `folded` in a loop over a copy of
- * them, so that what is long stands there once.
+ * them, so that a long epilogue is emitted once.
  */
 export function storeEach(
   folded: boolean,

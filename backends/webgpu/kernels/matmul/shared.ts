@@ -1,6 +1,6 @@
 /**
- * Matrix products in blocks that a workgroup stages in its memory. No operand is ever transposed: what
- * lies along the inner size stays so, and the inner loop is written for what it finds.
+ * Matrix products in blocks that a workgroup stages in its memory. No operand is ever transposed: staging keeps
+ * an operand's contiguous dimension, and the inner loop is written for each layout.
  *
  * ```text
  *        staged as              inner loop, four terms at a time

@@ -1,5 +1,5 @@
 /**
- * Puts a block of an operand into workgroup memory, vec4 by vec4; what lies beyond the operand is 0.
+ * Copies a block of an operand into workgroup memory, vec4 by vec4; elements beyond the operand are 0.
  * @module
  */
 import type { Scope } from "../../shader/dispatch.ts";
@@ -17,7 +17,7 @@ export interface Stage {
   readonly invocations: number;
 }
 
-/** Stages rows that lie along the inner size: [row][k4], rows padded by one vec4 against bank conflicts. */
+/** Stages rows that are contiguous along the inner size: [row][k4], rows padded by one vec4 against bank conflicts. */
 export function stageAlong(
   scope: Scope,
   name: string,
@@ -51,7 +51,7 @@ ${into}_[(${n} / ${bk / 4}u) * ${bk / 4 + 1}u + ${n} % ${bk / 4}u] = value;`,
   );
 }
 
-/** Stages columns that lie across the inner size: [k][n4]. */
+/** Stages columns that are contiguous across the inner size: [k][n4]. */
 export function stageAcross(
   scope: Scope,
   name: string,

@@ -32,7 +32,7 @@ export interface SharedTile {
   readonly split: number;
 }
 
-/** Operands read where they lie: `rows` by `columns` an invocation, `lanes` of them side by side. */
+/** Operands read in place: `rows` by `columns` an invocation, `lanes` of them side by side. */
 export interface DirectTile {
   readonly kind: "direct";
   readonly rows: number;
