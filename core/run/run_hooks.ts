@@ -69,13 +69,11 @@ export class RunHooks implements TrainerHooks {
   metrics: Readonly<Record<string, number | null>> = {};
   lastCheckpoint: string | null = null;
   readonly #evaluations: Evaluations | null;
-  #epochStarted: number;
   #toldSkipped = false;
   #baseWritten = false;
 
   constructor(context: HooksContext) {
     this.context = context;
-    this.#epochStarted = context.now();
     this.#evaluations = evaluationsOf(context);
   }
 
@@ -106,15 +104,14 @@ export class RunHooks implements TrainerHooks {
   }
 
   onEpoch(state: Readonly<TrainerState>, epochLoss: number | null): void {
-    const { events, now } = this.context;
+    const { events } = this.context;
     this.#moveTo(state);
     events.emit({
       event: "epoch",
       epoch_loss: finite(epochLoss),
       trained_tokens: state.epochTrainedTokens,
-      seconds: now() - this.#epochStarted,
+      seconds: state.epochSeconds ?? 0,
     });
-    this.#epochStarted = now();
   }
 
   onSkipped(state: Readonly<TrainerState>, step: number): void {

@@ -126,6 +126,8 @@ class Loop {
   #loggedAt: number;
   #secondsPerStep = 0;
   #savedAt = -1;
+  /** When the seconds of the epoch were last added up. */
+  #epochMark: number;
   #skippedInRow = 0;
   /** The micro-batches of the last step, to look for what is not finite in them. */
   #lastMicro: readonly Inputs[] = [];
@@ -139,6 +141,7 @@ class Loop {
     );
     this.#state = request.state;
     this.#loggedAt = request.now();
+    this.#epochMark = request.now();
   }
 
   async run(): Promise<"done" | "interrupted"> {
@@ -375,8 +378,17 @@ class Loop {
     };
   }
 
+  /** Adds the seconds since the last time to the epoch's. */
+  #addSeconds(): void {
+    const now = this.#r.now();
+    this.#state.epochSeconds = (this.#state.epochSeconds ?? 0) + now -
+      this.#epochMark;
+    this.#epochMark = now;
+  }
+
   #closeEpoch(complete: boolean): void {
     const state = this.#state;
+    this.#addSeconds();
     this.#r.hooks.onEpoch(
       state,
       state.epochWeight > 0 ? state.epochLossSum / state.epochWeight : null,
@@ -387,6 +399,7 @@ class Loop {
     state.epochLossSum = 0;
     state.epochWeight = 0;
     state.epochTrainedTokens = 0;
+    state.epochSeconds = 0;
   }
 
   /** Evaluates where it is due; false where the signal ended it. */
@@ -416,6 +429,7 @@ class Loop {
 
   async #save(): Promise<void> {
     if (this.#savedAt === this.#state.step) return;
+    this.#addSeconds();
     await this.#pause(() => this.#r.hooks.save(this.#state));
     this.#savedAt = this.#state.step;
   }

@@ -14,6 +14,8 @@ export interface TrainerState {
   epochLossSum: number;
   epochWeight: number;
   epochTrainedTokens: number;
+  /** Seconds spent in this epoch, before a resume too; absent in checkpoints of older versions. */
+  epochSeconds?: number;
   /** An evaluation was due at this step and was interrupted: it comes first when the run resumes. */
   evaluationDue: boolean;
   /** Sums over the run. */

@@ -204,7 +204,7 @@ async function lookAt(
     for (const { where, record, raw, note, tokens } of all) {
       if (shown++ === limit) break;
       show(
-        `${where} (row ${record})${note === null ? "" : `, ${note}`}`,
+        `${placed(where, record)}${note === null ? "" : `, ${note}`}`,
         tokens,
         { flags, out, record: raw },
       );
@@ -216,7 +216,7 @@ async function lookAt(
       for (const looked of all) {
         if (shown === limit) return;
         progress.show("writing examples", ++shown, limit);
-        yield { ...looked, title: `${looked.where} (row ${looked.record})` };
+        yield { ...looked, title: placed(looked.where, looked.record) };
       }
     };
     await writePage(
@@ -241,6 +241,11 @@ async function lookAt(
       }`,
     );
   }
+}
+
+/** Where a row is, with its index unless that says the same: `rows.jsonl:37 (row 36)`, `row 0`. */
+function placed(where: string, record: number): string {
+  return where === `row ${record}` ? where : `${where} (row ${record})`;
 }
 
 function shownName(file: string | null): string {
