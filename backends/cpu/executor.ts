@@ -24,7 +24,7 @@ import { Team } from "./runtime/team.ts";
 /** Changes when kernels give other bits. */
 const KERNEL_VERSION = 3;
 
-/** What a cpu device is opened with. */
+/** The arguments that open a cpu device. */
 export interface CpuOptions {
   /** How many workers compute. */
   readonly workers: number;

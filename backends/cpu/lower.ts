@@ -1,5 +1,5 @@
 /**
- * From a kernel call to its launches: the one list of what this backend can do.
+ * From a kernel call to its launches: the one list of the kernels that this backend supports.
  * @module
  */
 import type { Extents, KernelCall } from "@denotune/denotune/core";
@@ -38,7 +38,7 @@ import { lowerSample } from "./kernels/sample.ts";
 import type { Launch } from "./kernels/launch.ts";
 import { lowerTakeTokens } from "./kernels/take_tokens.ts";
 
-/** What lowering depends on besides the call. */
+/** The inputs of lowering besides the call. */
 export interface LowerOptions {
   /** Whether large matrix products go to a BLAS. */
   readonly blas: boolean;

@@ -1,5 +1,5 @@
 /**
- * What can be known of the machine without asking the user for anything.
+ * Facts about the machine that are read without a prompt to the user.
  * @module
  */
 

@@ -16,7 +16,7 @@ import { sourcesOf } from "./source.ts";
 
 /** Most workers that are taken without being asked for. */
 const AUTOMATIC_WORKERS = 16;
-/** What V8 gives to one memory, GiB. */
+/** The largest size of one memory in V8, GiB. */
 const LARGEST_MEMORY_GB = 16;
 
 /** Options of a cpu device. */
@@ -33,7 +33,7 @@ export interface CpuSettings {
   readonly memory_limit_gb: number | null;
 }
 
-/** What users write: every option has a default. */
+/** The user's options, each with a default. */
 export type CpuInput = Partial<CpuSettings>;
 
 const options: z.ZodType<CpuSettings, CpuInput> = z.strictObject({

@@ -1,5 +1,5 @@
 /**
- * What a kernel is here: plain loops. Calls are checked against the kernel's definition before. Kernels load
+ * Kernels here are plain loops. Calls are checked against the kernel's definition before. Kernels load
  * their inputs whole as doubles, compute, and save: so sharing memory in place cannot change a result.
  * @module
  */

@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 
-/** What a run file may say of the reference backend. */
+/** The reference backend's options in a run file. */
 export interface ReferenceOptions {
   /** Most memory of tensors, GB of their stored size. */
   readonly memory_gb: number;

@@ -148,12 +148,12 @@ export class WebGpuExecutor implements Executor {
     return executor;
   }
 
-  /** What it says of itself; tuning while a program is compiled changes the fingerprint. */
+  /** The device's description; tuning during compilation changes the fingerprint. */
   get info(): DeviceInfo {
     return { ...this.#info, fingerprint: this.#fingerprint() };
   }
 
-  /** What has been counted so far. */
+  /** The counters so far. */
   get counters(): Readonly<Counters> {
     return this.#gpu.counters;
   }

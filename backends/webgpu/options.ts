@@ -4,13 +4,13 @@
  */
 import { z } from "zod";
 
-/** What a run file may say of the WebGPU backend. */
+/** The WebGPU backend's options in a run file. */
 export interface WebGpuOptions {
   /** Which of several adapters. */
   readonly power_preference: "high-performance" | "low-power";
   /** Whether an adapter that computes on the processor will do. */
   readonly allow_software: "auto" | boolean;
-  /** Most memory of tensors in GB; null: what the adapter gives. */
+  /** Most memory of tensors in GB; null: the adapter's limit. */
   readonly memory_gb: number | null;
   /** Whether kernels are timed. */
   readonly profile: boolean;

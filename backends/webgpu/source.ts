@@ -17,7 +17,7 @@ import { SizeTable } from "./shader/sizes.ts";
 
 /** One shader. */
 export interface ShaderSource {
-  /** What it is, as profiles name it: `matmul NT 64x64x16 of 4x4`. */
+  /** Its name in profiles: `matmul NT 64x64x16 of 4x4`. */
   readonly name: string;
   readonly wgsl: string;
 }

@@ -30,7 +30,7 @@ const KINDS = ["sliding_attention", "full_attention"];
 const GELU = "gelu_pytorch_tanh";
 const EMBEDDING = "model.embed_tokens";
 
-/** What a `config.json` says, in numbers. */
+/** The numbers of a `config.json`. */
 function readConfig(config: RawConfig, activations: Activations) {
   const reader = new ConfigReader(config, "gemma2");
   if (reader.raw("model_type") !== "gemma2") {

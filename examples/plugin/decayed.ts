@@ -13,7 +13,7 @@ import {
 } from "@denotune/denotune/core";
 import { z } from "zod";
 
-/** What users may set. */
+/** The user's options. */
 export interface DecayedOptions {
   /** Factor from one token of an answer to the next. */
   readonly decay: number;
@@ -21,7 +21,7 @@ export interface DecayedOptions {
   readonly floor: number;
 }
 
-/** The part: it sees text, spans and tokens, and says what each counts. */
+/** The part: it sees text, spans and tokens, and returns the weight of each token. */
 export const decayed: Part<"masker", Partial<DecayedOptions>, DecayedOptions> =
   definePart({
     kind: "masker",

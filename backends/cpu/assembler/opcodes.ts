@@ -3,7 +3,7 @@
  * @module
  */
 
-/** What follows an instruction's number in the code. */
+/** The immediates that follow an instruction's number in the code. */
 export type Immediate =
   | "none"
   | "memory" // alignment, offset

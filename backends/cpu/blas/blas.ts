@@ -21,7 +21,7 @@ export interface BlasFound extends Candidate {
   readonly description: string;
 }
 
-/** What looking for a BLAS gives. */
+/** The result of a search for a BLAS. */
 export type BlasSearch =
   | { readonly found: BlasFound; readonly reason: null }
   | { readonly found: null; readonly reason: string };

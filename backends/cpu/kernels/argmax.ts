@@ -74,7 +74,7 @@ export function lowerArgmax(
   }];
 }
 
-/** The largest of a row in every lane; what is not a number never is. */
+/** The largest of a row in every lane; NaN is never the largest. */
 function largestOf(f: FunctionBuilder, x: Int, columns: number): Vector {
   const best = f.local("v128", f32x4.const(-Infinity));
   vectorLoop(

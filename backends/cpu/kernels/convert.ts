@@ -111,7 +111,7 @@ export function storeHalves(
   const x = f.hold(value);
   if (rest === null) return f.storeLane64(address, v128.pack16(x, x), 0);
   const at = f.hold(address);
-  // Lane by lane: a wider store would overwrite what comes after.
+  // Lane by lane: a wider store would overwrite the elements after them.
   for (let lane = 0; lane < 3; lane++) {
     f.if(
       i64.gtS(rest, i64.const(lane)),

@@ -156,7 +156,7 @@ export function lowerRope(
             const source = f.local("i64", element(k.at[0], start));
             const target = f.local("i64", element(k.at[3], start));
             f.for(i64.const(0), i64.const(heads), 1, () => {
-              // Element i of a head turns with element i + half; what is beyond `rotary` is copied, unless in place.
+              // Element i of a head turns with element i + half; elements beyond `rotary` are copied, unless in place.
               rotateHead(k, { half, inverse, source, target, cosines });
               if (!inPlace && 2 * half < headDim) {
                 copyRest(k, { source, target, from: 2 * half, to: headDim });

@@ -73,7 +73,7 @@ export class ExpressionEmitter {
     this.#inputs = inputs;
   }
 
-  /** Computes here, before all loops, what is the same for every element. */
+  /** Computes here, before all loops, the values that are the same for every element. */
   hoistToKernel(expressions: readonly Expression[]): void {
     for (const e of expressions) {
       this.#hoist(this.#intern(e), Level.Kernel, [this.#kernel]);
@@ -85,7 +85,7 @@ export class ExpressionEmitter {
     this.#row = new Map();
   }
 
-  /** Computes here, before the loop over columns, what is the same for the whole row. */
+  /** Computes here, before the loop over columns, the values that are the same for the whole row. */
   hoistToRow(expressions: readonly Expression[]): void {
     const memos = [this.#row, this.#kernel];
     for (const e of expressions) this.#hoist(this.#intern(e), Level.Row, memos);

@@ -1,5 +1,5 @@
 /**
- * What kernels are made of: launches. A launch is one assembled function, run by all workers at once; each worker
+ * Kernels consist of launches. A launch is one assembled function, run by all workers at once; each worker
  * takes pieces of the work from a common counter until none is left. Pieces depend on shapes alone and never
  * share an output element, so results do not depend on which worker takes which piece.
  * @module
@@ -20,13 +20,13 @@ import {
 export interface BlasProduct {
   readonly layout: "NN" | "NT" | "TN";
   readonly alpha: number;
-  /** Whether the product is added to what the output holds. */
+  /** Whether the product is added to the output's values. */
   readonly accumulate: boolean;
   /** Whether b has been widened into the temporary memory (views a, out). */
   readonly widened: boolean;
 }
 
-/** One function over pieces, with what it touches. */
+/** One function over pieces, with the tensors that it reads and writes. */
 export interface Launch {
   /** Equal keys mean equal code. */
   readonly key: string;
@@ -162,7 +162,7 @@ export function element(base: Int, index: Int): Int {
   return i64.add(base, i64.mul(index, i64.const(4)));
 }
 
-/** The key of a launch: its name, what its code depends on, and its literal sizes. */
+/** The key of a launch: its name, the attributes that its code depends on, and its literal sizes. */
 export function keyOf(
   name: string,
   dependsOn: unknown,

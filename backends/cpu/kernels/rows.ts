@@ -170,7 +170,7 @@ function postponeWrites(
   const postponed: Write[] = [];
   const kept = passes.map((pass, i): Pass => {
     if (!isPass(pass)) return pass;
-    // What a later pass reads must not have been overwritten: such writes are moved to the end.
+    // A write that overwrites the input of a later pass is moved to the end.
     const later = new Set(passes.slice(i + 1).flatMap(readBy));
     const waits = (s: Reduce | Write): s is Write =>
       s.kind === "write" && aliases[s.output].some((input) => later.has(input));

@@ -7,7 +7,7 @@
  * stay                         | first equal ones, and all above
  * ```
  *
- * What is not a number is given the least key, which never stays.
+ * NaN gets the least key, which never stays.
  * @module
  */
 import type { KernelAttributes, View } from "@denotune/denotune/core";
@@ -178,7 +178,7 @@ class Sampler {
           );
           f.set(value, v128.select(penalised, value, seen));
         });
-        // NaN and what is beyond the last column get the least key: they are never chosen.
+        // NaN and lanes beyond the last column get the least key, so they are never chosen.
         const isNumber = f32x4.eq(value, value);
         const counts = rest === null
           ? isNumber
@@ -257,7 +257,7 @@ class Sampler {
         f.store(element(scratch, index), weight, this.#weights);
         f.set(total, f32x4.add(total, weight));
       });
-      // The largest key from which on the weights sum to p of the total: what is below it goes.
+      // The largest key from which on the weights sum to p of the total: keys below it are dropped.
       const enough = f.local("v128", f32x4.mul(sumLanes(f, total), p));
       const sumFrom = (from: Vector): Vector => {
         const sum = f.local("v128", f32x4.const(0));

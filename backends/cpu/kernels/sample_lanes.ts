@@ -1,5 +1,5 @@
 /**
- * What choosing tokens computes on four logits at once.
+ * Operations of token sampling on four logits at once.
  * @module
  */
 import {
@@ -36,7 +36,7 @@ export function gumbel(f: FunctionBuilder, bits: Vector): Vector {
     "v128",
     f32x4.mul(f32x4.add(whole, f32x4.const(0.5)), f32x4.const(2 ** -31)),
   );
-  // -log(1 - u) by its series where 1 - u would round away what counts
+  // -log(1 - u) by its series, where 1 - u would round away the significant bits of u
   const near = f32x4.mul(
     u,
     [1 / 3, 1 / 2, 1].reduce(

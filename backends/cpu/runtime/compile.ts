@@ -36,7 +36,7 @@ interface Span {
 /** Functions that the device has assembled so far, by key. */
 export type FunctionTable = Map<string, number>;
 
-/** What compiling gives. */
+/** The result of compiling. */
 export interface Compiled {
   readonly program: ProgramData;
   /** The binary with the new functions, named by their numbers; null if all are known. */
@@ -46,7 +46,7 @@ export interface Compiled {
   readonly temporaryBytes: number;
 }
 
-/** What the compiler asks of the device. */
+/** The parts of the device that the compiler needs. */
 export interface CompileContext {
   readonly functions: FunctionTable;
   /** Address of a buffer. */
@@ -61,7 +61,7 @@ interface Lowered {
   readonly launches: readonly Launch[];
 }
 
-/** Compiles a checked plan. Throws `DeviceError` that names the kernel and label of what cannot be done. */
+/** Compiles a checked plan. Throws `DeviceError` that names the kernel and label of the failing call. */
 export function compilePlan(
   id: number,
   plan: Plan,

@@ -1,5 +1,5 @@
 /**
- * A helper: sleeps until worker 0 says what to do. Programs come as messages, runs through shared memory.
+ * A helper: sleeps until worker 0 sends a command. Programs come as messages, runs through shared memory.
  * @module
  */
 import { Blas, type BlasFound } from "../blas/blas.ts";
@@ -7,7 +7,7 @@ import { CELL, COMMAND } from "./layout.ts";
 import type { ProgramForWorker } from "./program.ts";
 import { Runner } from "./runner.ts";
 
-/** What a helper gets when it begins. */
+/** The data that a helper gets at its start. */
 export interface HelperOptions {
   readonly memory: WebAssembly.Memory;
   readonly barrier: WebAssembly.Module;
@@ -74,7 +74,7 @@ class Helper {
     this.#runner.add(program);
   }
 
-  /** Runs programs until something else is asked for, and says what. */
+  /** Runs programs until another command arrives, and returns this command. */
   work(): number {
     for (;;) {
       Atomics.wait(this.#cells, CELL.sequence, this.#sequence);

@@ -11,7 +11,7 @@ export const MAX_WORKERS = 64;
 export const CELL = {
   /** Counts the commands of worker 0; the others sleep on it. */
   sequence: 0,
-  /** What the last command was: {@linkcode COMMAND}. */
+  /** The last command: {@linkcode COMMAND}. */
   command: 1,
   /** Which program to run. */
   program: 2,
@@ -25,7 +25,7 @@ export const CELL = {
   asleep: 64,
 } as const;
 
-/** What worker 0 asks of the others. */
+/** The commands of worker 0 to the others. */
 export const COMMAND = {
   /** Run a program. */
   run: 1,

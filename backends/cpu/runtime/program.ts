@@ -1,5 +1,5 @@
 /**
- * A compiled program as data: what worker 0 sends to the others. Functions are named by number; tensors are
+ * A compiled program as data that worker 0 sends to the others. Functions are named by number; tensors are
  * addresses in the shared memory.
  * @module
  */
@@ -57,7 +57,7 @@ export interface NewFunctions {
   readonly names: readonly string[];
 }
 
-/** What each worker gets when a program is compiled. */
+/** The message to each worker when a program is compiled. */
 export interface ProgramForWorker {
   readonly program: ProgramData;
   readonly functions: NewFunctions;

@@ -19,7 +19,7 @@ import type { Argument, LaunchData, ProgramForWorker } from "./program.ts";
 type LaunchFunction = (args: number, scratch: number, counter: number) => void;
 type Barrier = (workers: number) => void;
 
-/** What a worker is given when it begins. */
+/** The data that a worker gets at its start. */
 export interface RunnerOptions {
   readonly memory: WebAssembly.Memory;
   readonly barrier: WebAssembly.Module;
@@ -258,7 +258,7 @@ export class Runner {
     Atomics.compareExchange(this.#cells, CELL.abort, 0, this.#barriers + 1);
   }
 
-  /** After a failed run: what went wrong, from the worker with the lowest number. Forgets it. */
+  /** After a failed run: the error of the worker with the lowest number. Clears it. */
   takeError(): string {
     const { memory, workers } = this.#options;
     const messages: string[] = [];

@@ -52,7 +52,7 @@ export const matmul: Kernel<"matmul"> = {
   },
 };
 
-/** What the epilogue makes of a product: as a row program would that reads it. */
+/** Applies the epilogue to a product, as a row program that reads the product would. */
 function applied(
   epilogue: ProductEpilogue,
   { out, columns, more }: {

@@ -87,7 +87,7 @@ function kept(
   return first.slice(0, Math.max(1, count));
 }
 
-/** Chosen tokens become the next step's, and go to the ring and to what has been seen. */
+/** Chosen tokens become the next step's inputs; they are added to the ring and to the seen tokens. */
 export const takeTokens: Kernel<"take_tokens"> = {
   run({ slots, ring, capacity, columns }, _size, inputs, outputs) {
     const [chosen, index] = inputs.map((t) => t.load());

@@ -11,7 +11,7 @@ export type Element = "scalar" | "row" | { readonly wide: number };
 
 /**
  * Leaves at a place, where the shader has `r` (row), `c` (column, or group of four columns) and an index of
- * the matrix element (or group). `load` may name what it is given, so that it is loaded once.
+ * the matrix element (or group). `load` may name the expression, so that it is loaded once.
  */
 export function leavesAt(
   scope: Scope,

@@ -101,8 +101,8 @@ for (var n = 0u; n < ${size}; n++) {
 };
 
 /**
- * From the state of a slot, which then has the new one. Where rows stand is gathered first, slot, length and count
- * side by side: the smallest devices bind eight buffers.
+ * Starts from the state of a slot and stores the new state there. Slot, length and count of each row are first
+ * gathered into one buffer, because the smallest devices bind eight buffers.
  */
 export const recurrenceCached: Lower<"recurrence_cached"> = (lowering) => {
   const { attributes } = lowering;

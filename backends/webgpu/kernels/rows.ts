@@ -121,7 +121,7 @@ function flatBody(scope: Scope, { rows, columns, program }: Space): string {
   return lines.join("\n");
 }
 
-/** Loads what is read at one place (or four), computes all matrix outputs, stores them. */
+/** Loads the inputs of one element (or four), computes all matrix outputs, stores them. */
 function writeElements(
   scope: Scope,
   program: RowProgram,

@@ -20,7 +20,7 @@ import { combineArgmax } from "./argmax_lanes.ts";
 const PARTS = 16;
 /** Above the key of every number. */
 const KEYS_END = "0xff800001u";
-/** Workgroup memory for each lane, and as much again for what all share. */
+/** Bytes of workgroup memory for each lane, with room for the variables of the workgroup. */
 const BYTES_A_LANE = 16;
 /** Passes that cut any range of 32 bits to one. */
 const TURNS = 8;
@@ -65,7 +65,7 @@ function shapeOf(
   columns: number,
 ): { lanes: number; unroll: number } {
   if (limits.software) {
-    // the largest logit, four searches, the draw, and what folds over the lanes
+    // the largest logit, four searches, the draw, and the folds over the lanes
     const passes = 4 * TURNS + 3;
     const folds = 4 * TURNS * PARTS * 10;
     return {

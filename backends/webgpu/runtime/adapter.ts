@@ -19,7 +19,7 @@ function osRelease(): string {
   }
 }
 
-/** What is known of an adapter before it is opened. */
+/** Facts about an adapter before it is opened. */
 export interface AdapterFacts {
   readonly software: boolean;
   /** `NVIDIA H100`, `llvmpipe (LLVM 15.0.6, 256 bits) (software)`. */
@@ -86,7 +86,7 @@ function quietWayland(): () => void {
   }
 }
 
-/** What an adapter says of itself. */
+/** The adapter's description of itself. */
 export function factsOf(adapter: GPUAdapter): AdapterFacts {
   const { info } = adapter;
   const fallback = (info as { isFallbackAdapter?: boolean }).isFallbackAdapter;

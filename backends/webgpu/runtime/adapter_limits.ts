@@ -1,5 +1,5 @@
 /**
- * What kernels may know of the adapter that they are made for.
+ * The adapter's limits, as far as kernels depend on them.
  * @module
  */
 import type { TileTable } from "../kernels/matmul/tiles.ts";

@@ -16,7 +16,7 @@
 const SECONDS = 0.5;
 /** Where nothing is known: a second at 10 GFLOP/s, which is little even for a processor. */
 const FIRST = 1e10;
-/** Bounds of what is derived: some submissions a second, and no more than was ever of use. */
+/** Bounds of the derived budget: some submissions a second, and no more than was ever of use. */
 const LEAST = 1e9;
 const MOST = 1e12;
 /** Work that says something of the speed: below, it is the host that is measured. */

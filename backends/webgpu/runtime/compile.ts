@@ -73,7 +73,7 @@ export interface ReadyProgram {
   readonly sizesGroup: GPUBindGroup;
 }
 
-/** What compiling needs of the device. */
+/** The parts of the device that compiling needs. */
 export interface CompileContext {
   readonly gpu: Gpu;
   readonly pipelines: Pipelines;

@@ -1,5 +1,5 @@
 /**
- * What the backend counts, so that tests and profiles can see that nothing is made after the first step.
+ * Counters of the backend: tests and profiles check with them that nothing is created after the first step.
  * @module
  */
 

@@ -64,7 +64,7 @@ export class Gpu {
     }
   }
 
-  /** Throws what has gone wrong since the last call; a lost device stays lost. */
+  /** Throws the error recorded since the last call; a lost device stays lost. */
   check(): void {
     const failure = this.#failure;
     if (failure === null) return;
@@ -138,7 +138,7 @@ export class Gpu {
   }
 }
 
-/** What to do where memory is short. */
+/** Advice for a lack of memory. */
 export const MEMORY_ADVICE =
   "Lower training.batch_size or data.max_length, set training.gradient_checkpointing: true, or train an adapter on a base of model.dtype: bfloat16";
 

@@ -1,5 +1,5 @@
 /**
- * What to install where no adapter is found.
+ * Advice on the packages to install if no adapter is found.
  * @module
  */
 

@@ -39,7 +39,7 @@ export interface Iterations {
   readonly capacities: Extents;
 }
 
-/** What lowering a call needs to know. */
+/** The inputs of lowering a call. */
 export interface LowerContext extends Pick<Iterations, "capacities"> {
   readonly limits: AdapterLimits;
 }
@@ -120,7 +120,7 @@ export function reachOf(
   };
 }
 
-/** Puts the plan's and the call's name in front of what is thrown within. */
+/** Prefixes errors thrown within with the plan's and the call's name. */
 export function named<T>(plan: Plan, call: KernelCall, body: () => T): T {
   try {
     return body();

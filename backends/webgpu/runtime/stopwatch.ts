@@ -90,7 +90,7 @@ export class Stopwatch {
     this.#pending = [];
   }
 
-  /** Waits for what was resolved and adds it up. */
+  /** Waits for the resolved timestamps and adds them up. */
   async collect(): Promise<void> {
     const dispatches = this.#waiting.shift();
     if (dispatches === undefined) return;

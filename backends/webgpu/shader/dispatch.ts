@@ -27,14 +27,14 @@ export interface TensorUse {
    * `together` only if to all that wish so.
    */
   readonly wide?: boolean | "together";
-  /** What the words of the view hold: elements are then those of the matrix, widened. */
+  /** The format of the view's words: elements are then those of the matrix, widened. */
   readonly quantized?: QuantizedShape;
 }
 
 /** Fills extents into a dimension, at a run. */
 export type SizeOf = (dim: Dim) => number;
 
-/** What the body of a shader is written with. */
+/** The tensors and sizes available to the body of a shader. */
 export interface Scope {
   /** A tensor by its name. Throws `RangeError` for one that the dispatch does not have. */
   tensor(name: string): TensorText;
@@ -44,7 +44,7 @@ export interface Scope {
 
 /** One dispatch. */
 export interface DispatchSpec {
-  /** What it is, in profiles and errors: `matmul NT 64x64x16`. */
+  /** Its name in profiles and errors: `matmul NT 64x64x16`. */
   readonly name: string;
   readonly tensors: readonly TensorUse[];
   readonly workgroup: readonly [number, number, number];
@@ -64,7 +64,7 @@ export interface DispatchSpec {
   readonly cost?: (size: SizeOf) => number;
 }
 
-/** What a kernel's lowering gets. */
+/** The arguments of a kernel's lowering. */
 export interface Lowering<K extends KernelName> {
   readonly attributes: KernelAttributes[K];
   readonly inputs: readonly View[];

@@ -1,5 +1,5 @@
 /**
- * Expressions as WGSL: every node becomes a `let`, so that what an expression has twice is computed once.
+ * Expressions as WGSL: every node becomes a `let`, so that repeated subexpressions are computed once.
  * @module
  */
 import type { BinaryOp, Expression, UnaryOp } from "@denotune/denotune/core";
@@ -109,7 +109,7 @@ export class ExpressionWriter {
       : `${this.write(e)} != 0.0`;
   }
 
-  /** Literals get names too: what the compiler would compute of them alone it may refuse (`1 / 0`). */
+  /** Literals get names too, because the compiler may refuse constant expressions (`1 / 0`). */
   #literal(value: number): string {
     return this.#name(f32Text(value));
   }

@@ -11,7 +11,7 @@ export function f32Text(value: number): string {
     return `bitcast<f32>(${bits}u)`;
   }
   if (Object.is(rounded, -0)) return "-0.0f";
-  // Seventeen digits: what the shader's parser rounds is the double itself.
+  // Seventeen digits, so that the shader's parser rounds the double itself.
   const text = String(rounded);
   return /[.e]/.test(text) ? `${text}f` : `${text}.0f`;
 }

@@ -26,7 +26,7 @@ export class TensorText {
     readonly start: number,
     /** Elements to advance at each iteration. */
     readonly advance: number,
-    /** Functions that widen elements of a quantised matrix; `four` where four lie in one row. */
+    /** Functions that widen elements of a quantised matrix; `four` if each group of four is within one row. */
     readonly widened:
       | { readonly one: string; readonly four: string | null }
       | null = null,

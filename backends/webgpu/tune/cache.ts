@@ -59,7 +59,7 @@ export interface MeasuredTiles extends TileTable {
   readonly path: string | null;
   /** Measured tiles by the name of their shape. */
   readonly all: ReadonlyMap<string, Tile>;
-  /** Adds tiles and writes the file. Throws what the disk throws. */
+  /** Adds tiles and writes the file. Throws the errors of the file system. */
   add(tiles: ReadonlyMap<string, Tile>): Promise<void>;
 }
 

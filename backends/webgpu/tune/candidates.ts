@@ -10,7 +10,7 @@ import type {
 } from "../kernels/matmul/tiles.ts";
 import type { AdapterLimits } from "../runtime/adapter_limits.ts";
 
-/** bm, bn, bk, tm, tn: what others found to be best somewhere (see README.md). */
+/** bm, bn, bk, tm, tn: tiles that others found fastest on some GPU (see README.md). */
 const SHARED: readonly (readonly [number, number, number, number, number])[] = [
   [32, 32, 8, 4, 4],
   [32, 32, 32, 4, 4],

@@ -45,7 +45,7 @@ function distanceOf(a: ProductShape, b: ProductShape): number {
     outer.some((f) => f > MOST.outer) ||
     inner > MOST.inner
   ) return Infinity;
-  // Another storage of weights changes loads, not what is done with them.
+  // Another storage of weights changes the loads, not the arithmetic.
   const storage = a.dtype === b.dtype ? 0 : 1;
   return outer.reduce((sum, f) => sum + Math.log2(f), 0) +
     Math.log2(inner) / 2 + storage;

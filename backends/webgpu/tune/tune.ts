@@ -36,7 +36,7 @@ export interface MeasuredTile {
   readonly refused: string | null;
 }
 
-/** What tuning found for one shape. */
+/** The result of tuning one shape. */
 export interface TunedShape {
   readonly shape: ProductShape;
   /** The winner, and the tile of the built-in table. */
@@ -45,7 +45,7 @@ export interface TunedShape {
   readonly candidates: readonly MeasuredTile[];
 }
 
-/** What may be said about a tuning. */
+/** The options of a tuning. */
 export interface TuneRequest {
   /** Products to measure; absent: those of {@linkcode usualShapes}. */
   readonly shapes?: readonly ProductShape[];
@@ -59,7 +59,7 @@ export interface TuneRequest {
   readonly pretend?: Partial<AdapterLimits>;
 }
 
-/** What tuning gave. */
+/** The result of tuning. */
 export interface TuneResult {
   readonly adapter: string;
   /** The file that was written, or null. */
@@ -256,7 +256,7 @@ class Bench {
     };
   }
 
-  /** Compiles the plan with a tile and gives what it computes. */
+  /** Compiles the plan with a tile and returns its outputs. */
   async #result(
     plan: Plan,
     tile: Tile,

@@ -48,7 +48,7 @@ export function scratchOf(g: Geometry, capacity: number) {
   };
 }
 
-/** What the code depends on besides sizes. */
+/** The attributes that the code depends on, besides sizes. */
 export interface Variant {
   readonly attributes: AttentionAttributes;
   /** Whether a BLAS does the products. */
@@ -196,7 +196,7 @@ function gradientRow(
   const { attributes } = variant;
   const g = geometryOf(variant);
   const s = scratchOf(g, variant.capacity);
-  // The query's position in its row, its place over the batch, and what it sees of the block.
+  // The query's position in its row, its place over the batch, and the keys of the block that it sees.
   const query = f.local("i64", i64.add(p.query, p.i));
   const position = f.local("i64", i64.add(own.row0, query));
   const end = f.local("i64", i64.add(p.firstKey, p.count));

@@ -188,7 +188,7 @@ function block(k: Kernel, variant: Variant, own: Block): void {
   const range = keyRange(k, variant, own, row0);
   clear(k, own.queries, s, g);
   // One block of keys after the other, with the running softmax: S = Q Kt, then row by row the maximum, the
-  // weights and the correction of what was summed, then O += P V.
+  // weights and the correction of the sums so far, then O += P V.
   f.for(range.low, range.high, g.keys, (firstKey) => {
     const count = f.local("i64", i64.sub(range.high, firstKey));
     f.set(count, i64.min(count, i64.const(g.keys)));

@@ -1,5 +1,5 @@
 /**
- * What forward and backward attention share: blocks, distances in bytes, ranges of segments, masks.
+ * Code that forward and backward attention share: blocks, distances in bytes, ranges of segments, masks.
  *
  * Scores are made block by block (queries x keys) with the micro-kernel of matrix products, in the worker's
  * own memory; blocks that no query of the block can see are never touched.
@@ -169,7 +169,7 @@ export function rangeEnd(temporary: Int, at: Int, side: 0 | 1): Int {
   return i64.load32S(i64.add(temporary, i64.mul(at, i64.const(8))), 4 * side);
 }
 
-/** What one query sees of a block of keys: positions from `low` up to `high`, in its own segment. */
+/** The keys of a block that one query sees: positions from `low` up to `high`, in its own segment. */
 export interface Sight {
   /** First position that is seen, or null: from the start. */
   readonly low: Int | null;
@@ -209,7 +209,7 @@ export function sightOf(
 ): { low: Int | null; high: Int } {
   const { causal, window } = attributes;
   const high = f.local("i64", query.end);
-  // A causal query sees itself and what is before; with a window alone also as much after.
+  // A causal query sees itself and earlier positions; with a window alone also as much after.
   const reach = causal ? 1 : window;
   if (reach !== null) {
     const beyond = f.local("i64", i64.add(query.position, i64.const(reach)));
@@ -221,7 +221,7 @@ export function sightOf(
   return { low, high };
 }
 
-/** A raw product of query and key as a score, and what the score's gradient is multiplied by. */
+/** A raw product of query and key as a score, and the factor of the score's gradient. */
 export function scoreOf(
   f: FunctionBuilder,
   attributes: AttentionAttributes,

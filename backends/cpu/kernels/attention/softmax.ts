@@ -18,7 +18,7 @@ import { packedBytes } from "./products.ts";
 import { element, type Kernel } from "../launch.ts";
 import { vectorLoop } from "../vector_loop.ts";
 
-/** Offsets into the worker's own memory: a block of scores, its result, and what runs along. */
+/** Offsets into the worker's own memory: a block of scores, its result, and the running statistics. */
 export function scratchOf(g: Geometry) {
   const scores = 0;
   const result = scores + g.queries * g.scoreRow;
@@ -44,7 +44,7 @@ export interface Variant {
   readonly cache: { readonly slots: number; readonly capacity: number } | null;
 }
 
-/** Turns a row of raw scores into weights, and scales what the row has summed so far. */
+/** Turns a row of raw scores into weights, and scales the row's sums so far. */
 export function softmaxRow(
   k: Kernel,
   variant: Variant,
@@ -95,7 +95,7 @@ export function softmaxRow(
     f.store(address, seen);
     f.set(best, f32x4.max(best, seen));
   });
-  // The maximum so far may have been smaller: what was summed with it is scaled by exp(before - now).
+  // The maximum so far may have been smaller: the sums so far are scaled by exp(before - now).
   const slot = f.local("i64", element(k.scratch, i));
   const before = f.local("v128", v128.load32Splat(slot, s.maxima));
   const now = f.local("v128", f32x4.max(before, maxLanes(f, best)));

@@ -288,14 +288,14 @@ function addLines(k: Kernel, block: Block, row: Int): void {
   const [, , n, depth] = k.dims;
   const size = bytesOf(block.dtype);
   const width = f.local("i64", i64.sub(block.to, block.from));
-  // The sums are kept in whole vectors: what is beyond `width` is read and written, never stored to out.
+  // The sums are kept in whole vectors: lanes beyond `width` are read and written, never stored to out.
   const padded = i64.mul(i64.ceilDiv(width, 4), i64.const(4));
   vectorLoop(
     f,
     { from: i64.const(0), to: padded },
     ({ index }) => f.store(element(k.scratch, index), f32x4.const(0)),
   );
-  // `number` walks along the row of a, `line` down the rows of b, `left` counts what is to be added.
+  // `number` walks along the row of a, `line` down the rows of b, `left` counts the terms still to add.
   const number = f.local("i64", element(block.a, i64.mul(row, depth)));
   const line = f.local(
     "i64",

@@ -58,7 +58,7 @@ export function emitLongSum(
   return total;
 }
 
-/** Adds the products of `count` values of k to `total`, in blocks of `size`; what is left over is a block of its own. */
+/** Adds the products of `count` values of k to `total`, in blocks of `size`; the rest is a block of its own. */
 function addBlocks(
   kLoop: KLoop,
   sum: { total: Sums; count: Int; size: number },

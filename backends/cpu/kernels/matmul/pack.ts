@@ -72,7 +72,7 @@ export function packTransposed(
       f.store(line, halves[0], i * LINE);
       f.store(line, halves[1], i * LINE + 16);
     };
-    // Four k at a time; `rest` counts down to what is left, 0 to 3.
+    // Four k at a time; `rest` counts down to the remainder, 0 to 3.
     const rest = f.local("i64", count);
     f.block((done) =>
       f.loop((again) => {

@@ -134,7 +134,7 @@ function build(k: Kernel, plan: Plan): void {
       ),
     ),
   );
-  // One function for each height of tile that occurs: 6, and what is left at the lower border of a block.
+  // One function for each height of tile that occurs: 6, and the rest at the lower border of a block.
   const tiles = new Map<number, FunctionRef>();
   const tile = (rows: number) => {
     let made = tiles.get(rows);
@@ -196,7 +196,7 @@ function build(k: Kernel, plan: Plan): void {
         bias === null ? i64.const(0) : element(bias, column0),
       );
       f.for(i64.const(0), columns, TILE_COLUMNS, (column) => {
-        // Eight columns at a time; the last tile may be narrower, and stores only what exists.
+        // Eight columns at a time; the last tile may be narrower, and stores only existing columns.
         const width = f.local("i64", i64.sub(columns, column));
         const addendAt = addend === null ? i64.const(0) : i64.add(addend, at);
         const call = (rows: number) =>
@@ -241,7 +241,7 @@ function packColumns(
   const quantized = quantizedFactor(plan);
   if (quantized !== null) {
     const panels = Math.ceil(plan.blocks.columns / TILE_COLUMNS);
-    // Widened numbers come behind what is packed from them.
+    // Widened numbers are stored after the panels packed from them.
     const behind = packedBytes(
       panels,
       plan.layout === "NT" ? quantized.columns : quantized.rows,

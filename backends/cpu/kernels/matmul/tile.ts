@@ -139,7 +139,7 @@ export class KLoop {
   }
 }
 
-/** `count` without what is left over after whole units. */
+/** `count` without the remainder after whole units. */
 export function wholeOf(count: Int, unit: number): Int {
   return count.constant === undefined
     ? i64.mul(i64.divU(count, i64.const(unit)), i64.const(unit))
@@ -155,7 +155,7 @@ export interface BlockShape {
   readonly bPanel: number;
   /** From one row of the result to the next; a panel's result is 32 bytes wide. */
   readonly cRow: number;
-  /** Adds to what is in c. */
+  /** Adds to the values in c. */
   readonly accumulate: boolean;
 }
 

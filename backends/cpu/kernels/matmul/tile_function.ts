@@ -20,7 +20,7 @@ import { TILE_COLUMNS } from "./tile.ts";
 /** Numbers of one k of packed rows of a: six that count, two that a vector store leaves behind. */
 export const A_LINE = 6;
 
-/** What is done to the sums before they are stored. */
+/** The operation on the sums before they are stored. */
 export interface TileEpilogue {
   readonly alpha: number;
   readonly bias: boolean;

@@ -1,5 +1,5 @@
 /**
- * What the two kernels of attention's gradients share.
+ * Code that the two kernels of attention's gradients share.
  * @module
  */
 import type { View } from "@denotune/denotune/core";
@@ -80,7 +80,7 @@ export function scoreGradient(
     };\n  let dZ = dS * (1.0 - bent * bent);`;
 }
 
-/** What both kernels read. */
+/** The tensors that both kernels read. */
 export function inputsOf(
   { q, k, v, segments, dOut, statistics }: BackwardViews,
   wide: boolean,

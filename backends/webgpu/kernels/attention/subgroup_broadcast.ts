@@ -30,7 +30,7 @@ import {
 } from "./mask.ts";
 import type { AttentionSizes } from "./operands.ts";
 
-/** What a kernel of this kind is written from. */
+/** The inputs of a kernel's text. */
 export interface BroadcastSpec {
   readonly attributes: AttentionAttributes;
   readonly sizes: AttentionSizes;

@@ -45,7 +45,7 @@ export interface AttentionTile {
   readonly others: number;
 }
 
-/** What a kernel keeps in workgroup memory and in registers. */
+/** A kernel's use of workgroup memory and registers. */
 export interface TileNeeds {
   /** Matrices of own rows, and of other rows, where whole rows are staged. */
   readonly ownTiles: number;

@@ -53,7 +53,7 @@ export const matmul: Lower<"matmul"> = (lowering) => {
   );
 };
 
-/** The epilogue with what it reads, or null where there is none. */
+/** The epilogue with its inputs, or null where there is none. */
 function epilogueOf(
   { attributes: { epilogue, bias, addend }, inputs }: Lowering<"matmul">,
 ): Product["epilogue"] {

@@ -24,11 +24,11 @@ export interface Product {
   readonly alpha: number;
   readonly a: View;
   readonly b: View;
-  /** What the words of b hold, where it is quantised. */
+  /** The format of b's words, if b is quantised. */
   readonly quantized: QuantizedShape | null;
   readonly bias: View | null;
   readonly addend: View | null;
-  /** What is made of each element, and what it reads besides. */
+  /** The epilogue of each element, and its further inputs. */
   readonly epilogue:
     | (ProductEpilogue & { readonly views: readonly View[] })
     | null;
@@ -62,7 +62,7 @@ export function factorTensors(
   ];
 }
 
-/** What the end of a product reads and writes: `bias`, `addend`, `in1` ... and `out0` ... */
+/** Tensors that the end of a product reads and writes: `bias`, `addend`, `in1` ... and `out0` ... */
 export function endTensors(
   { bias, addend, epilogue, outputs }: Product,
   { wide }: { wide: boolean },
@@ -100,7 +100,7 @@ export interface ProductPlace {
   readonly four?: boolean;
 }
 
-/** Statements that store an element of a product, or what the epilogue makes of it. */
+/** Statements that store an element of a product, or the result of the epilogue. */
 export function storeProduct(
   scope: Scope,
   product: Product,

@@ -4,7 +4,7 @@
  */
 import type { KernelAttributes, TensorDType } from "@denotune/denotune/core";
 
-/** What a tile is chosen by: sizes are those at capacity. */
+/** The key by which a tile is chosen: sizes are those at capacity. */
 export interface ProductShape {
   readonly layout: KernelAttributes["matmul"]["layout"];
   /** Storage of b. */
