@@ -1,5 +1,5 @@
 /**
- * Ctrl-C and SIGTERM: the first asks for a clean end, the second ends the process at once.
+ * Ctrl-C, SIGTERM and a closed terminal: the first asks for a clean end, the second ends the process at once.
  * @module
  */
 import type { Output } from "../contracts/command.ts";
@@ -23,11 +23,15 @@ export function onInterrupt(
   const listen = () => {
     if (controller.signal.aborted) exit(INTERRUPTED);
     controller.abort();
-    output.line(`\n${message}`);
+    try {
+      output.line(`\n${message}`);
+    } catch {
+      // the terminal is gone: what follows needs none
+    }
   };
   const names: Deno.Signal[] = Deno.build.os === "windows"
     ? ["SIGINT", "SIGBREAK"]
-    : ["SIGINT", "SIGTERM"];
+    : ["SIGINT", "SIGTERM", "SIGHUP"]; // SIGHUP: the terminal was closed, or its connection lost
   for (const name of names) Deno.addSignalListener(name, listen);
   return {
     signal: controller.signal,

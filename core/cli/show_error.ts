@@ -66,6 +66,9 @@ function describe(error: unknown): string {
   if (isDiskFull(error) && error instanceof Error) {
     return `${error.message}: what is written to is full; free space, or write elsewhere`;
   }
+  if (isDiskFull(error) && error instanceof Error) {
+    return `${error.message}: what is written to is full; free space, or write elsewhere`;
+  }
   if (isFromSystem(error)) return error.message;
   const what = error instanceof Error
     ? `${error.name}: ${error.message}`

@@ -7,6 +7,7 @@ import { kindAt, resolveModelPath } from "../config/paths.ts";
 import { DataError } from "../contracts/errors.ts";
 import { type JsonObject, readJsonObject } from "../io/json_file.ts";
 import { listCheckpoints } from "../run/checkpoint.ts";
+import { verifyChecksums } from "../run/checksums.ts";
 
 /** A saved model: where its base and, if there is one, its adapter are. */
 export interface SavedFolder {
@@ -58,6 +59,7 @@ export async function findSaved(
 
 async function lookInto(path: string): Promise<SavedFolder | null> {
   if (await kindAt(join(path, "adapter_config.json")) === "file") {
+    verifyChecksums(path);
     const config = readJsonObject(join(path, "adapter_config.json"));
     if (config === null) throw new DataError(`${path} has no adapter_config`);
     return {
@@ -68,6 +70,7 @@ async function lookInto(path: string): Promise<SavedFolder | null> {
     };
   }
   if (await kindAt(join(path, "config.json")) !== "file") return null;
+  verifyChecksums(path);
   return { path, base: path, adapter: null, notice: null };
 }
 

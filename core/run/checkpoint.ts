@@ -6,12 +6,13 @@
  * checkpoint-120/  state.json             step, epoch, sums, config, fingerprints
  *                  optimizer.safetensors  `slot:tensor`, float32
  *                  model.safetensors ...  the trained weights as others load them (or adapter_model.safetensors)
+ *                  checksums.json         SHA-256 of each of these files
  * ```
  * @module
  */
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { StreamPosition } from "../data/stream/types.ts";
-import { DataError } from "../contracts/errors.ts";
+import { DataError, isDenotuneError } from "../contracts/errors.ts";
 import { ADAPTER_FILE } from "../io/adapter_file.ts";
 import {
   beginFolder,
@@ -40,6 +41,7 @@ import {
   writeTrained,
 } from "./saved_model.ts";
 import { statesOf, type TensorState } from "../engine/trainables.ts";
+import { verifyChecksums, writeChecksums } from "./checksums.ts";
 import type { TrainerState } from "./trainer_state.ts";
 
 /** Version of the layout below. */
@@ -99,6 +101,7 @@ export async function saveCheckpoint(
       join(folder, STATE),
       showJson(checkpoint as unknown as Record<string, Json>),
     );
+    writeChecksums(folder);
     commitFolder(folder, path);
   } catch (error) {
     await Deno.remove(temporaryBeside(path), { recursive: true }).catch(
@@ -135,6 +138,41 @@ function savedStates(engine: Engine, tensor: string): TensorState[] {
   return trainables === null
     ? []
     : statesOf(trainables, request.train?.optimizer.slots ?? [], tensor);
+}
+
+/**
+ * Checks a checkpoint's files and reads its state. Throws `DataError` for one that is damaged or none at all; where
+ * an older one beside it is whole, the error names it and how to go on from it.
+ */
+export function openCheckpoint(path: string): CheckpointState {
+  try {
+    verifyChecksums(path);
+    return readCheckpointState(path);
+  } catch (error) {
+    if (!isDenotuneError(error)) throw error;
+    const older = olderWhole(path);
+    if (older === null) throw error;
+    throw new DataError(
+      `${error.message}\nThe newest whole checkpoint before it is ${older}: go on from there with training.resume=${older}`,
+      { cause: error },
+    );
+  }
+}
+
+/** The newest checkpoint before this one whose files are whole, or null. */
+function olderWhole(path: string): string | null {
+  const step = Number(/checkpoint-(\d+)$/.exec(path)?.[1]);
+  const older = listCheckpoints(dirname(path)).filter((c) => c.step < step);
+  for (const { path } of older.reverse()) {
+    try {
+      verifyChecksums(path);
+      readCheckpointState(path);
+      return path;
+    } catch (error) {
+      if (!isDenotuneError(error)) throw error;
+    }
+  }
+  return null;
 }
 
 /** Reads `state.json` of a checkpoint. Throws `DataError` for a folder that is none. */

@@ -19,7 +19,7 @@ import { writeFileAtomic } from "../io/atomic.ts";
 import { showJson } from "../io/json_file.ts";
 import type { Json } from "../contracts/json.ts";
 import { VERSION } from "../version.ts";
-import { readCheckpointState, restoreCheckpoint } from "./checkpoint.ts";
+import { openCheckpoint, restoreCheckpoint } from "./checkpoint.ts";
 import { openDevice } from "./open/choose_backend.ts";
 import { Engine, planEngine } from "../engine/engine.ts";
 import { Events, type NamedTracker } from "./events.ts";
@@ -37,6 +37,7 @@ import {
   RESOLVED,
   SUMMARY,
 } from "./run_folder.ts";
+import { lockRunFolder } from "./run_lock.ts";
 import { RunHooks, saveFinal } from "./run_hooks.ts";
 import { startEvent } from "./start_event.ts";
 import { StepProfile } from "./step_profile.ts";
@@ -170,6 +171,7 @@ class Run {
     const events = this.#events;
     const signal = this.#signal;
     const { config } = run;
+    using _lock = lockRunFolder(config.output_dir);
     const settings = configData(config);
 
     const options = {
@@ -192,7 +194,7 @@ class Run {
     });
     const checkpoint = folder.checkpoint === null
       ? null
-      : readCheckpointState(folder.checkpoint);
+      : openCheckpoint(folder.checkpoint);
     if (checkpoint !== null) {
       await resumeData(data, {
         outputDir: config.output_dir,

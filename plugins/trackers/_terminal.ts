@@ -3,6 +3,7 @@
  * that a redirected stdout holds only what is worth keeping; on one terminal the two do not collide.
  * @module
  */
+import { isOutputGone } from "@denotune/denotune/core";
 
 /** Where text goes. */
 export interface Sink {
@@ -35,8 +36,13 @@ function sinkOf(
   return {
     write(text) {
       const bytes = encoder.encode(text);
-      for (let at = 0; at < bytes.length;) {
-        at += stream.writeSync(bytes.subarray(at));
+      try {
+        for (let at = 0; at < bytes.length;) {
+          at += stream.writeSync(bytes.subarray(at));
+        }
+      } catch (error) {
+        // nobody reads any more (a closed pipe or terminal): the run itself goes on
+        if (!isOutputGone(error)) throw error;
       }
     },
     columns() {
