@@ -20,6 +20,7 @@
  * @module
  */
 import { denoProblem } from "./core/cli/deno_version.ts";
+import { runProcess } from "./core/cli/process.ts";
 import { builtIn } from "./plugins/library.ts";
 
 export { defineRun } from "./core/config/types.ts";
@@ -152,7 +153,8 @@ if (import.meta.main) {
     ...(await import("./examples/quickstart/run.ts")).default,
   });
   // no top-level await: run files and plugins may import this module while the command line runs
-  import("./core/cli/main.ts").then(({ main }) =>
-    main(Deno.args, { builtIn, quickstart })
-  ).then(Deno.exit);
+  runProcess(async () => {
+    const { main } = await import("./core/cli/main.ts");
+    return await main(Deno.args, { builtIn, quickstart });
+  });
 }

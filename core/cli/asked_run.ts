@@ -24,9 +24,15 @@ export interface AskedRun {
 
 /** The built-in parts, and those of the plugins that the command line names. */
 export async function askedRegistry(
-  { program, plugins }: Pick<CommandContext, "program" | "plugins">,
+  { program, plugins, err }: Pick<
+    CommandContext,
+    "program" | "plugins" | "err"
+  >,
 ): Promise<Registry> {
-  return await openRegistry(program.builtIn, { plugins });
+  return await openRegistry(program.builtIn, {
+    plugins,
+    waiting: (what) => err.line(what),
+  });
 }
 
 /** Splits the arguments `[run file] [key=value ...]` into the two kinds. Throws `ConfigError`. */
@@ -50,7 +56,10 @@ export function splitRunArguments(
  * taken instead of a file is said on `out`, or on `notices` where `out` is not for people.
  */
 export async function loadAskedRun(
-  context: Pick<CommandContext, "arguments" | "program" | "plugins" | "out">,
+  context: Pick<
+    CommandContext,
+    "arguments" | "program" | "plugins" | "out" | "err"
+  >,
   options: {
     readonly files?: RunRequest["files"];
     readonly notices?: CommandContext["out"];
@@ -59,7 +68,12 @@ export async function loadAskedRun(
   const notices = options.notices ?? context.out;
   const { file, overrides } = splitRunArguments(context.arguments);
   const registry = await askedRegistry(context);
-  const shared = { overrides, registry, files: options.files };
+  const shared = {
+    overrides,
+    registry,
+    files: options.files,
+    waiting: (what: string) => context.err.line(what),
+  };
   const { loadRun } = library;
   if (file !== null) {
     return { run: await loadRun({ ...shared, file }), quickstart: false };

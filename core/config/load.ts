@@ -42,6 +42,8 @@ export interface RunRequest {
   readonly env?: Environment;
   /** How the Hub is asked for the commits of Hub ids. */
   readonly hub?: HubOptions;
+  /** Told which plugin has been waited for, where one takes long to load. */
+  readonly waiting?: (what: string) => void;
   /** What the path `-` reads; standard input where absent. */
   readonly stdin?: ReadableStream<Uint8Array>;
 }
@@ -90,7 +92,7 @@ export async function loadRun(request: RunRequest): Promise<LoadedRun> {
   }
 
   const registry = copyOf(request.registry);
-  const plugins = await loadPlugins(run, registry);
+  const plugins = await loadPlugins(run, registry, request.waiting);
   const checked = await checkRun(run, {
     registry,
     layout,

@@ -74,6 +74,11 @@ export class Events {
     } else this.#held.push(placed);
   }
 
+  /** Says at once what is waited for: before the start, notices are held. */
+  waiting(what: string): void {
+    this.emit({ event: "progress", task: what, done: 0, total: 0 });
+  }
+
   /** Says something once. */
   notice(message: string, level: "info" | "warning" = "info"): void {
     this.emit({ event: "notice", level, message });

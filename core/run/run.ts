@@ -94,7 +94,11 @@ export async function trainRun(
         ? void pending.push(() => events?.notice(message))
         : events.notice(message),
   });
-  const creating: Creating = { registry: run.registry, host };
+  const creating: Creating = {
+    registry: run.registry,
+    host,
+    waiting: (what) => events?.waiting(what),
+  };
   const trackers: NamedTracker[] = (options.trackers ?? []).map((tracker) => ({
     tracker,
     described: null,

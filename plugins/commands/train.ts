@@ -39,19 +39,33 @@ async function runTrain(context: CommandContext): Promise<void> {
   using interrupt = onInterrupt(
     err,
     "Stopping: the run is saved after this step. Ctrl-C again ends it at once.",
+    { watch: true },
   );
   const { signal } = interrupt;
-  const { run, quickstart } = await loadAskedRun(context);
-  let result;
+  let isTraining = false;
+  const work = async () => {
+    const { run, quickstart } = await loadAskedRun(context);
+    const result = await library.trainRun(run, {
+      signal,
+      command: [invocation, "train", ...args.map(quoted)].join(" "),
+      trackers: [{
+        start: () => void (isTraining = true),
+        event: () => {},
+        close: () => {},
+      }],
+    });
+    return { run, quickstart, result };
+  };
+  let done;
   try {
-    const again = [invocation, "train", ...args.map(quoted)].join(" ");
-    result = await library.trainRun(run, { signal, command: again });
+    done = await Promise.race([work(), givenUp(signal, () => isTraining)]);
   } catch (error) {
     if (!isAbort(error, signal)) throw error;
     err.line("Stopped before the first step: there is nothing to save.");
     context.exitWith(INTERRUPTED);
     return;
   }
+  const { run, quickstart, result } = done;
   if (result.status === "interrupted") {
     context.exitWith(INTERRUPTED);
     return;
@@ -81,6 +95,23 @@ function showNext(
   if (quickstart) {
     out.line(`Your own: ${invocation} init data.jsonl`);
   }
+}
+
+/** How long what is prepared may take to hear an interrupt. */
+const PATIENCE_MS = 2000;
+
+/** Rejects some time after the interrupt where training has not begun: whatever is waited for, nothing is lost. */
+function givenUp(
+  signal: AbortSignal,
+  isTraining: () => boolean,
+): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener("abort", () => {
+      setTimeout(() => {
+        if (!isTraining()) reject(signal.reason);
+      }, PATIENCE_MS);
+    });
+  });
 }
 
 function isAbort(error: unknown, signal: AbortSignal): boolean {

@@ -81,6 +81,8 @@ export class ConsoleTracker implements Tracker {
   }
 
   preparing(event: ProgressEvent): void {
+    // nothing to count: what is waited for, said on a terminal and in a log
+    if (event.total === 0) return this.#terminal.line(event.task);
     this.#progress(event.task, event.done, event.total);
   }
 

@@ -46,6 +46,8 @@ export interface Creating {
   readonly registry: Registry;
   /** What parts are created with. */
   readonly host: Host;
+  /** Told which part has been waited for, where its `create` takes long. */
+  readonly waiting?: (what: string) => void;
 }
 
 /** The host that parts are created with. */
@@ -66,7 +68,7 @@ export function createHost(options: HostOptions): Host {
 
 /** The same, with what has become known since: later parts are made beside it. */
 export function beside(
-  { registry, host: before }: Creating,
+  { registry, host: before, waiting }: Creating,
   known: Partial<Pick<Host, "modelConfig" | "tokenizer" | "notice">>,
 ): Creating {
   const host: Host = {
@@ -74,7 +76,7 @@ export function beside(
     ...known,
     create: (kind, choice) => createPart(kind, choice, { registry, host }),
   };
-  return { registry, host };
+  return { registry, host, waiting };
 }
 
 /**
@@ -111,13 +113,13 @@ export async function createPart<K extends Kind>(
       }`,
     );
   }
-  return await callCreate(resolved, creating.host);
+  return await callCreate(resolved, creating.host, creating.waiting);
 }
 
 /** The part that a run chose, already checked; paths in its options start from where they were written. */
 export async function createResolved<K extends Kind>(
   choice: ResolvedChoice<K>,
-  { registry, host }: Creating,
+  { registry, host, waiting }: Creating,
 ): Promise<KindMap[K]> {
   const bound: Host = {
     ...host,
@@ -125,15 +127,24 @@ export async function createResolved<K extends Kind>(
     create: (kind, inner) => createPart(kind, inner, { registry, host: bound }),
     list: (kind) => host.list(kind),
   };
-  return await callCreate(choice, bound);
+  return await callCreate(choice, bound, waiting);
 }
+
+/** How long a part may take before it is said that it is waited for. */
+const LONG_MS = 3000;
 
 async function callCreate<K extends Kind>(
   choice: ResolvedChoice<K>,
   host: Host,
+  waiting: Creating["waiting"],
 ): Promise<KindMap[K]> {
   const part: AnyPart = choice.part;
   let made: unknown;
+  // the timer keeps the process alive until it has said what is waited for
+  const timer = setTimeout(
+    () => waiting?.(`waiting for the ${describePart(choice)} to be made`),
+    LONG_MS,
+  );
   try {
     made = await part.create(choice.options, host);
   } catch (error) {
@@ -142,6 +153,8 @@ async function callCreate<K extends Kind>(
       `Cannot create the ${describePart(choice)}: ${messageOf(error)}`,
       { cause: error },
     );
+  } finally {
+    clearTimeout(timer);
   }
   if (typeof made !== "object" || made === null) {
     throw new PluginError(

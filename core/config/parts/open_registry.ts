@@ -13,6 +13,8 @@ export interface RegistryOptions {
   readonly plugins?: readonly string[];
   /** Absolute folder that paths start from; the working directory where absent. */
   readonly cwd?: string;
+  /** Told which plugin has been waited for, where one takes long to load. */
+  readonly waiting?: (what: string) => void;
 }
 
 /** The built-in parts and those of the plugins named. Throws `PluginError` that names the module. */
@@ -25,7 +27,11 @@ export async function openRegistry(
   const { plugins = [], cwd = Deno.cwd() } = options;
   if (plugins.length > 0) {
     const origin = { place: "--plugin", base: cwd };
-    await loadPlugins(treeOf({ plugins: [...plugins] }, origin), registry);
+    await loadPlugins(
+      treeOf({ plugins: [...plugins] }, origin),
+      registry,
+      options.waiting,
+    );
   }
   return registry;
 }

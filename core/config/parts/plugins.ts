@@ -18,22 +18,31 @@ import { inside, type Leaf, type Tree } from "../parse/tree.ts";
 export async function loadPlugins(
   run: Tree,
   registry: Registry,
+  waiting?: (what: string) => void,
 ): Promise<string[]> {
   const list = inside(run, "plugins");
   const specifiers: string[] = [];
   for (const leaf of list?.type === "list" ? list.items : []) {
     // what is not a text is the schema's to refuse
     if (leaf.type === "leaf" && typeof leaf.value === "string") {
-      specifiers.push(await loadPlugin(leaf.value, leaf, registry));
+      specifiers.push(
+        await loadPlugin(leaf.value, leaf, { registry, waiting }),
+      );
     }
   }
   return specifiers;
 }
 
+/** How long a module may take to load before it is said that it is waited for. */
+const LONG_MS = 3000;
+
 async function loadPlugin(
   written: string,
   { origin }: Leaf,
-  registry: Registry,
+  { registry, waiting }: {
+    readonly registry: Registry;
+    readonly waiting?: (what: string) => void;
+  },
 ): Promise<string> {
   const fail = (message: string, cause?: unknown): never => {
     throw new PluginError(`${origin.place}: ${message}`, { cause });
@@ -57,6 +66,10 @@ async function loadPlugin(
     return fail(`there is no plugin module ${specifier}`);
   }
   let module: { default?: unknown };
+  const timer = setTimeout(
+    () => waiting?.(`waiting for the plugin ${specifier} to be loaded`),
+    LONG_MS,
+  );
   try {
     module = await importModule(
       isRemote ? specifier : pathToFileURL(specifier).href,
@@ -66,6 +79,8 @@ async function loadPlugin(
       `cannot load the plugin ${specifier}: ${messageOf(error)}`,
       error,
     );
+  } finally {
+    clearTimeout(timer);
   }
   try {
     registry.add(
