@@ -378,7 +378,12 @@ export {
   loadAskedRun,
   splitRunArguments,
 } from "./cli/asked_run.ts";
-export { type Interrupt, INTERRUPTED, onInterrupt } from "./cli/interrupt.ts";
+export {
+  type Interrupt,
+  INTERRUPTED,
+  type InterruptOptions,
+  onInterrupt,
+} from "./cli/interrupt.ts";
 export { quoted } from "./cli/invocation.ts";
 export { type ProgressLine, progressLine } from "./cli/progress_line.ts";
 export { harmless, isOutputGone } from "./cli/terminal.ts";
