@@ -10,6 +10,7 @@ import {
   type Command,
   type Output,
   type Part,
+  type Program,
 } from "@denotune/denotune/core";
 import { main } from "../../core/cli/main.ts";
 import { createHost, createPart } from "../../core/config/parts/create_part.ts";
@@ -31,6 +32,17 @@ export async function runCommand(
   part: Part<"command">,
   words: readonly string[],
 ): Promise<CommandRun> {
+  return await captured(words, {
+    builtIn: beside(part),
+    quickstart: () => Promise.resolve({}),
+  });
+}
+
+/** Runs a command line of a program in this process, its output captured. */
+export async function captured(
+  words: readonly string[],
+  program: Program,
+): Promise<CommandRun> {
   const text = { out: "", err: "" };
   const outputTo = (name: "out" | "err"): Output => ({
     color: false,
@@ -39,10 +51,10 @@ export async function runCommand(
     line: (more = "") => void (text[name] += `${more}\n`),
     style: (_, more) => more,
   });
-  const code = await main(words, {
-    builtIn: beside(part),
-    quickstart: () => Promise.resolve({}),
-  }, { out: outputTo("out"), err: outputTo("err") });
+  const code = await main(words, program, {
+    out: outputTo("out"),
+    err: outputTo("err"),
+  });
   return { code, ...text };
 }
 

@@ -2,32 +2,12 @@
  * Runs the command line in this process, its output captured.
  * @module
  */
-import { main } from "../../../core/cli/main.ts";
-import type { Output } from "../../../core/contracts/command.ts";
+import { captured, type CommandRun } from "../../conformance/command.ts";
 import { program } from "../../program.ts";
 
-/** What a command did. */
-export interface Ran {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
 /** Runs a command line. Paths must be absolute: the working directory belongs to all tests. */
-export async function run(...args: string[]): Promise<Ran> {
-  const text = { out: "", err: "" };
-  const outputTo = (name: "out" | "err"): Output => ({
-    color: false,
-    width: 100,
-    write: (more) => void (text[name] += more),
-    line: (more = "") => void (text[name] += `${more}\n`),
-    style: (_, more) => more,
-  });
-  const code = await main(args, program, {
-    out: outputTo("out"),
-    err: outputTo("err"),
-  });
-  return { code, ...text };
+export async function run(...args: string[]): Promise<CommandRun> {
+  return await captured(args, program);
 }
 
 /** A folder with files in it, taken away at the end. */
