@@ -31,7 +31,7 @@ export async function askedRegistry(
 ): Promise<Registry> {
   return await openRegistry(program.builtIn, {
     plugins,
-    waiting: (what) => err.line(what),
+    notice: (what) => err.line(what),
   });
 }
 
@@ -72,7 +72,7 @@ export async function loadAskedRun(
     overrides,
     registry,
     files: options.files,
-    waiting: (what: string) => context.err.line(what),
+    notice: (what: string) => context.err.line(what),
   };
   const { loadRun } = library;
   if (file !== null) {

@@ -42,8 +42,8 @@ export interface RunRequest {
   readonly env?: Environment;
   /** How the Hub is asked for the commits of Hub ids. */
   readonly hub?: HubOptions;
-  /** Told which plugin has been waited for, where one takes long to load. */
-  readonly waiting?: (what: string) => void;
+  /** Called when a plugin of somebody else's host is used for the first time, and when one takes long to load. */
+  readonly notice?: (what: string) => void;
   /** What the path `-` reads; standard input where absent. */
   readonly stdin?: ReadableStream<Uint8Array>;
 }
@@ -92,7 +92,7 @@ export async function loadRun(request: RunRequest): Promise<LoadedRun> {
   }
 
   const registry = copyOf(request.registry);
-  const plugins = await loadPlugins(run, registry, request.waiting);
+  const plugins = await loadPlugins(run, registry, request.notice);
   const checked = await checkRun(run, {
     registry,
     layout,

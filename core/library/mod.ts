@@ -15,6 +15,7 @@ import type {
   InspectedRow,
   InspectOptions,
 } from "./inspect.ts";
+import type { ListedPlugin } from "./list_plugins.ts";
 import type {
   GenerateOptions,
   LoadedModel,
@@ -63,6 +64,8 @@ export interface LibraryFunctions {
   ): Promise<MergeResult>;
   /** Reads and checks a run file, or an object, with overrides. */
   loadRun(request: RunRequest): Promise<LoadedRun>;
+  /** The plugins that a run file names, and those of the files it extends; no code of anybody is run. */
+  listPlugins(file: string): Promise<ListedPlugin[]>;
   /** Trains a loaded run. */
   trainRun(run: LoadedRun, options?: RunOptions): Promise<RunResult>;
   /** Checks a loaded run as far as it goes without training. */
@@ -93,6 +96,8 @@ export const library: LibraryFunctions = {
   merge: async (...args) => (await import("./merge.ts")).merge(...args),
   loadRun: async (...args) =>
     (await import("../config/load.ts")).loadRun(...args),
+  listPlugins: async (...args) =>
+    (await import("./list_plugins.ts")).listPlugins(...args),
   trainRun: async (...args) =>
     (await import("../run/run.ts")).trainRun(...args),
   checkRun: async (...args) => (await import("./check.ts")).checkRun(...args),

@@ -25,13 +25,16 @@ const options = z.strictObject({
   kind: z.string().optional().meta({ placeholder: "kind" }).describe(
     "only parts of this kind",
   ),
+  list: z.boolean().default(false).describe(
+    "name the run file's plugins without loading them",
+  ),
   options: z.boolean().default(true).describe("names and descriptions only"),
 });
 
 /** `denotune plugins` */
 export const plugins: Command = defineCommand({
   details:
-    "Lists every part that can be chosen, by kind: what it does, its options and their defaults, and which plugin brought it. With a run file, the parts of its plugins too.",
+    "Lists every part that can be chosen, by kind: what it does, its options and their defaults, and which plugin brought it. With a run file, the parts of its plugins too, which runs their code; --list only says which they are.",
   arguments: [{
     name: "run file",
     description: "a run file whose plugins are loaded",
@@ -41,7 +44,8 @@ export const plugins: Command = defineCommand({
     `Examples:
   ${start} plugins --no-options
   ${start} plugins --kind optimizer
-  ${start} plugins run.yaml`,
+  ${start} plugins run.yaml
+  ${start} plugins --list run.yaml`,
   run: runPlugins,
 });
 
@@ -50,6 +54,7 @@ async function runPlugins(
   context: CommandContext,
 ): Promise<void> {
   const { out, arguments: [file] } = context;
+  if (flags.list) return await listPlugins(file, out);
   let registry = await askedRegistry(context);
   if (file !== undefined) {
     ({ registry } = await library.loadRun({ file, registry, files: "ignore" }));
@@ -64,6 +69,24 @@ async function runPlugins(
   }
   showPlugins(registry, out);
   for (const kind of kinds) showKind(kind, registry, out, flags.options);
+}
+
+async function listPlugins(
+  file: string | undefined,
+  out: Output,
+): Promise<void> {
+  if (file === undefined) {
+    throw new ConfigError("--list takes a run file: plugins --list run.yaml");
+  }
+  const listed = await library.listPlugins(file);
+  if (listed.length === 0) out.line(`${harmless(file)} names no plugins`);
+  for (const { specifier, place, host } of listed) {
+    out.line(
+      `${place}: ${harmless(specifier)}${
+        host === null ? "" : `, from ${harmless(host)}`
+      }`,
+    );
+  }
 }
 
 function showPlugins(registry: Registry, out: Output): void {

@@ -31,6 +31,15 @@ export function readRunFile(
   return read(file, null, [], { cwd, layout });
 }
 
+/** The same without running any code: a run file in TypeScript, named or extended, is refused. */
+export function readRunText(
+  file: string,
+  cwd: string,
+  layout: Layout,
+): Promise<Tree> {
+  return read(file, null, [], { cwd, layout, textOnly: true });
+}
+
 /** The tree of a run given in code, what it extends merged; its paths start from `base`. */
 export function readRunObject(
   run: unknown,
@@ -45,6 +54,8 @@ export function readRunObject(
 interface Reading {
   readonly cwd: string;
   readonly layout: Layout;
+  /** Whether run files that are code are refused. */
+  readonly textOnly?: boolean;
 }
 
 async function read(
@@ -79,7 +90,13 @@ async function read(
     );
     fail(`run files extend each other in a circle: ${circle.join(" -> ")}`);
   }
-  const tree = CODE.includes(extname(file))
+  const isCode = CODE.includes(extname(file));
+  if (isCode && reading.textOnly === true) {
+    fail(
+      `${place} is a program: what it names is known only when it runs; read it before you use it`,
+    );
+  }
+  const tree = isCode
     ? await readModule(file, place)
     : await readText(file, place);
   return await withExtended(tree, [...above, real], reading);

@@ -13,8 +13,8 @@ export interface RegistryOptions {
   readonly plugins?: readonly string[];
   /** Absolute folder that paths start from; the working directory where absent. */
   readonly cwd?: string;
-  /** Told which plugin has been waited for, where one takes long to load. */
-  readonly waiting?: (what: string) => void;
+  /** Called when a plugin of somebody else's host is used for the first time, and when one takes long to load. */
+  readonly notice?: (what: string) => void;
 }
 
 /** The built-in parts and those of the plugins named. Throws `PluginError` that names the module. */
@@ -30,7 +30,7 @@ export async function openRegistry(
     await loadPlugins(
       treeOf({ plugins: [...plugins] }, origin),
       registry,
-      options.waiting,
+      options.notice,
     );
   }
   return registry;

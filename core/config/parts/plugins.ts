@@ -7,9 +7,18 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { isDenotuneError, PluginError } from "../../contracts/errors.ts";
 import type { Registry } from "../../contracts/plugin.ts";
 import { importModule } from "./import_module.ts";
+import { firstUse, isRemote, rememberUse } from "./remote_plugin.ts";
 import { kindAt } from "../paths.ts";
 import { lowerFirst, messageOf, show } from "../parse/problem.ts";
 import { inside, type Leaf, type Tree } from "../parse/tree.ts";
+
+/** A plugin as a run names it. */
+export interface NamedPlugin {
+  /** The package or address, or the absolute path of the file. */
+  readonly specifier: string;
+  /** Where it is named: `run.yaml:3:5`. */
+  readonly place: string;
+}
 
 /**
  * Loads every plugin of a run into the registry, in order, and gives their specifiers with paths
@@ -18,62 +27,75 @@ import { inside, type Leaf, type Tree } from "../parse/tree.ts";
 export async function loadPlugins(
   run: Tree,
   registry: Registry,
-  waiting?: (what: string) => void,
+  notice?: (what: string) => void,
 ): Promise<string[]> {
+  const named = namedPlugins(run);
+  for (const plugin of named) await loadPlugin(plugin, { registry, notice });
+  return named.map(({ specifier }) => specifier);
+}
+
+/** The plugins that a run names; none is loaded. Throws `PluginError` for a name that is no module's. */
+export function namedPlugins(run: Tree): NamedPlugin[] {
   const list = inside(run, "plugins");
-  const specifiers: string[] = [];
-  for (const leaf of list?.type === "list" ? list.items : []) {
+  return (list?.type === "list" ? list.items : []).flatMap((leaf) =>
     // what is not a text is the schema's to refuse
-    if (leaf.type === "leaf" && typeof leaf.value === "string") {
-      specifiers.push(
-        await loadPlugin(leaf.value, leaf, { registry, waiting }),
+    leaf.type === "leaf" && typeof leaf.value === "string"
+      ? [{ specifier: specifierOf(leaf.value, leaf), place: leaf.origin.place }]
+      : []
+  );
+}
+
+function specifierOf(written: string, { origin }: Leaf): string {
+  if (isRemote(written)) return written;
+  if (written.startsWith("file:")) {
+    try {
+      return fileURLToPath(written);
+    } catch (cause) {
+      throw new PluginError(
+        `${origin.place}: plugin ${show(written)} is no address of a file: ${
+          messageOf(cause)
+        }`,
+        { cause },
       );
     }
   }
-  return specifiers;
+  if (/^\.\.?[/\\]/.test(written) || isAbsolute(written)) {
+    return resolve(origin.base, written);
+  }
+  throw new PluginError(
+    `${origin.place}: plugin ${
+      show(written)
+    } is neither a file nor a package; write "./${written}" for a file, or "npm:${written}" for a package`,
+  );
 }
 
 /** How long a module may take to load before it is said that it is waited for. */
 const LONG_MS = 3000;
 
 async function loadPlugin(
-  written: string,
-  { origin }: Leaf,
-  { registry, waiting }: {
+  { specifier, place }: NamedPlugin,
+  { registry, notice }: {
     readonly registry: Registry;
-    readonly waiting?: (what: string) => void;
+    readonly notice?: (what: string) => void;
   },
-): Promise<string> {
+): Promise<void> {
   const fail = (message: string, cause?: unknown): never => {
-    throw new PluginError(`${origin.place}: ${message}`, { cause });
+    throw new PluginError(`${place}: ${message}`, { cause });
   };
-  const isRemote = /^(npm|jsr|https):/.test(written);
-  const isFile = /^\.\.?[/\\]/.test(written) || isAbsolute(written) ||
-    written.startsWith("file:");
-  if (!isRemote && !isFile) {
-    return fail(
-      `plugin ${
-        show(written)
-      } is neither a file nor a package; write "./${written}" for a file, or "npm:${written}" for a package`,
-    );
-  }
-  const specifier = isRemote
-    ? written
-    : written.startsWith("file:")
-    ? fileURLToPath(written)
-    : resolve(origin.base, written);
-  if (!isRemote && await kindAt(specifier) !== "file") {
+  const remote = isRemote(specifier);
+  if (!remote && await kindAt(specifier) !== "file") {
     return fail(`there is no plugin module ${specifier}`);
   }
+  const first = notice === undefined ? null : firstUse(specifier);
+  if (first !== null) notice?.(first);
+  const url = remote ? specifier : pathToFileURL(specifier).href;
   let module: { default?: unknown };
   const timer = setTimeout(
-    () => waiting?.(`waiting for the plugin ${specifier} to be loaded`),
+    () => notice?.(`waiting for the plugin ${specifier} to be loaded`),
     LONG_MS,
   );
   try {
-    module = await importModule(
-      isRemote ? specifier : pathToFileURL(specifier).href,
-    );
+    module = await importModule(url);
   } catch (error) {
     return fail(
       `cannot load the plugin ${specifier}: ${messageOf(error)}`,
@@ -83,11 +105,7 @@ async function loadPlugin(
     clearTimeout(timer);
   }
   try {
-    registry.add(
-      module.default,
-      specifier,
-      isRemote ? specifier : pathToFileURL(specifier).href,
-    );
+    registry.add(module.default, specifier, url);
   } catch (error) {
     // the registry names the module; the line that asked for it is added
     if (isDenotuneError(error)) return fail(lowerFirst(error.message), error);
@@ -96,5 +114,5 @@ async function loadPlugin(
       error,
     );
   }
-  return specifier;
+  if (first !== null) rememberUse(specifier);
 }

@@ -132,6 +132,37 @@ Deno.test("plugins lists parts with options and who brought them", async () => {
   assert.equal(unknown.code, 2);
 });
 
+Deno.test("plugins --list names a run file's plugins, and where they come from, without loading one", async () => {
+  using folder = folderOf({
+    "run.yaml":
+      'extends: ./base.yaml\nplugins: ["npm:@acme/lion@1", ./mine.ts, "https://example.org/p.ts", "jsr:@acme/x"]\n',
+    "base.yaml": "plugins: [./base.ts]\n",
+    "mine.ts": `Deno.writeTextFileSync(new URL("ran", import.meta.url), "")`,
+    "code.ts": `Deno.writeTextFileSync(new URL("ran", import.meta.url), "")`,
+    "sly.yaml": "extends: ./code.ts\n",
+    "none.yaml": "seed: 1\n",
+  });
+  const { code, out } = await run("plugins", "--list", folder.at("run.yaml"));
+  assert.equal(code, 0);
+  assert.deepEqual(
+    out.trim().split("\n").map((line) => line.replace(/^.*run\.yaml/, "")),
+    [
+      ":2:11: npm:@acme/lion@1, from registry.npmjs.org",
+      `:2:31: ${folder.at("mine.ts")}`,
+      ":2:42: https://example.org/p.ts, from example.org",
+      ":2:70: jsr:@acme/x, from jsr.io",
+    ],
+  );
+  const none = await run("plugins", "--list", folder.at("none.yaml"));
+  assert.match(none.out, /none\.yaml names no plugins/);
+  for (const name of ["code.ts", "sly.yaml"]) {
+    const refused = await run("plugins", "--list", folder.at(name));
+    assert.equal(refused.code, 2);
+    assert.match(refused.err, /code\.ts is a program/);
+  }
+  assert.throws(() => Deno.statSync(folder.at("ran")), Deno.errors.NotFound);
+});
+
 Deno.test("every option of every built-in part has a description, and a default or is required", async () => {
   const { out } = await run("plugins");
   const options = out.match(/^ {5,}\w[\w.]* ?(=|\(required\)).*/gm) ?? [];
