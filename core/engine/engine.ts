@@ -3,107 +3,27 @@
  * steps, nothing of data sets, files or schedules.
  * @module
  */
-import { headColumns } from "./objective_head.ts";
-import type { AttachedAdapter } from "../contracts/adapter.ts";
 import type { Device } from "../contracts/backend.ts";
-import type { ModelSpec } from "../contracts/model.ts";
-import type {
-  Decoding,
-  Inputs,
-  ObjectiveLoss,
-} from "../contracts/objective.ts";
-import type { Optimizer } from "../contracts/optimizer.ts";
-import { ConfigError, DeviceError } from "../contracts/errors.ts";
-import { Generator, type RowGenerator } from "./generate/generator.ts";
-import { DecoderGenerator } from "./generate/decoder_generator.ts";
-import { placePrediction, planPrediction } from "./generate/prediction.ts";
-import {
-  type GenerationLimits,
-  placeGeneration,
-  planGeneration,
-} from "./generate/programs.ts";
-import {
-  type BuildOptions,
-  inventoryOf,
-  type ModelInventory,
-} from "./build_model.ts";
-import type { DType, Quantization } from "../graph/dtype.ts";
-import {
-  Memory,
-  type MemoryLimits,
-  type MemoryReport,
-} from "../graph/memory.ts";
-import { type PlannedProgram, planProgram } from "../graph/planner.ts";
-import { scoreProgram } from "./score.ts";
-import { Session } from "./session.ts";
-import { checkInputs } from "./inputs/check_inputs.ts";
-import { batchCapacities, hostBatch } from "./inputs/host_inputs.ts";
+import { DeviceError } from "../contracts/errors.ts";
+import type { Inputs } from "../contracts/objective.ts";
 import { startAverages, swapAverages } from "./averages.ts";
-import { weightStorage } from "./storage.ts";
-import {
-  inventoryOfLoss,
-  type LossInventory,
-  windowName,
-} from "./objective_loss.ts";
-import { levelCapacities, levelInputs } from "./inputs/level_inputs.ts";
-import {
-  evaluateProgram,
-  metricNames,
-  microProgram,
-  sumNames,
-  windowProgram,
-} from "./loss_program.ts";
+import { DecoderGenerator } from "./generate/decoder_generator.ts";
+import { Generator, type RowGenerator } from "./generate/generator.ts";
+import { checkInputs } from "./inputs/check_inputs.ts";
+import { hostBatch } from "./inputs/host_inputs.ts";
+import { levelInputs } from "./inputs/level_inputs.ts";
+import { metricNames, sumNames } from "./loss_program.ts";
+import { headColumns } from "./objective_head.ts";
+import { windowName } from "./objective_loss.ts";
+import type { PlannedEngine } from "./plan_engine.ts";
+import { Session } from "./session.ts";
+import { gradientName, slotName } from "./trainables.ts";
 import {
   RING_FIXED,
   RING_SLOTS,
   ringColumns,
   scalarsOf,
-  updateProgram,
 } from "./update_program.ts";
-import {
-  chooseTrainables,
-  gradientName,
-  placeTrainables,
-  slotName,
-  type Trainables,
-} from "./trainables.ts";
-
-/** What an engine is made for. */
-export interface EngineRequest {
-  readonly spec: ModelSpec;
-  readonly adapter: AttachedAdapter | null;
-  /** Weights of the base that are not trained although there is no adapter. */
-  readonly frozen?: ReadonlySet<string>;
-  /** Storage of frozen weights of two dimensions. */
-  readonly frozenDtype: Exclude<DType, "i32">;
-  /** Storage of frozen matrices of linear layers, instead of `frozenDtype`; null or absent: the same. */
-  readonly quantization?: Quantization | null;
-  /** Storage of some of them by pattern of their names, instead of `quantization`; the first that matches counts. */
-  readonly quantizationPattern?: Readonly<Record<string, Quantization | null>>;
-  readonly causal: boolean;
-  /** The objective's loss; null or absent: weighted cross-entropy. */
-  readonly loss?: ObjectiveLoss | null;
-  /** The objective and its plugin, for messages about what it gives. */
-  readonly objective?: string;
-  /** Training, or null to evaluate and generate only. B, T: largest micro-batch. */
-  readonly train:
-    | {
-      readonly B: number;
-      readonly T: number;
-      readonly optimizer: Optimizer;
-      readonly maxGradNorm: number | null;
-      readonly checkpointing: boolean;
-    }
-    | null;
-  readonly evaluate: { readonly B: number; readonly T: number } | null;
-  readonly generate: GenerationLimits | null;
-  /** Tokens of the longest text that is scored; null or absent: none is. */
-  readonly score?: number | null;
-  /** How it generates; absent: token by token. */
-  readonly decoding?: Decoding;
-  /** Number of data sources, for sums by source. */
-  readonly sources: number;
-}
 
 /** What one optimizer step gave, read from the ring. */
 export interface StepResult {
@@ -131,202 +51,6 @@ export interface EvaluationSums {
   readonly correctSum: number;
   readonly sourceLossSums: readonly number[];
   readonly metrics: Readonly<Record<string, MetricSums>>;
-}
-
-/** A planned engine: the memory is known, nothing is allocated. */
-export interface PlannedEngine {
-  readonly request: EngineRequest;
-  readonly inventory: ModelInventory;
-  readonly memory: Memory;
-  readonly report: MemoryReport;
-  readonly trainables: Trainables | null;
-  /** What the loss and the model measure, by name. */
-  readonly metrics: readonly string[];
-  /** What the objective's loss needs; null: it has none of its own. */
-  readonly loss: LossInventory | null;
-  readonly programs: readonly PlannedProgram[];
-}
-
-/** Plans an engine for a device with these limits. */
-export function planEngine(
-  request: EngineRequest,
-  limits: MemoryLimits,
-): PlannedEngine {
-  const { spec, adapter, train, evaluate, generate, sources } = request;
-  const memory = new Memory(limits);
-  const maxPositions = Math.max(
-    train?.T ?? 0,
-    evaluate?.T ?? 0,
-    generate?.capacity ?? 0,
-    request.score ?? 0,
-  );
-  const inventory = inventoryOf(spec, maxPositions);
-  const trainables = train === null ? null : chooseTrainables(memory, {
-    weights: inventory.weights,
-    adapter,
-    optimizer: train.optimizer,
-    frozen: request.frozen ?? new Set(),
-  });
-  if (trainables?.trained === 0) {
-    throw new ConfigError(
-      "Nothing is left to train: model.freeze covers every weight",
-    );
-  }
-  if (trainables !== null) {
-    placeTrainables(memory, trainables, train!.optimizer.slots);
-  }
-  const names: ReadonlySet<string> = trainables?.names ?? new Set();
-  const trained = (name: string) => names.has(name);
-  const storage = weightStorage(inventory, {
-    ...request,
-    quantization: request.quantization ?? null,
-    quantizationPattern: request.quantizationPattern ?? {},
-    trained: names,
-  });
-  const dtypeOf = (name: string) => storage.get(name)?.dtype ?? "f32";
-  for (const [name, { shape, dtype, transposed }] of storage) {
-    if (trained(name)) continue;
-    memory.variable(name, shape, { role: "weights", dtype, transposed });
-  }
-  for (const p of adapter?.parameters ?? []) {
-    if (!trained(p.name)) memory.variable(p.name, p.shape, { role: "weights" });
-  }
-  for (const c of [...inventory.constants, ...(adapter?.constants ?? [])]) {
-    memory.variable(c.name, c.shape, { role: "weights" });
-  }
-  const build: BuildOptions = {
-    adapter,
-    training: false,
-    causal: request.causal,
-    maxPositions,
-    trains: () => false,
-    dtypeOf,
-    checkpoint: false,
-    cache: null,
-  };
-  const loss = request.loss ?? null;
-  const needs = loss === null ? null : inventoryOfLoss(loss);
-  const metrics = [...needs?.metrics ?? [], ...inventory.losses];
-  const capacitiesOf = (B: number, T: number) => ({
-    ...batchCapacities(B, T),
-    ...(loss === null ? {} : levelCapacities(B * T)),
-  });
-  for (const name of needs?.window ?? []) {
-    memory.variable(windowName(name), [1], { role: "inputs" });
-  }
-  const programs: PlannedProgram[] = [];
-  if (train !== null && trainables !== null) {
-    placeSums(memory, "train", { sources, metrics });
-    memory.variable("ring", [
-      RING_SLOTS,
-      ringColumns(sources, metrics.length),
-    ], {
-      role: "inputs",
-    });
-    const micro = microProgram(spec, {
-      ...build,
-      training: true,
-      trains: trained,
-      checkpoint: train.checkpointing,
-    }, {
-      sources,
-      loss,
-      trainables,
-    });
-    programs.push(
-      planProgram(micro, {
-        name: "micro",
-        memory,
-        capacities: capacitiesOf(train.B, train.T),
-      }),
-    );
-    const update = updateProgram(trainables, train.optimizer, {
-      maxGradNorm: train.maxGradNorm,
-      sources,
-      metrics,
-      window: needs?.window,
-    });
-    programs.push(
-      planProgram(update, { name: "update", memory, capacities: {} }),
-    );
-  }
-  if (evaluate !== null) {
-    placeSums(memory, "eval", { sources, metrics });
-    const graph = evaluateProgram(spec, build, { sources, loss });
-    programs.push(
-      planProgram(graph, {
-        name: "evaluate",
-        memory,
-        capacities: capacitiesOf(evaluate.B, evaluate.T),
-      }),
-    );
-  }
-  if (loss !== null && needs !== null && needs.window.length > 0) {
-    const largest = (of: "B" | "T") =>
-      Math.max(train?.[of] ?? 0, evaluate?.[of] ?? 0);
-    programs.push(
-      planProgram(windowProgram(spec, build, loss), {
-        name: "window",
-        memory,
-        capacities: capacitiesOf(largest("B"), largest("T")),
-      }),
-    );
-  }
-  if (request.score != null) {
-    programs.push(
-      planProgram(scoreProgram(spec, build), {
-        name: "score",
-        memory,
-        capacities: batchCapacities(1, request.score),
-      }),
-    );
-  }
-  const { decoding = "tokens" } = request;
-  if (generate !== null && decoding === "tokens") {
-    placeGeneration(memory, spec, {
-      states: inventory.states,
-      limits: generate,
-    });
-    programs.push(...planGeneration(spec, build, { memory, limits: generate }));
-  } else if (generate !== null && decoding !== null && decoding !== "tokens") {
-    placePrediction(memory, spec);
-    programs.push(
-      planPrediction(spec, build, {
-        memory,
-        limits: generate,
-        decoder: decoding,
-      }),
-    );
-  }
-  return {
-    request,
-    inventory,
-    memory,
-    report: memory.report(),
-    trainables,
-    metrics,
-    loss: needs,
-    programs,
-  };
-}
-
-function placeSums(
-  memory: Memory,
-  prefix: "train" | "eval",
-  { sources, metrics }: {
-    readonly sources: number;
-    readonly metrics: readonly string[];
-  },
-): void {
-  const names = sumNames(prefix);
-  for (const metric of metrics) {
-    for (const name of metricNames(prefix, metric)) {
-      memory.variable(name, [1], { role: "inputs" });
-    }
-  }
-  memory.variable(names.loss, [1], { role: "inputs" });
-  memory.variable(names.correct, [1], { role: "inputs" });
-  memory.variable(names.sources, [sources], { role: "inputs" });
 }
 
 /** A model on a device, ready to train, evaluate and generate. */

@@ -5,7 +5,7 @@
 import { chosenAt } from "../config/chosen_at.ts";
 import type { LoadedRun } from "../config/load.ts";
 import type { DataReport } from "../data/types.ts";
-import { planEngine } from "../engine/engine.ts";
+import { planEngine } from "../engine/plan_engine.ts";
 import { openDevice } from "../run/open/choose_backend.ts";
 import { memoryNeed, refuseTooLarge } from "../run/open/memory_check.ts";
 import { planRun, type PrepareOptions } from "../run/open/open_run.ts";

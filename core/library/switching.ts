@@ -5,7 +5,8 @@
  */
 import type { Device } from "../contracts/backend.ts";
 import { ConfigError } from "../contracts/errors.ts";
-import { Engine, planEngine } from "../engine/engine.ts";
+import { Engine } from "../engine/engine.ts";
+import { planEngine } from "../engine/plan_engine.ts";
 import { STORAGE } from "../run/open/plan_request.ts";
 import { checkWeights, writeBaseWeights } from "../run/open/open_model.ts";
 import type { OpenedModel } from "../run/open/opened_model.ts";

@@ -21,7 +21,8 @@ import type { Json } from "../contracts/json.ts";
 import { VERSION } from "../version.ts";
 import { openCheckpoint, restoreCheckpoint } from "./checkpoint.ts";
 import { openDevice } from "./open/choose_backend.ts";
-import { Engine, planEngine } from "../engine/engine.ts";
+import { Engine } from "../engine/engine.ts";
+import { planEngine } from "../engine/plan_engine.ts";
 import { Events, type NamedTracker } from "./events.ts";
 import { resumeData } from "./open/open_data.ts";
 import {

@@ -6,7 +6,7 @@ import type { LoadedRun } from "../config/load.ts";
 import { chosenAt } from "../config/chosen_at.ts";
 import { VERSION } from "../version.ts";
 import type { ChosenDevice } from "./open/choose_backend.ts";
-import type { PlannedEngine } from "../engine/engine.ts";
+import type { PlannedEngine } from "../engine/plan_engine.ts";
 import type { NewEvent } from "./events.ts";
 import type { MemoryNeed } from "./open/memory_check.ts";
 import type { OpenedData } from "./open/open_data.ts";

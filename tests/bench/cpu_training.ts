@@ -4,7 +4,8 @@
  * @module
  */
 import type { Inputs, Optimizer, OptionsSchema } from "@denotune/denotune/core";
-import { Engine, planEngine } from "../../core/engine/engine.ts";
+import { Engine } from "../../core/engine/engine.ts";
+import { planEngine } from "../../core/engine/plan_engine.ts";
 import process from "node:process";
 import { llamaArchitecture } from "../conformance/model/architectures.ts";
 import { adamw } from "../../plugins/optimizers/adamw.ts";

@@ -9,7 +9,8 @@
 import { initialWeights } from "../../core/io/initial_weights.ts";
 import type { Device, ModelSpec } from "@denotune/denotune/core";
 import { createHost, createPart } from "@denotune/denotune/core";
-import { Engine, planEngine } from "../../core/engine/engine.ts";
+import { Engine } from "../../core/engine/engine.ts";
+import { planEngine } from "../../core/engine/plan_engine.ts";
 import {
   gpt2Architecture,
   llamaArchitecture,

@@ -7,7 +7,8 @@
  * @module
  */
 import process from "node:process";
-import { Engine, planEngine } from "../../core/engine/engine.ts";
+import { Engine } from "../../core/engine/engine.ts";
+import { planEngine } from "../../core/engine/plan_engine.ts";
 import { WebGpuExecutor } from "../../backends/webgpu/mod.ts";
 import { localDevice } from "../../core/device/local_device.ts";
 import { gpt2Architecture } from "../conformance/model/architectures.ts";

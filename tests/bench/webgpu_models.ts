@@ -11,7 +11,8 @@ import { WebGpuExecutor } from "../../backends/webgpu/mod.ts";
 import type { Adapter } from "../../core/contracts/adapter.ts";
 import { localDevice } from "../../core/device/local_device.ts";
 import { inventoryOf } from "../../core/engine/build_model.ts";
-import { Engine, planEngine } from "../../core/engine/engine.ts";
+import { Engine } from "../../core/engine/engine.ts";
+import { planEngine } from "../../core/engine/plan_engine.ts";
 import {
   gpt2Architecture,
   llamaArchitecture,

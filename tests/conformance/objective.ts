@@ -19,7 +19,8 @@ import {
 import { ReferenceExecutor } from "../../backends/reference/mod.ts";
 import { localDevice } from "../../core/device/local_device.ts";
 import { checkInputs } from "../../core/engine/inputs/check_inputs.ts";
-import { Engine, planEngine } from "../../core/engine/engine.ts";
+import { Engine } from "../../core/engine/engine.ts";
+import { planEngine } from "../../core/engine/plan_engine.ts";
 import { inventoryOfLoss } from "../../core/engine/objective_loss.ts";
 import { specWithHead } from "../../core/engine/objective_head.ts";
 import { initialWeights } from "../../core/io/initial_weights.ts";

@@ -5,7 +5,8 @@
 import assert from "node:assert/strict";
 import { testModel } from "@denotune/denotune/testing";
 import { inventoryOf } from "../../core/engine/build_model.ts";
-import { Engine, planEngine } from "../../core/engine/engine.ts";
+import { Engine } from "../../core/engine/engine.ts";
+import { planEngine } from "../../core/engine/plan_engine.ts";
 import { Generator } from "../../core/engine/generate/generator.ts";
 import { hybridArchitecture } from "../../examples/hybrid_model/hybrid.ts";
 import { layOut, openTiny } from "../conformance/model/tiny_model.ts";

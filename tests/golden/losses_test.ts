@@ -20,7 +20,8 @@ import {
   type RowStatistic,
 } from "@denotune/denotune/core";
 import type { Inputs } from "../../core/contracts/objective.ts";
-import { Engine, planEngine } from "../../core/engine/engine.ts";
+import { Engine } from "../../core/engine/engine.ts";
+import { planEngine } from "../../core/engine/plan_engine.ts";
 import { levelInputs } from "../../core/engine/inputs/level_inputs.ts";
 import {
   buildLoss,

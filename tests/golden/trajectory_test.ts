@@ -28,7 +28,8 @@ import {
   type Schedule,
 } from "@denotune/denotune/core";
 import type { Inputs } from "../../core/contracts/objective.ts";
-import { Engine, planEngine } from "../../core/engine/engine.ts";
+import { Engine } from "../../core/engine/engine.ts";
+import { planEngine } from "../../core/engine/plan_engine.ts";
 import { llamaArchitecture } from "../conformance/model/architectures.ts";
 import { adamwRule } from "../../plugins/optimizers/adamw.ts";
 import { reference } from "../../backends/reference/mod.ts";

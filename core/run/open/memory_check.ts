@@ -12,7 +12,7 @@ import {
   type EngineRequest,
   planEngine,
   type PlannedEngine,
-} from "../../engine/engine.ts";
+} from "../../engine/plan_engine.ts";
 
 /** What a run takes, and what it may take. Bytes. */
 export interface MemoryNeed {

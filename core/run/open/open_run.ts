@@ -22,7 +22,7 @@ import { ConfigError } from "../../contracts/errors.ts";
 import { cacheFolder } from "../../io/cache_folder.ts";
 import type { Kind, KindMap } from "../../contracts/plugin.ts";
 import { checkModelFits, describeLongRows } from "./checks.ts";
-import { type EngineRequest, planEngine } from "../../engine/engine.ts";
+import { type EngineRequest, planEngine } from "../../engine/plan_engine.ts";
 import { describeAdded, fitTokens } from "./grow_vocabulary.ts";
 import { openData, type OpenedData } from "./open_data.ts";
 import { checkWeights, type modelFolderOf, openModel } from "./open_model.ts";

@@ -16,7 +16,7 @@ import { tokensOf } from "../../engine/generate/ask.ts";
 import type { OpenedEvaluator } from "../evaluation/evaluators.ts";
 import { stateElements } from "../../engine/layer_states.ts";
 import { inventoryOf } from "../../engine/build_model.ts";
-import type { EngineRequest } from "../../engine/engine.ts";
+import type { EngineRequest } from "../../engine/plan_engine.ts";
 import { frozenWeights } from "../../engine/trainables.ts";
 import type { OpenedData } from "./open_data.ts";
 import type { OpenedModel } from "./opened_model.ts";

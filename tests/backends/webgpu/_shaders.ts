@@ -4,7 +4,7 @@
  */
 import type { Plan } from "@denotune/denotune/core";
 import type { AdapterLimits } from "../../../backends/webgpu/runtime/adapter_limits.ts";
-import { planEngine } from "../../../core/engine/engine.ts";
+import { planEngine } from "../../../core/engine/plan_engine.ts";
 import { openModelFolder } from "../../../core/io/model_folder.ts";
 import { llamaArchitecture } from "../../conformance/model/architectures.ts";
 import { adamwRule } from "../../../plugins/optimizers/adamw.ts";

@@ -17,7 +17,8 @@ import type {
   TensorReader,
 } from "@denotune/denotune/core";
 import type { Inputs } from "../../../core/contracts/objective.ts";
-import { Engine, planEngine } from "../../../core/engine/engine.ts";
+import { Engine } from "../../../core/engine/engine.ts";
+import { planEngine } from "../../../core/engine/plan_engine.ts";
 import {
   asStored,
   writeQuantized,

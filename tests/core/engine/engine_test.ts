@@ -4,7 +4,8 @@
 import { initialWeights } from "../../../core/io/initial_weights.ts";
 import assert from "node:assert/strict";
 import type { Inputs } from "../../../core/contracts/objective.ts";
-import { Engine, planEngine } from "../../../core/engine/engine.ts";
+import { Engine } from "../../../core/engine/engine.ts";
+import { planEngine } from "../../../core/engine/plan_engine.ts";
 import { RING_SLOTS } from "../../../core/engine/update_program.ts";
 import { llamaArchitecture } from "../../conformance/model/architectures.ts";
 import { adamwRule } from "../../../plugins/optimizers/adamw.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type Architecture, ConfigError } from "@denotune/denotune/core";
 import { ReferenceExecutor } from "../../../backends/reference/mod.ts";
 import { inventoryOf } from "../../../core/engine/build_model.ts";
-import { planEngine } from "../../../core/engine/engine.ts";
+import { planEngine } from "../../../core/engine/plan_engine.ts";
 import { stateElements } from "../../../core/engine/layer_states.ts";
 import { weightStorage } from "../../../core/engine/storage.ts";
 import { localDevice } from "../../../core/device/local_device.ts";

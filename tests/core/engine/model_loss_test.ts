@@ -4,11 +4,8 @@ import type { ModelSpec } from "@denotune/denotune/core";
 import { elementwise } from "../../../core/graph/ops/elementwise.ts";
 import { localDevice } from "../../../core/device/local_device.ts";
 import type { Inputs } from "../../../core/contracts/objective.ts";
-import {
-  Engine,
-  planEngine,
-  trainedBatchTokens,
-} from "../../../core/engine/engine.ts";
+import { Engine, trainedBatchTokens } from "../../../core/engine/engine.ts";
+import { planEngine } from "../../../core/engine/plan_engine.ts";
 import { initialWeights } from "../../../core/io/initial_weights.ts";
 import { ReferenceExecutor } from "../../../backends/reference/mod.ts";
 import { llamaArchitecture } from "../../conformance/model/architectures.ts";

@@ -6,11 +6,11 @@ import type { Device, Optimizer } from "@denotune/denotune/core";
 
 import { ReferenceExecutor } from "../../../backends/reference/mod.ts";
 import type { Inputs } from "../../../core/contracts/objective.ts";
+import { Engine } from "../../../core/engine/engine.ts";
 import {
-  Engine,
   planEngine,
   type PlannedEngine,
-} from "../../../core/engine/engine.ts";
+} from "../../../core/engine/plan_engine.ts";
 import { loraAdapter } from "../../../plugins/adapters/_attach.ts";
 import { loraOptions } from "../../../plugins/adapters/_options.ts";
 import { llamaArchitecture } from "../../conformance/model/architectures.ts";

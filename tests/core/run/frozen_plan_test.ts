@@ -1,7 +1,7 @@
 /** What a plan leaves out when weights are frozen: no products for their gradients, nothing below the first adapted layer. */
 import assert from "node:assert/strict";
 import type { KernelCall, Optimizer } from "@denotune/denotune/core";
-import { planEngine } from "../../../core/engine/engine.ts";
+import { planEngine } from "../../../core/engine/plan_engine.ts";
 import { loraAdapter } from "../../../plugins/adapters/_attach.ts";
 import {
   type LoraOptions,

@@ -9,7 +9,8 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { ReferenceExecutor } from "../../../backends/reference/mod.ts";
 import { modelSchema } from "../../../core/config/schema/model_schema.ts";
-import { type Engine, planEngine } from "../../../core/engine/engine.ts";
+import type { Engine } from "../../../core/engine/engine.ts";
+import { planEngine } from "../../../core/engine/plan_engine.ts";
 import {
   openModel,
   writeBaseWeights,

@@ -6,7 +6,8 @@ import { openModelFolder } from "../../../../core/io/model_folder.ts";
 import assert from "node:assert/strict";
 
 import { localDevice } from "../../../../core/device/local_device.ts";
-import { Engine, planEngine } from "../../../../core/engine/engine.ts";
+import { Engine } from "../../../../core/engine/engine.ts";
+import { planEngine } from "../../../../core/engine/plan_engine.ts";
 import type { WebGpuExecutor } from "../../../../backends/webgpu/mod.ts";
 import { fold } from "../../../../backends/webgpu/runtime/replay.ts";
 import { llamaArchitecture } from "../../../conformance/model/architectures.ts";

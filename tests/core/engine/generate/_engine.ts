@@ -7,7 +7,8 @@ import type { Device } from "../../../../core/contracts/backend.ts";
 
 import { Generator } from "../../../../core/engine/generate/generator.ts";
 import type { GenerationLimits } from "../../../../core/engine/generate/programs.ts";
-import { Engine, planEngine } from "../../../../core/engine/engine.ts";
+import { Engine } from "../../../../core/engine/engine.ts";
+import { planEngine } from "../../../../core/engine/plan_engine.ts";
 import { llamaArchitecture } from "../../../conformance/model/architectures.ts";
 import { TINY_LLAMA } from "../../../run_harness.ts";
 

@@ -1,0 +1,333 @@
+/**
+ * Plans what an engine allocates and compiles: which weights there are and how they are stored, which of them
+ * are trained, and the programs of a run. The memory is known to the byte, and no device is asked.
+ *
+ * ```text
+ * request ─► weights ─► trainables ─► micro, update    training
+ *                                     evaluate
+ *                                     window           losses that read numbers of the whole step
+ *                                     score
+ *                                     prefill, decode  or predict
+ * ```
+ * @module
+ */
+import type { AttachedAdapter } from "../contracts/adapter.ts";
+import { ConfigError } from "../contracts/errors.ts";
+import type { ModelSpec } from "../contracts/model.ts";
+import type { Decoding, ObjectiveLoss } from "../contracts/objective.ts";
+import type { Optimizer } from "../contracts/optimizer.ts";
+import type { DType, Quantization } from "../graph/dtype.ts";
+import {
+  Memory,
+  type MemoryLimits,
+  type MemoryReport,
+} from "../graph/memory.ts";
+import { type PlannedProgram, planProgram } from "../graph/planner.ts";
+import {
+  type BuildOptions,
+  inventoryOf,
+  type ModelInventory,
+} from "./build_model.ts";
+import { placePrediction, planPrediction } from "./generate/prediction.ts";
+import {
+  type GenerationLimits,
+  placeGeneration,
+  planGeneration,
+} from "./generate/programs.ts";
+import { batchCapacities } from "./inputs/host_inputs.ts";
+import { levelCapacities } from "./inputs/level_inputs.ts";
+import {
+  evaluateProgram,
+  metricNames,
+  microProgram,
+  sumNames,
+  windowProgram,
+} from "./loss_program.ts";
+import {
+  inventoryOfLoss,
+  type LossInventory,
+  windowName,
+} from "./objective_loss.ts";
+import { scoreProgram } from "./score.ts";
+import { weightStorage } from "./storage.ts";
+import {
+  chooseTrainables,
+  placeTrainables,
+  type Trainables,
+} from "./trainables.ts";
+import { RING_SLOTS, ringColumns, updateProgram } from "./update_program.ts";
+
+/** What an engine is made for. */
+export interface EngineRequest {
+  readonly spec: ModelSpec;
+  readonly adapter: AttachedAdapter | null;
+  /** Weights of the base that are not trained although there is no adapter. */
+  readonly frozen?: ReadonlySet<string>;
+  /** Storage of frozen weights of two dimensions. */
+  readonly frozenDtype: Exclude<DType, "i32">;
+  /** Storage of frozen matrices of linear layers, instead of `frozenDtype`; null or absent: the same. */
+  readonly quantization?: Quantization | null;
+  /** Storage of some of them by pattern of their names, instead of `quantization`; the first that matches counts. */
+  readonly quantizationPattern?: Readonly<Record<string, Quantization | null>>;
+  readonly causal: boolean;
+  /** The objective's loss; null or absent: weighted cross-entropy. */
+  readonly loss?: ObjectiveLoss | null;
+  /** The objective and its plugin, for messages about what it gives. */
+  readonly objective?: string;
+  /** Training, or null to evaluate and generate only. B, T: largest micro-batch. */
+  readonly train:
+    | {
+      readonly B: number;
+      readonly T: number;
+      readonly optimizer: Optimizer;
+      readonly maxGradNorm: number | null;
+      readonly checkpointing: boolean;
+    }
+    | null;
+  readonly evaluate: { readonly B: number; readonly T: number } | null;
+  readonly generate: GenerationLimits | null;
+  /** Tokens of the longest text that is scored; null or absent: none is. */
+  readonly score?: number | null;
+  /** How it generates; absent: token by token. */
+  readonly decoding?: Decoding;
+  /** Number of data sources, for sums by source. */
+  readonly sources: number;
+}
+
+/** A planned engine: the memory is known, nothing is allocated. */
+export interface PlannedEngine {
+  readonly request: EngineRequest;
+  readonly inventory: ModelInventory;
+  readonly memory: Memory;
+  readonly report: MemoryReport;
+  readonly trainables: Trainables | null;
+  /** What the loss and the model measure, by name. */
+  readonly metrics: readonly string[];
+  /** What the objective's loss needs; null: it has none of its own. */
+  readonly loss: LossInventory | null;
+  readonly programs: readonly PlannedProgram[];
+}
+
+/** Plans an engine for a device with these limits. */
+export function planEngine(
+  request: EngineRequest,
+  limits: MemoryLimits,
+): PlannedEngine {
+  const { spec, adapter, train, evaluate, generate } = request;
+  const memory = new Memory(limits);
+  const maxPositions = Math.max(
+    train?.T ?? 0,
+    evaluate?.T ?? 0,
+    generate?.capacity ?? 0,
+    request.score ?? 0,
+  );
+  const inventory = inventoryOf(spec, maxPositions);
+  // trained tensors first: those that are updated alike share an arena, which one kernel updates whole
+  const trainables = planTrainables(request, memory, inventory);
+  const trained: ReadonlySet<string> = trainables?.names ?? new Set();
+  const storage = weightStorage(inventory, {
+    ...request,
+    quantization: request.quantization ?? null,
+    quantizationPattern: request.quantizationPattern ?? {},
+    trained,
+  });
+  placeFixed(memory, { inventory, adapter, storage, trained });
+  const build: BuildOptions = {
+    adapter,
+    training: false,
+    causal: request.causal,
+    maxPositions,
+    trains: () => false,
+    dtypeOf: (name) => storage.get(name)?.dtype ?? "f32",
+    checkpoint: false,
+    cache: null,
+  };
+  const loss = request.loss == null ? null : inventoryOfLoss(request.loss);
+  for (const name of loss?.window ?? []) {
+    memory.variable(windowName(name), [1], { role: "inputs" });
+  }
+  const metrics = [...loss?.metrics ?? [], ...inventory.losses];
+  const programs = [
+    ...planLosses(request, { memory, build, trainables, loss, metrics }),
+    ...planAnswers(request, { memory, build, inventory }),
+  ];
+  return {
+    request,
+    inventory,
+    memory,
+    report: memory.report(),
+    trainables,
+    metrics,
+    loss,
+    programs,
+  };
+}
+
+/** Chooses what is trained and places it; null where nothing is to be. */
+function planTrainables(
+  { adapter, frozen, train }: EngineRequest,
+  memory: Memory,
+  { weights }: ModelInventory,
+): Trainables | null {
+  if (train === null) return null;
+  const { optimizer } = train;
+  const trainables = chooseTrainables(memory, {
+    weights,
+    adapter,
+    optimizer,
+    frozen: frozen ?? new Set(),
+  });
+  if (trainables.trained === 0) {
+    throw new ConfigError(
+      "Nothing is left to train: model.freeze covers every weight",
+    );
+  }
+  placeTrainables(memory, trainables, optimizer.slots);
+  return trainables;
+}
+
+/** Places the tensors that are not trained: weights, the adapter's parameters, constants. */
+function placeFixed(
+  memory: Memory,
+  { inventory, adapter, storage, trained }: {
+    readonly inventory: ModelInventory;
+    readonly adapter: AttachedAdapter | null;
+    readonly storage: ReturnType<typeof weightStorage>;
+    readonly trained: ReadonlySet<string>;
+  },
+): void {
+  for (const [name, { shape, dtype, transposed }] of storage) {
+    if (trained.has(name)) continue;
+    memory.variable(name, shape, { role: "weights", dtype, transposed });
+  }
+  for (const { name, shape } of adapter?.parameters ?? []) {
+    if (!trained.has(name)) memory.variable(name, shape, { role: "weights" });
+  }
+  const constants = [...inventory.constants, ...adapter?.constants ?? []];
+  for (const { name, shape } of constants) {
+    memory.variable(name, shape, { role: "weights" });
+  }
+}
+
+/** The programs that compute a loss: of training, of evaluation, and of numbers of the whole step. */
+function planLosses(
+  { spec, train, evaluate, sources, loss = null }: EngineRequest,
+  { memory, build, trainables, loss: needs, metrics }: {
+    readonly memory: Memory;
+    readonly build: BuildOptions;
+    readonly trainables: Trainables | null;
+    readonly loss: LossInventory | null;
+    readonly metrics: readonly string[];
+  },
+): PlannedProgram[] {
+  const capacities = (
+    { B, T }: { readonly B: number; readonly T: number },
+  ) => ({
+    ...batchCapacities(B, T),
+    ...(loss === null ? {} : levelCapacities(B * T)),
+  });
+  const programs: PlannedProgram[] = [];
+  if (train !== null && trainables !== null) {
+    placeSums(memory, "train", { sources, metrics });
+    memory.variable(
+      "ring",
+      [RING_SLOTS, ringColumns(sources, metrics.length)],
+      { role: "inputs" },
+    );
+    const micro = microProgram(spec, {
+      ...build,
+      training: true,
+      trains: (name) => trainables.names.has(name),
+      checkpoint: train.checkpointing,
+    }, { sources, loss, trainables });
+    const update = updateProgram(trainables, train.optimizer, {
+      maxGradNorm: train.maxGradNorm,
+      sources,
+      metrics,
+      window: needs?.window,
+    });
+    programs.push(
+      planProgram(micro, {
+        name: "micro",
+        memory,
+        capacities: capacities(train),
+      }),
+      planProgram(update, { name: "update", memory, capacities: {} }),
+    );
+  }
+  if (evaluate !== null) {
+    placeSums(memory, "eval", { sources, metrics });
+    programs.push(
+      planProgram(evaluateProgram(spec, build, { sources, loss }), {
+        name: "evaluate",
+        memory,
+        capacities: capacities(evaluate),
+      }),
+    );
+  }
+  if (loss !== null && needs !== null && needs.window.length > 0) {
+    // takes micro-batches of training and of evaluation
+    const B = Math.max(train?.B ?? 0, evaluate?.B ?? 0);
+    const T = Math.max(train?.T ?? 0, evaluate?.T ?? 0);
+    programs.push(
+      planProgram(windowProgram(spec, build, loss), {
+        name: "window",
+        memory,
+        capacities: capacities({ B, T }),
+      }),
+    );
+  }
+  return programs;
+}
+
+/** The programs that score and continue texts. */
+function planAnswers(
+  { spec, generate, score, decoding = "tokens" }: EngineRequest,
+  { memory, build, inventory }: {
+    readonly memory: Memory;
+    readonly build: BuildOptions;
+    readonly inventory: ModelInventory;
+  },
+): PlannedProgram[] {
+  const programs: PlannedProgram[] = [];
+  if (score != null) {
+    programs.push(
+      planProgram(scoreProgram(spec, build), {
+        name: "score",
+        memory,
+        capacities: batchCapacities(1, score),
+      }),
+    );
+  }
+  if (generate === null || decoding === null) return programs;
+  const limits = generate;
+  if (decoding === "tokens") {
+    placeGeneration(memory, spec, { states: inventory.states, limits });
+    programs.push(...planGeneration(spec, build, { memory, limits }));
+  } else {
+    placePrediction(memory, spec);
+    programs.push(
+      planPrediction(spec, build, { memory, limits, decoder: decoding }),
+    );
+  }
+  return programs;
+}
+
+function placeSums(
+  memory: Memory,
+  prefix: "train" | "eval",
+  { sources, metrics }: {
+    readonly sources: number;
+    readonly metrics: readonly string[];
+  },
+): void {
+  const names = sumNames(prefix);
+  for (const metric of metrics) {
+    for (const name of metricNames(prefix, metric)) {
+      memory.variable(name, [1], { role: "inputs" });
+    }
+  }
+  memory.variable(names.loss, [1], { role: "inputs" });
+  memory.variable(names.correct, [1], { role: "inputs" });
+  memory.variable(names.sources, [sources], { role: "inputs" });
+}
