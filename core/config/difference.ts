@@ -47,12 +47,16 @@ const HARMLESS: readonly string[] = [
   "training.resume",
 ];
 
+/** Harmless keys that decide the weights where evaluations are compared. */
+const COMPARED: readonly string[] = ["evaluators", "training.eval_steps"];
+
 /** The keys in which `now` differs from `was`, in their order. Take the data from `configData` or `readResolved`. */
 export function configDifference(
   was: ConfigData,
   now: ConfigData,
 ): Difference[] {
   const differences: Difference[] = [];
+  const compares = comparesEvaluations(was) || comparesEvaluations(now);
   const compare = (
     was: Json | undefined,
     now: Json | undefined,
@@ -62,7 +66,9 @@ export function configDifference(
     const steps = stepsInto(was, now);
     if (steps === null) {
       const key = path.join(".");
-      differences.push({ key, was, now, harmless: isHarmless(key) });
+      const harmless = isUnder(HARMLESS, key) &&
+        !(compares && isUnder(COMPARED, key));
+      differences.push({ key, was, now, harmless });
       return;
     }
     for (const step of steps) {
@@ -104,8 +110,13 @@ function isMap(
   return isPlainObject(value);
 }
 
-function isHarmless(key: string): boolean {
-  return HARMLESS.some((harmless) =>
-    key === harmless || key.startsWith(`${harmless}.`)
-  );
+/** Whether the run compares its evaluations: then they decide which weights it ends with. */
+function comparesEvaluations({ training }: ConfigData): boolean {
+  return isMap(training) &&
+    (training.load_best_model_at_end === true ||
+      typeof training.early_stopping_patience === "number");
+}
+
+function isUnder(keys: readonly string[], key: string): boolean {
+  return keys.some((k) => key === k || key.startsWith(`${k}.`));
 }

@@ -23,6 +23,7 @@ export function ruleProblems(run: Tree): Problem[] {
     ...entryRules(run),
     ...weightRules(run),
     ...streamingRules(run),
+    ...bestModelRules(run),
   ];
 }
 
@@ -192,6 +193,26 @@ function streamingRules(run: Tree): Problem[] {
     );
   }
   return problems;
+}
+
+/** The best model is chosen among evaluations. */
+function bestModelRules(run: Tree): Problem[] {
+  const every = at(run, ["training", "eval_steps"]);
+  if (every === undefined || plain(every) !== null) return [];
+  return ["load_best_model_at_end", "early_stopping_patience"].flatMap(
+    (name) => {
+      const path = ["training", name];
+      const value = at(run, path);
+      if (value === undefined || !isGiven(run, path)) return [];
+      if (plain(value) === false) return [];
+      return [{
+        origin: keyOriginAt(run, path),
+        message: `\`${
+          keyOf(path)
+        }\` needs evaluations, and \`training.eval_steps\` is null (${every.origin.place}); set it to a number of steps or to epoch`,
+      }];
+    },
+  );
 }
 
 /** Paths of all entries of `data.train` and `data.eval`. */

@@ -184,8 +184,18 @@ export interface TrainingConfig {
   readonly eval_on_start: boolean;
   /** Steps between two checkpoints. */
   readonly save_steps: Every;
-  /** Checkpoints that are kept; null: all. */
+  /** Checkpoints that are kept, the best among them; null: all. */
   readonly save_total_limit: number | null;
+  /** End with the weights of the best evaluation instead of the last ones. */
+  readonly load_best_model_at_end: boolean;
+  /** The number of an evaluation that says which is best, with or without `eval_`. */
+  readonly metric_for_best_model: string;
+  /** Whether a larger number is better; null: unless its name ends in loss or perplexity. */
+  readonly greater_is_better: boolean | null;
+  /** Evaluations in a row without a gain after which training stops; null: never. */
+  readonly early_stopping_patience: number | null;
+  /** What a gain must be more than. */
+  readonly early_stopping_threshold: number;
   /** `auto`, `never`, or the absolute path of a checkpoint. */
   readonly resume: string;
 }
@@ -215,7 +225,7 @@ export interface SamplesConfig {
   /** Prompts that the model answers. */
   readonly prompts: readonly string[];
   /** When it answers them. */
-  readonly at: readonly ("start" | "end")[];
+  readonly at: readonly ("start" | "eval" | "end")[];
 }
 /** The key `samples`, as written. */
 export type SamplesInput = {

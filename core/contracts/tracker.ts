@@ -180,7 +180,7 @@ export interface SampleEvent extends EventPlace {
   /** The kind of event. */
   readonly event: "sample";
   /** When it was asked. */
-  readonly at: "start" | "step" | "end";
+  readonly at: "start" | "eval" | "end";
   /** Index in `samples.prompts`. */
   readonly index: number;
   /** What was asked. */

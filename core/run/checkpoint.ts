@@ -86,7 +86,12 @@ export function listCheckpoints(
 export async function saveCheckpoint(
   outputDir: string,
   checkpoint: CheckpointState,
-  options: { readonly trained: SaveRequest; readonly limit: number | null },
+  options: {
+    readonly trained: SaveRequest;
+    readonly limit: number | null;
+    /** Step of a checkpoint that is kept in any case; null: none. */
+    readonly best: number | null;
+  },
 ): Promise<{ path: string; removed: string[] }> {
   const path = checkpointPath(outputDir, checkpoint.state.step);
   const folder = beginFolder(path);
@@ -112,9 +117,9 @@ export async function saveCheckpoint(
   const removed: string[] = [];
   if (options.limit !== null) {
     const older = listCheckpoints(outputDir).filter((c) => c.path !== path);
-    for (
-      const old of older.slice(0, Math.max(0, older.length + 1 - options.limit))
-    ) {
+    const surplus = Math.max(0, older.length + 1 - options.limit);
+    const others = older.filter(({ step }) => step !== options.best);
+    for (const old of others.slice(0, surplus)) {
       // out of sight first: a checkpoint is complete or absent, also while it goes
       const going = temporaryBeside(old.path);
       await Deno.rename(old.path, going);

@@ -4,7 +4,7 @@
  * device wakes.
  * @module
  */
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Tracker } from "../contracts/tracker.ts";
 import {
   createHost,
@@ -19,7 +19,13 @@ import { writeFileAtomic } from "../io/atomic.ts";
 import { showJson } from "../io/json_file.ts";
 import type { Json } from "../contracts/json.ts";
 import { VERSION } from "../version.ts";
-import { openCheckpoint, restoreCheckpoint } from "./checkpoint.ts";
+import { isPatienceSpent, type Metrics } from "./best_model.ts";
+import { bringBest, loadBest } from "./load_best.ts";
+import {
+  checkpointPath,
+  openCheckpoint,
+  restoreCheckpoint,
+} from "./checkpoint.ts";
 import { openDevice } from "./open/choose_backend.ts";
 import { Engine } from "../engine/engine.ts";
 import { planEngine } from "../engine/plan_engine.ts";
@@ -66,8 +72,10 @@ export interface RunResult {
   readonly path: string;
   /** Optimizer steps done. */
   readonly steps: number;
-  /** The last evaluation's numbers, by name: `eval_loss`, ... */
-  readonly metrics: Readonly<Record<string, number | null>>;
+  /** The numbers of the last evaluation, or of the best one where its model was loaded at the end: `eval_loss`, ... */
+  readonly metrics: Metrics;
+  /** The step of the best evaluation; null where evaluations are not compared, or the run is not over. */
+  readonly bestStep: number | null;
 }
 
 /**
@@ -260,7 +268,13 @@ class Run {
     await engine.startAverages();
     const state = checkpoint?.state ?? freshState();
     this.state = state;
+    const ofBest = {
+      state,
+      outputDir: config.output_dir,
+      settings: config.training,
+    };
     if (folder.checkpoint !== null && checkpoint !== null) {
+      bringBest(folder.checkpoint, ofBest);
       restoreCheckpoint(engine, folder.checkpoint);
       if (checkpoint.device !== device.info.fingerprint) {
         events.notice(
@@ -308,6 +322,7 @@ class Run {
         eval_steps: config.training.eval_steps,
         eval_on_start: config.training.eval_on_start,
         save_steps: config.training.save_steps,
+        best: config.training,
         seed: config.seed,
         sources: data.feed.sourceNames.length,
       },
@@ -320,11 +335,20 @@ class Run {
     const measured = profile?.measured() ?? null;
     if (measured !== null) events.emit({ event: "profile", ...measured });
     for (const notice of data.feed.closingNotices()) events.notice(notice);
+    const { best, notices } = status === "done"
+      ? loadBest(engine, ofBest)
+      : { best: null, notices: [] };
+    for (const notice of notices) events.notice(notice);
     if (status === "done") {
-      if (state.step < steps) {
+      if (
+        state.step < steps && !isPatienceSpent(state.bestSoFar, config.training)
+      ) {
         events.notice(
           `The data ended after ${state.step} of ${steps} steps: training.epochs is ${config.training.epochs}`,
         );
+      }
+      if (best !== null && config.training.load_best_model_at_end) {
+        hooks.metrics = best.metrics;
       }
       await samples("end");
       await saveFinal(hooks);
@@ -335,6 +359,13 @@ class Run {
             steps: state.step,
             seconds: events.seconds,
             ...hooks.metrics,
+            ...(best === null ? {} : {
+              best_global_step: best.step,
+              best_metric: best.value,
+              best_model_checkpoint: config.training.load_best_model_at_end
+                ? basename(checkpointPath(config.output_dir, best.step))
+                : null,
+            }),
           } as Record<string, Json>,
         ),
       );
@@ -357,6 +388,7 @@ class Run {
       path,
       steps: state.step,
       metrics: hooks.metrics,
+      bestStep: best?.step ?? null,
     };
   }
 }

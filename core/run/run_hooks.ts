@@ -3,11 +3,11 @@
  * @module
  */
 import { join } from "node:path";
-import type { EvaluationRow } from "../contracts/evaluator.ts";
+import type { Answer, EvaluationRow } from "../contracts/evaluator.ts";
 import type { Json } from "../contracts/json.ts";
 import type { Objective } from "../contracts/objective.ts";
 import type { Tokenizer } from "../contracts/tokenizer.ts";
-import type { EvalEvent } from "../contracts/tracker.ts";
+import type { EvalEvent, SampleEvent } from "../contracts/tracker.ts";
 import type { ConfigData } from "../config/resolved.ts";
 import type { RunConfig } from "../config/types.ts";
 import { answer, type AnswerOptions } from "../engine/generate/answer.ts";
@@ -18,6 +18,7 @@ import {
   moveInto,
   temporaryBeside,
 } from "../io/atomic.ts";
+import type { Metrics } from "./best_model.ts";
 import { checkpointState, saveCheckpoint } from "./checkpoint.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Events } from "./events.ts";
@@ -66,7 +67,7 @@ export interface HooksContext {
 export class RunHooks implements TrainerHooks {
   readonly context: HooksContext;
   /** Numbers of the last evaluation. */
-  metrics: Readonly<Record<string, number | null>> = {};
+  metrics: Metrics = {};
   lastCheckpoint: string | null = null;
   readonly #evaluations: Evaluations | null;
   #toldSkipped = false;
@@ -124,11 +125,18 @@ export class RunHooks implements TrainerHooks {
     );
   }
 
-  async evaluate(state: Readonly<TrainerState>): Promise<void> {
+  async evaluate(state: Readonly<TrainerState>): Promise<Metrics> {
     this.#moveTo(state);
     const { engine, data } = this.context;
-    if (data.evaluation === null && this.#evaluations === null) return;
-    await engine.withAverages(() => this.#evaluate(state.step));
+    const measures = data.evaluation !== null || this.#evaluations !== null;
+    if (!measures && !this.#asksAt("eval")) return {};
+    await engine.withAverages(async () => {
+      // before anything is reported: an interrupt leaves the whole evaluation to the resumed run
+      const answers = this.#asksAt("eval") ? await this.#sampleAnswers() : [];
+      if (measures) await this.#evaluate(state.step);
+      this.#emitSamples("eval", answers);
+    });
+    return this.metrics;
   }
 
   async #evaluate(step: number): Promise<void> {
@@ -212,22 +220,33 @@ export class RunHooks implements TrainerHooks {
 
   /** Answers `samples.prompts`. */
   async samples(at: "start" | "end"): Promise<void> {
-    const { config, data, events } = this.context;
-    if (
-      !config.samples.at.includes(at) || config.samples.prompts.length === 0
-    ) return;
-    const answers = await this.context.engine.withAverages(() =>
-      this.#answer(
-        config.samples.prompts.map(data.asRequest),
-        {
-          maxNewTokens: config.generation.max_new_tokens,
-          temperature: config.generation.temperature,
-          topP: config.generation.top_p,
-          stop: config.generation.stop,
-          seed: config.seed,
-        },
-      )
+    if (!this.#asksAt(at)) return;
+    const { engine } = this.context;
+    const answers = await engine.withAverages(() => this.#sampleAnswers());
+    this.#emitSamples(at, answers);
+  }
+
+  #asksAt(at: SampleEvent["at"]): boolean {
+    const { samples } = this.context.config;
+    return samples.at.includes(at) && samples.prompts.length > 0;
+  }
+
+  async #sampleAnswers(): Promise<readonly Answer[]> {
+    const { config, data } = this.context;
+    return await this.#answer(
+      config.samples.prompts.map(data.asRequest),
+      {
+        maxNewTokens: config.generation.max_new_tokens,
+        temperature: config.generation.temperature,
+        topP: config.generation.top_p,
+        stop: config.generation.stop,
+        seed: config.seed,
+      },
     );
+  }
+
+  #emitSamples(at: SampleEvent["at"], answers: readonly Answer[]): void {
+    const { config, events } = this.context;
     answers.forEach((a, index) =>
       events.emit({
         event: "sample",
@@ -256,6 +275,9 @@ export class RunHooks implements TrainerHooks {
       {
         trained: this.saveRequest("checkpoint"),
         limit: config.training.save_total_limit,
+        best: config.training.load_best_model_at_end
+          ? state.bestSoFar?.best?.step ?? null
+          : null,
       },
     );
     this.lastCheckpoint = path;

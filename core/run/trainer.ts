@@ -19,6 +19,13 @@ import { firstNotFinite } from "../engine/not_finite.ts";
 import type { StepProfile } from "./step_profile.ts";
 import { stepVariables, sumOverRanks } from "../engine/sum_over_ranks.ts";
 import { makeThrottle, type Throttle } from "./throttle.ts";
+import {
+  addEvaluation,
+  type BestModelSettings,
+  choosesBest,
+  isPatienceSpent,
+  type Metrics,
+} from "./best_model.ts";
 import { emptySums, type TrainerState } from "./trainer_state.ts";
 
 /** What one logged step says. Loss and accuracy are averages since the last logged one, token-weighted. */
@@ -46,8 +53,8 @@ export interface TrainerHooks {
   onEpoch(state: Readonly<TrainerState>, epochLoss: number | null): void;
   /** The update of a step was left out: its gradient was not finite. `step` is counted from 1. */
   onSkipped(state: Readonly<TrainerState>, step: number): void;
-  /** Evaluates; called when all steps before are done. */
-  evaluate(state: Readonly<TrainerState>): Promise<void>;
+  /** Evaluates; called when all steps before are done. Returns the numbers. */
+  evaluate(state: Readonly<TrainerState>): Promise<Metrics>;
   save(state: Readonly<TrainerState>): Promise<void>;
 }
 
@@ -69,6 +76,8 @@ export interface TrainerRequest {
     readonly eval_steps: Every;
     readonly eval_on_start: boolean;
     readonly save_steps: Every;
+    /** Which evaluation is best, and when to stop. */
+    readonly best: BestModelSettings;
     readonly seed: number;
     readonly sources: number;
   };
@@ -153,6 +162,11 @@ class Loop {
     this.#paused = 0;
     this.#loggedAt = now();
     while (state.step < settings.totalSteps && state.epoch < most) {
+      if (isPatienceSpent(state.bestSoFar, settings.best)) {
+        await this.#collect(true);
+        if (state.stepInEpoch > 0) this.#closeEpoch(false);
+        break;
+      }
       if (signal?.aborted) return await this.#interrupt();
       const next = await this.#next();
       if (next === null) return await this.#interrupt();
@@ -407,14 +421,33 @@ class Loop {
     const { hooks, signal } = this.#r;
     const state = this.#state;
     if (!state.evaluationDue) return true;
+    let metrics: Metrics = {};
     try {
-      await this.#pause(() => hooks.evaluate(state));
+      await this.#pause(async () => {
+        metrics = await hooks.evaluate(state);
+      });
     } catch (error) {
       if (signal?.aborted && error === signal.reason) return false;
       throw error;
     }
     state.evaluationDue = false;
+    // a model that is not trained yet is no choice
+    if (state.step > 0) await this.#compare(metrics);
     return true;
+  }
+
+  /** Compares an evaluation with the best before it, and saves a new best. */
+  async #compare(metrics: Metrics): Promise<void> {
+    const { best } = this.#r.settings;
+    const state = this.#state;
+    if (!choosesBest(best)) return;
+    state.bestSoFar ??= { best: null, withoutGain: 0 };
+    const isBest = addEvaluation(
+      state.bestSoFar,
+      { step: state.step, metrics },
+      best,
+    );
+    if (isBest && best.load_best_model_at_end) await this.#save();
   }
 
   /** Runs something that is no training; its time does not count in tokens per second. */

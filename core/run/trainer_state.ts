@@ -3,6 +3,8 @@
  * @module
  */
 
+import type { BestSoFar } from "./best_model.ts";
+
 /** The progress of a run: all that a checkpoint stores besides tensors. */
 export interface TrainerState {
   /** Optimizer steps done. */
@@ -18,6 +20,8 @@ export interface TrainerState {
   epochSeconds?: number;
   /** An evaluation was due at this step and was interrupted: it comes first when the run resumes. */
   evaluationDue: boolean;
+  /** What the evaluations have decided; absent where they are not compared, and in checkpoints of older versions. */
+  bestSoFar?: BestSoFar;
   /** Sums over the run. */
   trainedTokens: number;
   skippedUpdates: number;

@@ -20,11 +20,12 @@ function writeRun(
   folder: string,
   name: string,
   more: Partial<RunInput> = {},
+  tiny = tinyRows(80),
 ): void {
   const rows = join(folder, "rows.jsonl");
   Deno.writeTextFileSync(
     rows,
-    tinyRows(80).map((row) => JSON.stringify(row) + "\n").join(""),
+    tiny.map((row) => JSON.stringify(row) + "\n").join(""),
   );
   const run = tinyRun(join(folder, name), {
     trackers: ["console", "jsonl"],
@@ -137,6 +138,67 @@ Deno.test("a run that is killed at twenty random moments ends with the bits of a
   }
   console.log(
     `${kills} kills, ${whileSaving} of them while a file was written`,
+  );
+});
+
+Deno.test("a run that overfits and is killed at ten moments stops at the same step with the same best model", async () => {
+  using folder = emptyFolder();
+  const evaluation = join(folder.path, "eval.jsonl");
+  Deno.writeTextFileSync(
+    evaluation,
+    tinyRows(40, 2).map((row) => JSON.stringify(row) + "\n").join(""),
+  );
+  const rows = tinyRows(200);
+  const more: Partial<RunInput> = {
+    optimizer: { use: "adamw", learning_rate: 1e-2 },
+    data: {
+      train: [{ path: join(folder.path, "rows.jsonl"), format: "alpaca" }],
+      eval: [{ path: evaluation, format: "alpaca" }],
+    },
+    training: {
+      epochs: 30,
+      batch_size: 8,
+      eval_steps: 10,
+      save_steps: 5,
+      save_total_limit: 1,
+      load_best_model_at_end: true,
+      early_stopping_patience: 4,
+    },
+  };
+  const moments = Deno.env.get("DENOTUNE_TEST_ALL") === "1" ? 10 : 2;
+  writeRun(folder.path, "whole", more, rows);
+  assert.equal((await train(folder.path, "whole").end()).code, 0);
+  const summaryOf = (name: string) => {
+    const at = join(folder.path, name, "summary.json");
+    const { seconds: _, eval_seconds: __, ...rest } = JSON.parse(
+      Deno.readTextFileSync(at),
+    );
+    return rest;
+  };
+  const whole = summaryOf("whole");
+  assert.ok(whole.steps < 750, "it did not stop early");
+  assert.ok(whole.best_global_step === whole.steps - 40);
+  writeRun(folder.path, "killed", more, rows);
+  const random = randomFrom(20261121);
+  for (let kills = 0;;) {
+    const running = train(folder.path, "killed");
+    if (kills < moments) {
+      await running.until("memory ").catch(() => {});
+      await sleep(random.next() * 3000 / moments);
+      kill(running.process, "SIGKILL");
+    }
+    const { code, out, err } = await running.end();
+    if ((await running.process.status).signal === "SIGKILL") {
+      kills++;
+      continue;
+    }
+    assert.equal(code, 0, out + err);
+    break;
+  }
+  assert.deepEqual(summaryOf("killed"), whole);
+  assert.deepEqual(
+    weightBytes(join(folder.path, "killed")),
+    weightBytes(join(folder.path, "whole")),
   );
 });
 

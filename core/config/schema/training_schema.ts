@@ -48,7 +48,22 @@ export function trainingSchema(): z.ZodType<TrainingConfig, TrainingInput> {
       "Steps between two checkpoints, `epoch`, or null.",
     ),
     save_total_limit: z.int().min(1).nullable().default(2).describe(
-      "Checkpoints that are kept; null: all.",
+      "Checkpoints that are kept, the newest and the best always among them; null: all.",
+    ),
+    load_best_model_at_end: z.boolean().default(false).describe(
+      "End with the weights of the best evaluation instead of the last ones. Each new best is saved as a checkpoint.",
+    ),
+    metric_for_best_model: z.string().min(1).default("eval_loss").describe(
+      "The number of an evaluation that says which is best, with or without `eval_`: `eval_loss`, `eval_exact_match`, ...",
+    ),
+    greater_is_better: z.boolean().nullable().default(null).describe(
+      "Whether a larger number is better; null: unless its name ends in `loss` or `perplexity`.",
+    ),
+    early_stopping_patience: z.int().min(1).nullable().default(null).describe(
+      "Evaluations in a row without a gain after which training stops; null: never.",
+    ),
+    early_stopping_threshold: z.number().min(0).default(0).describe(
+      "What a gain must be more than, to count for `early_stopping_patience`.",
     ),
     resume: z.string().min(1).default("auto").describe(
       "`auto`: resume an unfinished run; `never`; or a checkpoint's path.",
@@ -89,8 +104,9 @@ export function samplesSchema(): z.ZodType<SamplesConfig, SamplesInput> {
     prompts: z.array(z.string()).default([]).describe(
       "Prompts that the model answers for people to look at.",
     ),
-    at: z.array(z.enum(["start", "end"])).default(["start", "end"]).describe(
-      "When it answers them.",
-    ),
+    at: z.array(z.enum(["start", "eval", "end"])).default(["start", "end"])
+      .describe(
+        "When it answers them: before the first step, at each evaluation, with the model that is saved.",
+      ),
   }).describe("Answers to look at, before and after.");
 }

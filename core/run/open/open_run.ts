@@ -34,6 +34,7 @@ import {
   openEvaluators,
 } from "../evaluation/evaluators.ts";
 import type { EvaluationRow } from "../../contracts/evaluator.ts";
+import { checkBestMetric } from "../best_model.ts";
 import { modelFor } from "./untie_head.ts";
 import { totalSteps } from "../trainer.ts";
 
@@ -176,9 +177,19 @@ export async function planRun(
     objective,
   );
   const request = planRequest({ config, model, tokenizer, data, ...parts });
-  const { inventory } = planEngine(request, {
+  const { inventory, metrics } = planEngine(request, {
     alignment: 4,
     maxBufferBytes: 2 ** 50,
+  });
+  checkBestMetric(config.training, {
+    measured: data.evaluation === null ? [] : [
+      "eval_loss",
+      ...(objective.loss === undefined
+        ? ["eval_perplexity", "eval_token_accuracy"]
+        : []),
+      ...metrics.map((name) => `eval_${name}`),
+    ],
+    evaluators: parts.evaluators.map(({ name }) => name),
   });
   const surplus = checkWeights(model, inventory.weights);
   if (surplus.length > 0) {

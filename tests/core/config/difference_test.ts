@@ -111,3 +111,21 @@ Deno.test("what cannot change numbers is harmless", async () => {
   ]);
   assert.ok(harmful.every(({ harmless }) => !harmless));
 });
+
+Deno.test("when evaluations happen cannot change numbers, unless they are compared", async () => {
+  const harmless = async (...shared: string[]) =>
+    (await difference(shared, [...shared, "training.eval_steps=7"]))
+      .map(({ key, harmless }) => [key, harmless]);
+  assert.deepEqual(await harmless(), [["training.eval_steps", true]]);
+  for (
+    const compared of [
+      "training.load_best_model_at_end=true",
+      "training.early_stopping_patience=2",
+    ]
+  ) {
+    assert.deepEqual(await harmless(compared), [[
+      "training.eval_steps",
+      false,
+    ]]);
+  }
+});
