@@ -299,7 +299,7 @@ export {
   layOutTargets,
   type TargetOptions,
 } from "./engine/inputs/lay_out_targets.ts";
-export { contentFraction } from "./data/content_hash.ts";
+export { isOnSide } from "./data/content_hash.ts";
 export {
   buildExamples,
   type Built,

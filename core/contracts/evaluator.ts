@@ -97,6 +97,16 @@ export interface TextScore {
   readonly entropies: Float32Array;
 }
 
+/** How prompts of the model are written: by the template that it was trained with. */
+export interface Wording {
+  /** A prompt that is one text, in the shape of the run's rows: a turn of the user, or a prompt to complete. */
+  request(prompt: string): PromptRequest;
+  /** The text that the model reads. */
+  written(prompt: Prompt): string;
+  /** Texts that end the model's answer. */
+  readonly stops: readonly string[];
+}
+
 /** What an evaluator asks. */
 export interface Asked {
   /** Questions to be answered. */
@@ -130,6 +140,8 @@ export interface Evaluation {
   readonly verdict?:
     | { readonly passed: boolean; readonly reason: string }
     | null;
+  /** Other files, by the end of their names: `{".html": page}`. Kept beside the records. */
+  readonly files?: Readonly<Record<string, string>>;
 }
 
 /** Measures a model. */
@@ -138,7 +150,10 @@ export interface Evaluator {
    * What is asked, of the rows for evaluation (none where the run has none). Called once, before the device
    * wakes: what cannot be asked is an error here.
    */
-  asks(rows: readonly EvaluationRow[]): Asked | Promise<Asked>;
+  asks(
+    rows: readonly EvaluationRow[],
+    wording: Wording,
+  ): Asked | Promise<Asked>;
   /** What the answers are worth. Called at each evaluation. */
   score(answered: Answered): Evaluation | Promise<Evaluation>;
 }

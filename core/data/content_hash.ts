@@ -19,3 +19,16 @@ export function contentFraction(example: ParsedExample, seed: number): number {
   }
   return hash32(mix32(low), mix32(high)) / 4294967296;
 }
+
+/** Whether a row belongs to a side of `eval_fraction`. */
+export function isOnSide(
+  example: ParsedExample,
+  side: "train" | "eval" | "all",
+  { seed, eval_fraction }: {
+    readonly seed: number;
+    readonly eval_fraction: number;
+  },
+): boolean {
+  if (side === "all" || eval_fraction === 0) return true;
+  return (contentFraction(example, seed) < eval_fraction) === (side === "eval");
+}

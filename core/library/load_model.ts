@@ -3,19 +3,14 @@
  * @module
  */
 import type { LoadModelOptions } from "./load_options.ts";
-import { join, resolve } from "node:path";
-import {
-  createHost,
-  createPart,
-  type Creating,
-} from "../config/parts/create_part.ts";
-import { kindAt } from "../config/paths.ts";
+import { resolve } from "node:path";
+import type { Creating } from "../config/parts/create_part.ts";
 import type { BuiltIn } from "../contracts/built_in.ts";
 import type { Device } from "../contracts/backend.ts";
 import type { Message } from "../contracts/format.ts";
 import type { PromptRequest } from "../contracts/template.ts";
 import type { Tokenizer } from "../contracts/tokenizer.ts";
-import { ConfigError, DataError } from "../contracts/errors.ts";
+import { ConfigError } from "../contracts/errors.ts";
 import type { Answer } from "../contracts/evaluator.ts";
 import { answer } from "../engine/generate/answer.ts";
 import type {} from "../config/types.ts";
@@ -28,17 +23,10 @@ import {
   type BoundAdapter,
   readAdapterConfig,
 } from "./adapters.ts";
-import {
-  anyQuantization,
-  type BaseStorage,
-  PLAIN_STORAGE,
-  storageTrainedOn,
-} from "./base_storage.ts";
-import { savedDecoding } from "../run/decoding_mark.ts";
-import { openBase } from "./open_base.ts";
+import { openSaved, storageOf } from "./open_saved.ts";
 import { openRegistry } from "../config/parts/open_registry.ts";
 import { findSaved, type SavedFolder } from "./saved_folder.ts";
-import { Switching } from "./switching.ts";
+import { conversationLimits, Switching } from "./switching.ts";
 import { templatesOf } from "./templates.ts";
 
 /** How an answer is drawn. Greedy unless a temperature is given. */
@@ -111,40 +99,30 @@ export async function loadModel(
   const saved = await findSaved(folder, options.cwd);
   if (saved.notice !== null) options.onNotice?.(saved.notice);
   const registry = await openRegistry(builtIn, options);
-  const hasTokenizer = await kindAt(join(saved.path, "tokenizer.json"));
-  const host = createHost({
-    registry,
-    modelDir: hasTokenizer === null ? saved.base : saved.path,
-    seed: 0,
-    base: options.cwd ?? Deno.cwd(),
-    notice: (message) => options.onNotice?.(message),
-  });
-  const creating: Creating = { registry, host };
   await using held = new AsyncDisposableStack();
-  const model = held.use(
-    await openBase({
-      base: saved.base,
-      adapters: [
-        ...saved.adapter === null ? [] : [saved.path],
-        ...Object.values(options.adapters ?? {}).map((written) =>
-          resolve(options.cwd ?? Deno.cwd(), written)
-        ),
-      ],
-    }, creating),
+  const base = options.cwd ?? Deno.cwd();
+  const { model, decoding, tokenizer, creating } = held.use(
+    await openSaved(saved, {
+      registry,
+      base,
+      adapters: Object.values(options.adapters ?? {}).map((written) =>
+        resolve(base, written)
+      ),
+      notice: (message) => options.onNotice?.(message),
+    }),
   );
-  const decoding = await savedDecoding([saved.path, saved.base], creating);
   const adapters = await adaptersOf(saved, model, { creating, options });
-  const tokenizer = await createPart("tokenizer", "huggingface", creating);
-  if (tokenizer.vocabSize > model.spec.vocabSize) {
-    throw new DataError(
-      `The tokenizer in ${saved.path} has ${tokenizer.vocabSize} tokens, but the model has rows for ${model.spec.vocabSize}`,
-    );
-  }
   const chosen = await openChosen(options.backend ?? "auto", creating);
   const device: Device = held.use(chosen.device);
   const storage = await storageOf(saved, options);
   const switching = held.use(
-    new Switching({ model, device, storage, decoding, options }),
+    new Switching({
+      model,
+      device,
+      storage,
+      decoding,
+      limits: (model) => conversationLimits(model, options),
+    }),
   );
   const [first] = [...adapters.keys(), null];
   await switching.to(first === null ? null : adapters.get(first) ?? null);
@@ -205,28 +183,6 @@ export async function generate(
 ): Promise<Answer> {
   await using model = await loadModel(builtIn, folder, options);
   return await model.generate(prompt, options);
-}
-
-/** How the base is stored: as the options say, else as it was trained beside. */
-async function storageOf(
-  { path, adapter }: SavedFolder,
-  { dtype, quantization, onNotice }: LoadModelOptions,
-): Promise<BaseStorage> {
-  const trained = adapter === null
-    ? PLAIN_STORAGE
-    : await storageTrainedOn(path);
-  if (quantization !== undefined) {
-    return {
-      dtype: dtype ?? trained.dtype,
-      quantization,
-      quantizationPattern: {},
-    };
-  }
-  const found = anyQuantization(trained);
-  if (found !== null) {
-    onNotice?.(`The base is stored as ${found}, as the adapter was trained`);
-  }
-  return { ...trained, dtype: dtype ?? trained.dtype };
 }
 
 /** The adapters of a folder and of the options, by name; all are checked before a device wakes. */

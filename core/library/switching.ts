@@ -6,6 +6,7 @@
 import type { Device } from "../contracts/backend.ts";
 import { ConfigError } from "../contracts/errors.ts";
 import { Engine } from "../engine/engine.ts";
+import type { GenerationLimits } from "../engine/generate/programs.ts";
 import { planEngine } from "../engine/plan_engine.ts";
 import { STORAGE } from "../run/open/plan_request.ts";
 import { checkWeights, writeBaseWeights } from "../run/open/open_model.ts";
@@ -26,7 +27,16 @@ export interface SwitchingOptions {
   readonly device: Device;
   readonly storage: BaseStorage;
   readonly decoding: SavedDecoding;
-  readonly options: LoadModelOptions;
+  /** What it is sized for. */
+  limits(model: OpenedModel): EngineLimits;
+}
+
+/** What the engine of a saved model is sized for. */
+export interface EngineLimits {
+  /** Null: it answers nothing. */
+  readonly generate: GenerationLimits | null;
+  /** Tokens of the longest text that is scored; null: none is. */
+  readonly score: number | null;
 }
 
 /** The engine of a model, and which adapter it has. */
@@ -82,12 +92,12 @@ export class Switching implements AsyncDisposable {
 }
 
 async function openEngine(
-  { model: base, device, storage, decoding, options }: SwitchingOptions,
+  { model: base, device, storage, decoding, limits }: SwitchingOptions,
   wanted: BoundAdapter | null,
 ): Promise<Engine> {
   const model = wanted?.model ?? base;
   const { spec } = model;
-  const capacity = contextLength(model, options.contextLength);
+  const { generate, score } = limits(model);
   const planned = planEngine({
     spec,
     adapter: wanted?.attached ?? null,
@@ -99,11 +109,8 @@ async function openEngine(
     objective: decoding.described,
     train: null,
     evaluate: null,
-    generate: {
-      rows: options.rows ?? 1,
-      capacity,
-      prefill: Math.min(256, capacity),
-    },
+    generate,
+    score,
     sources: 1,
   }, device.info);
   checkWeights(model, planned.inventory.weights);
@@ -120,6 +127,16 @@ async function openEngine(
     await engine[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** Limits of a model that is asked one prompt after the other, as its user says. */
+export function conversationLimits(
+  model: OpenedModel,
+  { contextLength: wanted, rows = 1 }: LoadModelOptions,
+): EngineLimits {
+  const capacity = contextLength(model, wanted);
+  const prefill = Math.min(256, capacity);
+  return { generate: { rows, capacity, prefill }, score: null };
 }
 
 function contextLength(model: OpenedModel, wanted: number | undefined): number {

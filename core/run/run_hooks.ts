@@ -24,9 +24,9 @@ import type { Engine } from "../engine/engine.ts";
 import type { Events } from "./events.ts";
 import { withBase } from "./evaluation/base_model.ts";
 import type { MetricName } from "./evaluation/check_result.ts";
-import { Evaluations } from "./evaluation/evaluations.ts";
+import { type Answerer, Evaluations } from "./evaluation/evaluations.ts";
 import type { OpenedEvaluator } from "./evaluation/evaluators.ts";
-import { writeRecords } from "./evaluation/records.ts";
+import { EVALUATIONS, writeFiles, writeRecords } from "./evaluation/records.ts";
 import type { OpenedData } from "./open/open_data.ts";
 import { baseReader } from "./open/open_model.ts";
 import type { OpenedModel } from "./open/opened_model.ts";
@@ -158,11 +158,13 @@ export class RunHooks implements TrainerHooks {
     };
     events.emit(event);
     for (const { name, result } of given) {
-      const { records = [], verdict = null } = result;
+      const { records = [], verdict = null, files = {} } = result;
+      const folder = join(config.output_dir, EVALUATIONS);
+      writeFiles(folder, { name: `${name}-${step}`, files });
       if (records.length === 0 && verdict === null) continue;
       const path = records.length === 0
         ? null
-        : writeRecords(config.output_dir, { evaluator: name, step, records });
+        : writeRecords(folder, { name: `${name}-${step}`, records });
       events.emit({ event: "result", evaluator: name, records, path, verdict });
     }
     const { event: _, ...metrics } = event;
@@ -357,12 +359,15 @@ function evaluationsOf(context: HooksContext): Evaluations | null {
   const { generator } = engine;
   if (evaluators.length === 0) return null;
   const { seed } = config;
-  return new Evaluations({
-    evaluators,
-    rows,
+  const answerer: Answerer = {
     asking: { generator, tokenizer, template: data.template, seed, signal },
     score: (texts) => scoreTexts(texts, engine.session, signal),
-    onBase: (body) => withBase({ engine, model, seed }, body),
+  };
+  return new Evaluations({
+    ...answerer,
+    evaluators,
+    rows,
+    base: (body) => withBase({ engine, model, seed }, () => body(answerer)),
   });
 }
 

@@ -10,6 +10,7 @@ import type {
   Evaluator,
   Question,
   TextScore,
+  Wording,
 } from "@denotune/denotune/core";
 
 /** Rows with and without a category. */
@@ -25,6 +26,22 @@ export function exampleRows(): EvaluationRow[] {
     request: { prompt: prompt! },
     expected: expected!,
   }));
+}
+
+/** The wording of a template with headings, whose answers end at `</s>`. */
+export function exampleWording(): Wording {
+  return {
+    request: (prompt) => ({ prompt }),
+    written: (prompt) =>
+      "text" in prompt
+        ? prompt.text
+        : `### Instruction:\n${
+          "prompt" in prompt
+            ? prompt.prompt
+            : prompt.messages.map(({ content }) => content).join("\n")
+        }\n\n### Response:\n`,
+    stops: ["</s>"],
+  };
 }
 
 /** An answer of that text. */
@@ -55,7 +72,10 @@ export async function evaluateWith(
   rows: readonly EvaluationRow[],
   answer: (question: Question, sample: number) => string,
 ): Promise<Evaluation> {
-  const { questions = [], texts = [] } = await evaluator.asks(rows);
+  const { questions = [], texts = [] } = await evaluator.asks(
+    rows,
+    exampleWording(),
+  );
   return await evaluator.score({
     rows,
     scores: texts.map(({ text }) => scoreOf(text)),
@@ -76,10 +96,11 @@ export function testEvaluator(
   Deno.test(`${name}: asks questions that can be asked, the same each time`, async () => {
     const evaluator = await make();
     const rows = exampleRows();
-    const { questions = [], texts = [] } = await evaluator.asks(rows);
+    const asks = () => evaluator.asks(rows, exampleWording());
+    const { questions = [], texts = [] } = await asks();
     assert.ok(texts.every(({ text }) => text !== ""), "texts are not empty");
     assert.deepEqual(rows, exampleRows(), "rows are not changed");
-    assert.deepEqual((await evaluator.asks(rows)).questions ?? [], questions);
+    assert.deepEqual((await asks()).questions ?? [], questions);
     for (const { prompt, turns, sampling } of questions) {
       assert.ok("text" in prompt || "prompt" in prompt || "messages" in prompt);
       assert.ok(
@@ -109,7 +130,7 @@ export function testEvaluator(
       const rows = exampleRows();
       const evaluation = await evaluateWith(await make(), rows, answer);
       assert.deepEqual(rows, exampleRows(), "rows are not changed");
-      const { numbers, records = [], verdict = null } = evaluation;
+      const { numbers, records = [], verdict = null, files = {} } = evaluation;
       assert.ok(
         Object.keys(numbers).length + records.length > 0 ||
           verdict !== null,
@@ -124,6 +145,10 @@ export function testEvaluator(
         assert.deepEqual(JSON.parse(JSON.stringify(record)), record);
       }
       if (verdict !== null) assert.notEqual(verdict.reason, "");
+      for (const [end, text] of Object.entries(files)) {
+        assert.match(end, /^[-.\w]+$/, "the end of a name");
+        assert.equal(typeof text, "string");
+      }
     });
   }
 }

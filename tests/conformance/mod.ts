@@ -19,6 +19,7 @@ export {
   answerOf,
   evaluateWith,
   exampleRows,
+  exampleWording,
   scoreOf,
   testEvaluator,
 } from "./evaluator.ts";

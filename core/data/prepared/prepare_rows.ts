@@ -9,7 +9,7 @@ import type { RawRecord } from "../../contracts/source.ts";
 import type { Template } from "../../contracts/template.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import { buildExamples, parseRecord } from "../examples/build_examples.ts";
-import { contentFraction } from "../content_hash.ts";
+import { isOnSide } from "../content_hash.ts";
 import { ExamplePacker, type PackedExamples } from "./packed_examples.ts";
 import { DataError, isDenotuneError } from "../../contracts/errors.ts";
 import {
@@ -128,10 +128,7 @@ export function prepareRecord(
 ): number {
   const { source, format, tokenizer, options, side } = pipeline;
   const example = parseRecord(raw, format);
-  if (side !== "all" && options.eval_fraction > 0) {
-    const held = contentFraction(example, options.seed) < options.eval_fraction;
-    if (held !== (side === "eval")) return 0;
-  }
+  if (!isOnSide(example, side, options)) return 0;
   const built = buildExamples(example, raw, pipeline);
   const place = { source, record };
   if (built.refused !== null) {

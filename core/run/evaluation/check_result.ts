@@ -96,6 +96,21 @@ export function checkRecords(
       );
     }
   });
+  const files: unknown = result.files ?? {};
+  if (!isPlainObject(files)) {
+    fail(`gave ${show(files)} as files; expected texts by the ends of names`);
+  }
+  for (const [end, text] of Object.entries(result.files ?? {})) {
+    if (
+      !/^[-.\w]+$/.test(end) || end === ".jsonl" || typeof text !== "string"
+    ) {
+      fail(
+        `gave a file that ends in ${
+          show(end)
+        }; expected a text, and an end such as ".html" (".jsonl" is for the records)`,
+      );
+    }
+  }
   const verdict: unknown = result.verdict ?? undefined;
   if (
     verdict !== undefined &&

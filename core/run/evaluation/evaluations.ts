@@ -1,10 +1,11 @@
 /**
- * An evaluation of a run: every distinct question is answered once, then each evaluator says what its answers
+ * An evaluation of a model: every distinct question is answered once, then each evaluator says what its answers
  * are worth.
  * @module
  */
 import type {
   Answer,
+  Asked,
   AskedModel,
   Evaluation,
   EvaluationRow,
@@ -12,6 +13,7 @@ import type {
   ScoredText,
   TextScore,
 } from "../../contracts/evaluator.ts";
+import { ConfigError } from "../../contracts/errors.ts";
 import { callPart } from "../../config/parts/call_part.ts";
 import { ask, type Asking, questionKey } from "../../engine/generate/ask.ts";
 import { type TokenizedText, tokenizeText } from "../../engine/score.ts";
@@ -31,40 +33,59 @@ export interface Evaluated {
   readonly result: Evaluation;
 }
 
+/** A model that answers. */
+export interface Answerer {
+  readonly asking: Asking;
+  /** Scores texts, in order. */
+  score(texts: readonly TokenizedText[]): Promise<readonly TextScore[]>;
+}
+
 /** What evaluations are made with. */
-export interface EvaluationsOptions {
+export interface EvaluationsOptions extends Answerer {
   readonly evaluators: readonly OpenedEvaluator[];
   readonly rows: readonly EvaluationRow[];
-  readonly asking: Asking;
-  /** Scores texts on the engine, in order. */
-  score(texts: readonly TokenizedText[]): Promise<readonly TextScore[]>;
-  /** Runs `body` while the engine holds the base. */
-  onBase<T>(body: () => Promise<T>): Promise<T>;
+  /**
+   * The base of the model: `itself`, or what runs `body` while the base answers; null: there is none, and an
+   * evaluator that asks it is refused.
+   */
+  readonly base:
+    | "itself"
+    | (<T>(body: (base: Answerer) => Promise<T>) => Promise<T>)
+    | null;
+  /** What the base has said already. */
+  readonly said?: Said;
+  /** What is asked besides, for others that take this model as their base. */
+  readonly also?: readonly Asked[];
 }
 
 /** What one model said, by the key of what it was asked. */
-interface Said {
+export interface Said {
   readonly answers: Map<string, readonly Answer[]>;
   readonly scores: Map<string, TextScore>;
 }
 
-/** The evaluations of one run. */
+/** The evaluations of one model: of a run, or of a saved one. */
 export class Evaluations {
   readonly #o: EvaluationsOptions;
   /** What the base said: it never changes, so it is asked once. */
-  readonly #base: Said = { answers: new Map(), scores: new Map() };
+  readonly said: Said;
 
   constructor(options: EvaluationsOptions) {
     this.#o = options;
+    this.said = options.said ?? { answers: new Map(), scores: new Map() };
   }
 
   /** What all evaluators give of the model as it is now. Throws our errors, and the signal's reason. */
   async run(): Promise<Evaluated[]> {
-    const { evaluators, rows, asking: { seed, signal } } = this.#o;
-    const tuned: Said = { answers: new Map(), scores: new Map() };
-    await this.#ask("tuned", tuned);
-    if (this.#openFor("base", this.#base).length > 0) {
-      await this.#o.onBase(() => this.#ask("base", this.#base));
+    const { evaluators, rows, asking: { seed, signal }, base } = this.#o;
+    const tuned: Said = base === "itself"
+      ? this.said
+      : { answers: new Map(), scores: new Map() };
+    await this.#ask(this.#o, "tuned", tuned);
+    if (this.#openFor("base", this.said).length > 0) {
+      if (base === null) throw this.#refusal();
+      if (base === "itself") await this.#ask(this.#o, "base", this.said);
+      else await base((answerer) => this.#ask(answerer, "base", this.said));
     }
     const taken = new Map<string, string>(
       OWN_METRICS.map((name) => [name, "the run itself"]),
@@ -74,7 +95,7 @@ export class Evaluations {
       signal?.throwIfAborted();
       const { questions = [], texts = [] } = evaluator.asked;
       const saidBy = (of: AskedModel = "tuned") =>
-        of === "base" ? this.#base : tuned;
+        of === "base" ? this.said : tuned;
       const answers = questions.map((question) =>
         got(saidBy(question.of).answers, questionKey(question, seed))
       );
@@ -96,8 +117,11 @@ export class Evaluations {
   }
 
   /** Asks a model what it has not said yet. */
-  async #ask(model: AskedModel, said: Said): Promise<void> {
-    const { asking, score } = this.#o;
+  async #ask(
+    { asking, score }: Answerer,
+    model: AskedModel,
+    said: Said,
+  ): Promise<void> {
     const open = this.#openFor(model, said);
     const questions = open.flatMap((o) => "sampling" in o ? [o] : []);
     if (questions.length > 0) {
@@ -118,12 +142,25 @@ export class Evaluations {
 
   /** The questions and texts for a model that are not among what it has said. */
   #openFor(model: AskedModel, said: Said): (Question | ScoredText)[] {
-    const { evaluators, asking: { seed } } = this.#o;
-    const questions = evaluators.flatMap(({ asked }) => asked.questions ?? [])
+    const { evaluators, also = [], asking: { seed } } = this.#o;
+    const all = [...evaluators.map(({ asked }) => asked), ...also];
+    const questions = all.flatMap(({ questions = [] }) => questions)
       .filter((q) => !said.answers.has(questionKey(q, seed)));
-    const texts = evaluators.flatMap(({ asked }) => asked.texts ?? [])
+    const texts = all.flatMap(({ texts = [] }) => texts)
       .filter((text) => !said.scores.has(textKey(text)));
     return [...questions, ...texts].filter(({ of = "tuned" }) => of === model);
+  }
+
+  #refusal(): ConfigError {
+    const asksBase = ({ asked }: OpenedEvaluator) =>
+      [...asked.questions ?? [], ...asked.texts ?? []]
+        .some(({ of }) => of === "base");
+    const names = this.#o.evaluators.filter(asksBase).map(({ name }) => name);
+    return new ConfigError(
+      `${
+        names.join(" and ")
+      } asks the model as it was before training too, which is not known here: name its folder with --compare`,
+    );
   }
 }
 

@@ -2,13 +2,13 @@
  * The evaluators of a run: made, and asked what they ask, before the device wakes.
  * @module
  */
-import { decodingOf } from "../../engine/generate/decoding.ts";
 import type {
   Asked,
   EvaluationRow,
   Evaluator,
+  Wording,
 } from "../../contracts/evaluator.ts";
-import type { Objective } from "../../contracts/objective.ts";
+import type { Decoding } from "../../contracts/objective.ts";
 import { chosenAt } from "../../config/chosen_at.ts";
 import type { LoadedRun } from "../../config/load.ts";
 import { callPart } from "../../config/parts/call_part.ts";
@@ -28,14 +28,21 @@ export interface OpenedEvaluator extends ResultOf {
   readonly asked: Asked;
 }
 
-/** Makes the evaluators of a run. Throws our errors: also for questions that the objective cannot answer. */
+/** What evaluators ask about, and what the model can do. */
+export interface EvaluatorsOptions {
+  readonly rows: readonly EvaluationRow[];
+  readonly wording: Wording;
+  /** How the model writes; null: it does not. */
+  readonly decoding: Decoding;
+  /** Whether its tokens see only earlier ones. */
+  readonly causal: boolean;
+}
+
+/** Makes the evaluators of a run. Throws our errors: also for questions that the model cannot answer. */
 export async function openEvaluators(
   run: LoadedRun,
   creating: Creating,
-  { rows, objective }: {
-    readonly rows: readonly EvaluationRow[];
-    readonly objective: Objective;
-  },
+  { rows, wording, decoding, causal }: EvaluatorsOptions,
 ): Promise<OpenedEvaluator[]> {
   const opened: OpenedEvaluator[] = [];
   for (const i of run.config.evaluators.keys()) {
@@ -45,17 +52,15 @@ export async function openEvaluators(
     const who = { name: chosen.part.name, described: describePart(chosen) };
     const asked = await callPart(
       { part: who.described, method: "asks" },
-      () => evaluator.asks(rows),
+      () => evaluator.asks(rows, wording),
     );
     checkAsked(asked, who);
-    if (
-      decodingOf(objective) === null && (asked.questions ?? []).length > 0
-    ) {
+    if (decoding === null && (asked.questions ?? []).length > 0) {
       throw new ConfigError(
         `The evaluator ${who.name} asks for answers, which a model trained with this objective does not write; remove it from \`evaluators\`, or choose one that scores texts`,
       );
     }
-    if (objective.attention !== "causal" && (asked.texts ?? []).length > 0) {
+    if (!causal && (asked.texts ?? []).length > 0) {
       throw new ConfigError(
         `The evaluator ${who.name} scores texts token by token, which a model that sees later tokens cannot do; remove it from \`evaluators\``,
       );

@@ -6,7 +6,6 @@ import { firstSequence } from "../../data/examples/group_example.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import { join } from "node:path";
 import type { EvaluationRow } from "../../contracts/evaluator.ts";
-import type { Message, ParsedExample } from "../../contracts/format.ts";
 import type { PromptRequest, Template } from "../../contracts/template.ts";
 import {
   createResolved,
@@ -32,6 +31,7 @@ import {
   type OpenedSource,
   openSources,
 } from "./open_sources.ts";
+import { evaluationRow, requestLike } from "../evaluation/rows.ts";
 import { describeBos } from "./describe_bos.ts";
 import { describeMarkers } from "./open_tokenizer.ts";
 import { refuseOtherData } from "../run_folder.ts";
@@ -231,10 +231,7 @@ function describe(
     templateName: unique(sources.map((s) => s.templateName)),
     maskerName: unique(sources.map((s) => s.maskerName)),
     bos: describeBos(shape, { tokenizer, template: first.template }),
-    asRequest: (prompt) =>
-      "messages" in shape
-        ? { messages: [{ role: "user", content: prompt }] }
-        : { prompt },
+    asRequest: (prompt) => requestLike(shape, prompt),
     evaluationRows: () =>
       evaluation === null ? [] : evaluationRows(evaluation, held),
     [Symbol.dispose]: () => datasets.dispose(),
@@ -287,30 +284,4 @@ function evaluationRows(
     if (row !== null) rows.push(row);
   }
   return rows;
-}
-
-function evaluationRow(example: ParsedExample): EvaluationRow | null {
-  if ("prompt" in example) {
-    const { prompt, completion: expected, system } = example;
-    const request = system === undefined ? { prompt } : { prompt, system };
-    return { example, prompt, request, expected };
-  }
-  if (!("messages" in example)) return null;
-  const at = example.messages.findLastIndex((m) => m.role === "assistant");
-  if (at <= 0) return null;
-  return {
-    example,
-    prompt: showPrompt(example.messages[at - 1]),
-    request: {
-      messages: example.messages.slice(0, at),
-      ...(example.tools === undefined ? {} : { tools: example.tools }),
-    },
-    expected: example.messages[at].content,
-  };
-}
-
-function showPrompt(message: Message): string {
-  return message.input === undefined || message.input === ""
-    ? message.content
-    : `${message.content}\n\n${message.input}`;
 }

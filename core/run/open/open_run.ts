@@ -15,6 +15,7 @@ import { describePart } from "../../config/schema/options_schema.ts";
 import type { Json } from "../../contracts/json.ts";
 import { markOf } from "../decoding_mark.ts";
 import type { Objective } from "../../contracts/objective.ts";
+import { decodingOf } from "../../engine/generate/decoding.ts";
 import { specWithHead } from "../../engine/objective_head.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import { preflight } from "../../data/preflight.ts";
@@ -33,6 +34,7 @@ import {
   type OpenedEvaluator,
   openEvaluators,
 } from "../evaluation/evaluators.ts";
+import { wordingOf } from "../evaluation/wording.ts";
 import type { EvaluationRow } from "../../contracts/evaluator.ts";
 import { checkBestMetric } from "../best_model.ts";
 import { modelFor } from "./untie_head.ts";
@@ -168,7 +170,9 @@ export async function planRun(
       : await create("collective", "parallel"),
     evaluators: await openEvaluators(run, creating, {
       rows: evaluationRows,
-      objective,
+      wording: wordingOf(data.template, data.asRequest),
+      decoding: decodingOf(objective),
+      causal: objective.attention === "causal",
     }),
     evaluationRows,
   };

@@ -69,12 +69,15 @@ export interface OpenedSources {
 
 /**
  * Opens all sources of a run; no row but the first of each is parsed. `streaming`: what is trained on is not
- * indexed, and the first rows are read to look at.
+ * indexed, and the first rows are read to look at. `heldOnly`: what is trained on is not opened.
  */
 export async function openSources(
   run: LoadedRun,
   context: OpenDataContext,
-  { streaming }: { readonly streaming: boolean },
+  { streaming, heldOnly = false }: {
+    readonly streaming: boolean;
+    readonly heldOnly?: boolean;
+  },
 ): Promise<OpenedSources> {
   const { data } = run.config;
   const train: OpenedSource[] = [];
@@ -85,7 +88,7 @@ export async function openSources(
       at: Parameters<typeof openSource>[1],
     ) => into.push(await openSource(run, at, context));
     const side = data.eval_fraction > 0 ? "train" : "all";
-    for (const index of data.train.keys()) {
+    for (const index of heldOnly ? [] : data.train.keys()) {
       await open(train, { list: "train", index, side, streaming });
     }
     if (data.eval_fraction > 0) {

@@ -10,6 +10,7 @@ import type { RunConfig } from "../../config/types.ts";
 import type { PreparedDataset } from "../../data/prepared/prepared_dataset.ts";
 import type { GenerationLimits } from "../../engine/generate/programs.ts";
 import { ConfigError } from "../../contracts/errors.ts";
+import type { Template } from "../../contracts/template.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import { tokenizeText } from "../../engine/score.ts";
 import { tokensOf } from "../../engine/generate/ask.ts";
@@ -93,12 +94,12 @@ export function planRequest(of: {
       ? generationLimits(spec, {
         capacity: Math.max(
           Math.max(T, evaluationT, 64) + config.generation.max_new_tokens,
-          longestQuestion(of),
+          longestQuestion({ ...of, template: data.template }),
         ),
         rows: asks ? MOST_ROWS : Math.max(1, config.samples.prompts.length),
       })
       : null,
-    score: longestText(of),
+    score: longestText({ ...of, template: data.template }),
     sources: Math.max(
       data.feed.sourceNames.length,
       data.evaluation?.sourceNames.length ?? 0,
@@ -106,21 +107,23 @@ export function planRequest(of: {
   };
 }
 
+/** What evaluators ask, and of which model. */
+export interface AskedOf {
+  readonly evaluators: readonly Pick<OpenedEvaluator, "name" | "asked">[];
+  readonly tokenizer: Tokenizer;
+  readonly template: Template;
+  readonly model: OpenedModel;
+}
+
 /**
  * Tokens of the longest question of the evaluators, its answer included. Throws `ConfigError` for a prompt that
  * leaves no room in the model's context.
  */
-function longestQuestion(
-  { evaluators, tokenizer, data, model }: {
-    readonly evaluators: readonly OpenedEvaluator[];
-    readonly tokenizer: Tokenizer;
-    readonly data: OpenedData;
-    readonly model: OpenedModel;
-  },
+export function longestQuestion(
+  { evaluators, tokenizer, template, model }: AskedOf,
 ): number {
   const { maxPositions, positionsAreBounded } = model.spec;
   const most = positionsAreBounded ? maxPositions ?? Infinity : Infinity;
-  const { template } = data;
   let longest = 0;
   for (const { name, asked } of evaluators) {
     for (const [i, question] of (asked.questions ?? []).entries()) {
@@ -142,11 +145,10 @@ function longestQuestion(
 }
 
 /** Tokens of the longest text that evaluators score; null: they score none. Throws `ConfigError` as above. */
-function longestText(
-  { evaluators, tokenizer, data, model }: Parameters<typeof longestQuestion>[0],
+export function longestText(
+  { evaluators, tokenizer, template, model }: AskedOf,
 ): number | null {
   const { maxPositions, positionsAreBounded } = model.spec;
-  const { template } = data;
   let longest: number | null = null;
   for (const { name, asked } of evaluators) {
     for (const [i, text] of (asked.texts ?? []).entries()) {

@@ -6,10 +6,10 @@
 import {
   buildExamples,
   type Built,
-  contentFraction,
   type DataSource,
   type ExamplePipeline,
   isDenotuneError,
+  isOnSide,
   namingInput,
   type ParsedExample,
   parseRecord,
@@ -59,7 +59,10 @@ export function* readRows(
     const end = Math.min(rowsOf(from), (only.record ?? Infinity) + 1);
     for (let record = only.record ?? 0; record < end; record++) {
       const row = readRow(from, { source, record });
-      if (row.problem === null && !isOfSide(row.example, from, split)) continue;
+      if (
+        row.problem === null &&
+        !isOnSide(row.example, from.side ?? "all", split)
+      ) continue;
       // a row that cannot be read belongs to no side: it is reported once, on the training side
       if (row.problem !== null && from.side === "eval") continue;
       yield row;
@@ -75,15 +78,6 @@ function readRow(from: DataSource, place: Place): ReadRow | UnreadRow {
   } catch (error) {
     return { ...place, problem: problemOf(error) };
   }
-}
-
-function isOfSide(
-  example: ParsedExample,
-  { side = "all" }: DataSource,
-  { seed, eval_fraction }: Split,
-): boolean {
-  if (side === "all" || eval_fraction === 0) return true;
-  return (contentFraction(example, seed) < eval_fraction) === (side === "eval");
 }
 
 /** What became of a row on its way to tokens; `problem` where the template cannot write it. */

@@ -4,6 +4,7 @@ import { exactMatch } from "../../../plugins/evaluators/exact_match.ts";
 import {
   answerOf,
   exampleRows,
+  exampleWording,
   testEvaluator,
 } from "../../conformance/evaluator.ts";
 import { testHost } from "../../conformance/host.ts";
@@ -20,7 +21,7 @@ async function ask(
   max_rows: number | null = null,
 ) {
   const evaluator = await make(max_rows);
-  const { questions = [] } = await evaluator.asks(rows);
+  const { questions = [] } = await evaluator.asks(rows, exampleWording());
   assert.deepEqual(
     questions,
     rows.slice(0, max_rows ?? rows.length).map(({ request }) => ({
