@@ -99,6 +99,11 @@ export interface ObjectiveLoss<
 > {
   /** What is taken of each trained row's logits. */
   readonly statistics: Readonly<Record<S, RowStatistic>>;
+  /**
+   * The model whose logits of the same row `LogitRow.second` reads, from a forward pass of its own: `base`, the one
+   * that training began with. Absent: no statistic reads a second row.
+   */
+  readonly second?: "base";
   /** Inputs of its own, which `Objective.inputs` gives under `own`. */
   readonly inputs?: Readonly<Record<I, { readonly per: Level }>>;
   /**

@@ -50,6 +50,10 @@ export interface ModelInventory {
 
 /** How a graph is built. */
 export interface BuildOptions {
+  /** The graph that the model is added to; absent: one of its own. */
+  readonly graph?: Graph;
+  /** The variable that holds a weight or a parameter of the adapter; absent: the one of the same name. */
+  variableOf?(name: string): string;
   /** What rewrites the sites; null: nothing. */
   readonly adapter: AttachedAdapter | null;
   /** Whether dropout and noise are on. */
@@ -160,7 +164,7 @@ export function buildModel(
   options: BuildOptions,
   recorder?: Recorder,
 ): BuiltModel {
-  const graph = new Graph();
+  const { graph = new Graph(), variableOf = (name: string) => name } = options;
   const [B, T] = [dim("B"), dim("T")];
   const N = product([B, T]);
   const fed = options.cache?.feed?.(graph);
@@ -177,7 +181,7 @@ export function buildModel(
 
   const weight = (w: WeightSpec, shape = w.shape): Tensor => {
     recorder?.weight(w);
-    return graph.variable(w.name, shape, options.dtypeOf(w.name));
+    return graph.variable(variableOf(w.name), shape, options.dtypeOf(w.name));
   };
   const adaptation = () => ({
     graph,
@@ -188,7 +192,7 @@ export function buildModel(
       if (found === undefined) {
         throw new RangeError(`The adapter has no parameter ${name}`);
       }
-      return graph.variable(name, found.shape);
+      return graph.variable(variableOf(name), found.shape);
     },
     training: options.training,
     rowKeys,
@@ -315,7 +319,7 @@ export function buildModel(
   const { name, bias, logits } = spec.head;
   const head: Head = {
     weight: graph.variable(
-      name,
+      variableOf(name),
       [headColumns(spec), spec.hiddenSize],
       options.dtypeOf(name),
     ),

@@ -7,6 +7,7 @@ import type { Device } from "../contracts/backend.ts";
 import { DeviceError } from "../contracts/errors.ts";
 import type { Inputs } from "../contracts/objective.ts";
 import { startAverages, swapAverages } from "./averages.ts";
+import { copyBase } from "./base_copy.ts";
 import { DecoderGenerator } from "./generate/decoder_generator.ts";
 import { Generator, type RowGenerator } from "./generate/generator.ts";
 import { checkInputs } from "./inputs/check_inputs.ts";
@@ -59,6 +60,7 @@ export class Engine implements AsyncDisposable {
   readonly session: Session;
   readonly generator: RowGenerator | null;
   #ringIndex = 0;
+  #hasBase = false;
 
   private constructor(planned: PlannedEngine, session: Session) {
     this.planned = planned;
@@ -130,7 +132,15 @@ export class Engine implements AsyncDisposable {
     inputs: Inputs,
     scale: { readonly loss: number; readonly token: number } | null = null,
   ): void {
-    const { loss, request } = this.planned;
+    const { loss, request, trainables } = this.planned;
+    if (
+      request.loss?.second !== undefined && trainables !== null &&
+      !this.#hasBase
+    ) {
+      throw new RangeError(
+        "The loss reads the base, which was not kept: call startBase when the weights are written",
+      );
+    }
     checkInputs(inputs, {
       described: request.objective ?? "objective",
       columns: headColumns(request.spec),
@@ -168,6 +178,17 @@ export class Engine implements AsyncDisposable {
       ring_index: Int32Array.of(this.#ringIndex),
     });
     this.#ringIndex = (this.#ringIndex + 1) % RING_SLOTS;
+  }
+
+  /**
+   * Keeps what is trained as it is now for the second row of the loss, where it reads one: once, when a run has the
+   * weights that it starts from, and before a checkpoint is written over them.
+   */
+  async startBase(): Promise<void> {
+    const { trainables, request: { loss } } = this.planned;
+    if (loss?.second === undefined || trainables === null) return;
+    await copyBase(this.session, trainables);
+    this.#hasBase = true;
   }
 
   /** Lets the optimizer's averages start as the weights: once, when a new run has its weights. */

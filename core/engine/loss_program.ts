@@ -9,11 +9,12 @@ import type { Measure, ObjectiveLoss } from "../contracts/objective.ts";
 import { product } from "../graph/dims.ts";
 import { input, write } from "../graph/expression.ts";
 import { gradients } from "../graph/gradients.ts";
-import type { Graph, Tensor } from "../graph/graph.ts";
+import { Graph, type Tensor } from "../graph/graph.ts";
 import type { Level, LevelValue } from "../graph/loss/levels.ts";
 import { selectRows } from "../graph/ops/embedding.ts";
 import type { Head } from "../graph/ops/head.ts";
 import { linearCrossEntropy } from "../graph/ops/linear_cross_entropy.ts";
+import type { Projection } from "../graph/ops/row_statistics.ts";
 import { rows } from "../graph/ops/rows.ts";
 import { groupSum, sum } from "../graph/ops/sums.ts";
 import {
@@ -50,6 +51,8 @@ export interface LossContext {
   readonly sources: number;
   /** A loss of the objective's own; null: cross-entropy. */
   readonly loss: ObjectiveLoss | null;
+  /** How the model is built whose logits are the second row; null: no statistic reads one. */
+  readonly second: BuildOptions | null;
 }
 
 /** Forward, backward, accumulate: adds to the gradient slots and to the sums of the step. */
@@ -74,13 +77,18 @@ export function evaluateProgram(
 export function windowProgram(
   spec: ModelSpec,
   options: BuildOptions,
-  loss: ObjectiveLoss,
+  { loss, second }: {
+    readonly loss: ObjectiveLoss;
+    readonly second: BuildOptions | null;
+  },
 ): Graph {
-  const { graph, hidden, head } = buildModel(spec, options);
+  const graph = new Graph();
+  const secondRow = secondOf(graph, spec, second);
+  const { hidden, head } = buildModel(spec, { ...options, graph });
   const sums = graph.scope("window", () =>
     buildWindow(graph, {
       loss,
-      operands: operandsOf(graph, hidden, head),
+      operands: { ...operandsOf(graph, hidden, head), second: secondRow },
     }));
   for (const [name, value] of Object.entries(sums)) {
     addUp(graph, windowName(name), value.tensor());
@@ -114,11 +122,14 @@ const SOURCES = {
 function lossOf(
   spec: ModelSpec,
   options: BuildOptions,
-  { sources, loss, trainables }: LossContext & {
+  { sources, loss, second, trainables }: LossContext & {
     readonly trainables: Trainables | null;
   },
 ): Graph {
-  const { graph, hidden, head, losses } = buildModel(spec, options);
+  const graph = new Graph();
+  // before the model that is trained: no activation of it is kept meanwhile
+  const secondRow = secondOf(graph, spec, second);
+  const { hidden, head, losses } = buildModel(spec, { ...options, graph });
   const slot = (name: string | undefined): Tensor | null => {
     const found = trainables?.tensors.find((t) => t.name === name);
     return found === undefined
@@ -138,9 +149,11 @@ function lossOf(
   const made = graph.scope(
     "loss",
     () =>
-      loss === null
-        ? crossEntropy(graph, operands, train)
-        : ownLoss(graph, { loss, operands, train }),
+      loss === null ? crossEntropy(graph, operands, train) : ownLoss(graph, {
+        loss,
+        operands: { ...operands, second: secondRow },
+        train,
+      }),
   );
   const ofModel = losses.map((own) => maskedLoss(graph, own));
   if (trainables !== null) {
@@ -226,6 +239,19 @@ function operandsOf(graph: Graph, hidden: Tensor, head: Head) {
 
 type Operands = ReturnType<typeof operandsOf>;
 
+/** What the second row of logits is projected from: a forward pass that nothing is trained by. */
+function secondOf(
+  graph: Graph,
+  spec: ModelSpec,
+  options: BuildOptions | null,
+): Projection | null {
+  if (options === null) return null;
+  return graph.scope("second", () => {
+    const { hidden, head } = buildModel(spec, { ...options, graph });
+    return operandsOf(graph, hidden, head);
+  });
+}
+
 interface TrainedLoss {
   readonly dHidden: boolean;
   readonly slots: {
@@ -260,7 +286,7 @@ function ownLoss(
   graph: Graph,
   { loss, operands, train }: {
     readonly loss: ObjectiveLoss;
-    readonly operands: Operands;
+    readonly operands: Operands & { readonly second: Projection | null };
     readonly train: TrainedLoss | null;
   },
 ): MadeLoss {

@@ -20,6 +20,7 @@ import { input, write } from "../graph/expression.ts";
 import { gradients } from "../graph/gradients.ts";
 import { Graph, type Tensor } from "../graph/graph.ts";
 import { type LevelScope, LevelValue } from "../graph/loss/levels.ts";
+import { readsSecondRow } from "../graph/loss/row_statistic.ts";
 import { rows, spaceOf } from "../graph/ops/rows.ts";
 import {
   type HeadSlots,
@@ -67,8 +68,27 @@ const TAKEN: ReadonlySet<string> = new Set([
   "seconds",
 ]);
 
-/** Builds a loss once to see what it needs. Throws `PluginError` for names that are taken. */
+/** A second row is read where one is chosen, and only there. */
+function checkSecond({ statistics, second }: ObjectiveLoss): void {
+  const reads = readsSecondRow({ statistics, columns: 1, logits: null });
+  if (reads && second === undefined) {
+    throw new PluginError(
+      'A statistic of the loss reads a second row of logits, and the loss does not say of which model: add `second: "base"`',
+    );
+  }
+  if (!reads && second !== undefined) {
+    throw new PluginError(
+      `The loss says \`second: "${second}"\`, and none of its statistics reads \`row.second\`: remove it, or a forward pass is made for nothing`,
+    );
+  }
+}
+
+/**
+ * Builds a loss once to see what it needs. Throws `PluginError` for names that are taken, and for a second row that
+ * is read and not chosen, or chosen and not read.
+ */
 export function inventoryOfLoss(loss: ObjectiveLoss): LossInventory {
+  checkSecond(loss);
   const graph = new Graph();
   const statistics = Object.fromEntries(
     Object.keys(loss.statistics).map((name) => [
@@ -133,7 +153,10 @@ export function buildLoss(
   const upstream = Object.fromEntries(
     Object.entries(statistics.values).flatMap(([name, tensor]) => {
       const gradient = found.get(tensor);
-      return gradient === undefined ? [] : [[name, gradient]];
+      // a statistic of the second row alone has no way back
+      return gradient === undefined || !statistics.isTrained(name)
+        ? []
+        : [[name, gradient]];
     }),
   );
   if (Object.keys(upstream).length === 0) {

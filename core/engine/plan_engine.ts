@@ -23,6 +23,7 @@ import {
   type MemoryReport,
 } from "../graph/memory.ts";
 import { type PlannedProgram, planProgram } from "../graph/planner.ts";
+import { baseName, placeBase } from "./base_copy.ts";
 import {
   type BuildOptions,
   inventoryOf,
@@ -147,6 +148,9 @@ export function planEngine(
     memory.variable(windowName(name), [1], { role: "inputs" });
   }
   const metrics = [...loss?.metrics ?? [], ...inventory.losses];
+  if (request.loss?.second !== undefined && trainables !== null) {
+    placeBase(memory, trainables);
+  }
   const programs = [
     ...planLosses(request, { memory, build, trainables, loss, metrics }),
     ...planAnswers(request, { memory, build, inventory }),
@@ -226,6 +230,12 @@ function planLosses(
     ...batchCapacities(B, T),
     ...(loss === null ? {} : levelCapacities(B * T)),
   });
+  // the base: frozen copies of what is trained, and all else as it is
+  const second: BuildOptions | null = loss?.second === undefined ? null : {
+    ...build,
+    variableOf: (name) =>
+      trainables?.names.has(name) === true ? baseName(name) : name,
+  };
   const programs: PlannedProgram[] = [];
   if (train !== null && trainables !== null) {
     placeSums(memory, "train", { sources, metrics });
@@ -239,7 +249,7 @@ function planLosses(
       training: true,
       trains: (name) => trainables.names.has(name),
       checkpoint: train.checkpointing,
-    }, { sources, loss, trainables });
+    }, { sources, loss, second, trainables });
     const update = updateProgram(trainables, train.optimizer, {
       maxGradNorm: train.maxGradNorm,
       sources,
@@ -258,7 +268,7 @@ function planLosses(
   if (evaluate !== null) {
     placeSums(memory, "eval", { sources, metrics });
     programs.push(
-      planProgram(evaluateProgram(spec, build, { sources, loss }), {
+      planProgram(evaluateProgram(spec, build, { sources, loss, second }), {
         name: "evaluate",
         memory,
         capacities: capacities(evaluate),
@@ -270,7 +280,7 @@ function planLosses(
     const B = Math.max(train?.B ?? 0, evaluate?.B ?? 0);
     const T = Math.max(train?.T ?? 0, evaluate?.T ?? 0);
     programs.push(
-      planProgram(windowProgram(spec, build, loss), {
+      planProgram(windowProgram(spec, build, { loss, second }), {
         name: "window",
         memory,
         capacities: capacities({ B, T }),

@@ -265,6 +265,7 @@ class Run {
       seed: config.seed,
     });
     writeAdapterStart(model, { engine, seed: config.seed });
+    await engine.startBase();
     await engine.startAverages();
     const state = checkpoint?.state ?? freshState();
     this.state = state;

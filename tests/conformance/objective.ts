@@ -316,7 +316,21 @@ async function openEngine(objective: Objective): Promise<Engine> {
       weight.shape.length > 1 ? values.map((v) => 8 * v) : values,
     );
   }
+  await engine.startBase();
+  if (objective.loss?.second !== undefined) await moveWeights(engine);
   return engine;
+}
+
+/** Moves the weights away from the base: what is measured between the two is 0 where they are equal. */
+async function moveWeights(engine: Engine): Promise<void> {
+  const random = randomFrom(17);
+  for (const { name } of engine.planned.inventory.weights) {
+    const values = await engine.readTrained(name);
+    engine.writeTrained(
+      name,
+      values.map((v) => v + 0.2 * (random.next() - 0.5)),
+    );
+  }
 }
 
 function largest(values: Float32Array): number {

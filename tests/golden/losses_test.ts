@@ -32,31 +32,28 @@ import { dim } from "../../core/graph/dims.ts";
 import { sum } from "../../core/graph/ops/sums.ts";
 import { loadWeights } from "../../core/io/load_weights.ts";
 import { openModelFolder } from "../../core/io/model_folder.ts";
-import { mix32 } from "../../core/random.ts";
 import { llamaArchitecture } from "../conformance/model/architectures.ts";
 import { gradientRule } from "../conformance/objective/gradient_rule.ts";
 import { openSession } from "../graph_harness.ts";
 import { BACKENDS, openBackend } from "./_backends.ts";
-import { layOutLines } from "./_lines.ts";
+import { hashed } from "./_hashed.ts";
+import {
+  checkStep,
+  close,
+  type GoldenLoss,
+  type GoldenPairs,
+  layOutPairs,
+} from "./_losses.ts";
 
 const GOLDEN = new URL(".", import.meta.url).pathname;
 
-type Pair = readonly [number[], number[], number[]];
-
-interface Golden {
-  readonly pairs: readonly Pair[];
+interface Golden extends GoldenPairs {
   readonly beta: number;
   readonly gamma: number;
   readonly bonus: number;
   readonly reference: readonly (readonly number[])[];
   readonly models: {
-    readonly [model: string]: {
-      readonly [loss: string]: {
-        readonly losses: readonly number[];
-        readonly norms: { readonly [name: string]: number };
-        readonly gradients: { readonly [name: string]: readonly number[] };
-      };
-    };
+    readonly [model: string]: { readonly [loss: string]: GoldenLoss };
   };
   readonly expressions: readonly ExpressionCase[];
 }
@@ -76,21 +73,6 @@ type Tree = readonly (string | number | Tree)[];
 const golden: Golden = JSON.parse(
   Deno.readTextFileSync(`${GOLDEN}losses.json`),
 );
-
-/** Relative to the largest of a list. */
-function close(
-  found: ArrayLike<number>,
-  wanted: readonly number[],
-  { tolerance, what }: { tolerance: number; what: string },
-): void {
-  const largest = Math.max(...wanted.map(Math.abs), 1e-6);
-  wanted.forEach((w, i) =>
-    assert.ok(
-      Math.abs(found[i] - w) <= tolerance * largest,
-      `${what}[${i}] is ${found[i]}, not ${w}`,
-    )
-  );
-}
 
 const { beta, gamma, bonus } = golden;
 
@@ -133,32 +115,6 @@ const LOSSES: { readonly [name: string]: ObjectiveLoss } = {
     },
   }),
 };
-
-/** The pairs, each on a row of its own or all behind one another. */
-function layOutPairs(packed: boolean, name: string): Inputs {
-  const answered = (prompt: number[], answer: number[]) => ({
-    ids: [...prompt, ...answer],
-    labels: [...prompt.map(() => -100), ...answer],
-  });
-  const lines = golden.pairs.map(([prompt, chosen, rejected]) => [
-    answered(prompt, chosen),
-    answered(prompt, rejected),
-  ]);
-  const inputs = layOutLines(packed ? [lines.flat()] : lines);
-  const { T, segments } = inputs;
-  return {
-    ...inputs,
-    divisor: golden.pairs.length,
-    groups: Int32Array.from(
-      segments,
-      (s, at) =>
-        s === 0 ? 0 : packed ? Math.ceil(s / 2) : 1 + Math.floor(at / T),
-    ),
-    ...(name === "dpo"
-      ? { own: { reference: Float32Array.from(golden.reference.flat()) } }
-      : {}),
-  };
-}
 
 const ALL = Deno.env.get("DENOTUNE_TEST_ALL") === "1";
 
@@ -207,27 +163,18 @@ for (const backend of BACKENDS) {
               dtypeOf: () => "f32",
               sink: ({ name, data }) => engine.session.write(name, data),
             });
-            const inputs = layOutPairs(packed, name);
+            const inputs = {
+              ...layOutPairs(golden.pairs, packed),
+              ...(name === "dpo"
+                ? {
+                  own: {
+                    reference: Float32Array.from(golden.reference.flat()),
+                  },
+                }
+                : {}),
+            };
             engine.micro(inputs, inputs.divisor);
-            for (const [weight, values] of Object.entries(wanted.gradients)) {
-              const gradient = await engine.gradient(weight);
-              const norm = Math.hypot(...gradient);
-              close([norm], [wanted.norms[weight]], {
-                tolerance: 1e-4,
-                what: `norm of ${weight}`,
-              });
-              values.forEach((value, i) =>
-                assert.ok(
-                  Math.abs(gradient[i] - value) <=
-                    1e-4 * wanted.norms[weight],
-                  `${weight}[${i}] is ${gradient[i]}, not ${value}`,
-                )
-              );
-            }
-            engine.update({ learningRate: 0, step: 1 });
-            const [{ lossSum }] = await engine.results(1);
-            const total = wanted.losses.reduce((a, b) => a + b);
-            close([lossSum], [total], { tolerance: 1e-5, what: "loss" });
+            await checkStep(engine, wanted);
           });
         }
       }
@@ -240,15 +187,6 @@ for (const backend of BACKENDS) {
 const [ROWS, HIDDEN, COLUMNS] = [11, 6, 9];
 const SEQUENCE = [0, 0, 0, 1, 1, 2, 3, 3, 3, 4, 4];
 const GROUP = [0, 0, 1, 1, 1];
-
-/** Numbers in [-1, 1): `hashed` of make_losses.py. */
-function hashed(key: number, count: number): Float32Array {
-  const start = mix32(key);
-  return Float32Array.from(
-    { length: count },
-    (_, i) => (mix32((start + i) | 0) >>> 8) / 2 ** 23 - 1,
-  );
-}
 
 /** Sum of squared probabilities. */
 const collision: RowStatistic = (row) => {
@@ -341,6 +279,7 @@ async function checkExpression(given: ExpressionCase): Promise<void> {
   const { key, cap, tree } = given;
   const loss: ObjectiveLoss = {
     statistics,
+    second: "base",
     inputs: own,
     loss(values) {
       const total = build(tree, values);

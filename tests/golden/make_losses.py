@@ -4,7 +4,8 @@
     python3 tests/golden/make_losses.py --random 400 --seed 7  prints random expressions and their gradients
 
 Pairs on `llama-smollm` (tied) and `llama-gqa-untied`: SimPO with an entropy bonus, ORPO, and DPO with given reference
-log-probabilities; the formulas of SimPO and ORPO are asked of TRL's CPOTrainer and ORPOTrainer.
+log-probabilities; the formulas of SimPO and ORPO are asked of TRL's CPOTrainer and ORPOTrainer. The same models moved
+away from their files, beside the files as their base: distillation, KL to the base, and DPO.
 
 An expression is a tree, as the test builds it again: ["add", a, b], ["sum", level, a], ["member", k, a], ... over
 statistics of random logits. Numbers of a case come from `hashed`, so that a case is its seed and its tree.
@@ -80,23 +81,66 @@ def pair_losses(model, kind):
     return torch.stack(losses)
 
 
+def moved(model):
+    """The model that is trained, some way from its base: `movedWeights` of the test."""
+    with torch.no_grad():
+        for k, (_, p) in enumerate(sorted(model.named_parameters())):
+            p.copy_((p + 0.1 * tensor(1000 + k, *p.shape)).float())
+    return model
+
+
+def base_losses(model, base, kind):
+    """One loss an answer, or one a pair: of a model beside its base, which gets no gradient."""
+    losses = []
+    for prompt, chosen, rejected in PAIRS:
+        margins = []
+        for answer in (chosen, rejected):
+            ids, targets = torch.tensor([prompt + answer]), torch.tensor(answer)
+            log_p = F.log_softmax(model(ids).logits[0, len(prompt) - 1:-1], -1)
+            with torch.no_grad():
+                log_q = F.log_softmax(base(ids).logits[0, len(prompt) - 1:-1], -1)
+            entropy = F.nll_loss(log_p, targets, reduction="none")
+            if kind == "distillation":
+                divergence = F.kl_div(log_p, log_q, reduction="none", log_target=True).sum(-1)
+                losses.append((0.5 * divergence + 0.5 * entropy).sum())
+            elif kind == "kl_to_base":
+                divergence = F.kl_div(log_q, log_p, reduction="none", log_target=True).sum(-1)
+                losses.append((entropy + 0.25 * divergence).sum())
+            else:
+                margins.append((log_p - log_q).gather(-1, targets[:, None]).sum())
+        if margins:
+            losses.append(-F.logsigmoid(0.1 * (margins[0] - margins[1])))
+    return torch.stack(losses)
+
+
+def result(model, losses, divisor):
+    (losses.sum() / divisor).backward()
+    gradients = {n: p.grad for n, p in model.named_parameters()}
+    return {
+        "losses": losses.tolist(),
+        "norms": {n: float(g.norm()) for n, g in gradients.items()},
+        "gradients": {n: plain(g.flatten()[:12]) for n, g in gradients.items()},
+    }
+
+
 def write_golden(cases):
     models = {}
+    beside_base = {}
+    rows = sum(len(chosen) + len(rejected) for _, chosen, rejected in PAIRS)
     for name in ("llama-smollm", "llama-gqa-untied"):
         models[name] = {}
         for kind in ("simpo", "orpo", "dpo"):
             model = LlamaForCausalLM.from_pretrained(GOLDEN / "models" / name, dtype=torch.float64).eval()
-            losses = pair_losses(model, kind)
-            losses.mean().backward()
-            gradients = {n: p.grad for n, p in model.named_parameters()}
-            models[name][kind] = {
-                "losses": losses.tolist(),
-                "norms": {n: float(g.norm()) for n, g in gradients.items()},
-                "gradients": {n: plain(g.flatten()[:12]) for n, g in gradients.items()},
-            }
+            models[name][kind] = result(model, pair_losses(model, kind), len(PAIRS))
+        beside_base[name] = {}
+        for kind in ("distillation", "kl_to_base", "dpo"):
+            base = LlamaForCausalLM.from_pretrained(GOLDEN / "models" / name, dtype=torch.float64).eval()
+            model = moved(LlamaForCausalLM.from_pretrained(GOLDEN / "models" / name, dtype=torch.float64).eval())
+            divisor = len(PAIRS) if kind == "dpo" else rows
+            beside_base[name][kind] = result(model, base_losses(model, base, kind), divisor)
     write_json(GOLDEN / "losses.json", {
         "pairs": PAIRS, "beta": BETA, "gamma": GAMMA, "bonus": BONUS, "reference": REFERENCE,
-        "models": models, "expressions": cases,
+        "models": models, "beside_base": beside_base, "expressions": cases,
     })
 
 

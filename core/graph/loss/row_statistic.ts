@@ -29,7 +29,7 @@ import {
 export interface LogitRow {
   /** The logit: within `max` and `sum` only. */
   readonly logit: Expr;
-  /** The same element of a second row of as many logits, through which no gradient passes. */
+  /** The same element of the second row (`ObjectiveLoss.second`), through which no gradient passes. */
   readonly second: Expr;
   /** Index of the column: within `max` and `sum` only. */
   readonly column: Expr;
@@ -154,11 +154,18 @@ function readsElement(e: Expression): boolean {
   }
 }
 
+/** Whether any of the statistics reads the logits that are trained. */
+export function readsFirstRow(program: StatisticProgram): boolean {
+  return reads(program, STATISTIC_INPUTS.logits);
+}
+
 /** Whether any of the statistics reads a second row. */
 export function readsSecondRow(program: StatisticProgram): boolean {
-  return compile(program).reductions.some(({ of }) =>
-    readsInput(of, STATISTIC_INPUTS.second)
-  );
+  return reads(program, STATISTIC_INPUTS.second);
+}
+
+function reads(program: StatisticProgram, input: number): boolean {
+  return compile(program).reductions.some(({ of }) => readsInput(of, input));
 }
 
 /** Stages that write each statistic to its output, a column. */

@@ -26,6 +26,7 @@ import {
 } from "../graph.ts";
 import type { View } from "../plan.ts";
 import {
+  readsFirstRow,
   readsSecondRow,
   type RowStatistic,
   statisticGradientStages,
@@ -341,6 +342,8 @@ function lowerGradient(context: LowerContext<StatisticAttributes>): void {
 export interface RowStatistics {
   /** Each statistic (R), by name. */
   readonly values: Readonly<Record<string, Tensor>>;
+  /** Whether a statistic depends on the logits that are trained: not where it reads the second row alone. */
+  isTrained(name: string): boolean;
   /** Adds the gradient pass: `upstream` are the gradients of the statistics (R), absent ones are 0. */
   gradient(
     upstream: Readonly<Record<string, Tensor>>,
@@ -401,6 +404,12 @@ export function rowStatistics(
   );
   return {
     values,
+    isTrained: (name) =>
+      readsFirstRow({
+        statistics: { [name]: statistics[name] },
+        columns: V,
+        logits,
+      }),
     gradient(upstream, { dHidden, slots }) {
       const read = Object.fromEntries(
         Object.entries(statistics).filter(([name]) => name in upstream),

@@ -9,7 +9,7 @@ import type { Optimizer } from "../../contracts/optimizer.ts";
 import type { RunConfig } from "../../config/types.ts";
 import type { PreparedDataset } from "../../data/prepared/prepared_dataset.ts";
 import type { GenerationLimits } from "../../engine/generate/programs.ts";
-import { ConfigError } from "../../contracts/errors.ts";
+import { ConfigError, PluginError } from "../../contracts/errors.ts";
 import type { Template } from "../../contracts/template.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import { tokenizeText } from "../../engine/score.ts";
@@ -57,6 +57,11 @@ export function planRequest(of: {
   ) {
     throw new ConfigError(
       `The adapter does not train ${head.name}, the head of the ${of.describedObjective}, which starts from random numbers; add it to adapter.modules_to_save, or train all weights`,
+    );
+  }
+  if (head !== undefined && of.objective.loss?.second !== undefined) {
+    throw new PluginError(
+      `The loss of the ${of.describedObjective} reads logits of the base, which has no ${head.name}: take statistics of the vocabulary's logits (no \`head\`), or none of a second row`,
     );
   }
   const T = data.feed.widest;
