@@ -294,7 +294,13 @@ export type { RunInput } from "./config/types.ts";
 export type { Executor, KernelTime } from "./device/executor.ts";
 export type { QueuedDevice } from "./device/host_device.ts";
 export { serve } from "./device/serve.ts";
+export {
+  bundleUrl,
+  startWorker,
+  type WorkerModules,
+} from "./io/start_worker.ts";
 export { connectWorker } from "./device/worker_device.ts";
+export { workInBundle } from "./library/work_in_bundle.ts";
 export {
   layOutTargets,
   type TargetOptions,

@@ -6,6 +6,7 @@
 import {
   type Answer,
   type BuiltIn,
+  bundleUrl,
   type GenerateOptions,
   type InspectedExample,
   type InspectOptions,
@@ -18,6 +19,7 @@ import {
   type RunInput,
   type RunResult,
   type TrainOptions,
+  workInBundle,
 } from "@denotune/denotune/core";
 import type { AnalyzeOptions } from "./commands/analyze/library.ts";
 import type { DataOnly } from "./commands/analyze/open_subject.ts";
@@ -25,9 +27,15 @@ import type { QualityReport } from "./commands/analyze/types.ts";
 
 /** The built-in parts, for programs that use denotune. */
 export const builtIn: BuiltIn = {
-  module: new URL("./mod.ts", import.meta.url).href,
+  module: bundleUrl() === null
+    ? new URL("./mod.ts", import.meta.url).href
+    : import.meta.url,
   load: async () => (await import("./mod.ts")).default,
+  workers: async () => (await import("./mod.ts")).workers,
 };
+
+// a bundle is also the module of its workers: in one of them, this is where it stops
+await workInBundle(builtIn);
 
 /**
  * Trains, and returns the numbers of the last evaluation and where things are. Takes a run or the path of a

@@ -3,9 +3,13 @@
  * built-in parts: core gets it from whoever starts it, and workers import it by this module's URL.
  * @module
  */
-import { cpu } from "../backends/cpu/mod.ts";
-import { reference } from "../backends/reference/mod.ts";
+import { cpu, workers as cpuWorkers } from "../backends/cpu/mod.ts";
+import {
+  reference,
+  workers as referenceWorkers,
+} from "../backends/reference/mod.ts";
 import { webgpu } from "../backends/webgpu/backend.ts";
+import { workers as webgpuWorkers } from "../backends/webgpu/workers.ts";
 import { formats } from "../formats/mod.ts";
 import { activations } from "./activations/mod.ts";
 import { adapters } from "./adapters/mod.ts";
@@ -26,6 +30,7 @@ import {
   API_VERSION,
   definePlugin,
   type Plugin,
+  type WorkerModules,
 } from "@denotune/denotune/core";
 import { VERSION } from "@denotune/denotune/core";
 
@@ -56,5 +61,12 @@ export const builtin: Plugin = definePlugin({
     ...commands,
   ],
 });
+
+/** The workers of the backends, for a bundle. */
+export const workers: WorkerModules = {
+  ...webgpuWorkers,
+  ...cpuWorkers,
+  ...referenceWorkers,
+};
 
 export default builtin;

@@ -4,3 +4,4 @@
  * @module
  */
 export { cpu, type CpuInput, type CpuSettings } from "./part.ts";
+export { workers } from "./workers.ts";

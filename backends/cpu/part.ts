@@ -7,6 +7,7 @@ import {
   connectWorker,
   definePart,
   type Part,
+  startWorker,
 } from "@denotune/denotune/core";
 import { z } from "zod";
 import { findBlas } from "./blas/blas.ts";
@@ -105,9 +106,10 @@ function cpuBackend(settings: CpuSettings): Backend {
       return Promise.resolve(sourcesOf(plan, { blas: found !== null }));
     },
     open() {
-      const worker = new Worker(new URL("./worker.ts", import.meta.url), {
-        type: "module",
-      });
+      const worker = startWorker(
+        "cpu",
+        new URL("./worker.ts", import.meta.url),
+      );
       return connectWorker(worker, opened);
     },
   };

@@ -7,6 +7,7 @@ import {
   connectWorker,
   definePart,
   type Part,
+  startWorker,
 } from "@denotune/denotune/core";
 import { type ReferenceOptions, referenceOptions } from "./options.ts";
 
@@ -30,9 +31,7 @@ export const reference: Part<
         }),
       open: () =>
         connectWorker(
-          new Worker(new URL("./worker.ts", import.meta.url), {
-            type: "module",
-          }),
+          startWorker("reference", new URL("./worker.ts", import.meta.url)),
           options,
         ),
     };

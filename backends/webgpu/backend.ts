@@ -7,6 +7,7 @@ import {
   connectWorker,
   definePart,
   type Part,
+  startWorker,
 } from "@denotune/denotune/core";
 import { type WebGpuOptions, webGpuOptions } from "./options.ts";
 import { factsOf, findAdapter, openGpu } from "./runtime/adapter.ts";
@@ -47,9 +48,7 @@ export const webgpu: Part<"backend", Partial<WebGpuOptions>, WebGpuOptions> =
         },
         open: () =>
           connectWorker(
-            new Worker(new URL("./worker.ts", import.meta.url), {
-              type: "module",
-            }),
+            startWorker("webgpu", new URL("./worker.ts", import.meta.url)),
             options,
           ),
         tune: async (say) => {

@@ -25,7 +25,7 @@ const SCREEN = { lines: 26, characters: 6000 };
 
 /** What JavaScript says of a value that nobody checked. */
 const OF_THE_LANGUAGE =
-  /\b(TypeError|RangeError|ReferenceError|SyntaxError)\b|Maximum call stack|Cannot (read|set) propert|(?<!' object )is not (iterable|a function|defined|an object)\b|undefined is not|Invalid (array|typed array|string) length/;
+  /\b(TypeError|RangeError|ReferenceError|SyntaxError)\b|Maximum call stack|Cannot (read|set) propert|(?<!' object |of type '\w+' )is not (iterable|a function|defined|an object)\b|undefined is not|Invalid (array|typed array|string) length/;
 
 interface Line {
   readonly seed: number;

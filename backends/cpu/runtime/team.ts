@@ -3,7 +3,7 @@
  * memory, and takes part itself.
  * @module
  */
-import { DeviceError } from "@denotune/denotune/core";
+import { DeviceError, startWorker } from "@denotune/denotune/core";
 import { Blas, type BlasFound } from "../blas/blas.ts";
 import { barrierModule } from "./barrier.ts";
 import type { FromHelper, HelperOptions, ToHelper } from "./helper.ts";
@@ -67,9 +67,10 @@ export class Team {
   }
 
   async #startHelper(options: HelperOptions): Promise<void> {
-    const worker = new Worker(new URL("./helper_worker.ts", import.meta.url), {
-      type: "module",
-    });
+    const worker = startWorker(
+      "cpu helper",
+      new URL("./helper_worker.ts", import.meta.url),
+    );
     const helper: Helper = { worker, resolve: null, reject: null };
     this.#helpers.push(helper);
     worker.onmessage = ({ data }: MessageEvent<FromHelper>) => {

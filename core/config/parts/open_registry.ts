@@ -4,6 +4,8 @@
  */
 import type { BuiltIn } from "../../contracts/built_in.ts";
 import { BUILT_IN, Registry } from "../../contracts/plugin.ts";
+import { ConfigError } from "../../contracts/errors.ts";
+import { bundleUrl } from "../../io/start_worker.ts";
 import { treeOf } from "../parse/tree.ts";
 import { loadPlugins } from "./plugins.ts";
 
@@ -22,6 +24,12 @@ export async function openRegistry(
   builtIn: BuiltIn,
   options: RegistryOptions = {},
 ): Promise<Registry> {
+  const bundle = bundleUrl();
+  if (bundle !== null && bundle !== builtIn.module) {
+    throw new ConfigError(
+      "This program was bundled into several files, where workers cannot be started; bundle it into one file, without --code-splitting",
+    );
+  }
   const registry = new Registry();
   registry.add(await builtIn.load(), BUILT_IN, builtIn.module);
   const { plugins = [], cwd = Deno.cwd() } = options;

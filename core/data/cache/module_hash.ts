@@ -6,6 +6,7 @@ import { createHash, type Hash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { Registry } from "../../contracts/plugin.ts";
+import { bundleUrl } from "../../io/start_worker.ts";
 import { VERSION } from "../../version.ts";
 
 /** Import and export specifiers, literal ones of `import()` and of `new URL(..., import.meta.url)` too. */
@@ -18,8 +19,11 @@ const SPECIFIER =
  */
 export async function codeHash(registry: Registry): Promise<string | null> {
   const hash = createHash("sha256").update(`denotune ${VERSION}\n`);
-  // a released version is fixed; a checkout changes while its version stays
-  if (import.meta.url.startsWith("file:")) {
+  // a released version is fixed; a checkout changes while its version stays, and a bundle may be of either
+  const bundle = bundleUrl();
+  if (bundle !== null) {
+    if (!await hashModules([bundle], hash)) return null;
+  } else if (import.meta.url.startsWith("file:")) {
     const own = new URL("../prepared/prepare_rows.ts", import.meta.url).href;
     if (!await hashModules([own], hash)) return null;
     for (const name of ["../../../deno.json", "../../../deno.lock"]) {

@@ -8,6 +8,7 @@ import { isData } from "../../config/schema/options_schema.ts";
 import { PluginError } from "../../contracts/errors.ts";
 import type { PreparedRows } from "../prepared/prepare_rows.ts";
 import type { DrawnRow, PreparedDraw } from "../stream/types.ts";
+import { startWorker } from "../../io/start_worker.ts";
 import {
   type DrawCommand,
   type ErrorData,
@@ -131,9 +132,10 @@ export class PreparePool implements Disposable {
   }
 
   #start(command: OpenCommand): Promise<boolean> {
-    const worker = new Worker(new URL("./worker.ts", import.meta.url), {
-      type: "module",
-    });
+    const worker = startWorker(
+      "prepare",
+      new URL("./worker.ts", import.meta.url),
+    );
     const member: Member = { worker, waiting: new Map() };
     this.#members.push(member);
     return new Promise((resolve) => {

@@ -10,6 +10,7 @@ import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import { DataError, PluginError } from "../../contracts/errors.ts";
 import { Registry } from "../../contracts/plugin.ts";
 import { importModule } from "../../config/parts/import_module.ts";
+import { bundleUrl } from "../../io/start_worker.ts";
 import { openParts } from "../open_parts.ts";
 import { prepareRows, type RowPipeline } from "../prepared/prepare_rows.ts";
 import { detectFormat } from "../examples/detect_format.ts";
@@ -64,11 +65,14 @@ class PrepareWorker {
     this.#drawn = new Array(command.sources.length);
   }
 
-  static async open(command: OpenCommand): Promise<PrepareWorker> {
+  static async open(
+    command: OpenCommand,
+    load: ImportModule,
+  ): Promise<PrepareWorker> {
     const { host, tokenizer: recipe, addedTokens } = command.recipe;
     const registry = new Registry();
     for (const { url, module } of host.plugins) {
-      registry.add((await importModule(url)).default, module, url);
+      registry.add((await load(url)).default, module, url);
     }
     const creating = remakeHost(host, registry);
     const made = await remake("tokenizer", recipe, creating);
@@ -224,7 +228,13 @@ function sampleStore(
   };
 }
 
-function serve(): void {
+/** Loads the module of a plugin by its URL. */
+export type ImportModule = (
+  url: string,
+) => Promise<{ readonly default?: unknown }>;
+
+/** Makes this worker one that prepares rows: called once. */
+export function servePreparation(load: ImportModule): void {
   const scope = globalThis as unknown as WorkerScope;
   let worker: PrepareWorker | null = null;
   const answer = async (
@@ -232,7 +242,7 @@ function serve(): void {
   ): Promise<void> => {
     try {
       if (command.type === "open") {
-        worker = await PrepareWorker.open(command);
+        worker = await PrepareWorker.open(command, load);
         const { isSame } = worker;
         return scope.postMessage({ type: "opened", isSame });
       }
@@ -260,4 +270,5 @@ function serve(): void {
   scope.postMessage({ type: "ready" });
 }
 
-serve();
+// in a bundle, the module's import would start it on any thread: there `workInBundle` does
+if (bundleUrl() === null) servePreparation(importModule);

@@ -1,0 +1,47 @@
+/**
+ * Workers whose module is a file of denotune's own: in a checkout, as a package, and in a bundle.
+ *
+ * ```text
+ * checkout, package   new Worker("…/backends/cpu/worker.ts")
+ * bundle              new Worker("…/bundle.js", {name: "denotune worker cpu"})
+ *                       evaluates the bundle up to `workInBundle` (core/library), which loads backends/cpu/worker.ts
+ *                       from within the bundle and never resolves: the program behind it does not run again
+ * ```
+ *
+ * A bundler follows `import("./worker.ts")` and leaves `new URL("./worker.ts", import.meta.url)` alone, and a
+ * bundle has one URL for all of its modules.
+ * @module
+ */
+
+/** Ends the URL of this very module wherever modules are files. */
+const OWN_PATH = /\/core\/io\/start_worker\.[jt]s$/;
+const NAME = "denotune worker ";
+
+/** The URL of the bundle that denotune is part of; null where its modules are files. */
+export function bundleUrl(): string | null {
+  return OWN_PATH.test(new URL(import.meta.url).pathname)
+    ? null
+    : import.meta.url;
+}
+
+/**
+ * Starts a worker of denotune's own. `name` is its key in the list of workers (`BuiltIn.workers`), which a bundle
+ * finds it by; `url` is its module's.
+ */
+export function startWorker(name: string, url: URL): Worker {
+  const bundle = bundleUrl();
+  return bundle === null
+    ? new Worker(url, { type: "module" })
+    : new Worker(bundle, { type: "module", name: `${NAME}${name}` });
+}
+
+/** How the modules of workers are loaded, by name. */
+export type WorkerModules = Readonly<Record<string, () => Promise<unknown>>>;
+
+/** What a worker of a bundle is for; null on every other thread. */
+export function workerName(): string | null {
+  const name: unknown = Reflect.get(globalThis, "name");
+  return typeof name === "string" && name.startsWith(NAME)
+    ? name.slice(NAME.length)
+    : null;
+}
