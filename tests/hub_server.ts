@@ -13,6 +13,8 @@ export interface FakeRepository {
   readonly large?: readonly string[];
   /** Branches and tags besides `main`, which is the commit itself. */
   readonly commit?: string;
+  /** The id it has now, as the Hub's first repositories do: everything redirects there. */
+  readonly movedTo?: string;
   /** 401 or 403 with `GatedRepo`, unless the token is right. */
   readonly gated?: boolean;
   /** Entries of the list that are not files of the repository: for hostile lists. */
@@ -117,11 +119,12 @@ export function startHub(
     if (fault?.status !== undefined) return failure(fault);
     const path = decodeURIComponent(url.pathname);
     const api =
-      /^\/api\/(models|datasets)\/([^/]+\/[^/]+)\/(revision|tree)\/([^/]+)$/
+      /^\/api\/(models|datasets)\/((?:[^/]+\/)?[^/]+)\/(revision|tree)\/([^/]+)$/
         .exec(path);
-    const file = /^\/(datasets\/)?([^/]+\/[^/]+)\/resolve\/([^/]+)\/(.+)$/.exec(
-      path,
-    );
+    const file = /^\/(datasets\/)?((?:[^/]+\/)?[^/]+)\/resolve\/([^/]+)\/(.+)$/
+      .exec(
+        path,
+      );
     const id = api !== null
       ? `${api[1] === "datasets" ? "datasets/" : ""}${api[2]}`
       : file !== null
@@ -130,6 +133,12 @@ export function startHub(
     const repository = repositories[id];
     if (repository === undefined) {
       return refusal(401, "RepoNotFound", "Invalid username or password.");
+    }
+    if (repository.movedTo !== undefined) {
+      const name = id.replace(/^datasets\//, "");
+      const location = path.replace(`/${name}/`, `/${repository.movedTo}/`) +
+        url.search;
+      return new Response(null, { status: 307, headers: { location } });
     }
     const authorization = request.headers.get("authorization");
     if (authorization !== null && authorization !== `Bearer ${TOKEN}`) {

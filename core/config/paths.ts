@@ -1,5 +1,5 @@
 /**
- * What the path of a model means: an existing path wins, else `owner/name` is a Hub id. What the path of
+ * What the path of a model means: an existing path wins, else `owner/name` or a bare `name` is a Hub id. What the path of
  * data means is in io/hub/locate_data.ts.
  * @module
  */
@@ -89,8 +89,15 @@ async function readEither(
   }
   if (kind === "folder") return { path: absolute, hub: null };
   if (!isHubId(path)) throw new DataError(`There is no model at ${absolute}`);
-  const [parent, name] = path.split("/");
-  const runs = await runsIn(resolve(base, parent));
+  const [parent, name] = path.includes("/") ? path.split("/") : ["", path];
+  const runs = parent === "" ? [] : await runsIn(resolve(base, parent));
+  if (
+    parent === "" && (await runsIn(resolve(base, "outputs"))).includes(name)
+  ) {
+    throw new DataError(
+      `There is no folder ${absolute}; did you mean outputs/${name}?`,
+    );
+  }
   if (runs.length > 0) {
     const meant = nearest(name, runs);
     throw new DataError(

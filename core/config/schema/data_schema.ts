@@ -48,7 +48,7 @@ export function dataSchema(
 function entryShape(mode: TrainingMode) {
   return {
     path: z.string().min(1).nullable().default(null).describe(
-      'A file, a folder, a pattern such as `data/*.jsonl`, the Hub id `owner/name` of a data set, or `"-"` for standard input.',
+      'A file, a folder, a pattern such as `data/*.jsonl`, the Hub id of a data set (`owner/name`, or a bare name such as `squad`), or `"-"` for standard input.',
     ),
     source: partField("source", { auto: true }).default("auto").describe(
       'How the files are read. `auto`: by their names. With `use` also its options: `{use: csv, delimiter: ";"}`, `{use: text, sample_by: paragraph}`, `{use: parquet, columns: [text]}`.',

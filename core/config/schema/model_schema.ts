@@ -14,7 +14,7 @@ const DTYPES: readonly StorageDtype[] = ["float32", "bfloat16", "float16"];
 export function modelSchema(): z.ZodType<ModelConfig, ModelInput> {
   return z.strictObject({
     path: z.string().min(1).nullable().default(null).describe(
-      "Folder of the model, or its Hub id `owner/name`; the architecture comes from its config.json.",
+      "Folder of the model, or its Hub id, `owner/name` or a bare name such as `gpt2`; the architecture comes from its config.json.",
     ),
     revision: z.string().min(1).default("main").describe(
       "Branch, tag or commit, where `path` is a Hub id.",

@@ -23,11 +23,13 @@ export interface CachedSnapshot {
 /** Reads an environment variable. */
 export type Environment = (name: string) => string | undefined;
 
-/** Whether a text may be a Hub id: `owner/name`. */
+/**
+ * Whether a text may be a Hub id: `owner/name`, or the bare name of one of the Hub's first repositories (`gpt2`,
+ * `squad`). None of those has a dot, and names of files have one.
+ */
 export function isHubId(text: string): boolean {
-  return /^[A-Za-z0-9][A-Za-z0-9._-]*\/[A-Za-z0-9][A-Za-z0-9._-]*$/.test(
-    text,
-  ) && !text.includes("..");
+  return /^([A-Za-z0-9][A-Za-z0-9._-]*\/[A-Za-z0-9][A-Za-z0-9._-]*|[A-Za-z0-9][A-Za-z0-9_-]*)$/
+    .test(text) && !text.includes("..");
 }
 
 /** The cache's folder: `HF_HUB_CACHE` (or its older name), else `HF_HOME/hub`, else `~/.cache/huggingface/hub`. */
@@ -41,7 +43,7 @@ export function hubCacheFolder(env: Environment): string {
   return join(cache, "huggingface", "hub");
 }
 
-/** Name of a repository's folder in the cache: `models--owner--name`. */
+/** Name of a repository's folder in the cache: `models--owner--name`, `models--gpt2`. */
 export function repositoryFolder(id: string, kind: HubKind): string {
   return `${kind}s--${id.replace("/", "--")}`;
 }

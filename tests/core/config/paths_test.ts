@@ -41,13 +41,24 @@ function dataAt(path: string, more: Partial<DataRequest> = {}): DataRequest {
   };
 }
 
-Deno.test("a Hub id is owner/name and nothing else", () => {
-  for (const id of ["HuggingFaceTB/SmolLM2-135M", "a/b", "Qwen/Qwen3-1.7B"]) {
+Deno.test("a Hub id is owner/name, or a bare name without a dot", () => {
+  for (
+    const id of [
+      "HuggingFaceTB/SmolLM2-135M",
+      "a/b",
+      "Qwen/Qwen3-1.7B",
+      "gpt2",
+      "bert-base-uncased",
+      "super_glue",
+    ]
+  ) {
     assert.ok(isHubId(id), id);
   }
   for (
     const id of [
-      "gpt2",
+      "rows.jsonl",
+      "./gpt2",
+      "-",
       "./a/b",
       "a/b/c",
       "/a/b",
@@ -61,6 +72,32 @@ Deno.test("a Hub id is owner/name and nothing else", () => {
   ) {
     assert.ok(!isHubId(id), id);
   }
+});
+
+Deno.test("a bare name is a folder, else a Hub id, and a run of that name is pointed at", async () => {
+  using folder = testFolder({
+    "gpt2/config.json": "{}",
+    "outputs/mine/config.resolved.yaml": "",
+    "hf/hub/models--distilgpt2/refs/main": COMMIT,
+    [`hf/hub/models--distilgpt2/snapshots/${COMMIT}/config.json`]: "{}",
+  });
+  const request = { base: folder.path, env: envOf(folder) };
+  assert.equal(
+    (await resolveModelPath("gpt2", request)).path,
+    `${folder.path}/gpt2`,
+  );
+  assert.deepEqual((await resolveModelPath("distilgpt2", request)).hub, {
+    id: "distilgpt2",
+    commit: COMMIT,
+  });
+  assert.equal(
+    await messageOf(() => resolveModelPath("mine", request), folder),
+    "There is no folder DIR/mine; did you mean outputs/mine?",
+  );
+  assert.match(
+    await messageOf(() => resolveModelPath("nothing", request), folder),
+    /There is no model `nothing`: as a path, DIR\/nothing does not exist; as a Hub id: Revision main/,
+  );
 });
 
 Deno.test("an existing path wins over a Hub id", async () => {

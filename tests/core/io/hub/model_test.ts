@@ -353,3 +353,23 @@ Deno.test("a run that does not use the Hub never loads its package", async () =>
     [],
   );
 });
+
+Deno.test("a bare name is followed to where the Hub has moved it, and kept under its own name", async () => {
+  await using hub = startHub({
+    gpt2: { files: {}, movedTo: "openai-community/gpt2" },
+    "openai-community/gpt2": ONE_FILE,
+  });
+  using cache = testCache();
+  const found = await resolveModelPath("gpt2", {
+    base: "/nowhere",
+    ...cache.options(hub),
+  });
+  assert.deepEqual(found, {
+    path: `${cache.hub}/models--gpt2/snapshots/${COMMIT}`,
+    hub: { id: "gpt2", commit: COMMIT },
+  });
+  assert.deepEqual(
+    Deno.readFileSync(`${found.path}/model.safetensors`),
+    ONE_FILE.files["model.safetensors"],
+  );
+});
