@@ -7,7 +7,6 @@ import type { RunRequest } from "../config/load.ts";
 import { openRegistry } from "../config/parts/open_registry.ts";
 import { kindAt } from "../config/paths.ts";
 import type { CommandContext } from "../contracts/command.ts";
-import { ConfigError } from "../contracts/errors.ts";
 import type { Registry } from "../contracts/plugin.ts";
 import { library } from "../library/mod.ts";
 
@@ -35,24 +34,19 @@ export async function askedRegistry(
   });
 }
 
-/** Splits the arguments `[run file] [key=value ...]` into the two kinds. Throws `ConfigError`. */
+/** Splits the arguments `[run file ...] [key=value ...]` into the two kinds. */
 export function splitRunArguments(
   args: readonly string[],
-): { file: string | null; overrides: string[] } {
+): { files: string[]; overrides: string[] } {
   const isOverride = (arg: string) => /^[\w.-]+=/.test(arg);
-  const files = args.filter((arg) => !isOverride(arg));
-  if (files.length > 1) {
-    throw new ConfigError(
-      `Expected one run file, found ${
-        files.map((f) => `\`${f}\``).join(" and ")
-      }; settings are given as key=value`,
-    );
-  }
-  return { file: files[0] ?? null, overrides: args.filter(isOverride) };
+  return {
+    files: args.filter((arg) => !isOverride(arg)),
+    overrides: args.filter(isOverride),
+  };
 }
 
 /**
- * Loads the run of `[run file] [key=value ...]`; without a file `denotune.yaml`, else the quickstart. What was
+ * Loads the run of `[run file ...] [group=name ...] [key=value ...]`; without a file `denotune.yaml`, else the quickstart. What was
  * taken instead of a file is said on `out`, or on `notices` where `out` is not for people.
  */
 export async function loadAskedRun(
@@ -66,7 +60,7 @@ export async function loadAskedRun(
   } = {},
 ): Promise<AskedRun> {
   const notices = options.notices ?? context.out;
-  const { file, overrides } = splitRunArguments(context.arguments);
+  const { files, overrides } = splitRunArguments(context.arguments);
   const registry = await askedRegistry(context);
   const shared = {
     overrides,
@@ -75,8 +69,11 @@ export async function loadAskedRun(
     notice: (what: string) => context.err.line(what),
   };
   const { loadRun } = library;
-  if (file !== null) {
-    return { run: await loadRun({ ...shared, file }), quickstart: false };
+  if (files.length > 0) {
+    return {
+      run: await loadRun({ ...shared, file: files }),
+      quickstart: false,
+    };
   }
   if (await kindAt(`${Deno.cwd()}/${DEFAULT_FILE}`) === "file") {
     notices.line(`Using ${DEFAULT_FILE}`);

@@ -2,7 +2,7 @@
  * From a run file, an object or overrides to a checked run.
  * @module
  */
-import { basename, extname, resolve } from "node:path";
+import { basename, dirname, extname, resolve } from "node:path";
 import { Registry } from "../contracts/plugin.ts";
 import { checkRun } from "./check_run.ts";
 import type { ResolvedChoice } from "./parts/choices.ts";
@@ -11,12 +11,15 @@ import type { Environment } from "../io/hub/hub_cache.ts";
 import { layoutOf } from "./parse/layout.ts";
 import {
   applyOverride,
+  type Override,
   parseOverrides,
   writtenMode,
 } from "./parse/override.ts";
 import { loadPlugins } from "./parts/plugins.ts";
 import { configError, type Problem } from "./parse/problem.ts";
-import { readRunFile, readRunObject } from "./parse/read.ts";
+import { groupOf } from "./parse/group.ts";
+import { mergeTrees } from "./parse/merge.ts";
+import { readRunFiles, readRunObject } from "./parse/read.ts";
 import { absoluteOutputDir, type FileCheck } from "./run_paths.ts";
 import { withStandardInput } from "./standard_input.ts";
 import { originAt, type Tree } from "./parse/tree.ts";
@@ -24,8 +27,8 @@ import type { RunConfig, RunInput } from "./types.ts";
 
 /** What is to be run: a file, or an object. */
 export interface RunRequest {
-  /** Run file in YAML, JSON or TypeScript, relative to `cwd`. */
-  readonly file?: string;
+  /** Run file in YAML, JSON or TypeScript, relative to `cwd`; of several, each is laid over those before it. */
+  readonly file?: string | readonly string[];
   /** The run itself; its paths start from `base`. */
   readonly object?: RunInput | Readonly<Record<string, unknown>>;
   /** Folder that paths in `object` start from; `cwd` where absent. */
@@ -56,7 +59,7 @@ export interface LoadedRun {
   readonly registry: Registry;
   /** The parts chosen, by key: `optimizer`, `data.train.0.format`. `auto` and null are not in it. */
   readonly choices: ReadonlyMap<string, ResolvedChoice>;
-  /** Absolute path of the run file, or null. */
+  /** Absolute path of the run file, the first of several, or null. */
   readonly file: string | null;
   /** Where a key was written, as shown to people: `run.yaml:3:5`. */
   whereIs(key: string): string;
@@ -68,10 +71,13 @@ export interface LoadedRun {
  */
 export async function loadRun(request: RunRequest): Promise<LoadedRun> {
   const cwd = resolve(request.cwd ?? Deno.cwd());
-  const file = request.file === undefined ? null : resolve(cwd, request.file);
+  const files = request.file === undefined
+    ? []
+    : [request.file].flat().map((file) => resolve(cwd, file));
+  const file = files.at(0) ?? null;
   const anyLayout = layoutOf("sft"); // keys and places of parts are the same in every mode
   const written = file !== null
-    ? await readRunFile(file, cwd, anyLayout)
+    ? await readRunFiles(files, cwd, anyLayout)
     : await readRunObject(
       request.object ?? {},
       resolve(cwd, request.base ?? "."),
@@ -85,14 +91,26 @@ export async function loadRun(request: RunRequest): Promise<LoadedRun> {
     : "sft";
   const layout = layoutOf(mode);
   let run = written;
-  for (const override of overrides) {
+  const lay = (override: Override): void => {
     const changed = applyOverride(run, override, layout);
     if ("type" in changed) run = changed;
     else problems.push(changed);
-  }
-
+  };
+  // plugins first: the name of a part wins over a group
+  const isOfPlugins = ({ path }: Override) => path[0] === "plugins";
+  overrides.filter(isOfPlugins).forEach(lay);
   const registry = copyOf(request.registry);
   const plugins = await loadPlugins(run, registry, request.notice);
+  const folders = [...new Set(files.map((path) => dirname(path)))];
+  const groups = { folders, cwd, layout, registry };
+  for (const override of overrides) {
+    if (isOfPlugins(override)) continue;
+    const group = await groupOf(override, groups);
+    if (group === null) lay(override);
+    else if ("type" in group) run = mergeTrees(run, group, layout);
+    else problems.push(group);
+  }
+
   const checked = await checkRun(run, {
     registry,
     layout,
@@ -111,7 +129,8 @@ export async function loadRun(request: RunRequest): Promise<LoadedRun> {
       env: request.env,
       stdin: request.stdin,
     });
-  const name = file === null ? "run" : basename(file, extname(file));
+  const name = files.map((path) => basename(path, extname(path))).join("-") ||
+    "run";
   const config: RunConfig = {
     ...checked.parsed,
     data,

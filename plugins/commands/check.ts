@@ -22,10 +22,10 @@ export const check: Command = defineCommand({
     "Checks a run as far as it goes without training: the run file, the model's files, every row of the data, what is trained, and the memory it needs. Writes nothing.",
   arguments: [{
     name: "run",
-    description: "a run file and settings laid over it, as `train` takes them",
+    description: "run files, groups and settings, as `train` takes them",
     repeated: true,
   }],
-  usage: "[run file] [key=value ...]",
+  usage: "[run file ...] [group=name ...] [key=value ...]",
   options: z.strictObject({}),
   help: (start) =>
     `Examples:

@@ -25,10 +25,10 @@ export const train: Command = defineCommand({
   arguments: [{
     name: "run",
     description:
-      "a run file (.yaml, .json, .ts) and settings laid over it; without a file denotune.yaml, else the quickstart",
+      "run files (.yaml, .json, .ts), groups and settings, each laid over those before it; without a file denotune.yaml, else the quickstart",
     repeated: true,
   }],
-  usage: "[run file] [key=value ...]",
+  usage: "[run file ...] [group=name ...] [key=value ...]",
   options: z.strictObject({}),
   help,
   run: (_, context) => runTrain(context),
@@ -127,7 +127,10 @@ function help(command: string): string {
   ${command} train run.yaml training.epochs=1 optimizer.learning_rate=1e-4
   ${command} train run.yaml data.train.0.path=other.jsonl adapter=null
   ${command} train run.yaml training.resume=never
+  ${command} train base.yaml lora.yaml          each file is laid over those before it
+  ${command} train base.yaml data=sft_mixed model=qwen3
 
 Values are YAML; data.train.0 reaches into lists; optimizer=lion replaces a part, optimizer.learning_rate= edits it.
+data=sft_mixed takes data/sft_mixed.yaml beside the run file: a group, as Hydra has them.
 Ctrl-C saves and exits with 130; the same command then goes on. A second Ctrl-C ends at once.`;
 }

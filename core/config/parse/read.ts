@@ -23,7 +23,7 @@ export function shownPath(path: string, cwd: string): string {
 }
 
 /** The tree of a run file (absolute path), what it extends merged. Throws `ConfigError`. */
-export function readRunFile(
+function readRunFile(
   file: string,
   cwd: string,
   layout: Layout,
@@ -38,6 +38,38 @@ export function readRunText(
   layout: Layout,
 ): Promise<Tree> {
   return read(file, null, [], { cwd, layout, textOnly: true });
+}
+
+/**
+ * The tree of run files (absolute paths), each laid over those before it as over what it extends. Throws
+ * `ConfigError`.
+ */
+export async function readRunFiles(
+  files: readonly string[],
+  cwd: string,
+  layout: Layout,
+): Promise<Tree> {
+  const [first, ...others] = files;
+  let merged = await readRunFile(first, cwd, layout);
+  for (const file of others) {
+    merged = mergeTrees(merged, await readRunFile(file, cwd, layout), layout);
+  }
+  return merged;
+}
+
+/** The tree of a file that has the keys of one group; `from` chose it. Throws `ConfigError`. */
+export async function readGroupFile(
+  file: string,
+  cwd: string,
+  from: Origin,
+): Promise<Tree> {
+  const place = shownPath(file, cwd);
+  const tree = await readText(file, place);
+  const written = inside(tree, "extends");
+  if (written === undefined) return tree;
+  throw new ConfigError(
+    `${written.origin.place}: \`extends\` joins run files, and ${from.place} takes this file as one group of keys; write its keys here`,
+  );
 }
 
 /** The tree of a run given in code, what it extends merged; its paths start from `base`. */

@@ -153,8 +153,9 @@ async function askedRun(
   flags: AnalyzeFlags,
   context: CommandContext,
 ): Promise<AnalyzedRun> {
-  const { file, overrides } = splitRunArguments(context.arguments);
-  if (file !== null && !await isRunFile(file)) {
+  const { files, overrides } = splitRunArguments(context.arguments);
+  const [file = null] = files;
+  if (file !== null && files.length === 1 && !await isRunFile(file)) {
     return await dataFile(context.program.builtIn, file, {
       ...flags,
       overrides,

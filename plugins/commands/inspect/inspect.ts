@@ -103,8 +103,9 @@ async function runInspect(
 ): Promise<void> {
   if (flags.find !== undefined) refuseWith("--find", flags);
   const { out, err, program, arguments: args } = context;
-  const { file, overrides } = splitRunArguments(args);
-  const isData = file !== null && !await isRunFile(file);
+  const { files, overrides } = splitRunArguments(args);
+  const [file = null] = files;
+  const isData = file !== null && files.length === 1 && !await isRunFile(file);
   if (isData && flags.step !== undefined) {
     throw new ConfigError(
       `A data file has no steps; for --step give a run file whose data.train names ${file}`,

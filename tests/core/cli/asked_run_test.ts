@@ -3,19 +3,19 @@ import { splitRunArguments } from "../../../core/cli/asked_run.ts";
 
 Deno.test("a run file and settings are told apart in any order", () => {
   assert.deepEqual(splitRunArguments(["run.yaml", "seed=1", "a.0.b=c d"]), {
-    file: "run.yaml",
+    files: ["run.yaml"],
     overrides: ["seed=1", "a.0.b=c d"],
   });
   assert.deepEqual(splitRunArguments(["seed=1", "x/y=z.yaml"]), {
-    file: "x/y=z.yaml",
+    files: ["x/y=z.yaml"],
     overrides: ["seed=1"],
   });
-  assert.deepEqual(splitRunArguments([]), { file: null, overrides: [] });
+  assert.deepEqual(splitRunArguments([]), { files: [], overrides: [] });
 });
 
-Deno.test("two run files are refused by name", () => {
-  assert.throws(
-    () => splitRunArguments(["a.yaml", "b.yaml"]),
-    /one run file, found `a.yaml` and `b.yaml`/,
+Deno.test("several run files keep their order", () => {
+  assert.deepEqual(
+    splitRunArguments(["base.yaml", "seed=1", "lora.yaml"]),
+    { files: ["base.yaml", "lora.yaml"], overrides: ["seed=1"] },
   );
 });
