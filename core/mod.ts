@@ -264,7 +264,8 @@ export {
   type SafetensorsFile,
   type StoredTensor,
 } from "./io/read_safetensors.ts";
-export { readRope, type RopeScaling, rotaryTable } from "./io/rotary.ts";
+export { readRope, type RopeReading } from "./io/read_rope.ts";
+export { type RopeScaling, rotaryColumns, rotaryTable } from "./io/rotary.ts";
 export type { SafetensorsDType } from "./io/safetensors_header.ts";
 export { chosenAt } from "./config/chosen_at.ts";
 export type { LoadedRun, RunRequest } from "./config/load.ts";

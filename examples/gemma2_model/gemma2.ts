@@ -42,6 +42,7 @@ function readConfig(config: RawConfig, activations: Activations) {
   const shared = heads % kvHeads === 0;
   if (!shared) reader.problem(`num_key_value_heads ${kvHeads} of ${heads}`);
   const maxPositions = reader.count("max_position_embeddings", 8192);
+  const headDim = reader.count("head_dim", 256);
   const window = reader.countOrNull("sliding_window", 4096);
   // layers take turns, the first with a window
   const kinds = reader.layerTypes(layers, KINDS) ??
@@ -56,7 +57,7 @@ function readConfig(config: RawConfig, activations: Activations) {
     vocabSize: reader.count("vocab_size", 256000),
     hiddenSize: reader.count("hidden_size", 2304),
     innerSize: reader.count("intermediate_size", 9216),
-    headDim: reader.count("head_dim", 256),
+    headDim,
     activation: reader.activation("hidden_activation", GELU, activations),
     eps: reader.number("rms_norm_eps", 1e-6),
     std: reader.number("initializer_range", 0.02, { zero: true }),
@@ -65,7 +66,7 @@ function readConfig(config: RawConfig, activations: Activations) {
     scale: 1 / Math.sqrt(reader.number("query_pre_attn_scalar", 256)),
     scoreCap: reader.numberOrNull("attn_logit_softcapping", 50),
     logitCap: reader.numberOrNull("final_logit_softcapping", 30),
-    rope: readRope(reader, maxPositions),
+    rope: readRope(reader, { maxPositions, headDim }),
     windows: kinds.map((kind) => kind === KINDS[0] ? window : null),
   };
   reader.done();

@@ -18,6 +18,7 @@ import {
   type ModelBuilder,
   type ModelSpec,
   type RopeScaling,
+  rotaryColumns,
   rotaryTable,
   type Tensor,
 } from "@denotune/denotune/core";
@@ -73,7 +74,8 @@ export function decoderSpec(c: DecoderConfig): ModelSpec {
     hiddenSize: c.hiddenSize,
     layers: c.layers,
     maxPositions: c.maxPositions,
-    positionsAreBounded: false,
+    // the frequencies of longer rows would depend on the longest of a batch
+    positionsAreBounded: c.rope.type === "dynamic",
     head: {
       name: c.tied ? `${EMBEDDING}.weight` : "lm_head.weight",
       tied: c.tied,
@@ -95,7 +97,7 @@ function forward(builder: ModelBuilder, c: DecoderConfig): Tensor {
   const { graph, tokens, maxPositions: positions } = builder;
   const table = builder.constant(
     "rotary",
-    [positions, c.headDim],
+    [positions, rotaryColumns(c.rope, c.headDim)],
     () => rotaryTable(c.rope, { positions, headDim: c.headDim }),
   );
   const rows = builder.embedding(tokens, {
@@ -176,7 +178,10 @@ function block(
     if (which === "v") return y;
     const z = c.qkNorm ? normed(y, `self_attn.${which}_norm`) : y;
     return c.turned[layer]
-      ? builder.rope(z, table, { headDim: D, rotary: D })
+      ? builder.rope(z, table, {
+        headDim: D,
+        rotary: rotaryColumns(c.rope, D),
+      })
       : z;
   };
 

@@ -18,6 +18,8 @@ export interface DecoderDefaults {
   readonly architecture: string;
   readonly kvHeads: number | null;
   readonly maxPositions: number;
+  /** Base of the rotary frequencies; absent: 10000. */
+  readonly theta?: number;
   readonly eps: number;
   readonly tied: boolean;
   /** Whether `mlp_bias` is a setting of the family. */
@@ -108,7 +110,7 @@ export function readDecoder(
     activation: reader.activation("hidden_act", "silu", activations),
     attentionBias: reader.flag("attention_bias", false),
     mlpBias: defaults.mlpBias && reader.flag("mlp_bias", false),
-    rope: readRope(reader, maxPositions),
+    rope: readRope(reader, { maxPositions, headDim, theta: defaults.theta }),
     ...rest(reader, { layers, headDim }),
   };
   reader.done();

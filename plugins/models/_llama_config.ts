@@ -120,7 +120,7 @@ export function readLlamaConfig(
   const eps = reader.number("rms_norm_eps", 1e-6);
   const std = reader.number("initializer_range", 0.02, { zero: true });
   const tied = reader.flag("tie_word_embeddings", false);
-  const rope = readRope(reader, maxPositions);
+  const rope = readRope(reader, { maxPositions, headDim });
   const biases = readBiases(reader, modelType);
   const windows = readWindows(reader, family.window, layers);
   const activation = reader.activation("hidden_act", "silu", activations);

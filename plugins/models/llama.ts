@@ -58,7 +58,8 @@ function describe(c: LlamaConfig): ModelSpec {
     hiddenSize: c.hiddenSize,
     layers: c.layers,
     maxPositions: c.maxPositions,
-    positionsAreBounded: false,
+    // the frequencies of longer rows would depend on the longest of a batch
+    positionsAreBounded: c.rope.type === "dynamic",
     head: {
       name: c.tied ? `${EMBEDDING}.weight` : "lm_head.weight",
       tied: c.tied,

@@ -19,6 +19,7 @@ export const smollm3With: (activations: Activations) => Architecture =
       architecture: "SmolLM3ForCausalLM",
       kvHeads: 4,
       maxPositions: 32768,
+      theta: 2000000,
       eps: 1e-6,
       tied: true,
       mlpBias: true,

@@ -52,7 +52,7 @@ const CASES: readonly [RopeScaling, { readonly [index: number]: number }][] = [[
 
 for (const [scaling, wanted] of CASES) {
   Deno.test(`${scaling.type} frequencies equal those of transformers`, () => {
-    const found = rotaryFrequencies(scaling, 64);
+    const found = rotaryFrequencies(scaling, { headDim: 64, positions: 32 });
     assert.equal(found.length, 32);
     for (const [i, value] of Object.entries(wanted)) {
       assert.equal(found[Number(i)], value, `frequency ${i}`);

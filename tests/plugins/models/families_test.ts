@@ -66,7 +66,7 @@ for (const [model_type, architecture] of Object.entries(FAMILIES)) {
         { num_key_value_heads: 3 },
         { head_dim: 3 },
         { hidden_act: "no-such" },
-        { rope_scaling: { rope_type: "yarn", factor: 4 } },
+        { rope_scaling: { rope_type: "axial", factor: 4 } },
       ]
     ) {
       const [key] = Object.keys(change);

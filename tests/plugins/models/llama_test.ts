@@ -96,14 +96,14 @@ const REFUSED: readonly [
   message: RegExp,
 ][] = [
   [
-    "yarn",
-    { rope_scaling: { type: "yarn", factor: 4 } },
-    /rope_scaling\.type is "yarn"; supported: default, linear, llama3/,
+    "a rotary type that nobody has",
+    { rope_scaling: { type: "axial", factor: 4 } },
+    /rope_scaling\.type is "axial"; supported: default, linear, dynamic, llama3, yarn/,
   ],
   [
     "dynamic",
-    { rope_scaling: { rope_type: "dynamic", factor: 2 } },
-    /rope_type is "dynamic"/,
+    { rope_scaling: { rope_type: "dynamic", factor: null } },
+    /rope_scaling\.factor is missing/,
   ],
   ["longrope", {
     rope_parameters: {
@@ -111,7 +111,7 @@ const REFUSED: readonly [
       rope_theta: 1e4,
       long_factor: [1],
     },
-  }, /rope_parameters\.rope_type is "longrope"/],
+  }, /rope_parameters\.long_factor is \[1\]; \d+ numbers above 0 are needed/],
   ["su", { rope_scaling: { type: "su" } }, /"su"/],
   [
     "mrope",
