@@ -276,10 +276,10 @@ export { isPlainObject } from "./config/parse/tree.ts";
 export { activationsOf } from "./config/parts/activations.ts";
 export type { ResolvedChoice } from "./config/parts/choices.ts";
 export {
-  createHost,
   createPart,
   type Creating,
-  type HostOptions,
+  type CreatingOptions,
+  creatingWith,
 } from "./config/parts/create_part.ts";
 export { openRegistry } from "./config/parts/open_registry.ts";
 export type { FileCheck } from "./config/run_paths.ts";

@@ -10,7 +10,7 @@
  * @module
  */
 import { Command as Commander, CommanderError } from "commander";
-import { createHost, createPart } from "../config/parts/create_part.ts";
+import { createPart, creatingWith } from "../config/parts/create_part.ts";
 import type {
   Command,
   CommandContext,
@@ -155,14 +155,7 @@ Exit codes: 0 done, 1 failed, 2 wrong input, 130 interrupted and saved.`,
 }
 
 async function makeCommand(name: string, registry: Registry): Promise<Command> {
-  const host = createHost({
-    registry,
-    modelDir: null,
-    seed: 0,
-    base: Deno.cwd(),
-    notice: () => {},
-  });
-  return await createPart("command", name, { registry, host });
+  return await createPart("command", name, creatingWith(registry));
 }
 
 function addCommand(

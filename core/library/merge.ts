@@ -5,9 +5,9 @@
  */
 import { basename, dirname, join, resolve } from "node:path";
 import {
-  createHost,
   createPart,
   type Creating,
+  creatingWith,
 } from "../config/parts/create_part.ts";
 import { kindAt } from "../config/paths.ts";
 import type { BuiltIn } from "../contracts/built_in.ts";
@@ -122,14 +122,11 @@ export async function merge(
   const registry = await openRegistry(builtIn, options);
   const hasTokenizer = async (path: string) =>
     await kindAt(join(path, "tokenizer.json")) !== null;
-  const host = createHost({
-    registry,
+  const creating = creatingWith(registry, {
     modelDir: await hasTokenizer(saved.path) ? saved.path : saved.base,
-    seed: 0,
-    base: options.cwd ?? Deno.cwd(),
+    base: options.cwd,
     notice: (message) => options.onNotice?.(message),
   });
-  const creating: Creating = { registry, host };
   using model = await openBase(
     { base: saved.base, adapters: [saved.path] },
     creating,

@@ -5,8 +5,8 @@
  */
 import {
   beside,
-  createHost,
   type Creating,
+  creatingWith,
 } from "../config/parts/create_part.ts";
 import type { LoadedRun } from "../config/load.ts";
 import type { Tokenizer } from "../contracts/tokenizer.ts";
@@ -53,14 +53,11 @@ export async function openRows(
   { signal, onNotice }: OpenRowsOptions = {},
 ): Promise<OpenedRows> {
   const located = await modelFolderOf(run.config.model);
-  const host = createHost({
-    registry: run.registry,
+  const withoutTokenizer = creatingWith(run.registry, {
     modelDir: located?.path ?? null,
     seed: run.config.seed,
-    base: Deno.cwd(),
     notice: (message) => onNotice?.(message),
   });
-  const withoutTokenizer: Creating = { registry: run.registry, host };
   const tokenizer = await openTokenizer(run, withoutTokenizer);
   const creating = beside(withoutTokenizer, { tokenizer });
   const options = await dataOptions(run, creating);

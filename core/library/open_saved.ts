@@ -5,9 +5,9 @@
 import { join } from "node:path";
 import {
   beside,
-  createHost,
   createPart,
   type Creating,
+  creatingWith,
 } from "../config/parts/create_part.ts";
 import { kindAt } from "../config/paths.ts";
 import { DataError } from "../contracts/errors.ts";
@@ -54,14 +54,12 @@ export async function openSaved(
 ): Promise<OpenedSaved> {
   const { registry, adapters = [], base, seed = 0 } = options;
   const hasTokenizer = await kindAt(join(saved.path, "tokenizer.json"));
-  const host = createHost({
-    registry,
+  const alone = creatingWith(registry, {
     modelDir: hasTokenizer === null ? saved.base : saved.path,
     seed,
     base,
     notice: (message) => options.notice(message),
   });
-  const alone: Creating = { registry, host };
   using held = new DisposableStack();
   const model = held.use(
     await openBase({

@@ -2,7 +2,7 @@
  * A run opened to be looked at: what `check` and `inspect` build on.
  * @module
  */
-import { createHost } from "../config/parts/create_part.ts";
+import { creatingWith } from "../config/parts/create_part.ts";
 import type { LoadedRun } from "../config/load.ts";
 import { modelFolderOf } from "../run/open/open_model.ts";
 import {
@@ -17,13 +17,10 @@ export async function prepareRun(
   options: PrepareOptions = {},
 ): Promise<PreparedRun> {
   const located = await modelFolderOf(run.config.model);
-  const host = createHost({
-    registry: run.registry,
+  const creating = creatingWith(run.registry, {
     modelDir: located?.path ?? null,
     seed: run.config.seed,
-    base: Deno.cwd(),
     notice: (message) => options.onNotice?.(message),
   });
-  const creating = { registry: run.registry, host };
   return await openRun(run, { located, creating }, options);
 }

@@ -7,9 +7,9 @@
 import { basename, join } from "node:path";
 import type { Tracker } from "../contracts/tracker.ts";
 import {
-  createHost,
   createResolved,
   type Creating,
+  creatingWith,
 } from "../config/parts/create_part.ts";
 import { chosenAt } from "../config/chosen_at.ts";
 import type { LoadedRun } from "../config/load.ts";
@@ -93,21 +93,15 @@ export async function trainRun(
   const located = await modelFolderOf(config.model, {
     signal: options.signal,
   });
-  const host = createHost({
-    registry: run.registry,
+  const creating = creatingWith(run.registry, {
     modelDir: located?.path ?? null,
     seed: config.seed,
-    base: Deno.cwd(),
     notice: (message) =>
       events === null
         ? void pending.push(() => events?.notice(message))
         : events.notice(message),
-  });
-  const creating: Creating = {
-    registry: run.registry,
-    host,
     waiting: (what) => events?.waiting(what),
-  };
+  });
   const trackers: NamedTracker[] = (options.trackers ?? []).map((tracker) => ({
     tracker,
     described: null,

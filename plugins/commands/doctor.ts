@@ -6,11 +6,10 @@ import {
   askedRegistry,
   cacheFolder,
   type Command,
-  type CommandContext,
   ConfigError,
-  createHost,
   createPart,
   type Creating,
+  creatingWith,
   defineCommand,
   DeviceError,
   examplePlan,
@@ -78,7 +77,7 @@ export const doctor: Command = defineCommand({
     "Shows what a run would find here: Deno, permissions, memory, the backends with their devices (and the BLAS library that `cpu` uses), and the folders of caches. Exits with 1 where no backend can run.",
   options,
   async run(flags, context) {
-    const creating = await creatingOf(context);
+    const creating = creatingWith(await askedRegistry(context));
     if (flags.tune) return await tune(creating, context.out);
     if (flags.kernel !== undefined) {
       const plan = examplePlan(flags.kernel, parseAttributes(flags.attributes));
@@ -94,18 +93,6 @@ export const doctor: Command = defineCommand({
     if (found.auto === null) context.exitWith(1);
   },
 });
-
-async function creatingOf(context: CommandContext): Promise<Creating> {
-  const registry = await askedRegistry(context);
-  const host = createHost({
-    registry,
-    modelDir: null,
-    seed: 0,
-    base: Deno.cwd(),
-    notice: () => {},
-  });
-  return { registry, host };
-}
 
 /** Tunes every backend that can be tuned. */
 async function tune(creating: Creating, out: Output): Promise<void> {

@@ -8,7 +8,7 @@
  */
 import { initialWeights } from "../../core/io/initial_weights.ts";
 import type { Device, ModelSpec } from "@denotune/denotune/core";
-import { createHost, createPart } from "@denotune/denotune/core";
+import { createPart, creatingWith } from "@denotune/denotune/core";
 import { Engine } from "../../core/engine/engine.ts";
 import { planEngine } from "../../core/engine/plan_engine.ts";
 import {
@@ -70,17 +70,13 @@ const [backend = "cpu", name = "small"] = Deno.args;
 const spec = MODELS[name]();
 const [rows, tokens] = [number("rows", 1), number("tokens", 128)];
 const registry = builtinRegistry();
-const host = createHost({
-  registry,
-  modelDir: null,
-  seed: 0,
-  base: Deno.cwd(),
+const creating = creatingWith(registry, {
   notice: (message) => console.log(message),
 });
 const part = await createPart("backend", {
   use: backend,
   ...(flag("profile") ? { profile: true } : {}),
-}, { registry, host });
+}, creating);
 await using opened = await part.open();
 let reads = 0;
 const device: Device = new Proxy(opened, {

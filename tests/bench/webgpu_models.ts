@@ -6,7 +6,7 @@
  * bfloat16, B=8 T=1024. `webgpu_pytorch.py` does the same in PyTorch.
  * @module
  */
-import { createHost, createPart } from "@denotune/denotune/core";
+import { createPart, creatingWith } from "@denotune/denotune/core";
 import { WebGpuExecutor } from "../../backends/webgpu/mod.ts";
 import type { Adapter } from "../../core/contracts/adapter.ts";
 import { localDevice } from "../../core/device/local_device.ts";
@@ -94,19 +94,13 @@ const spec = architecture.describe(model.config);
 async function attach() {
   if (!model.lora) return null;
   const registry = builtinRegistry();
-  const host = createHost({
-    registry,
-    modelDir: null,
-    seed: 0,
-    base: Deno.cwd(),
-    notice: () => {},
-  });
+  const creating = creatingWith(registry);
   const adapter: Adapter = await createPart("adapter", {
     use: "lora",
     r: 16,
     lora_alpha: 32,
     lora_dropout: 0,
-  }, { registry, host });
+  }, creating);
   return adapter.attach({ spec, ...inventoryOf(spec, T) });
 }
 

@@ -13,7 +13,10 @@ import {
   type Program,
 } from "@denotune/denotune/core";
 import { main } from "../../core/cli/main.ts";
-import { createHost, createPart } from "../../core/config/parts/create_part.ts";
+import {
+  createPart,
+  creatingWith,
+} from "../../core/config/parts/create_part.ts";
 import { openRegistry } from "../../core/config/parts/open_registry.ts";
 import { builtIn } from "../../plugins/library.ts";
 
@@ -115,12 +118,5 @@ function beside(part: Part<"command">): BuiltIn {
 
 async function commandOf(part: Part<"command">): Promise<Command> {
   const registry = await openRegistry(beside(part));
-  const host = createHost({
-    registry,
-    modelDir: null,
-    seed: 0,
-    base: Deno.cwd(),
-    notice: () => {},
-  });
-  return await createPart("command", part.name, { registry, host });
+  return await createPart("command", part.name, creatingWith(registry));
 }

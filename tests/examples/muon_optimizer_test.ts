@@ -1,7 +1,7 @@
 /** The example `muon_optimizer`: its suite, PyTorch's numbers on every backend, and a run that is resumed. */
 import assert from "node:assert/strict";
 import plugin from "../../examples/muon_optimizer/muon.ts";
-import { createHost } from "../../core/config/parts/create_part.ts";
+import { creatingWith } from "../../core/config/parts/create_part.ts";
 import type { Device, Optimizer } from "@denotune/denotune/core";
 import { openRegistry } from "../../core/config/parts/open_registry.ts";
 import { builtIn } from "../../plugins/library.ts";
@@ -19,13 +19,7 @@ import { testFolder, weightBytes } from "../run_harness.ts";
 import { BACKENDS, openBackend } from "../golden/_backends.ts";
 
 const registry = await openRegistry(builtIn);
-const host = createHost({
-  registry,
-  modelDir: null,
-  seed: 0,
-  base: Deno.cwd(),
-  notice: () => {},
-});
+const { host } = creatingWith(registry);
 const file = new URL("../../examples/muon_optimizer/", import.meta.url);
 
 async function muon(options: object = {}): Promise<Optimizer> {

@@ -8,7 +8,11 @@
 import { beside } from "../../core/config/parts/create_part.ts";
 import assert from "node:assert/strict";
 import { loadModel, merge } from "@denotune/denotune";
-import { createHost, createPart, type Message } from "@denotune/denotune/core";
+import {
+  createPart,
+  creatingWith,
+  type Message,
+} from "@denotune/denotune/core";
 import type { RunInput } from "../../core/config/types.ts";
 import { openBase } from "../../core/library/open_base.ts";
 import { logitsOf } from "../../core/library/logits.ts";
@@ -99,14 +103,7 @@ async function compare(
   more: { base?: string; resize?: number } = {},
 ): Promise<void> {
   const registry = builtinRegistry();
-  const host = createHost({
-    registry,
-    modelDir: folder,
-    seed: 0,
-    base: folder,
-    notice: () => {},
-  });
-  const creating = { registry, host };
+  const creating = creatingWith(registry, { modelDir: folder, base: folder });
   const isAdapter = more.base !== undefined;
   using model = await openBase({
     base: more.base ?? folder,

@@ -11,7 +11,11 @@ import { openModelFolder } from "../../core/io/model_folder.ts";
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { loadModel } from "@denotune/denotune";
-import { createHost, createPart, type Message } from "@denotune/denotune/core";
+import {
+  createPart,
+  creatingWith,
+  type Message,
+} from "@denotune/denotune/core";
 import type { RunInput } from "../../core/config/types.ts";
 import { cpu } from "../../backends/cpu/mod.ts";
 import { loraAdapter } from "../../plugins/adapters/_attach.ts";
@@ -128,17 +132,11 @@ async function compare(
   if (options.chat) {
     assert.ok(found.has_chat_template);
     const registry = builtinRegistry();
-    const host = createHost({
-      registry,
-      modelDir: folder,
-      seed: 0,
-      base: folder,
-      notice: () => {},
-    });
+    const creating = creatingWith(registry, { modelDir: folder, base: folder });
     const template = await createPart(
       "template",
       "tokenizer",
-      beside({ registry, host }, { tokenizer }),
+      beside(creating, { tokenizer }),
     );
     const { text, addBos } = template.prompt({ messages: MESSAGES });
     assert.equal(text, found.chat_text);

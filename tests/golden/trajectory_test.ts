@@ -22,8 +22,8 @@ import { openModelFolder } from "../../core/io/model_folder.ts";
 import assert from "node:assert/strict";
 import {
   type Choice,
-  createHost,
   createPart,
+  creatingWith,
   type Device,
   type Schedule,
 } from "@denotune/denotune/core";
@@ -75,14 +75,7 @@ const RUNS = {
 
 async function openSchedule(choice: Choice): Promise<Schedule> {
   const registry = builtinRegistry();
-  const host = createHost({
-    registry,
-    modelDir: null,
-    seed: 0,
-    base: Deno.cwd(),
-    notice: () => {},
-  });
-  return await createPart("schedule", choice, { registry, host });
+  return await createPart("schedule", choice, creatingWith(registry));
 }
 
 function rowsOf(batch: Golden["batches"][number]): Row[] {

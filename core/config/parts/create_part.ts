@@ -22,22 +22,22 @@ import { describePart } from "../schema/options_schema.ts";
 import { messageOf } from "../parse/problem.ts";
 import { type Origin, type Tree, treeOf } from "../parse/tree.ts";
 
-/** What a host is made of. */
-export interface HostOptions {
-  /** Where parts are found. */
-  readonly registry: Registry;
-  /** Absolute folder of the run's model, or null. */
-  readonly modelDir: string | null;
+/** What is known where parts are created; by default as for work outside of a run. */
+export interface CreatingOptions {
+  /** Absolute folder of the run's model; absent or null: there is none. */
+  readonly modelDir?: string | null;
   /** The model's config; absent: none. */
   readonly modelConfig?: Host["modelConfig"];
   /** What the tokenizer knows; absent: there is none. */
   readonly tokenizer?: Host["tokenizer"];
-  /** The run's seed. */
-  readonly seed: number;
-  /** Absolute folder that relative paths start from where a part's choice says nothing else. */
-  readonly base: string;
-  /** Says something to the user, once. */
-  notice(message: string): void;
+  /** The run's seed; absent: 0. */
+  readonly seed?: number;
+  /** Absolute folder that relative paths start from where a part's choice says nothing else; absent: the current one. */
+  readonly base?: string;
+  /** Says something to the user, once; absent: nobody listens. */
+  notice?(message: string): void;
+  /** As in {@linkcode Creating}. */
+  readonly waiting?: Creating["waiting"];
 }
 
 /** What parts are created with. */
@@ -46,24 +46,27 @@ export interface Creating {
   readonly registry: Registry;
   /** What parts are created with. */
   readonly host: Host;
-  /** Told which part has been waited for, where its `create` takes long. */
+  /** Called with the name of a part that is still awaited, where its `create` takes long. */
   readonly waiting?: (what: string) => void;
 }
 
-/** The host that parts are created with. */
-export function createHost(options: HostOptions): Host {
+/** What parts of a registry are created with: the registry, and a host that knows `options`. */
+export function creatingWith(
+  registry: Registry,
+  options: CreatingOptions = {},
+): Creating {
+  const { base = Deno.cwd(), modelDir, modelConfig, tokenizer, seed } = options;
   const host: Host = {
-    resolvePath: (path) => resolve(options.base, path),
-    modelDir: options.modelDir,
-    modelConfig: options.modelConfig ?? null,
-    tokenizer: options.tokenizer ?? null,
-    seed: options.seed,
-    notice: (message) => options.notice(message),
-    create: (kind, choice) =>
-      createPart(kind, choice, { registry: options.registry, host }),
-    list: (kind) => options.registry.list(kind).map(({ part }) => part.name),
+    resolvePath: (path) => resolve(base, path),
+    modelDir: modelDir ?? null,
+    modelConfig: modelConfig ?? null,
+    tokenizer: tokenizer ?? null,
+    seed: seed ?? 0,
+    notice: (message) => options.notice?.(message),
+    create: (kind, choice) => createPart(kind, choice, { registry, host }),
+    list: (kind) => registry.list(kind).map(({ part }) => part.name),
   };
-  return host;
+  return { registry, host, waiting: options.waiting };
 }
 
 /** The same, with what has become known since: later parts are made beside it. */

@@ -5,10 +5,10 @@
  */
 import { isAbsolute, resolve } from "node:path";
 import {
-  createHost,
   createPart,
   createResolved,
   type Creating,
+  creatingWith,
 } from "../../config/parts/create_part.ts";
 import type { ResolvedChoice } from "../../config/parts/choices.ts";
 import { isData } from "../../config/schema/options_schema.ts";
@@ -161,22 +161,12 @@ export function hostRecipe({ registry, host }: Creating): HostRecipe {
   };
 }
 
-/** The host of a worker. */
+/** What a worker creates parts with. */
 export function remakeHost(
   { modelDir, modelConfig, seed, base }: HostRecipe,
   registry: Registry,
 ): Creating {
-  return {
-    registry,
-    host: createHost({
-      registry,
-      modelDir,
-      modelConfig,
-      seed,
-      base,
-      notice: () => {},
-    }),
-  };
+  return creatingWith(registry, { modelDir, modelConfig, seed, base });
 }
 
 /** Whether a worker can load a plugin's module. */

@@ -9,8 +9,8 @@ import {
   type Command,
   type CommandContext,
   ConfigError,
-  createHost,
   createPart,
+  creatingWith,
   DataError,
   defineCommand,
   detectFormat,
@@ -139,14 +139,7 @@ async function recognise(
   context: CommandContext,
 ): Promise<Recognised> {
   const registry = await askedRegistry(context);
-  const host = createHost({
-    registry,
-    modelDir: null,
-    seed: 0,
-    base: Deno.cwd(),
-    notice: () => {},
-  });
-  const creating = { registry, host };
+  const creating = creatingWith(registry);
   const source = await sourceFor(path, creating);
   using store = await source.open({ path, cacheDir: cacheFolder() });
   const builtIn = registry.names("format").filter((name) => name !== "auto");

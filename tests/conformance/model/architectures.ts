@@ -8,7 +8,7 @@ import {
   activationsOf,
   API_VERSION,
   type Architecture,
-  createHost,
+  creatingWith,
   Registry,
 } from "@denotune/denotune/core";
 import { activations } from "../../../plugins/activations/mod.ts";
@@ -22,13 +22,7 @@ export async function builtinActivations(): Promise<Activations> {
     api: API_VERSION,
     parts: activations,
   }, "built-in");
-  return await activationsOf(createHost({
-    registry,
-    modelDir: null,
-    seed: 0,
-    base: Deno.cwd(),
-    notice: () => {},
-  }));
+  return await activationsOf(creatingWith(registry).host);
 }
 
 const found = await builtinActivations();

@@ -5,8 +5,8 @@
 import type { Tokenizer } from "@denotune/denotune/core";
 import {
   beside,
-  createHost,
   createResolved,
+  creatingWith,
 } from "../../../core/config/parts/create_part.ts";
 import { chosenAt } from "../../../core/config/chosen_at.ts";
 import { loadRun } from "../../../core/config/load.ts";
@@ -47,14 +47,10 @@ export async function openRun(
     registry: builtinRegistry(),
   });
   const notices: string[] = [];
-  const host = createHost({
-    registry: run.registry,
-    modelDir: null,
+  const creating = creatingWith(run.registry, {
     seed: run.config.seed,
-    base: Deno.cwd(),
     notice: (message) => void notices.push(message),
   });
-  const creating = { registry: run.registry, host };
   const chosen = chosenAt(run, "tokenizer", "tokenizer");
   if (chosen === null) throw new Error("no tokenizer");
   const tokenizer = options.tokenizer ??

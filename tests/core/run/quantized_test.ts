@@ -20,7 +20,7 @@ import {
   writeQuantized,
 } from "../../../core/engine/quantized_weights.ts";
 import {
-  createHost,
+  creatingWith,
   type Device,
   QUANTIZATIONS,
   quantizedWords,
@@ -276,17 +276,11 @@ Deno.test("weights of files are packed as they are read, Conv1D's too", async ()
   const url = new URL("../../golden/models/gpt2-tied", import.meta.url);
   const path = fileURLToPath(url);
   const registry = builtinRegistry();
-  const host = createHost({
-    registry,
-    modelDir: path,
-    seed: 0,
-    base: path,
-    notice: () => {},
-  });
+  const creating = creatingWith(registry, { modelDir: path, base: path });
   using model = await openModel(
     modelSchema().parse({ path }),
     { path, hub: null },
-    { registry, host },
+    creating,
   );
   const base = await readBase(path);
   for (const quantization of QUANTIZATIONS) {

@@ -3,10 +3,7 @@
  * adapter_config.json.
  * @module
  */
-import {
-  createHost,
-  type Creating,
-} from "../../../core/config/parts/create_part.ts";
+import { creatingWith } from "../../../core/config/parts/create_part.ts";
 import { openRegistry } from "../../../core/config/parts/open_registry.ts";
 import { inventoryOf } from "../../../core/engine/build_model.ts";
 import {
@@ -70,14 +67,7 @@ export const target: FuzzTarget = {
     }
     return await reading(async () => {
       const registry = await openRegistry(builtIn);
-      const host = createHost({
-        registry,
-        modelDir: null,
-        seed: 0,
-        base: folder,
-        notice: () => {},
-      });
-      const creating: Creating = { registry, host };
+      const creating = creatingWith(registry, { base: folder });
       using model = await openBase(
         { base: folder, adapters: [folder] },
         creating,

@@ -8,10 +8,7 @@ import { join } from "node:path";
 import { merge } from "@denotune/denotune";
 import { localDevice } from "../../../core/device/local_device.ts";
 import { ReferenceExecutor } from "../../../backends/reference/mod.ts";
-import {
-  createHost,
-  type Creating,
-} from "../../../core/config/parts/create_part.ts";
+import { creatingWith } from "../../../core/config/parts/create_part.ts";
 import { openRegistry } from "../../../core/config/parts/open_registry.ts";
 import { type JsonObject, showJson } from "../../../core/io/json_file.ts";
 import {
@@ -113,14 +110,7 @@ const cases: readonly Case[] = adapters.cases as readonly Case[];
 Deno.test(`${ALL ? cases.length : Math.ceil(cases.length / EVERY)} random adapters of PEFT give its logits, and so do their merged models`, async () => {
   using folder = testFolder();
   const registry = await openRegistry(builtIn);
-  const host = createHost({
-    registry,
-    modelDir: null,
-    seed: 0,
-    base: folder.path,
-    notice: () => {},
-  });
-  const creating: Creating = { registry, host };
+  const creating = creatingWith(registry, { base: folder.path });
   const ids = [Int32Array.from(adapters.ids)];
   for (const name of Object.keys(adapters.bases) as Case["base"][]) {
     await writeBase(folder.at(name), name);

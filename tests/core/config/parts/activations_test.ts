@@ -4,8 +4,8 @@ import {
   type AnyPart,
   API_VERSION,
   ConfigError,
-  createHost,
   createPart,
+  creatingWith,
   definePart,
   input,
   Registry,
@@ -41,14 +41,8 @@ function creating(parts: readonly AnyPart[]) {
     "built-in",
   );
   registry.add({ name: "mine", api: API_VERSION, parts }, "./mine.ts");
-  const host = createHost({
-    registry,
-    modelDir: null,
-    seed: 0,
-    base: "/",
-    notice: () => {},
-  });
-  return { registry, host };
+  const creating = creatingWith(registry, { base: "/" });
+  return creating;
 }
 
 const TINY = {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
 import {
-  createHost,
   createPart,
+  creatingWith,
 } from "../../../../core/config/parts/create_part.ts";
 import {
   choose,
@@ -14,13 +14,7 @@ import { parseRecord } from "../../../../core/data/examples/build_examples.ts";
 import { builtinRegistry } from "../../../run_harness.ts";
 
 const registry = builtinRegistry();
-const host = createHost({
-  registry,
-  modelDir: null,
-  seed: 1,
-  base: "/",
-  notice: () => {},
-});
+const creating = creatingWith(registry, { seed: 1, base: "/" });
 
 /** A part that `create` gives, as the framework hands it on. */
 function made<K extends Kind>(kind: K, part: unknown): Promise<KindMap[K]> {
@@ -31,7 +25,7 @@ function made<K extends Kind>(kind: K, part: unknown): Promise<KindMap[K]> {
     options: z.strictObject({}),
     create: () => part as KindMap[K],
   });
-  return createPart(kind, choose(odd, {}), { registry, host });
+  return createPart(kind, choose(odd, {}), creating);
 }
 
 const record = {

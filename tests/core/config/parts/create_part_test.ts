@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
 import {
-  createHost,
   createPart,
+  creatingWith,
 } from "../../../../core/config/parts/create_part.ts";
 import { ConfigError, DataError } from "../../../../core/contracts/errors.ts";
 import {
@@ -70,15 +70,9 @@ const registry = stubRegistry([
   ),
   { ...broken("curried", () => () => ({})), kind: "template" } as AnyPart,
 ]);
-const host = createHost({
-  registry,
-  modelDir: null,
-  seed: 1,
-  base: "/runs",
-  notice: () => {},
-});
+const creating = creatingWith(registry, { seed: 1, base: "/runs" });
 const create = (choice: Parameters<typeof createPart>[1]) =>
-  createPart("schedule", choice, { registry, host });
+  createPart("schedule", choice, creating);
 
 Deno.test("a part is created from its name, from a map, and from code", async () => {
   assert.equal((await create("steep")).factor(1, { totalSteps: 2 }), 0.5);
@@ -155,9 +149,7 @@ Deno.test("what is no object is not taken for a part", async () => {
     /gave number, not an object/,
   );
   assert.match(
-    await messageOf(() =>
-      createPart("template", "curried", { registry, host })
-    ),
+    await messageOf(() => createPart("template", "curried", creating)),
     /`create` of the template "curried" .* gave function, not an object/,
   );
 });

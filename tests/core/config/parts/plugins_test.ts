@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { z } from "zod";
 import { loadRun } from "../../../../core/config/load.ts";
 import {
-  createHost,
   createResolved,
+  creatingWith,
 } from "../../../../core/config/parts/create_part.ts";
 import { chosenAt } from "../../../../core/config/chosen_at.ts";
 import {
@@ -100,14 +100,8 @@ Deno.test("a plugin brings parts, without sharing a single class with the core",
   const choice = chosenAt(run, "masker", "data.masker");
   assert.ok(choice);
   assert.equal(choice.plugin, "by-hand");
-  const host = createHost({
-    registry: run.registry,
-    modelDir: null,
-    seed: 5,
-    base: folder.path,
-    notice: () => {},
-  });
-  const masker = await createResolved(choice, { registry: run.registry, host });
+  const creating = creatingWith(run.registry, { seed: 5, base: folder.path });
+  const masker = await createResolved(choice, creating);
   assert.deepEqual({ ...masker, weights: null }, {
     weights: null,
     given: { decay: 0.9, table: `${folder.path}/t.csv` },

@@ -14,7 +14,7 @@ import { schemaAt } from "../../../../core/config/parse/layout.ts";
 import { loadRun } from "../../../../core/config/load.ts";
 import { cacheKey } from "../../../../core/data/cache/cache_key.ts";
 import { DATA_DEFAULTS } from "../../../../core/data/types.ts";
-import { createHost } from "../../../../core/config/parts/create_part.ts";
+import { creatingWith } from "../../../../core/config/parts/create_part.ts";
 import { dataOptions } from "../../../../core/run/open/open_data.ts";
 import { byteTokenizer } from "../../../../plugins/tokenizers/byte.ts";
 import { fromFileUrl, walk } from "../../../files.ts";
@@ -83,14 +83,8 @@ for (const name of dataOptionNames()) {
     const [usual, changed] = [await load({}), await load({ [name]: other })];
     assert.equal(usual.config.data[name], option.default);
     assert.equal(changed.config.data[name], other);
-    const host = createHost({
-      registry,
-      modelDir: null,
-      seed: 1,
-      base: "/",
-      notice: () => {},
-    });
-    const given = await dataOptions(changed, { registry, host });
+    const creating = creatingWith(registry, { seed: 1, base: "/" });
+    const given = await dataOptions(changed, creating);
     assert.equal(given[name], other, "the pipeline gets it");
 
     const [before, after] = [await keyOf({}), await keyOf({ [name]: other })];
