@@ -11,6 +11,7 @@ export const FLOORS: readonly {
   {
     name: "base",
     files: [
+      "core/call_queue.ts",
       "core/contracts/errors.ts",
       "core/contracts/json.ts",
       "core/contracts/options.ts",

@@ -3,6 +3,7 @@
  * @module
  */
 import { setImmediate } from "node:timers";
+import { CallQueue } from "../../call_queue.ts";
 import type { PrepareWorkers } from "../prepared/request.ts";
 import { MAX_WORKERS } from "../prepared/prepare_content.ts";
 import type { DataOptions } from "../types.ts";
@@ -31,7 +32,7 @@ export class DrawPreparer implements Disposable {
   readonly #workers: number;
   #pool: PreparePool | null = null;
   #canShare: Promise<boolean> = Promise.resolve(false);
-  #before: Promise<unknown> = Promise.resolve();
+  readonly #calls = new CallQueue();
   #isEnded = false;
 
   constructor(of: DrawPreparerInit) {
@@ -75,20 +76,16 @@ export class DrawPreparer implements Disposable {
       }
       return isSame;
     });
-    this.#canShare.catch(() => {}); // whoever awaits it is told
+    this.#canShare.catch(() => {}); // whoever awaits it gets the error
   }
 
   /** One range after the other; in between the thread does what else there is. */
   #local(rows: readonly DrawnRow[]): Promise<PreparedDraw> {
-    const turn = this.#before.then(() =>
-      new Promise<void>((resolve) => setImmediate(resolve))
-    );
-    const done = turn.then(() => {
+    return this.#calls.run(async () => {
+      await new Promise<void>((resolve) => setImmediate(resolve));
       if (this.#isEnded) throw new Error("Preparation was ended");
       return prepareDraw(rows, this.#of.pipelines);
     });
-    this.#before = done.catch(() => {});
-    return done;
   }
 }
 

@@ -2,6 +2,7 @@
  * Continues rows by a decoder of an objective's own, over the program `predict`.
  * @module
  */
+import { CallQueue } from "../../call_queue.ts";
 import type {
   DecodeOptions,
   Decoder,
@@ -30,8 +31,7 @@ export class DecoderGenerator implements RowGenerator {
   /** The objective that brought the decoder, for messages. */
   readonly #described: string;
   readonly #vocabSize: number;
-  /** Settles when the last call that was made has ended: one at a time. */
-  #lastCall: Promise<unknown> = Promise.resolve();
+  readonly #calls = new CallQueue();
 
   constructor(session: Session, options: {
     readonly decoder: Decoder;
@@ -52,11 +52,7 @@ export class DecoderGenerator implements RowGenerator {
     sampling: SamplingOptions,
     signal?: AbortSignal,
   ): Promise<GeneratedRow[]> {
-    const call = this.#lastCall.then(() =>
-      this.#generate(rows, sampling, signal)
-    );
-    this.#lastCall = call.catch(() => {});
-    return call;
+    return this.#calls.run(() => this.#generate(rows, sampling, signal));
   }
 
   async #generate(

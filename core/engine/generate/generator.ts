@@ -13,6 +13,7 @@
  * @module
  */
 import type { Session } from "../session.ts";
+import { CallQueue } from "../../call_queue.ts";
 import { wordsOfBits } from "../../graph/kernels/mod.ts";
 import { hash32 } from "../../random.ts";
 import { type GenerationLimits, RING_STEPS, STATE } from "./programs.ts";
@@ -76,8 +77,8 @@ export class Generator implements RowGenerator {
   readonly #vocabSize: number;
   /** Most steps that are enqueued before their tokens are read. */
   readonly #mostAhead: number;
-  /** Settles when the last call that was made has ended: the cache serves one at a time. */
-  #lastCall: Promise<unknown> = Promise.resolve();
+  /** What the layers keep serves one call at a time. */
+  readonly #calls = new CallQueue();
 
   constructor(
     session: Session,
@@ -100,11 +101,7 @@ export class Generator implements RowGenerator {
     sampling: SamplingOptions,
     signal?: AbortSignal,
   ): Promise<GeneratedRow[]> {
-    const call = this.#lastCall.then(() =>
-      this.#generate(rows, sampling, signal)
-    );
-    this.#lastCall = call.catch(() => {});
-    return call;
+    return this.#calls.run(() => this.#generate(rows, sampling, signal));
   }
 
   async #generate(
