@@ -1,19 +1,15 @@
 /**
- * Vocabulary projection and cross-entropy in one, over chunks of the supervised rows: logits exist for
- * one chunk at a time, and the gradients are made in the same pass.
+ * Vocabulary projection and cross-entropy in one, over chunks of the supervised rows (`head_chunks.ts`): logits
+ * exist for one chunk at a time, and the gradients are made in the same pass. The kernel of a chunk is
  *
  * ```text
- * for each chunk of rows:   x = h W^T + b         (chunk, V)   NT
- *                           loss and correct of softmax(f(x)), x := d loss / d x    (in place)
- *                           dH = x W              (chunk, C)   NN
- *                           dW += x^T h           (V, C)       TN
- *                           db += sum of rows of x      (V)
+ * x (chunk, V)  ->  loss and correct of softmax(f(x)), x := d loss / d x    (in place)
  * ```
  *
  * f is the model's function of a logit (a scale, a soft cap), if it has one.
  * @module
  */
-import { dim, product } from "../dims.ts";
+import { product } from "../dims.ts";
 import { differentiate } from "../differentiate.ts";
 import {
   column,
@@ -27,19 +23,15 @@ import {
   value,
   write,
 } from "../expression.ts";
-import {
-  advancing,
-  type Graph,
-  type LowerContext,
-  type Op,
-  type Tensor,
-} from "../graph.ts";
-import type { View } from "../plan.ts";
+import type { Graph, Op, Tensor } from "../graph.ts";
 import { expectDim, expectShape, matrix } from "./_check.ts";
 import type { Head } from "./head.ts";
-
-/** Logits memory of one chunk, in elements: 64 MB. */
-const CHUNK_ELEMENTS = 16 * 1024 * 1024;
+import {
+  CHUNK_ELEMENTS,
+  type ProjectionGradients,
+  repeatChunks,
+  sharedPlaces,
+} from "./head_chunks.ts";
 
 interface LossAttributes {
   readonly dHidden: boolean;
@@ -52,16 +44,15 @@ interface LossAttributes {
 }
 
 /** Where the op's optional inputs and outputs are. */
-function numbersOf({ dHidden, dWeight, bias, dBias }: LossAttributes) {
-  return {
-    biasIn: 5,
-    weightSlotIn: bias ? 6 : 5,
-    biasSlotIn: (bias ? 6 : 5) + (dWeight ? 1 : 0),
-    dHiddenOut: 2,
-    dWeightOut: dHidden ? 3 : 2,
-    dBiasOut: 2 + (dHidden ? 1 : 0) + (dWeight ? 1 : 0),
-    train: dHidden || dWeight || dBias,
+function placesOf({ dHidden, dWeight, bias, dBias }: LossAttributes) {
+  let [input, output] = [5, 2];
+  const biasIn = bias ? input++ : null;
+  const gradients: ProjectionGradients = {
+    hidden: dHidden ? output++ : null,
+    weight: dWeight ? { slot: input++, output: output++ } : null,
+    bias: dBias ? { slot: input++, output: output++ } : null,
   };
+  return { bias: biasIn, gradients, train: dHidden || dWeight || dBias };
 }
 
 /**
@@ -87,142 +78,33 @@ const lossOp: Op<LossAttributes> = {
       ...(dBias ? [{ shape: inputs[5].shape, dtype: "f32" as const }] : []),
     ];
   },
-  lower: lowerLoss,
-  inPlace(node) {
-    const own = node.attributes;
-    const at = numbersOf(own);
-    return [
-      ...(own.dWeight ? [[at.dWeightOut, at.weightSlotIn] as const] : []),
-      ...(own.dBias ? [[at.dBiasOut, at.biasSlotIn] as const] : []),
-    ];
-  },
-};
-
-function lowerLoss(
-  { node, input: view, output, scratch, emit, repeat, capacity }: LowerContext<
-    LossAttributes
-  >,
-): void {
-  const own = node.attributes;
-  const { dHidden, chunkElements, bias, logits: f } = own;
-  const at = numbersOf(own);
-  const { train } = at;
-  const [rows, columns] = matrix(node.inputs[0], "hidden");
-  const [V] = node.inputs[1].shape;
-  if (typeof V !== "number") {
-    throw new RangeError("A vocabulary has a fixed size");
-  }
-  const chunk = Math.max(
-    1,
-    Math.min(capacity(rows), Math.floor(chunkElements / V)),
-  );
-  const as = `chunk${node.id}`;
-  const R = dim(as);
-  const logits: View = {
-    ...scratch({ shape: [chunk, V], dtype: "f32" }),
-    shape: [R, V],
-  };
-  const cut = (whole: View) => advancing(whole, chunk, R);
-  /** A sum over chunks: the first adds to what is in the slot, so they are made the same place before. */
-  const sumInto = (slot: View, sum: View): View => {
-    if (slot.buffer !== sum.buffer || slot.offset !== sum.offset) {
+  lower(context) {
+    const { node, input: view, output, emit } = context;
+    const { bias, gradients, train } = placesOf(node.attributes);
+    repeatChunks(context, {
+      projections: [{ hidden: 0, weight: 1, bias }],
+      gradients,
+      chunkElements: node.attributes.chunkElements,
+    }, ({ logits: [logits], R, V, cut }) =>
       emit({
-        kernel: "copy",
-        attributes: { elements: product(sum.shape) },
-        inputs: [slot],
-        outputs: [sum],
-      });
-    }
-    return sum;
-  };
-  const dW = own.dWeight
-    ? sumInto(view(at.weightSlotIn), output(at.dWeightOut))
-    : null;
-  const dB = own.dBias
-    ? sumInto(view(at.biasSlotIn), output(at.dBiasOut))
-    : null;
-  const matmul = { batch: 1, alpha: 1, bias: false } as const;
-  repeat({ total: rows, chunk, as }, () => {
-    emit({
-      kernel: "matmul",
-      attributes: {
-        ...matmul,
-        bias,
-        layout: "NT",
-        m: R,
-        n: V,
-        k: columns,
-        addend: false,
-      },
-      inputs: [
-        cut(view(0)),
-        view(1),
-        ...(bias ? [view(at.biasIn)] : []),
-      ],
-      outputs: [logits],
-    });
-    emit({
-      kernel: "rows",
-      attributes: {
-        rows: R,
-        columns: V,
-        program: {
-          inputs: ["matrix", "column", "column", "scalars"],
-          stages: crossEntropyStages(train, f),
-          outputs: train
-            ? ["column", "column", "matrix"]
-            : ["column", "column"],
-        },
-      },
-      inputs: [logits, cut(view(2)), cut(view(3)), view(4)],
-      outputs: [cut(output(0)), cut(output(1)), ...(train ? [logits] : [])],
-    });
-    if (dHidden) {
-      emit({
-        kernel: "matmul",
-        attributes: {
-          ...matmul,
-          layout: "NN",
-          m: R,
-          n: columns,
-          k: V,
-          addend: false,
-        },
-        inputs: [logits, view(1)],
-        outputs: [cut(output(at.dHiddenOut))],
-      });
-    }
-    if (dW !== null) {
-      emit({
-        kernel: "matmul",
-        attributes: {
-          ...matmul,
-          layout: "TN",
-          m: V,
-          n: columns,
-          k: R,
-          addend: true,
-        },
-        inputs: [logits, cut(view(0)), dW],
-        outputs: [dW],
-      });
-    }
-    if (dB !== null) {
-      emit({
-        kernel: "column_sum",
+        kernel: "rows",
         attributes: {
           rows: R,
           columns: V,
-          inputs: ["matrix"],
-          of: input(0).node,
-          addend: true,
+          program: {
+            inputs: ["matrix", "column", "column", "scalars"],
+            stages: crossEntropyStages(train, node.attributes.logits),
+            outputs: train
+              ? ["column", "column", "matrix"]
+              : ["column", "column"],
+          },
         },
-        inputs: [logits, dB],
-        outputs: [dB],
-      });
-    }
-  });
-}
+        inputs: [logits, cut(view(2)), cut(view(3)), view(4)],
+        outputs: [cut(output(0)), cut(output(1)), ...(train ? [logits] : [])],
+      }));
+  },
+  inPlace: (node) => sharedPlaces(placesOf(node.attributes).gradients),
+};
 
 /**
  * Inputs: 0 projections, 1 targets, 2 weights, 3 scale. Outputs: weighted loss, weight if right, d projections.
@@ -316,14 +198,14 @@ export function linearCrossEntropy(
     [hidden, weight, targets, weights, scale, ...optional],
     attributes,
   );
-  const at = numbersOf(attributes);
+  const { gradients: at } = placesOf(attributes);
   return {
     losses: outputs[0],
     correct: outputs[1],
-    seeds: attributes.dHidden
-      ? [{ tensor: hidden, gradient: outputs[at.dHiddenOut] }]
-      : [],
-    dWeight: attributes.dWeight ? outputs[at.dWeightOut] : null,
-    dBias: attributes.dBias ? outputs[at.dBiasOut] : null,
+    seeds: at.hidden === null
+      ? []
+      : [{ tensor: hidden, gradient: outputs[at.hidden] }],
+    dWeight: at.weight === null ? null : outputs[at.weight.output],
+    dBias: at.bias === null ? null : outputs[at.bias.output],
   };
 }

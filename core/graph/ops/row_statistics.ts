@@ -1,30 +1,18 @@
 /**
- * Statistics of rows of logits, and their gradient, over chunks of the rows: logits exist for one chunk at a
- * time, and the gradient computes them again.
+ * Statistics of rows of logits, and their gradient, over chunks of the rows (`head_chunks.ts`): logits exist for
+ * one chunk at a time, and the gradient computes them again. The kernel of a chunk is
  *
  * ```text
- * forward   for each chunk of rows:  x = h W^T + b             (chunk, V)   NT
- *                                    statistic_k of f(x)       (chunk)
- * gradient  for each chunk of rows:  x = h W^T + b             (chunk, V)   NT
- *                                    x := sum_k u_k d statistic_k / d x     (in place)
- *                                    dH = x W                  (chunk, C)   NN
- *                                    dW += x^T h               (V, C)       TN
- *                                    db += sum of rows of x    (V)
+ * forward    x (chunk, V)  ->  statistic_k of f(x)                      (chunk)
+ * gradient   x (chunk, V)  ->  sum_k u_k d statistic_k / d x            (in place)
  * ```
  *
  * u_k is what the loss has as its derivative by statistic k of a row; f is the model's function of a logit.
  * @module
  */
-import { dim, product } from "../dims.ts";
-import { type Expr, input as leaf, type RowProgram } from "../expression.ts";
-import {
-  advancing,
-  type Graph,
-  type LowerContext,
-  type Op,
-  type Tensor,
-} from "../graph.ts";
-import type { View } from "../plan.ts";
+import { product } from "../dims.ts";
+import type { Expr } from "../expression.ts";
+import type { Graph, Op, Tensor } from "../graph.ts";
 import {
   readsFirstRow,
   readsSecondRow,
@@ -34,9 +22,13 @@ import {
   statisticStages,
 } from "../loss/row_statistic.ts";
 import { expectDim, matrix } from "./_check.ts";
-
-/** Logits memory of one chunk, in elements: 64 MB. */
-const CHUNK_ELEMENTS = 16 * 1024 * 1024;
+import {
+  CHUNK_ELEMENTS,
+  type ProjectionGradients,
+  type ProjectionInputs,
+  repeatChunks,
+  sharedPlaces,
+} from "./head_chunks.ts";
 
 /** A projection of hidden states: f(h W^T + b). */
 export interface Projection {
@@ -82,31 +74,31 @@ interface StatisticAttributes {
   };
 }
 
-/** Number of each input and output. Inputs: hidden, weight, targets, bias?, second's three, upstream..., slots. */
-function numbersOf(own: StatisticAttributes) {
-  const { bias, second, secondBias, program, wants } = own;
-  let next = 3;
-  const take = (present: boolean, count = 1) => {
-    const at = next;
-    if (present) next += count;
-    return at;
-  };
+/** Where each input and output is. Inputs: hidden, weight, targets, bias?, second's three, upstream..., slots. */
+function placesOf(
+  { bias, second, secondBias, program, wants }: StatisticAttributes,
+) {
+  let [input, output] = [3, 0];
+  const take = (count: number) => (input += count) - count;
+  const projections: [ProjectionInputs, ...ProjectionInputs[]] = [
+    { hidden: 0, weight: 1, bias: bias ? take(1) : null },
+  ];
+  if (second) {
+    const hidden = take(2);
+    projections.push({
+      hidden,
+      weight: hidden + 1,
+      bias: secondBias ? take(1) : null,
+    });
+  }
   const statistics = Object.keys(program.statistics).length;
-  const inputs = {
-    bias: take(bias),
-    second: take(second, 2),
-    secondBias: take(secondBias),
-    upstream: take(wants !== undefined, statistics),
-    weightSlot: take(wants?.weight === true),
-    biasSlot: take(wants?.bias === true),
+  const upstream = take(wants === undefined ? 0 : statistics);
+  const gradients: ProjectionGradients = {
+    hidden: wants?.hidden ? output++ : null,
+    weight: wants?.weight ? { slot: take(1), output: output++ } : null,
+    bias: wants?.bias ? { slot: take(1), output: output++ } : null,
   };
-  const hidden = wants?.hidden === true ? 1 : 0;
-  const outputs = {
-    hidden: 0,
-    weight: hidden,
-    bias: hidden + (wants?.weight === true ? 1 : 0),
-  };
-  return { inputs, outputs, statistics };
+  return { projections, upstream, gradients, statistics };
 }
 
 const statisticsOp: Op<StatisticAttributes> = {
@@ -121,34 +113,32 @@ const statisticsOp: Op<StatisticAttributes> = {
     }));
   },
   lower(context) {
-    const own = context.node.attributes;
-    const { program } = own;
-    const count = Object.keys(program.statistics).length;
-    chunks(context, ({ logits, second, cut, R, V }) => {
-      context.emit({
+    const { node: { attributes: own }, input, output, emit } = context;
+    const { projections, statistics } = placesOf(own);
+    const numbers = Array.from({ length: statistics }, (_, k) => k);
+    repeatChunks(context, {
+      projections,
+      gradients: null,
+      chunkElements: own.chunkElements,
+    }, ({ logits: [logits, ...second], cut, R, V }) =>
+      emit({
         kernel: "rows",
         attributes: {
           rows: R,
           columns: V,
           program: {
-            inputs: own.second
-              ? ["matrix", "column", "matrix"]
-              : ["matrix", "column"],
-            stages: statisticStages(program),
-            outputs: Array.from({ length: count }, () => "column" as const),
+            inputs: [
+              "matrix",
+              "column",
+              ...second.map(() => "matrix" as const),
+            ],
+            stages: statisticStages(own.program),
+            outputs: numbers.map(() => "column"),
           },
         },
-        inputs: [
-          logits,
-          cut(context.input(2)),
-          ...(second === null ? [] : [second]),
-        ],
-        outputs: Array.from(
-          { length: count },
-          (_, k) => cut(context.output(k)),
-        ),
-      });
-    });
+        inputs: [logits, cut(input(2)), ...second],
+        outputs: numbers.map((k) => cut(output(k))),
+      }));
   },
 };
 
@@ -162,181 +152,42 @@ const gradientOp: Op<StatisticAttributes> = {
     ];
     return types.map((shape) => ({ shape, dtype: "f32" }));
   },
-  lower: lowerGradient,
-  inPlace(node) {
-    const own = node.attributes;
-    const { inputs, outputs } = numbersOf(own);
-    return [
-      ...(own.wants?.weight
-        ? [[outputs.weight, inputs.weightSlot] as const]
-        : []),
-      ...(own.wants?.bias ? [[outputs.bias, inputs.biasSlot] as const] : []),
-    ];
-  },
-};
-
-interface Chunk {
-  readonly logits: View;
-  readonly second: View | null;
-  readonly R: ReturnType<typeof dim>;
-  readonly V: number;
-  cut(view: View): View;
-}
-
-const PRODUCT = { batch: 1, alpha: 1 } as const;
-
-/** Repeats over chunks of the rows, in each of which the logits have been made. */
-function chunks(
-  context: LowerContext<StatisticAttributes>,
-  body: (chunk: Chunk) => void,
-): void {
-  const { node, input, scratch, emit, repeat, capacity } = context;
-  const own = node.attributes;
-  const { inputs } = numbersOf(own);
-  const [rows] = matrix(node.inputs[0], "hidden");
-  const [V] = node.inputs[1].shape;
-  if (typeof V !== "number") {
-    throw new RangeError("A head has a fixed number of columns");
-  }
-  const chunk = Math.max(
-    1,
-    Math.min(capacity(rows), Math.floor(own.chunkElements / V)),
-  );
-  const as = `chunk${node.id}`;
-  const R = dim(as);
-  const place = (): View => ({
-    ...scratch({ shape: [chunk, V], dtype: "f32" }),
-    shape: [R, V],
-  });
-  const logits = place();
-  const second = own.second ? place() : null;
-  const cut = (view: View) => advancing(view, chunk, R);
-  const project = (out: View, at: { hidden: number; bias: number | null }) =>
-    emit({
-      kernel: "matmul",
-      attributes: {
-        ...PRODUCT,
-        layout: "NT",
-        m: R,
-        n: V,
-        k: matrix(node.inputs[at.hidden], "hidden")[1],
-        bias: at.bias !== null,
-        addend: false,
-      },
-      inputs: [
-        cut(input(at.hidden)),
-        input(at.hidden + 1),
-        ...(at.bias === null ? [] : [input(at.bias)]),
-      ],
-      outputs: [out],
-    });
-  repeat({ total: rows, chunk, as }, () => {
-    project(logits, { hidden: 0, bias: own.bias ? inputs.bias : null });
-    if (second !== null) {
-      project(second, {
-        hidden: inputs.second,
-        bias: own.secondBias ? inputs.secondBias : null,
-      });
-    }
-    body({ logits, second, cut, R, V });
-  });
-}
-
-function lowerGradient(context: LowerContext<StatisticAttributes>): void {
-  const { node, input, output, emit } = context;
-  const own = node.attributes;
-  const { inputs, outputs, statistics } = numbersOf(own);
-  const [, columns] = matrix(node.inputs[0], "hidden");
-  const slot = (wanted: boolean | undefined, from: number, to: number) => {
-    if (wanted !== true) return null;
-    const [source, target] = [input(from), output(to)];
-    // the first chunk adds to what is in the slot: make them the same place before the loop
-    if (source.buffer !== target.buffer || source.offset !== target.offset) {
+  lower(context) {
+    const { node: { attributes: own }, input, emit } = context;
+    const { projections, gradients, upstream, statistics } = placesOf(own);
+    const numbers = Array.from({ length: statistics }, (_, k) => k);
+    repeatChunks(context, {
+      projections,
+      gradients,
+      chunkElements: own.chunkElements,
+    }, ({ logits: [logits, ...second], cut, R, V }) =>
       emit({
-        kernel: "copy",
-        attributes: { elements: product(target.shape) },
-        inputs: [source],
-        outputs: [target],
-      });
-    }
-    return target;
-  };
-  const dW = slot(own.wants?.weight, inputs.weightSlot, outputs.weight);
-  const dB = slot(own.wants?.bias, inputs.biasSlot, outputs.bias);
-  const upstream = own.second ? 3 : 2;
-  const program: RowProgram = {
-    inputs: [
-      "matrix",
-      "column",
-      ...(own.second ? ["matrix" as const] : []),
-      ...Array.from({ length: statistics }, () => "column" as const),
-    ],
-    stages: statisticGradientStages(own.program, upstream),
-    outputs: ["matrix"],
-  };
-  chunks(context, ({ logits, second, cut, R, V }) => {
-    emit({
-      kernel: "rows",
-      attributes: { rows: R, columns: V, program },
-      inputs: [
-        logits,
-        cut(input(2)),
-        ...(second === null ? [] : [second]),
-        ...Array.from(
-          { length: statistics },
-          (_, k) => cut(input(inputs.upstream + k)),
-        ),
-      ],
-      outputs: [logits],
-    });
-    if (own.wants?.hidden === true) {
-      emit({
-        kernel: "matmul",
-        attributes: {
-          ...PRODUCT,
-          layout: "NN",
-          m: R,
-          n: columns,
-          k: V,
-          bias: false,
-          addend: false,
-        },
-        inputs: [logits, input(1)],
-        outputs: [cut(output(outputs.hidden))],
-      });
-    }
-    if (dW !== null) {
-      emit({
-        kernel: "matmul",
-        attributes: {
-          ...PRODUCT,
-          layout: "TN",
-          m: V,
-          n: columns,
-          k: R,
-          bias: false,
-          addend: true,
-        },
-        inputs: [logits, cut(input(0)), dW],
-        outputs: [dW],
-      });
-    }
-    if (dB !== null) {
-      emit({
-        kernel: "column_sum",
+        kernel: "rows",
         attributes: {
           rows: R,
           columns: V,
-          inputs: ["matrix"],
-          of: leaf(0).node,
-          addend: true,
+          program: {
+            inputs: [
+              "matrix",
+              "column",
+              ...second.map(() => "matrix" as const),
+              ...numbers.map(() => "column" as const),
+            ],
+            stages: statisticGradientStages(own.program, 2 + second.length),
+            outputs: ["matrix"],
+          },
         },
-        inputs: [logits, dB],
-        outputs: [dB],
-      });
-    }
-  });
-}
+        inputs: [
+          logits,
+          cut(input(2)),
+          ...second,
+          ...numbers.map((k) => cut(input(upstream + k))),
+        ],
+        outputs: [logits],
+      }));
+  },
+  inPlace: (node) => sharedPlaces(placesOf(node.attributes).gradients),
+};
 
 /** Statistics of rows of logits, and the way back from their gradients. */
 export interface RowStatistics {
@@ -426,11 +277,11 @@ export function rowStatistics(
         ...(slots.weight === null ? [] : [slots.weight]),
         ...(slots.bias === null ? [] : [slots.bias]),
       ], { ...backward.own, wants });
-      const { outputs: at } = numbersOf({ ...backward.own, wants });
+      const { gradients: at } = placesOf({ ...backward.own, wants });
       return {
-        dHidden: wants.hidden ? made[at.hidden] : null,
-        dWeight: wants.weight ? made[at.weight] : null,
-        dBias: wants.bias ? made[at.bias] : null,
+        dHidden: at.hidden === null ? null : made[at.hidden],
+        dWeight: at.weight === null ? null : made[at.weight.output],
+        dBias: at.bias === null ? null : made[at.bias.output],
       };
     },
   };
