@@ -35,6 +35,8 @@ export interface PredictRow {
   readonly at: Int32Array;
   /** Keys what is drawn at its places. */
   readonly key: number;
+  /** For decoders with a `guidance`: the same row (T) without what it is guided by. */
+  readonly unguided?: Int32Array;
 }
 
 /** What the model says of the places of a row, in their order. */
@@ -62,10 +64,19 @@ export interface DecodingModel {
 export interface Decoder {
   /** What is measured of the logits of each place: by what a decoder decides which tokens stay. */
   readonly statistics: Readonly<Record<string, RowStatistic>>;
+  /**
+   * Classifier-free guidance g (arXiv:2207.12598): predictions are of the logits u + (1 + g) (c - u), c those of the
+   * row and u those of its `unguided`, which every row must have. Absent: predictions are of the row alone.
+   */
+  readonly guidance?: number;
   /** The ids of each answer, in the order of the rows; an id of `ends` ends an answer. */
   decode(
     rows: readonly DecodeRow[],
     model: DecodingModel,
-    options: DecodeOptions & { readonly signal?: AbortSignal },
+    options: DecodeOptions & {
+      readonly signal?: AbortSignal;
+      /** Receives an answer while it is written, by the index of its row: null where no token is chosen yet. */
+      readonly onDraft?: (ids: readonly (number | null)[], row: number) => void;
+    },
   ): Promise<readonly (readonly number[])[]>;
 }

@@ -52,6 +52,12 @@ export interface StepKey {
   readonly step: number;
   /** Rows of earlier micro-batches of the same optimizer step. */
   readonly firstRow: number;
+  /** Sequences (segments) of earlier micro-batches of the same step; absent: as many as rows, none is packed. */
+  readonly firstSequence?: number;
+  /** Sequences of the whole step, over which random numbers may be spread evenly; absent: those of the batch. */
+  readonly sequences?: number;
+  /** Which of `Objective.draws` of an evaluation this is, counted from 0; absent: 0. */
+  readonly draw?: number;
   /** Whether the batch is trained on. */
   readonly training: boolean;
 }
@@ -149,6 +155,17 @@ export interface Objective {
    * all (null). Absent: `tokens` where attention is causal, else null.
    */
   readonly decoding?: Decoding;
+  /** Special tokens that it needs: those that the vocabulary lacks are added, with a row. Absent: none. */
+  readonly specialTokens?: readonly string[];
+  /** Each example's last answer is filled with trained end tokens to so many tokens. Absent: it is left as it is. */
+  readonly fillAnswerTo?: number;
+  /** Whether, in sft, every row must have a prompt, which is context and not trained. Absent: no. */
+  readonly needsPrompts?: boolean;
+  /**
+   * How often an evaluation lays out each batch, each time with other random numbers (`StepKey.draw`): its loss is
+   * their mean, and its error the standard error of that. Absent: once.
+   */
+  readonly draws?: number;
 }
 
 /** A way to write: token by token, by a decoder, or none. */

@@ -155,7 +155,10 @@ export interface EvalEvent extends EventPlace {
   readonly eval_token_accuracy: number | null;
   /** How long it took. */
   readonly eval_seconds: number;
-  /** What an evaluator gave. */
+  /**
+   * What an evaluator gave. Also `eval_loss_error` and `eval_draws` where the loss is the mean of several draws of the
+   * objective's random numbers: its standard error, and how many draws they were.
+   */
   readonly [metric: `eval_${string}`]: number | null;
 }
 

@@ -13,6 +13,8 @@ export interface PreflightOptions {
   readonly allow_unlearned_end: boolean;
   /** Whether the set has only the first rows of a stream: errors say so. */
   readonly firstRows?: boolean;
+  /** Whether every row must have a prompt, which is not trained. */
+  readonly needsPrompts?: boolean;
 }
 
 /**
@@ -53,6 +55,17 @@ export function preflight(
     }
     notices.push(
       `${noRow} trains the token that ends a turn (${why}); the model may not learn to stop.`,
+    );
+  }
+  const { promptlessRows, firstPromptless } = statistics;
+  if (options.needsPrompts === true && firstPromptless !== null) {
+    throw new DataError(
+      `src_mask must be provided: with training_mode sft only the tokens of answers are hidden, and ${promptlessRows} of ${
+        options.firstRows ? "the first " : ""
+      }${report.rows} rows have no prompt; all of their tokens are trained. ` +
+        `Use rows of prompts and answers (formats alpaca, sharegpt, custom, ...) with data.masker auto, or set training_mode=pretrain. A row, with what is trained in «marks»:\n${
+          dataset.sample(firstPromptless)
+        }`,
     );
   }
   if (report.doubleBosRows > 0) {

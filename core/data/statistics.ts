@@ -72,6 +72,10 @@ export class Statistics {
   rowsWithTrainedEnd = 0;
   /** The first row whose end is not. */
   firstWithoutEnd: RowPlace | null = null;
+  /** Rows without a prompt: all of their tokens are trained, BOS aside. */
+  promptlessRows = 0;
+  /** The first of them. */
+  firstPromptless: RowPlace | null = null;
   /** Rows that start with two BOS tokens. */
   doubleBosRows = 0;
   /** The first of them. */
@@ -135,6 +139,8 @@ export class Statistics {
     this.rowsWithEnd += later.rowsWithEnd;
     this.rowsWithTrainedEnd += later.rowsWithTrainedEnd;
     this.firstWithoutEnd ??= later.firstWithoutEnd;
+    this.promptlessRows += later.promptlessRows;
+    this.firstPromptless ??= later.firstPromptless;
     this.doubleBosRows += later.doubleBosRows;
     this.firstDoubleBos ??= later.firstDoubleBos;
     this.largestId = Math.max(this.largestId, later.largestId);
@@ -173,6 +179,10 @@ export class Statistics {
       this.straddledTokens += text.straddled;
     }
     this.#lookAtIds(text, place, tokenizer);
+    if (isPromptless(text, tokenizer)) {
+      this.promptlessRows++;
+      this.firstPromptless ??= place;
+    }
     if (pieces.length > 0 && kept.length === 0) {
       this.untrainedRows++;
       this.firstUntrained ??= place;
@@ -215,6 +225,16 @@ export class Statistics {
     if (kept.some(trainsEnd)) this.rowsWithTrainedEnd++;
     else this.firstWithoutEnd ??= place;
   }
+}
+
+/** Whether every token but BOS is trained: nothing is there to answer to. */
+function isPromptless(
+  { encoding: { ids }, weights }: WeightedText,
+  { specialIds: { bos } }: Tokenizer,
+): boolean {
+  const from = ids[0] === bos ? 1 : 0;
+  return ids.length > from &&
+    weights.subarray(from).every((weight) => weight > 0);
 }
 
 /** Tokens with a weight above 0. */

@@ -23,6 +23,8 @@ export interface ExampleOptions extends DataValues {
    * before it. Yes for objectives that see both sides.
    */
   readonly train_first_token: boolean;
+  /** Tokens to which the last answer of an example is filled with trained end tokens; null: it is not. */
+  readonly fill_answer_to: number | null;
 }
 
 /** How a set is prepared and cut into steps: the options of `data`, and what the run adds to them. */
@@ -41,6 +43,7 @@ export interface DataOptions extends ExampleOptions {
 export const DATA_DEFAULTS: DataOptions = {
   ...dataDefaults(),
   train_first_token: false,
+  fill_answer_to: null,
   seed: 42,
   batch_size: 4,
   gradient_accumulation_steps: 1,

@@ -67,23 +67,24 @@ export async function openSaved(
       adapters: [...saved.adapter === null ? [] : [saved.path], ...adapters],
     }, alone),
   );
-  const decoding = await savedDecoding([saved.path, saved.base], alone);
   const tokenizer = await createPart("tokenizer", "huggingface", alone);
   if (tokenizer.vocabSize > model.spec.vocabSize) {
     throw new DataError(
       `The tokenizer in ${saved.path} has ${tokenizer.vocabSize} tokens, but the model has rows for ${model.spec.vocabSize}`,
     );
   }
+  const creating = beside(alone, {
+    modelConfig: model.folder?.config ?? null,
+    tokenizer,
+  });
+  const decoding = await savedDecoding([saved.path, saved.base], creating);
   const owned = held.move();
   return {
     saved,
     model,
     decoding,
     tokenizer,
-    creating: beside(alone, {
-      modelConfig: model.folder?.config ?? null,
-      tokenizer,
-    }),
+    creating,
     [Symbol.dispose]: () => owned.dispose(),
   };
 }

@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import type { Answer, EvaluationRow } from "../contracts/evaluator.ts";
 import type { Json } from "../contracts/json.ts";
-import type { Objective } from "../contracts/objective.ts";
+import type { Inputs, Objective } from "../contracts/objective.ts";
 import type { Tokenizer } from "../contracts/tokenizer.ts";
 import type { EvalEvent, SampleEvent } from "../contracts/tracker.ts";
 import type { ConfigData } from "../config/resolved.ts";
@@ -20,7 +20,8 @@ import {
 } from "../io/atomic.ts";
 import type { Metrics } from "./best_model.ts";
 import { checkpointState, saveCheckpoint } from "./checkpoint.ts";
-import type { Engine } from "../engine/engine.ts";
+import type { Engine, EvaluationSums } from "../engine/engine.ts";
+import { sequencesOf } from "../engine/inputs/level_inputs.ts";
 import type { Events } from "./events.ts";
 import { withBase } from "./evaluation/base_model.ts";
 import type { MetricName } from "./evaluation/check_result.ts";
@@ -171,53 +172,88 @@ export class RunHooks implements TrainerHooks {
     this.metrics = metrics;
   }
 
-  /** Average loss of the rows for evaluation. */
+  /** Average loss of the rows for evaluation, over as many draws as the objective wants. */
   async #lossOf(
     evaluation: NonNullable<OpenedData["evaluation"]>,
   ): Promise<
     & Pick<EvalEvent, "eval_loss" | "eval_perplexity" | "eval_token_accuracy">
     & Record<MetricName, number | null>
   > {
-    const { engine, events, objective, config, signal } = this.context;
+    const { engine, objective, signal } = this.context;
+    const { draws = 1 } = objective;
+    const losses: number[] = [];
+    const all: EvaluationSums[] = [];
     let weight = 0;
-    const total = evaluation.stepsInEpoch(0);
-    let done = 0;
-    const batches = function* () {
-      for (const batch of allBatches(evaluation)) {
-        const inputs = objective.inputs(batch, {
-          seed: config.seed,
-          step: 0,
-          firstRow: batch.firstRow,
-          training: false,
-        });
-        weight += inputs.divisor;
-        events.emit({
-          event: "progress",
-          task: "evaluating",
-          done: done++,
-          total,
-        });
-        yield inputs;
-      }
-    };
-    const sums = await engine.evaluate(batches(), signal);
-    const loss = weight > 0 ? sums.lossSum / weight : null;
+    for (let draw = 0; draw < draws; draw++) {
+      let own = 0;
+      const sums = await engine.evaluate(
+        this.#evaluationInputs(evaluation, draw, (n) => own += n),
+        signal,
+      );
+      weight += own;
+      all.push(sums);
+      if (own > 0) losses.push(sums.lossSum / own);
+    }
+    const loss = losses.length > 0
+      ? losses.reduce((a, b) => a + b) / losses.length
+      : null;
     const measured: Record<MetricName, number | null> = {};
-    for (const [name, metric] of Object.entries(sums.metrics)) {
-      measured[`eval_${name}`] = metric.weight > 0
-        ? finite(metric.sum / metric.weight)
+    for (const name of Object.keys(all[0].metrics)) {
+      const metric = (of: "sum" | "weight") =>
+        all.reduce((sum, { metrics }) => sum + metrics[name][of], 0);
+      measured[`eval_${name}`] = metric("weight") > 0
+        ? finite(metric("sum") / metric("weight"))
         : null;
+    }
+    if (draws > 1) {
+      measured.eval_loss_error = finite(standardError(losses));
+      measured.eval_draws = draws;
     }
     // e to the loss and shares of right tokens are of cross-entropy
     const isOwn = objective.loss !== undefined;
+    const correct = all.reduce((sum, { correctSum }) => sum + correctSum, 0);
     return {
       ...measured,
       eval_loss: finite(loss),
       eval_perplexity: loss === null || isOwn ? null : finite(Math.exp(loss)),
       eval_token_accuracy: weight > 0 && !isOwn
-        ? finite(sums.correctSum / weight)
+        ? finite(correct / weight)
         : null,
     };
+  }
+
+  /** The rows for evaluation as the model is run on them. */
+  *#evaluationInputs(
+    evaluation: NonNullable<OpenedData["evaluation"]>,
+    draw: number,
+    onDivisor: (divisor: number) => void,
+  ): Generator<Inputs> {
+    const { events, objective, config } = this.context;
+    const { draws = 1 } = objective;
+    const steps = evaluation.stepsInEpoch(0);
+    let done = draw * steps;
+    let firstSequence = 0;
+    for (const batch of allBatches(evaluation)) {
+      const sequences = sequencesOf(batch);
+      const inputs = objective.inputs(batch, {
+        seed: config.seed,
+        step: 0,
+        firstRow: batch.firstRow,
+        firstSequence,
+        sequences,
+        draw,
+        training: false,
+      });
+      firstSequence += sequences;
+      onDivisor(inputs.divisor);
+      events.emit({
+        event: "progress",
+        task: "evaluating",
+        done: done++,
+        total: draws * steps,
+      });
+      yield inputs;
+    }
   }
 
   /** Answers `samples.prompts`. */
@@ -398,4 +434,13 @@ export async function saveFinal(hooks: RunHooks): Promise<void> {
 
 function finite(value: number | null): number | null {
   return value !== null && Number.isFinite(value) ? value : null;
+}
+
+/** Standard error of the mean of some numbers; null of fewer than two. */
+function standardError(values: readonly number[]): number | null {
+  const n = values.length;
+  if (n < 2) return null;
+  const mean = values.reduce((a, b) => a + b) / n;
+  const squares = values.reduce((sum, v) => sum + (v - mean) ** 2, 0);
+  return Math.sqrt(squares / (n - 1) / n);
 }

@@ -15,6 +15,7 @@ import {
   type StepResult,
   trainedBatchTokens,
 } from "../engine/engine.ts";
+import { sequencesOf } from "../engine/inputs/level_inputs.ts";
 import { firstNotFinite } from "../engine/not_finite.ts";
 import type { StepProfile } from "./step_profile.ts";
 import { stepVariables, sumOverRanks } from "../engine/sum_over_ranks.ts";
@@ -224,15 +225,21 @@ class Loop {
       collective,
     } = this.#r;
     const state = this.#state;
+    const counts = batches.map(sequencesOf);
+    const sequences = counts.reduce((sum, n) => sum + n, 0);
     let firstRow = 0;
-    const micro: Inputs[] = batches.map((batch) => {
+    let firstSequence = 0;
+    const micro: Inputs[] = batches.map((batch, i) => {
       const inputs = objective.inputs(batch, {
         seed: settings.seed,
         step: state.step,
         firstRow,
+        firstSequence,
+        sequences,
         training: true,
       });
       firstRow += batch.B;
+      firstSequence += counts[i];
       return inputs;
     });
     this.#lastMicro = micro;

@@ -303,7 +303,11 @@ function stepFields(event: StepEvent): string[] {
 /** The numbers of an evaluation: ours first, then a list for each evaluator, its own name first. */
 function evalFields(event: EvalEvent): [string[], ...string[][]] {
   const loss = event.eval_loss === null ? [] : [
-    `loss ${measure(event.eval_loss)}`,
+    `loss ${measure(event.eval_loss)}${
+      event.eval_loss_error == null
+        ? ""
+        : ` ± ${measure(event.eval_loss_error)} (${event.eval_draws} draws)`
+    }`,
     ...(event.eval_perplexity === null
       ? []
       : [`perplexity ${measure(event.eval_perplexity)}`]),
@@ -313,6 +317,8 @@ function evalFields(event: EvalEvent): [string[], ...string[][]] {
   ];
   const ours = [
     "eval_loss",
+    "eval_loss_error",
+    "eval_draws",
     "eval_perplexity",
     "eval_token_accuracy",
     "eval_seconds",

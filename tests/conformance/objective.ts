@@ -18,6 +18,7 @@ import {
 } from "@denotune/denotune/core";
 import { ReferenceExecutor } from "../../backends/reference/mod.ts";
 import { localDevice } from "../../core/device/local_device.ts";
+import { sequencesOf } from "../../core/engine/inputs/level_inputs.ts";
 import { checkInputs } from "../../core/engine/inputs/check_inputs.ts";
 import { Engine } from "../../core/engine/engine.ts";
 import { planEngine } from "../../core/engine/plan_engine.ts";
@@ -205,8 +206,12 @@ export function testObjective(
   });
 }
 
-function keyOf(firstRow: number) {
-  return { seed: 3, step: 5, firstRow, training: true };
+/** Where a micro-batch is in a step of so many sequences, of which so many rows and sequences came before. */
+function keyOf(
+  firstRow: number,
+  more: { readonly firstSequence?: number; readonly sequences?: number } = {},
+) {
+  return { seed: 3, step: 5, firstRow, training: true, ...more };
 }
 
 /** Examples of random ids, the first of each sequence a prompt; the longest sequence has 9 tokens. */
@@ -253,10 +258,14 @@ async function stepOf(
   objective: Objective,
   batches: readonly Batch[],
 ): Promise<StepFound> {
-  let firstRow = 0;
-  const micro: Inputs[] = batches.map((batch) => {
-    const inputs = objective.inputs(batch, keyOf(firstRow));
+  const counts = batches.map(sequencesOf);
+  const sequences = counts.reduce((a, b) => a + b, 0);
+  let [firstRow, firstSequence] = [0, 0];
+  const micro: Inputs[] = batches.map((batch, i) => {
+    const key = keyOf(firstRow, { firstSequence, sequences });
+    const inputs = objective.inputs(batch, key);
     firstRow += batch.B;
+    firstSequence += counts[i];
     return inputs;
   });
   const divisor = micro.reduce((sum, inputs) => sum + inputs.divisor, 0);

@@ -56,7 +56,7 @@ export async function cacheKey(
   }
   const { plugins, modelDir, modelConfig } = recipe.host;
   const isStrange = plugins.length > 1;
-  const { train_first_token, eval_fraction, seed } = options;
+  const { train_first_token, fill_answer_to, eval_fraction, seed } = options;
   const hash = createHash("sha256").update(JSON.stringify([
     LAYOUT,
     code,
@@ -68,6 +68,7 @@ export async function cacheKey(
     isStrange ? modelConfig : null,
     dataValues(options, "tokens"),
     train_first_token,
+    fill_answer_to,
   ]));
   const own = tokenizer.files({ chatTemplate: null });
   for (const name of Object.keys(own).sort()) {

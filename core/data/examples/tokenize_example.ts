@@ -17,6 +17,7 @@ import {
   tokenWeights,
   type WeightedSpans,
 } from "./token_weights.ts";
+import { fillAnswer } from "./fill_answer.ts";
 import { joinTexts } from "./group_example.ts";
 import type { WeightedText } from "./weighted_text.ts";
 import { documentsOf, givenTokens } from "./token_example.ts";
@@ -92,7 +93,10 @@ export function tokenizeExample(
   }
   const addedBos = rendered.addBos && startsWithAddedBos(tokenizer, encoding);
   const weights = finish(tokenized, drawn.weights, pipeline);
-  return { ...tokenized, example: kept, weights, addedBos, straddled };
+  return fillAnswer(
+    { ...tokenized, example: kept, weights, addedBos, straddled },
+    pipeline,
+  );
 }
 
 /** The example without its system turns. */

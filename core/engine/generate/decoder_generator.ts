@@ -132,7 +132,10 @@ export class DecoderGenerator implements RowGenerator {
     options: DecodeOptions,
     signal: AbortSignal | undefined,
   ): Promise<Prediction[]> {
-    const most = predictionLimits(this.limits, this.#vocabSize);
+    const most = predictionLimits(this.limits, {
+      vocabSize: this.#vocabSize,
+      guided: this.#decoder.guidance !== undefined,
+    });
     const names = Object.keys(this.#decoder.statistics);
     const found = rows.map(({ at }) => ({
       ids: new Int32Array(at.length),
@@ -164,12 +167,24 @@ export class DecoderGenerator implements RowGenerator {
     return found;
   }
 
+  #unguided(tokens: Int32Array, unguided: Int32Array | undefined) {
+    if (unguided?.length === tokens.length) return unguided;
+    throw new PluginError(
+      `\`decode\` of the ${this.#described} asked for a row of ${tokens.length} tokens with guidance, and gave ${
+        unguided?.length ?? "no"
+      } tokens as \`unguided\`; expected as many`,
+    );
+  }
+
   #layOut(
     rows: readonly PredictRow[],
     batch: readonly Stretch[],
     options: DecodeOptions,
   ) {
-    const B = batch.length;
+    // with guidance, row b is followed by itself without its prompt
+    const guided = this.#decoder.guidance !== undefined;
+    const each = guided ? 2 : 1;
+    const B = batch.length * each;
     const T = Math.max(...batch.map(({ row }) => rows[row].tokens.length));
     const N = B * T;
     const inputs = {
@@ -182,11 +197,16 @@ export class DecoderGenerator implements RowGenerator {
     const places: number[] = [];
     const keys: number[] = [];
     const numbers: number[] = [];
-    batch.forEach(({ row, from, to }, b) => {
-      const { tokens, at, key } = rows[row];
+    const write = (tokens: Int32Array, b: number) => {
       inputs.tokens.set(tokens, b * T);
       inputs.segments.fill(1, b * T, b * T + tokens.length);
       for (let t = 0; t < tokens.length; t++) inputs.positions[b * T + t] = t;
+    };
+    batch.forEach(({ row, from, to }, n) => {
+      const { tokens, at, key, unguided } = rows[row];
+      const b = n * each;
+      write(tokens, b);
+      if (guided) write(this.#unguided(tokens, unguided), b + 1);
       for (const place of at.subarray(from, to)) {
         places.push(b * T + place);
         keys.push(key);
@@ -201,6 +221,9 @@ export class DecoderGenerator implements RowGenerator {
         place_keys: Int32Array.from(keys),
         place_numbers: Int32Array.from(numbers),
         place_slots: new Int32Array(places.length),
+        ...(guided
+          ? { unguided_rows: Int32Array.from(places, (at) => at + T) }
+          : {}),
       },
     };
   }

@@ -6,6 +6,8 @@
  * tokens (B, T) ─► model ─► places (R) ─► logits (R, V) ─► sample ─► ids (R)
  *                                             └─► statistics (R), the chosen id as target
  * ```
+ *
+ * With guidance each row is followed by itself without its prompt, and the logits are made of both.
  * @module
  */
 import type { Decoder } from "../../contracts/decoder.ts";
@@ -14,6 +16,7 @@ import { dim } from "../../graph/dims.ts";
 import { statisticStages } from "../../graph/loss/row_statistic.ts";
 import type { Memory } from "../../graph/memory.ts";
 import { selectRows } from "../../graph/ops/embedding.ts";
+import { elementwise } from "../../graph/ops/elementwise.ts";
 import { projectLogits } from "../../graph/ops/head.ts";
 import { rows } from "../../graph/ops/rows.ts";
 import { sample } from "../../graph/ops/sampling.ts";
@@ -38,14 +41,15 @@ export interface PredictionLimits {
   readonly places: number;
 }
 
-/** How much `predict` takes at a time. */
+/** How much `predict` takes at a time. With guidance each row is run twice. */
 export function predictionLimits(
   { rows, capacity }: GenerationLimits,
-  vocabSize: number,
+  { vocabSize, guided }: { vocabSize: number; guided: boolean },
 ): PredictionLimits {
+  const perRow = guided ? 2 * capacity : capacity;
   const together = Math.max(
     1,
-    Math.min(rows, Math.floor(BATCH_TOKENS / capacity)),
+    Math.min(rows, Math.floor(BATCH_TOKENS / perRow)),
   );
   const places = Math.max(1, Math.floor(LOGIT_ELEMENTS / vocabSize));
   return { rows: together, places: Math.min(places, together * capacity) };
@@ -72,12 +76,22 @@ export function planPrediction(
   const { graph, hidden, head } = buildModel(spec, build);
   const { vocabSize } = spec;
   const R = dim("R");
-  const logits = graph.scope("head", () =>
-    projectLogits(
-      graph,
-      selectRows(graph, hidden, programInput(graph, "rows")),
-      head,
-    ));
+  const logitsAt = (rows: "rows" | "unguided_rows") =>
+    graph.scope(
+      "head",
+      () =>
+        projectLogits(
+          graph,
+          selectRows(graph, hidden, programInput(graph, rows)),
+          head,
+        ),
+    );
+  const { guidance } = decoder;
+  const logits = guidance === undefined ? logitsAt("rows") : elementwise(
+    graph,
+    [logitsAt("rows"), logitsAt("unguided_rows")],
+    (own, other) => other.add(own.sub(other).mul(1 + guidance)),
+  );
   const ids = sample(graph, {
     logits,
     options: programInput(graph, "sampling"),
@@ -103,7 +117,12 @@ export function planPrediction(
     });
     names.forEach((name, k) => graph.output(name, measured[k]));
   }
-  const { rows: B, places } = predictionLimits(limits, vocabSize);
+  const guided = guidance !== undefined;
+  const { rows: together, places } = predictionLimits(limits, {
+    vocabSize,
+    guided,
+  });
+  const B = guided ? 2 * together : together;
   return planProgram(graph, {
     name: "predict",
     memory,

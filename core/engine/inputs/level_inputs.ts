@@ -58,6 +58,18 @@ export function batchLevels(
   return { sequenceOf, groupOf: Int32Array.from(groupOf), members };
 }
 
+/** Sequences of a batch: segments, without padding. */
+export function sequencesOf(
+  { B, T, segments }: Pick<Inputs, "B" | "T" | "segments">,
+): number {
+  let count = 0;
+  for (let at = 0; at < B * T; at++) {
+    const isNew = at % T === 0 || segments[at] !== segments[at - 1];
+    if (isNew && segments[at] !== 0) count++;
+  }
+  return count;
+}
+
 /**
  * What a loss at levels reads. `memberCount`: the members of each group that it names; throws `PluginError` for a
  * group that has fewer.

@@ -83,6 +83,8 @@ export const PROGRAM_INPUTS = {
   place_keys: { dtype: "i32", shape: [R] },
   place_numbers: { dtype: "i32", shape: [R] },
   place_slots: { dtype: "i32", shape: [R] },
+  /** The same places in rows without what guides them: index into N. */
+  unguided_rows: { dtype: "i32", shape: [R] },
 } as const satisfies Readonly<Record<string, InputSpec>>;
 
 /** Name of an input of the engine's programs. */

@@ -16,6 +16,8 @@ export type MetricName = `eval_${string}`;
 /** Figures of a run itself, which no evaluator may give. */
 export const OWN_METRICS: readonly (MetricName & keyof EvalEvent)[] = [
   "eval_loss",
+  "eval_loss_error",
+  "eval_draws",
   "eval_perplexity",
   "eval_token_accuracy",
   "eval_seconds",

@@ -259,6 +259,7 @@ export async function dataOptions(
   return {
     ...dataValues(data),
     train_first_token: objective.attention === "bidirectional",
+    fill_answer_to: objective.fillAnswerTo ?? null,
     seed,
     batch_size: training.batch_size,
     gradient_accumulation_steps: training.gradient_accumulation_steps,

@@ -138,10 +138,15 @@ export async function planRun(
   options: PrepareOptions & { readonly trains?: boolean } = {},
 ): Promise<RunPlan> {
   const { config } = run;
+  const create = <K extends Kind>(kind: K, key: string = kind) =>
+    createAt(run, kind, creating, key);
+  const objective = await create("objective");
   const notices = preflight(data.train, {
     modelVocabSize: base.spec.vocabSize,
     allow_unlearned_end: config.data.allow_unlearned_end,
     firstRows: config.data.streaming,
+    needsPrompts: config.training_mode === "sft" &&
+      objective.needsPrompts === true,
   });
   const found = config.data.streaming && options.trains === true
     ? []
@@ -149,9 +154,6 @@ export async function planRun(
   for (const notice of [...found, ...notices]) options.onNotice?.(notice);
   const long = describeLongRows(base, data.train.report.longest);
   if (long !== null) options.onNotice?.(long, "warning");
-  const create = <K extends Kind>(kind: K, key: string = kind) =>
-    createAt(run, kind, creating, key);
-  const objective = await create("objective");
   const evaluationRows = config.evaluators.length === 0
     ? []
     : data.evaluationRows();

@@ -1,5 +1,5 @@
 /**
- * The tokenizer of a run, with the tokens that its templates add to it.
+ * The tokenizer of a run, with the tokens that its templates and its objective add to it.
  * @module
  */
 import type { Template } from "../../contracts/template.ts";
@@ -14,7 +14,8 @@ import type { LoadedRun } from "../../config/load.ts";
 import { ConfigError, isDenotuneError } from "../../contracts/errors.ts";
 
 /**
- * Makes the tokenizer; the markers that it lacks are added where a template asks for it. Throws `ConfigError`
+ * Makes the tokenizer; the markers that it lacks are added where a template asks for it, and so are the special
+ * tokens of the objective. Throws `ConfigError`
  * for a tokenizer that takes no tokens.
  */
 export async function openTokenizer(
@@ -40,12 +41,19 @@ export async function openTokenizer(
     if (addMissing !== true) continue;
     for (const m of markers) if (!isToken(tokenizer, m)) missing.add(m);
   }
+  const objective = chosenAt(run, "objective", "objective");
+  if (objective !== null) {
+    const { specialTokens = [] } = await createResolved(objective, silent);
+    for (const token of specialTokens) {
+      if (tokenizer.idOf(token) === null) missing.add(token);
+    }
+  }
   if (missing.size === 0) return tokenizer;
   if (tokenizer.withTokens === undefined) {
     throw new ConfigError(
       `Cannot add ${
         [...missing].join(", ")
-      } to the vocabulary: the tokenizer ${chosen.part.name} takes no tokens; leave out add_missing`,
+      } to the vocabulary: the tokenizer ${chosen.part.name} takes no tokens; leave out add_missing, or name a token that it has`,
     );
   }
   return await tokenizer.withTokens([...missing]);

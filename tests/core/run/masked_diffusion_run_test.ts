@@ -1,0 +1,141 @@
+/**
+ * Whole runs of masked diffusion: what holds for every objective holds for one that hides tokens.
+ */
+import assert from "node:assert/strict";
+import { loadModel, type RunInput } from "@denotune/denotune";
+import {
+  runConfig,
+  testFolder,
+  TINY_LLAMA,
+  tinyRows,
+  tinyRun,
+} from "../../run_harness.ts";
+
+const ROWS = [{ rows: tinyRows(64), format: "alpaca" }];
+const objective = { use: "masked-diffusion", fill_answer_to: 8, eval_draws: 3 };
+
+function diffusion(outputDir: string, more: Partial<RunInput> = {}): RunInput {
+  return tinyRun(outputDir, { objective, ...more });
+}
+
+Deno.test("a run adds its mask to the vocabulary, says how its folder writes, and the folder writes so", async () => {
+  using folder = testFolder();
+  const ran = await runConfig(diffusion(folder.path, {
+    training: { max_steps: 3, batch_size: 4, logging_steps: 1 },
+    data: { train: ROWS, eval: [{ rows: tinyRows(9, 2), format: "alpaca" }] },
+    evaluators: ["exact-match"],
+    samples: { prompts: ["hello"], at: ["end"] },
+    generation: { max_new_tokens: 6 },
+  }));
+  assert.equal(ran.of("sample").length, 1);
+  const [{ eval_loss, eval_loss_error, eval_draws, eval_exact_match }] = ran.of(
+    "eval",
+  ).slice(-1);
+  assert.ok((eval_loss ?? 0) > 0);
+  assert.ok((eval_loss_error ?? 0) > 0 && (eval_loss_error ?? 9) < 1);
+  assert.equal(eval_draws, 3);
+  assert.equal(typeof eval_exact_match, "number");
+  const saved = JSON.parse(
+    Deno.readTextFileSync(folder.at("generation_config.json")),
+  );
+  assert.equal(saved.denotune_objective.use, "masked-diffusion");
+  assert.equal(saved.denotune_objective.fill_answer_to, 8);
+  const config = JSON.parse(Deno.readTextFileSync(folder.at("config.json")));
+  assert.equal(config.vocab_size, 260);
+  await using model = await loadModel(folder.path, { backend: "cpu" });
+  assert.equal(model.tokenizer.idOf("<|mask|>"), 259);
+  const answer = await model.generate("hello", { maxNewTokens: 5 });
+  assert.ok(answer.ids.length <= 5);
+  await assert.rejects(
+    model.generate("hello", { repetitionPenalty: 1.2 }),
+    /decodes in its own way, which knows no repetition penalty/,
+  );
+});
+
+Deno.test("sft on rows without a prompt is refused, and pretraining on them is not", async () => {
+  const text = [{
+    rows: [{ text: "all of it" }, { text: "and this" }],
+    format: "text",
+  }];
+  using folder = testFolder();
+  await assert.rejects(
+    runConfig(diffusion(folder.path, { data: { train: text } })),
+    /src_mask must be provided: with training_mode sft only the tokens of answers are hidden, and 2 of 2 rows have no prompt.*set training_mode=pretrain/s,
+  );
+  await assert.rejects(
+    runConfig(diffusion(folder.path, { data: { train: ROWS, masker: "all" } })),
+    /src_mask must be provided/,
+  );
+  const ran = await runConfig(diffusion(folder.path, {
+    training_mode: "pretrain",
+    data: { train: text, template: undefined },
+    training: { max_steps: 2, batch_size: 1 },
+  }));
+  assert.equal(ran.result.status, "done");
+});
+
+Deno.test("accumulation changes nothing: 1x8 gives the losses of 8x1", async () => {
+  using one = testFolder();
+  using eight = testFolder();
+  const training = { max_steps: 6, logging_steps: 1 };
+  const whole = await runConfig(diffusion(one.path, {
+    training: { ...training, batch_size: 8 },
+  }));
+  const parts = await runConfig(diffusion(eight.path, {
+    training: { ...training, batch_size: 1, gradient_accumulation_steps: 8 },
+  }));
+  whole.losses.forEach((loss, i) =>
+    assert.ok(Math.abs(loss - parts.losses[i]) <= 1e-4 * loss, `step ${i}`)
+  );
+});
+
+for (
+  const [what, more] of Object.entries<Partial<RunInput>>({
+    "padded rows": {},
+    "packed rows, a LoRA and checkpointing": {
+      adapter: { use: "lora", r: 4, lora_dropout: 0.1 },
+      data: { train: ROWS, collator: "packed" },
+      training: { gradient_checkpointing: true },
+    },
+    "a stream": { data: { train: ROWS, streaming: true } },
+    "a quantised base": {
+      adapter: { use: "lora", r: 4 },
+      model: { from_config: TINY_LLAMA, quantization: "int8" },
+    },
+  })
+) {
+  Deno.test(`a resumed run is that of one that was not stopped, bit for bit: ${what}`, async () => {
+    using whole = testFolder();
+    using stopped = testFolder();
+    const run = (path: string) =>
+      diffusion(path, {
+        ...more,
+        training: {
+          max_steps: 6,
+          batch_size: 4,
+          save_steps: 3,
+          logging_steps: 1,
+          ...more.training,
+        },
+      });
+    await runConfig(run(whole.path));
+    const aborting = new AbortController();
+    const first = await runConfig(run(stopped.path), {
+      signal: aborting.signal,
+      onEvent: (event) => {
+        if (event.event === "save" && event.kind === "checkpoint") {
+          aborting.abort();
+        }
+      },
+    });
+    assert.equal(first.result.status, "interrupted");
+    await runConfig(run(stopped.path));
+    const file = more.adapter == null
+      ? "model.safetensors"
+      : "adapter_model.safetensors";
+    assert.deepEqual(
+      Deno.readFileSync(stopped.at(file)),
+      Deno.readFileSync(whole.at(file)),
+    );
+  });
+}
