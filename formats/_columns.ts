@@ -39,6 +39,13 @@ export function optionalColumn(
   );
 }
 
+/** Schema of the option `lenient`. */
+export const lenientOption: z.ZodDefault<z.ZodBoolean> = z.boolean().default(
+  false,
+).describe(
+  "Read a missing answer as an empty one, and (of turns) a missing role as the user's and missing content as empty; by default such rows are refused",
+);
+
 /** Whether a value is a plain object. */
 export function isObject(
   value: unknown,
@@ -125,8 +132,14 @@ export function textAt(record: RawRecord, column: Column): string {
   );
 }
 
-/** Text, or a list of texts joined with a blank line. */
-export function textsAt(record: RawRecord, column: Column): string {
+/** Text, or a list of texts joined with a blank line. `lenient`: "" where there is none. */
+export function textsAt(
+  record: RawRecord,
+  { lenient = false, ...column }: Column & { readonly lenient?: boolean },
+): string {
+  if (lenient && (valueAt(rowOf(record), column.name) ?? null) === null) {
+    return "";
+  }
   const value = required(record, column);
   if (typeof value === "string") return value;
   if (

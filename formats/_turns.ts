@@ -22,6 +22,8 @@ export interface TurnShape {
   readonly contentKey: string;
   /** Further names of roles. */
   readonly roles: RoleMap;
+  /** A missing role is the user's, missing content is empty; else such turns are refused. */
+  readonly lenient?: boolean;
   /** How errors name the list: the column. */
   readonly column: string;
 }
@@ -57,14 +59,14 @@ function turnOf(
   turn: unknown,
   shape: TurnShape & { place: string },
 ): Message {
-  const { place, roleKey, contentKey, roles } = shape;
+  const { place, roleKey, contentKey, roles, lenient = false } = shape;
   if (!isObject(turn)) {
     return refuse(
       record,
       `${place} must be an object, found ${describe(plainNumbers(turn))}`,
     );
   }
-  const name = turn[roleKey];
+  const name = turn[roleKey] ?? (lenient ? "user" : undefined);
   if (typeof name !== "string") {
     return refuse(
       record,
@@ -98,7 +100,7 @@ function turnOf(
   const { text, weight: partWeight } = contentOf(record, value, {
     place,
     key: contentKey,
-    optional: hasCalls,
+    optional: hasCalls || lenient,
   });
   const finalWeight = weight ?? partWeight;
   const thoughts = THOUGHTS.map((key) => turn[key]).find((value) =>

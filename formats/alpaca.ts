@@ -16,6 +16,7 @@ import {
   describe,
   hasText,
   infoOf,
+  lenientOption,
   optionalColumn,
   optionalText,
   refuse,
@@ -37,6 +38,7 @@ const options = z.strictObject({
     "history",
     "earlier turns, a list of [instruction, answer]",
   ),
+  lenient: lenientOption,
 });
 
 /** Options of {@linkcode alpaca}. */
@@ -69,6 +71,7 @@ function parse(record: RawRecord, options: AlpacaOptions): Example {
   const output = textsAt(record, {
     name: options.output_field,
     option: "output_field",
+    lenient: options.lenient,
   });
   const input = optionalText(record, options.input_field);
   const system = optionalText(record, options.system_field);

@@ -8,6 +8,7 @@ import {
   behindSystem,
   columnOption,
   infoOf,
+  lenientOption,
   optionalColumn,
   refuse,
   required,
@@ -44,6 +45,7 @@ const options = z.strictObject({
     "Whether system turns are written",
   ),
   roles: rolesOption,
+  lenient: lenientOption,
 });
 
 /** Options of {@linkcode chatToCompletion}. */
@@ -65,6 +67,7 @@ export const chatToCompletion: Part<
       roleKey: options.role_field,
       contentKey: options.content_field,
       roles: options.roles,
+      lenient: options.lenient,
       column: options.messages_field,
     };
     return {
@@ -88,13 +91,13 @@ export const chatToCompletion: Part<
           turnsOf(record, list, shape),
         );
         const first = turns.findIndex((turn) => turn.role === "assistant");
-        if (first === -1) {
+        if (first === -1 && !options.lenient) {
           return refuse(
             record,
             `"${options.messages_field}" has no assistant turn, so there is nothing to learn`,
           );
         }
-        const before = turns.slice(0, first);
+        const before = first === -1 ? turns : turns.slice(0, first);
         const spoken = before.findIndex((turn) => turn.role !== "system");
         const front = options.include_system
           ? before.slice(0, spoken === -1 ? before.length : spoken)
@@ -113,7 +116,8 @@ export const chatToCompletion: Part<
             lines.push(options.system_prefix + turn.content);
           }
         }
-        const { content, tool_calls } = turns[first];
+        const { content, tool_calls = undefined } = turns[first] ??
+          { content: "" };
         if (tool_calls !== undefined) {
           refuse(
             record,

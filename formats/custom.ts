@@ -8,6 +8,7 @@ import {
   columnOption,
   hasText,
   infoOf,
+  lenientOption,
   optionalColumn,
   optionalText,
   textAt,
@@ -19,6 +20,7 @@ const options = z.strictObject({
   response_field: columnOption("response", "the answer"),
   system_field: optionalColumn("system", "the system prompt"),
   input_field: optionalColumn("input", "the instruction's input"),
+  lenient: lenientOption,
 });
 
 /** Options of {@linkcode custom}. */
@@ -47,6 +49,7 @@ export const custom: Part<"format", z.input<typeof options>, CustomOptions> =
         const response = textsAt(record, {
           name: options.response_field,
           option: "response_field",
+          lenient: options.lenient,
         });
         const input = optionalText(record, options.input_field);
         const system = optionalText(record, options.system_field);

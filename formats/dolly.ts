@@ -8,6 +8,7 @@ import {
   columnOption,
   hasText,
   infoOf,
+  lenientOption,
   optionalColumn,
   optionalText,
   textAt,
@@ -19,6 +20,7 @@ const options = z.strictObject({
   context_field: optionalColumn("context", "the instruction's context"),
   response_field: columnOption("response", "the answer"),
   system_field: optionalColumn("system", "the system prompt"),
+  lenient: lenientOption,
 });
 
 /** Options of {@linkcode dolly}. */
@@ -47,6 +49,7 @@ export const dolly: Part<"format", z.input<typeof options>, DollyOptions> =
         const response = textsAt(record, {
           name: options.response_field,
           option: "response_field",
+          lenient: options.lenient,
         });
         const context = optionalText(record, options.context_field);
         const system = optionalText(record, options.system_field);

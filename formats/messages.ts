@@ -9,6 +9,7 @@ import {
   columnOption,
   exactRecord,
   infoOf,
+  lenientOption,
   optionalColumn,
   required,
   rowOf,
@@ -32,6 +33,7 @@ const options = z.strictObject({
     "a system prompt that stands beside the turns",
   ),
   roles: rolesOption,
+  lenient: lenientOption,
 });
 
 /** Options of {@linkcode messages}. */
@@ -53,6 +55,7 @@ export const messages: Part<
       roleKey: options.role_field,
       contentKey: options.content_field,
       roles: options.roles,
+      lenient: options.lenient,
       column: options.messages_field,
     };
     return {

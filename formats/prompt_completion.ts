@@ -15,6 +15,7 @@ import {
   columnOption,
   hasText,
   infoOf,
+  lenientOption,
   optionalText,
   required,
   systemOption,
@@ -36,6 +37,7 @@ const options = z.strictObject({
     "Key of what is said, where prompts and completions are turns",
   ),
   roles: rolesOption,
+  lenient: lenientOption,
 });
 
 /** Options of {@linkcode promptCompletion}. */
@@ -79,7 +81,8 @@ function parse(
   record: RawRecord,
   options: PromptCompletionOptions,
 ): Example {
-  const { prompt_field, completion_field, system_field, roles } = options;
+  const { prompt_field, completion_field, system_field, roles, lenient } =
+    options;
   const keys = keysOf(options);
   const prompt = { name: prompt_field, option: "prompt_field" };
   const completion = { name: completion_field, option: "completion_field" };
@@ -89,17 +92,24 @@ function parse(
       ...infoOf(record),
       ...(system === undefined ? {} : { system }),
       prompt: textAt(record, prompt),
-      completion: textsAt(record, completion),
+      completion: textsAt(record, { ...completion, lenient }),
     };
   }
   const before = turnsOf(record, required(record, prompt), {
     ...keys,
     roles,
+    lenient,
     column: prompt_field,
   });
-  const after = turnsOf(record, required(record, completion), {
+  const isMissing = lenient &&
+    (valueAt(record.value, completion_field) ?? null) === null;
+  const said = isMissing
+    ? [{ [keys.roleKey]: "assistant", [keys.contentKey]: "" }]
+    : required(record, completion);
+  const after = turnsOf(record, said, {
     ...keys,
     roles,
+    lenient,
     column: completion_field,
   });
   // what the assistant said within the prompt is context

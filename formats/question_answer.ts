@@ -8,6 +8,7 @@ import {
   columnOption,
   hasText,
   infoOf,
+  lenientOption,
   optionalColumn,
   optionalText,
   systemOption,
@@ -30,6 +31,7 @@ const options = z.strictObject({
   ).default(
     "Question: {question}\n\nAnswer:",
   ).describe("The prompt; {question} and {context} are filled in"),
+  lenient: lenientOption,
 });
 
 /** Options of {@linkcode questionAnswer}. */
@@ -60,6 +62,7 @@ export const questionAnswer: Part<
       const completion = textsAt(record, {
         name: options.answer_field,
         option: "answer_field",
+        lenient: options.lenient,
       });
       const context = options.prompt_template.includes("{context}")
         ? optionalText(record, options.context_field) ?? ""

@@ -9,6 +9,7 @@ import {
   columnOption,
   exactRecord,
   infoOf,
+  lenientOption,
   optionalColumn,
   required,
   rowOf,
@@ -32,6 +33,7 @@ const options = z.strictObject({
   ),
   tools_field: optionalColumn("tools", "the tools, a list or its JSON"),
   roles: rolesOption,
+  lenient: lenientOption,
 });
 
 /** Options of {@linkcode sharegpt}. */
@@ -53,6 +55,7 @@ export const sharegpt: Part<
       roleKey: options.from_field,
       contentKey: options.value_field,
       roles: options.roles,
+      lenient: options.lenient,
       column: options.conversations_field,
     };
     return {

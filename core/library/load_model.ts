@@ -41,14 +41,16 @@ export interface GenerateOptions {
   readonly topP?: number;
   /** Above 1: tokens that were seen become less likely (default 1). */
   readonly repetitionPenalty?: number;
+  /** Answers to each prompt (default 1); more need a temperature above 0. */
+  readonly numReturnSequences?: number;
   /** Key of everything random (default 0): the same gives the same answer on the same backend. */
   readonly seed?: number;
   /** Texts that end an answer, besides the model's own ends. */
   readonly stop?: readonly string[];
   /** Give the prompt to the model as it is, without its chat template. */
   readonly raw?: boolean;
-  /** Receives each piece of text as it becomes certain, and the index of its prompt. */
-  readonly onText?: (text: string, prompt: number) => void;
+  /** Receives each piece of text as it becomes certain, and the index of its answer. */
+  readonly onText?: (text: string, answer: number) => void;
   /** Abort it: the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal;
 }
@@ -81,9 +83,12 @@ export interface LoadedModel extends AsyncDisposable {
    * `adapters`.
    */
   use(adapter: string | null): Promise<void>;
-  /** Answers a prompt. Throws `DataError` for a prompt that leaves no room for an answer. */
+  /** Answers a prompt, once. Throws `DataError` for a prompt that leaves no room for an answer. */
   generate(prompt: PromptInput, options?: GenerateOptions): Promise<Answer>;
-  /** Answers many prompts, `rows` at a time; answers in the order of the prompts. */
+  /**
+   * Answers many prompts, `rows` at a time; answers in the order of the prompts, those to one prompt
+   * (`numReturnSequences`) next to each other.
+   */
   generateAll(
     prompts: readonly PromptInput[],
     options?: GenerateOptions,
@@ -129,17 +134,19 @@ export async function loadModel(
   let inUse = first;
   const templates = await templatesOf(tokenizer, model, creating);
   const owned = held.move();
-  const generateAll = (
+  const generateAll = async (
     prompts: readonly PromptInput[],
     given: GenerateOptions = {},
   ): Promise<Answer[]> => {
-    const { raw = false, maxNewTokens = 100, ...rest } = given;
+    const { raw = false, maxNewTokens = 100, numReturnSequences, ...rest } =
+      given;
+    const asked = repeated(prompts, numReturnSequences ?? 1, given);
     const { generator } = switching.engine;
     if (generator === null) throw new RangeError("Not planned for generation");
     const chat = raw ? null : templates.chat;
-    const requests = prompts.map((prompt) => requestOf(prompt, chat !== null));
+    const requests = asked.map((prompt) => requestOf(prompt, chat !== null));
     const template = chat ?? templates.raw;
-    return answer(requests, { ...rest, maxNewTokens }, {
+    return await answer(requests, { ...rest, maxNewTokens }, {
       generator,
       tokenizer,
       template,
@@ -169,7 +176,14 @@ export async function loadModel(
       inUse = name;
     },
     generateAll,
-    generate: async (prompt, given) => (await generateAll([prompt], given))[0],
+    async generate(prompt, given = {}) {
+      if ((given.numReturnSequences ?? 1) > 1) {
+        throw new ConfigError(
+          "`generate` gives one answer; for more (numReturnSequences) use `generateAll`",
+        );
+      }
+      return (await generateAll([prompt], given))[0];
+    },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
@@ -208,6 +222,25 @@ async function adaptersOf(
     bound.set(name, await bindAdapter({ path, config }, model, creating));
   }
   return bound;
+}
+
+/** Each prompt as often as it is answered. Throws `ConfigError` where all answers would be the same. */
+function repeated(
+  prompts: readonly PromptInput[],
+  times: number,
+  { temperature = 0 }: GenerateOptions,
+): readonly PromptInput[] {
+  if (!Number.isInteger(times) || times < 1) {
+    throw new ConfigError(
+      `numReturnSequences is ${times}; expected a whole number of at least 1`,
+    );
+  }
+  if (times > 1 && temperature === 0) {
+    throw new ConfigError(
+      `numReturnSequences is ${times}, but at temperature 0 all answers are the same; set a temperature above 0`,
+    );
+  }
+  return prompts.flatMap((prompt) => new Array(times).fill(prompt));
 }
 
 function requestOf(prompt: PromptInput, isChat: boolean): PromptRequest {

@@ -1,5 +1,5 @@
 /**
- * `plain`: no tags. A prompt and its completion are joined directly; a conversation has a
+ * `plain`: no tags. A prompt and its completion are joined directly, or by a separator; a conversation has a
  * separator before each answer. The tokenizer's EOS ends answers.
  * @module
  */
@@ -19,6 +19,8 @@ import { turnsTemplate, USUAL_STYLE } from "./turns/turns.ts";
 export interface PlainOptions {
   /** Text between what the user says and the answer. */
   readonly separator: string;
+  /** Text between a prompt and its completion, of rows that have these. */
+  readonly completion_separator: string;
   /** Text between an answer and the next turn. */
   readonly turn_separator: string;
   /** Text behind a system prompt. */
@@ -39,7 +41,10 @@ export const plain: Part<
     "The texts as they are, a separator before each answer, EOS after it",
   options: z.strictObject({
     separator: z.string().default("\n").describe(
-      "Text between what the user says and the answer; prompt and completion need none",
+      "Text between what the user says and the answer; prompt and completion have completion_separator",
+    ),
+    completion_separator: z.string().default("").describe(
+      "Text between a prompt and its completion, of rows that have these; it belongs to the prompt",
     ),
     turn_separator: z.string().default("\n\n").describe(
       "Text between an answer and the next turn",
@@ -53,11 +58,12 @@ export const plain: Part<
       ),
   }),
   create: (options, host) => {
-    const { turn_separator, system_separator } = options;
+    const { turn_separator, system_separator, completion_separator } = options;
     const separator = options.instruction_response_separator ??
       options.separator;
     const context = tokenizerOf(host);
     const eos = context.specialTokens.eos ?? "";
+    const pair = { eos, system_separator, completion_separator };
     const none = { open: "", close: "", after: "" };
     const turns = turnsTemplate({
       ...USUAL_STYLE,
@@ -79,24 +85,23 @@ export const plain: Part<
     return {
       ...turns,
       render: (example: Example): Rendered =>
-        "prompt" in example
-          ? renderPair(example, { eos, system_separator })
-          : turns.render(example),
+        "prompt" in example ? renderPair(example, pair) : turns.render(example),
       prompt: (request: PromptRequest): Rendered =>
         "prompt" in request
-          ? renderPair({ ...request, completion: null }, {
-            eos,
-            system_separator,
-          })
+          ? renderPair({ ...request, completion: null }, pair)
           : turns.prompt(request),
     };
   },
 });
 
-/** A prompt, behind its system prompt where it has one, and its completion directly behind it. */
+/** A prompt, behind its system prompt where it has one, the separator, and the completion. */
 function renderPair(
   pair: { system?: string; prompt: string; completion: string | null },
-  { eos, system_separator }: { eos: string; system_separator: string },
+  { eos, system_separator, completion_separator }: {
+    readonly eos: string;
+    readonly system_separator: string;
+    readonly completion_separator: string;
+  },
 ): Rendered {
   const writer = new SpanWriter();
   const label = { kind: "content", weight: 1 } as const;
@@ -115,6 +120,7 @@ function renderPair(
     message: 0,
     generated: false,
   });
+  writer.write(completion_separator);
   if (pair.completion !== null) {
     const answer = {
       ...label,

@@ -25,11 +25,13 @@ import {
 import { sectionOf } from "./huggingface/fields.ts";
 import type { Model } from "./huggingface/models/model.ts";
 import { savedFiles } from "./huggingface/saved_files.ts";
+import { withBosSwitched } from "./huggingface/switch_bos.ts";
 import { findSpecialTokens, prefixOf } from "./huggingface/special.ts";
 
 /** Options of the tokenizer `huggingface`. */
 export interface HuggingFaceOptions {
   readonly path: string | null;
+  readonly add_bos: boolean | null;
   readonly add_tokens: readonly string[];
 }
 
@@ -47,9 +49,12 @@ export const huggingface: Part<
     path: z.string().nullable().default(null).describe(
       "Folder with tokenizer.json and tokenizer_config.json; null = the model's own",
     ),
+    add_bos: z.boolean().nullable().default(null).describe(
+      "Whether BOS is put in front of texts that no chat template writes; null = as tokenizer.json says",
+    ),
     add_tokens: addTokensOption,
   }),
-  async create({ path, add_tokens }, host) {
+  async create({ path, add_bos, add_tokens }, host) {
     const folder = path === null ? host.modelDir : host.resolvePath(path);
     if (folder === null) {
       throw new ConfigError(
@@ -57,7 +62,7 @@ export const huggingface: Part<
           "set `tokenizer: {use: huggingface, path: ...}` or `tokenizer: byte`",
       );
     }
-    const tokenizer = await loadTokenizer(folder);
+    const tokenizer = await loadTokenizer(folder, { add_bos });
     return add_tokens.length === 0
       ? tokenizer
       : await tokenizer.withTokens?.(add_tokens) ?? tokenizer;
@@ -65,9 +70,19 @@ export const huggingface: Part<
 });
 
 /** Loads the tokenizer of a folder. Throws `DataError` for files that are missing, broken or unknown. */
-export async function loadTokenizer(path: string): Promise<Tokenizer> {
+export async function loadTokenizer(
+  path: string,
+  { add_bos = null }: { readonly add_bos?: boolean | null } = {},
+): Promise<Tokenizer> {
   const folder = await readTokenizerFolder(path);
-  return await makeTokenizer({ folder, added: new Map() });
+  const own = await makeTokenizer({ folder, added: new Map() });
+  if (add_bos === null || add_bos === own.addsBos) return own;
+  const { specialTokens: { bos: token }, specialIds: { bos: id } } = own;
+  const bos = token === null || id === null ? null : { token, id };
+  return await makeTokenizer({
+    folder: withBosSwitched(folder, { add: add_bos, bos }),
+    added: new Map(),
+  });
 }
 
 /** `ownVocabSize`: of the files on the disk, where tokens were added to them. */

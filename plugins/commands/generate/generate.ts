@@ -37,6 +37,9 @@ const options = z.strictObject({
   seed: z.int().min(0).default(0).describe(
     "the same seed gives the same answer on the same backend",
   ),
+  num_return_sequences: z.int().min(1, "must be 1 or more").default(1).describe(
+    "answers to each prompt; more than one need a temperature",
+  ),
   stop: z.array(z.string()).default([]).describe(
     "a text that ends the answer; may be given several times",
   ),
@@ -76,6 +79,7 @@ export const generate: Command = defineCommand({
     `Examples:
   ${start} generate outputs/quickstart --prompt 'Reverse deno'
   ${start} generate outputs/capitals -t 0.8 --top-p 0.95 --seed 7
+  ${start} generate outputs/capitals -p 'Say hello' -t 0.8 --num-return-sequences 3
   echo 'Once upon a time' | ${start} generate models/stories --raw
   ${start} generate outputs/capitals/checkpoint-120`,
   run: runGenerate,
@@ -133,7 +137,9 @@ async function say(
 ): Promise<boolean> {
   using interrupt = onInterrupt(err, "Stopped.");
   try {
-    await model.generate(prompt, {
+    const isOne = flags.num_return_sequences === 1;
+    const answers = await model.generateAll([prompt], {
+      numReturnSequences: flags.num_return_sequences,
       maxNewTokens: flags.max_new_tokens,
       temperature: flags.temperature,
       topK: flags.top_k ?? null,
@@ -143,13 +149,19 @@ async function say(
       stop: flags.stop,
       raw: flags.raw,
       signal: interrupt.signal,
-      onText: (text) => out.write(harmless(text)),
+      // several are written at once, so they are printed when they are whole
+      onText: (text) => isOne && out.write(harmless(text)),
     });
+    if (isOne) out.line();
+    else {
+      answers.forEach(({ text }, i) =>
+        out.line(`${out.style("dim", `[${i + 1}]`)} ${harmless(text)}`)
+      );
+    }
   } catch (error) {
     if (!interrupt.signal.aborted) throw error;
     exitWith(INTERRUPTED);
     return false;
   }
-  out.line();
   return true;
 }

@@ -153,6 +153,31 @@ Deno.test("loadModel answers texts and turns, many at a time as one at a time", 
       const alone = await model.generate(content, options);
       assert.deepEqual(alone.ids, together[i].ids);
     }
+    const drawn = {
+      ...options,
+      temperature: 1.5,
+      numReturnSequences: 3,
+      seed: 5,
+    };
+    const several = await model.generateAll(["Say 3", "Say 5"], drawn);
+    assert.equal(several.length, 6);
+    assert.ok(new Set(several.map((a) => a.ids.join())).size > 3);
+    assert.deepEqual(
+      several.map((a) => a.promptTokens),
+      await Promise.all(
+        ["Say 3", "Say 3", "Say 3", "Say 5", "Say 5", "Say 5"].map(async (p) =>
+          (await model.generate(p, options)).promptTokens
+        ),
+      ),
+    );
+    await assert.rejects(
+      model.generateAll(["Say 3"], { numReturnSequences: 2 }),
+      { name: "ConfigError", message: /at temperature 0 all answers are the/ },
+    );
+    await assert.rejects(model.generate("Say 3", drawn), {
+      name: "ConfigError",
+      message: /use `generateAll`/,
+    });
     const told: string[] = [];
     const { text } = await model.generate("Say 5", {
       ...options,
