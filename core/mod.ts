@@ -358,6 +358,7 @@ export {
   type WeightBy,
 } from "./data/types.ts";
 export { describeWhere } from "./data/where.ts";
+export { writeFiles, writeRecords } from "./run/evaluation/records.ts";
 export type { RunOptions, RunResult } from "./run/run.ts";
 export type { CheckedRun, PlannedMemory } from "./library/check.ts";
 export type {
@@ -371,6 +372,7 @@ export type {
   PromptInput,
 } from "./library/load_model.ts";
 export type { LoadModelOptions } from "./library/load_options.ts";
+export type { EvaluatedModel, EvaluateOptions } from "./library/evaluate.ts";
 export type { MergeOptions, MergeResult } from "./library/merge.ts";
 export { library, type LibraryFunctions } from "./library/mod.ts";
 export type {
@@ -393,4 +395,5 @@ export {
 } from "./cli/interrupt.ts";
 export { quoted } from "./cli/invocation.ts";
 export { type ProgressLine, progressLine } from "./cli/progress_line.ts";
+export { measure, oneLine, tableLines, visible } from "./cli/table.ts";
 export { harmless, isOutputGone } from "./cli/terminal.ts";

@@ -9,6 +9,7 @@ import type { BuiltIn } from "../contracts/built_in.ts";
 import type { Answer } from "../contracts/evaluator.ts";
 import type { PrepareOptions } from "../run/open/open_run.ts";
 import type { RunOptions, RunResult } from "../run/run.ts";
+import type { EvaluatedModel, EvaluateOptions } from "./evaluate.ts";
 import type { CheckedRun } from "./check.ts";
 import type {
   InspectedExample,
@@ -62,6 +63,12 @@ export interface LibraryFunctions {
     folder: string,
     options?: MergeOptions,
   ): Promise<MergeResult>;
+  /** Runs the evaluators of a loaded run on saved models. */
+  evaluate(
+    run: LoadedRun,
+    folders: readonly string[],
+    options?: EvaluateOptions,
+  ): Promise<EvaluatedModel[]>;
   /** Reads and checks a run file, or an object, with overrides. */
   loadRun(request: RunRequest): Promise<LoadedRun>;
   /** The plugins that a run file names, and those of the files it extends; no code of anybody is run. */
@@ -94,6 +101,8 @@ export const library: LibraryFunctions = {
   generate: async (...args) =>
     (await import("./load_model.ts")).generate(...args),
   merge: async (...args) => (await import("./merge.ts")).merge(...args),
+  evaluate: async (...args) =>
+    (await import("./evaluate.ts")).evaluate(...args),
   loadRun: async (...args) =>
     (await import("../config/load.ts")).loadRun(...args),
   listPlugins: async (...args) =>

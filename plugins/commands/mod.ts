@@ -38,6 +38,11 @@ export const commands: readonly Part<
     async () => (await import("./generate/generate.ts")).generate,
   ),
   command(
+    "evaluate",
+    "measure saved models, and compare them",
+    async () => (await import("./evaluate/command.ts")).evaluate,
+  ),
+  command(
     "init",
     "write a run file for a data file",
     async () => (await import("./init/init.ts")).init,

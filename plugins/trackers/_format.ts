@@ -32,33 +32,7 @@ export function percent(share: number): string {
   } %`;
 }
 
-/** A loss or another measure: four digits, `-` where there is none. */
-export function measure(value: number | null | undefined): string {
-  if (value === null || value === undefined || !Number.isFinite(value)) {
-    return "-";
-  }
-  return Math.abs(value) >= 1000 ? value.toExponential(3) : value.toFixed(4);
-}
-
 /** 5.00e-5 */
 export function rate(value: number): string {
   return value === 0 ? "0" : value.toExponential(2);
-}
-
-/** A text on one line, cut to `width` places. Control characters, which could move the cursor, are shown as dots. */
-export function oneLine(text: string, width: number): string {
-  const flat = harmless(text).replaceAll(/\s+/g, " ").trim();
-  const places = [...flat];
-  return places.length <= width
-    ? flat
-    : `${places.slice(0, Math.max(0, width - 1)).join("")}…`;
-}
-
-/** A text without control characters but line breaks and tabs, and without marks of direction: what a model writes may hold any. */
-export function harmless(text: string): string {
-  return text.replaceAll(
-    // deno-lint-ignore no-control-regex -- control characters are what this is about
-    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
-    "·",
-  );
 }

@@ -6,29 +6,24 @@ import { relative } from "node:path";
 import {
   definePart,
   type EvalEvent,
+  measure,
+  oneLine,
   type Part,
   type ProgressEvent,
   type ResultEvent,
   type SampleEvent,
   showWhole,
   type StepEvent,
+  tableLines,
   type Tracker,
   type TrackerContext,
   type TrackerEvent,
+  visible,
 } from "@denotune/denotune/core";
 import { z } from "zod";
 import { movingLine } from "./_bar.ts";
-import {
-  duration,
-  harmless,
-  measure,
-  oneLine,
-  percent,
-  rate,
-  short,
-} from "./_format.ts";
+import { duration, percent, rate, short } from "./_format.ts";
 import { profileLines } from "./_profile_lines.ts";
-import { tableLines } from "./_table.ts";
 import { startLines } from "./_start_lines.ts";
 import { processStreams, type Streams, Terminal } from "./_terminal.ts";
 
@@ -126,7 +121,7 @@ export class ConsoleTracker implements Tracker {
               warning ? "warning" : "dim",
               warning ? "warning" : "note",
             )
-          }  ${harmless(event.message)}`,
+          }  ${visible(event.message)}`,
         );
       }
       case "profile":
@@ -162,7 +157,7 @@ export class ConsoleTracker implements Tracker {
       const word = verdict.passed
         ? this.#terminal.style("good", "passed")
         : this.#terminal.style("bad", "failed");
-      this.#terminal.line(`${head}  ${word}: ${harmless(verdict.reason)}`);
+      this.#terminal.line(`${head}  ${word}: ${visible(verdict.reason)}`);
     }
     if (path === null) return;
     this.#terminal.line(

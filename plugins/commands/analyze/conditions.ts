@@ -3,10 +3,12 @@
  * @module
  */
 import { ConfigError, nearest } from "@denotune/denotune/core";
+import {
+  type Comparison,
+  holds,
+  readComparison,
+} from "../comparison/comparison.ts";
 import { type Metric, METRICS, type MetricValues } from "./metrics.ts";
-
-/** How a metric is compared. */
-export type Comparison = ">" | ">=" | "<" | "<=";
 
 /** A condition that must not hold. */
 export interface FailCondition {
@@ -31,17 +33,11 @@ export interface FailedCondition {
 
 /** Reads a condition. Throws `ConfigError` that lists the metrics. */
 export function parseCondition(text: string): FailCondition {
-  const match =
-    /^\s*([a-z][a-z0-9_]*)\s*(>=|<=|>|<)\s*([0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?)\s*(%?)\s*$/i
-      .exec(text);
-  if (match === null) {
-    throw new ConfigError(
-      `Cannot read the condition ${
-        JSON.stringify(text)
-      }; write a metric, one of > >= < <=, and a number or a percentage: 'duplicates>5%'. Metrics: ${names()}`,
-    );
-  }
-  const [, name, comparison, number, sign] = match;
+  const written = readComparison(text, {
+    known: names(),
+    example: "duplicates>5%",
+  });
+  const { name, comparison, limit, percent } = written;
   const metric = METRICS.find((m) => m.name === name);
   if (metric === undefined) {
     const close = nearest(name, METRICS.map((m) => m.name));
@@ -51,23 +47,14 @@ export function parseCondition(text: string): FailCondition {
       } Metrics: ${names()}`,
     );
   }
-  const percent = sign === "%";
   if (percent && metric.kind === "number") {
     throw new ConfigError(
-      `\`${name}\` (${metric.title}) is no share: write ${name}${comparison}${number}`,
+      `\`${name}\` (${metric.title}) is no share: write ${name}${comparison}${
+        Number((100 * limit).toPrecision(12))
+      }`,
     );
   }
-  return {
-    text: text.trim(),
-    metric,
-    comparison: isComparison(comparison) ? comparison : ">",
-    limit: percent ? Number(number) / 100 : Number(number),
-    percent,
-  };
-}
-
-function isComparison(text: string): text is Comparison {
-  return [">", ">=", "<", "<="].includes(text);
+  return { text: written.text, metric, comparison, limit, percent };
 }
 
 function names(): string {
@@ -100,7 +87,7 @@ export function failedConditions(
       : condition.percent
       ? value.share
       : value.count;
-    if (!compare(found, condition)) return [];
+    if (!holds(found, condition.comparison, condition.limit)) return [];
     const found_text = typeof value === "number"
       ? condition.metric.kind === "share"
         ? percentText(value)
@@ -108,22 +95,6 @@ export function failedConditions(
       : `${percentText(value.share)} (${value.count} of ${value.of})`;
     return [{ condition: condition.text, found, found_text }];
   });
-}
-
-function compare(
-  found: number,
-  { comparison, limit }: FailCondition,
-): boolean {
-  switch (comparison) {
-    case ">":
-      return found > limit;
-    case ">=":
-      return found >= limit;
-    case "<":
-      return found < limit;
-    case "<=":
-      return found <= limit;
-  }
 }
 
 function percentText(share: number): string {

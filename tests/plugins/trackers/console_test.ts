@@ -5,13 +5,8 @@ import {
   type TrackerEvent,
 } from "@denotune/denotune/core";
 import { movingLine } from "../../../plugins/trackers/_bar.ts";
-import {
-  duration,
-  harmless,
-  oneLine,
-  percent,
-  short,
-} from "../../../plugins/trackers/_format.ts";
+import { oneLine, visible } from "../../../core/cli/table.ts";
+import { duration, percent, short } from "../../../plugins/trackers/_format.ts";
 import type { Sink } from "../../../plugins/trackers/_terminal.ts";
 import { ConsoleTracker } from "../../../plugins/trackers/console.ts";
 import { exampleEvents, testTracker } from "../../conformance/tracker.ts";
@@ -211,5 +206,5 @@ Deno.test("numbers are written for people", () => {
   ]);
   assert.deepEqual([0, 0.004, 0.123].map(percent), ["0 %", "0.4 %", "12 %"]);
   assert.equal(oneLine("a\n b\u001b[2Jc", 6), "a b·[…");
-  assert.equal(harmless("tab\tline\n\u0007\u202e"), "tab\tline\n··");
+  assert.equal(visible("tab\tline\n\u0007\u202e"), "tab\tline\n··");
 });

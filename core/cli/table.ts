@@ -3,8 +3,7 @@
  * part leave it to the others.
  * @module
  */
-import type { Json } from "@denotune/denotune/core";
-import { measure, oneLine } from "./_format.ts";
+import type { Json } from "../contracts/json.ts";
 
 /** Rows that are shown; the file has all. */
 const SHOWN = 5;
@@ -59,4 +58,33 @@ function shared(needed: readonly number[], total: number): number[] {
     left -= widths[column];
   });
   return widths;
+}
+
+/** A loss or another measure: four digits, `-` where there is none. */
+export function measure(value: number | null | undefined): string {
+  if (value === null || value === undefined || !Number.isFinite(value)) {
+    return "-";
+  }
+  return Math.abs(value) >= 1000 ? value.toExponential(3) : value.toFixed(4);
+}
+
+/** A text on one line, cut to `width` characters. Control characters, which could move the cursor, are shown as dots. */
+export function oneLine(text: string, width: number): string {
+  const flat = visible(text).replaceAll(/\s+/g, " ").trim();
+  const characters = [...flat];
+  return characters.length <= width
+    ? flat
+    : `${characters.slice(0, Math.max(0, width - 1)).join("")}…`;
+}
+
+/**
+ * A text without control characters but line breaks and tabs, and without marks of direction: what a model writes
+ * may hold any. Each is shown as a dot.
+ */
+export function visible(text: string): string {
+  return text.replaceAll(
+    // deno-lint-ignore no-control-regex -- control characters are what this is about
+    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
+    "·",
+  );
 }

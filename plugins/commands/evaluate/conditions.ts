@@ -1,0 +1,94 @@
+/**
+ * Conditions under which an evaluation fails: `rouge<0.3`, or `rouge<base`.
+ * @module
+ */
+import { ConfigError, nearest } from "@denotune/denotune/core";
+import {
+  type Comparison,
+  holds,
+  readComparison,
+} from "../comparison/comparison.ts";
+import type { EvaluationReport } from "./report.ts";
+
+/** A condition that must not hold. */
+export interface FailCondition {
+  /** As it was written. */
+  readonly text: string;
+  /** Name of a figure, with `_`: `rouge`, `instruction_following_completion_rate`. */
+  readonly name: string;
+  readonly comparison: Comparison;
+  /** A number, or the same figure of the model that is compared with. */
+  readonly limit: number | "base";
+}
+
+/** A condition that held. */
+export interface FailedCondition {
+  readonly condition: string;
+  /** The model, as it was named. */
+  readonly model: string;
+  readonly found: number;
+  /** What it was compared with. */
+  readonly limit: number;
+}
+
+/** Reads a condition about the figures of evaluators. Throws `ConfigError`. */
+export function parseCondition(
+  text: string,
+  evaluators: readonly string[],
+): FailCondition {
+  const prefixes = evaluators.map((name) => name.replaceAll("-", "_"));
+  const written = readComparison(text, {
+    known: prefixes.join(", "),
+    example: "rouge<0.3",
+    words: ["base"],
+  });
+  const name = written.name.replaceAll("-", "_").replace(/^eval_/, "");
+  if (!prefixes.some((p) => name === p || name.startsWith(`${p}_`))) {
+    throw new ConfigError(
+      `\`${written.name}\` is no figure of ${
+        evaluators.join(", ")
+      }; choose its evaluator with --evaluator, or name one of theirs`,
+    );
+  }
+  return {
+    text: written.text,
+    name,
+    comparison: written.comparison,
+    limit: written.word === null ? written.limit : "base",
+  };
+}
+
+/**
+ * The conditions that hold, for each model but the one that is compared with. Throws `ConfigError` for a figure
+ * that no model has.
+ */
+export function failedConditions(
+  conditions: readonly FailCondition[],
+  { models }: Pick<EvaluationReport, "models">,
+): FailedCondition[] {
+  const base = models.find((model) => model.is_base);
+  return conditions.flatMap(({ text, name, comparison, limit }) => {
+    const figures = new Set(models.flatMap((m) => Object.keys(m.metrics)));
+    if (!figures.has(name)) {
+      const close = nearest(name, [...figures]);
+      throw new ConfigError(
+        `There is no figure \`${name}\`${
+          close === null ? "" : `; did you mean \`${close}\`?`
+        } Figures: ${[...figures].join(", ")}`,
+      );
+    }
+    if (limit === "base" && base === undefined) {
+      throw new ConfigError(
+        `${text} compares with the base, and there is none: name it with --compare`,
+      );
+    }
+    const most = limit === "base" ? base?.metrics[name] : limit;
+    if (most === undefined) return [];
+    return models.flatMap((model): FailedCondition[] => {
+      const found = model.metrics[name];
+      if (model.is_base || found === undefined) return [];
+      if (!holds(found, comparison, most)) return [];
+      return [{ condition: text, model: model.name, found, limit: most }];
+    });
+  });
+}

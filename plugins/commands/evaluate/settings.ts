@@ -1,0 +1,81 @@
+/**
+ * The run whose rows, template and evaluators saved models are evaluated with: that of a run file, of the folder, or
+ * of data files alone.
+ * @module
+ */
+import {
+  askedRegistry,
+  type CommandContext,
+  kindAt,
+  library,
+  type LoadedRun,
+} from "@denotune/denotune/core";
+import { dirname, resolve } from "node:path";
+
+/** What the command line says of it. */
+export interface SettingsFlags {
+  readonly config?: string;
+  readonly data: readonly string[];
+  readonly format?: string;
+  readonly evaluator: readonly string[];
+}
+
+/** Evaluators of a model whose run names none. */
+const WITHOUT_ANY = ["perplexity", "generation-table"];
+
+/** Loads the run, with `key=value` laid over. Throws `ConfigError`. */
+export async function evaluationRun(
+  folder: string,
+  flags: SettingsFlags,
+  { context, overrides }: {
+    readonly context: CommandContext;
+    readonly overrides: readonly string[];
+  },
+): Promise<LoadedRun> {
+  const registry = await askedRegistry(context);
+  const entries = flags.data.map((path) => ({
+    path: resolve(path),
+    ...flags.format === undefined ? {} : { format: flags.format },
+  }));
+  const all = [
+    ...(entries.length === 0 ? [] : [
+      `data.train=${JSON.stringify(entries)}`,
+      `data.eval=${JSON.stringify(entries)}`,
+      "data.eval_fraction=0",
+    ]),
+    ...(flags.evaluator.length === 0
+      ? []
+      : [`evaluators=[${flags.evaluator.join(", ")}]`]),
+    ...overrides,
+  ];
+  const file = flags.config ?? await resolvedOf(folder);
+  const load = (overrides: readonly string[]) =>
+    library.loadRun({
+      ...(file === null ? { object: WITHOUT_RUN } : { file }),
+      overrides,
+      registry,
+      files: "ignore", // the model is the folder, and what is trained on may be gone
+      notice: (what) => context.err.line(what),
+    });
+  const run = await load(all);
+  return run.config.evaluators.length > 0
+    ? run
+    : await load([...all, `evaluators=[${WITHOUT_ANY.join(", ")}]`]);
+}
+
+/** The settings that a run, or a checkpoint in it, was made with. */
+async function resolvedOf(folder: string): Promise<string | null> {
+  const path = resolve(folder);
+  for (const place of [path, dirname(path)]) {
+    const file = `${place}/config.resolved.yaml`;
+    if (await kindAt(file) === "file") return file;
+  }
+  return null;
+}
+
+/** Stands for a run where there is none: nothing of it is opened. */
+const WITHOUT_RUN = {
+  model: { from_config: { model_type: "none" } },
+  tokenizer: "byte",
+  data: { train: [{ rows: [{ instruction: "-", output: "-" }] }] },
+};
