@@ -4,7 +4,7 @@
  */
 import { definePart, type Evaluator, type Part } from "@denotune/denotune/core";
 import { z } from "zod";
-import { answerFields, firstRows, instructionOf } from "./rows.ts";
+import { answerFields, firstRows, instructionOf, strip } from "./rows.ts";
 
 const fields = answerFields({
   max_rows: null,
@@ -55,7 +55,7 @@ export const generationTable: Part<
         records: answers.map(([{ text }], i) => ({
           instruction: instructionOf(rows[i]),
           expected: rows[i].expected,
-          generated: text.trim(),
+          generated: strip(text),
         })),
       }),
     };

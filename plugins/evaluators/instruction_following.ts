@@ -18,6 +18,7 @@ import {
   instructionOf,
   known,
   meanOf,
+  strip,
   words,
 } from "./rows.ts";
 
@@ -67,7 +68,7 @@ export const instructionFollowing: Part<
       }),
       score({ rows, answers }) {
         const records = chosen(rows).map((row, i) => {
-          const response = answers[i][0].text.trim();
+          const response = strip(answers[i][0].text);
           const instruction = instructionOf(row);
           return {
             instruction,
@@ -111,6 +112,6 @@ export function completion(response: string, instruction: string): number {
 
 /** 0: nothing is said; 0.5: the format is repeated; else 1. */
 export function adherence(response: string, marker: string): number {
-  if (response.trim() === "") return 0;
+  if (strip(response) === "") return 0;
   return response.startsWith(marker) ? 0.5 : 1;
 }

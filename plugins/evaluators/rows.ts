@@ -60,12 +60,23 @@ export function instructionOf({ example, prompt }: EvaluationRow): string {
   return example.messages[at - 1]?.content ?? prompt;
 }
 
+/**
+ * White space as Python's `str.split()` and `str.strip()` see it: that of JavaScript without U+FEFF, with U+001C to
+ * U+001F and U+0085.
+ */
+// deno-lint-ignore no-control-regex -- control characters that are white space
+const SPACE = /(?:[^\S\ufeff]|[\u001c-\u001f\u0085])+/u;
+
 /** Words as Python's `str.split()` parts them. */
 export function words(text: string): string[] {
-  // JavaScript's \s has U+FEFF, which Python's has not; Python's has U+001C to U+001F and U+0085
-  return text.split(/[^\S\ufeff]+|[\u001c-\u001f\u0085]+/).filter((word) =>
-    word !== ""
-  );
+  return text.split(SPACE).filter((word) => word !== "");
+}
+
+/** A text without the white space around it, as Python's `str.strip()`. */
+export function strip(text: string): string {
+  const around = SPACE.source;
+  return text.replace(new RegExp(`^${around}`, "u"), "")
+    .replace(new RegExp(`${around}$`, "u"), "");
 }
 
 /** A mean; null of nothing. */

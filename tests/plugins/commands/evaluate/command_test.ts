@@ -12,11 +12,11 @@ import {
 
 const ROWS = ["a", "b", "c", "d"].map((letter) => ({
   instruction: `Say ${letter}`,
-  output: letter.repeat(3),
+  output: letter,
   category: letter < "c" ? "low" : "high",
 }));
 
-/** A base trained a little, and an adapter on it that learnt the rows. */
+/** A base trained a little, an adapter on it, and the base with all its weights trained until it knew the rows. */
 async function trained(folder: TestFolder) {
   const path = folder.at("rows.jsonl");
   Deno.writeTextFileSync(path, ROWS.map((r) => JSON.stringify(r)).join("\n"));
@@ -27,7 +27,7 @@ async function trained(folder: TestFolder) {
     max_length: 64,
   };
   const common = {
-    backend: { use: "cpu", blas: "off", workers: 1 },
+    backend: "reference",
     data,
     evaluators: [{ use: "exact-match", max_new_tokens: 6 }],
   };
@@ -38,18 +38,20 @@ async function trained(folder: TestFolder) {
     },
     training: { epochs: 1, batch_size: 4 },
   }));
-  const { result } = await runConfig(tinyRun(folder.at("tuned"), {
+  const onBase = {
     ...common,
     model: { path: folder.at("base") },
     tokenizer: "huggingface",
-    adapter: {
-      use: "lora",
-      r: 8,
-      lora_alpha: 16,
-      target_modules: "all-linear",
-    },
     optimizer: { use: "adamw", learning_rate: 0.03 },
-    training: { epochs: 60, batch_size: 4, save_steps: null },
+  };
+  await runConfig(tinyRun(folder.at("adapter"), {
+    ...onBase,
+    adapter: { use: "lora", r: 4, target_modules: "all-linear" },
+    training: { epochs: 2, batch_size: 4 },
+  }));
+  const { result } = await runConfig(tinyRun(folder.at("tuned"), {
+    ...onBase,
+    training: { epochs: 40, batch_size: 4, save_steps: null },
   }));
   return result.metrics;
 }
@@ -80,8 +82,10 @@ function reportIn(out: string): Report {
 Deno.test("evaluate gives what training's last evaluation gave, compares, fails on conditions and repeats itself", async (t) => {
   using folder = testFolder();
   const metrics = await trained(folder);
-  const [base, tuned] = [folder.at("base"), folder.at("tuned")];
-  const cpu = ["--backend", "cpu"];
+  const [base, tuned, adapter] = ["base", "tuned", "adapter"].map((name) =>
+    folder.at(name)
+  );
+  const cpu = ["--backend", "reference"];
 
   await t.step("the run's own rows and evaluators", async () => {
     const { code, out, err } = await run("evaluate", tuned, "--json", ...cpu);
@@ -99,29 +103,27 @@ Deno.test("evaluate gives what training's last evaluation gave, compares, fails 
 
   const table = ["-e", "{use: generation-table, max_new_tokens: 6}"];
 
-  await t.step(
-    "the base with its adapter off answers as its folder does",
-    async () => {
+  for (
+    const [what, path] of [
+      ["an adapter", adapter],
+      ["trained weights", tuned],
+    ]
+  ) {
+    await t.step(`the base of ${what} answers as its folder does`, async () => {
       const asked = [...table, "--json", ...cpu];
-      const own = await run("evaluate", tuned, "--compare", "base", ...asked);
+      const own = await run("evaluate", path, "--compare", "base", ...asked);
       assert.equal(own.code, 0, own.err);
-      const other = await run("evaluate", "--compare", base, tuned, ...asked);
+      const other = await run("evaluate", "--compare", base, path, ...asked);
       assert.equal(other.code, 0, other.err);
       const [a, b] = [own, other].map(({ out }) => reportIn(out).models);
       assert.deepEqual(a.map((m) => m.is_base), [true, false]);
       assert.deepEqual(a.map((m) => m.evaluators), b.map((m) => m.evaluators));
       assert.notDeepEqual(a[0].evaluators, a[1].evaluators);
-      const words = await run(
-        "evaluate",
-        tuned,
-        "--compare",
-        "base",
-        "tuned",
-        ...asked,
-      );
-      assert.equal(words.out, own.out, "`--compare base tuned`: both sides");
-    },
-  );
+      const words = ["--compare", "base", "tuned"];
+      const both = await run("evaluate", path, ...words, ...asked);
+      assert.equal(both.out, own.out, "`--compare base tuned`: both sides");
+    });
+  }
 
   await t.step(
     "tables are kept as JSON Lines, in the run's folder or another",
