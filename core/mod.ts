@@ -372,7 +372,10 @@ export type {
   PromptInput,
 } from "./library/load_model.ts";
 export type { LoadModelOptions } from "./library/load_options.ts";
-export type { EvaluatedModel, EvaluateOptions } from "./library/evaluate.ts";
+export type {
+  EvaluatedModel,
+  EvaluateOptions,
+} from "./library/evaluate/evaluate.ts";
 export type { MergeOptions, MergeResult } from "./library/merge.ts";
 export { library, type LibraryFunctions } from "./library/mod.ts";
 export type {

@@ -9,7 +9,7 @@ import type { BuiltIn } from "../contracts/built_in.ts";
 import type { Answer } from "../contracts/evaluator.ts";
 import type { PrepareOptions } from "../run/open/open_run.ts";
 import type { RunOptions, RunResult } from "../run/run.ts";
-import type { EvaluatedModel, EvaluateOptions } from "./evaluate.ts";
+import type { EvaluatedModel, EvaluateOptions } from "./evaluate/evaluate.ts";
 import type { CheckedRun } from "./check.ts";
 import type {
   InspectedExample,
@@ -102,7 +102,7 @@ export const library: LibraryFunctions = {
     (await import("./load_model.ts")).generate(...args),
   merge: async (...args) => (await import("./merge.ts")).merge(...args),
   evaluate: async (...args) =>
-    (await import("./evaluate.ts")).evaluate(...args),
+    (await import("./evaluate/evaluate.ts")).evaluate(...args),
   loadRun: async (...args) =>
     (await import("../config/load.ts")).loadRun(...args),
   listPlugins: async (...args) =>

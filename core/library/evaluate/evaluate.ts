@@ -7,30 +7,30 @@
  * ```
  * @module
  */
-import type { LoadedRun } from "../config/load.ts";
-import type { Device } from "../contracts/backend.ts";
-import { ConfigError } from "../contracts/errors.ts";
-import type { Asked } from "../contracts/evaluator.ts";
-import type { Choice } from "../contracts/plugin.ts";
-import { scoreTexts } from "../engine/score.ts";
+import type { LoadedRun } from "../../config/load.ts";
+import type { Device } from "../../contracts/backend.ts";
+import { ConfigError } from "../../contracts/errors.ts";
+import type { Asked } from "../../contracts/evaluator.ts";
+import type { Choice } from "../../contracts/plugin.ts";
+import { scoreTexts } from "../../engine/score.ts";
 import {
   type Answerer,
   type Evaluated,
   Evaluations,
   type Said,
-} from "../run/evaluation/evaluations.ts";
-import { openChosen } from "../run/open/choose_backend.ts";
+} from "../../run/evaluation/evaluations.ts";
+import { openChosen } from "../../run/open/choose_backend.ts";
 import {
   generationLimits,
   longestQuestion,
   longestText,
-} from "../run/open/plan_request.ts";
-import { bindAdapter, type BoundAdapter } from "./adapters.ts";
-import type { LoadModelOptions } from "./load_options.ts";
-import { storageOf } from "./open_saved.ts";
-import { findSaved, type SavedFolder } from "./saved_folder.ts";
-import { openSubject, type Subject } from "./evaluation_subject.ts";
-import { Switching } from "./switching.ts";
+} from "../../run/open/plan_request.ts";
+import { bindAdapter, type BoundAdapter } from "../adapters.ts";
+import type { LoadModelOptions } from "../load_options.ts";
+import { storageOf } from "../open_saved.ts";
+import { findSaved, type SavedFolder } from "../saved_folder.ts";
+import { openSubject, type Subject } from "./subject.ts";
+import { Switching } from "../switching.ts";
 
 /** How saved models are evaluated. */
 export interface EvaluateOptions

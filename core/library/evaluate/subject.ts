@@ -2,27 +2,26 @@
  * A saved model with the rows of a run and what its evaluators ask: all that is known without a device.
  * @module
  */
-import { chosenAt } from "../config/chosen_at.ts";
-import { createResolved } from "../config/parts/create_part.ts";
-import type { LoadedRun } from "../config/load.ts";
-import type { Asked, EvaluationRow } from "../contracts/evaluator.ts";
-import { isDenotuneError } from "../contracts/errors.ts";
-import type { PromptRequest, Template } from "../contracts/template.ts";
-import { isOnSide } from "../data/content_hash.ts";
-import { parseRecord } from "../data/examples/build_examples.ts";
-import { firstSequence } from "../data/examples/group_example.ts";
-import { cacheFolder } from "../io/cache_folder.ts";
+import { chosenAt } from "../../config/chosen_at.ts";
+import { createResolved } from "../../config/parts/create_part.ts";
+import type { LoadedRun } from "../../config/load.ts";
+import type { Asked, EvaluationRow } from "../../contracts/evaluator.ts";
+import { isDenotuneError } from "../../contracts/errors.ts";
+import type { PromptRequest, Template } from "../../contracts/template.ts";
+import { isOnSide } from "../../data/content_hash.ts";
+import { parseRecord } from "../../data/examples/build_examples.ts";
+import { firstSequence } from "../../data/examples/group_example.ts";
+import { cacheFolder } from "../../io/cache_folder.ts";
 import {
   type OpenedEvaluator,
   openEvaluators,
-} from "../run/evaluation/evaluators.ts";
-import { evaluationRow, requestLike } from "../run/evaluation/rows.ts";
-import { wordingOf } from "../run/evaluation/wording.ts";
-import { type OpenedSource, openSources } from "../run/open/open_sources.ts";
-import type { EvaluateOptions } from "./evaluate.ts";
-import { type OpenedSaved, openSaved } from "./open_saved.ts";
-import type { SavedFolder } from "./saved_folder.ts";
-import { templatesOf } from "./templates.ts";
+} from "../../run/evaluation/evaluators.ts";
+import { evaluationRow, requestLike } from "../../run/evaluation/rows.ts";
+import { wordingOf } from "../../run/evaluation/wording.ts";
+import { type OpenedSource, openSources } from "../../run/open/open_sources.ts";
+import { type OpenedSaved, openSaved } from "../open_saved.ts";
+import type { SavedFolder } from "../saved_folder.ts";
+import { templatesOf } from "../templates.ts";
 
 /** A saved model and what it is asked. Dispose of it to close its files. */
 export interface Subject extends OpenedSaved {
@@ -34,11 +33,23 @@ export interface Subject extends OpenedSaved {
   readonly asked: readonly Asked[];
 }
 
+/** How a subject is opened. */
+export interface SubjectOptions {
+  /** Folder that paths start from; absent: the working directory. */
+  readonly cwd?: string;
+  /** Seed of drawn answers; absent: the run's. */
+  readonly seed?: number;
+  /** Aborts it. */
+  readonly signal?: AbortSignal;
+  /** Receives messages for the user. */
+  readonly onNotice?: (message: string) => void;
+}
+
 /** Opens a saved model, the rows that a run evaluates on, and its evaluators. Throws our errors. */
 export async function openSubject(
   run: LoadedRun,
   folder: SavedFolder,
-  { cwd = Deno.cwd(), seed, signal, onNotice }: EvaluateOptions,
+  { cwd = Deno.cwd(), seed, signal, onNotice }: SubjectOptions,
 ): Promise<Subject> {
   using held = new DisposableStack();
   const opened = held.use(
