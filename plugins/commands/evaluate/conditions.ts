@@ -8,7 +8,7 @@ import {
   holds,
   readComparison,
 } from "../comparison/comparison.ts";
-import type { EvaluationReport } from "./report.ts";
+import type { EvaluationReport, FailedCondition } from "./report.ts";
 
 /** A condition that must not hold. */
 export interface FailCondition {
@@ -19,16 +19,6 @@ export interface FailCondition {
   readonly comparison: Comparison;
   /** A number, or the same figure of the model that is compared with. */
   readonly limit: number | "base";
-}
-
-/** A condition that held. */
-export interface FailedCondition {
-  readonly condition: string;
-  /** The model, as it was named. */
-  readonly model: string;
-  readonly found: number;
-  /** What it was compared with. */
-  readonly limit: number;
 }
 
 /** Reads a condition about the figures of evaluators. Throws `ConfigError`. */

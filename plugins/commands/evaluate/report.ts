@@ -7,7 +7,6 @@ import {
   type Evaluation,
   VERSION,
 } from "@denotune/denotune/core";
-import type { FailedCondition } from "./conditions.ts";
 
 /** A table, or rows of it. */
 export type Records = NonNullable<Evaluation["records"]>;
@@ -32,6 +31,16 @@ export interface ModelReport {
   /** Figures by name, of all evaluators. */
   readonly metrics: Readonly<Record<string, number>>;
   readonly evaluators: readonly EvaluatorReport[];
+}
+
+/** A condition that held. */
+export interface FailedCondition {
+  readonly condition: string;
+  /** The model, as it was named. */
+  readonly model: string;
+  readonly found: number;
+  /** What it was compared with. */
+  readonly limit: number;
 }
 
 /** The report. */
