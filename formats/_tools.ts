@@ -74,15 +74,19 @@ function toolCall(
     type: typeof call.type === "string" ? call.type : "function",
     function: {
       name: inner.name,
-      arguments: argumentsOf(inner.arguments ?? inner.parameters),
+      ...argumentsOf(inner.arguments ?? inner.parameters),
     },
   };
 }
 
-/** OpenAI writes arguments as the JSON of an object; chat templates expect the object. */
-function argumentsOf(value: unknown): unknown {
-  if (value === undefined || value === null) return {};
-  if (typeof value !== "string") return value;
+/** OpenAI writes arguments as the JSON of an object; most chat templates expect the object, a few the text. */
+function argumentsOf(
+  value: unknown,
+): Pick<ToolCall["function"], "arguments" | "arguments_text"> {
+  if (value === undefined || value === null) return { arguments: {} };
+  if (typeof value !== "string") return { arguments: value };
   const object = parsed(value);
-  return isObject(object) ? object : value;
+  return isObject(object)
+    ? { arguments: object, arguments_text: value }
+    : { arguments: value };
 }

@@ -97,11 +97,10 @@ function turnOf(
   const calls = turn.tool_calls;
   const hasCalls = role === "assistant" && calls !== undefined &&
     calls !== null && !(Array.isArray(calls) && calls.length === 0);
-  const { text, weight: partWeight } = contentOf(record, value, {
-    place,
-    key: contentKey,
-    optional: hasCalls || lenient,
-  });
+  const isAbsent = value === null || value === undefined;
+  const { text, weight: partWeight } = isAbsent && (hasCalls || lenient)
+    ? { text: "" }
+    : contentOf(record, value, { place, key: contentKey });
   const finalWeight = weight ?? partWeight;
   const thoughts = THOUGHTS.map((key) => turn[key]).find((value) =>
     typeof value === "string"
@@ -109,6 +108,9 @@ function turnOf(
   return {
     role,
     content: text,
+    ...(isAbsent && hasCalls
+      ? { content_is: value === null ? "null" : "missing" }
+      : {}),
     ...(hasCalls ? { tool_calls: toolCallsOf(record, calls, place) } : {}),
     ...(thoughts === undefined ? {} : { reasoning_content: thoughts }),
     ...(typeof turn.tool_call_id === "string"
@@ -123,10 +125,9 @@ function turnOf(
 function contentOf(
   record: RawRecord,
   value: unknown,
-  { place, key, optional }: { place: string; key: string; optional: boolean },
+  { place, key }: { place: string; key: string },
 ): { text: string; weight?: number } {
   if (typeof value === "string") return { text: value };
-  if ((value === null || value === undefined) && optional) return { text: "" };
   if (!Array.isArray(value)) {
     return refuse(
       record,

@@ -15,7 +15,12 @@ export interface ToolCall {
   /** Normally `function`. */
   readonly type?: string;
   /** What is called, and with what. */
-  readonly function: { readonly name: string; readonly arguments: unknown };
+  readonly function: {
+    readonly name: string;
+    readonly arguments: unknown;
+    /** The JSON that the row has as arguments, for the chat templates that take no object. */
+    readonly arguments_text?: string;
+  };
 }
 
 /** One turn of a conversation. */
@@ -24,6 +29,11 @@ export interface Message {
   readonly role: Role;
   /** What is said: never undefined, empty when the turn is only a tool call. */
   readonly content: string;
+  /**
+   * How the row wrote a `content` that is empty: as null, or not at all; absent: as text. A chat template gets it
+   * as the row has it, because some write a tool call only where the content is null.
+   */
+  readonly content_is?: "null" | "missing";
   /** A second field of an instruction (Alpaca's `input`), only on user turns. */
   readonly input?: string;
   /** Thoughts that a chat template may write apart from the content. */

@@ -6,10 +6,21 @@
 import type { ParsedExample } from "../contracts/format.ts";
 import { hash32, mix32 } from "../random.ts";
 
-/** A number in [0, 1) of the content, `id` and `category` left out. */
-export function contentFraction(example: ParsedExample, seed: number): number {
+/** How a row writes what it says: rows that say the same fall on one side. */
+const AS_WRITTEN = new Set(["content_is", "arguments_text"]);
+
+/** What an example says as text, `id` and `category` left out: the same for duplicates. */
+export function contentText(example: ParsedExample): string {
   const { id: _id, category: _category, ...content } = example;
-  const text = JSON.stringify(content);
+  return JSON.stringify(
+    content,
+    (key, value) => AS_WRITTEN.has(key) ? undefined : value,
+  );
+}
+
+/** A number in [0, 1) of the content. */
+export function contentFraction(example: ParsedExample, seed: number): number {
+  const text = contentText(example);
   let low = hash32(seed, text.length, 1);
   let high = hash32(seed, text.length, 2);
   for (let i = 0; i < text.length; i++) {

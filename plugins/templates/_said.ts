@@ -74,7 +74,7 @@ export function macros(options: { inputLead: string; tools: boolean }): string {
     "{%- if message.reasoning_content -%}",
     "{{- '<think>\\n' + message.reasoning_content + '\\n</think>\\n\\n' -}}",
     "{%- endif -%}",
-    "{{- message.content -}}",
+    "{{- message.content or '' -}}",
     "{%- for call in message.tool_calls or [] -%}",
     ...options.tools
       ? [

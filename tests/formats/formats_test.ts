@@ -278,14 +278,37 @@ testFormat("messages", {
         messages: [
           {
             ...assistant(""),
+            content_is: "null",
             tool_calls: [{
               id: "1",
               type: "function",
-              function: { name: "f", arguments: { x: 1 } },
+              function: {
+                name: "f",
+                arguments: { x: 1 },
+                arguments_text: '{"x": 1}',
+              },
             }],
           },
           { role: "tool", content: "3", tool_call_id: "1", name: "f" },
         ],
+      },
+    },
+    {
+      row: {
+        messages: [{
+          role: "assistant",
+          tool_calls: [{ function: { name: "f", arguments: { x: 1 } } }],
+        }],
+      },
+      example: {
+        messages: [{
+          ...assistant(""),
+          content_is: "missing",
+          tool_calls: [{
+            type: "function",
+            function: { name: "f", arguments: { x: 1 } },
+          }],
+        }],
       },
     },
   ],

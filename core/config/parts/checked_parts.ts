@@ -231,18 +231,27 @@ function exampleFault(given: unknown): string | null {
 
 function messageFault(message: unknown): string | null {
   if (!isObject(message)) return `${show(message)}; expected an object`;
-  const { role, content, weight } = message;
+  const { role, content, content_is, weight } = message;
   if (!ROLES.includes(role)) {
     return `with role ${show(role)}; expected ${ROLES.join(", ")}`;
   }
   if (typeof content !== "string") {
     return `with content ${show(content)}; expected a text`;
   }
+  if (content_is !== undefined && !isEmptyAs(content_is, content)) {
+    return `with content_is ${
+      show(content_is)
+    }; expected "null" or "missing", and an empty content`;
+  }
   const isWeight = weight === undefined ||
     (typeof weight === "number" && Number.isFinite(weight) && weight >= 0);
   return isWeight
     ? null
     : `with weight ${show(weight)}; expected a number of at least 0`;
+}
+
+function isEmptyAs(written: unknown, content: string): boolean {
+  return content === "" && (written === "null" || written === "missing");
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -12,7 +12,11 @@ import {
   type Template,
 } from "@denotune/denotune/core";
 import { findSpans } from "./jinja_spans.ts";
-import { MessageValues } from "./message_values.ts";
+import {
+  hasTextArguments,
+  type MessageShape,
+  MessageValues,
+} from "./message_values.ts";
 import { probe, type Probed } from "./probe.ts";
 import {
   asMessages,
@@ -128,11 +132,14 @@ class JinjaTemplate implements Template {
       input !== undefined && input !== ""
     );
     const notes: RunNotes = { message: null, readsInput: false };
-    const run = (apart: boolean): Traced => {
+    const run = (inputApart: boolean, argumentsAsText: boolean): Traced => {
       try {
         return runTemplate(
           this.#program,
-          this.#variables(conversation, prompt, apart),
+          this.#variables(conversation, prompt, {
+            inputApart,
+            argumentsAsText,
+          }),
           {
             now: this.#options.now,
             notes,
@@ -142,20 +149,24 @@ class JinjaTemplate implements Template {
       } catch (cause) {
         if (!(cause instanceof JinjaError)) throw cause;
         if (cause instanceof BudgetError) throw this.#tooCostly(cause);
+        // DeepSeek's and Apertus' write `... + arguments`, which takes the JSON that OpenAI's rows have
+        if (!argumentsAsText && hasTextArguments(messages)) {
+          return run(inputApart, true);
+        }
         throw new DataError(explain(cause.message, messages, notes.message), {
           cause,
         });
       }
     };
-    if (!hasInput || !this.#mayReadInput) return run(false);
-    const apart = run(true);
-    return notes.readsInput ? apart : run(false);
+    if (!hasInput || !this.#mayReadInput) return run(false, false);
+    const apart = run(true, false);
+    return notes.readsInput ? apart : run(false, false);
   }
 
   #variables(
     { messages, tools }: Conversation,
     prompt: boolean,
-    inputApart: boolean,
+    shape: MessageShape,
   ): Map<string, Value> {
     const { bos, eos, pad, unk } = this.#options.specialTokens;
     const variables = new Map<string, Value>();
@@ -168,7 +179,7 @@ class JinjaTemplate implements Template {
     variables.set(
       "messages",
       new List(
-        messages.map((message, i) => this.#values.of(message, i, inputApart)),
+        messages.map((message, i) => this.#values.of(message, i, shape)),
       ),
     );
     variables.set("tools", toValue(tools));

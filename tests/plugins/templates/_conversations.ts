@@ -72,8 +72,21 @@ const result = (
 
 // Mistral's templates want identifiers of nine characters
 const WEATHER = call("get_weather", { city: "Paris", days: 2 }, "abcdef123");
+// as OpenAI writes them: JSON
+const WRITTEN: ToolCall = {
+  ...WEATHER,
+  function: {
+    ...WEATHER.function,
+    arguments_text: '{"city":"Paris","days":2}',
+  },
+};
 const ADD = call("add", { a: 1, b: 2.5 }, "abcdef124");
 const BARE = call("get_weather", {}, "abcdef125");
+
+/** A call whose arguments are the text of an object. */
+export const JSON_CALL = "a call with JSON beside null";
+/** The same kind of call with an object. */
+export const OBJECT_CALL = "ends with a call beside null";
 
 type Row = readonly [string, readonly Message[], (readonly unknown[])?];
 
@@ -125,6 +138,45 @@ const ROWS: readonly Row[] = [
     user("Weather?"),
     answer("", { tool_calls: [WEATHER] }),
   ], TOOLS],
+  ["calls beside null", [
+    user("Both?"),
+    answer("", { content_is: "null", tool_calls: [WEATHER, ADD] }),
+    result("mild", "abcdef123"),
+    result("3.5", "abcdef124", "add"),
+    answer("Sunny and more."),
+  ], TOOLS],
+  [OBJECT_CALL, [
+    user("Weather?"),
+    answer("", { content_is: "null", tool_calls: [WEATHER] }),
+  ], TOOLS],
+  [JSON_CALL, [
+    user("Weather?"),
+    answer("", { content_is: "null", tool_calls: [WRITTEN] }),
+    result("mild", "abcdef123"),
+    answer("It is sunny."),
+  ], TOOLS],
+  ["calls without content", [
+    user("Both?"),
+    answer("", { content_is: "missing", tool_calls: [WEATHER, ADD] }),
+    result("mild", "abcdef123"),
+    result("3.5", "abcdef124", "add"),
+    answer("Sunny and more."),
+  ], TOOLS],
+  ["ends with a call without content", [
+    system("Be brief."),
+    user("Weather?"),
+    answer("", { content_is: "missing", tool_calls: [WEATHER] }),
+  ], TOOLS],
+  ["thoughts and a call beside null", [
+    user("Weather?"),
+    answer("", {
+      content_is: "null",
+      reasoning_content: "I must look.",
+      tool_calls: [WEATHER],
+    }),
+    result("mild", "abcdef123"),
+    answer("It is sunny.", { reasoning_content: "Say it." }),
+  ], TOOLS],
   ["a call without arguments", [
     user("Weather?"),
     answer("", { tool_calls: [BARE] }),
@@ -169,3 +221,19 @@ const ROWS: readonly Row[] = [
 export const CONVERSATIONS: readonly Conversation[] = ROWS.map((
   [name, messages, tools],
 ) => ({ name, messages, tools: tools ?? null }));
+
+/** A message as a row writes it, and transformers reads it. */
+export function asRow({ content_is, ...message }: Message): unknown {
+  const { content: _, ...rest } = {
+    ...message,
+    tool_calls: message.tool_calls?.map(({ function: called, ...call }) => ({
+      ...call,
+      function: {
+        name: called.name,
+        arguments: called.arguments_text ?? called.arguments,
+      },
+    })),
+  };
+  if (content_is === "missing") return rest;
+  return { ...rest, content: content_is === "null" ? null : message.content };
+}

@@ -12,10 +12,17 @@ import {
   type Rendered,
 } from "@denotune/denotune/core";
 import { jinjaTemplate } from "../../../plugins/templates/jinja_template/jinja_template.ts";
+import { messages as messagesFormat } from "../../../formats/mod.ts";
+import { make } from "../../core/data/_support.ts";
 import { type TestFolder, testFolder } from "../../run_harness.ts";
 import { openRun } from "../../core/data/_open_run.ts";
 import { testData } from "../../test_data.ts";
-import { CONVERSATIONS } from "./_conversations.ts";
+import {
+  asRow,
+  CONVERSATIONS,
+  JSON_CALL,
+  OBJECT_CALL,
+} from "./_conversations.ts";
 
 const ALL = Deno.env.get("DENOTUNE_TEST_ALL") === "1";
 const FOLDER = testData("chat_templates");
@@ -56,6 +63,19 @@ function missing(): string | null {
   }
 }
 
+/** The conversations as the format reads their rows. */
+const READ: readonly (readonly Message[])[] = await Promise.all(
+  CONVERSATIONS.map(async (one) => {
+    const format = await make("format", messagesFormat);
+    const parsed = format.parse({
+      value: { messages: one.messages.map(asRow) },
+      where: { path: one.name, index: 0 },
+    });
+    assert.ok("messages" in parsed);
+    return parsed.messages;
+  }),
+);
+
 const reason = missing();
 if (reason !== null) console.log(`skipped: ${reason}`);
 
@@ -73,7 +93,10 @@ async function witnesses(): Promise<readonly Witness[]> {
     stderr: "piped",
   }).spawn();
   const asked = {
-    conversations: CONVERSATIONS,
+    conversations: CONVERSATIONS.map((one) => ({
+      ...one,
+      messages: one.messages.map(asRow),
+    })),
     bos_token: BOS,
     eos_token: EOS,
   };
@@ -172,9 +195,13 @@ function compare(witness: Witness): { byRule: number; byMask: number } {
   let byMask = 0;
   for (const i of order) {
     const one = cases[i];
-    const { messages, tools } = CONVERSATIONS[i];
-    const request = { messages, tools: tools ?? undefined };
+    const messages = READ[i];
+    const request = { messages, tools: CONVERSATIONS[i].tools ?? undefined };
     const about = `${name}, ${one.name}`;
+    // templates that take an object get one, however the row writes it
+    const takesObjects = cases.find((other) => other.name === OBJECT_CALL)
+      ?.text !== null;
+    if (one.name === JSON_CALL && takesObjects) continue;
     const rendered = attempt(() => template.render(request));
     const prompt = attempt(() => template.prompt(request));
     assert.equal(rendered?.text ?? null, one.text, `${about}: ${one.error}`);
@@ -322,7 +349,7 @@ async function trainedRows(
     path,
     order.map((i) => {
       const { messages, tools } = rows[i % rows.length];
-      return JSON.stringify({ messages, tools }) + "\n";
+      return JSON.stringify({ messages: messages.map(asRow), tools }) + "\n";
     }).join(""),
   );
   Deno.writeTextFileSync(folder.at("template.jinja"), source);

@@ -53,8 +53,12 @@ function conversations(withTools: boolean): Message[][] {
               : '{"b": 1}',
           },
         };
+        const said = assistant();
+        const isEmpty = said.content === "";
         messages.push({
-          ...assistant(),
+          ...said,
+          ...isEmpty && random.below(2) === 0 ? { content_is: "null" } : {},
+          ...isEmpty && random.below(2) === 0 ? { content_is: "missing" } : {},
           tool_calls: [call, call].slice(random.below(2)),
         });
         messages.push({ role: "tool", content: pick() });

@@ -5,6 +5,7 @@
  */
 import {
   type Built,
+  contentText,
   countTrained,
   NumberList,
   type ParsedExample,
@@ -274,8 +275,7 @@ export class EvalCounts {
   }
 }
 
-/** The hash of what a row says, `id` and `category` left out. */
+/** The hash of what a row says. */
 function contentHash(example: ParsedExample): Hash64 {
-  const { id: _id, category: _category, ...content } = example;
-  return hashText(JSON.stringify(content));
+  return hashText(contentText(example));
 }

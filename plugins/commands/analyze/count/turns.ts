@@ -8,6 +8,7 @@ import type {
   ParsedExample,
   TokenExample,
   Tokenizer,
+  ToolCall,
   WeightedText,
 } from "@denotune/denotune/core";
 
@@ -104,9 +105,16 @@ function decodedTurns(
 function said(message: Message): string {
   const calls = message.tool_calls === undefined
     ? ""
-    : `\n${JSON.stringify(message.tool_calls)}`;
+    : `\n${JSON.stringify(message.tool_calls.map(asObjects))}`;
   const input = message.input === undefined ? "" : `\n${message.input}`;
   return `${message.content}${input}${calls}`;
+}
+
+/** A call, its arguments once. */
+function asObjects(
+  { function: { name, arguments: given }, ...call }: ToolCall,
+): ToolCall {
+  return { ...call, function: { name, arguments: given } };
 }
 
 /** Tokens of each turn's content: those of users (with their `input`) and those of the model. */
