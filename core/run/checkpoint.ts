@@ -11,7 +11,6 @@
  * @module
  */
 import { dirname, join } from "node:path";
-import type { StreamPosition } from "../data/stream/types.ts";
 import { DataError, isDenotuneError } from "../contracts/errors.ts";
 import { ADAPTER_FILE } from "../io/adapter_file.ts";
 import {
@@ -27,7 +26,6 @@ import {
   type TensorToSave,
   writeSafetensors,
 } from "../io/write_safetensors.ts";
-import type { ConfigData } from "../config/resolved.ts";
 import type { Json } from "../contracts/json.ts";
 import type { Engine } from "../engine/engine.ts";
 import { finiteTensor } from "../engine/finite_tensor.ts";
@@ -41,27 +39,15 @@ import {
   writeTrained,
 } from "./saved_model.ts";
 import { statesOf, type TensorState } from "../engine/trainables.ts";
+import {
+  CHECKPOINT_FORMAT,
+  type CheckpointState,
+  parseCheckpointState,
+} from "./checkpoint_state.ts";
 import { verifyChecksums, writeChecksums } from "./checksums.ts";
-import type { TrainerState } from "./trainer_state.ts";
 
-/** Version of the layout below. */
-const FORMAT = 1;
 const STATE = "state.json";
 const OPTIMIZER = "optimizer.safetensors";
-
-/** What `state.json` holds. */
-export interface CheckpointState {
-  readonly format: number;
-  readonly state: TrainerState;
-  /** The run's settings, as `config.resolved.yaml` has them. */
-  readonly config: ConfigData;
-  /** Hash of everything that batches depend on; of a stream, of what is known before it is read. */
-  readonly data: string;
-  /** Where a stream resumes; null, or absent in older checkpoints, for a data set with random access. */
-  readonly stream?: StreamPosition | null;
-  /** What results depend on in the last bit. */
-  readonly device: string;
-}
 
 /** Folder of the checkpoint of a step. */
 export function checkpointPath(outputDir: string, step: number): string {
@@ -186,21 +172,14 @@ export function readCheckpointState(path: string): CheckpointState {
   if (found === null) {
     throw new DataError(`${path} is no checkpoint: it has no ${STATE}`);
   }
-  if (found.format !== FORMAT) {
-    throw new DataError(
-      `${path} has checkpoint format ${
-        String(found.format)
-      }; this denotune reads ${FORMAT}`,
-    );
-  }
-  return found as unknown as CheckpointState;
+  return parseCheckpointState(found, join(path, STATE));
 }
 
 /** A new `state.json`. */
 export function checkpointState(
   of: Omit<CheckpointState, "format">,
 ): CheckpointState {
-  return { format: FORMAT, ...of };
+  return { format: CHECKPOINT_FORMAT, ...of };
 }
 
 /** Writes a checkpoint's weights and optimizer slots to the device. */

@@ -206,6 +206,7 @@ class Run {
       await resumeData(data, {
         outputDir: config.output_dir,
         checkpoint,
+        onNotice: (message) => events.notice(message),
         onProgress: (rows, of) =>
           events.emit({
             event: "progress",

@@ -149,11 +149,17 @@ export function refuseOtherData(
   now: string,
 ): void {
   if (was === now) return;
-  throw new ConfigError(
-    `${outputDir} holds an unfinished run on other data: rows, tokenizer or data settings have changed since (fingerprint ${
+  throw otherData(
+    outputDir,
+    `rows, tokenizer or data settings have changed since (fingerprint ${
       was.slice(0, 12)
-    } then, ${
-      now.slice(0, 12)
-    } now). Restore the data, start anew with training.resume=never (the old folder is renamed), or choose another output_dir`,
+    } then, ${now.slice(0, 12)} now)`,
+  );
+}
+
+/** The refusal to resume with other data than the run began with. */
+export function otherData(outputDir: string, what: string): ConfigError {
+  return new ConfigError(
+    `${outputDir} holds an unfinished run on other data: ${what}. Restore the data, start anew with training.resume=never (the old folder is renamed), or choose another output_dir`,
   );
 }

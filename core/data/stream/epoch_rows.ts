@@ -14,7 +14,7 @@ import type {
 } from "../../contracts/collator.ts";
 import { checkPlan } from "../check_plan.ts";
 import type { EpochExamples, StreamedExample } from "./epoch_examples.ts";
-import type { BlockPlace } from "./types.ts";
+import type { BlockPlace, UsedRows } from "./types.ts";
 
 /** Examples that a collator sees together, where it says nothing. */
 const WINDOW = 1024;
@@ -92,13 +92,15 @@ export class EpochRows implements Disposable {
   }
 
   /** Where the next row is; call it when `more` was true. */
-  place(): BlockPlace & { readonly rows: number } {
+  place(): BlockPlace & { readonly rows: number; readonly used: UsedRows } {
     const block = this.#block;
+    const used = this.#examples.used();
     if (block !== null && this.#left() > 0) {
-      return { ...block.place, rows: block.rows };
+      return { ...block.place, rows: block.rows, used };
     }
     return {
       ...this.#examples.place(),
+      used,
       block: this.#blocks,
       firstRow: this.#firstRow + (block === null ? 0 : rowsOf(block)),
       rows: 0,

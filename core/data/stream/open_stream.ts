@@ -92,7 +92,7 @@ export function openStream(
       options,
       vocabulary,
     }),
-    known: set.fingerprint,
+    first: set.fingerprint,
     signal,
   });
 }

@@ -2,7 +2,7 @@
  * Reads and prepares rows ahead of their consumer, in order, up to a limit.
  * @module
  */
-import type { RowOrder } from "./row_order.ts";
+import type { DrawnHash, RowOrder } from "./row_order.ts";
 import type { DrawnRow, PreparedDraw } from "./types.ts";
 
 /** Rows that are prepared together: enough for messages not to matter. */
@@ -14,8 +14,8 @@ const AHEAD_CHARACTERS = 2 ** 25;
 export interface Range {
   /** Rows drawn before them. */
   readonly drawn: number;
-  /** Hash of all rows read by then. */
-  readonly read: string;
+  /** Hash of the rows drawn before them. */
+  readonly before: DrawnHash;
   readonly rows: readonly DrawnRow[];
 }
 
@@ -86,7 +86,7 @@ export class RangeQueue implements Disposable {
           await new Promise<void>((resolve) => this.#wake = resolve);
           continue;
         }
-        const place = { drawn: this.#order.drawn, read: this.#order.read };
+        const place = { drawn: this.#order.drawn, before: this.#order.hash };
         const rows = await this.#order.draw(RANGE);
         if (rows.length === 0) break;
         const characters = rows.reduce(

@@ -29,15 +29,47 @@ interface Buffered {
   readonly size: number;
 }
 
+/**
+ * Hash of rows in the order in which they were drawn. Rows that are only read, those of the buffer, do not count:
+ * one that cannot be parsed may be mended before its turn comes.
+ */
+export class DrawnHash {
+  readonly #hash: Hash;
+
+  constructor(hash: Hash = createHash("sha256")) {
+    this.#hash = hash;
+  }
+
+  /** Counts a row. Returns its size in characters. */
+  add({ source, record }: DrawnRow): number {
+    const text = textOf(record.value);
+    this.#hash.update(`${source} ${text.length}\n`).update(text);
+    return text.length;
+  }
+
+  /** The same hash, which goes its own way. */
+  copy(): DrawnHash {
+    return new DrawnHash(this.#hash.copy());
+  }
+
+  /** The hash so far, as hexadecimal digits. */
+  digest(): string {
+    return this.#hash.copy().digest("hex");
+  }
+}
+
 /** Draws the rows of an epoch. */
 export class RowOrder {
   readonly #mixer: RowMixer;
   readonly #size: number;
   readonly #key: number;
-  readonly #hash: Hash = createHash("sha256");
+  #hash: DrawnHash = new DrawnHash();
   readonly #buffer: Buffered[] = [];
   #characters = 0;
-  #drawn = 0;
+  /** Rows that were taken from the buffer. */
+  #taken = 0;
+  /** Rows that were taken, and are drawn again. */
+  #again: DrawnRow[] = [];
 
   constructor(mixer: RowMixer, { size, seed, epoch }: RowOrderOptions) {
     this.#mixer = mixer;
@@ -47,12 +79,18 @@ export class RowOrder {
 
   /** Rows drawn so far. */
   get drawn(): number {
-    return this.#drawn;
+    return this.#taken - this.#again.length;
   }
 
-  /** Hash of all rows read so far: a function of their content and of `drawn`. */
-  get read(): string {
-    return this.#hash.copy().digest("hex");
+  /** Hash of the rows drawn so far. */
+  get hash(): DrawnHash {
+    return this.#hash.copy();
+  }
+
+  /** Gives back what was drawn last, with the hash before it. */
+  putBack(rows: readonly DrawnRow[], hash: DrawnHash): void {
+    this.#again = [...rows, ...this.#again];
+    this.#hash = hash;
   }
 
   /** The next rows, up to `most.rows` or about `most.characters`; none: the epoch is over. */
@@ -62,21 +100,28 @@ export class RowOrder {
     const rows: DrawnRow[] = [];
     let characters = 0;
     while (rows.length < most.rows && characters < most.characters) {
-      await this.#fill();
-      const n = this.#buffer.length;
-      if (n === 0) break;
-      const random = mix32(
-        (this.#key + Math.imul(++this.#drawn, 0x9e3779b9)) | 0,
-      ) / 4294967296;
-      const at = Math.floor(random * n);
-      const { row, size } = this.#buffer[at];
-      const last = this.#buffer.pop();
-      if (last !== undefined && at < n - 1) this.#buffer[at] = last;
-      this.#characters -= size;
-      characters += size;
+      const row = this.#again.shift() ?? await this.#take();
+      if (row === null) break;
+      characters += this.#hash.add(row);
       rows.push(row);
     }
     return rows;
+  }
+
+  /** A row of the buffer; null: there is none. */
+  async #take(): Promise<DrawnRow | null> {
+    await this.#fill();
+    const n = this.#buffer.length;
+    if (n === 0) return null;
+    const random = mix32(
+      (this.#key + Math.imul(++this.#taken, 0x9e3779b9)) | 0,
+    ) / 4294967296;
+    const at = Math.floor(random * n);
+    const { row, size } = this.#buffer[at];
+    const last = this.#buffer.pop();
+    if (last !== undefined && at < n - 1) this.#buffer[at] = last;
+    this.#characters -= size;
+    return row;
   }
 
   async #fill(): Promise<void> {
@@ -90,10 +135,9 @@ export class RowOrder {
         await this.#mixer.fill();
         continue;
       }
-      const text = textOf(row.record.value);
-      this.#hash.update(`${row.source} ${text.length}\n`).update(text);
-      this.#characters += text.length;
-      this.#buffer.push({ row, size: text.length });
+      const size = textOf(row.record.value).length;
+      this.#characters += size;
+      this.#buffer.push({ row, size });
     }
   }
 }

@@ -21,23 +21,35 @@ import { noticesOf } from "../report.ts";
 import type { TrainingData, TrainingStep } from "../training_data.ts";
 import type { DataOptions } from "../types.ts";
 import type { DrawPreparer } from "./draw_preparer.ts";
-import { EpochExamples } from "./epoch_examples.ts";
+import { EpochExamples, sampleTokens } from "./epoch_examples.ts";
 import { EpochRows, type StreamedRowOfBatch, windowOf } from "./epoch_rows.ts";
 import { type DrawPipeline, inspectDrawn } from "./prepare_draw.ts";
 import { RangeQueue } from "./range_queue.ts";
 import { RowMixer } from "./row_mixer.ts";
-import { RowOrder } from "./row_order.ts";
+import { DrawnHash, RowOrder } from "./row_order.ts";
 import type { RunningChecks } from "./running_checks.ts";
 import { SourceCursor } from "./source_cursor.ts";
-import type { CursorPlace, StreamPosition, StreamSource } from "./types.ts";
+import type {
+  CursorPlace,
+  DrawnRow,
+  StreamPosition,
+  StreamSource,
+  UsedRows,
+} from "./types.ts";
 
 /** Steps whose rows are prepared ahead. */
 const STEPS_AHEAD = 8;
 /** Rows that are read at a time to find a place again. */
 const SKIPPED = { rows: 4096, characters: Infinity } as const;
 
+/** No row of an epoch is used yet. */
+const UNUSED: UsedRows = {
+  rows: 0,
+  hash: new DrawnHash().digest(),
+  tokens: { rows: 0, hash: "" },
+};
 /** Where the first block of an epoch begins. */
-const BEGINNING = { skip: 0, block: 0, firstRow: 0 };
+const BEGINNING = { skip: 0, block: 0, firstRow: 0, used: UNUSED };
 
 /** One source of a stream. */
 export interface StreamedSource {
@@ -64,8 +76,8 @@ export interface StreamedInit {
   readonly pipelines: readonly DrawPipeline[];
   readonly preparer: DrawPreparer;
   readonly checks: RunningChecks;
-  /** Hash of what is known of the data before they are read. */
-  readonly known: string;
+  /** Fingerprint of the first rows of each source. */
+  readonly first: string;
   readonly signal?: AbortSignal;
 }
 
@@ -76,6 +88,14 @@ interface Epoch {
   readonly order: RowOrder;
   /** Null until the place where it begins is found. */
   rows: EpochRows | null;
+}
+
+/** What has changed since a run was stopped. */
+export interface StreamChange {
+  /** What has changed behind the rows that were used; absent: nothing, as far as it is known. */
+  readonly notice?: string;
+  /** Why the run cannot be resumed; absent: it is. */
+  readonly refused?: string;
 }
 
 /** Training data that are read as they are needed. Dispose of it to close files and end workers. */
@@ -94,14 +114,9 @@ export class StreamedDataset implements TrainingData, Disposable {
     this.#of = of;
     this.sourceNames = of.sources.map((source) => source.name);
     this.fingerprint = createHash("sha256").update(JSON.stringify([
-      of.known,
       of.buffer,
       of.shares,
-      of.sources.map(({ stream, maxRows, passes }) => [
-        stream.extent.map(([, size]) => size),
-        maxRows,
-        passes,
-      ]),
+      of.sources.map(({ maxRows, passes }) => [maxRows, passes]),
     ])).digest("hex");
     this.#onAbort = () => this.#abort(of.signal?.reason);
     of.signal?.addEventListener("abort", this.#onAbort);
@@ -134,29 +149,87 @@ export class StreamedDataset implements TrainingData, Disposable {
   }
 
   /**
-   * Resumes at the position of an earlier run: its rows are read again, without tokenizing them. Returns
-   * the hash of these rows, which is `position.read` where the rows are the same.
+   * Resumes at the position of an earlier run: its rows are read again, and but for a few not tokenized. The data
+   * may have changed behind the rows that were used. Says what has changed, or why the run cannot be resumed.
    */
   async resume(
     position: StreamPosition,
     onProgress: (rows: number, of: number) => void = () => {},
-  ): Promise<string> {
-    const { checks } = this.#of;
-    const { epoch, sources, drawn, skip, firstRow, block, counts } = position;
-    const at = this.#begin(epoch, sources);
-    checks.statistics.merge(counts);
-    while (at.order.drawn < drawn) {
-      const rows = Math.min(SKIPPED.rows, drawn - at.order.drawn);
-      const found = await this.#orAbort(at.order.draw({ ...SKIPPED, rows }));
-      if (found.length === 0) break;
-      onProgress(at.order.drawn, drawn);
+  ): Promise<StreamChange> {
+    const { checks, sources, first } = this.#of;
+    const { epoch, drawn, used, skip, firstRow, block, counts } = position;
+    const changed = sources.flatMap(({ stream, name }, k) => {
+      const was = position.sizes[k] ?? [];
+      const now = stream.extent.map(([, size]) => size);
+      if (was.join() === now.join()) return [];
+      return [{ name, was, now, start: position.sources[k] }];
+    });
+    const past = changed.find(({ start }) => !isFresh(start));
+    if (past !== undefined) {
+      return {
+        refused: `${past.name} has changed (${
+          sizeChange(past)
+        }), and epochs before this one have read it`,
+      };
     }
-    const { read } = at.order;
-    if (read !== position.read) return read;
-    const rows = this.#start(at, { skip, block, firstRow });
+    const at = this.#begin(epoch, position.sources);
+    checks.statistics.merge(counts);
+    const sample: DrawnRow[] = [];
+    const read = async (to: number): Promise<DrawnRow[]> => {
+      const rows = Math.min(SKIPPED.rows, to - at.order.drawn);
+      const found = await this.#orAbort(at.order.draw({ ...SKIPPED, rows }));
+      sample.push(...found.slice(0, used.tokens.rows - sample.length));
+      onProgress(at.order.drawn, used.rows);
+      return found;
+    };
+    while (at.order.drawn < drawn && (await read(drawn)).length > 0);
+    const before = at.order.hash;
+    const ahead: DrawnRow[] = [];
+    while (at.order.drawn < used.rows) {
+      const found = await read(used.rows);
+      if (found.length === 0) break;
+      ahead.push(...found);
+    }
+    if (at.order.hash.digest() !== used.hash) {
+      return {
+        refused: at.order.drawn < used.rows
+          ? `the data have become shorter: the run used ${used.rows} rows of this epoch, and there are ${at.order.drawn}`
+          : `rows that the run has used have changed: they are among the first ${used.rows} that this epoch draws`,
+      };
+    }
+    at.order.putBack(ahead, before);
+    if (sample.length > 0) {
+      const prepared = await this.#orAbort(
+        this.#of.preparer.prepare(sample),
+      );
+      if (sampleTokens(prepared, sample.length).hash !== used.tokens.hash) {
+        return {
+          refused:
+            "the same rows give other tokens: the tokenizer, the template or a plugin has changed",
+        };
+      }
+    }
+    if (first !== position.first && epoch > 0) {
+      return {
+        refused:
+          "the first rows, or their tokens, have changed, and epochs before this one have used them",
+      };
+    }
+    const rows = this.#start(at, { skip, block, firstRow, used });
     await this.#orAbort(rows.skip(position.rows));
-    this.#position = position;
-    return read;
+    this.#position = {
+      ...position,
+      first,
+      sizes: this.#sizes(),
+    };
+    if (changed.length === 0 && first === position.first) return {};
+    const what = changed.map((one) => `${one.name} (${sizeChange(one)})`);
+    return {
+      notice:
+        `The data have changed behind the ${used.rows} rows that the run has used${
+          what.length === 0 ? "" : `: ${what.join(", ")}`
+        }. Those rows are the same, so the run is resumed, and reads the others as they are now`,
+    };
   }
 
   /** Begins to read and to prepare, so that the first step waits for less. */
@@ -216,24 +289,28 @@ export class StreamedDataset implements TrainingData, Disposable {
     }
     const endsEpoch = !await at.rows.more();
     this.#last = taken;
-    this.#position = endsEpoch
-      ? this.#beginNext(at)
-      : { ...at.rows.place(), epoch, sources: at.start };
+    this.#position = endsEpoch ? this.#beginNext(at) : {
+      ...at.rows.place(),
+      epoch,
+      sources: at.start,
+      sizes: this.#sizes(),
+      first: this.#of.first,
+    };
     return { batches, endsEpoch };
   }
 
   /** Goes to the beginning of the next epoch. */
   #beginNext({ epoch, cursors }: Epoch): StreamPosition {
     const sources = cursors.map((cursor) => cursor.place);
-    const next = this.#begin(epoch + 1, sources);
+    this.#begin(epoch + 1, sources);
     const counts = structuredClone({ ...this.#of.checks.statistics });
-    const { read } = next.order;
     return {
       ...BEGINNING,
       epoch: epoch + 1,
       sources,
+      sizes: this.#sizes(),
+      first: this.#of.first,
       drawn: 0,
-      read,
       counts,
       rows: 0,
     };
@@ -281,6 +358,7 @@ export class StreamedDataset implements TrainingData, Disposable {
     });
     const examples = new EpochExamples(queue, {
       skip: place.skip,
+      used: place.used,
       statistics: checks.statistics,
       accept: (range, prepared) => checks.accept(range, prepared),
     });
@@ -295,6 +373,12 @@ export class StreamedDataset implements TrainingData, Disposable {
       cursor[Symbol.asyncDispose]().catch(() => {}); // nobody reads on
     }
     this.#epoch = null;
+  }
+
+  #sizes(): number[][] {
+    return this.#of.sources.map(({ stream }) =>
+      stream.extent.map(([, size]) => size)
+    );
   }
 
   #limits(epoch: number, block: number): CollatorLimits {
@@ -328,4 +412,22 @@ function unpackRow({ row, examples }: StreamedRowOfBatch): WeightedExample[] {
 
 function fresh(): CursorPlace {
   return { row: 0, length: null };
+}
+
+function isFresh({ row, length }: CursorPlace): boolean {
+  return row === 0 && length === null;
+}
+
+/** How files differ in size. */
+function sizeChange(
+  { was, now }: {
+    readonly was: readonly number[];
+    readonly now: readonly number[];
+  },
+): string {
+  if (was.length !== now.length) {
+    return `${was.length} files then, ${now.length} now`;
+  }
+  const k = now.findIndex((size, i) => size !== was[i]);
+  return `${was[k]} bytes then, ${now[k]} now`;
 }

@@ -62,8 +62,6 @@ export interface CursorPlace {
 export interface BlockPlace {
   /** Rows drawn before those that it is made of. */
   readonly drawn: number;
-  /** Hash of all rows that the epoch had read by then. */
-  readonly read: string;
   /** Examples of these rows that belong to the block before. */
   readonly skip: number;
   /** Counts of all rows drawn before. */
@@ -72,6 +70,23 @@ export interface BlockPlace {
   readonly block: number;
   /** Rows of batches before it, within the epoch. */
   readonly firstRow: number;
+}
+
+/** The rows of an epoch that batches depend on: what comes after them may change before a run is resumed. */
+export interface UsedRows {
+  /** How many of the rows drawn. */
+  readonly rows: number;
+  /** Hash of their content, in the order of the draw. */
+  readonly hash: string;
+  /** Hash of the tokens of the first of them: a tokenizer or template that has changed shows there. */
+  readonly tokens: TokenSample;
+}
+
+/** Tokens of the first rows of an epoch. */
+export interface TokenSample {
+  /** How many rows. */
+  readonly rows: number;
+  readonly hash: string;
 }
 
 /**
@@ -83,6 +98,12 @@ export interface StreamPosition extends BlockPlace {
   readonly epoch: number;
   /** Where reading began in this epoch. */
   readonly sources: readonly CursorPlace[];
+  /** What must be the same when the run is resumed. */
+  readonly used: UsedRows;
+  /** Bytes of each source's files; the number of rows in memory. */
+  readonly sizes: readonly (readonly number[])[];
+  /** Fingerprint of the first rows of each source, which were looked at before the first step. */
+  readonly first: string;
   /** Rows of the block's plan that batches have taken. */
   readonly rows: number;
 }

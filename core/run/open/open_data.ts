@@ -25,7 +25,7 @@ import type { DataOptions } from "../../data/types.ts";
 import { hostRecipe, recipeOf } from "../../data/workers/recipe.ts";
 import { ConfigError, isDenotuneError } from "../../contracts/errors.ts";
 import type { Kind } from "../../contracts/plugin.ts";
-import type { CheckpointState } from "../checkpoint.ts";
+import type { CheckpointState } from "../checkpoint_state.ts";
 import {
   type OpenDataContext,
   type OpenedSource,
@@ -34,7 +34,7 @@ import {
 import { evaluationRow, requestLike } from "../evaluation/rows.ts";
 import { describeBos } from "./describe_bos.ts";
 import { describeMarkers } from "./open_tokenizer.ts";
-import { refuseOtherData } from "../run_folder.ts";
+import { otherData, refuseOtherData } from "../run_folder.ts";
 
 /** The data of a run. */
 export interface OpenedData extends Disposable {
@@ -139,17 +139,21 @@ export async function openData(
  */
 export async function resumeData(
   { feed, stream }: OpenedData,
-  { outputDir, checkpoint, onProgress }: {
+  { outputDir, checkpoint, onProgress, onNotice }: {
     readonly outputDir: string;
     readonly checkpoint: CheckpointState;
+    readonly onNotice: (message: string) => void;
     readonly onProgress: (rows: number, of: number) => void;
   },
 ): Promise<void> {
   refuseOtherData(outputDir, checkpoint.data, feed.fingerprint);
   if (stream === null || checkpoint.stream == null) return;
-  const { read } = checkpoint.stream;
-  const found = await stream.resume(checkpoint.stream, onProgress);
-  refuseOtherData(outputDir, read, found);
+  const { refused, notice } = await stream.resume(
+    checkpoint.stream,
+    onProgress,
+  );
+  if (refused !== undefined) throw otherData(outputDir, refused);
+  if (notice !== undefined) onNotice(notice);
 }
 
 /** Workers and cache, as far as the run wants them and its parts let themselves be made again. */

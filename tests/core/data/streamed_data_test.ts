@@ -8,6 +8,7 @@ import { choose, definePart, type Source } from "@denotune/denotune/core";
 import { z } from "zod";
 import type { DataInput } from "../../../core/config/types.ts";
 import { Statistics } from "../../../core/data/statistics.ts";
+import { DrawnHash } from "../../../core/data/stream/row_order.ts";
 import { RunningChecks } from "../../../core/data/stream/running_checks.ts";
 import { DATA_DEFAULTS } from "../../../core/data/types.ts";
 import { type TestFolder, testFolder } from "../../run_harness.ts";
@@ -238,7 +239,7 @@ Deno.test("an id that the model does not have stops a stream", () => {
     statistics,
     failure: null,
   };
-  const range = { drawn: 0, read: "", rows: [] };
+  const range = { drawn: 0, before: new DrawnHash(), rows: [] };
   statistics.largestId = 258;
   checks.accept(range, draw);
   statistics.largestId = 259;
