@@ -19,7 +19,7 @@ export function contentText(example: ParsedExample): string {
 }
 
 /** A number in [0, 1) of the content. */
-export function contentFraction(example: ParsedExample, seed: number): number {
+function contentFraction(example: ParsedExample, seed: number): number {
   const text = contentText(example);
   let low = hash32(seed, text.length, 1);
   let high = hash32(seed, text.length, 2);
