@@ -9,7 +9,7 @@ import { inspectBatch, type InspectedToken } from "../data/inspect.ts";
 import type { PreparedDataset } from "../data/prepared/prepared_dataset.ts";
 import { ConfigError } from "../contracts/errors.ts";
 import type { PreparedRun, PrepareOptions } from "../run/open/open_run.ts";
-import { totalSteps } from "../run/trainer.ts";
+import { totalSteps } from "../data/total_steps.ts";
 import { prepareRun } from "./prepare.ts";
 import { openRegistry } from "../config/parts/open_registry.ts";
 

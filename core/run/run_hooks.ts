@@ -38,7 +38,8 @@ import {
   writeBase,
   writeTrained,
 } from "./saved_model.ts";
-import type { StepReport, TrainerHooks } from "./trainer.ts";
+import type { StepReport } from "./step_report.ts";
+import type { TrainerHooks } from "./trainer.ts";
 import type { TrainerState } from "./trainer_state.ts";
 
 /** Folder, beside an adapter, of a base that was made from random weights. */

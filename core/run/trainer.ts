@@ -9,7 +9,7 @@ import type { Optimizer } from "../contracts/optimizer.ts";
 import type { Schedule } from "../contracts/schedule.ts";
 import type { TrainingData, TrainingStep } from "../data/training_data.ts";
 import type { Every } from "../config/types.ts";
-import { ConfigError, DeviceError } from "../contracts/errors.ts";
+import { DeviceError } from "../contracts/errors.ts";
 import {
   type Engine,
   type StepResult,
@@ -27,26 +27,14 @@ import {
   isPatienceSpent,
   type Metrics,
 } from "./best_model.ts";
+import {
+  addResult,
+  type PendingStep,
+  pendingStep,
+  type StepReport,
+  stepReport,
+} from "./step_report.ts";
 import { emptySums, type TrainerState } from "./trainer_state.ts";
-
-/** What one logged step says. Loss and accuracy are averages since the last logged one, token-weighted. */
-export interface StepReport {
-  readonly loss: number;
-  /** Null: the objective's loss does not measure it. */
-  readonly token_accuracy: number | null;
-  readonly learning_rate: number;
-  readonly grad_norm: number;
-  readonly trained_tokens: number;
-  readonly total_trained_tokens: number;
-  readonly padded_tokens: number;
-  readonly tokens_per_second: number;
-  readonly trained_tokens_per_second: number;
-  readonly seconds_left: number;
-  readonly skipped_updates: number;
-  readonly source_losses: readonly (number | null)[];
-  /** What the objective's loss measures; undefined where it has none of its own. */
-  readonly metrics: Readonly<Record<string, number | null>> | undefined;
-}
 
 /** What the loop calls out to. */
 export interface TrainerHooks {
@@ -92,33 +80,6 @@ export interface TrainerRequest {
   readonly now: () => number;
 }
 
-/** Steps of a whole run: `max_steps`, or all epochs. */
-export function totalSteps(
-  data: TrainingData,
-  settings: { epochs: number; max_steps: number | null },
-): number {
-  if (settings.max_steps !== null) return settings.max_steps;
-  let steps = 0;
-  for (let epoch = 0; epoch < settings.epochs; epoch++) {
-    const inEpoch = data.stepsInEpoch(epoch);
-    if (inEpoch === null) {
-      throw new ConfigError(
-        "`training.max_steps` must be set: how many steps a stream has is not known",
-      );
-    }
-    steps += inEpoch;
-  }
-  return steps;
-}
-
-interface Pending {
-  readonly divisor: number;
-  readonly sourceWeights: Float64Array;
-  readonly realTokens: number;
-  readonly paddedTokens: number;
-  readonly rows: number;
-}
-
 /** Trains to the end, or until the signal. */
 export async function runTraining(
   request: TrainerRequest,
@@ -130,7 +91,7 @@ export async function runTraining(
 class Loop {
   readonly #r: TrainerRequest;
   readonly #state: TrainerState;
-  #pending: Pending[] = [];
+  #pending: PendingStep[] = [];
   /** Seconds since the last logged step that were no training. */
   #paused = 0;
   #loggedAt: number;
@@ -219,8 +180,6 @@ class Loop {
     const {
       engine,
       objective,
-      optimizer,
-      schedule,
       settings,
       collective,
     } = this.#r;
@@ -264,32 +223,20 @@ class Loop {
       await sumOverRanks(engine.session, names, collective);
     }
     engine.update({
-      learningRate: optimizer.learningRate *
-        schedule.factor(state.step, { totalSteps: settings.totalSteps }),
+      learningRate: this.#learningRate(state.step),
       step: state.step + 1,
     });
-    const sourceWeights = new Float64Array(settings.sources);
-    for (const { weights, sources, divisorBySource } of micro) {
-      if (divisorBySource === undefined) {
-        weights.forEach((w, i) => sourceWeights[sources[i]] += w);
-      } else {
-        sourceWeights.forEach((_, s) =>
-          sourceWeights[s] += divisorBySource[s] ?? 0
-        );
-      }
-    }
-    this.#pending.push({
+    this.#pending.push(pendingStep({
+      batches,
+      micro,
       divisor,
-      sourceWeights,
-      realTokens: batches.reduce((n, b) => n + b.realTokens, 0),
-      paddedTokens: batches.reduce((n, b) => n + b.B * b.T - b.realTokens, 0),
-      rows: micro.reduce((n, inputs) => n + inputs.rows.length, 0),
-    });
+      sources: settings.sources,
+    }));
   }
 
   /** Reads the results of the steps enqueued since the last time; waits for them. */
   async #collect(log: boolean): Promise<void> {
-    const { engine, now, hooks } = this.#r;
+    const { engine, objective, settings, now, hooks } = this.#r;
     const state = this.#state;
     await this.#throttle.check();
     if (this.#pending.length > 0) {
@@ -299,7 +246,7 @@ class Loop {
         this.#add(result, this.#pending[i], first + i)
       );
       this.#pending = [];
-      const most = this.#r.settings.max_skipped_updates;
+      const most = settings.max_skipped_updates;
       if (most !== null && this.#skippedInRow >= most) await this.#diverged();
     }
     if (!log || state.window.steps === 0) return;
@@ -311,7 +258,16 @@ class Loop {
     this.#secondsPerStep = this.#secondsPerStep === 0
       ? perStep
       : 0.7 * this.#secondsPerStep + 0.3 * perStep;
-    hooks.onStep(state, this.#report(seconds));
+    hooks.onStep(
+      state,
+      stepReport(state, {
+        seconds,
+        secondsLeft: this.#secondsPerStep * (settings.totalSteps - state.step),
+        learningRate: this.#learningRate(state.step - 1),
+        hasAccuracy: objective.loss === undefined,
+        hasMetrics: engine.planned.metrics.length > 0,
+      }),
+    );
     state.window = emptySums();
     this.#paused = 0;
     this.#loggedAt = now();
@@ -331,72 +287,19 @@ class Loop {
     );
   }
 
-  #add(result: StepResult, pending: Pending, step: number): void {
-    const state = this.#state;
-    const sums = state.window;
-    sums.steps++;
-    sums.gradNorm = result.gradNorm;
-    sums.realTokens += pending.realTokens;
-    sums.paddedTokens += pending.paddedTokens;
-    sums.rows += pending.rows;
-    state.trainedTokens += pending.rows;
-    state.epochTrainedTokens += pending.rows;
+  #add(result: StepResult, pending: PendingStep, step: number): void {
+    addResult(this.#state, result, pending);
     if (result.finite) this.#skippedInRow = 0;
     else {
       this.#skippedInRow++;
-      state.skippedUpdates++;
-      this.#r.hooks.onSkipped(state, step);
+      this.#r.hooks.onSkipped(this.#state, step);
     }
-    // one NaN would make every average that it is part of NaN
-    if (!Number.isFinite(result.lossSum)) return;
-    sums.lossSum += result.lossSum;
-    sums.correctSum += result.correctSum;
-    sums.weight += pending.divisor;
-    result.sourceLossSums.forEach((loss, s) => {
-      sums.sourceLoss[s] = (sums.sourceLoss[s] ?? 0) + loss;
-      sums.sourceWeight[s] = (sums.sourceWeight[s] ?? 0) +
-        pending.sourceWeights[s];
-    });
-    for (const [name, { sum, weight }] of Object.entries(result.metrics)) {
-      const own = sums.metrics[name] ??= { sum: 0, weight: 0 };
-      own.sum += sum;
-      own.weight += weight;
-    }
-    state.epochLossSum += result.lossSum;
-    state.epochWeight += pending.divisor;
   }
 
-  #report(seconds: number): StepReport {
-    const { engine, objective, optimizer, schedule, settings } = this.#r;
-    const state = this.#state;
-    const sums = state.window;
-    return {
-      loss: sums.lossSum / sums.weight,
-      token_accuracy: objective.loss === undefined
-        ? sums.correctSum / sums.weight
-        : null,
-      learning_rate: optimizer.learningRate *
-        schedule.factor(state.step - 1, { totalSteps: settings.totalSteps }),
-      grad_norm: sums.gradNorm,
-      trained_tokens: sums.rows,
-      total_trained_tokens: state.trainedTokens,
-      padded_tokens: sums.paddedTokens,
-      tokens_per_second: sums.realTokens / seconds,
-      trained_tokens_per_second: sums.rows / seconds,
-      seconds_left: this.#secondsPerStep * (settings.totalSteps - state.step),
-      skipped_updates: state.skippedUpdates,
-      source_losses: sums.sourceLoss.map((loss, s) =>
-        sums.sourceWeight[s] > 0 ? loss / sums.sourceWeight[s] : null
-      ),
-      metrics: engine.planned.metrics.length === 0
-        ? undefined
-        : Object.fromEntries(
-          Object.entries(sums.metrics).map(([name, { sum, weight }]) => [
-            name,
-            weight > 0 && Number.isFinite(sum) ? sum / weight : null,
-          ]),
-        ),
-    };
+  /** The learning rate of a step, counted from 0. */
+  #learningRate(step: number): number {
+    const { optimizer, schedule, settings: { totalSteps } } = this.#r;
+    return optimizer.learningRate * schedule.factor(step, { totalSteps });
   }
 
   /** Adds the seconds since the last time to the epoch's. */

@@ -38,7 +38,7 @@ import { wordingOf } from "../evaluation/wording.ts";
 import type { EvaluationRow } from "../../contracts/evaluator.ts";
 import { checkBestMetric } from "../best_model.ts";
 import { modelFor } from "./untie_head.ts";
-import { totalSteps } from "../trainer.ts";
+import { totalSteps } from "../../data/total_steps.ts";
 
 /** How a run is opened. */
 export interface PrepareOptions {
