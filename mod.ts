@@ -77,7 +77,9 @@ export type {
   GenerateOptions,
   LoadedModel,
   PromptInput as Prompt,
+  ScoreInput,
 } from "./core/library/load_model.ts";
+export type { Score } from "./core/library/loaded/score_texts.ts";
 export type { LoadModelOptions } from "./core/library/load_options.ts";
 export type {
   InspectedExample,

@@ -48,7 +48,10 @@ export function tokenizeText(
     ? { text: "", addBos: writing.tokenizer.addsBos }
     : writtenPrompt(after, writing);
   const { ids, ends } = writing.tokenizer.encode(before + text, { addBos });
-  const first = ends.findIndex((end) => end > before.length);
+  // without anything before it all of the text counts, the space too that some tokenizers put in front of its first word
+  const first = after === undefined
+    ? 1
+    : ends.findIndex((end) => end > before.length);
   const from = Math.max(1, first < 0 ? ids.length : first);
   if (from >= ids.length) {
     throw new ConfigError(

@@ -27,6 +27,7 @@ import { openSaved, storageOf } from "./open_saved.ts";
 import { openRegistry } from "../config/parts/open_registry.ts";
 import { findSaved, type SavedFolder } from "./saved_folder.ts";
 import { conversationLimits, Switching } from "./switching.ts";
+import { type Score, scoreWith } from "./loaded/score_texts.ts";
 import { templatesOf } from "./templates.ts";
 
 /** How an answer is drawn. Greedy unless a temperature is given. */
@@ -57,6 +58,12 @@ export interface GenerateOptions {
 
 /** What is asked: a text, or the turns of a conversation. */
 export type PromptInput = string | readonly Message[];
+
+/** A text to score, with what it follows: a prompt, which is read but not scored. */
+export type ScoreInput = string | {
+  readonly text: string;
+  readonly after?: PromptInput;
+};
 
 /** A model on a device. Dispose of it (`await using`) to give memory and threads back. */
 export interface LoadedModel extends AsyncDisposable {
@@ -93,6 +100,16 @@ export interface LoadedModel extends AsyncDisposable {
     prompts: readonly PromptInput[],
     options?: GenerateOptions,
   ): Promise<Answer[]>;
+  /**
+   * The loss of texts, and for each of their tokens its log-probability after those before it and the entropy
+   * of that choice. The first call, and one with much longer texts, makes programs, which takes as long as
+   * loading. Not while an answer is being written. Throws `DataError` for a text that is longer than
+   * `contextLength`, `ConfigError` for one without a token to score.
+   */
+  score(
+    texts: readonly ScoreInput[],
+    options?: Pick<GenerateOptions, "raw" | "signal">,
+  ): Promise<Score[]>;
 }
 
 /** `loadModel` of the library. */
@@ -176,6 +193,31 @@ export async function loadModel(
       inUse = name;
     },
     generateAll,
+    async score(texts, { raw = false, signal } = {}) {
+      const chat = raw ? null : templates.chat;
+      const asked = texts.map((given) => {
+        const { text, after } = typeof given === "string"
+          ? { text: given }
+          : given;
+        return {
+          text,
+          after: after === undefined
+            ? undefined
+            : requestOf(after, chat !== null),
+        };
+      });
+      return await scoreWith(asked, {
+        tokenizer,
+        template: chat ?? templates.raw,
+        capacity: switching.engine.generator?.limits.capacity ?? 0,
+        causal: decoding.causal,
+        async open(tokens) {
+          await switching.toScore(tokens);
+          return switching.engine.session;
+        },
+        signal,
+      });
+    },
     async generate(prompt, given = {}) {
       if ((given.numReturnSequences ?? 1) > 1) {
         throw new ConfigError(

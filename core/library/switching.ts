@@ -46,6 +46,10 @@ export class Switching implements AsyncDisposable {
   #planned: BoundAdapter | null = null;
   /** Whether the base has its own weights, all of them, and no adapter is switched on. */
   #isBare = false;
+  /** The adapter that answers; null: the base alone. */
+  #current: BoundAdapter | null = null;
+  /** Tokens of the longest text that the programs score. */
+  #scored: number | null = null;
 
   constructor(of: SwitchingOptions) {
     this.#of = of;
@@ -60,12 +64,30 @@ export class Switching implements AsyncDisposable {
   /** Makes an adapter answer, or the base alone. */
   async to(wanted: BoundAdapter | null): Promise<void> {
     if (this.#engine === null || !await this.#write(this.#engine, wanted)) {
-      await this[Symbol.asyncDispose]();
-      this.#engine = await openEngine(this.#of, wanted);
-      this.#planned = wanted;
-      this.#isBare = wanted === null;
+      await this.#open(wanted);
     }
+    this.#current = wanted;
     await this.engine.session.idle();
+  }
+
+  /** Makes the programs anew where they score no texts of that many tokens. */
+  async toScore(tokens: number): Promise<void> {
+    if (this.#scored !== null && tokens <= this.#scored) return;
+    // in powers of two: a text that is a little longer than the last needs no new programs
+    const rounded = 2 ** Math.ceil(Math.log2(Math.max(64, tokens)));
+    const { maxPositions } = this.#of.model.spec;
+    this.#scored = Math.max(
+      tokens,
+      Math.min(rounded, maxPositions ?? Infinity),
+    );
+    await this.#open(this.#current);
+  }
+
+  async #open(wanted: BoundAdapter | null): Promise<void> {
+    await this[Symbol.asyncDispose]();
+    this.#engine = await openEngine(this.#of, wanted, this.#scored);
+    this.#planned = wanted;
+    this.#isBare = wanted === null;
   }
 
   /** Whether the programs that are there can serve; if so the numbers are written. */
@@ -94,10 +116,12 @@ export class Switching implements AsyncDisposable {
 async function openEngine(
   { model: base, device, storage, decoding, limits }: SwitchingOptions,
   wanted: BoundAdapter | null,
+  scored: number | null,
 ): Promise<Engine> {
   const model = wanted?.model ?? base;
   const { spec } = model;
-  const { generate, score } = limits(model);
+  const { generate, score: asked } = limits(model);
+  const score = scored === null ? asked : Math.max(scored, asked ?? 0);
   const planned = planEngine({
     spec,
     adapter: wanted?.attached ?? null,
