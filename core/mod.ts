@@ -376,6 +376,8 @@ export type {
   EvaluatedModel,
   EvaluateOptions,
 } from "./library/evaluate/evaluate.ts";
+export type { ListedPlugin } from "./library/list_plugins.ts";
+export type { Evaluated } from "./run/evaluation/evaluations.ts";
 export type { MergeOptions, MergeResult } from "./library/merge.ts";
 export { library, type LibraryFunctions } from "./library/mod.ts";
 export type {

@@ -5,11 +5,15 @@
 import { resolve } from "node:path";
 import { layoutOf } from "../config/parse/layout.ts";
 import { readRunText } from "../config/parse/read.ts";
-import { type NamedPlugin, namedPlugins } from "../config/parts/plugins.ts";
+import { namedPlugins } from "../config/parts/plugins.ts";
 import { hostOf, isRemote } from "../config/parts/remote_plugin.ts";
 
 /** A plugin that a run file names. */
-export interface ListedPlugin extends NamedPlugin {
+export interface ListedPlugin {
+  /** The package or address, or the absolute path of the file. */
+  readonly specifier: string;
+  /** Where it is named: `run.yaml:3:5`. */
+  readonly place: string;
   /** The host that its code comes from; null for a file. */
   readonly host: string | null;
 }

@@ -19,7 +19,7 @@ import { writeFileAtomic } from "../io/atomic.ts";
 import { showJson } from "../io/json_file.ts";
 import type { Json } from "../contracts/json.ts";
 import { VERSION } from "../version.ts";
-import { isPatienceSpent, type Metrics } from "./best_model.ts";
+import { isPatienceSpent } from "./best_model.ts";
 import { bringBest, loadBest } from "./load_best.ts";
 import {
   checkpointPath,
@@ -73,7 +73,7 @@ export interface RunResult {
   /** Optimizer steps done. */
   readonly steps: number;
   /** The numbers of the last evaluation, or of the best one where its model was loaded at the end: `eval_loss`, ... */
-  readonly metrics: Metrics;
+  readonly metrics: Readonly<Record<string, number | null>>;
   /** The step of the best evaluation; null where evaluations are not compared, or the run is not over. */
   readonly bestStep: number | null;
 }

@@ -17,19 +17,16 @@ import { ConfigError } from "../../contracts/errors.ts";
 import { callPart } from "../../config/parts/call_part.ts";
 import { ask, type Asking, questionKey } from "../../engine/generate/ask.ts";
 import { type TokenizedText, tokenizeText } from "../../engine/score.ts";
-import {
-  checkRecords,
-  type MetricName,
-  metricsOf,
-  OWN_METRICS,
-} from "./check_result.ts";
+import { checkRecords, metricsOf, OWN_METRICS } from "./check_result.ts";
 import type { OpenedEvaluator } from "./evaluators.ts";
 
 /** What an evaluator gave, checked. */
 export interface Evaluated {
   /** Name of the part. */
   readonly name: string;
-  readonly metrics: ReadonlyMap<MetricName, number>;
+  /** Its numbers, as a run records them: `eval_exact_match`. */
+  readonly metrics: ReadonlyMap<`eval_${string}`, number>;
+  /** What the evaluator made of the answers. */
   readonly result: Evaluation;
 }
 
