@@ -202,6 +202,11 @@ export interface ModelSpec {
   readonly maxPositions: number | null;
   /** Whether positions beyond `maxPositions` cannot be run at all (a learned table). */
   readonly positionsAreBounded: boolean;
+  /**
+   * `bidirectional`: a model whose tokens always see later ones, for objectives whose attention is so. Absent: as the
+   * objective says.
+   */
+  readonly attention?: "bidirectional";
   /** The vocabulary projection. */
   readonly head: HeadSpec;
   /** Hidden states after the last norm (N, C). */

@@ -171,6 +171,7 @@ export function buildModel(
   const tokens = fed?.tokens ?? programInput(graph, "tokens");
   const positions = fed?.positions ?? programInput(graph, "positions");
   const rowKeys = programInput(graph, "row_keys");
+  const causal = options.causal && spec.attention !== "bidirectional";
   let block: number | null = null;
   let stream = 0;
   const losses: ModelLoss[] = [];
@@ -205,7 +206,7 @@ export function buildModel(
     positions,
     N,
     maxPositions: options.maxPositions,
-    causal: options.causal,
+    causal,
     embedding(index, site) {
       recorder?.site({ kind: "embedding", site, block });
       const name = `${site.name}.weight`;
@@ -277,7 +278,7 @@ export function buildModel(
         () =>
           state.attention(layer, { q, k, v, sharedWith }, {
             ...o,
-            causal: options.causal,
+            causal,
           }),
       ),
     convolution: (name, x, weight) =>

@@ -10,7 +10,7 @@ import {
   creatingWith,
 } from "../config/parts/create_part.ts";
 import { kindAt } from "../config/paths.ts";
-import { DataError } from "../contracts/errors.ts";
+import { ConfigError, DataError } from "../contracts/errors.ts";
 import type { Registry } from "../contracts/plugin.ts";
 import type { Tokenizer } from "../contracts/tokenizer.ts";
 import { type SavedDecoding, savedDecoding } from "../run/decoding_mark.ts";
@@ -78,6 +78,11 @@ export async function openSaved(
     tokenizer,
   });
   const decoding = await savedDecoding([saved.path, saved.base], creating);
+  if (decoding.causal && model.spec.attention === "bidirectional") {
+    throw new ConfigError(
+      `The model in ${saved.base} cannot be decoded token by token: its tokens see later ones (model_type ${model.spec.modelType}), and no generation_config.json of it says another way to write (denotune_objective)`,
+    );
+  }
   const owned = held.move();
   return {
     saved,

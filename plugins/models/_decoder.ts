@@ -62,6 +62,10 @@ export interface DecoderConfig {
   };
   /** The function of a logit; null: none. */
   readonly logits: ((x: Expr) => Expr) | null;
+  /** Name of the head's bias; absent: it has none. */
+  readonly headBias?: string;
+  /** Whether tokens see later ones, whatever the objective. Absent: no. */
+  readonly bidirectional?: boolean;
 }
 
 /** The model of a decoder's numbers. */
@@ -81,7 +85,9 @@ export function decoderSpec(c: DecoderConfig): ModelSpec {
       tied: c.tied,
       init: { kind: "normal", std: c.std },
       ...(logits === null ? {} : { logits: (x) => logits(x) }),
+      ...(c.headBias === undefined ? {} : { bias: c.headBias }),
     },
+    ...(c.bidirectional === true ? { attention: "bidirectional" } : {}),
     forward: (builder) => forward(builder, c),
     // old files carry the rotary frequencies
     ignores: (name) => name.endsWith("rotary_emb.inv_freq"),

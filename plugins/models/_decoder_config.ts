@@ -29,7 +29,14 @@ export interface DecoderDefaults {
 /** What a family reads besides. */
 export type DecoderRest = Pick<
   DecoderConfig,
-  "turned" | "windows" | "norms" | "qkNorm" | "factors" | "logits"
+  | "turned"
+  | "windows"
+  | "norms"
+  | "qkNorm"
+  | "factors"
+  | "logits"
+  | "headBias"
+  | "bidirectional"
 >;
 
 /** Settings of a plain decoder: norms before, every layer turned, no window, no factor. */

@@ -1,7 +1,7 @@
 """Loads a folder that denotune saved as the Python tools would, and prints one JSON object.
 
     python3 tests/golden/witness_load.py FOLDER [BASE] [--ids 1,2,3] [--text TEXT] [--messages JSON]
-        [--add-generation-prompt] [--max-new-tokens N] [--no-model] [--resize ROWS]
+        [--add-generation-prompt] [--max-new-tokens N] [--masked] [--no-model] [--resize ROWS]
 
 FOLDER with an adapter_config.json is loaded by PEFT on BASE (default: the base that it names). Anything that
 could not be loaded as its own author meant it is listed under `problems`, which should be empty.
@@ -17,11 +17,11 @@ from _witness import plain
 from peft import PeftConfig, PeftModel, get_peft_model_state_dict
 from safetensors import safe_open
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer, GenerationConfig, PreTrainedTokenizerFast
 
 
-def load_model(folder):
-    model, info = AutoModelForCausalLM.from_pretrained(
+def load_model(folder, kind=AutoModelForCausalLM):
+    model, info = kind.from_pretrained(
         folder, dtype=torch.float32, attn_implementation="eager", output_loading_info=True
     )
     problems = [f"{kind}: {key}" for kind, keys in info.items() for key in sorted(map(str, keys or []))]
@@ -45,12 +45,14 @@ def load_adapter(folder, base, rows):
 
 def run_model(args):
     is_adapter = (args.folder / "adapter_config.json").exists()
-    model, problems = load_adapter(args.folder, args.base, args.resize) if is_adapter else load_model(args.folder)
+    model, problems = load_adapter(args.folder, args.base, args.resize) if is_adapter else load_model(
+        args.folder, AutoModelForMaskedLM if args.masked else AutoModelForCausalLM
+    )
     record = {
         "kind": "adapter" if is_adapter else "model",
         "model_type": model.config.model_type,
         "parameters": sum(p.numel() for p in model.parameters()),
-        "eos_token_id": model.generation_config.eos_token_id,
+        "eos_token_id": None if args.masked else model.generation_config.eos_token_id,
         "problems": problems,
     }
     if args.ids:
@@ -97,6 +99,7 @@ def main():
     parser.add_argument("--add-generation-prompt", action="store_true")
     parser.add_argument("--max-new-tokens", type=int, default=0)
     parser.add_argument("--resize", type=int, help="rows that the base of an adapter is given first, as for added tokens")
+    parser.add_argument("--masked", action="store_true", help="a model for masked tokens, as EuroBERT")
     parser.add_argument("--no-model", action="store_true", help="the tokenizer alone")
     args = parser.parse_args()
     record = {}

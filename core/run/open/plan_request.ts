@@ -42,6 +42,12 @@ export function planRequest(of: {
 }): EngineRequest {
   const { config, model, data } = of;
   const { spec } = model;
+  const { attention } = of.objective;
+  if (spec.attention !== undefined && attention !== spec.attention) {
+    throw new ConfigError(
+      `The tokens of ${model.name} see later ones (model_type ${spec.modelType}), and the ${of.describedObjective} trains ${attention} attention; choose an objective that sees both sides, as masked-diffusion`,
+    );
+  }
   const B = config.training.batch_size;
   const { sites, weights } = inventoryOf(spec, config.data.max_length);
   const grown = [...model.fresh?.tables ?? []];

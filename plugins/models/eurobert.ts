@@ -1,0 +1,43 @@
+/**
+ * EuroBERT (arXiv:2503.05500): a Llama whose tokens see each other on both sides, and whose head has a bias where the
+ * MLPs have one. As transformers' `EuroBertForMaskedLM`.
+ * @module
+ */
+import type { Activations, Architecture } from "@denotune/denotune/core";
+import { decoderWith, defineModel, type ModelPart } from "./_define.ts";
+import { plainRest, readDecoder } from "./_decoder_config.ts";
+
+/** EuroBERT, with the activations that its configs may name. */
+export const eurobertWith: (activations: Activations) => Architecture =
+  decoderWith("eurobert", (config, activations) =>
+    readDecoder(config, {
+      modelType: "eurobert",
+      architecture: "EuroBertForMaskedLM",
+      kvHeads: null,
+      maxPositions: 8192,
+      eps: 1e-5,
+      tied: false,
+      mlpBias: true,
+    }, {
+      activations,
+      rest(reader, sizes) {
+        // of classifiers, and the tokenizer knows its own mask
+        for (const key of ["classifier_pooling", "mask_token_id"]) {
+          reader.ignore(key);
+        }
+        return {
+          ...plainRest(sizes),
+          bidirectional: true,
+          ...(reader.flag("mlp_bias", false)
+            ? { headBias: "lm_head.bias" }
+            : {}),
+        };
+      },
+    }));
+
+/** Part `eurobert`: models of the type `eurobert`. */
+export const eurobert: ModelPart = defineModel(
+  "eurobert",
+  "EuroBERT from Hugging Face folders, for objectives that see both sides.",
+  eurobertWith,
+);
