@@ -85,6 +85,17 @@ export type {
   InspectedExample,
   InspectOptions,
 } from "./core/library/inspect.ts";
+export type {
+  DataSide,
+  IteratedBatch,
+  IteratedExample,
+  PrepareDataOptions,
+  PreparedData,
+} from "./core/library/data/prepared_data.ts";
+export type {
+  CreatePartOptions,
+  EncodeOptions,
+} from "./core/library/data/single_part.ts";
 export type { MergeOptions, MergeResult } from "./core/library/merge.ts";
 export type { TrainOptions } from "./core/library/train.ts";
 export type { AnalyzeOptions } from "./plugins/commands/analyze/library.ts";
@@ -113,10 +124,13 @@ export type {
 export type { Packing } from "./plugins/commands/analyze/packing.ts";
 export {
   analyze,
+  createPart,
+  encodeExample,
   generate,
   inspect,
   loadModel,
   merge,
+  prepare,
   train,
 } from "./plugins/library.ts";
 

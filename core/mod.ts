@@ -378,6 +378,21 @@ export type {
 } from "./library/evaluate/evaluate.ts";
 export type { ListedPlugin } from "./library/list_plugins.ts";
 export type { Evaluated } from "./run/evaluation/evaluations.ts";
+export type {
+  DataSide,
+  IteratedBatch,
+  IteratedExample,
+  PrepareDataOptions,
+  PreparedData,
+} from "./library/data/prepared_data.ts";
+export type {
+  CreatePartOptions,
+  EncodeOptions,
+} from "./library/data/single_part.ts";
+export type {
+  WriteRowsOptions,
+  WrittenRows,
+} from "./library/data/write_rows.ts";
 export type { MergeOptions, MergeResult } from "./library/merge.ts";
 export { library, type LibraryFunctions } from "./library/mod.ts";
 export type {

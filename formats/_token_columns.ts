@@ -141,3 +141,28 @@ export function refuseUnknown(
     );
   }
 }
+
+/** A column with a weight for each token; null where the row has none. */
+export function numbersBeside(
+  record: RawRecord,
+  name: string | null,
+  tokens: number,
+): number[] | null {
+  const value = valueOf(record, name);
+  if (name === null || value === null) return null;
+  const isWeight = (w: unknown): w is number =>
+    typeof w === "number" && Number.isFinite(w) && w >= 0;
+  if (!Array.isArray(value) || !value.every(isWeight)) {
+    return refuse(
+      record,
+      `the column "${name}" must be a list of numbers from 0 up, found ${
+        describe(value)
+      }`,
+    );
+  }
+  if (value.length === tokens) return value;
+  return refuse(
+    record,
+    `the column "${name}" has ${value.length} numbers for ${tokens} tokens`,
+  );
+}

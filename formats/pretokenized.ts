@@ -30,6 +30,7 @@ import {
   isNumbers,
   lengthsOfPositions,
   maskOf,
+  numbersBeside,
   numbersOf,
   refuseUnknown,
   valueOf,
@@ -40,6 +41,10 @@ const options = z.strictObject({
   labels_field: optionalColumn(
     "labels",
     "the target of each token: its own id (not shifted), or ignore_label; with it masks are not read",
+  ),
+  weights_field: optionalColumn(
+    "weights",
+    "the weight of each token as a target, from 0 up; with it labels and masks are not read",
   ),
   attention_mask_field: optionalColumn(
     "attention_mask",
@@ -130,13 +135,15 @@ function namesOf(options: PretokenizedOptions): string[] {
   return [...named, ...options.ignore_columns];
 }
 
-/** As TRL's SFTTrainer: labels where there are any, else every mask must allow a token; null where all is trained. */
+/** Weights where there are any; else as TRL's SFTTrainer: labels where there are any, else every mask must allow a token; null where all is trained. */
 function weightsOf(
   record: RawRecord,
   options: PretokenizedOptions,
   ids: readonly number[],
 ): number[] | null {
   const { ignore_label } = options;
+  const given = numbersBeside(record, options.weights_field, ids.length);
+  if (given !== null) return given;
   const name = options.labels_field;
   const labels = besideTokens(record, name, ids.length);
   if (labels !== null) {

@@ -7,18 +7,27 @@ import {
   type Answer,
   type BuiltIn,
   bundleUrl,
+  type Choice,
+  type CreatePartOptions,
+  type EncodeOptions,
   type GenerateOptions,
   type InspectedExample,
   type InspectOptions,
+  type Kind,
+  type KindMap,
   library,
   type LoadedModel,
   type LoadModelOptions,
   type MergeOptions,
   type MergeResult,
+  type ParsedExample,
+  type PrepareDataOptions,
+  type PreparedData,
   type PromptInput,
   type RunInput,
   type RunResult,
   type TrainOptions,
+  type WeightedExample,
   workInBundle,
 } from "@denotune/denotune/core";
 import type { AnalyzeOptions } from "./commands/analyze/library.ts";
@@ -101,6 +110,67 @@ export async function analyze(
 ): Promise<QualityReport> {
   const analysis = await import("./commands/analyze/library.ts");
   return await analysis.analyze(builtIn, subject, options);
+}
+
+/**
+ * Prepares the data of a run, and goes through its examples and batches as training gets them. Takes a run or
+ * the path of a run file. Dispose of it (`using`) to close its files. Throws `ConfigError`, `PluginError` or
+ * `DataError`.
+ *
+ * @example
+ * ```ts
+ * import { prepare } from "@denotune/denotune";
+ *
+ * using data = await prepare("run.yaml");
+ * for (const { ids, weights } of data.examples()) console.log(ids, weights);
+ * for await (const { step, tokens } of data.batches()) console.log(step, tokens);
+ * ```
+ */
+export async function prepare(
+  run: RunInput | string,
+  options: PrepareDataOptions = {},
+): Promise<PreparedData> {
+  return await library.prepare(builtIn, run, options);
+}
+
+/**
+ * One part by itself: a format, a template, a masker, a collator, a tokenizer. Throws `ConfigError` for an
+ * unknown name or wrong options.
+ *
+ * @example
+ * ```ts
+ * import { createPart, encodeExample } from "@denotune/denotune";
+ *
+ * const tokenizer = await createPart("tokenizer", "byte");
+ * const format = await createPart("format", "alpaca");
+ * const template = await createPart("template", "alpaca", { tokenizer });
+ * const masker = await createPart("masker", "completion-only");
+ * const collator = await createPart("collator", "packed");
+ *
+ * const where = { path: "my rows", index: 0 };
+ * const example = format.parse({ value: { instruction: "Add 1 and 1", output: "2" }, where });
+ * const [tokens] = await encodeExample(example, { tokenizer, template, masker });
+ * const limits = { maxLength: 64, batchSize: 1, padId: 0, seed: 0 };
+ * console.log(collator.collate([[tokens]], limits).weights);
+ * ```
+ */
+export async function createPart<K extends Kind>(
+  kind: K,
+  choice: Choice,
+  options: CreatePartOptions = {},
+): Promise<KindMap[K]> {
+  return await library.createPart(builtIn, kind, choice, options);
+}
+
+/**
+ * The tokens of an example and the weight of each as a target, ready for a collator; see {@linkcode createPart}.
+ * Several examples under `truncation: "split"`, none where it is dropped. Throws `DataError`.
+ */
+export async function encodeExample(
+  example: ParsedExample,
+  options: EncodeOptions,
+): Promise<WeightedExample[]> {
+  return await library.encodeExample(example, options);
 }
 
 /**

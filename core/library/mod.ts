@@ -23,6 +23,12 @@ import type {
   PromptInput,
 } from "./load_model.ts";
 import type { LoadModelOptions } from "./load_options.ts";
+import type { PrepareDataOptions, PreparedData } from "./data/prepared_data.ts";
+import type { WriteRowsOptions, WrittenRows } from "./data/write_rows.ts";
+import type { CreatePartOptions, EncodeOptions } from "./data/single_part.ts";
+import type { Choice, Kind, KindMap } from "../contracts/plugin.ts";
+import type { ParsedExample } from "../contracts/format.ts";
+import type { WeightedExample } from "../contracts/collator.ts";
 import type { MergeOptions, MergeResult } from "./merge.ts";
 import type { OpenedRows, OpenRowsOptions } from "./open_data.ts";
 import type { TrainOptions } from "./train.ts";
@@ -88,6 +94,26 @@ export interface LibraryFunctions {
     step: number,
     options?: PrepareOptions,
   ): Promise<{ readonly steps: number; readonly rows: InspectedRow[] }>;
+  /** Prepares the data of a run, to go through its examples and batches. */
+  prepare(
+    builtIn: BuiltIn,
+    run: RunInput | string,
+    options?: PrepareDataOptions,
+  ): Promise<PreparedData>;
+  /** One part by itself. */
+  createPart<K extends Kind>(
+    builtIn: BuiltIn,
+    kind: K,
+    choice: Choice,
+    options?: CreatePartOptions,
+  ): Promise<KindMap[K]>;
+  /** The tokens of an example and their weights. */
+  encodeExample(
+    example: ParsedExample,
+    options: EncodeOptions,
+  ): Promise<WeightedExample[]>;
+  /** Writes the prepared rows of a loaded run to files. */
+  writeRows(run: LoadedRun, options: WriteRowsOptions): Promise<WrittenRows[]>;
   /** Opens the data of a loaded run for a look at its rows. */
   openRows(run: LoadedRun, options?: OpenRowsOptions): Promise<OpenedRows>;
 }
@@ -114,6 +140,14 @@ export const library: LibraryFunctions = {
     (await import("./inspect.ts")).inspectRun(...args),
   inspectStep: async (...args) =>
     (await import("./inspect.ts")).inspectStep(...args),
+  prepare: async (...args) =>
+    (await import("./data/prepared_data.ts")).prepare(...args),
+  createPart: async (...args) =>
+    (await import("./data/single_part.ts")).createPart(...args),
+  encodeExample: async (...args) =>
+    (await import("./data/single_part.ts")).encodeExample(...args),
+  writeRows: async (...args) =>
+    (await import("./data/write_rows.ts")).writeRows(...args),
   openRows: async (...args) =>
     (await import("./open_data.ts")).openRows(...args),
 };

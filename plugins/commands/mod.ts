@@ -58,6 +58,11 @@ export const commands: readonly Part<
     async () => (await import("./inspect/inspect.ts")).inspect,
   ),
   command(
+    "prepare",
+    "write the rows as training gets them",
+    async () => (await import("./prepare.ts")).prepare,
+  ),
+  command(
     "merge",
     "fold an adapter into its base",
     async () => (await import("./merge.ts")).merge,

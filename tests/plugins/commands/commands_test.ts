@@ -347,3 +347,33 @@ Deno.test("generate names both readings of a folder that is not there", async ()
   assert.equal(code, 2);
   assert.match(err, /no model at \/nowhere\/at-all/);
 });
+
+Deno.test("prepare writes rows and says how to train on them, which check takes", async () => {
+  using folder = tiny();
+  const to = folder.at("made.jsonl");
+  const { code, out } = await run(
+    "prepare",
+    folder.at("run.yaml"),
+    "--to",
+    to,
+    "data.eval_fraction=0.3",
+  );
+  assert.equal(code, 0, out);
+  const rows = Deno.readTextFileSync(to).trim().split("\n");
+  const [first] = rows.map((row) => JSON.parse(row));
+  assert.deepEqual(Object.keys(first), ["input_ids", "labels"]);
+  assert.equal(first.labels[0], -100);
+  const [, text] = out.split("in the run file:\n");
+  const { data } = parse(text);
+  assert.equal(data.train[0].format, "pretokenized");
+  const checked = await run(
+    "check",
+    folder.at("run.yaml"),
+    `data.train=${JSON.stringify(data.train)}`,
+    `data.eval=${JSON.stringify(data.eval)}`,
+  );
+  assert.equal(checked.code, 0, checked.err);
+  assert.match(checked.out, new RegExp(`${rows.length} rows`));
+  const wrong = await run("prepare", folder.at("run.yaml"), "--to", "rows.xyz");
+  assert.equal(wrong.code, 2);
+});
