@@ -42,6 +42,8 @@ export interface Fault {
   readonly ignoreRange?: boolean;
   /** Waits before each 64 KiB. */
   readonly slowMs?: number;
+  /** Bytes sent at a time instead of 64 KiB. */
+  readonly pieceBytes?: number;
 }
 
 /** A request that came. */
@@ -59,6 +61,8 @@ export interface FakeHub extends AsyncDisposable {
   readonly seen: Seen[];
   /** Adds a fault; later ones are used after earlier ones are used up. */
   fail(fault: Fault): void;
+  /** Forgets the faults that are left. */
+  reset(): void;
 }
 
 const COMMIT = "0123456789abcdef0123456789abcdef01234567";
@@ -185,6 +189,7 @@ export function startHub(
   return {
     endpoint: `http://127.0.0.1:${hub.addr.port}`,
     seen,
+    reset: () => void (faults.length = 0),
     fail: (fault) => void faults.push({ fault, left: fault.times ?? 1 }),
     [Symbol.asyncDispose]: async () => {
       await Promise.all([hub.shutdown(), cdn.shutdown()]);
@@ -298,7 +303,7 @@ function faulty(bytes: Uint8Array, fault: Fault): ReadableStream<Uint8Array> {
       if (fault.slowMs !== undefined) await wait(fault.slowMs);
       if (hang !== undefined && at >= hang.bytes) await wait(hang.ms);
       const to = Math.min(
-        at + 65_536,
+        at + (fault.pieceBytes ?? 65_536),
         end,
         hang !== undefined && at < hang.bytes ? hang.bytes : end,
       );

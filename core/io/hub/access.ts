@@ -29,8 +29,10 @@ export interface HubOptions {
   readonly attempts?: number;
   /** Wait before the second try, doubled with each (default 500 ms). */
   readonly backoffMs?: number;
-  /** A connection that brings nothing for so long is cut and made anew (default 60 s). */
+  /** A connection that brings nothing for so long is cut and made anew (default 20 s). */
   readonly stallMs?: number;
+  /** Time without progress, over all tries, after which a file is given up (default 60 s). */
+  readonly patienceMs?: number;
   /** Longest `Retry-After` that is waited for (default 5 minutes). */
   readonly maxWaitMs?: number;
 }
@@ -57,6 +59,8 @@ export interface HubAccess {
   readonly backoffMs: number;
   /** Longest silence of a connection. */
   readonly stallMs: number;
+  /** Longest time without progress, over all tries. */
+  readonly patienceMs: number;
   /** Longest `Retry-After` that is waited for. */
   readonly maxWaitMs: number;
 }
@@ -74,7 +78,8 @@ export function hubAccess(options: HubOptions = {}): HubAccess {
     onProgress: options.onProgress ?? (() => {}),
     attempts: options.attempts ?? 6,
     backoffMs: options.backoffMs ?? 500,
-    stallMs: options.stallMs ?? 60_000,
+    stallMs: options.stallMs ?? 20_000,
+    patienceMs: options.patienceMs ?? 60_000,
     maxWaitMs: options.maxWaitMs ?? 300_000,
   };
 }

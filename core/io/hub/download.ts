@@ -13,6 +13,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { hubCacheProblem } from "./disk.ts";
 import { DataError } from "../../contracts/errors.ts";
 import type { HubAccess } from "./access.ts";
+import { Budget } from "./budget.ts";
 import { sizeOf } from "./cache_files.ts";
 import { Passing } from "./failures.ts";
 import { askedOf, type RemoteFile, type Repository } from "./repository.ts";
@@ -98,10 +99,12 @@ async function fill(
 ): Promise<void> {
   const { repository, file } = wanted;
   const name = `${repository.id}/${file.path}`;
+  const budget = new Budget(`download ${name}`, access, file.size);
   for (let checks = 0;; checks++) {
-    const digest = await receive(path, wanted, access);
+    const digest = await receive(path, wanted, { access, budget });
     if (digest === file.checksum) return;
     await Deno.truncate(path, 0);
+    budget.again();
     // what an earlier try left may have been damaged; a second whole file was not
     if (checks === 0) continue;
     throw new DataError(
@@ -114,7 +117,7 @@ async function fill(
 async function receive(
   path: string,
   { repository, file }: Wanted,
-  access: HubAccess,
+  { access, budget }: { readonly access: HubAccess; readonly budget: Budget },
 ): Promise<string> {
   const name = `${repository.id}/${file.path}`;
   using out = await Deno.open(path, { read: true, write: true, create: true });
@@ -128,17 +131,20 @@ async function receive(
     access.onProgress({ file: name, done: bytes, total: file.size })
   );
   tell(done, true);
+  budget.arrived(done, 0);
   const restart = async () => {
     await out.truncate(0);
     await out.seek(0, Deno.SeekMode.Start);
     done = 0;
     hash = newHash(file);
+    budget.arrived(done, 0);
   };
-  await withRetries(`download ${name}`, access, async (progress) => {
+  await withRetries(budget, access, async () => {
     if (done === file.size) return;
     const { response, alive, done: over } = await open(
       requestOf(repository, file, done, access),
       access,
+      budget,
     );
     try {
       if (response.status === 416 || (done > 0 && response.status !== 206)) {
@@ -149,7 +155,6 @@ async function receive(
         throw new Passing(`answered ${response.status} and no content`);
       }
       for await (const chunk of response.body) {
-        alive();
         if (done + chunk.length > file.size) {
           await restart();
           throw new Passing(
@@ -159,7 +164,9 @@ async function receive(
         await writeAll(out, chunk);
         hash.update(chunk);
         done += chunk.length;
-        progress();
+        budget.arrived(done, chunk.length);
+        budget.check();
+        alive();
         tell(done, false);
       }
       if (done < file.size) {

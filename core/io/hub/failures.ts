@@ -5,7 +5,6 @@
 import {
   ConfigError,
   DataError,
-  DeviceError,
   isDenotuneError,
 } from "../../contracts/errors.ts";
 import type { HubAccess } from "./access.ts";
@@ -107,18 +106,6 @@ export function thrownFailure(error: unknown, access: HubAccess): unknown {
     );
   }
   return new Passing(error instanceof Error ? error.message : String(error));
-}
-
-/** The error after the last try. */
-export function givenUp(
-  what: string,
-  last: Passing,
-  access: HubAccess,
-): DeviceError {
-  return new DeviceError(
-    `Cannot ${what} from ${access.endpoint} after ${access.attempts} tries without progress: ${last.message}; try again later (what has arrived is kept), or set HF_HUB_OFFLINE=1 to use only what is in ${access.cacheDir}`,
-    { cause: last },
-  );
 }
 
 /** Milliseconds that a `Retry-After` header asks for: seconds, or a date. */

@@ -3,14 +3,13 @@
  * notices connections that fell silent.
  * @module
  */
-import { setTimeout as sleep } from "node:timers/promises";
-import { DataError, DeviceError } from "../../contracts/errors.ts";
+import { DataError } from "../../contracts/errors.ts";
 import type { HubAccess } from "./access.ts";
+import { Budget } from "./budget.ts";
 import {
   type Asked,
   boundedText,
   failureOf,
-  givenUp,
   Passing,
   thrownFailure,
 } from "./failures.ts";
@@ -29,42 +28,21 @@ export interface HubRequest {
   readonly accept?: readonly number[];
 }
 
-/**
- * Does `work` until it succeeds, fails for good, or has failed `attempts` times in a row. `work` calls
- * `progress` when it got further, which starts the count anew.
- */
+/** Does `work` until it succeeds, fails for good, or has used up the budget. */
 export async function withRetries<T>(
-  what: string,
+  budget: Budget,
   access: HubAccess,
-  work: (progress: () => void) => Promise<T>,
+  work: () => Promise<T>,
 ): Promise<T> {
-  for (let failures = 0;;) {
+  for (;;) {
     access.signal?.throwIfAborted();
+    budget.begin();
     try {
-      return await work(() => failures = 0);
+      return await work();
     } catch (error) {
       const failure = thrownFailure(error, access);
       if (!(failure instanceof Passing)) throw failure;
-      failures++;
-      if (failures >= access.attempts) throw givenUp(what, failure, access);
-      // half of the wait is drawn, so that many programs do not come back at once
-      const backoff = access.backoffMs * 2 ** (failures - 1);
-      const jitter = crypto.getRandomValues(new Uint32Array(1))[0] / 2 ** 32;
-      const wait = failure.waitMs ??
-        Math.min(backoff * (0.5 + 0.5 * jitter), 60_000);
-      if (wait > access.maxWaitMs) {
-        throw new DeviceError(
-          `Cannot ${what} from ${access.endpoint}: it asks to come back in ${
-            Math.ceil(wait / 1000)
-          } s (${failure.message}); try again then`,
-          { cause: failure },
-        );
-      }
-      try {
-        await sleep(wait, undefined, { signal: access.signal });
-      } catch (aborted) {
-        throw access.signal?.aborted ? access.signal.reason : aborted;
-      }
+      await budget.wait(failure);
     }
   }
 }
@@ -76,14 +54,16 @@ export async function withRetries<T>(
 export async function open(
   request: HubRequest,
   access: HubAccess,
+  budget: Budget,
 ): Promise<{ response: Response; alive: () => void; done: () => void }> {
   const silence = new AbortController();
   let timer: ReturnType<typeof setTimeout> | undefined;
   const alive = () => {
     clearTimeout(timer);
+    const ms = budget.silenceMs;
     timer = setTimeout(
-      () => silence.abort(new Passing(`sent nothing for ${access.stallMs} ms`)),
-      access.stallMs,
+      () => silence.abort(new Passing(`sent nothing for ${Math.round(ms)} ms`)),
+      ms,
     );
   };
   const done = () => clearTimeout(timer);
@@ -145,17 +125,22 @@ async function follow(
 export function apiFetch(asked: Asked, access: HubAccess): typeof fetch {
   return async (input, init) => {
     const url = input instanceof Request ? input.url : String(input);
+    const budget = new Budget(`list the ${asked.repository}`, access);
     const { text, response } = await withRetries(
-      `list the ${asked.repository}`,
+      budget,
       access,
       async () => {
-        const { response, done } = await open({
-          url,
-          method: init?.method,
-          headers: Object.fromEntries(new Headers(init?.headers)),
-          body: typeof init?.body === "string" ? init.body : undefined,
-          asked,
-        }, access);
+        const { response, done } = await open(
+          {
+            url,
+            method: init?.method,
+            headers: Object.fromEntries(new Headers(init?.headers)),
+            body: typeof init?.body === "string" ? init.body : undefined,
+            asked,
+          },
+          access,
+          budget,
+        );
         try {
           const text = await boundedText(response, MAX_API_BYTES);
           try {

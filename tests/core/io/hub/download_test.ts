@@ -131,6 +131,94 @@ Deno.test("a connection that falls silent is cut and made anew", () =>
     assert.equal(ranges(hub).length, 2);
   }));
 
+/** The requests for the file, and how long a download took that fails with a message. */
+async function failing(
+  hub: FakeHub,
+  options: HubOptions,
+  message: RegExp,
+): Promise<{ requests: number; ms: number }> {
+  const before = ranges(hub).length;
+  const began = performance.now();
+  await assert.rejects(fetched(options), { name: "DeviceError", message });
+  return {
+    requests: ranges(hub).length - before,
+    ms: performance.now() - began,
+  };
+}
+
+Deno.test("a server that cuts every answer and ignores ranges is given up after a few tries, in one message", () =>
+  withHub(async (hub, cache) => {
+    hub.fail({
+      path: "model.safetensors",
+      on: "cdn",
+      cutAfter: 100_000,
+      ignoreRange: true,
+      times: 1000,
+    });
+    const { requests } = await failing(
+      hub,
+      cache.options(hub),
+      /^Cannot download owner\/name\/model\.safetensors from http\S+ after 4 tries without progress: .*\. In all, \d tries took 1 s and brought \d+ bytes; \d+ of 400000 are here\. Try again later .*HF_ENDPOINT.*HF_HUB_OFFLINE=1/,
+    );
+    assert.ok(requests >= 4 && requests <= 6, `${requests} requests`);
+  }));
+
+Deno.test("a server that gets a little further each time, from the start, ends by the bytes that it sends", () =>
+  withHub(async (hub, cache) => {
+    for (let n = 1; n < 99; n++) {
+      hub.fail({
+        path: "model.safetensors",
+        on: "cdn",
+        cutAfter: 4_000 * n,
+        ignoreRange: true,
+      });
+    }
+    const { requests } = await failing(
+      hub,
+      cache.options(hub),
+      /after (33 tries|\S+ MB for a file of 400 kB): /,
+    );
+    assert.ok(requests <= 40, `${requests} requests`);
+  }));
+
+Deno.test("a silent server, and one that sends a byte now and then, are waited for no longer than the budget says", () =>
+  withHub(async (hub) => {
+    const path = "model.safetensors";
+    const kinds = [
+      { hangAfter: { bytes: 0, ms: 2_000 } },
+      { hangAfter: { bytes: 30_000, ms: 2_000 }, ignoreRange: true },
+      { slowMs: 20, pieceBytes: 1 },
+    ];
+    for (const kind of kinds) {
+      using own = testCache();
+      hub.fail({ path, on: "cdn", times: 6, ...kind });
+      const options = {
+        ...own.options(hub),
+        attempts: 100,
+        stallMs: 250,
+        patienceMs: 600,
+      };
+      const { ms, requests } = await failing(
+        hub,
+        options,
+        /after 1 s without progress: .* of 400000 are here/,
+      );
+      assert.ok(ms >= 500 && ms < 2_500, `${ms} ms`);
+      assert.ok(requests <= 6, `${requests} requests`);
+      hub.reset();
+    }
+  }));
+
+Deno.test("a list that never comes ends by the same budget", () =>
+  withHub(async (hub, cache) => {
+    hub.fail({ path: "/api/", status: 503, times: 1000 });
+    await failing(
+      hub,
+      { ...cache.options(hub), attempts: 1000, patienceMs: 300, backoffMs: 50 },
+      /Cannot list the model owner\/name from .* after 1 s without progress: answered 503/,
+    );
+  }));
+
 Deno.test("another content than the checksum says is fetched once more, then refused and thrown away", () =>
   withHub(async (hub, cache) => {
     const change = (bytes: Uint8Array) => bytes.with(7, bytes[7] ^ 1);
