@@ -7,6 +7,7 @@
 
 export type * from "./contracts/activation.ts";
 export type * from "./contracts/adapter.ts";
+export type * from "./contracts/ask.ts";
 export type * from "./contracts/backend.ts";
 export type * from "./contracts/built_in.ts";
 export type * from "./contracts/collator.ts";

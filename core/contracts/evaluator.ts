@@ -23,8 +23,11 @@ export interface EvaluationRow {
   readonly expected: string;
 }
 
-/** What the model reads: a request that the run's template writes, or a text as it is. */
-export type Prompt = PromptRequest | { readonly text: string };
+/** A prompt in words: a request that the run's template writes, or a text as it is. */
+export type TextPrompt = PromptRequest | { readonly text: string };
+
+/** What the model reads: a prompt in words, or tokens. */
+export type Prompt = TextPrompt | { readonly ids: readonly number[] };
 
 /** Which model is asked: the one that is trained, or the one that training began with. */
 export type AskedModel = "tuned" | "base";
@@ -102,7 +105,7 @@ export interface Wording {
   /** A prompt that is one text, in the shape of the run's rows: a turn of the user, or a prompt to complete. */
   request(prompt: string): PromptRequest;
   /** The text that the model reads. */
-  written(prompt: Prompt): string;
+  written(prompt: TextPrompt): string;
   /** Texts that end the model's answer. */
   readonly stops: readonly string[];
 }

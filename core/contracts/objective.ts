@@ -5,6 +5,7 @@
  */
 import type { Level, LevelValue } from "../graph/loss/levels.ts";
 import type { RowStatistic } from "../graph/loss/row_statistic.ts";
+import type { ObjectiveAsk } from "./ask.ts";
 import type { Init } from "./model.ts";
 import type { Batch } from "./collator.ts";
 import type { Decoder } from "./decoder.ts";
@@ -148,6 +149,8 @@ export interface Objective {
   inputs(batch: Batch, key: StepKey): Inputs;
   /** Its head; absent: the model's vocabulary projection. A model with another head writes nothing. */
   readonly head?: ObjectiveHead;
+  /** Asks before each step, and makes examples of the answers; absent: the rows of the data are trained on. */
+  readonly ask?: ObjectiveAsk;
   /** Its loss; absent: the weighted cross-entropy of the targets. */
   readonly loss?: ObjectiveLoss;
   /**

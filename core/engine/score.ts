@@ -44,6 +44,10 @@ export function tokenizeText(
   { after, text }: ScoredText,
   writing: Omit<Answering, "generator">,
 ): TokenizedText {
+  if (after !== undefined && "ids" in after) {
+    const { ids } = writing.tokenizer.encode(text, { addBos: false });
+    return scored([...after.ids, ...ids], Math.max(1, after.ids.length), text);
+  }
   const { text: before, addBos } = after === undefined
     ? { text: "", addBos: writing.tokenizer.addsBos }
     : writtenPrompt(after, writing);
@@ -52,7 +56,14 @@ export function tokenizeText(
   const first = after === undefined
     ? 1
     : ends.findIndex((end) => end > before.length);
-  const from = Math.max(1, first < 0 ? ids.length : first);
+  return scored(ids, Math.max(1, first < 0 ? ids.length : first), text);
+}
+
+function scored(
+  ids: ArrayLike<number>,
+  from: number,
+  text: string,
+): TokenizedText {
   if (from >= ids.length) {
     throw new ConfigError(
       `${
@@ -60,7 +71,7 @@ export function tokenizeText(
       } has no token to score: nothing comes before its only one`,
     );
   }
-  return { ids, from };
+  return { ids: Int32Array.from(ids), from };
 }
 
 /** Scores texts on a session that holds the program `score`, in order. */

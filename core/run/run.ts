@@ -45,6 +45,7 @@ import {
   SUMMARY,
 } from "./run_folder.ts";
 import { lockRunFolder } from "./run_lock.ts";
+import { stepAnswersOf } from "./ask/asked_in_run.ts";
 import { RunHooks, saveFinal } from "./run_hooks.ts";
 import { startEvent } from "./start_event.ts";
 import { StepProfile } from "./step_profile.ts";
@@ -280,7 +281,16 @@ class Run {
       }
     }
 
+    const answers = stepAnswersOf(parts, {
+      config,
+      engine,
+      model,
+      data,
+      tokenizer,
+      signal,
+    });
     const hooks = new RunHooks({
+      answers,
       config,
       settings,
       engine,
@@ -307,6 +317,7 @@ class Run {
       engine,
       data: data.feed,
       objective: parts.objective,
+      answers,
       optimizer: parts.optimizer,
       schedule: parts.schedule,
       collective: parts.collective,

@@ -6,12 +6,9 @@ import { join } from "node:path";
 import type { Answer, EvaluationRow } from "../contracts/evaluator.ts";
 import type { Json } from "../contracts/json.ts";
 import type { Inputs, Objective } from "../contracts/objective.ts";
-import type { Tokenizer } from "../contracts/tokenizer.ts";
 import type { EvalEvent, SampleEvent } from "../contracts/tracker.ts";
 import type { ConfigData } from "../config/resolved.ts";
-import type { RunConfig } from "../config/types.ts";
 import { answer, type AnswerOptions } from "../engine/generate/answer.ts";
-import { scoreTexts } from "../engine/score.ts";
 import {
   beginFolder,
   commitFolder,
@@ -20,17 +17,16 @@ import {
 } from "../io/atomic.ts";
 import type { Metrics } from "./best_model.ts";
 import { checkpointState, saveCheckpoint } from "./checkpoint.ts";
-import type { Engine, EvaluationSums } from "../engine/engine.ts";
+import type { EvaluationSums } from "../engine/engine.ts";
 import { sequencesOf } from "../engine/inputs/level_inputs.ts";
 import type { Events } from "./events.ts";
-import { withBase } from "./evaluation/base_model.ts";
+import { evaluationsOf, type RunModel } from "./ask/asked_in_run.ts";
+import type { Evaluations } from "./evaluation/evaluations.ts";
 import type { MetricName } from "./evaluation/check_result.ts";
-import { type Answerer, Evaluations } from "./evaluation/evaluations.ts";
 import type { OpenedEvaluator } from "./evaluation/evaluators.ts";
 import { EVALUATIONS, writeFiles, writeRecords } from "./evaluation/records.ts";
 import type { OpenedData } from "./open/open_data.ts";
 import { baseReader } from "./open/open_model.ts";
-import type { OpenedModel } from "./open/opened_model.ts";
 import { allBatches } from "./open/plan_request.ts";
 import {
   savedAdapter,
@@ -38,6 +34,11 @@ import {
   writeBase,
   writeTrained,
 } from "./saved_model.ts";
+import {
+  type AnsweredBatch,
+  inputsOf,
+  type StepAnswers,
+} from "./ask/step_answers.ts";
 import type { StepReport } from "./step_report.ts";
 import type { TrainerHooks } from "./trainer.ts";
 import type { TrainerState } from "./trainer_state.ts";
@@ -46,21 +47,17 @@ import type { TrainerState } from "./trainer_state.ts";
 const BASE = "base";
 
 /** What the hooks work on. */
-export interface HooksContext {
-  readonly config: RunConfig;
+export interface HooksContext extends RunModel {
   readonly settings: ConfigData;
-  readonly engine: Engine;
-  readonly model: OpenedModel;
-  readonly data: OpenedData;
-  readonly tokenizer: Tokenizer;
   readonly events: Events;
   readonly evaluators: readonly OpenedEvaluator[];
   /** The rows that evaluators were asked about. */
   readonly evaluationRows: readonly EvaluationRow[];
   readonly objective: Objective;
+  /** Asks before a batch is evaluated; null: the objective does not. */
+  readonly answers: StepAnswers | null;
   /** Mark of a model that is not decoded token by token. */
   readonly mark: Json | null;
-  readonly signal: AbortSignal | undefined;
   readonly deviceFingerprint: string;
   readonly now: () => number;
 }
@@ -77,7 +74,7 @@ export class RunHooks implements TrainerHooks {
 
   constructor(context: HooksContext) {
     this.context = context;
-    this.#evaluations = evaluationsOf(context);
+    this.#evaluations = evaluationsOf(context, context);
   }
 
   onStep(state: Readonly<TrainerState>, report: StepReport): void {
@@ -180,15 +177,19 @@ export class RunHooks implements TrainerHooks {
     & Pick<EvalEvent, "eval_loss" | "eval_perplexity" | "eval_token_accuracy">
     & Record<MetricName, number | null>
   > {
-    const { engine, objective, signal } = this.context;
+    const { engine, objective, signal, answers } = this.context;
     const { draws = 1 } = objective;
     const losses: number[] = [];
     const all: EvaluationSums[] = [];
     let weight = 0;
+    const given = [...allBatches(evaluation)];
+    const batches =
+      await answers?.of(given, { step: 0, training: false }, signal) ??
+        given.map((batch) => ({ batch, own: {} }));
     for (let draw = 0; draw < draws; draw++) {
       let own = 0;
       const sums = await engine.evaluate(
-        this.#evaluationInputs(evaluation, draw, (n) => own += n),
+        this.#evaluationInputs(batches, draw, (n) => own += n),
         signal,
       );
       weight += own;
@@ -225,18 +226,18 @@ export class RunHooks implements TrainerHooks {
 
   /** The rows for evaluation as the model is run on them. */
   *#evaluationInputs(
-    evaluation: NonNullable<OpenedData["evaluation"]>,
+    batches: readonly AnsweredBatch[],
     draw: number,
     onDivisor: (divisor: number) => void,
   ): Generator<Inputs> {
     const { events, objective, config } = this.context;
     const { draws = 1 } = objective;
-    const steps = evaluation.stepsInEpoch(0);
-    let done = draw * steps;
+    let done = draw * batches.length;
     let firstSequence = 0;
-    for (const batch of allBatches(evaluation)) {
+    for (const given of batches) {
+      const { batch } = given;
       const sequences = sequencesOf(batch);
-      const inputs = objective.inputs(batch, {
+      const inputs = inputsOf(objective, given, {
         seed: config.seed,
         step: 0,
         firstRow: batch.firstRow,
@@ -251,7 +252,7 @@ export class RunHooks implements TrainerHooks {
         event: "progress",
         task: "evaluating",
         done: done++,
-        total: draws * steps,
+        total: draws * batches.length,
       });
       yield inputs;
     }
@@ -387,25 +388,6 @@ export class RunHooks implements TrainerHooks {
       epoch: state.epoch + (steps === null ? 0 : state.stepInEpoch / steps),
     });
   }
-}
-
-/** The evaluations of a run that has evaluators. */
-function evaluationsOf(context: HooksContext): Evaluations | null {
-  const { engine, model, data, tokenizer, config, signal } = context;
-  const { evaluators, evaluationRows: rows } = context;
-  const { generator } = engine;
-  if (evaluators.length === 0) return null;
-  const { seed } = config;
-  const answerer: Answerer = {
-    asking: { generator, tokenizer, template: data.template, seed, signal },
-    score: (texts) => scoreTexts(texts, engine.session, signal),
-  };
-  return new Evaluations({
-    ...answerer,
-    evaluators,
-    rows,
-    base: (body) => withBase({ engine, model, seed }, () => body(answerer)),
-  });
 }
 
 /** Saves the trained model or adapter in the run folder: beside, synced, then moved in file by file. */

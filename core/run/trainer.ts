@@ -28,6 +28,11 @@ import {
   type Metrics,
 } from "./best_model.ts";
 import {
+  type AnsweredBatch,
+  inputsOf,
+  type StepAnswers,
+} from "./ask/step_answers.ts";
+import {
   addResult,
   type PendingStep,
   pendingStep,
@@ -52,6 +57,8 @@ export interface TrainerRequest {
   readonly engine: Engine;
   readonly data: TrainingData;
   readonly objective: Objective;
+  /** Asks before each step; null or absent: the objective does not. */
+  readonly answers?: StepAnswers | null;
   readonly optimizer: Optimizer;
   readonly schedule: Schedule;
   readonly collective: Collective;
@@ -133,7 +140,9 @@ class Loop {
       const next = await this.#next();
       if (next === null) return await this.#interrupt();
       const epochEnds = next.endsEpoch;
-      await this.#step(next);
+      const batches = await this.#answered(next);
+      if (batches === null) return await this.#interrupt();
+      await this.#step(batches);
       await this.#throttle.step();
       await this.#r.profile?.step();
       state.step++;
@@ -176,7 +185,24 @@ class Loop {
     }
   }
 
-  async #step({ batches }: TrainingStep): Promise<void> {
+  /** The batches that a step trains on, after the objective has asked; null where the signal came first. */
+  async #answered(
+    { batches }: TrainingStep,
+  ): Promise<readonly AnsweredBatch[] | null> {
+    const { answers = null, data, signal } = this.#r;
+    if (answers === null) return batches.map((batch) => ({ batch, own: {} }));
+    // a stream has given the step away: it is finished, or the resumed run would miss it
+    const heard = data.position() === null ? signal : undefined;
+    const key = { step: this.#state.step, training: true };
+    try {
+      return await answers.of(batches, key, heard);
+    } catch (error) {
+      if (signal?.aborted && error === signal.reason) return null;
+      throw error;
+    }
+  }
+
+  async #step(answered: readonly AnsweredBatch[]): Promise<void> {
     const {
       engine,
       objective,
@@ -184,12 +210,14 @@ class Loop {
       collective,
     } = this.#r;
     const state = this.#state;
+    const batches = answered.map(({ batch }) => batch);
     const counts = batches.map(sequencesOf);
     const sequences = counts.reduce((sum, n) => sum + n, 0);
     let firstRow = 0;
     let firstSequence = 0;
-    const micro: Inputs[] = batches.map((batch, i) => {
-      const inputs = objective.inputs(batch, {
+    const micro: Inputs[] = answered.map((given, i) => {
+      const { batch } = given;
+      const inputs = inputsOf(objective, given, {
         seed: settings.seed,
         step: state.step,
         firstRow,

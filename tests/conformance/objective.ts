@@ -10,7 +10,6 @@
  */
 import assert from "node:assert/strict";
 import {
-  type Batch,
   type Inputs,
   type Objective,
   randomFrom,
@@ -27,6 +26,12 @@ import { specWithHead } from "../../core/engine/objective_head.ts";
 import { initialWeights } from "../../core/io/initial_weights.ts";
 import { llamaArchitecture } from "./model/architectures.ts";
 import { gradientRule } from "./objective/gradient_rule.ts";
+import {
+  type AnsweredBatch,
+  inputsOf,
+  ownInputs,
+} from "../../core/run/ask/step_answers.ts";
+import { trainedExamples } from "./objective/ask.ts";
 import { layOutExamples } from "./objective/lay_out.ts";
 
 /** What an objective is tried with. */
@@ -66,14 +71,30 @@ export function testObjective(
   { sequences = 1, random = false, detached = false }: ObjectiveSuiteOptions =
     {},
 ): void {
-  const examples = () => makeExamples(4, sequences);
-  const padded = (more = 0) => layOutExamples(examples().map((e) => [e]), more);
+  const examples = (objective: Objective) =>
+    trainedExamples(objective, makeExamples(4, sequences), VOCABULARY);
+  const laidOut = async (objective: Objective) => {
+    const all = await examples(objective);
+    const { loss = null } = objective;
+    const lay = (rows: (typeof all)[], more?: number): AnsweredBatch => ({
+      batch: layOutExamples(rows, more),
+      own: ownInputs(rows.flat(), loss),
+    });
+    const middle = Math.ceil(all.length / 2);
+    return {
+      padded: (more = 0) => lay(all.map((e) => [e]), more),
+      packed: () => lay([all]),
+      halves: () =>
+        [all.slice(0, middle), all.slice(middle)]
+          .map((half) => lay(half.map((e) => [e]))),
+    };
+  };
 
   Deno.test(`${name}: lays out what fits together, the same each time`, async () => {
     const objective = await make();
-    const packed = layOutExamples([examples()]);
-    for (const batch of [padded(), padded(3), packed]) {
-      const inputs = objective.inputs(batch, keyOf(0));
+    const { padded, packed } = await laidOut(objective);
+    for (const given of [padded(), padded(3), packed()]) {
+      const inputs = inputsOf(objective, given, keyOf(0));
       checkInputs(inputs, {
         described: `objective ${name}`,
         columns: objective.head?.columns ?? VOCABULARY,
@@ -86,14 +107,15 @@ export function testObjective(
       for (const at of inputs.rows) {
         assert.notEqual(inputs.segments[at], 0, "padding is trained");
       }
-      assert.deepEqual(objective.inputs(batch, keyOf(0)), inputs);
-      assert.deepEqual((await make()).inputs(batch, keyOf(0)), inputs);
+      for (const again of [objective, await make()]) {
+        assert.deepEqual(inputsOf(again, given, keyOf(0)), inputs);
+      }
     }
   });
 
   Deno.test(`${name}: a batch without a trained token has no supervised row`, async () => {
     const objective = await make();
-    const batch = padded();
+    const { batch } = (await laidOut(objective)).padded();
     const inputs = objective.inputs(
       { ...batch, weights: new Float32Array(batch.B * batch.T) },
       keyOf(0),
@@ -108,14 +130,13 @@ export function testObjective(
 
   Deno.test(`${name}: padding, packing and accumulation change nothing`, async () => {
     const objective = await make();
+    const { padded, packed, halves } = await laidOut(objective);
     const whole = await stepOf(objective, [padded()]);
-    const others: [string, readonly Batch[]][] = [
+    const others: [string, readonly AnsweredBatch[]][] = [
       ["more padding", [padded(5)]],
-      ["two micro-batches", halves(examples())],
-      ...(random ? [] : [
-        ["packed", [layOutExamples([examples()])]] as [string, Batch[]],
-      ]),
+      ["two micro-batches", halves()],
     ];
+    if (!random) others.push(["packed", [packed()]]);
     for (const [what, batches] of others) {
       const found = await stepOf(objective, batches);
       near(found.loss, whole.loss, { tolerance: 1e-5, what: `${what}: loss` });
@@ -172,8 +193,10 @@ export function testObjective(
   if (detached) return;
   Deno.test(`${name}: the gradient is the slope of the loss`, async () => {
     const objective = await make();
-    const inputs = objective.inputs(padded(), keyOf(0));
-    await using engine = await openEngine(objective);
+    const { padded } = await laidOut(objective);
+    const given = padded();
+    const inputs = inputsOf(objective, given, keyOf(0));
+    await using engine = await openEngine(objective, [given]);
     engine.micro(inputs, inputs.divisor);
     const pick = randomFrom(5);
     const lossAt = async () =>
@@ -240,13 +263,6 @@ function makeExamples(count: number, sequences: number): WeightedExample[] {
   });
 }
 
-function halves(examples: readonly WeightedExample[]): Batch[] {
-  const middle = examples.length / 2;
-  return [examples.slice(0, middle), examples.slice(middle)].map((half) =>
-    layOutExamples(half.map((example) => [example]))
-  );
-}
-
 interface StepFound {
   readonly loss: number;
   readonly metrics: Readonly<Record<string, number>>;
@@ -256,20 +272,20 @@ interface StepFound {
 /** One optimizer step over micro-batches, without its update. */
 async function stepOf(
   objective: Objective,
-  batches: readonly Batch[],
+  batches: readonly AnsweredBatch[],
 ): Promise<StepFound> {
-  const counts = batches.map(sequencesOf);
+  const counts = batches.map(({ batch }) => sequencesOf(batch));
   const sequences = counts.reduce((a, b) => a + b, 0);
   let [firstRow, firstSequence] = [0, 0];
-  const micro: Inputs[] = batches.map((batch, i) => {
+  const micro: Inputs[] = batches.map((given, i) => {
     const key = keyOf(firstRow, { firstSequence, sequences });
-    const inputs = objective.inputs(batch, key);
-    firstRow += batch.B;
+    const inputs = inputsOf(objective, given, key);
+    firstRow += given.batch.B;
     firstSequence += counts[i];
     return inputs;
   });
   const divisor = micro.reduce((sum, inputs) => sum + inputs.divisor, 0);
-  await using engine = await openEngine(objective);
+  await using engine = await openEngine(objective, batches);
   if (engine.windowVariables.length > 0) {
     for (const inputs of micro) engine.window(inputs);
   }
@@ -292,8 +308,14 @@ async function stepOf(
   };
 }
 
-/** A small Llama on the reference backend. */
-async function openEngine(objective: Objective): Promise<Engine> {
+/** A small Llama on the reference backend, for batches as large as these. */
+async function openEngine(
+  objective: Objective,
+  given: readonly AnsweredBatch[] = [],
+): Promise<Engine> {
+  const largest = (of: "B" | "T") =>
+    Math.max(1, ...given.map(({ batch }) => batch[of]));
+  const size = { B: largest("B"), T: largest("T") };
   const device = localDevice(new ReferenceExecutor());
   const { decoding } = objective;
   const planned = planEngine({
@@ -303,13 +325,12 @@ async function openEngine(objective: Objective): Promise<Engine> {
     causal: objective.attention === "causal",
     loss: objective.loss ?? null,
     train: {
-      B: 4,
-      T: MOST * 2,
+      ...size,
       optimizer: gradientRule,
       maxGradNorm: null,
       checkpointing: false,
     },
-    evaluate: { B: 4, T: MOST * 2 },
+    evaluate: size,
     generate: typeof decoding === "object" && decoding !== null
       ? { rows: 2, capacity: MOST, prefill: MOST }
       : null,

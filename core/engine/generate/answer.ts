@@ -2,7 +2,7 @@
  * From prompts as text to answers as text: template, tokenizer, stops.
  * @module
  */
-import type { Answer, Prompt } from "../../contracts/evaluator.ts";
+import type { Answer, Prompt, TextPrompt } from "../../contracts/evaluator.ts";
 import type { Template } from "../../contracts/template.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import { DataError } from "../../contracts/errors.ts";
@@ -16,6 +16,8 @@ export interface AnswerOptions extends Partial<SamplingOptions> {
   readonly stop?: readonly string[];
   /** Key of each prompt's random numbers; its index by default. */
   readonly keys?: readonly number[];
+  /** Most tokens of a prompt and its answer together, where it is less than what the generator was sized for. */
+  readonly mostTokens?: number;
   /** Receives each piece of text as it becomes certain. */
   readonly onText?: (text: string, prompt: number) => void;
   readonly signal?: AbortSignal;
@@ -44,13 +46,14 @@ export function promptIds(
   prompt: Prompt,
   { tokenizer, template }: Omit<Answering, "generator">,
 ): Int32Array {
+  if ("ids" in prompt) return Int32Array.from(prompt.ids);
   const { text, addBos } = writtenPrompt(prompt, { template });
   return tokenizer.encode(text, { addBos }).ids;
 }
 
 /** A prompt as text: as the template writes it, or as it is. */
 export function writtenPrompt(
-  prompt: Prompt,
+  prompt: TextPrompt,
   { template }: Pick<Answering, "template">,
 ): { readonly text: string; readonly addBos: boolean } {
   return "text" in prompt
@@ -82,7 +85,7 @@ function refuseLong(
 }
 
 /** The longest of the texts that a prompt consists of. */
-function longestText(prompt: Prompt): string {
+function longestText(prompt: TextPrompt): string {
   if ("text" in prompt) return prompt.text;
   if ("prompt" in prompt) return prompt.prompt;
   return prompt.messages.reduce(
@@ -98,7 +101,10 @@ export async function answer(
   options: AnswerOptions,
   { generator, tokenizer, template }: Answering,
 ): Promise<Answer[]> {
-  const { capacity } = generator.limits;
+  const capacity = Math.min(
+    generator.limits.capacity,
+    options.mostTokens ?? Infinity,
+  );
   const ends = new Set(stopIds(tokenizer, template));
   const texts = [...template.stops, ...(options.stop ?? [])].filter((t) =>
     t !== ""
@@ -111,11 +117,13 @@ export async function answer(
     })
   );
   const rows = prompts.map((prompt, i) => {
-    // before a template writes it: that too takes time and memory with the text
-    refuseLong(longestText(prompt), { tokenizer, prompt: i + 1, capacity });
-    const text = writtenPrompt(prompt, { template });
-    refuseLong(text.text, { tokenizer, prompt: i + 1, capacity });
-    const { ids } = tokenizer.encode(text.text, { addBos: text.addBos });
+    if (!("ids" in prompt)) {
+      // before a template writes it: that too takes time and memory with the text
+      refuseLong(longestText(prompt), { tokenizer, prompt: i + 1, capacity });
+      const { text } = writtenPrompt(prompt, { template });
+      refuseLong(text, { tokenizer, prompt: i + 1, capacity });
+    }
+    const ids = promptIds(prompt, { tokenizer, template });
     if (ids.length === 0) {
       throw new DataError(
         `Prompt ${i + 1} is empty: give at least one character`,
@@ -131,7 +139,10 @@ export async function answer(
     watches[i].follow(ids);
     return {
       prompt: ids,
-      maxNewTokens: options.maxNewTokens,
+      maxNewTokens: Math.min(
+        options.maxNewTokens,
+        (options.mostTokens ?? Infinity) - ids.length,
+      ),
       key: options.keys?.[i] ?? i,
       onToken: (id: number) => watches[i].push(id),
       ends,

@@ -19,6 +19,8 @@ export interface Asking extends Omit<Answering, "generator"> {
   /** Null where the engine was not planned to generate. */
   readonly generator: Answering["generator"] | null;
   readonly seed: number;
+  /** Most tokens of a prompt and its answer together; absent: as many as the generator was sized for. */
+  readonly mostTokens?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -111,6 +113,7 @@ async function answerAll(
     const answers = await answer(open.map((c) => c.prompt), {
       ...sampling,
       keys: open.map((c) => hash32(c.key, turn)),
+      mostTokens: asking.mostTokens,
       signal: asking.signal,
     }, { ...asking, generator });
     open.forEach((c, i) => {

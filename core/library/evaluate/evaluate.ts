@@ -14,11 +14,10 @@ import type { Asked } from "../../contracts/evaluator.ts";
 import type { Choice } from "../../contracts/plugin.ts";
 import { scoreTexts } from "../../engine/score.ts";
 import {
-  type Answerer,
   type Evaluated,
   Evaluations,
-  type Said,
 } from "../../run/evaluation/evaluations.ts";
+import type { Answerer, Said } from "../../run/ask/said.ts";
 import { openChosen } from "../../run/open/choose_backend.ts";
 import {
   generationLimits,

@@ -4,21 +4,22 @@
  * @module
  */
 import type {
-  Answer,
   Asked,
-  AskedModel,
   Evaluation,
   EvaluationRow,
-  Question,
-  ScoredText,
-  TextScore,
 } from "../../contracts/evaluator.ts";
 import { ConfigError } from "../../contracts/errors.ts";
 import { callPart } from "../../config/parts/call_part.ts";
-import { ask, type Asking, questionKey } from "../../engine/generate/ask.ts";
-import { type TokenizedText, tokenizeText } from "../../engine/score.ts";
 import { checkRecords, metricsOf, OWN_METRICS } from "./check_result.ts";
 import type { OpenedEvaluator } from "./evaluators.ts";
+import {
+  addSaid,
+  type Answerer,
+  nothingSaid,
+  openFor,
+  repliesTo,
+  type Said,
+} from "../ask/said.ts";
 
 /** What an evaluator gave, checked. */
 export interface Evaluated {
@@ -28,13 +29,6 @@ export interface Evaluated {
   readonly metrics: ReadonlyMap<`eval_${string}`, number>;
   /** What the evaluator made of the answers. */
   readonly result: Evaluation;
-}
-
-/** A model that answers. */
-export interface Answerer {
-  readonly asking: Asking;
-  /** Scores texts, in order. */
-  score(texts: readonly TokenizedText[]): Promise<readonly TextScore[]>;
 }
 
 /** What evaluations are made with. */
@@ -55,12 +49,6 @@ export interface EvaluationsOptions extends Answerer {
   readonly also?: readonly Asked[];
 }
 
-/** What one model said, by the key of what it was asked. */
-export interface Said {
-  readonly answers: Map<string, readonly Answer[]>;
-  readonly scores: Map<string, TextScore>;
-}
-
 /** The evaluations of one model: of a run, or of a saved one. */
 export class Evaluations {
   readonly #o: EvaluationsOptions;
@@ -69,20 +57,24 @@ export class Evaluations {
 
   constructor(options: EvaluationsOptions) {
     this.#o = options;
-    this.said = options.said ?? { answers: new Map(), scores: new Map() };
+    this.said = options.said ?? nothingSaid();
   }
 
   /** What all evaluators give of the model as it is now. Throws our errors, and the signal's reason. */
   async run(): Promise<Evaluated[]> {
     const { evaluators, rows, asking: { seed, signal }, base } = this.#o;
-    const tuned: Said = base === "itself"
-      ? this.said
-      : { answers: new Map(), scores: new Map() };
-    await this.#ask(this.#o, "tuned", tuned);
-    if (this.#openFor("base", this.said).length > 0) {
+    const asked = this.#asked;
+    const tuned = base === "itself" ? this.said : nothingSaid();
+    await addSaid(
+      tuned,
+      openFor("tuned", asked, { said: tuned, seed }),
+      this.#o,
+    );
+    const open = openFor("base", asked, { said: this.said, seed });
+    if (open.length > 0) {
       if (base === null) throw this.#refusal();
-      if (base === "itself") await this.#ask(this.#o, "base", this.said);
-      else await base((answerer) => this.#ask(answerer, "base", this.said));
+      if (base === "itself") await addSaid(this.said, open, this.#o);
+      else await base((answerer) => addSaid(this.said, open, answerer));
     }
     const taken = new Map<string, string>(
       OWN_METRICS.map((name) => [name, "the run itself"]),
@@ -90,14 +82,10 @@ export class Evaluations {
     const found: Evaluated[] = [];
     for (const evaluator of evaluators) {
       signal?.throwIfAborted();
-      const { questions = [], texts = [] } = evaluator.asked;
-      const saidBy = (of: AskedModel = "tuned") =>
-        of === "base" ? this.said : tuned;
-      const answers = questions.map((question) =>
-        got(saidBy(question.of).answers, questionKey(question, seed))
-      );
-      const scores = texts.map((text) =>
-        got(saidBy(text.of).scores, textKey(text))
+      const { answers, scores } = repliesTo(
+        evaluator.asked,
+        (of) => of === "base" ? this.said : tuned,
+        seed,
       );
       const result = await callPart(
         { part: evaluator.described, method: "score", signal },
@@ -113,39 +101,10 @@ export class Evaluations {
     return found;
   }
 
-  /** Asks a model what it has not said yet. */
-  async #ask(
-    { asking, score }: Answerer,
-    model: AskedModel,
-    said: Said,
-  ): Promise<void> {
-    const open = this.#openFor(model, said);
-    const questions = open.flatMap((o) => "sampling" in o ? [o] : []);
-    if (questions.length > 0) {
-      const answers = await ask(questions, asking);
-      questions.forEach((q, i) =>
-        said.answers.set(questionKey(q, asking.seed), answers[i])
-      );
-    }
-    const texts = new Map(
-      open.flatMap((o) => "sampling" in o ? [] : [[textKey(o), o] as const]),
-    );
-    if (texts.size === 0) return;
-    const scores = await score(
-      [...texts.values()].map((text) => tokenizeText(text, asking)),
-    );
-    [...texts.keys()].forEach((key, i) => said.scores.set(key, scores[i]));
-  }
-
-  /** The questions and texts for a model that are not among what it has said. */
-  #openFor(model: AskedModel, said: Said): (Question | ScoredText)[] {
-    const { evaluators, also = [], asking: { seed } } = this.#o;
-    const all = [...evaluators.map(({ asked }) => asked), ...also];
-    const questions = all.flatMap(({ questions = [] }) => questions)
-      .filter((q) => !said.answers.has(questionKey(q, seed)));
-    const texts = all.flatMap(({ texts = [] }) => texts)
-      .filter((text) => !said.scores.has(textKey(text)));
-    return [...questions, ...texts].filter(({ of = "tuned" }) => of === model);
+  /** All that is asked. */
+  get #asked(): readonly Asked[] {
+    const { evaluators, also = [] } = this.#o;
+    return [...evaluators.map(({ asked }) => asked), ...also];
   }
 
   #refusal(): ConfigError {
@@ -159,15 +118,4 @@ export class Evaluations {
       } asks the model as it was before training too, which is not known here: name its folder with --compare`,
     );
   }
-}
-
-/** Equal for texts that have the same score. */
-function textKey({ text, after }: ScoredText): string {
-  return JSON.stringify([text, after ?? null]);
-}
-
-function got<T>(said: ReadonlyMap<string, T>, key: string): T {
-  const found = said.get(key);
-  if (found === undefined) throw new RangeError("A question was not answered");
-  return found;
 }

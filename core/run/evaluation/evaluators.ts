@@ -70,7 +70,11 @@ export async function openEvaluators(
   return opened;
 }
 
-function checkAsked(asked: unknown, { described }: ResultOf): void {
+/** Throws `PluginError` for questions or texts that have another shape than the contract's. */
+export function checkAsked(
+  asked: unknown,
+  { described }: Pick<ResultOf, "described">,
+): void {
   const fail = (what: string): never => {
     throw new PluginError(`\`asks\` of the ${described} gave ${what}`);
   };

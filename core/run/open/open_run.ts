@@ -108,6 +108,8 @@ export interface RunParts {
   readonly objective: KindMap["objective"];
   /** The objective's part and plugin, for messages. */
   readonly describedObjective: string;
+  /** Lays out what the objective makes of answers; null: it does not ask. */
+  readonly collator: KindMap["collator"] | null;
   /** What a saved model says of its objective, where it is not decoded token by token. */
   readonly mark: Json | null;
   readonly optimizer: KindMap["optimizer"];
@@ -162,6 +164,9 @@ export async function planRun(
     objective,
     describedObjective: chosen === null ? "objective" : describePart(chosen),
     mark: chosen === null ? null : markOf(objective, chosen),
+    collator: objective.ask === undefined
+      ? null
+      : await create("collator", "data.collator"),
     optimizer: await create("optimizer"),
     schedule: await create("schedule"),
     adapter: chosenAt(run, "adapter", "adapter") === null

@@ -4,6 +4,7 @@
  */
 import { decodingOf } from "../../engine/generate/decoding.ts";
 import type { Adapter, AttachedAdapter } from "../../contracts/adapter.ts";
+import type { Collective } from "../../contracts/collective.ts";
 import type { Objective } from "../../contracts/objective.ts";
 import type { Optimizer } from "../../contracts/optimizer.ts";
 import type { RunConfig } from "../../config/types.ts";
@@ -39,6 +40,7 @@ export function planRequest(of: {
   readonly adapter: Adapter | null;
   readonly tokenizer: Tokenizer;
   readonly evaluators: readonly OpenedEvaluator[];
+  readonly collective: Collective;
 }): EngineRequest {
   const { config, model, data } = of;
   const { spec } = model;
@@ -70,11 +72,16 @@ export function planRequest(of: {
       `The loss of the ${of.describedObjective} reads logits of the base, which has no ${head.name}: take statistics of the vocabulary's logits (no \`head\`), or none of a second row`,
     );
   }
-  const T = data.feed.widest;
-  const evaluationT = data.evaluation?.widest ?? 0;
-  const asks = of.evaluators.some(({ asked }) =>
-    (asked.questions ?? []).length > 0
-  );
+  checkAsking(of);
+  const { ask } = of.objective;
+  // what is made of answers may be as long as a row may be
+  const most = ask === undefined ? 0 : config.data.max_length;
+  const T = Math.max(data.feed.widest, most);
+  const evaluationT = data.evaluation === null
+    ? 0
+    : Math.max(data.evaluation.widest, most);
+  const asks = ask !== undefined ||
+    of.evaluators.some(({ asked }) => (asked.questions ?? []).length > 0);
   const generates = asks || config.samples.prompts.length > 0;
   const decoding = decodingOf(of.objective);
   if (generates && decoding === null) {
@@ -110,12 +117,40 @@ export function planRequest(of: {
         rows: asks ? MOST_ROWS : Math.max(1, config.samples.prompts.length),
       })
       : null,
-    score: longestText({ ...of, template: data.template }),
+    score: ask?.scores === true
+      ? Math.max(most, longestText({ ...of, template: data.template }) ?? 0)
+      : longestText({ ...of, template: data.template }),
     sources: Math.max(
       data.feed.sourceNames.length,
       data.evaluation?.sourceNames.length ?? 0,
     ),
   };
+}
+
+/** Throws for an objective that asks what its model cannot answer, or what several processes would answer apart. */
+function checkAsking(
+  { objective, describedObjective, collective }: {
+    readonly objective: Objective;
+    readonly describedObjective: string;
+    readonly collective: Collective;
+  },
+): void {
+  if (objective.ask === undefined) return;
+  if (decodingOf(objective) === null) {
+    throw new PluginError(
+      `The ${describedObjective} asks for answers before each step, and a model trained with it writes none: it needs causal attention or a \`decoding\` of its own, and no \`head\``,
+    );
+  }
+  if (objective.ask.scores === true && objective.attention !== "causal") {
+    throw new PluginError(
+      `The ${describedObjective} asks for texts to be scored token by token, which a model that sees later tokens cannot do: remove \`ask.scores\``,
+    );
+  }
+  if (collective.world > 1) {
+    throw new ConfigError(
+      `The ${describedObjective} asks before each step, which ${collective.world} processes would answer each on its own; set parallel to single`,
+    );
+  }
 }
 
 /** What evaluators ask, and of which model. */

@@ -6,7 +6,7 @@ import type { Batch, WeightedExample } from "@denotune/denotune/core";
 
 /** Rows of examples, padded to the longest and `more` places beyond. */
 export function layOutExamples(
-  rows: readonly (readonly WeightedExample[])[],
+  rows: readonly (readonly Omit<WeightedExample, "row">[])[],
   more = 0,
 ): Batch {
   const B = rows.length;

@@ -48,6 +48,8 @@ const textOf = ({ prompt }: Question): string =>
     ? prompt.text
     : "prompt" in prompt
     ? prompt.prompt
+    : "ids" in prompt
+    ? prompt.ids.join(" ")
     : prompt.messages.map(({ content }) => content).join("|");
 
 Deno.test("words and white space are Python's", () => {
