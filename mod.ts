@@ -121,6 +121,7 @@ export type {
   Bin,
   Distribution,
 } from "./plugins/commands/analyze/count/histogram.ts";
+export type { SetSize } from "./plugins/commands/analyze/set_size.ts";
 export type { Packing } from "./plugins/commands/analyze/packing.ts";
 export {
   analyze,

@@ -35,6 +35,12 @@ export interface CheckedRun extends Disposable {
   readonly modelType: string;
   /** Name of the adapter part; null: all weights are trained. */
   readonly adapter: string | null;
+  /** Numbers in the model and its adapter. */
+  readonly parameters: number;
+  /** How many of them are trained. */
+  readonly trainedParameters: number;
+  /** The optimizer's learning rate, before its schedule. */
+  readonly learningRate: number;
   /** Counts of the rows: of all, or of the first ones of a stream. */
   readonly report: DataReport;
   /** Name of the template part. */
@@ -60,13 +66,19 @@ export async function checkRun(
 ): Promise<CheckedRun> {
   using opened = new DisposableStack();
   const prepared = opened.use(await prepareRun(run, options));
-  const { request, totalSteps } = await planRun(prepared, options);
+  const { request, totalSteps, parts, parameters } = await planRun(
+    prepared,
+    options,
+  );
   const { model, data, creating } = prepared;
   const held = opened.move();
   return {
     modelName: model.name,
     modelType: model.spec.modelType,
     adapter: chosenAt(run, "adapter", "adapter")?.part.name ?? null,
+    parameters: parameters.total,
+    trainedParameters: parameters.trained,
+    learningRate: parts.optimizer.learningRate,
     report: data.train.report,
     templateName: data.templateName,
     bos: data.bos,

@@ -15,11 +15,12 @@ import {
   showWhole,
 } from "@denotune/denotune/core";
 import { z } from "zod";
+import { adviceOn } from "./_advice.ts";
 
 /** `denotune check` */
 export const check: Command = defineCommand({
   details:
-    "Checks a run as far as it goes without training: the run file, the model's files, every row of the data, what is trained, and the memory it needs. Writes nothing.",
+    "Checks a run as far as it goes without training: the run file, the model's files, every row of the data, what is trained, and the memory it needs; gives advice where a value is far from what the field uses. Writes nothing.",
   arguments: [{
     name: "run",
     description: "run files, groups and settings, as `train` takes them",
@@ -80,6 +81,9 @@ async function runCheck(context: CommandContext): Promise<void> {
   showMemory(await checked.memory(), entry);
   for (const notice of notices) {
     err.line(`${err.style("warning", "note")}     ${harmless(notice)}`);
+  }
+  for (const advice of adviceOn(run, checked)) {
+    out.line(`${out.style("warning", "advice".padEnd(8))} ${harmless(advice)}`);
   }
   out.line();
   out.line(

@@ -128,6 +128,8 @@ export interface RunPlan {
   readonly model: OpenedModel;
   readonly request: EngineRequest;
   readonly totalSteps: number;
+  /** Numbers in the model and its adapter, and how many of them are trained. */
+  readonly parameters: { readonly total: number; readonly trained: number };
 }
 
 /**
@@ -188,7 +190,7 @@ export async function planRun(
     objective,
   );
   const request = planRequest({ config, model, tokenizer, data, ...parts });
-  const { inventory, metrics } = planEngine(request, {
+  const { inventory, metrics, trainables } = planEngine(request, {
     alignment: 4,
     maxBufferBytes: 2 ** 50,
   });
@@ -213,7 +215,14 @@ export async function planRun(
   }
   const steps = totalSteps(data.feed, config.training);
   tryFactors(parts.schedule, steps);
-  return { parts, model, request, totalSteps: steps };
+  const { total = 0, trained = 0 } = trainables ?? {};
+  return {
+    parts,
+    model,
+    request,
+    totalSteps: steps,
+    parameters: { total, trained },
+  };
 }
 
 /** Asks a schedule for steps of the whole run, so that a factor that is no number is found before any is trained. */

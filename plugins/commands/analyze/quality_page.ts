@@ -3,6 +3,7 @@
  * @module
  */
 import { showWhole } from "@denotune/denotune/core";
+import { describeSize } from "./set_size.ts";
 import type { Distribution } from "./count/histogram.ts";
 import { METRICS } from "./metrics.ts";
 import type { Finding, Opening, QualityReport } from "./types.ts";
@@ -60,6 +61,7 @@ function* bodyOf(report: QualityReport): Generator<Html> {
       <p class="${subject.approximate_tokens
         ? "small warning badge"
         : "small soft"}">Tokens: ${subject.tokenizer}.</p>
+      <p class="small soft">Size: ${describeSize(report.size)}.</p>
     </header>
     <main>
   `;

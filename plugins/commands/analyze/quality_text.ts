@@ -9,6 +9,7 @@ import {
   showWhole,
 } from "@denotune/denotune/core";
 import type { Distribution } from "./count/histogram.ts";
+import { describeSize } from "./set_size.ts";
 import type { Finding, Opening, QualityReport, Severity } from "./types.ts";
 
 /** Openings that are shown. */
@@ -19,6 +20,7 @@ const LANGUAGES = 5;
 export function showQuality(report: QualityReport, out: Output): void {
   const width = Math.min(out.width, 100);
   showSubject(report, out);
+  showSize(report, out, width);
   showFindings(report, { out, width });
   heading(out, "Lengths");
   showLengths(report, out);
@@ -51,6 +53,12 @@ function showSubject({ subject, metrics }: QualityReport, out: Output): void {
       `tokens: ${harmless(subject.tokenizer)}`,
     ),
   );
+}
+
+function showSize({ size }: QualityReport, out: Output, width: number): void {
+  const [first, ...rest] = wrap(describeSize(size), width - 15);
+  out.line(`${out.style("dim", "size".padEnd(14))} ${first}`);
+  for (const line of rest) out.line(`${"".padEnd(14)} ${line}`);
 }
 
 const STYLES = { bad: "bad", warning: "warning", note: "dim" } as const;

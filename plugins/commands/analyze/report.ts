@@ -32,6 +32,7 @@ import type {
   Severity,
   SubjectSource,
 } from "./types.ts";
+import { sizeOf } from "./set_size.ts";
 
 /** The report. */
 export function reportOf(analysis: Analysis): QualityReport {
@@ -95,6 +96,7 @@ export function reportOf(analysis: Analysis): QualityReport {
       batch_size: options.batch_size,
     },
     settings,
+    size: sizeOf(train.rows.length, parts.duplicates.count),
     ...figures,
     repetitive_instructions: repeated.instructions.map((o) => o.opening),
     repetitive_outputs: repeated.responses.map((o) => o.opening),

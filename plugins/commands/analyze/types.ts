@@ -6,6 +6,7 @@
 import type { Distribution } from "./count/histogram.ts";
 import type { FindingName, MetricValues } from "./metrics.ts";
 import type { Packing } from "./packing.ts";
+import type { SetSize } from "./set_size.ts";
 
 /** How the analysis looks. Option names are those of the command line. */
 export interface QualitySettings {
@@ -124,6 +125,8 @@ export interface QualityReport {
   readonly subject: Subject;
   /** Where the limits of findings were set. */
   readonly settings: QualitySettings;
+  /** What the number of training rows is good for. */
+  readonly size: SetSize;
   /** Words of an instruction, mean; null where there are no instructions. */
   readonly avg_instruction_length: number | null;
   /** Words of an answer, mean. */
