@@ -307,7 +307,7 @@ export {
   layOutTargets,
   type TargetOptions,
 } from "./engine/inputs/lay_out_targets.ts";
-export { contentText, isOnSide } from "./data/content_hash.ts";
+export { contentText, type HeldOut, isOnSide } from "./data/content_hash.ts";
 export {
   buildExamples,
   type Built,

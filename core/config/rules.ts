@@ -172,6 +172,13 @@ function streamingRules(run: Tree): Problem[] {
       "`data.eval_fraction` needs all rows before training, which `data.streaming` does not read; give rows to evaluate on in `data.eval`",
     );
   }
+  const holdout = at(run, ["data", "eval_holdout"]);
+  if (holdout !== undefined && plain(holdout) !== null) {
+    refuse(
+      ["data", "eval_holdout"],
+      "`data.eval_holdout` needs all rows before training, which `data.streaming` does not read; give rows to evaluate on in `data.eval`",
+    );
+  }
   const weightBy = at(run, ["data", "weight_by"]);
   if (weightBy !== undefined && plain(weightBy) === "tokens") {
     refuse(

@@ -31,15 +31,32 @@ function contentFraction(example: ParsedExample, seed: number): number {
   return hash32(mix32(low), mix32(high)) / 4294967296;
 }
 
-/** Whether a row belongs to a side of `eval_fraction`. */
+/** Which rows are held out of training. */
+export interface HeldOut {
+  readonly seed: number;
+  /** A share of the rows, by content. */
+  readonly eval_fraction: number;
+  /** Whole categories. */
+  readonly eval_holdout: { readonly category: readonly string[] } | null;
+}
+
+/** Whether rows are held out of training at all. */
+export function holdsOut(
+  { eval_fraction, eval_holdout }: Omit<HeldOut, "seed">,
+): boolean {
+  return eval_fraction > 0 || eval_holdout !== null;
+}
+
+/** Whether a row belongs to a side: what is trained on, what is held out, or all rows. */
 export function isOnSide(
   example: ParsedExample,
   side: "train" | "eval" | "all",
-  { seed, eval_fraction }: {
-    readonly seed: number;
-    readonly eval_fraction: number;
-  },
+  of: HeldOut,
 ): boolean {
-  if (side === "all" || eval_fraction === 0) return true;
-  return (contentFraction(example, seed) < eval_fraction) === (side === "eval");
+  if (side === "all" || !holdsOut(of)) return true;
+  const { category } = example;
+  const isHeld =
+    category !== undefined && of.eval_holdout?.category.includes(category) ||
+    contentFraction(example, of.seed) < of.eval_fraction;
+  return isHeld === (side === "eval");
 }

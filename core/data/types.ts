@@ -68,7 +68,7 @@ export interface DataSource {
   readonly epochs?: number | null;
   /** The first so many rows; null for all. */
   readonly max_rows?: number | null;
-  /** Which side of `eval_fraction` is taken; `all` (the default) takes every row. */
+  /** Which side of what `eval_fraction` and `eval_holdout` hold out is taken; `all` (the default): every row. */
   readonly side?: "train" | "eval" | "all";
 }
 

@@ -48,7 +48,7 @@ export const exactMatch: Part<
         const asked = chosen(rows);
         if (asked.length === 0) {
           throw new ConfigError(
-            "exact-match has no rows to ask: set data.eval or data.eval_fraction, or remove it from `evaluators`",
+            "exact-match has no rows to ask: set data.eval, data.eval_fraction or data.eval_holdout, or remove it from `evaluators`",
           );
         }
         return {

@@ -47,7 +47,7 @@ export function firstRows(
 ): readonly EvaluationRow[] {
   if (rows.length === 0) {
     throw new ConfigError(
-      `${name} has no rows to ask: set data.eval or data.eval_fraction (\`evaluate\` takes --data too), or remove it from \`evaluators\``,
+      `${name} has no rows to ask: set data.eval, data.eval_fraction or data.eval_holdout (\`evaluate\` takes --data too), or remove it from \`evaluators\``,
     );
   }
   return rows.slice(0, max_rows ?? rows.length);

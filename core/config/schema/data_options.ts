@@ -24,10 +24,18 @@ export type Stopping = "first_exhausted" | "all_exhausted";
 /** What the weights of sources are shares of: examples, or trained tokens. */
 export type WeightBy = "rows" | "tokens";
 
+/** Rows that are held out by what they say of themselves. */
+export interface EvalHoldout {
+  /** Categories all of whose rows are held out. */
+  readonly category: readonly string[];
+}
+
 /** The options of the data pipeline that are values. */
 export interface DataValues {
   /** Share of the training rows kept for evaluation, by a hash of (seed, content), in [0, 1). */
   readonly eval_fraction: number;
+  /** Training rows kept for evaluation whole categories at a time; null: none. */
+  readonly eval_holdout: EvalHoldout | null;
   /** Whether system messages of the data are used. */
   readonly include_system_prompt: boolean;
   /** Tokens an example (a pack, if packed) may have. */
@@ -92,6 +100,17 @@ export const DATA_OPTIONS: {
     changes: "tokens",
     description:
       "Share of the training rows kept for evaluation, picked by a hash of (seed, row).",
+  },
+  eval_holdout: {
+    schema: z.strictObject({
+      category: z.array(z.string()).min(1).readonly().describe(
+        "Categories, as the rows name them.",
+      ),
+    }).nullable(),
+    default: null,
+    changes: "tokens",
+    description:
+      "Whole categories of the training rows kept for evaluation: `{category: [poetry]}` measures what the model was never trained on.",
   },
   include_system_prompt: {
     schema: z.boolean(),

@@ -165,7 +165,11 @@ function checkTrained(
   const examples = s.sources.reduce((sum, source) => sum + source.examples, 0);
   if (s.rows === 0) {
     throw new DataError(
-      options.eval_fraction > 0
+      options.eval_holdout !== null && options.eval_fraction === 0
+        ? `No row is left, or none is held out, with eval_holdout ${
+          JSON.stringify(options.eval_holdout)
+        }: look at the column \`category\` of the rows`
+        : options.eval_fraction > 0
         ? `No row fell on this side of eval_fraction ${options.eval_fraction}; give more rows, or change it`
         : "There are no rows to train on; is max_rows 0?",
     );

@@ -17,6 +17,7 @@ import {
 } from "../../config/standard_input.ts";
 import type { EvalEntry, TrainEntry } from "../../config/types.ts";
 import { openParts, type PartOfSplit } from "../../data/open_parts.ts";
+import { holdsOut } from "../../data/content_hash.ts";
 import { rowsStore } from "../../data/rows_store.ts";
 import { detectFormat } from "../../data/examples/detect_format.ts";
 import { firstRows } from "../../data/stream/first_rows.ts";
@@ -87,11 +88,11 @@ export async function openSources(
       into: OpenedSource[],
       at: Parameters<typeof openSource>[1],
     ) => into.push(await openSource(run, at, context));
-    const side = data.eval_fraction > 0 ? "train" : "all";
+    const side = holdsOut(data) ? "train" : "all";
     for (const index of heldOnly ? [] : data.train.keys()) {
       await open(train, { list: "train", index, side, streaming });
     }
-    if (data.eval_fraction > 0) {
+    if (holdsOut(data)) {
       for (const index of data.train.keys()) {
         await open(held, {
           list: "train",

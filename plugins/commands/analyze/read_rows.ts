@@ -8,6 +8,7 @@ import {
   type Built,
   type DataSource,
   type ExamplePipeline,
+  type HeldOut,
   isDenotuneError,
   isOnSide,
   namingInput,
@@ -37,12 +38,6 @@ export interface UnreadRow extends Place {
   readonly problem: string;
 }
 
-/** Which rows a side of `eval_fraction` has. */
-export interface Split {
-  readonly seed: number;
-  readonly eval_fraction: number;
-}
-
 /** How many rows of a source are read. */
 export function rowsOf({ store, max_rows }: DataSource): number {
   return Math.min(store.length, max_rows ?? Infinity);
@@ -51,7 +46,7 @@ export function rowsOf({ store, max_rows }: DataSource): number {
 /** Every row of the sources' sides; of one source, or one row, where `only` says so. */
 export function* readRows(
   sources: readonly DataSource[],
-  split: Split,
+  split: HeldOut,
   only: { readonly source?: number; readonly record?: number } = {},
 ): Generator<ReadRow | UnreadRow> {
   for (const [source, from] of sources.entries()) {

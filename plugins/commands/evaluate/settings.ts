@@ -42,6 +42,7 @@ export async function evaluationRun(
       `data.train=${JSON.stringify(entries)}`,
       `data.eval=${JSON.stringify(entries)}`,
       "data.eval_fraction=0",
+      "data.eval_holdout=null",
     ]),
     ...(flags.evaluator.length === 0
       ? []

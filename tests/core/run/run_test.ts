@@ -107,6 +107,37 @@ Deno.test("eval_fraction holds rows out: the same every time, duplicates on one 
   assert.ok(Math.abs(loss(once) / loss(twice) - 1) < 1e-6);
 });
 
+Deno.test("eval_holdout keeps whole categories out of training, beside a share of the others", async () => {
+  using folder = testFolder();
+  const rows = tinyRows(40).map((row, i) => ({
+    ...row,
+    category: ["poetry", "math", undefined][i % 3],
+  }));
+  const run = (name: string, data: Record<string, unknown>) =>
+    runConfig(tinyRun(folder.at(name), {
+      data: {
+        train: [{ rows, format: "alpaca" }],
+        template: PLAIN,
+        ...data,
+      },
+      training: { max_steps: 1 },
+    }));
+  const category = ["poetry"];
+  const held = await run("a", { eval_holdout: { category } });
+  assert.equal(held.of("start")[0].eval_rows, 14);
+  assert.equal(held.of("start")[0].rows, 26);
+  const both = await run("b", {
+    eval_holdout: { category },
+    eval_fraction: 0.3,
+  });
+  const { eval_rows, rows: trained } = both.of("start")[0];
+  assert.ok(eval_rows > 14 && eval_rows + (trained ?? NaN) === 40);
+  await assert.rejects(
+    run("c", { eval_holdout: { category: ["Poetry"] } }),
+    /none is held out, with eval_holdout \{"category":\["Poetry"\]\}/,
+  );
+});
+
 Deno.test("evaluations come every eval_steps and at the end, and change no weight", async () => {
   using folder = testFolder();
   const run = (name: string, eval_steps: number | null) =>

@@ -27,6 +27,7 @@ function otherValue(name: keyof DataValues): unknown {
     !usual,
     Number(usual) + 1,
     0.25,
+    { category: ["a"] },
     ...["mask", "train", "split", "drop", "tokens", "all_exhausted", "skip"],
   ];
   const found = candidates.find((value) =>
@@ -82,7 +83,7 @@ for (const name of dataOptionNames()) {
 
     const [usual, changed] = [await load({}), await load({ [name]: other })];
     assert.equal(usual.config.data[name], option.default);
-    assert.equal(changed.config.data[name], other);
+    assert.deepEqual(changed.config.data[name], other);
     const creating = creatingWith(registry, { seed: 1, base: "/" });
     const given = await dataOptions(changed, creating);
     assert.equal(given[name], other, "the pipeline gets it");
