@@ -47,7 +47,10 @@ export type {
   TrainingMode,
   Truncation,
 } from "./core/config/types.ts";
-export type { DataValues } from "./core/config/schema/data_options.ts";
+export type {
+  DataValues,
+  EvalHoldout,
+} from "./core/config/schema/data_options.ts";
 export {
   type AnyPart,
   type Choice,

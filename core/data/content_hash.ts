@@ -33,6 +33,7 @@ function contentFraction(example: ParsedExample, seed: number): number {
 
 /** Which rows are held out of training. */
 export interface HeldOut {
+  /** The seed of the run: which share is held out depends on it. */
   readonly seed: number;
   /** A share of the rows, by content. */
   readonly eval_fraction: number;

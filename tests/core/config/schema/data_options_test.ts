@@ -86,7 +86,7 @@ for (const name of dataOptionNames()) {
     assert.deepEqual(changed.config.data[name], other);
     const creating = creatingWith(registry, { seed: 1, base: "/" });
     const given = await dataOptions(changed, creating);
-    assert.equal(given[name], other, "the pipeline gets it");
+    assert.deepEqual(given[name], other, "the pipeline gets it");
 
     const [before, after] = [await keyOf({}), await keyOf({ [name]: other })];
     assert.equal(before !== after, option.changes === "tokens", "cache key");
