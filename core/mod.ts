@@ -197,6 +197,7 @@ export type { AttentionOptions } from "./graph/ops/attention.ts";
 export { columnSum } from "./graph/ops/column_sum.ts";
 export { splitColumns } from "./graph/ops/columns.ts";
 export { dropout } from "./graph/ops/dropout.ts";
+export { reshape } from "./graph/ops/reshape.ts";
 export { elementwise, swiglu } from "./graph/ops/elementwise.ts";
 export { type Layout, matmul } from "./graph/ops/matmul.ts";
 export { rows, spaceOf } from "./graph/ops/rows.ts";

@@ -19,6 +19,7 @@ import { embedding, type SortedTokens } from "../graph/ops/embedding.ts";
 import { matmul } from "../graph/ops/matmul.ts";
 import type { Head } from "../graph/ops/head.ts";
 import { layerNorm, rmsNorm } from "../graph/ops/norms.ts";
+import { reshape } from "../graph/ops/reshape.ts";
 import { rope } from "../graph/ops/rope.ts";
 import { type CacheOptions, LayerStates } from "./layer_states.ts";
 import { headColumns } from "./objective_head.ts";
@@ -360,19 +361,12 @@ function norm(
       init: { kind: "zeros" },
     })
     : undefined;
-  const heads = columnsOf(x) / columns;
-  const view = heads === 1
-    ? x
-    : reshape(x, [product([x.shape[0], heads]), columns]);
+  const width = columnsOf(x);
+  const view = width === columns ? x : reshape(x, columns); // each head alone
   const y = kind === "rms"
     ? rmsNorm(graph, view, w, { eps, offset, bias })
     : layerNorm(graph, view, w, bias ?? null, { eps, offset });
-  return heads === 1 ? y : reshape(y, x.shape);
-}
-
-/** The same tensor under another shape of as many elements: no node, no copy. */
-function reshape(x: Tensor, shape: Tensor["shape"]): Tensor {
-  return { ...x, shape };
+  return width === columns ? y : reshape(y, width);
 }
 
 function columnsOf(x: Tensor): number {

@@ -19,8 +19,8 @@ export interface RopeReading {
   readonly headDim: number;
   /** Base of the frequencies where the config has none; default 10000. */
   readonly theta?: number;
-  /** Key of the base beside the settings; default `rope_theta`. */
-  readonly thetaKey?: string;
+  /** Key of the base beside the settings, null where there is none; default `rope_theta`. */
+  readonly thetaKey?: string | null;
   /** The key of the share of columns that turn, and its default. Absent: all columns turn. */
   readonly partial?: { readonly key: string; readonly share: number };
   /**
@@ -32,8 +32,10 @@ export interface RopeReading {
   readonly keys?: readonly string[];
   /** The types that the family has, by the names that its configs write. Absent: all, by their own. */
   readonly types?: { readonly [name: string]: RopeScaling["type"] };
-  /** Positions of the first training beside the settings, where a family always has them there. */
+  /** Positions of the first training, for families that have them beside the settings. */
   readonly originalPositions?: number;
+  /** The settings of a config that has none. */
+  readonly absent?: RawConfig;
 }
 
 /** Keys of every type: what is not used by a type is left where another type was before. */
@@ -82,9 +84,9 @@ export function readRope(
   options: RopeReading,
 ): RopeScaling {
   const { maxPositions, headDim, partial } = options;
-  const thetaKey = options.thetaKey ?? "rope_theta";
-  const base = reader.number(thetaKey, options.theta ?? 10000);
-  const { name, value } = options.settings ?? settingsOf(reader);
+  const { thetaKey = "rope_theta", theta: usual = 10000 } = options;
+  const base = thetaKey === null ? usual : reader.number(thetaKey, usual);
+  const { name, value } = options.settings ?? settingsOf(reader, options);
   const fallback = { type: "default", theta: base } as const;
   if (!isObject(value)) {
     reader.problem(`${name} is ${showValue(value)}; an object is needed`);
@@ -188,6 +190,7 @@ function types(
 /** The settings that hold for every layer. */
 function settingsOf(
   reader: ConfigReader,
+  { absent = {} }: RopeReading,
 ): { readonly name: string; readonly value: unknown } {
   const scaling = reader.raw("rope_scaling") ?? null;
   const parameters = reader.raw("rope_parameters") ?? null;
@@ -201,7 +204,7 @@ function settingsOf(
   }
   return scaling !== null
     ? { name: "rope_scaling", value: scaling }
-    : { name: "rope_parameters", value: parameters ?? {} };
+    : { name: "rope_parameters", value: parameters ?? absent };
 }
 
 function readYarn(
@@ -324,9 +327,7 @@ class Settings {
   originalPositions(): number {
     const key = "original_max_position_embeddings";
     const { maxPositions, settings, originalPositions } = this.options;
-    if (originalPositions !== undefined) {
-      return this.reader.count(key, originalPositions);
-    }
+    if (originalPositions !== undefined) return originalPositions;
     return settings === undefined && (this.reader.raw(key) ?? null) !== null
       ? this.reader.count(key)
       : this.number(key, maxPositions);
@@ -335,12 +336,10 @@ class Settings {
   /** The share of columns that turn: inside the settings, beside them, or the family's own. */
   share(partial: RopeReading["partial"]): number {
     const key = "partial_rotary_factor";
-    const inside = this.value[key] ?? null;
-    const share = inside !== null
-      ? this.number(key)
-      : partial !== undefined
-      ? this.reader.number(partial.key, partial.share)
-      : 1;
+    const beside = partial === undefined
+      ? 1
+      : this.reader.number(partial.key, partial.share);
+    const share = this.numberOrNull(key) ?? beside;
     if (share > 1) this.problem(key, `is ${share}; at most 1 is possible`);
     return Math.min(share, 1);
   }

@@ -11,7 +11,8 @@ import {
   type RawConfig,
 } from "@denotune/denotune/core";
 import { z } from "zod";
-import { type DecoderConfig, decoderSpec } from "./_decoder.ts";
+import { decoderSpec } from "./decoder/decoder.ts";
+import type { DecoderConfig } from "./decoder/types.ts";
 
 type NoOptions = Record<string, never>;
 

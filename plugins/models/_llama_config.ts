@@ -6,54 +6,21 @@
  * @module
  */
 import {
-  type Activation,
   type Activations,
   completed,
   ConfigReader,
-  type Json,
   type RawConfig,
-  readRope,
-  type RopeScaling,
   showValue,
 } from "@denotune/denotune/core";
-
-/** A Llama-like model in numbers. */
-export interface LlamaConfig {
-  readonly modelType: LlamaType;
-  readonly vocabSize: number;
-  readonly hiddenSize: number;
-  readonly intermediateSize: number;
-  readonly layers: number;
-  readonly heads: number;
-  readonly kvHeads: number;
-  readonly headDim: number;
-  readonly eps: number;
-  readonly maxPositions: number;
-  readonly rope: RopeScaling;
-  readonly tied: boolean;
-  readonly biases: {
-    readonly qkv: boolean;
-    readonly output: boolean;
-    readonly mlp: boolean;
-  };
-  /** Norms of each head's queries and keys, before the rotation. */
-  readonly qkNorm: boolean;
-  /** The function of the gate in the MLP. */
-  readonly activation: Activation;
-  /** Window of each layer: a query sees itself and the `window` - 1 tokens before it; null: all. */
-  readonly windows: readonly (number | null)[];
-  /** Standard deviation of random weights. */
-  readonly std: number;
-  /** `config.json` with the defaults made explicit. */
-  readonly json: { readonly [key: string]: Json };
-}
+import { oneRope, plainRest, readHeads } from "./decoder/config.ts";
+import type { DecoderConfig } from "./decoder/types.ts";
 
 /** How the families differ: defaults of absent keys, and which settings they have. */
 const FAMILIES = {
   llama: {
     architecture: "LlamaForCausalLM",
     kvHeads: null,
-    headDim: null,
+    headDim: undefined,
     maxPositions: 2048,
     window: "none",
     qkNorm: false,
@@ -61,7 +28,7 @@ const FAMILIES = {
   mistral: {
     architecture: "MistralForCausalLM",
     kvHeads: 8,
-    headDim: null,
+    headDim: undefined,
     maxPositions: 131072,
     window: "every layer",
     qkNorm: false,
@@ -69,7 +36,7 @@ const FAMILIES = {
   qwen2: {
     architecture: "Qwen2ForCausalLM",
     kvHeads: 32,
-    headDim: null,
+    headDim: undefined,
     maxPositions: 32768,
     window: "some layers",
     qkNorm: false,
@@ -99,7 +66,7 @@ export const LLAMA_TYPES: readonly LlamaType[] = [
 export function readLlamaConfig(
   config: RawConfig,
   activations: Activations,
-): LlamaConfig {
+): DecoderConfig {
   const modelType = LLAMA_TYPES.find((t) => t === config.model_type);
   const reader = new ConfigReader(config, modelType ?? "llama");
   if (modelType === undefined) {
@@ -120,7 +87,8 @@ export function readLlamaConfig(
   const eps = reader.number("rms_norm_eps", 1e-6);
   const std = reader.number("initializer_range", 0.02, { zero: true });
   const tied = reader.flag("tie_word_embeddings", false);
-  const rope = readRope(reader, { maxPositions, headDim });
+  const sizes = { layers, headDim, hiddenSize, maxPositions };
+  const rope = oneRope(reader, sizes);
   const biases = readBiases(reader, modelType);
   const windows = readWindows(reader, family.window, layers);
   const activation = reader.activation("hidden_act", "silu", activations);
@@ -138,13 +106,13 @@ export function readLlamaConfig(
     headDim,
     eps,
     maxPositions,
-    rope,
     tied,
     biases,
-    qkNorm: family.qkNorm,
     activation,
-    windows,
     std,
+    ...plainRest(sizes, rope),
+    qkNorm: family.qkNorm ? "each head" : "none",
+    windows,
     json: completed(config, {
       architectures: [family.architecture],
       num_key_value_heads: kvHeads,
@@ -162,42 +130,10 @@ export function readLlamaConfig(
   };
 }
 
-function readHeads(
-  reader: ConfigReader,
-  family: typeof FAMILIES[LlamaType],
-  hiddenSize: number,
-): { heads: number; kvHeads: number; headDim: number } {
-  const heads = reader.count("num_attention_heads");
-  // null means as many as heads everywhere; an absent key does so for llama only
-  const kvHeads = reader.countOrNull("num_key_value_heads", family.kvHeads) ??
-    heads;
-  if (heads % kvHeads !== 0) {
-    const byDefault = reader.raw("num_key_value_heads") === undefined
-      ? ` (the default of ${reader.modelType}; set it)`
-      : "";
-    reader.problem(
-      `num_attention_heads ${heads} is no multiple of num_key_value_heads ${kvHeads}${byDefault}`,
-    );
-  }
-  const given = reader.countOrNull("head_dim", null) ?? family.headDim;
-  if (given === null && hiddenSize % heads !== 0) {
-    reader.problem(
-      `hidden_size ${hiddenSize} is no multiple of num_attention_heads ${heads}, and head_dim is not given`,
-    );
-  }
-  const headDim = given ?? Math.max(2, Math.floor(hiddenSize / heads));
-  if (headDim % 2 !== 0) {
-    reader.problem(
-      `head_dim ${headDim} is odd: rotary positions turn pairs of columns`,
-    );
-  }
-  return { heads, kvHeads, headDim };
-}
-
 function readBiases(
   reader: ConfigReader,
   modelType: LlamaType,
-): LlamaConfig["biases"] {
+): DecoderConfig["biases"] {
   if (modelType === "llama") {
     const attention = reader.flag("attention_bias", false);
     return {

@@ -5,7 +5,7 @@
  */
 import type { Activations, Architecture } from "@denotune/denotune/core";
 import { decoderWith, defineModel, type ModelPart } from "./_define.ts";
-import { plainRest, readDecoder } from "./_decoder_config.ts";
+import { oneRope, plainRest, readDecoder } from "./decoder/config.ts";
 
 /** EuroBERT, with the activations that its configs may name. */
 export const eurobertWith: (activations: Activations) => Architecture =
@@ -26,7 +26,7 @@ export const eurobertWith: (activations: Activations) => Architecture =
           reader.ignore(key);
         }
         return {
-          ...plainRest(sizes),
+          ...plainRest(sizes, oneRope(reader, sizes)),
           bidirectional: true,
           ...(reader.flag("mlp_bias", false)
             ? { headBias: "lm_head.bias" }

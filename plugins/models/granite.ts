@@ -5,7 +5,7 @@
  */
 import type { Activations, Architecture } from "@denotune/denotune/core";
 import { decoderWith, defineModel, type ModelPart } from "./_define.ts";
-import { plainRest, readDecoder } from "./_decoder_config.ts";
+import { oneRope, plainRest, readDecoder } from "./decoder/config.ts";
 
 /** Granite, with the activations that its configs may name. */
 export const graniteWith: (activations: Activations) => Architecture =
@@ -23,7 +23,7 @@ export const graniteWith: (activations: Activations) => Architecture =
       rest(reader, sizes) {
         const divisor = reader.number("logits_scaling", 1);
         return {
-          ...plainRest(sizes),
+          ...plainRest(sizes, oneRope(reader, sizes)),
           factors: {
             embedding: reader.number("embedding_multiplier", 1),
             scores: reader.number("attention_multiplier", 1),

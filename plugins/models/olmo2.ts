@@ -3,8 +3,20 @@
  * @module
  */
 import type { Activations, Architecture } from "@denotune/denotune/core";
+import type { DecoderNames } from "./decoder/types.ts";
 import { decoderWith, defineModel, type ModelPart } from "./_define.ts";
-import { plainRest, readDecoder } from "./_decoder_config.ts";
+import { NAMES, oneRope, plainRest, readDecoder } from "./decoder/config.ts";
+
+/** Norms behind attention and MLP. */
+export const OLMO_NAMES: DecoderNames = {
+  ...NAMES,
+  norms: {
+    beforeAttention: null,
+    afterAttention: "post_attention_layernorm",
+    beforeMlp: null,
+    afterMlp: "post_feedforward_layernorm",
+  },
+};
 
 /** OLMo 2, with the activations that its configs may name. */
 export const olmo2With: (activations: Activations) => Architecture =
@@ -19,10 +31,10 @@ export const olmo2With: (activations: Activations) => Architecture =
       mlpBias: false,
     }, {
       activations,
-      rest: (_, sizes) => ({
-        ...plainRest(sizes),
-        norms: "after",
-        qkNorm: true,
+      rest: (reader, sizes) => ({
+        ...plainRest(sizes, oneRope(reader, sizes)),
+        names: OLMO_NAMES,
+        qkNorm: "all heads",
       }),
     }));
 

@@ -9,7 +9,13 @@ import {
   showValue,
 } from "@denotune/denotune/core";
 import { decoderWith, defineModel, type ModelPart } from "./_define.ts";
-import { type DecoderRest, plainRest, readDecoder } from "./_decoder_config.ts";
+import {
+  type DecoderRest,
+  type DecoderSizes,
+  oneRope,
+  plainRest,
+  readDecoder,
+} from "./decoder/config.ts";
 
 /** SmolLM3, with the activations that its configs may name. */
 export const smollm3With: (activations: Activations) => Architecture =
@@ -19,7 +25,6 @@ export const smollm3With: (activations: Activations) => Architecture =
       architecture: "SmolLM3ForCausalLM",
       kvHeads: 4,
       maxPositions: 32768,
-      theta: 2000000,
       eps: 1e-6,
       tied: true,
       mlpBias: true,
@@ -28,7 +33,7 @@ export const smollm3With: (activations: Activations) => Architecture =
 /** Which layers have positions, and which a window. */
 function readLayers(
   reader: ConfigReader,
-  sizes: { readonly layers: number; readonly headDim: number },
+  sizes: DecoderSizes,
 ): DecoderRest {
   const { layers } = sizes;
   const interval = reader.count("no_rope_layer_interval", 4);
@@ -63,7 +68,12 @@ function readLayers(
       ? window
       : null
   );
-  return { ...plainRest(sizes), turned, windows };
+  const rope = oneRope(reader, sizes, { theta: 2000000 });
+  return {
+    ...plainRest(sizes, rope),
+    ropes: turned.map((isTurned) => isTurned ? rope : null),
+    windows,
+  };
 }
 
 /** Part `smollm3`: models of the type `smollm3`. */

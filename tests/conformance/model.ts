@@ -247,14 +247,14 @@ async function checkSlope(model: TinyModel, spec: ModelSpec): Promise<void> {
 /** Fills in weights large enough that a mistake shows: as at the start of training they are too small. */
 async function withWeights(opening: Promise<TinyModel>): Promise<TinyModel> {
   const model = await opening;
-  for (const { name, shape } of model.inventory.weights) {
-    const isNorm = shape.length === 1 && name.endsWith("weight");
+  for (const { name, shape, init } of model.inventory.weights) {
     const noise = initialWeights({
       name,
       shape,
       init: { kind: "normal", std: 0.2 },
     }, 1);
-    model.write(name, isNorm ? noise.map((v) => v + 1) : noise);
+    // around where it starts: norms multiply by 1
+    model.write(name, init.kind === "ones" ? noise.map((v) => v + 1) : noise);
   }
   return model;
 }

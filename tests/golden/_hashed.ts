@@ -3,7 +3,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import type { Architecture } from "@denotune/denotune/core";
+import type { Architecture, WeightSpec } from "@denotune/denotune/core";
 import { ReferenceExecutor } from "../../backends/reference/mod.ts";
 import { localDevice } from "../../core/device/local_device.ts";
 import { mix32 } from "../../core/random.ts";
@@ -35,6 +35,22 @@ export function writeHashed(
     const elements = shape.reduce((a, b) => a * b, 1);
     write(name, hashed(key + number, elements).map((v) => v * 0.5));
   });
+}
+
+/** The same as `fill_hashed` of _witness.py: so many times as large, those of norms around 1. */
+export function hashedWeights(
+  weights: readonly WeightSpec[],
+  { key, scale }: { key: number; scale: number },
+): Map<string, Float32Array> {
+  const sorted = [...weights].sort((a, b) => a.name < b.name ? -1 : 1);
+  return new Map(
+    sorted.map(({ name, shape }, number) => {
+      const elements = shape.reduce((a, b) => a * b, 1);
+      const middle = shape.length === 1 && name.endsWith("weight") ? 1 : 0;
+      const values = hashed(key + number, elements);
+      return [name, values.map((v) => middle + v * scale)];
+    }),
+  );
 }
 
 /** What transformers makes of a random config: `hashed_case` of _witness.py. */

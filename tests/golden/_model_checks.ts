@@ -43,6 +43,16 @@ export interface GoldenModel {
   readonly architecture: Architecture;
 }
 
+/** Golden numbers, and what opens their model. */
+export interface GoldenSource {
+  readonly expected: Golden;
+  open(options?: TinyOptions): Promise<TinyModel>;
+  /** Relative tolerance of the losses of AdamW; default 1e-4, which holds for five steps. */
+  readonly adamwTolerance?: number;
+  /** How many of the steps are compared; default: all. */
+  readonly adamwSteps?: number;
+}
+
 /** The numbers of a golden model. */
 export function goldenOf(path: string): Golden {
   return JSON.parse(Deno.readTextFileSync(`${path}.json`));
@@ -70,19 +80,29 @@ export async function loadGolden(
   return model;
 }
 
-/** Logits, losses, gradients and five steps of AdamW, padded and packed. */
+/** Logits, losses, gradients and steps of AdamW of a golden folder, padded and packed. */
 export async function checkGolden(
   t: Deno.TestContext,
   device: Device,
   golden: GoldenModel,
 ): Promise<void> {
-  const expected = goldenOf(golden.path);
+  await checkNumbers(t, {
+    expected: goldenOf(golden.path),
+    open: (options) => loadGolden(device, golden, options),
+  });
+}
+
+/** The same of any golden numbers. */
+export async function checkNumbers(
+  t: Deno.TestContext,
+  { expected, open, adamwTolerance = 1e-4, adamwSteps }: GoldenSource,
+): Promise<void> {
   const rows = rowsOf(expected);
   const padded = layOut(rows.map((r) => [r]));
   const packed = layOut([rows]);
 
   await t.step("logits", async () => {
-    await using model = await loadGolden(device, golden);
+    await using model = await open();
     const logits = await model.logits(padded);
     const V = model.inventory.weights[0].shape[0];
     for (const [row, wanted] of Object.entries(expected.logits)) {
@@ -99,7 +119,7 @@ export async function checkGolden(
     ]] as const
   ) {
     await t.step(`loss and gradients, ${layout}`, async () => {
-      await using model = await loadGolden(device, golden);
+      await using model = await open();
       const { loss, gradients } = await model.step(batch);
       close([loss], [expected.loss], { relative: 1e-5 });
       assert.deepEqual(
@@ -121,20 +141,42 @@ export async function checkGolden(
     });
   }
 
-  await t.step("five steps of AdamW", async () => {
-    await using model = await loadGolden(device, golden);
+  const { losses, grad_norms, loss_after } = expected.adamw;
+  const steps = adamwSteps ?? losses.length;
+  await t.step(`${steps} steps of AdamW`, async () => {
+    await using model = await open();
     const adamw = new HostAdamW(expected.adamw);
-    const { losses, grad_norms, loss_after } = expected.adamw;
-    for (const [i, wanted] of losses.entries()) {
+    for (const [i, wanted] of losses.slice(0, steps).entries()) {
       const { loss, gradients } = await model.step(padded);
-      close([loss], [wanted], { relative: 1e-4, what: `step ${i}` });
+      close([loss], [wanted], { relative: adamwTolerance, what: `step ${i}` });
       const total = norm2([...gradients.values()].map(norm2));
       close([total], [grad_norms[i]], { relative: 1e-3 });
       await adamw.update(model, gradients);
     }
+    if (steps < losses.length) return;
     const { loss } = await model.step(padded);
-    close([loss], [loss_after], { relative: 1e-4, what: "after" });
+    close([loss], [loss_after], { relative: adamwTolerance, what: "after" });
   });
+}
+
+/** The ids that greedy decoding puts behind the prompt, each from what the layers keep. */
+export async function checkGreedy(
+  { expected, open }: GoldenSource,
+): Promise<void> {
+  const { prompt, greedy } = expected;
+  assert.ok(prompt !== undefined && greedy !== undefined);
+  await using model = await open({ maxLength: 80 });
+  const V = model.inventory.weights[0].shape[0];
+  const best = (logits: Float32Array) => {
+    const last = logits.subarray(-V);
+    return last.indexOf(Math.max(...last));
+  };
+  const ids = [best(await model.cached(prompt, 0))];
+  while (ids.length < greedy.length) {
+    const from = prompt.length + ids.length - 1;
+    ids.push(best(await model.cached([ids[ids.length - 1]], from)));
+  }
+  assert.deepEqual(ids, greedy);
 }
 
 export function norm2(values: ArrayLike<number>): number {

@@ -4,6 +4,7 @@ A float32 is written as the shortest decimal that reads back as the same float32
 files stay small.
 """
 
+import copy
 import json
 import os
 import pathlib
@@ -150,9 +151,20 @@ def hashed(key, count):
     return bits.astype(numpy.float64) / 2**23 - 1
 
 
+def fill_hashed(model, key, scale):
+    """Weights in the order of their names: element i of the n-th is by `hashed(key + n)`, those of norms around 1."""
+    with torch.no_grad():
+        for number, (name, parameter) in enumerate(sorted(model.named_parameters())):
+            values = hashed(key + number, parameter.numel()) * scale
+            if parameter.dim() == 1 and name.endswith("weight"):
+                values = 1 + values
+            parameter.copy_(torch.from_numpy(values.astype(numpy.float32)).view(parameter.shape))
+
+
 def hashed_case(kind, config, key):
     """What a random model of a config computes, its weights made by `hashed` in the order of their names."""
-    made = kind(**{k: v for k, v in config.items() if k != "model_type"})
+    given = copy.deepcopy(config)  # transformers completes settings in their place
+    made = kind(**{k: v for k, v in given.items() if k != "model_type"})
     model = transformers.AutoModelForCausalLM.from_config(made, attn_implementation="eager", dtype=torch.float32)
     model.eval()
     with torch.no_grad():
@@ -161,7 +173,7 @@ def hashed_case(kind, config, key):
             parameter.copy_(torch.from_numpy(values.astype(numpy.float32)).view(parameter.shape))
     ids = ((hashed(key + 1000, 13) + 1) / 2 * config["vocab_size"]).astype(numpy.int64)
     tokens = torch.from_numpy(ids)[None]
-    out = model(tokens, labels=tokens)
+    out = model(tokens, labels=tokens, use_cache=False)
     out.loss.backward()
     return {
         "config": config,

@@ -9,6 +9,7 @@ could not be loaded as its own author meant it is listed under `problems`, which
 
 import argparse
 import contextlib
+import hashlib
 import json
 import pathlib
 import sys
@@ -43,6 +44,14 @@ def load_adapter(folder, base, rows):
     return model, problems
 
 
+def digest(model):
+    """Of every weight by its name, in float32: equal where the bits are."""
+    found = hashlib.sha256()
+    for name, parameter in sorted(model.named_parameters()):
+        found.update(name.encode() + parameter.detach().float().contiguous().numpy().tobytes())
+    return found.hexdigest()
+
+
 def run_model(args):
     is_adapter = (args.folder / "adapter_config.json").exists()
     model, problems = load_adapter(args.folder, args.base, args.resize) if is_adapter else load_model(
@@ -54,6 +63,7 @@ def run_model(args):
         "parameters": sum(p.numel() for p in model.parameters()),
         "eos_token_id": None if args.masked else model.generation_config.eos_token_id,
         "problems": problems,
+        "digest": digest(model),
     }
     if args.ids:
         ids = torch.tensor([args.ids])

@@ -1,0 +1,112 @@
+/**
+ * The settings in which dense decoders differ.
+ * @module
+ */
+import type {
+  Activation,
+  Expr,
+  Json,
+  LinearSite,
+  ModelBuilder,
+  RopeScaling,
+  Tensor,
+} from "@denotune/denotune/core";
+
+/** Names of a decoder's weights, as its files have them. Those of a block are behind `ROOT.layers.N`. */
+export interface DecoderNames {
+  /** Prefix of everything but the head. */
+  readonly root: string;
+  /** The norm behind the blocks, behind the root. */
+  readonly lastNorm: string;
+  /** Norms of a block; null: there is none. */
+  readonly norms: {
+    readonly beforeAttention: string | null;
+    readonly afterAttention: string | null;
+    readonly beforeMlp: string | null;
+    readonly afterMlp: string | null;
+  };
+  /** Projections to queries, keys and values; one name: one product for the three. */
+  readonly qkv: readonly string[];
+  /** Norms of queries and of keys. */
+  readonly qkNorms: readonly [string, string];
+  /** The projection behind attention. */
+  readonly output: string;
+  /** Projections to the gate and to what it multiplies; one name: one product for both. */
+  readonly gateUp: readonly string[];
+  /** The last projection of the MLP. */
+  readonly down: string;
+}
+
+/** A decoder in numbers. */
+export interface DecoderConfig {
+  readonly modelType: string;
+  /** `config.json` with the defaults made explicit. */
+  readonly json: { readonly [key: string]: Json };
+  readonly vocabSize: number;
+  readonly hiddenSize: number;
+  readonly intermediateSize: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+  readonly eps: number;
+  readonly maxPositions: number;
+  readonly tied: boolean;
+  /** Standard deviation of random weights. */
+  readonly std: number;
+  readonly activation: Activation;
+  readonly biases: {
+    readonly qkv: boolean;
+    readonly output: boolean;
+    readonly mlp: boolean;
+  };
+  readonly names: DecoderNames;
+  /** How each layer turns queries and keys by their positions; null: it does not. */
+  readonly ropes: readonly (RopeScaling | null)[];
+  /** What queries are multiplied by at a position; null: nothing. */
+  readonly queryScale: ((position: number) => number) | null;
+  /** Window of each layer: a query sees itself and the `window` - 1 tokens before it; null: all tokens. */
+  readonly windows: readonly (number | null)[];
+  /** What a layer has in the place of attention; absent or null: attention. */
+  readonly mixers?: readonly (Mixer | null)[];
+  /** Added to the weights of norms. */
+  readonly normOffset: number;
+  /** Norms of queries and keys before the rotation: over all heads together, or each head alone. */
+  readonly qkNorm: "none" | "all heads" | "each head";
+  /** Factors of embeddings, scores, and of what is added to the residual. */
+  readonly factors: {
+    readonly embedding: number;
+    readonly scores: number;
+    readonly residual: number;
+  };
+  /** Soft cap of the scores; null: none. */
+  readonly scoreCap: number | null;
+  /** The function of a logit; null: none. */
+  readonly logits: ((x: Expr) => Expr) | null;
+  /** Name of the head's bias; absent: it has none. */
+  readonly headBias?: string;
+  /** Whether tokens see later ones, whatever the objective. Absent: no. */
+  readonly bidirectional?: boolean;
+}
+
+/** What a block builds with. */
+export interface BlockBuilder {
+  readonly builder: ModelBuilder;
+  readonly c: DecoderConfig;
+  readonly layer: number;
+  /** Tables of this layer's rotary positions, for queries and for keys; null: it has none. */
+  readonly tables: { readonly q: Tensor; readonly k: Tensor } | null;
+  /** A projection of the block. */
+  linear(x: Tensor, site: BlockLinear, addend?: Tensor): Tensor;
+  /** A norm of the block, over the last `columns` of x (all of them by default). */
+  norm(x: Tensor, name: string, columns?: number): Tensor;
+}
+
+/** A linear layer of a block. */
+export type BlockLinear = Pick<LinearSite, "name" | "out" | "bias" | "exact">;
+
+/** Lets tokens see others: from the normed hidden states (N, C) to the input of a last projection. */
+export type Mixer = (
+  block: BlockBuilder,
+  h: Tensor,
+) => { readonly mixed: Tensor; readonly output: BlockLinear };

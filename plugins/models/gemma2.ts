@@ -1,0 +1,52 @@
+/**
+ * Gemma 2 (arXiv:2408.00118): norms before and behind attention and MLP, soft caps of scores and logits, and a
+ * window in every other layer.
+ * @module
+ */
+import type { Activations, Architecture } from "@denotune/denotune/core";
+import { decoderWith, defineModel, type ModelPart } from "./_define.ts";
+import { everyLayer, oneRope, readDecoder } from "./decoder/config.ts";
+import { GEMMA_DEFAULTS, gemmaRest } from "./_gemma.ts";
+import { readLayerTypes, windowsOf } from "./decoder/layer_ropes.ts";
+
+/** Gemma 2, with the activations that its configs may name. */
+export const gemma2With: (activations: Activations) => Architecture =
+  decoderWith("gemma2", (config, activations) =>
+    readDecoder(config, {
+      ...GEMMA_DEFAULTS,
+      modelType: "gemma2",
+      architecture: "Gemma2ForCausalLM",
+      maxPositions: 8192,
+      sizes: {
+        vocabSize: 256000,
+        hiddenSize: 2304,
+        intermediateSize: 9216,
+        layers: 26,
+        heads: 8,
+      },
+    }, {
+      activations,
+      rest(reader, sizes) {
+        const types = readLayerTypes(
+          reader,
+          sizes,
+          (i) => i % 2 === 0 ? "sliding_attention" : "full_attention",
+        );
+        return {
+          ...gemmaRest(reader, sizes, { logitCap: 30 }),
+          scoreCap: reader.numberOrNull("attn_logit_softcapping", 50),
+          ropes: everyLayer(sizes, oneRope(reader, sizes)),
+          windows: windowsOf(
+            types,
+            reader.countOrNull("sliding_window", 4096),
+          ),
+        };
+      },
+    }));
+
+/** Part `gemma2`: models of the type `gemma2`. */
+export const gemma2: ModelPart = defineModel(
+  "gemma2",
+  "Gemma 2 from Hugging Face folders.",
+  gemma2With,
+);

@@ -1,0 +1,62 @@
+/**
+ * Gemma 3 (arXiv:2503.19786): as Gemma 2 with norms of each head's queries and keys in the place of soft caps, a
+ * window in five of six layers, and another rotary base there.
+ * @module
+ */
+import type { Activations, Architecture } from "@denotune/denotune/core";
+import { decoderWith, defineModel, type ModelPart } from "./_define.ts";
+import { readDecoder } from "./decoder/config.ts";
+import { GEMMA_DEFAULTS, gemmaRest } from "./_gemma.ts";
+import {
+  readLayerRopes,
+  readLayerTypes,
+  windowsOf,
+} from "./decoder/layer_ropes.ts";
+
+/** Gemma 3, with the activations that its configs may name. */
+export const gemma3With: (activations: Activations) => Architecture =
+  decoderWith("gemma3_text", (config, activations) =>
+    readDecoder(config, {
+      ...GEMMA_DEFAULTS,
+      modelType: "gemma3_text",
+      architecture: "Gemma3ForCausalLM",
+      maxPositions: 131072,
+      sizes: {
+        vocabSize: 262208,
+        hiddenSize: 2304,
+        intermediateSize: 9216,
+        layers: 26,
+        heads: 8,
+      },
+    }, {
+      activations,
+      rest(reader, sizes) {
+        // transformers has the key from Gemma 2 and does not follow it
+        reader.refuse({ attn_logit_softcapping: [] });
+        const every = reader.count("sliding_window_pattern", 6);
+        const types = readLayerTypes(
+          reader,
+          sizes,
+          (i) => (i + 1) % every === 0 ? "full_attention" : "sliding_attention",
+        );
+        return {
+          ...gemmaRest(reader, sizes, { logitCap: null }),
+          qkNorm: "each head",
+          ropes: readLayerRopes(reader, sizes, {
+            types,
+            bases: {
+              full_attention: { key: "rope_theta", theta: 1000000 },
+              sliding_attention: { key: "rope_local_base_freq", theta: 10000 },
+            },
+          }),
+          windows: windowsOf(types, reader.count("sliding_window", 4096)),
+        };
+      },
+    }));
+
+/** Part `gemma3`: models of the type `gemma3_text`. */
+export const gemma3: ModelPart = defineModel(
+  "gemma3",
+  "Gemma 3 from Hugging Face folders.",
+  gemma3With,
+);

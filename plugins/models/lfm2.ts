@@ -1,0 +1,172 @@
+/**
+ * LFM2 (Liquid AI): gated short convolutions in most layers, attention in the others.
+ *
+ * ```text
+ * b, c, y = in_proj(h)        mixed = c * convolution(b * y)
+ * ```
+ *
+ * @module
+ */
+import {
+  type Activations,
+  type Architecture,
+  type ConfigReader,
+  elementwise,
+  showValue,
+  splitColumns,
+} from "@denotune/denotune/core";
+import { decoderWith, defineModel, type ModelPart } from "./_define.ts";
+import {
+  type DecoderSizes,
+  NAMES,
+  oneRope,
+  plainRest,
+  readDecoder,
+} from "./decoder/config.ts";
+import type { DecoderNames, Mixer } from "./decoder/types.ts";
+
+const LFM2_NAMES: DecoderNames = {
+  ...NAMES,
+  lastNorm: "embedding_norm",
+  norms: {
+    beforeAttention: "operator_norm",
+    afterAttention: null,
+    beforeMlp: "ffn_norm",
+    afterMlp: null,
+  },
+  qkNorms: ["self_attn.q_layernorm", "self_attn.k_layernorm"],
+  output: "self_attn.out_proj",
+  gateUp: ["feed_forward.w1", "feed_forward.w3"],
+  down: "feed_forward.w2",
+};
+
+/** LFM2, with the activations that its configs may name. */
+export const lfm2With: (activations: Activations) => Architecture = decoderWith(
+  "lfm2",
+  (config, activations) =>
+    readDecoder(config, {
+      modelType: "lfm2",
+      architecture: "Lfm2ForCausalLM",
+      kvHeads: 8,
+      maxPositions: 128000,
+      eps: 1e-5,
+      epsKey: "norm_eps",
+      tied: true,
+      attentionBias: false,
+      mlpBias: false,
+      sizes: {
+        vocabSize: 65536,
+        hiddenSize: 2560,
+        intermediateSize: 12288,
+        layers: 32,
+        heads: 32,
+      },
+    }, { activations, rest }),
+);
+
+/** Keys of Liquid AI's own files that transformers does not read. */
+const UNREAD = [
+  "block_dim",
+  "block_mlp_init_scale",
+  "block_norm_eps",
+  "block_out_init_scale",
+  "block_use_swiglu",
+  "block_use_xavier_init",
+  "conv_dim",
+  "conv_dim_out",
+  "conv_use_xavier_init",
+  "num_heads",
+  "use_pos_enc",
+  "theta",
+];
+
+function rest(reader: ConfigReader, sizes: DecoderSizes) {
+  reader.ignore(...UNREAD);
+  if (reader.flag("conv_bias", false)) {
+    reader.problem("conv_bias is true; only false is supported for lfm2");
+  }
+  const taps = reader.count("conv_L_cache", 3);
+  if (taps < 2) {
+    reader.problem(`conv_L_cache is ${taps}; at least 2 are needed`);
+  }
+  const mixer = convolve(taps);
+  return {
+    ...plainRest(sizes, oneRope(reader, sizes, { theta: 1000000 })),
+    names: LFM2_NAMES,
+    qkNorm: "each head",
+    mixers: readLayers(reader, sizes).map((isAttention) =>
+      isAttention ? null : mixer
+    ),
+    intermediateSize: readWidth(reader),
+    tied: reader.flag(
+      reader.raw("tie_embedding") === undefined
+        ? "tie_word_embeddings"
+        : "tie_embedding",
+      true,
+    ),
+  } as const;
+}
+
+/** Whether each layer has attention. */
+function readLayers(
+  reader: ConfigReader,
+  { layers }: DecoderSizes,
+): readonly boolean[] {
+  const kinds = reader.layerTypes(layers, ["full_attention", "conv"]);
+  const listed = reader.raw("full_attn_idxs") ?? null;
+  if (kinds !== null) return kinds.map((kind) => kind === "full_attention");
+  if (
+    listed !== null &&
+    !(Array.isArray(listed) && listed.every((i) => Number.isSafeInteger(i)))
+  ) {
+    reader.problem(
+      `full_attn_idxs is ${showValue(listed)}; a list of layers is needed`,
+    );
+  }
+  return Array.from(
+    { length: layers },
+    (_, i) => Array.isArray(listed) ? listed.includes(i) : true,
+  );
+}
+
+/** Width of the MLP: two thirds of what the config says, rounded up to a multiple, unless it is to be taken as it is. */
+function readWidth(reader: ConfigReader): number {
+  const given = reader.raw("block_ff_dim") === undefined
+    ? reader.count("intermediate_size")
+    : reader.count("block_ff_dim");
+  const multiple = reader.count("block_multiple_of", 256);
+  const factor = reader.numberOrNull("block_ffn_dim_multiplier", 1);
+  if (!reader.flag("block_auto_adjust_ff_dim", true)) return given;
+  const width = Math.trunc(2 * given / 3);
+  if (factor === null) return width;
+  return multiple * Math.ceil(Math.trunc(factor * width) / multiple);
+}
+
+/** A convolution over the last tokens, gated before and behind: (N, C) -> (N, C). */
+function convolve(taps: number): Mixer {
+  return ({ builder, c, layer, linear }, h) => {
+    const { graph } = builder;
+    const C = c.hiddenSize;
+    const at = `model.layers.${layer}.conv`;
+    const all = linear(h, { name: "conv.in_proj", out: 3 * C, bias: false });
+    const [before, behind, y] = splitColumns(graph, all, [C, C, C]);
+    const weight = builder.parameter({
+      name: `${at}.conv.weight`,
+      shape: [C, 1, taps],
+      init: { kind: "uniform", bound: 1 / Math.sqrt(taps) },
+    });
+    const gated = elementwise(graph, [before, y], (b, v) => b.mul(v));
+    const seen = builder.convolution(at, gated, weight);
+    return {
+      mixed: elementwise(graph, [behind, seen], (g, v) => g.mul(v)),
+      output: { name: "conv.out_proj", out: C, bias: false },
+    };
+  };
+}
+
+/** Part `lfm2`: models of the type `lfm2`. */
+export const lfm2: ModelPart = defineModel(
+  "lfm2",
+  "LFM2 from Hugging Face folders.",
+  lfm2With,
+);
