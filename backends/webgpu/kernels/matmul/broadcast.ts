@@ -12,24 +12,15 @@
 import type { DispatchSpec, Scope } from "../../shader/dispatch.ts";
 import { each } from "../../shader/numbers.ts";
 import type { AdapterLimits } from "../../runtime/adapter_limits.ts";
+import type { Product } from "./product.ts";
 import {
-  endTensors,
-  factorTensors,
-  type Product,
-  productName,
-  storeEach,
-  storeProduct,
-} from "./product.ts";
-import {
-  partRange,
-  type SplitTarget,
-  splitTensors,
-  storePart,
-} from "./split.ts";
-import { type BroadcastTile, showTile } from "./tiles.ts";
-
-/** Terms of the inner size a round. */
-const TERMS = 4;
+  type RegisterLoop,
+  registerMatmul,
+  type SizesText,
+  TERMS,
+} from "./registers.ts";
+import type { SplitTarget } from "./split.ts";
+import type { BroadcastTile } from "./tiles.ts";
 
 /** Whether the adapter can run such a tile, and the tile suits its subgroups. */
 export function canBroadcast(
@@ -42,114 +33,53 @@ export function canBroadcast(
     (layout !== "TN" || (rows % 4 === 0 && rows / 4 <= subgroup.max));
 }
 
-/** A dispatch of such a product; with `target`, of one part of the inner size each. */
+/** A dispatch of such a product; with `target`, of one part of the inner size each. A workgroup is one subgroup. */
 export function broadcastMatmul(
   product: Product,
   tile: BroadcastTile,
   target: SplitTarget | null,
   lanes: number,
 ): DispatchSpec {
-  const { layout, batch, m, n, k } = product;
-  const { rows, columns, split } = tile;
+  const { layout, m, n, k } = product;
+  const { rows, columns } = tile;
   const whole = (d: unknown): boolean => typeof d === "number" && d % 4 === 0;
-  const wide = {
-    a: whole(layout === "TN" ? m : k),
-    b: whole(layout === "NT" ? k : n),
-  };
-  const body = (scope: Scope): string => {
-    const [M, N, K] = [m, n, k].map((d) => scope.size(d));
-    const sizes = { M, N, K };
-    return `// A workgroup is one subgroup: ${rows} rows by ${
-      lanes * columns
-    } columns of the product.
-let across = (${N} + ${lanes * columns - 1}u) / ${lanes * columns}u;
-let down = (${M} + ${rows - 1}u) / ${rows}u;
-if (group >= across * down) { return; }
-let iFirst = (group / across) * ${rows}u;
-let jFirst = (group % across) * ${lanes * columns}u;
-// z counts the products of the batch, and within each the parts of its inner size.
-let g = wg.z / ${split}u;
-let part = wg.z % ${split}u;
-let aStart = g * ${M} * ${K};
-let bStart = g * ${K} * ${N};
-${partRange(K, split, TERMS)}
-${each(rows, (r) => each(columns, (c) => `var s_${r}_${c} = 0.0;`))}
-// ${TERMS} terms a round. ra_Q: this lane's share of a, broadcast below to all lanes; b_T_C: term T of its column C.
-for (var p = kStart; p < kEnd; p += ${TERMS}u) {
+  const loop: RegisterLoop = {
+    lanes,
+    wide: {
+      a: whole(layout === "TN" ? m : k),
+      b: whole(layout === "NT" ? k : n),
+    },
+    column: (c) => columnOf(layout, lanes, c),
+    rounds: (scope, sizes) => ({
+      terms: TERMS,
+      before: "",
+      // ra_Q: this lane's share of a, broadcast to all lanes; b_T_C: term T of its column C
+      round: `${
+        layout === "TN"
+          ? loadAcross(scope, tile, lanes, sizes)
+          : loadAlong(scope, tile, lanes, sizes)
+      }
 ${
-      layout === "TN"
-        ? loadAcross(scope, tile, lanes, sizes)
-        : loadAlong(scope, tile, lanes, sizes)
-    }
+        layout === "NT"
+          ? loadColumns(scope, tile, lanes, sizes)
+          : loadRows(scope, tile, lanes, sizes)
+      }
 ${
-      layout === "NT"
-        ? loadColumns(scope, tile, lanes, sizes)
-        : loadRows(scope, tile, lanes, sizes)
-    }
+        each(TERMS, (t) =>
+          each(rows, (r) =>
+            `{ let a = ${
+              layout === "TN"
+                ? broadcastAcross(tile, lanes, r, t)
+                : broadcastAlong(lanes, r, t)
+            };
 ${
-      each(TERMS, (t) =>
-        each(rows, (r) =>
-          `{ let a = ${
-            layout === "TN"
-              ? broadcastAcross(tile, lanes, r, t)
-              : broadcastAlong(lanes, r, t)
-          };
-${
-            each(columns, (c) =>
-              `s_${r}_${c} = fma(a, b_${t}_${c}, s_${r}_${c});`)
-          } }`))
-    }
-}
-${
-      storeEach(
-        product.folded && target === null,
-        { rows, columns },
-        ({ value, r, c }) =>
-          `{
-let i = iFirst + ${r};
-let j = ${columnOf(layout, lanes, c)};
-if (i < ${M} && j < ${N}) {
-  let at = g * ${M} * ${N} + i * ${N} + j;
-  ${
-            target === null
-              ? storeProduct(scope, product, {
-                value,
-                row: `g * ${M} + i`,
-                column: "j",
-                at: "at",
-              })
-              : storePart(scope, product, value)
-          }
-}
-}`,
-      )
-    }`;
-  };
-  return {
-    name: target === null
-      ? productName(product, showTile(tile))
-      : `matmul ${layout} ${showTile(tile)}`,
-    tensors: target === null
-      ? [
-        ...factorTensors(product, wide),
-        ...endTensors(product, { wide: false }),
-      ]
-      : splitTensors(product, target, wide),
-    workgroup: [lanes, 1, 1],
-    body,
-    grid: (size) => ({
-      groups: Math.ceil(size(n) / (lanes * columns)) *
-        Math.ceil(size(m) / rows),
-      z: size(batch) * split,
+              each(columns, (c) =>
+                `s_${r}_${c} = fma(a, b_${t}_${c}, s_${r}_${c});`)
+            } }`))
+      }`,
     }),
-    cost: (size) => 2 * size(batch) * size(m) * size(n) * size(k),
   };
-}
-
-interface Sizes {
-  readonly M: string;
-  readonly N: string;
-  readonly K: string;
+  return registerMatmul(product, { tile, target, loop });
 }
 
 /** Column `c` of a lane: every `lanes`-th, or four side by side. */
@@ -169,7 +99,7 @@ function loadAlong(
   scope: Scope,
   { rows }: BroadcastTile,
   lanes: number,
-  { M, K }: Sizes,
+  { M, K }: SizesText,
 ): string {
   const a = scope.tensor("a");
   return each(Math.ceil(rows / lanes), (q) => {
@@ -208,7 +138,7 @@ function loadAcross(
   scope: Scope,
   tile: BroadcastTile,
   lanes: number,
-  { M }: Sizes,
+  { M }: SizesText,
 ): string {
   const a = scope.tensor("a");
   const { perTerm, perLoad } = across(tile, lanes);
@@ -249,7 +179,7 @@ function loadColumns(
   scope: Scope,
   { columns }: BroadcastTile,
   lanes: number,
-  { N, K }: Sizes,
+  { N, K }: SizesText,
 ): string {
   const b = scope.tensor("b");
   return each(columns, (c) => {
@@ -271,7 +201,7 @@ function loadRows(
   scope: Scope,
   { columns }: BroadcastTile,
   lanes: number,
-  { N, K }: Sizes,
+  { N, K }: SizesText,
 ): string {
   const b = scope.tensor("b");
   const lanesOf = (q: number) => columnOf("NN", lanes, q * 4);

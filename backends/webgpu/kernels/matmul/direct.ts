@@ -11,21 +11,14 @@
  */
 import type { DispatchSpec, Scope } from "../../shader/dispatch.ts";
 import { each } from "../../shader/numbers.ts";
+import type { Product } from "./product.ts";
 import {
-  endTensors,
-  factorTensors,
-  type Product,
-  productName,
-  storeEach,
-  storeProduct,
-} from "./product.ts";
-import { type DirectTile, showTile } from "./tiles.ts";
-import {
-  partRange,
-  type SplitTarget,
-  splitTensors,
-  storePart,
-} from "./split.ts";
+  type RegisterLoop,
+  registerMatmul,
+  type SizesText,
+} from "./registers.ts";
+import type { SplitTarget } from "./split.ts";
+import type { DirectTile } from "./tiles.ts";
 
 /** A dispatch of a direct product; with `target`, of one part of the inner size each. */
 export function directMatmul(
@@ -33,106 +26,51 @@ export function directMatmul(
   tile: DirectTile,
   target: SplitTarget | null,
 ): DispatchSpec {
-  const { layout, batch, m, n, k } = product;
-  const { rows, columns, lanes, split } = tile;
-  const fixed = (d: unknown): d is number => typeof d === "number";
-  // Four terms at a time where rows of the inner size are whole vec4s.
-  const wideA = layout === "TN"
-    ? fixed(m) && m % 4 === 0 && rows % 4 === 0
-    : fixed(k) && k % 4 === 0;
-  const wideB = layout === "NT" && fixed(k) && k % 4 === 0;
-  const body = (scope: Scope): string => {
-    const [M, N, K] = [m, n, k].map((d) => scope.size(d));
-    const [a, b] = [scope.tensor("a"), scope.tensor("b")];
-    const term = layout === "TN"
-      ? termTN(scope, tile, { M, N })
-      : a.wide && (layout === "NN" || b.wide)
-      ? termFour(scope, tile, { layout, N, K })
-      : termOne(scope, tile, { layout, N, K });
-    const step = layout !== "TN" && a.wide && (layout === "NN" || b.wide)
-      ? 4
-      : 1;
-    return `// Blocks of ${rows} rows and ${
-      lanes * columns
-    } columns of the product: a workgroup has one, row by row of blocks.
-let across = (${N} + ${lanes * columns - 1}u) / ${lanes * columns}u;
-let down = (${M} + ${rows - 1}u) / ${rows}u;
-if (group >= across * down) { return; }
-let blockRow = group / across;
-let iFirst = blockRow * ${rows}u;
-let jFirst = (group - blockRow * across) * ${lanes * columns}u + lane;
-// z counts the products of the batch, and within each the parts of its inner size.
-let g = wg.z / ${split}u;
-let part = wg.z % ${split}u;
-let aStart = g * ${M} * ${K};
-let bStart = g * ${K} * ${N};
-${partRange(K, split, 4)}
-// Rows and columns beyond the product are read as its last, and not stored.
-${each(columns, (c) => `let j${c} = min(jFirst + ${c * lanes}u, ${N} - 1u);`)}
-${each(rows, (r) => `let i${r} = min(iFirst + ${r}u, ${M} - 1u);`)}
-${each(rows, (r) => each(columns, (c) => `var s_${r}_${c} = 0.0;`))}
-// s_R_C: this lane's sum of row R and column C. All lanes read the same elements of a, side by side those of b.
-for (var p = kStart; p < kEnd; p += ${step}u) {
-${term}
-}
-${
-      storeEach(
-        product.folded && target === null,
-        { rows, columns },
-        ({ value, r, c }) =>
-          `{
-let i = iFirst + ${r};
-let j = jFirst + ${c} * ${lanes}u;
-if (i < ${M} && j < ${N}) {
-  let at = g * ${M} * ${N} + i * ${N} + j;
-  ${
-            target === null
-              ? storeProduct(scope, product, {
-                value,
-                row: `g * ${M} + i`,
-                column: "j",
-                at: "at",
-              })
-              : storePart(scope, product, value)
-          }
-}
-}`,
-      )
-    }`;
+  const { layout, m, k } = product;
+  const { rows, columns, lanes } = tile;
+  const whole = (d: unknown): boolean => typeof d === "number" && d % 4 === 0;
+  // four terms at a time where rows of the inner size are whole vec4s
+  const wide = {
+    a: layout === "TN" ? whole(m) && rows % 4 === 0 : whole(k),
+    b: layout === "NT" && whole(k),
   };
-  return {
-    name: target === null
-      ? productName(product, showTile(tile))
-      : `matmul ${layout} ${showTile(tile)}`,
-    tensors: target === null
-      ? [
-        ...factorTensors(product, { a: wideA, b: wideB }),
-        ...endTensors(product, { wide: false }),
-      ]
-      : splitTensors(product, target, { a: wideA, b: wideB }),
-    workgroup: [lanes, 1, 1],
-    body,
-    grid: (size) => ({
-      groups: Math.ceil(size(n) / (lanes * columns)) *
-        Math.ceil(size(m) / rows),
-      z: size(batch) * split,
-    }),
-    cost: (size) => 2 * size(batch) * size(m) * size(n) * size(k),
+  const loop: RegisterLoop = {
+    lanes,
+    wide,
+    column: (c) => `jFirst + lane + ${c} * ${lanes}u`,
+    rounds(scope, sizes) {
+      const { M, N } = sizes;
+      const [a, b] = [scope.tensor("a"), scope.tensor("b")];
+      const four = layout !== "TN" && a.wide && (layout === "NN" || b.wide);
+      const clamp = (first: string, limit: string) =>
+        `min(${first}, ${limit} - 1u)`;
+      return {
+        terms: four ? 4 : 1,
+        // Rows and columns beyond the product are read as its last, and not stored.
+        before: `${
+          each(
+            columns,
+            (c) => `let j${c} = ${clamp(`jFirst + lane + ${c * lanes}u`, N)};`,
+          )
+        }
+${each(rows, (r) => `let i${r} = ${clamp(`iFirst + ${r}u`, M)};`)}`,
+        round: layout === "TN"
+          ? termTN(scope, tile, sizes)
+          : four
+          ? termFour(scope, tile, layout, sizes)
+          : termOne(scope, tile, layout, sizes),
+      };
+    },
   };
-}
-
-interface Sizes {
-  readonly M?: string;
-  readonly N: string;
-  readonly K?: string;
-  readonly layout?: Product["layout"];
+  return registerMatmul(product, { tile, target, loop });
 }
 
 /** One term, rows of a along the inner size. */
 function termOne(
   scope: Scope,
   { rows, columns }: DirectTile,
-  { layout, N, K }: Sizes,
+  layout: Product["layout"],
+  { N, K }: SizesText,
 ): string {
   const [a, b] = [scope.tensor("a"), scope.tensor("b")];
   const at = (c: number) =>
@@ -149,7 +87,8 @@ ${each(columns, (c) => `s_${r}_${c} = fma(a${r}, b${c}, s_${r}_${c});`)}`)
 function termFour(
   scope: Scope,
   { rows, columns }: DirectTile,
-  { layout, N, K }: Sizes,
+  layout: Product["layout"],
+  { N, K }: SizesText,
 ): string {
   const [a, b] = [scope.tensor("a"), scope.tensor("b")];
   const four = (c: number) =>
@@ -174,7 +113,7 @@ ${
 function termTN(
   scope: Scope,
   { rows, columns }: DirectTile,
-  { M, N }: Sizes,
+  { M, N }: SizesText,
 ): string {
   const [a, b] = [scope.tensor("a"), scope.tensor("b")];
   const loads = a.wide
