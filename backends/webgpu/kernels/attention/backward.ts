@@ -10,16 +10,16 @@
  * @module
  */
 import type { Lower } from "../../shader/dispatch.ts";
-import { type BackwardViews, inputsOf } from "./backward_tiles.ts";
-import { keyGradients } from "./key_gradients.ts";
-import { attentionInputs, attentionSizes } from "./operands.ts";
-import { queryGradients } from "./query_gradients.ts";
-import { queryStatistics } from "./statistics.ts";
+import { KEY_KIND, QUERY_KIND } from "./gradient_sides.ts";
+import { tiledGradients } from "./gradient_tiles.ts";
 import {
-  broadcastKeyGradients,
-  broadcastLanes,
-  broadcastQueryGradients,
-} from "./subgroup_broadcast.ts";
+  attentionInputs,
+  attentionSizes,
+  type BackwardViews,
+} from "./operands.ts";
+import { queryStatistics } from "./statistics.ts";
+import { broadcastGradients } from "./subgroup_gradients.ts";
+import { broadcastLanes } from "./subgroup_rows.ts";
 
 /** Gradients of queries, keys and values. */
 export const attentionBackward: Lower<"attention_backward"> = (lowering) => {
@@ -38,23 +38,12 @@ export const attentionBackward: Lower<"attention_backward"> = (lowering) => {
     statistics: lowering.scratch(rows * heads * 2),
   };
   lowering.emit(queryStatistics(attributes, views));
-  const { headDim } = attributes;
-  const lanes = broadcastLanes(lowering.limits, headDim);
-  if (lanes !== null) {
-    const spec = { attributes, sizes, lanes };
-    const shared = inputsOf(views, true);
-    const output = (name: "dQ" | "dK" | "dV") => ({
-      name,
-      view: views[name],
-      writes: true,
-      wide: true,
-    });
-    lowering.emit(broadcastQueryGradients(spec, [...shared, output("dQ")]));
+  const lanes = broadcastLanes(lowering.limits, attributes.headDim);
+  for (const kind of [QUERY_KIND, KEY_KIND]) {
     lowering.emit(
-      broadcastKeyGradients(spec, [...shared, output("dK"), output("dV")]),
+      lanes === null
+        ? tiledGradients(kind, lowering, { sizes, views })
+        : broadcastGradients(kind, { attributes, sizes, lanes }, views),
     );
-    return;
   }
-  lowering.emit(queryGradients(lowering, sizes, views));
-  lowering.emit(keyGradients(lowering, sizes, views));
 };

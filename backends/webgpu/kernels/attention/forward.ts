@@ -32,7 +32,8 @@ import {
   storeSums,
 } from "./products.ts";
 import { inPasses, loadSegments, loadTile, tileMemory } from "./staging.ts";
-import { broadcastForward, broadcastLanes } from "./subgroup_broadcast.ts";
+import { broadcastForward } from "./subgroup_forward.ts";
+import { broadcastLanes } from "./subgroup_rows.ts";
 import {
   ACROSS,
   chooseTile,

@@ -2,8 +2,8 @@
  * The operands of attention and their sizes.
  * @module
  */
-import type { AttentionAttributes } from "@denotune/denotune/core";
-import type { Lowering } from "../../shader/dispatch.ts";
+import type { AttentionAttributes, View } from "@denotune/denotune/core";
+import type { Lowering, TensorUse } from "../../shader/dispatch.ts";
 
 /** Sizes of an attention call. */
 export interface AttentionSizes {
@@ -37,4 +37,35 @@ export function attentionInputs(
     v: lowering.input("v"),
     segments: lowering.input("segments"),
   };
+}
+
+/** Tensors of the gradients. */
+export interface BackwardViews {
+  readonly q: View;
+  readonly k: View;
+  readonly v: View;
+  readonly segments: View;
+  readonly out: View;
+  readonly lse: View;
+  readonly dOut: View;
+  readonly dQ: View;
+  readonly dK: View;
+  readonly dV: View;
+  /** The lse and delta of each query and head: one tensor, because some adapters allow eight. */
+  readonly statistics: View;
+}
+
+/** The tensors that the gradients of both sides read. */
+export function gradientInputs(
+  { q, k, v, segments, dOut, statistics }: BackwardViews,
+  wide: boolean,
+): TensorUse[] {
+  return [
+    { name: "q", view: q, wide },
+    { name: "k", view: k, wide },
+    { name: "v", view: v, wide },
+    { name: "segments", view: segments },
+    { name: "dOut", view: dOut, wide },
+    { name: "statistics", view: statistics },
+  ];
 }
