@@ -18,7 +18,7 @@ import {
 } from "../run/open/open_model.ts";
 import type { OpenedModel } from "../run/open/opened_model.ts";
 import { modelFor } from "../run/open/untie_head.ts";
-import { writeStored } from "../run/saved_model.ts";
+import { writeStored } from "../run/saving/saved_model.ts";
 
 /** An adapter of a folder, bound to a model. */
 export interface BoundAdapter {

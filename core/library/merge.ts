@@ -29,7 +29,7 @@ import { STORAGE } from "../run/open/plan_request.ts";
 import { baseReader } from "../run/open/open_model.ts";
 import type { OpenedModel } from "../run/open/opened_model.ts";
 import { readMark } from "../run/decoding_mark.ts";
-import { generationConfig } from "../run/saved_model.ts";
+import { generationConfig } from "../run/saving/saved_model.ts";
 import { bindAdapter, type BoundAdapter } from "./adapters.ts";
 import { logitsOf } from "./logits.ts";
 import { mergedDistance, refuseDistant } from "./merged_distance.ts";

@@ -7,7 +7,7 @@ import { kindAt, resolveModelPath } from "../config/paths.ts";
 import { DataError } from "../contracts/errors.ts";
 import { type JsonObject, readJsonObject } from "../io/json_file.ts";
 import { listCheckpoints } from "../run/checkpoint.ts";
-import { verifyChecksums } from "../run/checksums.ts";
+import { verifyChecksums } from "../run/saving/checksums.ts";
 
 /** A saved model: where its base and, if there is one, its adapter are. */
 export interface SavedFolder {

@@ -37,14 +37,14 @@ import {
   type SaveRequest,
   writeStored,
   writeTrained,
-} from "./saved_model.ts";
+} from "./saving/saved_model.ts";
 import { statesOf, type TensorState } from "../engine/trainables.ts";
 import {
   CHECKPOINT_FORMAT,
   type CheckpointState,
   parseCheckpointState,
 } from "./checkpoint_state.ts";
-import { verifyChecksums, writeChecksums } from "./checksums.ts";
+import { verifyChecksums, writeChecksums } from "./saving/checksums.ts";
 
 const STATE = "state.json";
 const OPTIMIZER = "optimizer.safetensors";

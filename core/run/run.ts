@@ -46,7 +46,7 @@ import {
 } from "./run_folder.ts";
 import { lockRunFolder } from "./run_lock.ts";
 import { stepAnswersOf } from "./ask/asked_in_run.ts";
-import { RunHooks, saveFinal } from "./run_hooks.ts";
+import { RunHooks } from "./run_hooks.ts";
 import { startEvent } from "./start_event.ts";
 import { StepProfile } from "./step_profile.ts";
 import { stoppedBy } from "./stopped_run.ts";
@@ -358,7 +358,7 @@ class Run {
         hooks.metrics = best.metrics;
       }
       await samples("end");
-      await saveFinal(hooks);
+      await hooks.saves.final();
       writeFileAtomic(
         join(config.output_dir, SUMMARY),
         showJson(
@@ -379,7 +379,7 @@ class Run {
     }
     const path = status === "done"
       ? config.output_dir
-      : hooks.lastCheckpoint ?? config.output_dir;
+      : hooks.saves.lastCheckpoint ?? config.output_dir;
     events.emit({
       event: "end",
       status,

@@ -4,76 +4,53 @@
  */
 import { join } from "node:path";
 import type { Answer, EvaluationRow } from "../contracts/evaluator.ts";
-import type { Json } from "../contracts/json.ts";
 import type { Inputs, Objective } from "../contracts/objective.ts";
 import type { EvalEvent, SampleEvent } from "../contracts/tracker.ts";
-import type { ConfigData } from "../config/resolved.ts";
 import { answer, type AnswerOptions } from "../engine/generate/answer.ts";
-import {
-  beginFolder,
-  commitFolder,
-  moveInto,
-  temporaryBeside,
-} from "../io/atomic.ts";
-import type { Metrics } from "./best_model.ts";
-import { checkpointState, saveCheckpoint } from "./checkpoint.ts";
 import type { EvaluationSums } from "../engine/engine.ts";
 import { sequencesOf } from "../engine/inputs/level_inputs.ts";
-import type { Events } from "./events.ts";
 import { evaluationsOf, type RunModel } from "./ask/asked_in_run.ts";
-import type { Evaluations } from "./evaluation/evaluations.ts";
-import type { MetricName } from "./evaluation/check_result.ts";
-import type { OpenedEvaluator } from "./evaluation/evaluators.ts";
-import { EVALUATIONS, writeFiles, writeRecords } from "./evaluation/records.ts";
-import type { OpenedData } from "./open/open_data.ts";
-import { baseReader } from "./open/open_model.ts";
-import { allBatches } from "./open/plan_request.ts";
-import {
-  savedAdapter,
-  type SaveRequest,
-  writeBase,
-  writeTrained,
-} from "./saved_model.ts";
 import {
   type AnsweredBatch,
   inputsOf,
   type StepAnswers,
 } from "./ask/step_answers.ts";
+import type { Metrics } from "./best_model.ts";
+import type { Evaluations } from "./evaluation/evaluations.ts";
+import type { MetricName } from "./evaluation/check_result.ts";
+import type { OpenedEvaluator } from "./evaluation/evaluators.ts";
+import { EVALUATIONS, writeFiles, writeRecords } from "./evaluation/records.ts";
+import type { OpenedData } from "./open/open_data.ts";
+import { allBatches } from "./open/plan_request.ts";
+import { RunSaves, type SavesContext } from "./saving/run_saves.ts";
 import type { StepReport } from "./step_report.ts";
 import type { TrainerHooks } from "./trainer.ts";
 import type { TrainerState } from "./trainer_state.ts";
 
-/** Folder, beside an adapter, of a base that was made from random weights. */
-const BASE = "base";
-
 /** What the hooks work on. */
-export interface HooksContext extends RunModel {
-  readonly settings: ConfigData;
-  readonly events: Events;
+export interface HooksContext extends RunModel, SavesContext {
   readonly evaluators: readonly OpenedEvaluator[];
   /** The rows that evaluators were asked about. */
   readonly evaluationRows: readonly EvaluationRow[];
   readonly objective: Objective;
   /** Asks before a batch is evaluated; null: the objective does not. */
   readonly answers: StepAnswers | null;
-  /** Mark of a model that is not decoded token by token. */
-  readonly mark: Json | null;
-  readonly deviceFingerprint: string;
   readonly now: () => number;
 }
 
 /** The hooks of one run. */
 export class RunHooks implements TrainerHooks {
   readonly context: HooksContext;
+  /** What the run has written. */
+  readonly saves: RunSaves;
   /** Numbers of the last evaluation. */
   metrics: Metrics = {};
-  lastCheckpoint: string | null = null;
   readonly #evaluations: Evaluations | null;
-  #toldSkipped = false;
-  #baseWritten = false;
+  #explainedSkip = false;
 
   constructor(context: HooksContext) {
     this.context = context;
+    this.saves = new RunSaves(context);
     this.#evaluations = evaluationsOf(context, context);
   }
 
@@ -115,8 +92,8 @@ export class RunHooks implements TrainerHooks {
   }
 
   onSkipped(state: Readonly<TrainerState>, step: number): void {
-    if (this.#toldSkipped) return; // each is counted; one is explained
-    this.#toldSkipped = true;
+    if (this.#explainedSkip) return; // each is counted; one is explained
+    this.#explainedSkip = true;
     this.#moveTo(state);
     this.context.events.notice(
       `The gradient of step ${step} is not finite: its update was left out, as others will be. A lower optimizer.learning_rate, a warm-up or training.max_grad_norm would help`,
@@ -300,71 +277,8 @@ export class RunHooks implements TrainerHooks {
   }
 
   async save(state: Readonly<TrainerState>): Promise<void> {
-    const { config, settings, data, deviceFingerprint, events } = this.context;
     this.#moveTo(state);
-    await this.writeBaseOnce();
-    const { path, removed } = await saveCheckpoint(
-      config.output_dir,
-      checkpointState({
-        state,
-        config: settings,
-        data: data.feed.fingerprint,
-        stream: data.feed.position(),
-        device: deviceFingerprint,
-      }),
-      {
-        trained: this.saveRequest("checkpoint"),
-        limit: config.training.save_total_limit,
-        best: config.training.load_best_model_at_end
-          ? state.bestSoFar?.best?.step ?? null
-          : null,
-      },
-    );
-    this.lastCheckpoint = path;
-    events.emit({ event: "save", kind: "checkpoint", path, removed });
-  }
-
-  /** What is saved, in a checkpoint or at the end. */
-  saveRequest(where: "checkpoint" | "end"): SaveRequest {
-    const { engine, model, tokenizer, data, config } = this.context;
-    const base = model.folder === null
-      ? { path: where === "end" ? BASE : `../${BASE}`, revision: null }
-      : {
-        path: model.hub?.id ?? model.folder.path,
-        revision: model.hub?.commit ?? null,
-      };
-    return {
-      engine,
-      model,
-      tokenizer,
-      template: data.template,
-      dtype: config.model.save_dtype,
-      mark: this.context.mark,
-      base,
-    };
-  }
-
-  /** Saves a base made from random weights beside its adapter. */
-  async writeBaseOnce(): Promise<void> {
-    const { engine, model, config } = this.context;
-    if (
-      savedAdapter(engine) === null || model.folder !== null ||
-      this.#baseWritten
-    ) return;
-    const path = join(config.output_dir, BASE);
-    const folder = beginFolder(path);
-    const read = baseReader(
-      model,
-      engine.planned.inventory.weights,
-      config.seed,
-    );
-    await writeBase(
-      folder,
-      { ...this.saveRequest("end"), dtype: "float32" },
-      read,
-    );
-    commitFolder(folder, path);
-    this.#baseWritten = true;
+    await this.saves.checkpoint(state);
   }
 
   async #answer(prompts: Parameters<typeof answer>[0], options: AnswerOptions) {
@@ -388,31 +302,6 @@ export class RunHooks implements TrainerHooks {
       epoch: state.epoch + (steps === null ? 0 : state.stepInEpoch / steps),
     });
   }
-}
-
-/** Saves the trained model or adapter in the run folder: beside, synced, then moved in file by file. */
-export async function saveFinal(hooks: RunHooks): Promise<void> {
-  const { config, engine, events } = hooks.context;
-  await hooks.writeBaseOnce();
-  const final = join(config.output_dir, "model");
-  const folder = beginFolder(final);
-  try {
-    await engine.withAverages(() =>
-      writeTrained(folder, hooks.saveRequest("end"))
-    );
-    moveInto(folder, config.output_dir);
-  } catch (error) {
-    await Deno.remove(temporaryBeside(final), { recursive: true }).catch(
-      () => {},
-    );
-    throw error;
-  }
-  events.emit({
-    event: "save",
-    kind: savedAdapter(engine) === null ? "model" : "adapter",
-    path: config.output_dir,
-    removed: [],
-  });
 }
 
 function finite(value: number | null): number | null {

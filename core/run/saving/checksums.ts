@@ -5,9 +5,9 @@
  */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { DataError } from "../contracts/errors.ts";
-import { writeFileAtomic } from "../io/atomic.ts";
-import { readJsonObject, showJson } from "../io/json_file.ts";
+import { DataError } from "../../contracts/errors.ts";
+import { writeFileAtomic } from "../../io/atomic.ts";
+import { readJsonObject, showJson } from "../../io/json_file.ts";
 
 /** The file of the hashes. */
 export const CHECKSUMS = "checksums.json";

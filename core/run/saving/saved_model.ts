@@ -4,27 +4,30 @@
  * @module
  */
 import { join } from "node:path";
-import type { AttachedAdapter } from "../contracts/adapter.ts";
-import type { WeightSpec } from "../contracts/model.ts";
-import type { Template } from "../contracts/template.ts";
-import type { Tokenizer } from "../contracts/tokenizer.ts";
-import { DataError } from "../contracts/errors.ts";
-import { stopIds } from "../engine/generate/answer.ts";
-import { ADAPTER_CONFIG, ADAPTER_FILE } from "../io/adapter_file.ts";
-import { writeFileAtomic } from "../io/atomic.ts";
-import { showJson } from "../io/json_file.ts";
-import { release } from "../io/release.ts";
-import { elementsOf, showShape } from "../graph/dims.ts";
-import type { TensorDType } from "../graph/dtype.ts";
-import { f32ToBf16, f32ToF16 } from "../io/half.ts";
-import type { SafetensorsFile, StoredTensor } from "../io/read_safetensors.ts";
-import { type SaveDType, writeModelFiles } from "../io/save_model.ts";
-import { writeSafetensors } from "../io/write_safetensors.ts";
-import type { Json } from "../contracts/json.ts";
-import { OBJECTIVE_KEY } from "./decoding_mark.ts";
-import type { Engine } from "../engine/engine.ts";
-import { finiteTensor } from "../engine/finite_tensor.ts";
-import type { OpenedModel } from "./open/opened_model.ts";
+import type { AttachedAdapter } from "../../contracts/adapter.ts";
+import type { WeightSpec } from "../../contracts/model.ts";
+import type { Template } from "../../contracts/template.ts";
+import type { Tokenizer } from "../../contracts/tokenizer.ts";
+import { DataError } from "../../contracts/errors.ts";
+import { stopIds } from "../../engine/generate/answer.ts";
+import { ADAPTER_CONFIG, ADAPTER_FILE } from "../../io/adapter_file.ts";
+import { writeFileAtomic } from "../../io/atomic.ts";
+import { showJson } from "../../io/json_file.ts";
+import { release } from "../../io/release.ts";
+import { elementsOf, showShape } from "../../graph/dims.ts";
+import type { TensorDType } from "../../graph/dtype.ts";
+import { f32ToBf16, f32ToF16 } from "../../io/half.ts";
+import type {
+  SafetensorsFile,
+  StoredTensor,
+} from "../../io/read_safetensors.ts";
+import { type SaveDType, writeModelFiles } from "../../io/save_model.ts";
+import { writeSafetensors } from "../../io/write_safetensors.ts";
+import type { Json } from "../../contracts/json.ts";
+import { OBJECTIVE_KEY } from "../decoding_mark.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { finiteTensor } from "../../engine/finite_tensor.ts";
+import type { OpenedModel } from "../open/opened_model.ts";
 
 /** What is written. */
 export interface SaveRequest {
