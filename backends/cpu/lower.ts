@@ -34,7 +34,7 @@ import {
   lowerWriteRow,
 } from "./kernels/row_moves.ts";
 import { lowerRows } from "./kernels/rows.ts";
-import { lowerSample } from "./kernels/sample.ts";
+import { lowerSample } from "./kernels/sample/sample.ts";
 import type { Launch } from "./kernels/launch.ts";
 import { lowerTakeTokens } from "./kernels/take_tokens.ts";
 

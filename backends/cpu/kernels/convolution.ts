@@ -54,6 +54,7 @@ export function lowerConvolution(
       const [x, weight, segments, out] = k.at;
       const T = k.dims[1];
       eachFour(k, { columns, taps, weight }, (four) => {
+        // Tokens in order (`reverse`: from the last): each is loaded once, and stays in registers for `taps` of them.
         for (const p of four.past) f.set(p, f32x4.const(0));
         const before = f.local("i32", i32.const(0));
         f.for(i64.const(0), T, 1, (n) => {
@@ -113,6 +114,7 @@ export function lowerCachedConvolution(
               f.set(p, v128.load(start, 4 * columns * i))
             ),
         );
+        // New tokens in order; those from count on are padding, which leaves the past as it is.
         f.for(i64.const(0), T, 1, (t) => {
           const row = f.local("i64", i64.add(i64.mul(b, T), t));
           f.if(

@@ -58,6 +58,7 @@ export function lowerCopy(
   }];
 }
 
+/** Copies elements first .. end, four at a time. */
 function copyRange(
   k: Kernel,
   dtypes: { from: DType; to: DType },
@@ -170,6 +171,7 @@ export function lowerRope(
   }];
 }
 
+/** Turns a head, four pairs at a time: a pair is read before either of its elements is written, so in place too. */
 function rotateHead(
   k: Kernel,
   head: {
@@ -235,6 +237,7 @@ function rotate(
   return [join(0), join(1)];
 }
 
+/** Copies the elements of a head that are not turned. */
 function copyRest(
   k: Kernel,
   head: { source: Int; target: Int; from: number; to: number },

@@ -103,6 +103,7 @@ function firstOf({ columns }: MatrixAt, { row, column }: Line): Int {
   return i64.add(i64.mul(row, i64.const(columns)), column);
 }
 
+/** A signed byte for each number, times the scale of its row. */
 function decodeInt8(
   f: FunctionBuilder,
   matrix: MatrixAt,

@@ -83,6 +83,7 @@ export function lowerGatherRows(
         rowsPerPiece(columns),
         (from, to) =>
           f.for(from, to, 1, (row) => {
+            // Each row of out is written once, whatever the indices: pieces are ranges of out.
             const id = checkedIndex(f, element(index, row), k.dims[1]);
             const source = f.local(
               "i64",
@@ -159,6 +160,7 @@ export function lowerScatterRows(
           rowsPerPiece(columns),
           (from, to) =>
             f.for(from, to, 1, (row) => {
+              // Pieces are ranges of values; indices are distinct, so no two write the same row.
               const id = checkedIndex(f, element(index, row), k.dims[1]);
               const target = element(out, i64.mul(id, i64.const(columns)));
               copyRow(
@@ -213,6 +215,7 @@ export function lowerScatterAdd(
               "i64",
               element(values, i64.mul(row, i64.const(columns))),
             );
+            // The row of out is read and written once for each of its rows: it stays in the first cache.
             vectorLoop(f, {
               from: i64.const(0),
               to: i64.const(columns),

@@ -1,5 +1,10 @@
 /**
  * A short causal convolution of each column. Taps are few, so their loop is written out.
+ *
+ * ```text
+ * weight (columns, taps): the last tap is the own token's
+ * out[t] = w[taps - 1] x[t] + w[taps - 2] x[t - 1] + ...      within the segment
+ * ```
  * @module
  */
 import { product } from "@denotune/denotune/core";
@@ -8,7 +13,10 @@ import { type DispatchSpec, type Lower, perItem } from "../shader/dispatch.ts";
 const INVOCATIONS = 64;
 const WORKGROUP: DispatchSpec["workgroup"] = [INVOCATIONS, 1, 1];
 
-/** An invocation for each element of the output; neighbours read the same tokens. */
+/**
+ * An invocation for each element of the output. Neighbours read the same tokens, from the caches: staging a handful
+ * of taps in workgroup memory would cost two barriers.
+ */
 export const convolution: Lower<"convolution"> = (lowering) => {
   const { attributes } = lowering;
   const { B, T, columns, taps, reverse } = attributes;
@@ -49,7 +57,8 @@ export const convolution: Lower<"convolution"> = (lowering) => {
   }
 }`;
       });
-      return `let row = id / ${columns}u;
+      return `// An invocation for each element (row, c): its own token first, then the taps outwards, each checked for itself.
+let row = id / ${columns}u;
 if (row >= ${scope.size(rows)}) { return; }
 let c = id - row * ${columns}u;
 let t = row % ${size};
@@ -109,17 +118,20 @@ export const convolutionCached: Lower<"convolution_cached"> = (lowering) => {
         ),
         `${weight.load(`c * ${taps}u + ${taps - 1}u`)} * now`,
       ];
-      return `let b = id / ${columns}u;
+      return `// An invocation for column c of row b: its weights are loaded from the caches, its past stays in registers.
+let b = id / ${columns}u;
 if (b >= ${scope.size(B)}) { return; }
 let c = id - b * ${columns}u;
 let slot = u32(${index});
 let count = u32(${counts});
+// A slot of length 0 begins anew: what it holds is an earlier sequence's.
 let starts = ${lengths} == 0;
 ${
         past.map((name, i) =>
           `var ${name} = select(${tail.load(place(i))}, 0.0, starts);`
         ).join("\n")
       }
+// Tokens in order; those from count on are padding: 0, and the past stays.
 for (var t = 0u; t < ${scope.size(T)}; t++) {
   let at = (b * ${scope.size(T)} + t) * ${columns}u + c;
   if (t >= count) {

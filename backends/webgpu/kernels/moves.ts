@@ -1,5 +1,6 @@
 /**
- * Kernels that only move elements: caches, columns, rings, copies.
+ * Kernels that only move elements: caches, columns, rings, copies. An invocation has an element of what is moved, so
+ * that adjacent lanes read and write adjacent elements; memory bandwidth is all that they cost.
  * @module
  */
 import {
@@ -74,7 +75,8 @@ export const sliceColumns: Lower<"slice_columns"> = (lowering) => {
     ],
     workgroup: WORKGROUP,
     body: (scope) =>
-      `if (id >= ${scope.size(rows)} * ${width}u) { return; }
+      `// An invocation for each element (r, c) of out.
+if (id >= ${scope.size(rows)} * ${width}u) { return; }
 let r = id / ${width}u;
 let c = id - r * ${width}u;
 ${
@@ -87,7 +89,7 @@ ${
   });
 };
 
-/** out = the inputs side by side: one dispatch an input. */
+/** out = the inputs side by side: one dispatch an input, because the number of bindings is limited. */
 export const concatColumns: Lower<"concat_columns"> = (lowering) => {
   const { attributes: { rows, widths } } = lowering;
   const total = widths.reduce((a, b) => a + b, 0);
@@ -107,7 +109,8 @@ export const concatColumns: Lower<"concat_columns"> = (lowering) => {
       ],
       workgroup: WORKGROUP,
       body: (scope) =>
-        `if (id >= ${scope.size(rows)} * ${width}u) { return; }
+        `// An invocation for each element (r, c) of x.
+if (id >= ${scope.size(rows)} * ${width}u) { return; }
 let r = id / ${width}u;
 let c = id - r * ${width}u;
 ${
@@ -177,7 +180,7 @@ ${to.store("id", x.dtype === "i32" ? from.loadInt("id") : from.load("id"))}`;
   });
 };
 
-/** Dequantises a whole matrix. */
+/** Dequantises a whole matrix: an invocation for each number, which reads its code and its scale. */
 function widen(
   lowering: Parameters<Lower<"copy">>[0],
   quantized: QuantizedShape,
@@ -293,7 +296,7 @@ var<workgroup> places: array<u32, ${INVOCATIONS}>;`,
     body: (scope) =>
       `if (group >= ${scope.size(rows)}) { return; }
 let n = ${scope.size(columns)};
-// Each lane: the first of the largest among every ${INVOCATIONS}-th column.
+// Each lane: the first of the largest (strictly larger, ascending) among every ${INVOCATIONS}-th column.
 var best = min(lane, n - 1u);
 var value = ${scope.tensor("x").load("group * n + best")};
 for (var c = lane + ${INVOCATIONS}u; c < n; c += ${INVOCATIONS}u) {

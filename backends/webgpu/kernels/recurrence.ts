@@ -1,6 +1,15 @@
 /**
  * A linear recurrence with a matrix as its state. An invocation has one column of a head's state and goes
  * through the tokens with it: columns of values never meet.
+ *
+ * ```text
+ *                 j: value columns, one a lane
+ *              0    1    2    3
+ * i: keys  0   S00  S01  S02  S03         S = exp(decay) S + k v^T      lanes side by side read v side by side,
+ *          1   S10  S11  S12  S13         out = S^T q                   and the same numbers of q and k
+ * ```
+ *
+ * The loop over tokens is sequential: each state depends on the one before, and no barrier is needed.
  * @module
  */
 import type { View } from "@denotune/denotune/core";
@@ -33,7 +42,7 @@ function shared(
   ];
 }
 
-/** Which column of which head of which row an invocation has. */
+/** Which column of which head of which row an invocation has: columns first, so that adjacent lanes share a head. */
 function placeText(
   scope: Scope,
   { B, heads, valueDim }: Lowering<"recurrence">["attributes"],
@@ -44,7 +53,10 @@ let b = id / ${valueDim * heads}u;
 if (b >= ${scope.size(B)}) { return; }`;
 }
 
-/** One token: state = kept(state) + k v, out = sum of state q. `row` counts tokens. */
+/**
+ * One token: state = kept(state) + k v, out = sum of state q. `row` counts tokens. One loop over the keys updates the
+ * state and reads it for the output, so each number of it is visited once; keys are added in ascending order.
+ */
 function stepText(
   scope: Scope,
   { heads, keyDim, valueDim }: Lowering<"recurrence">["attributes"],
@@ -78,12 +90,14 @@ export const recurrence: Lower<"recurrence"> = (lowering) => {
       const segments = scope.tensor("segments");
       const size = scope.size(T);
       return `${placeText(scope, attributes)}
+// This lane's column of the state: private memory, registers where they suffice.
 var state: array<f32, ${keyDim}>;
 for (var n = 0u; n < ${size}; n++) {
   let row = b * ${size} + ${reverse ? `${size} - 1u - n` : "n"};
   var goes_on = false;
   var factor = 0.0;
   if (n > 0u) {
+    // The decay between two tokens is stored with the later of them.
     let before = ${reverse ? "row + 1u" : "row - 1u"};
     goes_on = ${segments.loadInt("before")} == ${segments.loadInt("row")};
     factor = exp(${
@@ -127,6 +141,7 @@ export const recurrenceCached: Lower<"recurrence_cached"> = (lowering) => {
       const tokens = scope.size(T);
       return `${placeText(scope, { ...attributes, reverse: false })}
 let start = (u32(${field(0)}) * ${heads}u + head) * ${keyDim * valueDim}u + j;
+// A slot of length 0 begins anew; tokens from count on are padding, and do not change the state.
 let starts = ${field(1)} == 0.0;
 let count = u32(${field(2)});
 var state: array<f32, ${keyDim}>;

@@ -10,8 +10,9 @@ import { ExpressionWriter } from "../shader/expression.ts";
 import { LaneReduction } from "../shader/reduce.ts";
 import { leavesAt } from "./program_inputs.ts";
 
-/** Rows that one invocation adds up before it is worth while to share a column. */
+/** Rows that one invocation adds up before it is worth while to share a column: fewer cost less than another dispatch. */
 const ROWS_OF_A_CHUNK = 32;
+/** Chunks of a column: enough to keep a GPU busy with a few columns; the second pass adds so many in one chain. */
 const MOST_CHUNKS = 128;
 
 /** out[c] = addend[c] + the sum over rows of an expression at (r, c). */
@@ -22,6 +23,7 @@ export const columnSum: Lower<"column_sum"> = (lowering) => {
   const addend = attributes.addend ? lowering.input("addend") : null;
   const out = lowering.output("out");
   const invocations = limits.software ? 16 : 64;
+  // by capacity: it belongs to the compiled plan, and scratch memory is sized by it
   const chunks = Math.max(
     1,
     Math.min(MOST_CHUNKS, Math.ceil(capacity / ROWS_OF_A_CHUNK)),
@@ -32,6 +34,7 @@ export const columnSum: Lower<"column_sum"> = (lowering) => {
   }));
   const last = addend === null ? [] : [{ name: "addend", view: addend }];
   const partial = chunks === 1 ? null : lowering.scratch(chunks * columns);
+  /** Declares `total`: rows from .. to of column c in their order. Adjacent lanes have adjacent columns, so a row is read in whole lines. */
   const sumOf = (scope: Scope, from: string, to: string) => {
     const lines: string[] = [];
     const writer = new ExpressionWriter(
@@ -58,7 +61,8 @@ export const columnSum: Lower<"column_sum"> = (lowering) => {
       tensors: [...tensors, ...last, { name: "out", view: out, writes: true }],
       workgroup: [invocations, 1, 1],
       body: (scope) =>
-        `let c = id;
+        `// An invocation for each column: all rows.
+let c = id;
 if (c >= ${columns}u) { return; }
 ${sumOf(scope, "0u", scope.size(rows))}
 ${scope.tensor("out").store("c", withAddend(scope, addend !== null, "c"))}`,
@@ -72,7 +76,7 @@ ${scope.tensor("out").store("c", withAddend(scope, addend !== null, "c"))}`,
     tensors: [...tensors, { name: "partial", view: partial, writes: true }],
     workgroup: [invocations, 1, 1],
     body: (scope) =>
-      `// An invocation for column c of a chunk of rows; z counts the chunks.
+      `// An invocation for column c of a chunk of rows; z counts the chunks, all of one length but the last ones.
 let c = id;
 if (c >= ${columns}u) { return; }
 let length = (${scope.size(rows)} + ${chunks - 1}u) / ${chunks}u;
@@ -115,6 +119,7 @@ export const sum: Lower<"sum"> = (lowering) => {
   const addend = attributes.addend ? lowering.input("addend") : null;
   const out = lowering.output("out");
   const invocations = limits.software ? 8 : 256;
+  // an invocation adds up 16 elements at least, or folding the lanes would cost more than the sum
   const groups = Math.max(
     1,
     Math.min(
@@ -127,6 +132,7 @@ export const sum: Lower<"sum"> = (lowering) => {
     view: inputs[i],
   }));
   const last = addend === null ? [] : [{ name: "addend", view: addend }];
+  /** Declares `total`, this lane's part: adjacent lanes read adjacent elements. */
   const sumOf = (scope: Scope): string => {
     const writer = new ExpressionWriter(
       leavesAt(scope, attributes.inputs, {
@@ -146,6 +152,7 @@ ${writer.lines.join("\n")}
 total += ${element};
 }`;
   };
+  /** Folds the lanes of a workgroup, in an order that its size fixes; lane 0 has `finish` to do. */
   const fold = (
     start: (scope: Scope) => string,
     finish: (scope: Scope) => string,
@@ -198,7 +205,8 @@ if (lane == 0u) { ${finish(scope)} }`,
     workgroup,
     ...fold(
       (scope) =>
-        `var total = 0.0;
+        `// One workgroup: each lane adds every ${invocations}-th chunk.
+var total = 0.0;
 for (var n = lane; n < ${groups}u; n += ${invocations}u) { total += ${
           scope.tensor("partial").load("n")
         }; }`,
@@ -212,7 +220,10 @@ for (var n = lane; n < ${groups}u; n += ${invocations}u) { total += ${
   });
 };
 
-/** out[g] = addend[g] + the sum of the values of group g: a workgroup goes through all rows for each group. */
+/**
+ * out[g] = addend[g] + the sum of the values of group g. A workgroup goes through all rows for each group: groups are
+ * few (the sources of the data), and WGSL has no float atomics.
+ */
 export const groupSum: Lower<"group_sum"> = (lowering) => {
   const { attributes: { rows, count }, limits } = lowering;
   const invocations = limits.software ? 8 : 64;
@@ -237,7 +248,7 @@ export const groupSum: Lower<"group_sum"> = (lowering) => {
     ],
     workgroup: [invocations, 1, 1],
     body: (scope) =>
-      `// A workgroup for each group; its lanes share the rows.
+      `// A workgroup for each group; its lanes share the rows, and values of other groups are not read.
 var total = 0.0;
 for (var r = lane; r < ${scope.size(rows)}; r += ${invocations}u) {
   if (${scope.tensor("groups").loadInt("r")} == i32(group)) { total += ${

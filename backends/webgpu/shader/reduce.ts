@@ -43,6 +43,8 @@ export class LaneReduction {
   statements(fold: Fold, name: string): string {
     const lines: string[] = [];
     const { subgroup } = this.#limits;
+    // Within a subgroup lanes exchange registers: all at once where the block is a whole subgroup, else by
+    // halves. Where subgroups differ in size, only exchanges within the smallest are sure to stay in one block.
     let reach = 1; // every lane holds the fold over its aligned block of this many lanes
     if (subgroup !== null) {
       const within = Math.min(this.#width, subgroup.min);
@@ -69,6 +71,8 @@ export class LaneReduction {
   #throughMemory(fold: Fold, name: string, reach: number): string {
     this.#shared = true;
     const parts = this.#width / reach; // partial folds of a block
+    // Few parts: every lane adds them all up itself, which takes one barrier before and one after (until all have
+    // read, no lane may write the next exchange). Else the lanes halve their number, with a barrier each time.
     if (parts <= 8) {
       return `exchange[lane] = ${name};
 workgroupBarrier();

@@ -95,6 +95,7 @@ function build(k: Kernel, variant: Variant): void {
     );
     const row0 = f.local("i64", i64.mul(b, T));
     const own = { row0, kvHead };
+    // dQ begins at 0, where it is summed: in the output or, in whole tiles, in the worker's own memory.
     eachQueryRow(
       k,
       variant,
@@ -119,6 +120,7 @@ function build(k: Kernel, variant: Variant): void {
       g.keys,
       (firstKey) => keyBlock(k, variant, own, firstKey),
     );
+    // From there to the output, without what pads a head to whole tiles.
     if (!scratchOf(g, 0).direct) {
       eachQueryRow(
         k,
@@ -141,6 +143,7 @@ function build(k: Kernel, variant: Variant): void {
   });
 }
 
+/** Runs `body` for each query of each head of the group: where its dQ is summed, and where it is stored. */
 function eachQueryRow(
   k: Kernel,
   variant: Variant,

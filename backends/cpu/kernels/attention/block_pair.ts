@@ -31,7 +31,8 @@ export function scratchOf(g: Geometry, capacity: number) {
   const dKeys = values + packedBytes(g);
   const dValues = dKeys + block;
   const dQueries = dValues + block;
-  // dQ is summed in firstKey if whole tiles fit into a head, or nothing is done in tiles; else here
+  // dQ is summed in the output itself where a head is whole tiles, or a BLAS does the products; else here: the
+  // micro-kernel writes whole tiles
   const direct = g.blas || g.padded === g.headDim;
   const bytes = dQueries + (direct ? 0 : 4 * g.group * capacity * g.padded) +
     64;
@@ -220,6 +221,7 @@ function gradientRow(
     i64.add(k.scratch, i64.mul(p.i, i64.const(g.scoreRow))),
   );
   const width = f.local("i64", i64.mul(i64.ceilDiv(p.count, 4), i64.const(4)));
+  // Four keys at a time, in place: the row of S becomes P, the row of dP becomes dS.
   vectorLoop(f, { from: i64.const(0), to: width }, ({ index, rest }) => {
     if (rest !== null) return; // the width is a multiple of four
     const mask = sightMask(f, { low, high, segment }, {

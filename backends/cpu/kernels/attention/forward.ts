@@ -273,6 +273,7 @@ function keyRange(
   return { low, high };
 }
 
+/** Before the first block of keys: results and sums 0, maxima below every score. */
 function clear(
   k: Kernel,
   queries: Int,

@@ -1,6 +1,16 @@
 /**
  * The products between a block of queries and a block of keys, and where they are done: by the micro-kernel,
  * which wants keys turned into panels, or by a BLAS, which reads them where they are.
+ *
+ * ```text
+ *                     result           first factor        second factor, its inner size
+ * queriesByKeys       S (q, keys)   =  Q (q, head)         Kt, packed: panels of 8 keys      the head
+ * scoresByKeys        O (q, head)   += S (q, keys)         K where it is: 8 columns a panel  keys
+ * scoresByQueries     O (keys, head) += St (keys, q)       Q where it is: 8 columns a panel  queries
+ * ```
+ *
+ * St is S read with its strides exchanged: nothing is transposed. Where a head is no multiple of eight columns the last
+ * panel reads into the next head, and writes columns that nobody reads: rows of results are `padded` wide.
  * @module
  */
 import { i64, type Int } from "../../assembler/mod.ts";

@@ -87,6 +87,7 @@ function widenLaunch(
       k.ranges(
         k.dims[0],
         16384,
+        // 16-bit numbers, four at a time, to float32 in the memory that the product reads
         (from, to) =>
           vectorLoop(k.f, { from, to }, ({ index, rest }) => {
             const value = loadWidened(
@@ -131,6 +132,7 @@ function startLaunch(
       const columns = k.dims[1];
       k.ranges(k.dims[0], rows, (from, to) =>
         f.for(from, to, 1, (row) => {
+          // bias + addend: the BLAS adds the product to them, as one sum with `accumulate`
           const start = f.local("i64", i64.mul(row, columns));
           vectorLoop(
             f,

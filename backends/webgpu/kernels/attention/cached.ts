@@ -1,6 +1,13 @@
 /**
  * Attention of new queries over a cache. A workgroup has one query of one head: its lanes first score a
  * block of keys, one each, then sum the block's values, a column each.
+ *
+ * ```text
+ * block of keys     j0 .. j0 + lanes      lane n: score of key j0 + n, weight p into workgroup memory
+ *                                         then, of all p: lane n has columns n, n + lanes, ... of sum p v
+ * ```
+ *
+ * The softmax is running, as in `forward.ts`. Only one query reads a head's keys, so staging them would gain nothing.
  * @module
  */
 import { product } from "@denotune/denotune/core";
@@ -73,7 +80,7 @@ for (var j0 = start; j0 < end; j0 += ${lanes}u) {
   l = l * shrink + p;
   workgroupBarrier(); // the weights before are read
   weights[lane] = p;
-  workgroupBarrier();
+  workgroupBarrier(); // the weights of this block are written
   // Sum: a lane has every ${lanes}-th column, of all values of the block.
   ${each(columns, (c) => `sum_${c} *= shrink;`)}
   let count = min(${lanes}u, end - j0);

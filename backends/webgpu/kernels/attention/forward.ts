@@ -139,7 +139,7 @@ let tx = lane % ${ACROSS}u;
 let ty = lane / ${ACROSS}u;
 ${passes ? "" : load("q", "queries")}
 ${loadSegments(scope, tile, { ...own, into: "querySegments" })}
-workgroupBarrier();
+workgroupBarrier(); // queries and their segments are staged
 ${segmentRange(scope, "own", own)}
 // Of each own row: position, segment, running maximum, denominator and sums. The denominator is the lane's own part.
 ${
@@ -158,6 +158,7 @@ ${
         T: t,
       })
     }
+// Tiles of keys, in order. Each is staged after a barrier, because other lanes may still read the one before.
 for (var k0 = kStart; k0 < kEnd; k0 += ${tile.other}u) {
 ${segmentRange(scope, "keys", other)}
 ${skipUnlessOverlap("own", "keys")}
@@ -185,6 +186,7 @@ ${
       })
     }
 }
+// The denominator: the parts of the 8 lanes that share a row. Every query sees itself, so it is never 0.
 ${each(rows, (r) => reduction.statements("sum", `l${r}`))}
 ${
       storeSums(scope, tile, {

@@ -92,7 +92,10 @@ let lse${suffix} = ${scope.tensor("statistics").load(`place${suffix} * 2u`)};
 let delta${suffix} = ${
         scope.tensor("statistics").load(`place${suffix} * 2u + 1u`)
       };`;
-    /** Of own row r and other row `other`, number j of the lane: dZ (and p) into workgroup memory. */
+    /**
+     * Of own row r and other row `other`, number j of the lane: the weight again from the saved lse, dZ as `backward.ts`
+     * has it, and what the sums multiply with into workgroup memory. A pair that is not visible has p = 0, so dZ = 0.
+     */
     const pair = (r: number, j: number): string => {
       const [i, k] = kind.isOfQueries
         ? [`own${r}`, "other"]
@@ -132,7 +135,7 @@ let tx = lane % ${ACROSS}u;
 let ty = lane / ${ACROSS}u;
 ${isInPasses(tile) ? "" : loadOwn()}
 ${loadSegments(scope, tile, { ...own, into: "ownSegments" })}
-workgroupBarrier();
+workgroupBarrier(); // own rows and their segments are staged
 ${segmentRange(scope, "own", own)}
 // Of each own row: position, segment, and sums.
 ${
@@ -165,6 +168,7 @@ ${
         body: `${segmentRange(scope, "other", other)}
 ${skipUnlessOverlap("own", "other")}
 ${scoresAndGradients(scope, tile, { other, loadOwn, loadOther })}
+// Pairs of the lane: each other row with all own rows, so that its statistics are read once.
 ${
           each(others, (j) =>
             `{

@@ -37,9 +37,11 @@ let kv = h / ${sizes.group}u;
 let at = ownRow * ${sizes.width}u + h * ${headDim}u;
 ${ownRow(scope, spec, { tensor: "q", name: "q", at: "at" })}
 ${each(depth, (d) => `var sum_${d} = vec4<f32>();`)}
+// Running maximum and denominator of this lane's query: no other lane has a part of them.
 var m = ${MOST_NEGATIVE};
 var l = 0.0;
 ${keyRange(attributes, { first: "first", count: lanes, step: lanes, T: t })}
+// Blocks of as many keys as there are lanes: all scores of a block first, so that the sums are scaled once a block.
 for (var k0 = kStart; k0 < kEnd; k0 += ${lanes}u) {
 ${blockSegments(scope, spec, "k0")}
 ${
@@ -56,7 +58,7 @@ let visible = j < ${t} && ${
 s_${n} = select(${MOST_NEGATIVE}, ${scoreText(attributes, "product")}, visible);
 }`)
     }
-// A new maximum over the block; what was summed is measured from the smaller one.
+// A new maximum over the block; what was summed was measured from the smaller one.
 var top = m;
 ${each(lanes, (n) => `top = max(top, s_${n});`)}
 let shrink = exp(m - top);
@@ -64,14 +66,14 @@ m = top;
 l *= shrink;
 ${each(depth, (d) => `sum_${d} *= shrink;`)}
 ${
+      // values of the block, row by row: the weight of a hidden key is 0, whatever exp gave
       each(lanes, (n) =>
         `{
 let p = select(0.0, exp(s_${n} - top), s_${n} > ${MOST_NEGATIVE});
 l += p;
 ${sharedRow(scope, spec, { tensor: "v", name: "v", at: kvAt(n) })}
 ${each(depth, (d) => `sum_${d} += p * ${broadcast("v", lanes, d)};`)}
-}`)
-    }
+}`)}
 }
 if (own < ${t}) {
 ${

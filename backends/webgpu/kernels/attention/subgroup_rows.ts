@@ -42,7 +42,7 @@ export function broadcastLanes(
     : null;
 }
 
-/** Declares the vec4s `NAME_0 ...` of row `t` of a head, this lane's own. */
+/** Declares the vec4s `NAME_0 ...` of this lane's own row of a head, which starts at element `at` (WGSL): registers. */
 export function ownRow(
   scope: Scope,
   { attributes: { headDim } }: BroadcastSpec,
@@ -64,7 +64,10 @@ export function ownRow(
   });
 }
 
-/** Declares this lane's parts `NAME_0 ...` of a row that all lanes share. */
+/**
+ * Declares this lane's parts `NAME_0 ...` of a row that all lanes share: vec4 `lane`, `lane + lanes`, ... of the head.
+ * One load by all lanes together has the whole row, in adjacent addresses.
+ */
 export function sharedRow(
   scope: Scope,
   { attributes: { headDim }, lanes }: BroadcastSpec,

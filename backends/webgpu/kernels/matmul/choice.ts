@@ -18,7 +18,7 @@ export function shapeKey(
 
 /** Workgroups that keep a large GPU busy. */
 const ENOUGH_GROUPS = 256;
-/** Terms that a part of the inner size has at least. */
+/** Terms that a part of the inner size has at least: fewer would cost more to add up again than they save. */
 const LEAST_PART = 128;
 /** Scratch elements that parts may take. */
 const MOST_PARTS = 2 ** 24;
@@ -54,6 +54,10 @@ export function isPossible(
   }
 }
 
+/**
+ * Software adapters: registers alone, because workgroup memory is memory and a barrier ends all lanes' work. As many
+ * rows as have use for each element of b that is loaded.
+ */
 function forSoftware(shape: ProductShape, limits: AdapterLimits): Tile {
   const rows = shape.m >= 24 ? 32 : shape.m > 8 ? 16 : shape.m > 4 ? 8 : 4;
   const narrow = shape.layout === "NT" && shape.n <= 16;
@@ -72,6 +76,10 @@ function forSoftware(shape: ProductShape, limits: AdapterLimits): Tile {
   };
 }
 
+/**
+ * GPUs: few rows read b straight from memory; other products are staged, in the largest blocks of which there are
+ * enough for all cores.
+ */
 function forHardware(shape: ProductShape, limits: AdapterLimits): Tile {
   const { m, n } = shape;
   if (m <= 8 && shape.layout === "NT") return dotOf(shape);

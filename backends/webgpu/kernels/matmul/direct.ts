@@ -65,7 +65,7 @@ ${each(rows, (r) => `let i${r} = ${clamp(`iFirst + ${r}u`, M)};`)}`,
   return registerMatmul(product, { tile, target, loop });
 }
 
-/** One term, rows of a along the inner size. */
+/** One term, rows of a along the inner size: every lane reads the same elements of a, side by side those of b (NN). */
 function termOne(
   scope: Scope,
   { rows, columns }: DirectTile,
@@ -83,7 +83,7 @@ ${each(columns, (c) => `s_${r}_${c} = fma(a${r}, b${c}, s_${r}_${c});`)}`)
   }`;
 }
 
-/** Four terms at a time. */
+/** Four terms at a time: one load of a serves four; they are added one after the other, as term by term. */
 function termFour(
   scope: Scope,
   { rows, columns }: DirectTile,
@@ -109,7 +109,7 @@ ${
   }`;
 }
 
-/** One term, columns of a along the inner size. */
+/** One term, columns of a along the inner size: the rows of a lane are side by side, four a load where they may be. */
 function termTN(
   scope: Scope,
   { rows, columns }: DirectTile,

@@ -97,6 +97,7 @@ ${
         }`)
     }
 }
+// The lanes of a block are added up, sum by sum, in a fixed order.
 ${sums((r, c) => reduction.statements("sum", `s_${r}_${c}`))}
 ${
       // every lane has all sums: one stores each

@@ -28,7 +28,7 @@ export function naiveMatmul(product: Product): DispatchSpec {
       const [M, N, K] = [m, n, k].map((d) => scope.size(d));
       const a = layout === "TN" ? `p * ${M} + i` : `i * ${K} + p`;
       const b = layout === "NT" ? `j * ${K} + p` : `p * ${N} + j`;
-      return `// An invocation for each element (i, j) of product g.
+      return `// An invocation for each element (i, j) of product g: one chain of additions, all factors from the caches.
 if (id >= ${M} * ${N}) { return; }
 let g = wg.z;
 let i = id / ${N};

@@ -10,6 +10,10 @@
  * ```
  *
  * Sums are named variables, never an array: indices into those would be checked at every step.
+ *
+ * A lane's rows and columns are not side by side but every (bm / tm)-th and (bn / tn)-th: in each load of the inner
+ * loop adjacent lanes then read adjacent vec4s, which are in different banks. Of tm by tn sums, tm + tn values that
+ * are loaded serve tm tn multiply-adds; the tile is as large as registers allow.
  * @module
  */
 import type { DispatchSpec, Scope } from "../../shader/dispatch.ts";
@@ -144,7 +148,7 @@ ${
           invocations,
         })
     }
-workgroupBarrier();
+workgroupBarrier(); // both blocks are staged
 ${innerLoop(layout, tile)}
 workgroupBarrier(); // all have read, the next terms may be staged
 }
@@ -186,6 +190,7 @@ function rowOf(
     : `ty + ${r * (bm / tm)}u`;
 }
 
+/** Sums of a lane: scalars where columns are apart (NT), vec4s of columns elsewhere. */
 function declareSums(
   layout: Product["layout"],
   { tm, tn }: SharedTile,
@@ -199,10 +204,12 @@ function declareSums(
   );
 }
 
+/** All staged terms, from workgroup memory: each of the lane's columns of b is loaded once for all of its rows. */
 function innerLoop(layout: Product["layout"], tile: SharedTile): string {
   const { bm, bn, bk, tm, tn } = tile;
   const [perRow, perColumn] = [bm / tm, bn / tn];
   if (layout === "TN") {
+    // q is one term: a vec4 of a has four rows of it, a vec4 of b four columns
     return `for (var q = 0u; q < ${bk}u; q++) {
 ${each(tm / 4, (r) => `let a${r} = as_[q * ${bm / 4}u + ty + ${r * perRow}u];`)}
 ${
@@ -221,7 +228,9 @@ ${
     tm,
     (r) => `let a${r} = as_[(ty + ${r * perRow}u) * ${bk / 4 + 1}u + q];`,
   );
+  // q is four terms: a vec4 of a has those of one row
   if (layout === "NT") {
+    // and a vec4 of b those of one column
     return `for (var q = 0u; q < ${bk / 4}u; q++) {
 ${loadA}
 ${
@@ -233,6 +242,7 @@ ${
     }
 }`;
   }
+  // b has a row of vec4s of columns for each of the four terms
   return `for (var q = 0u; q < ${bk / 4}u; q++) {
 ${loadA}
 ${
@@ -251,6 +261,7 @@ ${
 }`;
 }
 
+/** Stores row r of a lane: what is beyond the product is left out here, not in the loops. */
 function storeRow(
   scope: Scope,
   product: Product,

@@ -83,7 +83,10 @@ ${into}_[${n}] = value;`,
   );
 }
 
-/** Does something for each of `count` vec4s, `invocations` at a time, unrolled. */
+/**
+ * Does something for each of `count` vec4s, `invocations` at a time: adjacent lanes load adjacent vec4s. Unrolled, so
+ * that the loads of all rounds are on their way together.
+ */
 function rounds(
   count: number,
   invocations: number,

@@ -10,8 +10,8 @@ import {
   type Int,
   v128,
   type Vector,
-} from "../assembler/mod.ts";
-import { log } from "../simd_math.ts";
+} from "../../assembler/mod.ts";
+import { log } from "../../simd_math.ts";
 
 /** Bits of numbers as keys of the same order, and back. */
 export function turned(bits: Vector): Vector {
