@@ -3,7 +3,8 @@
  * bring a loss of its own, and a decoder of its own. On the host, but for the loss, which is an expression.
  * @module
  */
-import type { Level, LevelValue } from "../graph/loss/levels.ts";
+import type { LevelValue } from "../graph/loss/level_value.ts";
+import type { Level } from "../graph/loss/levels.ts";
 import type { RowStatistic } from "../graph/loss/row_statistic.ts";
 import type { ObjectiveAsk } from "./ask.ts";
 import type { Init } from "./model.ts";

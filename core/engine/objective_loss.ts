@@ -19,7 +19,8 @@ import { dim } from "../graph/dims.ts";
 import { input, write } from "../graph/expression.ts";
 import { gradients } from "../graph/gradients.ts";
 import { Graph, type Tensor } from "../graph/graph.ts";
-import { type LevelScope, LevelValue } from "../graph/loss/levels.ts";
+import { LevelValue } from "../graph/loss/level_value.ts";
+import type { LevelScope } from "../graph/loss/levels.ts";
 import { readsSecondRow } from "../graph/loss/row_statistic.ts";
 import { rows, spaceOf } from "../graph/ops/rows.ts";
 import {
