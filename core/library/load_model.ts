@@ -52,6 +52,11 @@ export interface GenerateOptions {
   readonly raw?: boolean;
   /** Receives each piece of text as it becomes certain, and the index of its answer. */
   readonly onText?: (text: string, answer: number) => void;
+  /**
+   * Of models that do not write token by token: receives each answer after every step of its decoding, up to its end
+   * and with `░` for tokens that are not chosen yet, and the index of the answer.
+   */
+  readonly onDraft?: (text: string, answer: number) => void;
   /** Abort it: the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal;
 }
@@ -130,6 +135,7 @@ export async function loadModel(
       adapters: Object.values(options.adapters ?? {}).map((written) =>
         resolve(base, written)
       ),
+      decoding: options.decoding,
       notice: (message) => options.onNotice?.(message),
     }),
   );

@@ -4,6 +4,7 @@
  */
 import type { StorageDtype } from "../config/types.ts";
 import type { Quantization } from "../graph/dtype.ts";
+import type { Json } from "../contracts/json.ts";
 import type { Choice } from "../contracts/plugin.ts";
 import type { RegistryOptions } from "../config/parts/open_registry.ts";
 
@@ -28,6 +29,11 @@ export interface LoadModelOptions extends RegistryOptions {
    * itself holds an adapter, that one is called `default` and comes first.
    */
   readonly adapters?: Readonly<Record<string, string>>;
+  /**
+   * Options of the objective that the folder names, in the place of those it was trained with: how a model that does
+   * not write token by token decodes (`{steps: 8, remasking: "margin"}`).
+   */
+  readonly decoding?: Readonly<Record<string, Json>>;
   /** Receives messages for the user: which checkpoint was loaded, a fallback. */
   readonly onNotice?: (message: string) => void;
 }

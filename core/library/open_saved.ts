@@ -44,6 +44,8 @@ export interface OpenSavedOptions {
   /** Folder that paths start from. */
   readonly base: string;
   readonly seed?: number;
+  /** Options in the place of those that the folder has for decoding. */
+  readonly decoding?: LoadModelOptions["decoding"];
   notice(message: string): void;
 }
 
@@ -77,7 +79,11 @@ export async function openSaved(
     modelConfig: model.folder?.config ?? null,
     tokenizer,
   });
-  const decoding = await savedDecoding([saved.path, saved.base], creating);
+  const decoding = await savedDecoding(
+    [saved.path, saved.base],
+    creating,
+    options.decoding,
+  );
   if (decoding.causal && model.spec.attention === "bidirectional") {
     throw new ConfigError(
       `The model in ${saved.base} cannot be decoded token by token: its tokens see later ones (model_type ${model.spec.modelType}), and no generation_config.json of it says another way to write (denotune_objective)`,

@@ -64,14 +64,25 @@ export function readMark(
 
 /**
  * How the model of a folder, or of an adapter and its base, writes. Throws `ConfigError` where its objective is not known, or
- * brings no way to write: such a model is not decoded token by token without a word.
+ * brings no way to write: such a model is not decoded token by token without a word. `other`: options in the place of
+ * those of the mark.
  */
 export async function savedDecoding(
   folders: readonly string[],
   creating: Creating,
+  other: Mark = {},
 ): Promise<SavedDecoding> {
   const found = readMark(folders);
   if (found === null) {
+    if (Object.keys(other).length > 0) {
+      throw new ConfigError(
+        `The model in ${
+          folders[0]
+        } is decoded token by token: the options of decoding (${
+          Object.keys(other).join(", ")
+        }) do not apply to it; leave them out`,
+      );
+    }
     return { decoding: "tokens", causal: true, described: "" };
   }
   const { path, mark } = found;
@@ -83,7 +94,11 @@ export async function savedDecoding(
     );
   }
   const described = describePart(part);
-  const objective = await createPart("objective", { ...mark, use }, creating);
+  const objective = await createPart(
+    "objective",
+    { ...mark, ...other, use },
+    creating,
+  );
   const decoding = decodingOf(objective);
   if (decoding === null) {
     throw new ConfigError(

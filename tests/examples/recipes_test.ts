@@ -15,6 +15,7 @@ Deno.test("there are recipes for SmolLM2, Qwen3 and the OpenCoder mixture", () =
     "qwen3_1.7b_sft.yaml",
     "smollm2_135m_full.yaml",
     "smollm2_135m_lora.yaml",
+    "smollm2_135m_masked_diffusion.yaml",
   ]);
 });
 

@@ -20,6 +20,8 @@ export interface AnswerOptions extends Partial<SamplingOptions> {
   readonly mostTokens?: number;
   /** Receives each piece of text as it becomes certain. */
   readonly onText?: (text: string, prompt: number) => void;
+  /** Receives a whole answer while it is written by a model that does not write token by token; see `draftText`. */
+  readonly onDraft?: (text: string, prompt: number) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -105,6 +107,7 @@ export async function answer(
     generator.limits.capacity,
     options.mostTokens ?? Infinity,
   );
+  const { onDraft } = options;
   const ends = new Set(stopIds(tokenizer, template));
   const texts = [...template.stops, ...(options.stop ?? [])].filter((t) =>
     t !== ""
@@ -146,6 +149,10 @@ export async function answer(
       key: options.keys?.[i] ?? i,
       onToken: (id: number) => watches[i].push(id),
       ends,
+      ...(onDraft === undefined ? {} : {
+        onDraft: (draft: readonly (number | null)[]) =>
+          onDraft(draftText(draft, { tokenizer, ends }), i),
+      }),
     };
   });
   const done = await generator.generate(rows, {
@@ -161,6 +168,36 @@ export async function answer(
     promptTokens: rows[i].prompt.length,
     ids: row.ids,
   }));
+}
+
+/** Stands for a token that is not chosen yet. */
+export const HIDDEN_TOKEN = "░";
+
+/** An answer that is being written, up to its first end: `Par░s░░`. */
+export function draftText(
+  draft: readonly (number | null)[],
+  { tokenizer, ends }: {
+    readonly tokenizer: Tokenizer;
+    readonly ends: ReadonlySet<number>;
+  },
+): string {
+  const end = draft.findIndex((id) => id !== null && ends.has(id));
+  let text = "";
+  let known: number[] = [];
+  const flush = () => {
+    text += tokenizer.decode(known, { skipSpecialTokens: true });
+    known = [];
+  };
+  for (const id of end < 0 ? draft : draft.slice(0, end)) {
+    if (id !== null) {
+      known.push(id);
+      continue;
+    }
+    flush();
+    text += HIDDEN_TOKEN;
+  }
+  flush();
+  return text;
 }
 
 /** Decodes one answer as it grows, and sees where it ends. */

@@ -87,6 +87,7 @@ export class DecoderGenerator implements RowGenerator {
       topK,
       topP,
       signal,
+      onDraft: (ids, row) => rows[row].onDraft?.(ids),
     });
     if (answers.length !== rows.length) {
       this.#fail(`${answers.length} answers to ${rows.length} prompts`);

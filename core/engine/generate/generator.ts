@@ -32,6 +32,8 @@ export interface GenerationRow {
   onToken(id: number): boolean;
   /** Ids at which `onToken` ends the row, for generators that write several tokens at a time. */
   readonly ends?: ReadonlySet<number>;
+  /** Receives the whole answer while it is written, from such generators; null: a token that is not chosen yet. */
+  readonly onDraft?: (ids: readonly (number | null)[]) => void;
 }
 
 /** Why a row ended. */

@@ -8,6 +8,7 @@ import {
   defineCommand,
   harmless,
   INTERRUPTED,
+  type Json,
   library,
   type LoadedModel,
   onInterrupt,
@@ -42,6 +43,14 @@ const options = z.strictObject({
   ),
   stop: z.array(z.string()).default([]).describe(
     "a text that ends the answer; may be given several times",
+  ),
+  decoding: z.array(
+    z.string().regex(/^[a-z_]+=/, "expected option=value: steps=8"),
+  ).default([]).meta({ placeholder: "option=value" }).describe(
+    "of a model that does not write token by token: an option of its objective, as steps=8; may be given several times",
+  ),
+  drafts: z.boolean().default(false).describe(
+    "of such a model: show the answer after each step, with ░ for what is not chosen yet",
   ),
   raw: z.boolean().default(false).describe(
     "give the prompt as it is, without the chat template",
@@ -78,6 +87,7 @@ export const generate: Command = defineCommand({
   help: (start) =>
     `Examples:
   ${start} generate outputs/quickstart --prompt 'Reverse deno'
+  ${start} generate outputs/masked_diffusion --prompt 'Reverse deno' --drafts --decoding steps=4
   ${start} generate outputs/capitals -t 0.8 --top-p 0.95 --seed 7
   ${start} generate outputs/capitals -p 'Say hello' -t 0.8 --num-return-sequences 3
   echo 'Once upon a time' | ${start} generate models/stories --raw
@@ -98,6 +108,7 @@ async function runGenerate(
     dtype: flags.dtype,
     quantization: flags.quantization === "none" ? null : flags.quantization,
     contextLength: flags.context_length,
+    decoding: optionsOf(flags.decoding),
     plugins: context.plugins,
     onNotice: (message) =>
       err.line(`${err.style("warning", "note")} ${message}`),
@@ -128,6 +139,22 @@ async function runGenerate(
   }
 }
 
+/** `steps=8` as an option and its value: a number, null, true, or a text. */
+function optionsOf(
+  written: readonly string[],
+): Readonly<Record<string, Json>> {
+  return Object.fromEntries(written.map((text) => {
+    const at = text.indexOf("=");
+    const value = text.slice(at + 1);
+    return [
+      text.slice(0, at),
+      /^(-?\d+(\.\d+)?|true|false|null)$/.test(value)
+        ? JSON.parse(value)
+        : value,
+    ];
+  }));
+}
+
 /** Answers, printing as it goes. False where it was stopped by Ctrl-C. */
 async function say(
   model: LoadedModel,
@@ -149,6 +176,9 @@ async function say(
       stop: flags.stop,
       raw: flags.raw,
       signal: interrupt.signal,
+      ...(flags.drafts
+        ? { onDraft: (text) => err.line(err.style("dim", harmless(text))) }
+        : {}),
       // several are written at once, so they are printed when they are whole
       onText: (text) => isOne && out.write(harmless(text)),
     });

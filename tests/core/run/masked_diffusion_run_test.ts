@@ -52,6 +52,37 @@ Deno.test("a run adds its mask to the vocabulary, says how its folder writes, an
   );
 });
 
+Deno.test("how a saved model decodes can be changed when it is loaded, and its drafts are seen", async () => {
+  using folder = testFolder();
+  const training = { max_steps: 2, batch_size: 4 };
+  await runConfig(diffusion(folder.path, { training }));
+  for (const [steps, remasking] of [[8, "margin"], [2, "random"]] as const) {
+    await using model = await loadModel(folder.path, {
+      backend: "cpu",
+      decoding: { steps, remasking, guidance: 0.5, answer_length: 8 },
+    });
+    const drafts: string[] = [];
+    const { text } = await model.generate("hello", {
+      maxNewTokens: 8,
+      temperature: 1,
+      onDraft: (draft) => drafts.push(draft),
+    });
+    assert.ok(drafts.length >= 1 && drafts.length <= steps);
+    assert.equal(drafts.at(-1)?.replaceAll("░", "").startsWith(text), true);
+    assert.ok(drafts.length === 1 || drafts[0].includes("░"));
+  }
+  await assert.rejects(
+    loadModel(folder.path, { backend: "cpu", decoding: { stps: 3 } }),
+    /objective masked-diffusion has no option `stps`; did you mean `steps`\?/,
+  );
+  using plain = testFolder();
+  await runConfig(tinyRun(plain.path, { training }));
+  await assert.rejects(
+    loadModel(plain.path, { backend: "cpu", decoding: { steps: 3 } }),
+    /is decoded token by token: the options of decoding \(steps\) do not apply to it; leave them out/,
+  );
+});
+
 Deno.test("sft on rows without a prompt is refused, and pretraining on them is not", async () => {
   const text = [{
     rows: [{ text: "all of it" }, { text: "and this" }],

@@ -3,30 +3,31 @@
  */
 import assert from "node:assert/strict";
 import { loadModel, train } from "@denotune/denotune";
-import { testHost, testObjective } from "@denotune/denotune/testing";
-import { maskedDiffusion } from "../../examples/masked_diffusion_objective/masked_diffusion.ts";
+import {
+  testHost,
+  testObjective,
+  tokenizerFacts,
+} from "@denotune/denotune/testing";
+import { denoising } from "../../examples/denoising_objective/denoising.ts";
 
 const PLUGIN = new URL(
-  "../../examples/masked_diffusion_objective/masked_diffusion.ts",
+  "../../examples/denoising_objective/denoising.ts",
   import.meta.url,
 ).pathname;
+const host = testHost({ tokenizer: tokenizerFacts({ vocabSize: 23 }) });
 const CPU = { use: "cpu", blas: "off", workers: 2 };
 
 testObjective(
-  "tiny-masked-diffusion",
-  () =>
-    maskedDiffusion.create(
-      { mask_token: 22, steps: 3, answer_length: 5 },
-      testHost(),
-    ),
+  "tiny-denoising",
+  () => denoising.create({ steps: 3, answer_length: 5 }, host),
   { random: true },
 );
 
-Deno.test("the example run learns held-out rows and writes them by unmasking; its folder says how it writes", async () => {
+Deno.test("the example run learns held-out rows and writes them by correcting; its folder says how it writes", async () => {
   const output_dir = await Deno.makeTempDir();
   try {
     const { metrics } = await train(
-      "examples/masked_diffusion_objective/run.yaml",
+      "examples/denoising_objective/run.yaml",
       {
         overrides: [
           "backend={use: cpu, blas: off, workers: 2}",
@@ -60,7 +61,7 @@ Deno.test("the example run learns held-out rows and writes them by unmasking; it
     }
     await assert.rejects(
       loadModel(output_dir, { backend: CPU }),
-      /trained with the objective "tiny-masked-diffusion", which says how it writes, and no plugin here brings it/,
+      /trained with the objective "tiny-denoising", which says how it writes, and no plugin here brings it/,
     );
   } finally {
     await Deno.remove(output_dir, { recursive: true });
