@@ -214,6 +214,7 @@ export type {
   Segment,
   View,
 } from "./graph/plan.ts";
+export { fitsBlocks } from "./graph/quantize/blocks.ts";
 export { dequantize } from "./graph/quantize/dequantize.ts";
 export {
   type Int8Layout,

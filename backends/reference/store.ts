@@ -22,6 +22,7 @@ export class Store {
   readonly #bytes: Uint8Array<ArrayBuffer>;
   readonly #f32: Float32Array;
   readonly #i32: Int32Array;
+  readonly #i8: Int8Array;
   readonly #f16: Float16Array;
   readonly #bf16: Uint16Array;
   readonly #doubles: Float64Array;
@@ -34,6 +35,7 @@ export class Store {
     this.#bytes = new Uint8Array(memory);
     this.#f32 = new Float32Array(memory);
     this.#i32 = new Int32Array(memory);
+    this.#i8 = new Int8Array(memory);
     this.#f16 = new Float16Array(memory);
     this.#bf16 = new Uint16Array(memory);
     this.#doubles = new Float64Array(places);
@@ -82,6 +84,9 @@ export class Store {
       case "i32":
         values.set(this.#i32.subarray(start, start + count));
         break;
+      case "i8":
+        values.set(this.#i8.subarray(start, start + count));
+        break;
       case "f16":
         values.set(this.#f16.subarray(start, start + count));
         break;
@@ -102,6 +107,9 @@ export class Store {
       case "i32":
         this.#i32.set(values, start);
         break;
+      case "i8":
+        this.#i8.set(values.map(nearestByte), start);
+        break;
       case "f16":
         this.#f16.set(Float32Array.from(values), start); // float32 first, as every backend does
         break;
@@ -110,4 +118,13 @@ export class Store {
         break;
     }
   }
+}
+
+/** The nearest whole number of a byte, ties to even; 0 for NaN. */
+function nearestByte(value: number): number {
+  const clamped = Math.min(127, Math.max(-128, value));
+  const below = Math.floor(clamped);
+  const rest = clamped - below;
+  const up = rest > 0.5 || (rest === 0.5 && below % 2 !== 0);
+  return Number.isNaN(clamped) ? 0 : below + (up ? 1 : 0);
 }

@@ -18,8 +18,12 @@ export interface TrainedTensor {
 export interface StateSpec {
   /** Its sizes: not those of the tensor, where it keeps less (a row, a column, blocks). */
   readonly shape: readonly number[];
-  /** How it is stored between steps; f32 where absent. The graph reads and gives f32. */
-  readonly dtype?: "f32" | "bf16" | "f16";
+  /**
+   * How it is stored between steps; f32 where absent. The graph reads and gives f32. `dynamic-int8`, and
+   * `dynamic-uint8` for numbers of which none is negative: 8 bits an element and a scale for each 256 of them
+   * (arXiv:2110.02861), for states whose elements are a multiple of 256 (`fitsBlocks`).
+   */
+  readonly dtype?: "f32" | "bf16" | "f16" | "dynamic-int8" | "dynamic-uint8";
 }
 
 /** Numbers of a step, as expressions. */

@@ -66,7 +66,7 @@ export interface BuildOptions {
   /** Weights that are trained: their embeddings need the tokens sorted. */
   trains(weight: string): boolean;
   /** Storage of a weight. */
-  dtypeOf(weight: string): Exclude<TensorDType, "i32">;
+  dtypeOf(weight: string): Exclude<TensorDType, "i32" | "i8">;
   /** Recompute each block in the backward pass. */
   readonly checkpoint: boolean;
   /** Generation behind what layers keep; null: whole segments, each of which starts anew. */

@@ -65,7 +65,7 @@ export interface EngineRequest {
   /** Weights of the base that are not trained although there is no adapter. */
   readonly frozen?: ReadonlySet<string>;
   /** Storage of frozen weights of two dimensions. */
-  readonly frozenDtype: Exclude<DType, "i32">;
+  readonly frozenDtype: Exclude<DType, "i32" | "i8">;
   /** Storage of frozen matrices of linear layers, instead of `frozenDtype`; null or absent: the same. */
   readonly quantization?: Quantization | null;
   /** Storage of some of them by pattern of their names, instead of `quantization`; the first that matches counts. */

@@ -177,12 +177,12 @@ export class Session implements AsyncDisposable {
   }
 
   /**
-   * Writes a variable, or part of it from element `start`: float32 or i32 data, or 16-bit patterns for
-   * 16-bit storage. Throws `RangeError` for data that do not fit.
+   * Writes a variable, or part of it from element `start`: float32 or i32 data, 16-bit patterns for 16-bit
+   * storage, or bytes for i8. Throws `RangeError` for data that do not fit.
    */
   write(
     name: string,
-    data: Float32Array | Int32Array | Uint16Array,
+    data: Float32Array | Int32Array | Uint16Array | Int8Array,
     start = 0,
   ): void {
     const place = this.#variable(name);
@@ -249,6 +249,7 @@ export class Session implements AsyncDisposable {
       n * size,
     );
     if (dtype === "f32") return new Float32Array(bytes);
+    if (dtype === "i8") return Float32Array.from(new Int8Array(bytes));
     const bits = new Uint16Array(bytes);
     return dtype === "f16" ? f16ToF32(bits) : bf16ToF32(bits);
   }

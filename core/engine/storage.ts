@@ -18,7 +18,7 @@ import { namePattern } from "./name_pattern.ts";
 export interface WeightStorage {
   /** Sizes in memory. */
   readonly shape: readonly number[];
-  readonly dtype: Exclude<TensorDType, "i32">;
+  readonly dtype: Exclude<TensorDType, "i32" | "i8">;
   /** Whether its file has it the other way round. */
   readonly transposed: boolean;
 }
@@ -32,7 +32,7 @@ export function weightStorage(
   of: {
     readonly trained: ReadonlySet<string>;
     readonly adapter: AttachedAdapter | null;
-    readonly frozenDtype: Exclude<DType, "i32">;
+    readonly frozenDtype: Exclude<DType, "i32" | "i8">;
     readonly quantization: Quantization | null;
     readonly quantizationPattern: Readonly<Record<string, Quantization | null>>;
   },

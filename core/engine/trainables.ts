@@ -11,7 +11,8 @@ import type {
   TensorUpdate,
 } from "../contracts/optimizer.ts";
 import { ConfigError } from "../contracts/errors.ts";
-import type { Arena, Memory } from "../graph/memory.ts";
+import { type Arena, count, type Memory } from "../graph/memory.ts";
+import { BLOCK, fitsBlocks, isBlockStorage } from "../graph/quantize/blocks.ts";
 import { namePattern } from "./name_pattern.ts";
 
 /** Tensors updated with the same learning rate and decay. */
@@ -81,7 +82,7 @@ export function chooseTrainables(
     byKey.set(key, group);
   }
   const size = (w: WeightSpec) => w.shape.reduce((a, b) => a * b, 1);
-  const count = (list: readonly WeightSpec[]) =>
+  const total = (list: readonly WeightSpec[]) =>
     list.reduce((n, w) => n + size(w), 0);
   return {
     tensors,
@@ -93,8 +94,8 @@ export function chooseTrainables(
       updates: g.updates,
       arenas: memory.layout(`group${index}`, g.tensors),
     })),
-    trained: count(tensors),
-    total: count(weights) + count(adapter?.parameters ?? []),
+    trained: total(tensors),
+    total: total(weights) + total(adapter?.parameters ?? []),
   };
 }
 
@@ -135,8 +136,15 @@ export function placeTrainables(
   }
 }
 
-/** A state of a trained tensor, as it is placed and saved. */
-export interface TensorState extends StateSpec {
+/** Name of the scales of a state that is stored in blocks. */
+export function absmaxName(slot: string, parameter: string): string {
+  return slotName(`${slot}.absmax`, parameter);
+}
+
+/** A state of a trained tensor, or a part of one, as it is placed and saved. */
+export interface TensorState {
+  readonly shape: readonly number[];
+  readonly dtype?: "f32" | "bf16" | "f16" | "i8";
   /** Name of its variable. */
   readonly variable: string;
 }
@@ -152,12 +160,28 @@ export function statesOf(
   const update = trainables.groups.map((g) => g.updates?.get(tensor))
     .find((u) => u !== undefined);
   const states = update === undefined
-    ? slots.map((slot) => [slot, { shape }] as const)
-    : Object.entries(update.states);
-  return states.map(([name, spec]) => ({
-    ...spec,
-    variable: slotName(name, tensor),
-  }));
+    ? slots.map((slot): [string, StateSpec] => [slot, { shape }])
+    : Object.entries<StateSpec>(update.states);
+  return states.flatMap(([name, spec]) => partsOf(spec, { name, tensor }));
+}
+
+function partsOf(
+  { shape, dtype }: StateSpec,
+  { name, tensor }: { readonly name: string; readonly tensor: string },
+): TensorState[] {
+  const variable = slotName(name, tensor);
+  if (!isBlockStorage(dtype)) return [{ shape, dtype, variable }];
+  if (!fitsBlocks(shape)) {
+    throw new RangeError(
+      `The state ${name} of ${tensor} (${
+        shape.join(", ")
+      }) cannot be stored as ${dtype}: its elements are no multiple of ${BLOCK}`,
+    );
+  }
+  return [
+    { shape, dtype: "i8", variable },
+    { shape: [count(shape) / BLOCK], variable: absmaxName(name, tensor) },
+  ];
 }
 
 /**

@@ -1,15 +1,26 @@
 /**
- * The update of one tensor by a graph of its optimizer: states are widened where they are stored in 16 bits, and
+ * The update of one tensor by a graph of its optimizer: states are widened where they are stored in 16 or 8 bits, and
  * a step whose gradient is not finite leaves everything as it was.
  * @module
  */
-import type { Optimizer, TensorUpdate } from "../contracts/optimizer.ts";
+import type {
+  Optimizer,
+  StateSpec,
+  TensorUpdate,
+} from "../contracts/optimizer.ts";
 import { type Expr, input, write } from "../graph/expression.ts";
 import type { Graph, Tensor } from "../graph/graph.ts";
 import { cast } from "../graph/ops/cast.ts";
 import { zerosOp } from "../graph/ops/embedding.ts";
 import { rows, spaceOf } from "../graph/ops/rows.ts";
-import { gradientName, slotName } from "./trainables.ts";
+import { count } from "../graph/memory.ts";
+import {
+  BLOCK,
+  fromBlocks,
+  isBlockStorage,
+  toBlocks,
+} from "../graph/quantize/blocks.ts";
+import { absmaxName, gradientName, slotName } from "./trainables.ts";
 
 /** Where the numbers of a step are. */
 export interface StepScalars {
@@ -41,14 +52,10 @@ export function updateTensor(
   graph.scope(`update.${name}`, () => {
     const parameter = graph.variable(name, shape);
     const gradient = graph.variable(gradientName(name), shape);
-    const states = Object.entries(update.states).map(([state, spec]) => {
-      const variable = graph.variable(
-        slotName(state, name),
-        spec.shape,
-        spec.dtype,
-      );
-      return { state, variable, before: cast(graph, variable, "f32") };
-    });
+    const states = Object.entries(update.states).map(([state, spec]) => ({
+      state,
+      ...stateOf(graph, { state, tensor: name, spec }),
+    }));
     const map = mapWith(graph, optimizer, at);
     const next = update.update({
       graph,
@@ -64,18 +71,66 @@ export function updateTensor(
         outputs: ["matrix"],
       })[0];
     graph.assign(parameter, ifFinite(next.parameter, parameter));
-    for (const { state, variable, before } of states) {
+    for (const { state, store } of states) {
       const after = next.states[state];
       if (after === undefined) {
         throw new RangeError(
           `the optimizer's graph for ${name} gives no new ${state}`,
         );
       }
-      const kept = ifFinite(after, before);
-      graph.assign(variable, cast(graph, kept, update.states[state].dtype));
+      store(after, { ifFinite, finite: at.finite });
     }
     graph.assign(gradient, graph.apply1(zerosOp, [], { shape }));
   });
+}
+
+interface StoredState {
+  /** Before the update, in f32. */
+  readonly before: Tensor;
+  /** Stores what it is after the update, where the step is finite. */
+  store(
+    after: Tensor,
+    step: {
+      ifFinite(after: Tensor, before: Tensor): Tensor;
+      readonly finite: Tensor;
+    },
+  ): void;
+}
+
+function stateOf(
+  graph: Graph,
+  { state, tensor, spec: { shape, dtype } }: {
+    readonly state: string;
+    readonly tensor: string;
+    readonly spec: StateSpec;
+  },
+): StoredState {
+  const name = slotName(state, tensor);
+  if (!isBlockStorage(dtype)) {
+    const variable = graph.variable(name, shape, dtype);
+    const before = cast(graph, variable, "f32");
+    return {
+      before,
+      store: (after, { ifFinite }) =>
+        graph.assign(variable, cast(graph, ifFinite(after, before), dtype)),
+    };
+  }
+  const codes = graph.variable(name, shape, "i8");
+  const absmax = graph.variable(absmaxName(state, tensor), [
+    count(shape) / BLOCK,
+  ]);
+  return {
+    before: fromBlocks(graph, { codes, absmax }, dtype),
+    store(after, { finite }) {
+      const next = toBlocks(graph, after, {
+        before: { codes, absmax },
+        keep: finite,
+        storage: dtype,
+      });
+      graph.assign(codes, next.codes);
+      graph.assign(absmax, next.absmax);
+    },
+  };
 }
 
 /** `map` of the contract: a row program over the shape of the first tensor. */

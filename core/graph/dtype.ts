@@ -3,8 +3,8 @@
  * @module
  */
 
-/** How elements are stored. */
-export type DType = "f32" | "i32" | "bf16" | "f16";
+/** How elements are stored. `i8` is read and written by `copy` alone. */
+export type DType = "f32" | "i32" | "bf16" | "f16" | "i8";
 
 /**
  * Storage of a frozen matrix in 8 or 4 bits an element: `int8`, a scale for each row, and `nf4`, blocks
@@ -25,5 +25,5 @@ export function isQuantized(dtype: TensorDType): dtype is Quantization {
 
 /** Bytes of one element. */
 export function bytesOf(dtype: DType): number {
-  return dtype === "f32" || dtype === "i32" ? 4 : 2;
+  return dtype === "i8" ? 1 : dtype === "f32" || dtype === "i32" ? 4 : 2;
 }

@@ -24,7 +24,7 @@ export interface ElementRange {
 }
 
 /** How a weight may be stored in memory. */
-export type Storage = Exclude<DType, "i32">;
+export type Storage = Exclude<DType, "i32" | "i8">;
 
 /** A safetensors file, open for reading. */
 export class SafetensorsFile implements Disposable {

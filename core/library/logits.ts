@@ -20,7 +20,7 @@ export async function logitsOf(
     model: OpenedModel;
     adapter: BoundAdapter | null;
     /** Storage of frozen matrices. */
-    dtype: Exclude<DType, "i32">;
+    dtype: Exclude<DType, "i32" | "i8">;
     device: Device;
   },
 ): Promise<Float32Array[]> {
@@ -47,7 +47,7 @@ export async function logitsOf(
     trains: () => false,
     dtypeOf: (name) => {
       const found = memory.variables.get(name)?.dtype ?? "f32";
-      return found === "i32" ? "f32" : found;
+      return found === "i32" || found === "i8" ? "f32" : found;
     },
     checkpoint: false,
     cache: null,

@@ -15,6 +15,7 @@ import {
   type Part,
 } from "@denotune/denotune/core";
 import { z } from "zod";
+import { stateBits, withBlockStates } from "./_block_states.ts";
 import { beta, decayNormAndBias, decayRule, weightDecay } from "./_decay.ts";
 
 /** Options of {@linkcode adamw}. */
@@ -29,6 +30,8 @@ export interface AdamWOptions {
   readonly weight_decay: number;
   /** Whether norms and biases decay too. */
   readonly decay_norm_and_bias: boolean;
+  /** Bits of a number of the two states; 32 where absent. */
+  readonly state_bits?: 32 | 8;
 }
 
 /** Slots: the moving averages of the gradient and of its square. */
@@ -48,6 +51,7 @@ const options: z.ZodType<AdamWOptions, Partial<AdamWOptions>> = z.strictObject({
   ),
   weight_decay: weightDecay,
   decay_norm_and_bias: decayNormAndBias,
+  state_bits: stateBits,
 });
 
 /** The update rule as expressions. */
@@ -88,5 +92,11 @@ export const adamw: Part<"optimizer", Partial<AdamWOptions>, AdamWOptions> =
     name: "adamw",
     description: "Adam with decoupled weight decay, PyTorch's rule",
     options,
-    create: adamwRule,
+    create: (o) =>
+      o.state_bits === 8
+        ? withBlockStates(adamwRule(o), {
+          exp_avg: "dynamic-int8",
+          exp_avg_sq: "dynamic-uint8",
+        })
+        : adamwRule(o),
   });

@@ -11,6 +11,7 @@
  */
 import { definePart, type Optimizer, type Part } from "@denotune/denotune/core";
 import { z } from "zod";
+import { stateBits, withBlockStates } from "./_block_states.ts";
 import { beta, decayNormAndBias, decayRule, weightDecay } from "./_decay.ts";
 
 /** Options of {@linkcode lion}. */
@@ -23,6 +24,8 @@ export interface LionOptions {
   readonly weight_decay: number;
   /** Whether norms and biases decay too. */
   readonly decay_norm_and_bias: boolean;
+  /** Bits of a number of the state; 32 where absent. */
+  readonly state_bits?: 32 | 8;
 }
 
 const options: z.ZodType<LionOptions, Partial<LionOptions>> = z.strictObject({
@@ -34,6 +37,7 @@ const options: z.ZodType<LionOptions, Partial<LionOptions>> = z.strictObject({
   ),
   weight_decay: weightDecay,
   decay_norm_and_bias: decayNormAndBias,
+  state_bits: stateBits,
 });
 
 /** The update rule as expressions. */
@@ -64,5 +68,8 @@ export const lion: Part<"optimizer", Partial<LionOptions>, LionOptions> =
     name: "lion",
     description: "Sign of a moving average: half of AdamW's state",
     options,
-    create: lionRule,
+    create: (o) =>
+      o.state_bits === 8
+        ? withBlockStates(lionRule(o), { exp_avg: "dynamic-int8" })
+        : lionRule(o),
   });

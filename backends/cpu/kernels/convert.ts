@@ -30,6 +30,8 @@ export function loadWidened(
       return i32x4.shl(v128.load16x4U(address, offset), 16);
     case "f16":
       return widenHalf(f, v128.load16x4U(address, offset));
+    case "i8": // eight are loaded, the low four used
+      return f32x4.fromI32(i32x4.extendLowS(v128.load8x8S(address, offset)));
   }
 }
 
@@ -98,6 +100,25 @@ function narrowHalf(f: FunctionBuilder, x: Vector): Vector {
   return v128.or(
     sign,
     v128.select(special, finite, i32x4.geS(size, i32x4.const(0x47800000))),
+  );
+}
+
+/** Stores four float32 as whole numbers of a byte each, to the nearest, ties to even. */
+export function storeBytes(
+  f: FunctionBuilder,
+  address: Int,
+  value: Vector,
+): void {
+  const clamped = f32x4.min(
+    f32x4.max(value, f32x4.const(-128)),
+    f32x4.const(127),
+  );
+  const x = f.local("v128", f32x4.toI32(f32x4.nearest(clamped)));
+  const byte = (lane: number) =>
+    i32.shl(i32.and(i32x4.lane(x, lane), i32.const(255)), i32.const(8 * lane));
+  f.store(
+    address,
+    i32.or(i32.or(byte(0), byte(1)), i32.or(byte(2), byte(3))),
   );
 }
 

@@ -23,6 +23,7 @@ import {
   loadWidened,
   narrow,
   patternOf,
+  storeBytes,
   storeHalves,
 } from "./convert.ts";
 import { lowerDequantize } from "./quantized.ts";
@@ -80,7 +81,8 @@ function copyRange(
     const value = from === to
       ? v128.load(source)
       : loadWidened(f, from, source);
-    if (to === "bf16" || to === "f16") {
+    if (to === "i8") storeBytes(f, target, value);
+    else if (to === "bf16" || to === "f16") {
       storeHalves(f, target, narrow(f, to, value), rest);
     } else storeLanes(f, { address: target }, value, rest);
   });

@@ -163,6 +163,10 @@ export const copy: Lower<"copy"> = (lowering) => {
   }
   const x = lowering.input("x");
   const out = lowering.output("out");
+  if (out.dtype === "i8") {
+    lowering.emit(copyToBytes(lowering));
+    return;
+  }
   if (out.dtype === "bf16" || out.dtype === "f16") {
     lowering.emit(copyToHalf(lowering, x.dtype, out.dtype));
     return;
@@ -254,6 +258,33 @@ if (low + 1 < n) {
 ${out.storeWord("word", "bits")}`;
     },
     grid: perItem((size) => Math.ceil(size(elements) / 2) + 1, INVOCATIONS),
+  };
+}
+
+/** Four elements share a word, and tensors start and end with one: each invocation owns a word. */
+function copyToBytes(
+  { attributes: { elements }, inputs, outputs }: Parameters<Lower<"copy">>[0],
+): DispatchSpec {
+  return {
+    name: "copy f32 to i8",
+    tensors: [{ name: "x", view: inputs[0] }, {
+      name: "out",
+      view: outputs[0],
+      writes: true,
+    }],
+    workgroup: WORKGROUP,
+    body: (scope) => {
+      const [x, out] = [scope.tensor("x"), scope.tensor("out")];
+      // round() takes ties to even
+      const byte = (lane: number) =>
+        `(bitcast<u32>(i32(round(clamp(${
+          x.load(`4u * id + ${lane}u`)
+        }, -128.0, 127.0)))) & 255u) << ${8 * lane}u`;
+      return `if (4u * id >= ${scope.size(elements)}) { return; }
+let bits = (${[0, 1, 2, 3].map(byte).join(") | (")});
+${out.storeWord(`${out.place("4u * id")} >> 2u`, "bits")}`;
+    },
+    grid: perItem((size) => Math.ceil(size(elements) / 4), INVOCATIONS),
   };
 }
 

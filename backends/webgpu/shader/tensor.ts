@@ -42,6 +42,12 @@ export class TensorText {
   load(i: string): string {
     if (this.widened !== null) return `${this.widened.one}(${i})`;
     if (this.dtype === "i32") return `f32(${this.loadInt(i)})`;
+    if (this.dtype === "i8") {
+      const place = this.#at(i, 1);
+      const word = this.#get(`(${place}) >> 2u`);
+      // the byte to the top, and back down with its sign
+      return `f32(bitcast<i32>(${word} << (24u - 8u * ((${place}) & 3u))) >> 24u)`;
+    }
     if (this.dtype === "f32") {
       switch (this.array.type) {
         case "f32":

@@ -172,7 +172,7 @@ export async function writeBaseWeights(
   await loadTensors(plain, {
     dtypeOf: (name) => {
       const dtype = session.dtypeOf(name);
-      if (dtype === "i32" || isQuantized(dtype)) {
+      if (dtype === "i32" || dtype === "i8" || isQuantized(dtype)) {
         throw new RangeError(`${name} is no weight that is stored as it is`);
       }
       return dtype;

@@ -238,11 +238,12 @@ export function generationConfig(
   return config;
 }
 
-/** Values as a variable stores them: states of optimizers may be kept in 16 bits. */
+/** Values as a variable stores them: states of optimizers may be kept in 16 or 8 bits. */
 function narrowed(
   values: Float32Array,
   dtype: TensorDType,
-): Float32Array | Uint16Array {
+): Float32Array | Uint16Array | Int8Array {
+  if (dtype === "i8") return Int8Array.from(values);
   if (dtype === "bf16") return f32ToBf16(values);
   return dtype === "f16" ? f32ToF16(values) : values;
 }

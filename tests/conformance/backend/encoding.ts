@@ -11,6 +11,8 @@ export function encode(values: Float64Array, dtype: DType): Uint8Array {
       return new Uint8Array(Float32Array.from(values).buffer);
     case "i32":
       return new Uint8Array(Int32Array.from(values).buffer);
+    case "i8":
+      return new Uint8Array(Int8Array.from(values).buffer);
     case "f16":
       return new Uint8Array(Float16Array.from(values).buffer);
     case "bf16": {
@@ -27,6 +29,8 @@ export function decode(bytes: ArrayBuffer, dtype: DType): Float64Array {
       return Float64Array.from(new Float32Array(bytes));
     case "i32":
       return Float64Array.from(new Int32Array(bytes));
+    case "i8":
+      return Float64Array.from(new Int8Array(bytes));
     case "f16":
       return Float64Array.from(new Float16Array(bytes));
     case "bf16":

@@ -145,6 +145,50 @@ const copies: Case = caseOf({
   ),
 });
 
+/** Ties between two whole numbers, both ways, what is beyond a byte, and every byte. */
+const bytes: Case = caseOf({
+  title: "copies to and from bytes, rounding to nearest even",
+  tensors: {
+    x: {
+      shape: [520],
+      data: (count, random) =>
+        Array.from(
+          { length: count },
+          (_, i) =>
+            [0.5, 1.5, -0.5, -1.5, 126.5, 127.5, 300, -128.5, -300, -0][i] ??
+              120 * random.normal(),
+        ),
+    },
+    "x as bytes": { shape: [520], dtype: "i8" },
+    bytes: {
+      shape: [64, 4],
+      dtype: "i8",
+      data: (count) => Array.from({ length: count }, (_, i) => i - 128),
+    },
+    "bytes widened": { shape: [256] },
+    short: { shape: [4], data: normal },
+    "short as bytes": { shape: [4], dtype: "i8" },
+  },
+  calls: (view) =>
+    ([["x", "x as bytes", 520], ["bytes", "bytes widened", 256], [
+      "short",
+      "short as bytes",
+      4,
+    ]] as const)
+      .map(([from, to, elements]) => ({
+        kernel: "copy" as const,
+        attributes: { elements },
+        inputs: [view(from)],
+        outputs: [view(to)],
+        label: to,
+      })),
+  outputs: {
+    "x as bytes": EXACT,
+    "bytes widened": EXACT,
+    "short as bytes": EXACT,
+  },
+});
+
 const fills: Case = caseOf({
   title: "fills",
   tensors: {
@@ -216,6 +260,7 @@ export const moveCases: readonly Case[] = [
   columns,
   rings,
   copies,
+  bytes,
   fills,
   argmaxes,
 ];

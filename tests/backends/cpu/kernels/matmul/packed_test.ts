@@ -20,7 +20,7 @@ interface Product {
   readonly alpha?: number;
   readonly bias?: boolean;
   readonly addend?: "none" | "separate" | "in place";
-  readonly dtype?: Exclude<DType, "i32">;
+  readonly dtype?: Exclude<DType, "i32" | "i8">;
 }
 
 /** Sizes around those of tiles, panels and blocks; the last ones are large enough for a BLAS. */
