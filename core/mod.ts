@@ -304,6 +304,7 @@ export {
   startWorker,
   type WorkerModules,
 } from "./io/start_worker.ts";
+export { readFileUpTo, refusePipe } from "./io/read_file.ts";
 export { connectWorker } from "./device/worker_device.ts";
 export { workInBundle } from "./library/work_in_bundle.ts";
 export {

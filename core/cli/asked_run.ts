@@ -8,6 +8,7 @@ import { openRegistry } from "../config/parts/open_registry.ts";
 import { kindAt } from "../config/paths.ts";
 import type { CommandContext } from "../contracts/command.ts";
 import type { Registry } from "../contracts/plugin.ts";
+import { harmless } from "./terminal.ts";
 import { library } from "../library/mod.ts";
 
 /** Run file that is taken where none is named. */
@@ -30,7 +31,7 @@ export async function askedRegistry(
 ): Promise<Registry> {
   return await openRegistry(program.builtIn, {
     plugins,
-    notice: (what) => err.line(what),
+    notice: (what) => err.line(harmless(what)),
   });
 }
 
@@ -66,7 +67,7 @@ export async function loadAskedRun(
     overrides,
     registry,
     files: options.files,
-    notice: (what: string) => context.err.line(what),
+    notice: (what: string) => context.err.line(harmless(what)),
   };
   const { loadRun } = library;
   if (files.length > 0) {

@@ -6,6 +6,7 @@ import { parse, stringify } from "yaml";
 import { ConfigError } from "../contracts/errors.ts";
 import type { Json } from "../contracts/json.ts";
 import type { LoadedRun } from "./load.ts";
+import { readTextUpTo } from "../io/read_file.ts";
 import { isData } from "./schema/options_schema.ts";
 import { isPlainObject } from "./parse/tree.ts";
 import { messageOf } from "./parse/problem.ts";
@@ -68,6 +69,22 @@ export function resolvedText(run: LoadedRun, version: string): string {
       lineWidth: 110,
       aliasDuplicateObjects: false,
     });
+}
+
+/** Bytes of `config.resolved.yaml` at most. */
+const MOST_BYTES = 20e6;
+
+/** Reads `config.resolved.yaml`. Throws `ConfigError` where it cannot be read or is none. */
+export function readResolvedFile(path: string): ConfigData {
+  let text: string;
+  try {
+    text = readTextUpTo(path, MOST_BYTES);
+  } catch (cause) {
+    throw new ConfigError(`Cannot read ${path}: ${messageOf(cause)}`, {
+      cause,
+    });
+  }
+  return readResolved(text, path);
 }
 
 /** The data of a `config.resolved.yaml`, not checked: it may be of another version. Throws `ConfigError`. */

@@ -3,6 +3,7 @@
  * @module
  */
 import { createPart, type Creating } from "../config/parts/create_part.ts";
+import { refusePipe } from "../io/read_file.ts";
 import type { Format } from "../contracts/format.ts";
 import type { Source } from "../contracts/source.ts";
 import { ConfigError, DataError } from "../contracts/errors.ts";
@@ -124,6 +125,7 @@ export function fileSources(
 
 async function headOf(path: string): Promise<Uint8Array> {
   const head = new Uint8Array(4096);
+  refusePipe(path);
   using file = await Deno.open(path);
   const read = (await file.read(head)) ?? 0;
   return head.subarray(0, read);

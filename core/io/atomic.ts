@@ -141,7 +141,8 @@ export function userError(what: string, error: unknown): unknown {
   }
   const denied = code === "EACCES" || code === "EPERM" || code === "EROFS" ||
     code === "ENOTDIR" || code === "ENOENT" || code === "ENAMETOOLONG" ||
-    code === "EEXIST" || code === "EISDIR";
+    code === "EEXIST" || code === "EISDIR" || code === "ELOOP" ||
+    error.message.includes("NUL byte");
   if (denied) {
     return new ConfigError(
       `Cannot ${what}: ${error.message}; choose a path that can be written (\`output_dir\`), or change its permissions`,

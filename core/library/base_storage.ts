@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import { kindAt } from "../config/paths.ts";
-import { readResolved } from "../config/resolved.ts";
+import { readResolvedFile } from "../config/resolved.ts";
 import type { StorageDtype } from "../config/types.ts";
 import type { Quantization } from "../graph/dtype.ts";
 import { isObject, readJsonObject } from "../io/json_file.ts";
@@ -32,7 +32,7 @@ export const PLAIN_STORAGE: BaseStorage = {
 export async function storageTrainedOn(path: string): Promise<BaseStorage> {
   const resolved = join(path, "config.resolved.yaml");
   const config = await kindAt(resolved) === "file"
-    ? readResolved(await Deno.readTextFile(resolved), resolved)
+    ? readResolvedFile(resolved)
     : readJsonObject(join(path, "state.json"))?.config;
   const model = isObject(config) && isObject(config.model) ? config.model : {};
   const { dtype, quantization_pattern: pattern } = model;

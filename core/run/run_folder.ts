@@ -12,7 +12,7 @@
  */
 import { basename, dirname, join } from "node:path";
 import { configDifference, type Difference } from "../config/difference.ts";
-import { type ConfigData, readResolved } from "../config/resolved.ts";
+import { type ConfigData, readResolvedFile } from "../config/resolved.ts";
 import { ConfigError } from "../contracts/errors.ts";
 import { asUserError, recover, temporaryBeside } from "../io/atomic.ts";
 import { listCheckpoints } from "./checkpoint.ts";
@@ -59,7 +59,7 @@ export function decideRunFolder(
   if (!stepsAside || resume === "never" || elsewhere) return anew;
   if (finished && explicit === null) return anew;
   const at = join(outputDir, RESOLVED);
-  const was = readResolved(Deno.readTextFileSync(at), at);
+  const was = readResolvedFile(at);
   const differences = configDifference(was, config).filter((d) => !d.harmless);
   const newest = listCheckpoints(outputDir).at(-1)?.path ?? null;
   if (differences.length > 0) {

@@ -8,6 +8,7 @@ import {
   isDenotuneError,
   type RawRecord,
   type RecordStore,
+  refusePipe,
   type SourceRequest,
 } from "@denotune/denotune/core";
 import { kindOfHead } from "./_encoding.ts";
@@ -92,6 +93,7 @@ export async function openPath(
   path: string,
 ): Promise<Deno.FsFile> {
   try {
+    refusePipe(readable);
     const file = await Deno.open(readable, { read: true });
     if ((await file.stat()).isDirectory) {
       file.close();

@@ -7,6 +7,7 @@ import {
   DataError,
   definePart,
   type Part,
+  readFileUpTo,
   tokenizerOf,
 } from "@denotune/denotune/core";
 import { z } from "zod";
@@ -44,7 +45,7 @@ export const jinja: Part<"template", JinjaInput, JinjaOptions> = definePart({
     source: z.string().nullable().default(null).describe("The template itself"),
     ...jinjaRunShape,
   }),
-  async create(options, host) {
+  create(options, host) {
     const { path, source } = options;
     if ((path === null) === (source === null)) {
       throw new ConfigError(
@@ -54,7 +55,7 @@ export const jinja: Part<"template", JinjaInput, JinjaOptions> = definePart({
       );
     }
     const file = path === null ? null : host.resolvePath(path);
-    const text = file === null ? source ?? "" : await readSource(file);
+    const text = file === null ? source ?? "" : readSource(file);
     return jinjaTemplate({
       source: text,
       where: file ?? "the template's `source`",
@@ -69,16 +70,9 @@ export const jinja: Part<"template", JinjaInput, JinjaOptions> = definePart({
 /** More than any template that is read has, in bytes. */
 const MAX_BYTES = 4_000_000;
 
-async function readSource(path: string): Promise<string> {
+function readSource(path: string): string {
   try {
-    const { isFile, size } = await Deno.stat(path);
-    if (!isFile) throw new Error("it is no file");
-    if (size > MAX_BYTES) {
-      throw new Error(
-        `it has ${size} bytes; templates have at most ${MAX_BYTES}`,
-      );
-    }
-    return await Deno.readTextFile(path);
+    return new TextDecoder().decode(readFileUpTo(path, MAX_BYTES));
   } catch (cause) {
     throw new DataError(
       `Cannot read the chat template ${path}: ${

@@ -5,6 +5,7 @@
 import { dirname, extname, isAbsolute, relative, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ConfigError, isDenotuneError } from "../../contracts/errors.ts";
+import { readFileUpTo } from "../../io/read_file.ts";
 import { importModule } from "../parts/import_module.ts";
 import type { Layout } from "./layout.ts";
 import { mergeTrees } from "./merge.ts";
@@ -12,6 +13,8 @@ import { configError, messageOf, show } from "./problem.ts";
 import { inside, type Origin, type Path, type Tree, treeOf } from "./tree.ts";
 import { parseYaml } from "./yaml.ts";
 
+/** Bytes of a run file at most: rows belong into files of their own. */
+const MOST_BYTES = 1e6;
 const CODE = [".ts", ".mts", ".js", ".mjs"];
 
 /** A path as it is shown: relative to the working directory where it is inside of it. */
@@ -103,12 +106,17 @@ async function read(
       { cause },
     );
   };
+  const isCode = CODE.includes(extname(file));
   let real: string;
   try {
-    real = await Deno.realPath(file);
-    if ((await Deno.stat(real)).isDirectory) {
-      fail(`${place} is a folder, not a run file`);
+    if (file.includes("\0")) {
+      return fail(`There is no run file ${show(file)}`);
     }
+    real = await Deno.realPath(file);
+    const found = await Deno.stat(real);
+    if (found.isDirectory) fail(`${place} is a folder, not a run file`);
+    // an import of a pipe waits for its writer; a text may come from one
+    if (!found.isFile && isCode) fail(`${place} is no file`);
   } catch (error) {
     if (isDenotuneError(error)) throw error;
     if (error instanceof Deno.errors.NotFound) {
@@ -122,23 +130,20 @@ async function read(
     );
     fail(`run files extend each other in a circle: ${circle.join(" -> ")}`);
   }
-  const isCode = CODE.includes(extname(file));
   if (isCode && reading.textOnly === true) {
     fail(
       `${place} is a program: what it names is known only when it runs; read it before you use it`,
     );
   }
-  const tree = isCode
-    ? await readModule(file, place)
-    : await readText(file, place);
+  const tree = isCode ? await readModule(file, place) : readText(file, place);
   return await withExtended(tree, [...above, real], reading);
 }
 
-async function readText(file: string, place: string): Promise<Tree> {
+function readText(file: string, place: string): Tree {
   let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(
-      await Deno.readFile(file),
+      readFileUpTo(file, MOST_BYTES),
     );
   } catch (error) {
     const why = error instanceof TypeError

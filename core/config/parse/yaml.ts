@@ -12,12 +12,15 @@ import {
   LineCounter,
   type Node,
   parseDocument,
+  visit as visitNodes,
 } from "yaml";
 import { configError, lowerFirst, type Problem, show } from "./problem.ts";
 import type { Entry, Origin, Tree } from "./tree.ts";
 
 /** Values in one file, aliases followed: more is not a run file. */
 const MAX_NODES = 100_000;
+
+const TOO_DEEP = "is nested too deep: a run file has a few levels, no hundreds";
 
 /** Where a text came from. */
 export interface TextOrigin {
@@ -52,7 +55,9 @@ export function parseYaml(text: string, source: TextOrigin): Tree | null {
     error,
   ) => ({
     origin: originAt(error.pos[0]),
-    message: lowerFirst(error.message),
+    message: /call stack/i.test(error.message)
+      ? TOO_DEEP
+      : lowerFirst(error.message),
   }));
   if (problems.length > 0) throw configError(problems);
   const tree = document.contents === null
@@ -123,8 +128,9 @@ function convert(
     return { type: "map", entries, origin };
   };
 
+  const targets = aliasTargets(document);
   const visitAlias = (alias: Alias, above: readonly Node[]): Tree | null => {
-    const target = alias.resolve(document);
+    const target = targets.get(alias);
     if (target === undefined) {
       return fail(originOf(alias), `there is no anchor \`&${alias.source}\``);
     }
@@ -135,6 +141,21 @@ function convert(
   };
 
   return document.contents === null ? null : visit(document.contents, []);
+}
+
+/** What each alias refers to: the nearest anchor before it. In one pass, because there may be many aliases. */
+function aliasTargets(document: Document): Map<Alias, Node> {
+  const anchors = new Map<string, Node>();
+  const targets = new Map<Alias, Node>();
+  visitNodes(document, {
+    Node(_, node) {
+      if (isAlias(node)) {
+        const target = anchors.get(node.source);
+        if (target !== undefined) targets.set(node, target);
+      } else if (node.anchor !== undefined) anchors.set(node.anchor, node);
+    },
+  });
+  return targets;
 }
 
 /** The tree of the value of an override. Throws `ConfigError`. */

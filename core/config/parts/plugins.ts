@@ -83,8 +83,14 @@ async function loadPlugin(
     throw new PluginError(`${place}: ${message}`, { cause });
   };
   const remote = isRemote(specifier);
-  if (!remote && await kindAt(specifier) !== "file") {
-    return fail(`there is no plugin module ${specifier}`);
+  if (!remote) {
+    if (await kindAt(specifier) !== "file") {
+      return fail(`there is no plugin module ${specifier}`);
+    }
+    // an import of a pipe waits for its writer
+    if (!Deno.statSync(specifier).isFile) {
+      return fail(`the plugin module ${specifier} is no file`);
+    }
   }
   const first = notice === undefined ? null : firstUse(specifier);
   if (first !== null) notice?.(first);

@@ -8,6 +8,7 @@
  * @module
  */
 import { join } from "node:path";
+import { readTextUpTo } from "../read_file.ts";
 
 /** What a Hub id names. */
 export type HubKind = "model" | "dataset";
@@ -60,16 +61,16 @@ export async function findInHubCache(
     )
   ) return null;
   const repository = join(cacheDir, repositoryFolder(id, kind));
-  const commit = await readCommit(join(repository, "refs", revision)) ??
+  const commit = readCommit(join(repository, "refs", revision)) ??
     (isCommit(revision) ? revision : null);
   if (commit === null) return null;
   const folder = join(repository, "snapshots", commit);
   return await isFolder(folder) ? { folder, commit } : null;
 }
 
-async function readCommit(file: string): Promise<string | null> {
+function readCommit(file: string): string | null {
   try {
-    const text = (await Deno.readTextFile(file)).trim();
+    const text = (readTextUpTo(file, 1000)).trim();
     return isCommit(text) ? text : null;
   } catch (error) {
     if (isAbsence(error)) return null;

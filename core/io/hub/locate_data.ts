@@ -15,8 +15,12 @@ import {
   type PlannedPart,
 } from "./dataset/plan.ts";
 import { fetchFiles, snapshotFolder } from "./fetch_files.ts";
+import { readTextUpTo } from "../read_file.ts";
 import { kindAt } from "./local.ts";
 import { openRepository, type Repository } from "./repository.ts";
+
+/** Bytes of a data set's README.md at most. */
+const MOST_CARD_BYTES = 10e6;
 
 /** What an entry of a run says. */
 export interface DataRequest extends DataChoice {
@@ -196,7 +200,17 @@ async function readLocalCard(root: string, paths: readonly string[]) {
   const path = join(root, "README.md");
   // YAML is loaded where it is needed: an import of core does not load it
   const { readCard } = await import("./dataset/card.ts");
-  return readCard(await Deno.readTextFile(path), path);
+  try {
+    return readCard(readTextUpTo(path, MOST_CARD_BYTES), path);
+  } catch (cause) {
+    if (isDenotuneError(cause)) throw cause;
+    throw new DataError(
+      `Cannot read ${path}: ${
+        cause instanceof Error ? cause.message : String(cause)
+      }`,
+      { cause },
+    );
+  }
 }
 
 /** Every file below a folder, links followed to files, sorted; with slashes. */

@@ -12,6 +12,7 @@ import {
 } from "./hub_cache.ts";
 import { DataError } from "../../contracts/errors.ts";
 import type { HubAccess } from "./access.ts";
+import { readTextUpTo } from "../read_file.ts";
 import { whyUnsafe, writeRef, writeWhole } from "./cache_files.ts";
 import type { Asked } from "./failures.ts";
 import { hubPackage } from "./hub_package.ts";
@@ -127,7 +128,7 @@ export async function openRepository(
   const commit = await resolveCommit(request, access);
   const name = repositoryFolder(id, kind);
   const listing = join(access.listingsDir, name, `${commit}.json`);
-  let files = await readListing(listing);
+  let files = readListing(listing);
   if (files === null && !access.offline) {
     files = await listFiles({ ...request, revision: commit }, access);
     await writeWhole(
@@ -189,10 +190,13 @@ function fileOf(
     : null;
 }
 
-async function readListing(path: string): Promise<RemoteFile[] | null> {
+/** Bytes of a list of files at most: of some million files. */
+const MOST_LISTING_BYTES = 256e6;
+
+function readListing(path: string): RemoteFile[] | null {
   let text: string;
   try {
-    text = await Deno.readTextFile(path);
+    text = readTextUpTo(path, MOST_LISTING_BYTES);
   } catch (error) {
     if (isAbsence(error)) return null;
     throw error;

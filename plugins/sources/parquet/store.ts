@@ -8,6 +8,7 @@ import {
   isDenotuneError,
   type RawRecord,
   type RecordStore,
+  refusePipe,
   type SourceRequest,
 } from "@denotune/denotune/core";
 import type { FileMetaData, SchemaTree } from "hyparquet";
@@ -284,6 +285,7 @@ function groupAt(groups: readonly GroupPlace[], row: number): number {
 
 async function openFile(path: string): Promise<Deno.FsFile> {
   try {
+    refusePipe(path);
     return await Deno.open(path);
   } catch (cause) {
     throw new DataError(

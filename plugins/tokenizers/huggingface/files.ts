@@ -2,7 +2,7 @@
  * Reads the files that a tokenizer is kept in, and says clearly what is missing or broken.
  * @module
  */
-import { DataError } from "@denotune/denotune/core";
+import { DataError, readFileUpTo } from "@denotune/denotune/core";
 
 /** A JSON object. */
 export type JsonObject = Record<string, unknown>;
@@ -29,6 +29,9 @@ const KEPT = [
   "chat_template.json",
 ];
 
+/** Bytes of a file at most: the largest have some 30 million. */
+const MOST_BYTES = 256e6;
+
 /** Reads a folder. Throws `DataError` naming the file and what would fix it. */
 export async function readTokenizerFolder(
   path: string,
@@ -40,7 +43,13 @@ export async function readTokenizerFolder(
   const originals = new Map<string, Uint8Array>();
   for (const name of KEPT) {
     if (names.includes(name)) {
-      originals.set(name, await Deno.readFile(`${path}/${name}`));
+      const file = `${path}/${name}`;
+      try {
+        originals.set(name, readFileUpTo(file, MOST_BYTES));
+      } catch (cause) {
+        const reason = cause instanceof Error ? cause.message : String(cause);
+        throw new DataError(`Cannot read ${file}: ${reason}`, { cause });
+      }
     }
   }
   const read = (name: string): JsonObject | null => {

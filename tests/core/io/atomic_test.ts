@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ConfigError, DeviceError } from "../../../core/contracts/errors.ts";
 import {
+  asUserError,
   beginFolder,
   commitFolder,
   recover,
@@ -98,6 +99,10 @@ Deno.test("errors of the file system become ours", () => {
   for (const code of ["EACCES", "EROFS", "ENOTDIR", "EPERM"]) {
     assert.ok(userError("write x", error(code)) instanceof ConfigError, code);
   }
+  assert.throws(
+    () => asUserError("write x", () => Deno.openSync("a\0b", { read: true })),
+    ConfigError,
+  );
   const other = new TypeError("a bug");
   assert.equal(userError("write x", other), other);
 });

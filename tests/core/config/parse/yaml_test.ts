@@ -118,6 +118,33 @@ Deno.test("anchors are followed, but not in circles and not without end", () => 
   assert.throws(() => tree(bomb.join("\n")), /holds more than 100000 values/);
 });
 
+Deno.test("an alias is the nearest anchor before it; many aliases take no longer than many values", () => {
+  assert.deepEqual(plain(tree("a: &x 1\nb: *x\nc: &x 2\nd: *x\n")), {
+    a: 1,
+    b: 1,
+    c: 2,
+    d: 2,
+  });
+  assert.throws(() => tree("a: *x\nb: &x 1\n"), /run\.yaml:1:4: /);
+  // each looked for from the beginning, these took half a minute
+  const count = 10_000;
+  const many = tree(
+    Array.from({ length: count }, (_, i) => `a${i}: &x${i} 1\nb${i}: *x${i}\n`)
+      .join(""),
+  );
+  assert.equal(Object.keys(Object(plain(many))).length, 2 * count);
+});
+
+Deno.test("what is nested too deep says so, in every style", () => {
+  for (
+    const text of [
+      "a: " + "[".repeat(20_000) + "]".repeat(20_000),
+      "- ".repeat(20_000) + "x",
+      "a: " + "{a: ".repeat(20_000) + "}".repeat(20_000),
+    ]
+  ) assert.throws(() => tree(text), /is nested too deep/);
+});
+
 Deno.test("an empty text holds nothing", () => {
   assert.equal(parseYaml("", source), null);
   assert.equal(parseYaml("# only a comment\n", source), null);

@@ -282,3 +282,26 @@ Deno.test("what is not a list of texts is left to the schema", async () => {
     "run.yaml:1:11: `plugins.0` is 3; expected a text",
   );
 });
+
+Deno.test({
+  name:
+    "a pipe is no plugin and no run file in code: it is refused, not waited for",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    using folder = testFolder({
+      ...FILES,
+      "run.yaml": `plugins: [./pipe.ts]\n${RUN}`,
+    });
+    await new Deno.Command("mkfifo", { args: [`${folder.path}/pipe.ts`] })
+      .output();
+    for (const file of ["run.yaml", "pipe.ts"]) {
+      assert.match(
+        await messageOf(
+          () => loadRun({ file, cwd: folder.path, registry }),
+          folder,
+        ),
+        /pipe\.ts is no file/,
+      );
+    }
+  },
+});
