@@ -421,4 +421,4 @@ export {
 export { quoted } from "./cli/invocation.ts";
 export { type ProgressLine, progressLine } from "./cli/progress_line.ts";
 export { measure, oneLine, tableLines, visible } from "./cli/table.ts";
-export { harmless, isOutputGone } from "./cli/terminal.ts";
+export { harmless, isOutputGone, writeText } from "./cli/terminal.ts";

@@ -22,7 +22,6 @@ export function processOutputs(): Outputs {
 function outputTo(
   stream: { writeSync(bytes: Uint8Array): number; isTerminal(): boolean },
 ): Output {
-  const encoder = new TextEncoder();
   const color = stream.isTerminal() && !Deno.noColor;
   const output: Output = {
     color,
@@ -33,12 +32,7 @@ function outputTo(
         return 80; // a terminal that does not know its size
       }
     },
-    write(text) {
-      const bytes = encoder.encode(text);
-      for (let at = 0; at < bytes.length;) {
-        at += stream.writeSync(bytes.subarray(at));
-      }
-    },
+    write: (text) => writeText(stream, text),
     line: (text = "") => output.write(`${text}\n`),
     style: (style, text) =>
       color ? `\x1b[${STYLES[style]}m${text}\x1b[0m` : text,
@@ -46,10 +40,28 @@ function outputTo(
   return output;
 }
 
+/** Writes a text to an output of the process. Where nobody reads any more, throws what {@linkcode isOutputGone} knows. */
+export function writeText(
+  stream: { writeSync(bytes: Uint8Array): number },
+  text: string,
+): void {
+  const bytes = new TextEncoder().encode(text);
+  try {
+    for (let at = 0; at < bytes.length;) {
+      at += stream.writeSync(bytes.subarray(at));
+    }
+  } catch (error) {
+    // a closed terminal; of anything else than an output the same code means a broken disk
+    if (error instanceof Error && "code" in error && error.code === "EIO") {
+      throw new Deno.errors.BrokenPipe(error.message, { cause: error });
+    }
+    throw error;
+  }
+}
+
 /** Whether writing failed because nobody reads any more: a closed pipe, a closed terminal. */
 export function isOutputGone(error: unknown): boolean {
-  return error instanceof Deno.errors.BrokenPipe ||
-    (error instanceof Error && "code" in error && error.code === "EIO");
+  return error instanceof Deno.errors.BrokenPipe;
 }
 
 /** Text without what could steer a terminal: control characters but newline and tab. */

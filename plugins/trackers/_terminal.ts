@@ -3,7 +3,7 @@
  * that a redirected stdout holds only what is worth keeping; on one terminal the two do not collide.
  * @module
  */
-import { isOutputGone } from "@denotune/denotune/core";
+import { isOutputGone, writeText } from "@denotune/denotune/core";
 
 /** Where text goes. */
 export interface Sink {
@@ -32,14 +32,10 @@ export function processStreams(): Streams {
 function sinkOf(
   stream: { writeSync(bytes: Uint8Array): number; isTerminal(): boolean },
 ): Sink {
-  const encoder = new TextEncoder();
   return {
     write(text) {
-      const bytes = encoder.encode(text);
       try {
-        for (let at = 0; at < bytes.length;) {
-          at += stream.writeSync(bytes.subarray(at));
-        }
+        writeText(stream, text);
       } catch (error) {
         // nobody reads any more (a closed pipe or terminal): the run itself goes on
         if (!isOutputGone(error)) throw error;

@@ -12,7 +12,7 @@ import {
   listCheckpoints,
   readCheckpointState,
 } from "../../core/run/checkpoint.ts";
-import { verifyChecksums } from "../../core/run/checksums.ts";
+import { verifyChecksums } from "../../core/run/saving/checksums.ts";
 import { tinyRows, tinyRun, weightBytes } from "../run_harness.ts";
 import { type Done, emptyFolder, projectFile } from "./_denotune.ts";
 

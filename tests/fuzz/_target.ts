@@ -39,7 +39,8 @@ export async function reading(run: () => unknown): Promise<Ended> {
     await run();
     return { code: 0, text: "" };
   } catch (error) {
-    const code = showError(error, err.output, { verbose: false });
+    const verbose = Deno.env.has("DENOTUNE_FUZZ_VERBOSE");
+    const code = showError(error, err.output, { verbose });
     return { code, text: err.text() };
   }
 }

@@ -15,7 +15,9 @@ import type { HubAccess } from "./access.ts";
 import { readTextUpTo } from "../read_file.ts";
 import { whyUnsafe, writeRef, writeWhole } from "./cache_files.ts";
 import type { Asked } from "./failures.ts";
+import { isObject } from "../json_file.ts";
 import { hubPackage } from "./hub_package.ts";
+import type { ListedEntry } from "./hub_questions.ts";
 import { apiFetch } from "./request.ts";
 
 /** A file of a repository. */
@@ -103,16 +105,21 @@ export async function resolveCommit(
     );
   }
   const hub = await hubPackage();
-  const commit = await hub.commitOf({
-    ...request,
-    endpoint: access.endpoint,
-    fetch: apiFetch(askedOf(request, access), access),
-  });
+  let commit: unknown;
+  try {
+    commit = await hub.commitOf({
+      ...request,
+      endpoint: access.endpoint,
+      fetch: apiFetch(askedOf(request, access), access),
+    });
+  } catch (error) {
+    throw unreadable(error, request, access);
+  }
   if (typeof commit !== "string" || !/^[0-9a-f]{40}$/.test(commit)) {
     throw new DataError(
       `${access.endpoint} gives no commit for revision ${revision} of the ${
         nounOf(kind)
-      } ${id} (found ${JSON.stringify(commit)}); is HF_ENDPOINT a Hub?`,
+      } ${id} (found ${shown(commit)}); is HF_ENDPOINT a Hub?`,
     );
   }
   await writeRef(folder, revision, commit);
@@ -151,20 +158,30 @@ async function listFiles(
     endpoint: access.endpoint,
     fetch: apiFetch(askedOf(request, access), access),
   });
-  for await (const entry of entries) {
+  const broken = (entry: unknown) =>
+    new DataError(
+      `${access.endpoint} lists a broken entry in the ${nounOf(kind)} ${id}: ${
+        shown(entry)
+      }`,
+    );
+  const listed = entries[Symbol.asyncIterator]();
+  while (true) {
+    let next: IteratorResult<ListedEntry>;
+    try {
+      next = await listed.next();
+    } catch (error) {
+      throw unreadable(error, request, access);
+    }
+    if (next.done === true) break;
+    const entry = next.value;
+    if (!isObject(entry)) throw broken(entry);
     if (entry.type !== "file") continue;
     const file = fileOf(
       entry.path,
       entry.lfs?.size ?? entry.size,
       entry.lfs?.oid ?? entry.oid,
     );
-    if (file === null) {
-      throw new DataError(
-        `${access.endpoint} lists a broken entry in the ${
-          nounOf(kind)
-        } ${id}: ${JSON.stringify(entry).slice(0, 200)}`,
-      );
-    }
+    if (file === null) throw broken(entry);
     // git has no such paths: somebody wants to write elsewhere
     if (/(^|\/)(\.{0,2})(\/|$)|\0/.test(file.path)) {
       throw new DataError(
@@ -176,6 +193,32 @@ async function listFiles(
     files.push(file);
   }
   return files.sort((a, b) => a.path < b.path ? -1 : 1);
+}
+
+/** An answer that the Hub's package trips over is the server's fault: it expects the Hub's own. */
+function unreadable(
+  error: unknown,
+  { id, kind }: RepositoryRequest,
+  access: HubAccess,
+): unknown {
+  const isTripped = error instanceof TypeError || error instanceof RangeError ||
+    error instanceof SyntaxError;
+  if (!isTripped || access.signal?.aborted) return error;
+  return new DataError(
+    `${access.endpoint} gives an answer about the ${
+      nounOf(kind)
+    } ${id} that cannot be read; is HF_ENDPOINT a Hub?`,
+    { cause: error },
+  );
+}
+
+/** The beginning of a value, as JSON. */
+function shown(value: unknown): string {
+  try {
+    return (JSON.stringify(value) ?? "nothing").slice(0, 200);
+  } catch {
+    return "a value that is nested too deep";
+  }
 }
 
 function fileOf(

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { showError } from "../../../core/cli/show_error.ts";
 import type { Output } from "../../../core/contracts/command.ts";
-import { harmless } from "../../../core/cli/terminal.ts";
+import {
+  harmless,
+  isOutputGone,
+  writeText,
+} from "../../../core/cli/terminal.ts";
 import { ConfigError, DeviceError } from "../../../core/contracts/errors.ts";
 
 function shown(
@@ -63,4 +67,17 @@ Deno.test("a broken pipe has nothing to say", () => {
 
 Deno.test("what data hold cannot steer the terminal", () => {
   assert.equal(harmless("a\x1b[2Jb\u202ec\td\n"), "a\ufffd[2Jb\ufffdc\td\n");
+});
+
+Deno.test("a file on a broken disk is an error that is shown; a closed terminal is none", () => {
+  const broken = Object.assign(new Error("Input/output error"), {
+    code: "EIO",
+  });
+  assert.match(shown(broken).text, /Input\/output error/);
+  const closed = {
+    writeSync: () => {
+      throw broken;
+    },
+  };
+  assert.throws(() => writeText(closed, "x"), isOutputGone);
 });

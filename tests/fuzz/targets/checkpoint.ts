@@ -3,8 +3,12 @@
  * a merge. Half of the mutants have hashes that fit again, as an edited checkpoint has.
  * @module
  */
+import { dirname } from "node:path";
 import { parse, stringify } from "yaml";
-import { CHECKSUMS, writeChecksums } from "../../../core/run/checksums.ts";
+import {
+  CHECKSUMS,
+  writeChecksums,
+} from "../../../core/run/saving/checksums.ts";
 import {
   mutateBytes,
   mutateJson,
@@ -104,21 +108,24 @@ function mutant(name: string, bytes: Uint8Array, random: Random): Uint8Array {
 export const target: FuzzTarget = {
   async attempt(random) {
     const kind = random.pick(KINDS);
-    const files = [...RUNS.get(kind) ?? []];
-    const newest = files.filter(([path]) => path.startsWith("checkpoint-3/"));
+    // without its summary, a run is one that was interrupted
+    const isDone = random.once(3);
+    const files = [...RUNS.get(kind) ?? []].filter(([path]) =>
+      isDone || path !== "summary.json"
+    );
+    const newest = files.filter(([path]) => path.startsWith("checkpoint-2/"));
     const [chosen] = random.pick(random.once(3) ? files : newest);
     const now = `${ROOT}/now`;
     await Deno.remove(now, { recursive: true }).catch(() => {});
-    await Deno.mkdir(`${now}/outputs/checkpoint-3`, { recursive: true });
-    await Deno.mkdir(`${now}/outputs/checkpoint-2`, { recursive: true });
     for (const [path, bytes] of files) {
       const at = `${now}/outputs/${path}`;
+      await Deno.mkdir(dirname(at), { recursive: true });
       if (path !== chosen) await Deno.writeFile(at, bytes);
       else if (!random.once(20)) {
         await Deno.writeFile(at, mutant(path, bytes, random));
       }
     }
-    const folder = `${now}/outputs/checkpoint-3`;
+    const folder = `${now}/outputs/checkpoint-2`;
     if (!chosen.endsWith(CHECKSUMS) && random.once(2)) {
       await Deno.remove(`${folder}/${CHECKSUMS}`);
       writeChecksums(folder);
@@ -137,11 +144,7 @@ export const target: FuzzTarget = {
         // the folder's own settings are read as a run file
         return await command("check", `${now}/outputs/config.resolved.yaml`);
       default:
-        return await command(
-          "train",
-          `${now}/run.yaml`,
-          "training.max_steps=5",
-        );
+        return await command("train", `${now}/run.yaml`);
     }
   },
 };

@@ -78,7 +78,7 @@ const KINDS: Readonly<Record<string, (path: string) => Promise<void>>> = {
   circle: (path) => Deno.symlink(path.replace(/^.*\//, ""), path),
   nowhere: (path) => Deno.symlink("/nowhere/at/all", path),
   unreadable: async (path) => {
-    await Deno.writeTextFile(path, "x");
+    await Deno.writeTextFile(path, "0");
     await Deno.chmod(path, 0);
   },
   empty: (path) => Deno.writeTextFile(path, ""),

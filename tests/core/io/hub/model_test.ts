@@ -176,6 +176,31 @@ Deno.test("a list whose paths lead elsewhere is refused", async () => {
   }
 });
 
+Deno.test("an answer that is no Hub's is refused in words: null in the list, lists within lists", async () => {
+  for (
+    const [path, body] of [
+      ["/tree/", "[null]"],
+      [
+        "/tree/",
+        `[{"type": "file", "path": ${"[".repeat(5000)}${"]".repeat(5000)}}]`,
+      ],
+      ["/tree/", "7"],
+      ["/tree/", "null"],
+      ["/revision/", "null"],
+      ["/revision/", `{"sha": ${"[".repeat(9000)}${"]".repeat(9000)}}`],
+    ]
+  ) {
+    await using hub = startHub({ "owner/name": { files: {} } });
+    hub.fail({ path, status: 200, body, times: 9 });
+    using cache = testCache();
+    await assert.rejects(
+      fetchModel(ID, cache.options(hub)),
+      { name: "DataError" },
+      body.slice(0, 60),
+    );
+  }
+});
+
 Deno.test("a broken entry of the list is refused: checksums are names of files", async () => {
   for (
     const entry of [
