@@ -124,7 +124,7 @@ function choose(
 }
 
 /** Columns by which a format is meant, where a row has some of them and still does not fit. */
-const TELLING: Readonly<Record<string, readonly string[]>> = {
+const DISTINCTIVE: Readonly<Record<string, readonly string[]>> = {
   alpaca: ["instruction", "output", "input"],
   dolly: ["instruction", "response", "context"],
   custom: ["instruction", "response"],
@@ -151,9 +151,11 @@ function nearestReason(
   }
   const columns = Object.keys(value).map((name) => name.toLowerCase());
   const ranked = candidates.map(({ name, format }) => {
-    const telling = Object.hasOwn(TELLING, name) ? TELLING[name] : [];
-    const has = telling.filter((column) => columns.includes(column)).length;
-    return { name, format, share: has / Math.max(1, telling.length) };
+    const distinctive = Object.hasOwn(DISTINCTIVE, name)
+      ? DISTINCTIVE[name]
+      : [];
+    const has = distinctive.filter((column) => columns.includes(column)).length;
+    return { name, format, share: has / Math.max(1, distinctive.length) };
   }).sort((a, b) => b.share - a.share);
   const [nearest] = ranked;
   if (nearest === undefined || nearest.share === 0) return "";

@@ -39,7 +39,7 @@ const options = z.strictObject({
   ),
   system_field: optionalColumn(
     "system",
-    "a system prompt that stands beside the turns",
+    "a system prompt beside the turns",
   ),
   include_system: z.boolean().default(true).describe(
     "Whether system turns are written",
@@ -107,7 +107,7 @@ export const chatToCompletion: Part<
           if (turn.role === "tool") {
             refuse(
               record,
-              "a tool turn stands before the first assistant turn",
+              "a tool turn precedes the first assistant turn",
             );
           }
           if (turn.role === "user") {

@@ -30,7 +30,7 @@ const options = z.strictObject({
   tools_field: optionalColumn("tools", "the tools, a list or its JSON"),
   system_field: optionalColumn(
     "system",
-    "a system prompt that stands beside the turns",
+    "a system prompt beside the turns",
   ),
   roles: rolesOption,
   lenient: lenientOption,

@@ -201,7 +201,7 @@ function lengthsOf(
   ) {
     refuse(
       record,
-      `the columns "${lengthsName}" and "${name}" tell of other documents: ${lengths.length} and ${byPosition.length}, of other lengths; ` +
+      `the columns "${lengthsName}" and "${name}" describe different documents: ${lengths.length} and ${byPosition.length}, of other lengths; ` +
         `set one of the options seq_lengths_field and position_ids_field to null`,
     );
   }

@@ -29,7 +29,7 @@ const options = z.strictObject({
   ),
   system_field: optionalColumn(
     "system",
-    "a system prompt that stands beside the turns",
+    "a system prompt beside the turns",
   ),
   tools_field: optionalColumn("tools", "the tools, a list or its JSON"),
   roles: rolesOption,

@@ -10,7 +10,7 @@ export function bf16From(values: Float64Array): Uint16Array {
     bits,
     (b, i) =>
       Number.isNaN(values[i])
-        ? (b >>> 16) | 0x40 // quiet: the payload may lie in the lost half
+        ? (b >>> 16) | 0x40 // quiet: the payload may be in the lost half
         : (b + 0x7fff + ((b >>> 16) & 1)) >>> 16,
   ); // below 2^32: only a NaN could overflow
 }

@@ -88,7 +88,7 @@ const INSTEAD: readonly {
 export interface SourceWishes {
   /** The source that the run chose; null: by the files' names. */
   readonly chosen: Source | null;
-  /** The format of the rows, before it settled. */
+  /** The format of the rows, before it is detected. */
   readonly format: Format;
   /** The entry, for errors: `data.train.0`. */
   readonly key: string;

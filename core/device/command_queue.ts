@@ -54,17 +54,17 @@ export class CommandQueue {
       command !== undefined;
       command = this.#waiting.shift()
     ) {
-      let tell: () => void;
+      let answer: () => void;
       try {
         const result = this.#start(command);
         // Awaiting only promises keeps a synchronous executor within the turn of its message.
         const value = result instanceof Promise ? await result : result;
-        tell = () => this.#succeeded(command, value ?? undefined);
+        answer = () => this.#succeeded(command, value ?? undefined);
       } catch (error) {
-        tell = () => this.#failed(command, errorToData(error));
+        answer = () => this.#failed(command, errorToData(error));
       }
       this.#shared.countDone(); // before the answer: who has it finds the command done
-      tell();
+      answer();
     }
     this.#busy = false;
   }
@@ -112,13 +112,13 @@ export class CommandQueue {
 
   #succeeded(command: Command, value: AnswerValue): void {
     if (!("request" in command)) return;
-    if (command.type === "compile") this.#tellChanges();
+    if (command.type === "compile") this.#sendChanges();
     if (
       this.#failure !== null && command.type !== "profile" &&
       command.type !== "close"
     ) {
       const error = this.#failure;
-      this.#failure = null; // told once
+      this.#failure = null; // reported once
       this.#send({ type: "failed", request: command.request, error });
       return;
     }
@@ -128,7 +128,7 @@ export class CommandQueue {
     );
   }
 
-  #tellChanges(): void {
+  #sendChanges(): void {
     const { info } = this.#executor;
     if (info.fingerprint === this.#fingerprint) return;
     this.#fingerprint = info.fingerprint;
@@ -138,9 +138,9 @@ export class CommandQueue {
   #failed(command: Command, error: ErrorData): void {
     if ("request" in command) {
       // An earlier failure explains this one better than it explains itself.
-      const told = this.#failure ?? error;
+      const cause = this.#failure ?? error;
       if (command.type !== "close") this.#failure = null;
-      this.#send({ type: "failed", request: command.request, error: told });
+      this.#send({ type: "failed", request: command.request, error: cause });
     } else {
       this.#failure ??= error;
     }

@@ -29,7 +29,7 @@ export function finiteTensor(
           throw new DeviceError(
             `Cannot save ${name}: element ${start + i} is ${
               values[i]
-            }. The training has diverged, and what was saved before is left as it is; go on from an earlier checkpoint (training.resume=PATH) or start anew, with a lower optimizer.learning_rate, a longer warm-up or training.max_grad_norm`,
+            }. The training has diverged; earlier checkpoints are kept. Continue from one of them (training.resume=PATH) or start anew, with a lower optimizer.learning_rate, a longer warm-up or training.max_grad_norm`,
           );
         }
       }

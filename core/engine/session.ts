@@ -29,7 +29,7 @@ import type { PlannedProgram } from "../graph/planner.ts";
 export type InputData = Readonly<Record<string, Int32Array | Float32Array>>;
 
 /** Bytes that may be on their way to the device. */
-const MOST_UNSETTLED = 32 * 2 ** 20;
+const MOST_IN_FLIGHT = 32 * 2 ** 20;
 
 interface Ready {
   readonly id: ProgramId;
@@ -52,7 +52,7 @@ export class Session implements AsyncDisposable {
     { readonly program: string; readonly elements: number }
   >();
   /** Bytes written since the last {@linkcode drain} that waited. */
-  #unsettled = 0;
+  #inFlight = 0;
 
   private constructor(
     device: Device,
@@ -204,7 +204,7 @@ export class Session implements AsyncDisposable {
         `${name} is stored as ${place.dtype}, given ${data.BYTES_PER_ELEMENT} bytes an element`,
       );
     }
-    this.#unsettled += data.byteLength;
+    this.#inFlight += data.byteLength;
     this.device.write(
       this.#buffers[place.buffer],
       data,
@@ -300,8 +300,8 @@ export class Session implements AsyncDisposable {
 
   /** Waits until what was written is there, once it is much: writes are copies that pile up otherwise. */
   async drain(): Promise<void> {
-    if (this.#unsettled < MOST_UNSETTLED) return;
-    this.#unsettled = 0;
+    if (this.#inFlight < MOST_IN_FLIGHT) return;
+    this.#inFlight = 0;
     await this.device.idle();
   }
 

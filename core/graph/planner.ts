@@ -59,7 +59,7 @@ class Planner {
   readonly #lastUse = new Map<number, number>(); // tensor id -> index of the last node that reads it
   readonly #kept = new Set<number>(); // ids that must survive the program
   readonly #assigned = new Set<number>(); // ids that are some variable's new value
-  readonly #residents = new Map<string, number[]>(); // variable -> ids of the tensors that ever lie in its place
+  readonly #residents = new Map<string, number[]>(); // variable -> ids of the tensors that ever take its place
   readonly #slots = new Slots();
   readonly #segments: { calls: KernelCall[]; repeat?: Segment["repeat"] }[] = [{
     calls: [],
@@ -100,19 +100,19 @@ class Planner {
     for (const [name, t] of graph.outputs) {
       if (!outputs.has(name)) outputs.set(name, this.#view(t));
     }
-    const bufferOf = this.#slots.settle(this.#memory);
-    const settled = <V extends View>(view: V): V => ({
+    const bufferOf = this.#slots.assign(this.#memory);
+    const assigned = <V extends View>(view: V): V => ({
       ...view,
       buffer: bufferOf(view.buffer),
     });
-    for (const [name, view] of outputs) outputs.set(name, settled(view));
+    for (const [name, view] of outputs) outputs.set(name, assigned(view));
     const segments = this.#segments.filter((s) => s.calls.length > 0)
       .map(({ calls, ...segment }) => ({
         ...segment,
         calls: calls.map((call) => ({
           ...call,
-          inputs: call.inputs.map(settled),
-          outputs: call.outputs.map(settled),
+          inputs: call.inputs.map(assigned),
+          outputs: call.outputs.map(assigned),
         })),
       }));
     return {

@@ -21,7 +21,7 @@ interface Slot {
   to: number;
 }
 
-/** The places that one program asks for. Their numbers are negative until {@linkcode Slots.settle}. */
+/** The places that one program asks for. Their numbers are negative until {@linkcode Slots.assign}. */
 export class Slots {
   readonly #slots: Slot[] = [];
   #now = 0;
@@ -47,7 +47,7 @@ export class Slots {
    * Gives every place a buffer of the memory's pool, which other programs use too: they do not run at the
    * same time. Returns the buffer of a place; numbers of buffers stay as they are.
    */
-  settle(memory: Memory): (place: BufferId) => BufferId {
+  assign(memory: Memory): (place: BufferId) => BufferId {
     const order = [...this.#slots.keys()].sort((a, b) =>
       this.#slots[b].bytes - this.#slots[a].bytes || a - b
     );

@@ -48,7 +48,7 @@ export function f32ToBf16(
   for (let i = 0; i < wide.length; i++) {
     const x = wide[i];
     out[i] = (x & 0x7fffffff) > 0x7f800000
-      ? (x >>> 16) | 0x40 // a NaN whose payload lies in the lower half would else become infinite
+      ? (x >>> 16) | 0x40 // a NaN whose payload is in the lower half would else become infinite
       : (x + 0x7fff + ((x >>> 16) & 1)) >>> 16;
   }
   return out;

@@ -131,7 +131,7 @@ function openIndexed(
   for (const [key, shard] of Object.entries(map)) {
     if (typeof shard !== "string" || !isPlainName(shard)) {
       throw new DataError(
-        `${at}: tensor ${key} should lie in ${
+        `${at}: tensor ${key} should be in ${
           JSON.stringify(shard)
         }, which is no name of a file in the same folder`,
       );

@@ -87,7 +87,7 @@ export function addEvaluation(
   return true;
 }
 
-/** Whether training has gone on long enough without a gain. */
+/** Whether enough evaluations have passed without a gain. */
 export function isPatienceSpent(
   soFar: BestSoFar | undefined,
   { early_stopping_patience }: BestModelSettings,

@@ -133,7 +133,7 @@ function savedStates(engine: Engine, tensor: string): TensorState[] {
 
 /**
  * Checks a checkpoint's files and reads its state. Throws `DataError` for one that is damaged or none at all; where
- * an older one beside it is whole, the error names it and how to go on from it.
+ * an older one beside it is whole, the error names it and how to continue from it.
  */
 export function openCheckpoint(path: string): CheckpointState {
   try {
@@ -144,7 +144,7 @@ export function openCheckpoint(path: string): CheckpointState {
     const older = olderWhole(path);
     if (older === null) throw error;
     throw new DataError(
-      `${error.message}\nThe newest whole checkpoint before it is ${older}: go on from there with training.resume=${older}`,
+      `${error.message}\nThe newest whole checkpoint before it is ${older}: continue from it with training.resume=${older}`,
       { cause: error },
     );
   }

@@ -57,7 +57,7 @@ export class Events {
       }
     }
     this.#started = true;
-    for (const event of this.#held) this.#tell(event);
+    for (const event of this.#held) this.#send(event);
     this.#held = [];
   }
 
@@ -68,7 +68,7 @@ export class Events {
       ...this.#place,
       time: this.seconds,
     } as TrackerEvent;
-    if (this.#started) this.#tell(placed);
+    if (this.#started) this.#send(placed);
     else if (placed.event === "progress") {
       this.#each("preparing", (tracker) => tracker.preparing?.(placed));
     } else this.#held.push(placed);
@@ -97,7 +97,7 @@ export class Events {
     }
   }
 
-  #tell(event: TrackerEvent): void {
+  #send(event: TrackerEvent): void {
     this.#each("event", (tracker) => tracker.event(event));
   }
 
@@ -120,7 +120,7 @@ export class Events {
     this.notice(
       `\`${method}\` of the ${named.described} threw: ${
         messageOf(error)
-      }. It is told nothing more; the run goes on`,
+      }. It gets no more events; the run continues`,
       "warning",
     );
   }

@@ -116,7 +116,7 @@ export async function trainRun(
     });
   }
   events = new Events(trackers, now);
-  for (const tell of pending) tell();
+  for (const emit of pending) emit();
   const going = new Run(run, creating, events, options.signal, now);
   try {
     const result = await going.go(located);

@@ -40,7 +40,7 @@ export function makeThrottle(
       );
       sinceMark = 0;
       mark = idle();
-      mark.catch(() => {}); // told by the next `step` or `check`
+      mark.catch(() => {}); // thrown by the next `step` or `check`
     },
     async check() {
       await mark;

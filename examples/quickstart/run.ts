@@ -33,7 +33,7 @@ export default {
       head_dim: 16,
       hidden_act: "silu",
       max_position_embeddings: 64,
-      rope_theta: 1000, // positions stay below 64, so slow rotations would tell nothing
+      rope_theta: 1000, // positions stay below 64, so slow rotations would distinguish nothing
       rms_norm_eps: 1e-5,
       initializer_range: 0.08, // near 1 / sqrt(hidden_size); 0.02 suits wide models
       tie_word_embeddings: true,

@@ -32,7 +32,7 @@ export function startingFrom(
   const folder = host.resolvePath(options.from);
   const merged = settingsOf(folder, options);
   host.notice(
-    `The adapter goes on from ${folder}: r ${merged.r}, lora_alpha ${merged.lora_alpha}${
+    `The adapter continues from ${folder}: r ${merged.r}, lora_alpha ${merged.lora_alpha}${
       merged.use_dora ? ", DoRA" : ""
     }`,
   );
@@ -99,7 +99,7 @@ function settingsOf(folder: string, options: LoraOptions): LoraOptions {
   }
   if (different.length > 0) {
     throw new ConfigError(
-      `The adapter cannot go on from ${folder} with other settings: ${
+      `The adapter cannot continue from ${folder} with other settings: ${
         different.join("; ")
       }. Leave them out, or start a new adapter without \`from\``,
     );

@@ -132,5 +132,5 @@ function help(command: string): string {
 
 Values are YAML; data.train.0 reaches into lists; optimizer=lion replaces a part, optimizer.learning_rate= edits it.
 data=sft_mixed takes data/sft_mixed.yaml beside the run file: a group, as Hydra has them.
-Ctrl-C saves and exits with 130; the same command then goes on. A second Ctrl-C ends at once.`;
+Ctrl-C saves and exits with 130; the same command then continues. A second Ctrl-C ends at once.`;
 }

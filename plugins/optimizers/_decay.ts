@@ -13,7 +13,7 @@ export const weightDecay: z.ZodDefault<z.ZodNumber> = z.number().min(0).default(
 export const decayNormAndBias: z.ZodDefault<z.ZodBoolean> = z.boolean().default(
   false,
 ).describe(
-  "Decay norms and biases (tensors of one dimension) too, as PyTorch does unless told otherwise",
+  "Decay norms and biases (tensors of one dimension) too, as PyTorch does by default",
 );
 
 /** Whether a tensor is decayed: those of one dimension (norms, biases) only if `all`. */

@@ -114,7 +114,7 @@ async function* decoded(
   decoder: Transform,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const done = pipeline(input, decoder);
-  done.catch(() => {}); // told by the loop
+  done.catch(() => {}); // the loop throws it
   try {
     for await (const chunk of decoder) yield chunk;
     await done;

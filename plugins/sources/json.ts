@@ -21,7 +21,7 @@ import { textSource } from "./_text_source.ts";
 
 const options = z.strictObject(fileLimits);
 
-/** Reads `.json`, its `.gz` and `.zst`, and files without a telling name that start with `[` or `{`. */
+/** Reads `.json`, its `.gz` and `.zst`, and files of other names that start with `[` or `{`. */
 export const json: Part<"source", Partial<FileLimits>, FileLimits> = definePart(
   {
     kind: "source",

@@ -29,7 +29,7 @@ const options = z.strictObject({
 /** Options of {@linkcode parquet}. */
 export type ParquetOptions = z.infer<typeof options>;
 
-/** Reads `.parquet`, and files without a telling name that begin with `PAR1`. */
+/** Reads `.parquet`, and files of other names that begin with `PAR1`. */
 export const parquet: Part<"source", z.input<typeof options>, ParquetOptions> =
   definePart({
     kind: "source",

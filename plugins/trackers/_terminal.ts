@@ -37,7 +37,7 @@ function sinkOf(
       try {
         writeText(stream, text);
       } catch (error) {
-        // nobody reads any more (a closed pipe or terminal): the run itself goes on
+        // nobody reads any more (a closed pipe or terminal): the run itself continues
         if (!isOutputGone(error)) throw error;
       }
     },

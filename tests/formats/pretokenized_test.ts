@@ -112,7 +112,7 @@ testFormat("pretokenized with masks", {
     },
     {
       row: { input_ids: [1, 2], seq_lengths: [1, 1], position_ids: [0, 1] },
-      message: /"seq_lengths" and "position_ids" tell of other documents/,
+      message: /"seq_lengths" and "position_ids" describe different documents/,
     },
     ...[
       { loss_mask: [0, 1, 1] },

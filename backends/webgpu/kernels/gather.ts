@@ -135,7 +135,7 @@ if (u >= ${scope.size(unique)}) { return; }
 let c = id - u * ${columns}u;
 let at = u32(${scope.tensor("ids").loadInt("u")}) * ${columns}u + c;
 let end = u32(${scope.tensor("starts").loadInt("u + 1u")});
-// Where the id stands in the batch, in order: the same bits at every run.
+// The id's tokens in the order of the batch: the same bits at every run.
 var total = ${scope.tensor("out").load("at")};
 for (var i = u32(${scope.tensor("starts").loadInt("u")}); i < end; i++) {
   total += ${

@@ -46,7 +46,7 @@ export async function cacheKey(
     parts.push([
       source.store.fingerprint,
       written(made.format),
-      made.settled,
+      made.detected,
       written(made.template),
       written(made.masker),
       made.source === "auto" ? null : written(made.source),

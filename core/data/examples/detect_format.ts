@@ -5,7 +5,7 @@
 import type { Format } from "../../contracts/format.ts";
 import type { RawRecord, RecordStore } from "../../contracts/source.ts";
 
-/** A format that is ready to parse, and what it was settled on. */
+/** A format that is ready to parse, and which one it was detected to be. */
 export interface DetectedFormat {
   /** Ready to parse. */
   readonly format: Format;

@@ -246,7 +246,7 @@ function piece(
   ids.set(encoding.ids.subarray(from, to), lead);
   weights.set(text.weights.subarray(from, to), lead);
   if (from > 0 && dropEnds) clearCutEnds(text, { from, to, weights, lead });
-  if (from > 0 && !bos && !firstIsTarget) weights[0] = 0; // nothing stands before it
+  if (from > 0 && !bos && !firstIsTarget) weights[0] = 0; // nothing precedes it
   return { of: text, from, to, bos, ids, weights };
 }
 

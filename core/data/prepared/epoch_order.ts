@@ -194,7 +194,7 @@ export function epochOrder(request: OrderRequest): Uint32Array {
   const sources = counts.map((count, k) => ({
     start: counts.slice(0, k).reduce((a, b) => a + b, 0),
     count,
-    before: epoch * draws[k], // an epoch goes on where the one before it ended
+    before: epoch * draws[k], // an epoch continues where the one before it ended
     pass: -1,
     within: shuffledIndices(0),
   }));

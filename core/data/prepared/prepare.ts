@@ -37,7 +37,7 @@ export async function prepareShared(
   if (sources.length === 0) {
     throw new ConfigError("There is no data: data.train names no source");
   }
-  sharesOf(sources); // wrong weights are told before the work
+  sharesOf(sources); // wrong weights are reported before the work
   request.signal?.throwIfAborted();
   const content = await contentOf(request, options);
   try {

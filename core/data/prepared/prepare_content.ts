@@ -63,7 +63,7 @@ class Pass implements Disposable {
   readonly #hash = new SetHash();
   readonly #of: number;
   readonly #began = performance.now();
-  #told = performance.now();
+  #turnedAt = performance.now();
   #rows = 0;
   #pool: PreparePool | null = null;
   #made: readonly (SourceRecipe | null)[] | null = null;
@@ -131,7 +131,7 @@ class Pass implements Disposable {
         for await (const prepared of rows) {
           this.#accept(prepared, from);
           from = prepared.to;
-          if (performance.now() - this.#told > TURN_MS) await this.#turn();
+          if (performance.now() - this.#turnedAt > TURN_MS) await this.#turn();
         }
         return;
       }
@@ -141,7 +141,7 @@ class Pass implements Disposable {
       );
       this.#accept(prepared, from);
       from = prepared.to;
-      if (from < to || performance.now() - this.#told > TURN_MS) {
+      if (from < to || performance.now() - this.#turnedAt > TURN_MS) {
         await this.#turn();
       }
     }
@@ -194,12 +194,12 @@ class Pass implements Disposable {
     return left - left / count > START_MS;
   }
 
-  /** How workers open the sources; null for those whose rows a format settles by and that cannot be sent. */
+  /** How workers open the sources; null for those whose format is detected from rows that cannot be sent. */
   #recipes(): readonly (SourceRecipe | null)[] {
     const { sources, workers } = this.#request;
     return this.#made ??= sources.map(({ store }, k) => {
       const recipe = workers?.recipe.sources[k] ?? null;
-      if (recipe?.parts !== null || recipe.settled === null) return recipe;
+      if (recipe?.parts !== null || recipe.detected === null) return recipe;
       return sampleOf(store).every((r) => isData(r.value)) ? recipe : null;
     });
   }
@@ -219,7 +219,7 @@ class Pass implements Disposable {
           side,
           length: store.length,
           fingerprint: isSent ? null : store.fingerprint,
-          sample: isSent && recipe.settled !== null ? sampleOf(store) : null,
+          sample: isSent && recipe.detected !== null ? sampleOf(store) : null,
         };
       }),
       tokenizer: identityOf(tokenizer),
@@ -234,7 +234,7 @@ class Pass implements Disposable {
     const { signal, onProgress } = this.#request;
     return new Promise((resolve, reject) => {
       setTimeout(() => {
-        this.#told = performance.now();
+        this.#turnedAt = performance.now();
         if (signal?.aborted === true) return reject(signal.reason);
         onProgress?.({ rows: this.#rows, of: this.#of });
         resolve();
@@ -243,7 +243,7 @@ class Pass implements Disposable {
   }
 }
 
-/** The rows that a format settles by. */
+/** The rows that a format is detected from. */
 function sampleOf(store: RecordStore): RawRecord[] {
   return sampleRecords(store, SAMPLE_ROWS);
 }

@@ -120,7 +120,7 @@ function openCommand(
       side: "all",
       length: store.length,
       fingerprint: null,
-      sample: recipe.sources[k]?.settled == null
+      sample: recipe.sources[k]?.detected == null
         ? null
         : sampleRecords(store, SAMPLE_ROWS),
     })),

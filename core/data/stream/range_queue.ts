@@ -95,7 +95,7 @@ export class RangeQueue implements Disposable {
           0,
         );
         const prepared = this.#prepare(rows);
-        prepared.catch(() => {}); // it is told when its turn comes
+        prepared.catch(() => {}); // the error is thrown when its turn comes
         this.#rows += rows.length;
         this.#characters += characters;
         this.#waiting.push({ range: { ...place, rows }, characters, prepared });

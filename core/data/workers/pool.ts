@@ -75,7 +75,7 @@ export class PreparePool implements Disposable {
       Promise.all(opening).then((same) => same.every((isSame) => isSame)),
       failed,
     ]);
-    this.opened.catch(() => {}); // whoever awaits it is told
+    this.opened.catch(() => {}); // whoever awaits it gets the error
     signal?.addEventListener("abort", this.#onAbort);
   }
 
@@ -103,7 +103,7 @@ export class PreparePool implements Disposable {
         const done = records !== null && !records.every((r) => isData(r.value))
           ? Promise.resolve({ rows: request.local(range), msPerRow: 0 })
           : this.#ask({ source, ...range, records });
-        done.catch(() => {}); // it is told when its turn comes
+        done.catch(() => {}); // the error is thrown when its turn comes
         out.push(done);
         next = end;
       }

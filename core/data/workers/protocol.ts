@@ -14,10 +14,10 @@ import type { HostRecipe, PartRecipe } from "./recipe.ts";
 
 /** How a worker opens a source and makes its parts. */
 export interface SourceRecipe {
-  /** Before it settled. */
+  /** Before it is detected. */
   readonly format: PartRecipe;
-  /** Name of the format that the format settled on; null where it had nothing to decide. */
-  readonly settled: string | null;
+  /** Name of the format that was detected; null where the run file names one. */
+  readonly detected: string | null;
   /** Made with the worker's tokenizer. */
   readonly template: PartRecipe;
   /** What is trained. */
@@ -46,7 +46,7 @@ export interface SourceSetup {
   readonly side: NonNullable<DataSource["side"]>;
   readonly length: number;
   readonly fingerprint: string | null;
-  /** What a format settles by, where the worker opens no files: rows in memory, and streams. */
+  /** The rows that a format is detected from, where the worker opens no files: rows in memory, and streams. */
   readonly sample: readonly RawRecord[] | null;
 }
 

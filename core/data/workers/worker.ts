@@ -183,9 +183,9 @@ class PrepareWorker {
       written,
       store ?? sampleStore(setup.sample ?? []),
     );
-    if ((choice?.name ?? null) !== made.settled) {
+    if ((choice?.name ?? null) !== made.detected) {
       throw new PluginError(
-        `The format of ${setup.name} chose ${choice?.name} in a worker and ${made.settled} before; set data.workers=1`,
+        `The format of ${setup.name} chose ${choice?.name} in a worker and ${made.detected} before; set data.workers=1`,
       );
     }
     return {

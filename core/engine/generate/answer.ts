@@ -207,7 +207,7 @@ class StopWatch {
   readonly #texts: readonly string[];
   readonly #onText: (text: string) => void;
   #text = "";
-  #told = 0;
+  #emitted = 0;
   #stopped = false;
 
   constructor(
@@ -242,7 +242,7 @@ class StopWatch {
   /** The whole answer; passes held-back text to `onText` first. */
   end(): string {
     if (!this.#stopped) this.#add(this.#stream.end());
-    this.#tell(this.#text.length);
+    this.#emit(this.#text.length);
     return this.#text;
   }
 
@@ -262,7 +262,7 @@ class StopWatch {
       this.#text = this.#text.slice(0, cut);
       this.#stopped = true;
     }
-    this.#tell(
+    this.#emit(
       this.#stopped ? this.#text.length : this.#text.length - this.#heldBack(),
     );
     return this.#stopped;
@@ -283,9 +283,9 @@ class StopWatch {
     return held;
   }
 
-  #tell(until: number): void {
-    if (until <= this.#told) return;
-    this.#onText(this.#text.slice(this.#told, until));
-    this.#told = until;
+  #emit(until: number): void {
+    if (until <= this.#emitted) return;
+    this.#onText(this.#text.slice(this.#emitted, until));
+    this.#emitted = until;
   }
 }

@@ -117,7 +117,7 @@ async function shardsOf(
       !name.endsWith(".safetensors")
     ) {
       throw new DataError(
-        `${at}: tensor ${tensor} should lie in ${
+        `${at}: tensor ${tensor} should be in ${
           JSON.stringify(name)
         }, which is no name of a safetensors file in the same folder; nothing was downloaded for it`,
       );

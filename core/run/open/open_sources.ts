@@ -178,7 +178,7 @@ async function openSource(
       maskerName: masker.name,
       recipe: recipeOf({
         format: written.recipe,
-        settled: choice?.name ?? null,
+        detected: choice?.name ?? null,
         template: template.recipe,
         masker: masker.recipe,
         source: source === null ? "auto" : source.recipe,
@@ -227,19 +227,19 @@ function nameOf({ path }: EvalEntry, key: string): string {
 
 /** Null where a part of it cannot be made again. */
 function recipeOf(
-  { format, template, masker, source, settled, parts }: {
+  { format, template, masker, source, detected, parts }: {
     readonly source: PartRecipe | "auto" | null;
     readonly format: PartRecipe | null;
     readonly template: PartRecipe | null;
     readonly masker: PartRecipe | null;
-    readonly settled: string | null;
+    readonly detected: string | null;
     readonly parts: readonly PartOfSplit[] | null;
   },
 ): SourceRecipe | null {
   if (
     source === null || format === null || template === null || masker === null
   ) return null;
-  return { format, settled, template, masker, source, parts };
+  return { format, detected, template, masker, source, parts };
 }
 
 /** The rows of a source, and its files; null for rows in memory. */

@@ -125,7 +125,7 @@ const FINDINGS: readonly (FindingRule & {
     warn: 0,
     bad: 0.1,
     advice:
-      "They are skipped: the tokenizer changes these texts in a way it does not tell.",
+      "They are skipped: the tokenizer changes these texts without reporting how.",
   },
   {
     name: "empty_responses",

@@ -142,7 +142,7 @@ export function groupsOf(
       const unpacked = Number(meta.total_uncompressed_size ?? 0);
       const end = start + packed;
       if (!(start >= 4 && packed >= 0 && end <= size - 8)) {
-        fail(`column ${name} does not lie in the file`);
+        fail(`column ${name} is not inside the file`);
       }
       if (!(Number(meta.num_values) <= MAX_VALUES)) {
         fail(`column ${name} claims ${meta.num_values} values`);

@@ -96,7 +96,7 @@ function withoutLead(template: unknown): unknown {
   const lead = JSON.stringify(template.slice(0, first).map(tokenOf));
   const rest = template.slice(first);
   const second = rest.findIndex((item, i) => i > 0 && isSequence(item));
-  // what stands before the second text too is its BOS; anything else (a separator) stays
+  // an id that precedes the second text too is its BOS; anything else (a separator) stays
   const between = rest.slice(1, second).map(tokenOf);
   return JSON.stringify(between) === lead
     ? [rest[0], ...rest.slice(second)]

@@ -20,7 +20,7 @@ function buffersOf(
       if (to === node) slots.release(places[i]);
     });
   }
-  const bufferOf = slots.settle(pool);
+  const bufferOf = slots.assign(pool);
   return places.map(bufferOf);
 }
 

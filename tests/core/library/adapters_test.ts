@@ -161,7 +161,7 @@ Deno.test("an adapter answers beside the base that it was trained beside: in as 
   assert.equal(notices.length, 1);
 });
 
-Deno.test("a run goes on from an adapter: settings and numbers are the folder's", async () => {
+Deno.test("a run continues from an adapter: settings and numbers are the folder's", async () => {
   using folder = testFolder();
   const evaluated = (run: RunInput): RunInput => ({
     ...run,
@@ -208,7 +208,7 @@ Deno.test("a run goes on from an adapter: settings and numbers are the folder's"
         r: 8,
         lora_alpha: 4,
       })),
-    /cannot go on from .*first with other settings: r is 8, there 6; lora_alpha is 4, there 8\. Leave them out/,
+    /cannot continue from .*first with other settings: r is 8, there 6; lora_alpha is 4, there 8\. Leave them out/,
   );
   await assert.rejects(
     () =>

@@ -47,7 +47,7 @@ for (const method of ["start", "event", "close"] as const) {
     await events.close();
     assert.equal(calls, 1);
     const warning =
-      `\`${method}\` of the tracker "far" of plugin "acme" (./a.ts) threw: no network. It is told nothing more; the run goes on`;
+      `\`${method}\` of the tracker "far" of plugin "acme" (./a.ts) threw: no network. It gets no more events; the run continues`;
     assert.deepEqual(told.filter((t) => t === warning), [warning]);
     assert.deepEqual(told.filter((t) => t !== warning), [
       "start",

@@ -103,7 +103,7 @@ let ty = lane / ${bn / tile.tn}u;
 ${partRange(K, split, 4)}
 ${declareSums(layout, tile)}
 for (var k0 = kStart; k0 < kEnd; k0 += ${bk}u) {
-// Stage ${bk} terms of both operands; what lies beyond them is 0 and adds nothing.
+// Stage ${bk} terms of both operands; elements beyond them are 0 and add nothing.
 ${
       layout === "TN"
         ? stageAcross(scope, "a", {
