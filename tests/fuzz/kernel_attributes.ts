@@ -221,6 +221,9 @@ export const makers: Makers = {
   }),
   copy: (random, { N }) => {
     if (yes(random)) return { attributes: { elements: N }, tolerance: EXACT };
+    if (yes(random)) {
+      return { attributes: { elements: 4 * size(random) }, tolerance: EXACT };
+    }
     const [rows, columns] = [size(random), size(random, 130)];
     const format = pick(random, ["int8", "nf4"] as const);
     return {

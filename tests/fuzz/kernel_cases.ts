@@ -52,8 +52,12 @@ export function kernelCase<K extends KernelName>(
         : { coefficient: 1, names: ["N+1"] }
     );
   const tensors: Record<string, TensorSpec> = {};
+  // only a copy of a fixed multiple of 4 elements may be of bytes, and such a one is here
+  const ofBytes = kernel === "copy" && "elements" in attributes &&
+    typeof attributes.elements === "number" &&
+    !("quantized" in attributes);
   const inputs = operands.inputs.map((operand): string => {
-    const dtype = storage(operand, random);
+    const dtype = storage(operand, random, ofBytes);
     const tensor = `in ${operand.name}`;
     tensors[tensor] = {
       shape: operand.atLeast === true && operand.name.includes("scalars")
@@ -73,7 +77,9 @@ export function kernelCase<K extends KernelName>(
   const taken = new Set<string>();
   const outputs = operands.outputs.map((operand): string => {
     const { name, mayShare = [], mustShare } = operand;
-    const dtype = storedAs(operand, tensors[inputs[0]]?.dtype, random);
+    const dtype = ofBytes && inputs.length > 0
+      ? bytesFrom(tensors[inputs[0]]?.dtype)
+      : storedAs(operand, tensors[inputs[0]]?.dtype, random);
     const homes = mayShare.map((n) => `in ${n}`).filter((tensor) =>
       !taken.has(tensor) && tensors[tensor].dtype === dtype
     );
@@ -112,8 +118,19 @@ export function kernelCase<K extends KernelName>(
   });
 }
 
-function storage({ dtypes = ["f32"] }: Operand, random: Random): DType {
-  return dtypes[random.below(dtypes.length)];
+function storage(
+  { dtypes = ["f32"] }: Operand,
+  random: Random,
+  ofBytes = false,
+): DType {
+  if (ofBytes) return random.next() < 0.5 ? "f32" : "i8";
+  const plain = dtypes.filter((dtype) => dtype !== "i8");
+  return plain[random.below(plain.length)];
+}
+
+/** Bytes are widened, and what is wide becomes bytes. */
+function bytesFrom(from: DType | undefined): DType {
+  return from === "i8" ? "f32" : "i8";
 }
 
 /** What may be stored in several ways is converted, unless it is whole numbers: they stay so. */

@@ -101,6 +101,7 @@ Deno.test("optimizers have the defaults that the run file names", async () => {
     eps: 1e-8,
     weight_decay: 0,
     decay_norm_and_bias: false,
+    state_bits: 32,
   });
   assert.deepEqual(optimizers.map((p) => p.name).sort(), [
     "adamw",
