@@ -44,6 +44,8 @@ export interface Inputs {
   readonly own?: Readonly<Record<string, Float32Array>>;
   /** What it adds to the divisor, by data source: figures by source are divided by it. Absent: sums of weights. */
   readonly divisorBySource?: ArrayLike<number>;
+  /** Whether it is run with causal attention, of an objective that `startsCausal`. Absent: as its `attention`. */
+  readonly causal?: boolean;
 }
 
 /** Where in a run a batch is: keys everything random in it. */
@@ -170,6 +172,11 @@ export interface Objective {
    * their mean, and its error the standard error of that. Absent: once.
    */
   readonly draws?: number;
+  /**
+   * Whether some of what is trained is run with causal attention (`Inputs.causal`) although `attention` is
+   * bidirectional: for models that learn to see later tokens. Absent: no.
+   */
+  readonly startsCausal?: boolean;
 }
 
 /** A way to write: token by token, by a decoder, or none. */

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Device } from "../contracts/backend.ts";
-import { DeviceError } from "../contracts/errors.ts";
+import { DeviceError, PluginError } from "../contracts/errors.ts";
 import type { Inputs } from "../contracts/objective.ts";
 import { startAverages, swapAverages } from "./averages.ts";
 import { copyBase } from "./base_copy.ts";
@@ -13,7 +13,7 @@ import { Generator, type RowGenerator } from "./generate/generator.ts";
 import { checkInputs } from "./inputs/check_inputs.ts";
 import { hostBatch } from "./inputs/host_inputs.ts";
 import { levelInputs } from "./inputs/level_inputs.ts";
-import { metricNames, sumNames } from "./loss_program.ts";
+import { metricNames, microName, sumNames } from "./loss_program.ts";
 import { headColumns } from "./objective_head.ts";
 import { windowName } from "./objective_loss.ts";
 import type { PlannedEngine } from "./plan_engine.ts";
@@ -111,7 +111,17 @@ export class Engine implements AsyncDisposable {
     { tokens = trainedBatchTokens(inputs) }: { tokens?: number } = {},
   ): void {
     if (inputs.rows.length === 0) return; // nothing is trained: loss 0, weight 0, no gradient
-    this.#run("micro", inputs, { loss: 1 / divisor, token: 1 / tokens });
+    if (inputs.causal === true && this.planned.request.startsCausal !== true) {
+      throw new PluginError(
+        `\`inputs\` of the ${
+          this.planned.request.objective ?? "objective"
+        } gave causal attention, which the objective does not announce: set its \`startsCausal\``,
+      );
+    }
+    this.#run(microName(inputs), inputs, {
+      loss: 1 / divisor,
+      token: 1 / tokens,
+    });
   }
 
   /**

@@ -56,6 +56,13 @@ export interface LossContext {
   readonly second: BuildOptions | null;
 }
 
+/** Name of the program of a micro-batch: whether it has causal attention although the objective's is not. */
+export function microName(
+  { causal = false }: { readonly causal?: boolean },
+): string {
+  return causal ? "micro_causal" : "micro";
+}
+
 /** Forward, backward, accumulate: adds to the gradient slots and to the sums of the step. */
 export function microProgram(
   spec: ModelSpec,

@@ -40,6 +40,7 @@ import { levelCapacities } from "./inputs/level_inputs.ts";
 import {
   evaluateProgram,
   metricNames,
+  microName,
   microProgram,
   sumNames,
   windowProgram,
@@ -71,6 +72,8 @@ export interface EngineRequest {
   /** Storage of some of them by pattern of their names, instead of `quantization`; the first that matches counts. */
   readonly quantizationPattern?: Readonly<Record<string, Quantization | null>>;
   readonly causal: boolean;
+  /** Whether micro-batches may be run with causal attention although `causal` is not set; absent: no. */
+  readonly startsCausal?: boolean;
   /** The objective's loss; null or absent: weighted cross-entropy. */
   readonly loss?: ObjectiveLoss | null;
   /** The objective and its plugin, for messages about what it gives. */
@@ -215,7 +218,8 @@ function placeFixed(
 
 /** The programs that compute a loss: of training, of evaluation, and of numbers of the whole step. */
 function planLosses(
-  { spec, train, evaluate, sources, loss = null }: EngineRequest,
+  { spec, train, evaluate, sources, loss = null, startsCausal = false }:
+    EngineRequest,
   { memory, build, trainables, loss: needs, metrics }: {
     readonly memory: Memory;
     readonly build: BuildOptions;
@@ -244,12 +248,21 @@ function planLosses(
       [RING_SLOTS, ringColumns(sources, metrics.length)],
       { role: "inputs" },
     );
-    const micro = microProgram(spec, {
-      ...build,
-      training: true,
-      trains: (name) => trainables.names.has(name),
-      checkpoint: train.checkpointing,
-    }, { sources, loss, second, trainables });
+    const micro = (options: { readonly causal?: boolean } = {}) =>
+      planProgram(
+        microProgram(spec, {
+          ...build,
+          ...options,
+          training: true,
+          trains: (name) => trainables.names.has(name),
+          checkpoint: train.checkpointing,
+        }, { sources, loss, second, trainables }),
+        {
+          name: microName(options),
+          memory,
+          capacities: capacities(train),
+        },
+      );
     const update = updateProgram(trainables, train.optimizer, {
       maxGradNorm: train.maxGradNorm,
       sources,
@@ -257,11 +270,8 @@ function planLosses(
       window: needs?.window,
     });
     programs.push(
-      planProgram(micro, {
-        name: "micro",
-        memory,
-        capacities: capacities(train),
-      }),
+      micro(),
+      ...(startsCausal ? [micro({ causal: true })] : []),
       planProgram(update, { name: "update", memory, capacities: {} }),
     );
   }

@@ -8,6 +8,7 @@ import {
   type Batch,
   ConfigError,
   definePart,
+  hash32,
   type Host,
   type Inputs,
   layOutTargets,
@@ -15,6 +16,7 @@ import {
   type Part,
   type StepKey,
   tokenizerOf,
+  uniformAt,
 } from "@denotune/denotune/core";
 import { z } from "zod";
 import { type MaskToken, maskToken } from "./_mask_token.ts";
@@ -40,6 +42,9 @@ const options = z.strictObject({
   ),
   shift: z.boolean().default(false).describe(
     "Whether a token is predicted at the place before it, as causal models do (Dream, DiffuLLaMA), or at its own.",
+  ),
+  anneal_steps: z.int().min(0).default(0).describe(
+    "Steps over which attention opens, for a model that was trained token by token: each is run with causal attention with a probability that falls from 1 to 0. 0: none.",
   ),
   eval_draws: z.int().positive().default(4).describe(
     "How often an evaluation draws what is hidden: its loss is their mean, and comes with its standard error.",
@@ -85,6 +90,7 @@ function objectiveOf(options: Options, host: Host): Objective {
     ...(mask.token === null ? {} : { specialTokens: [mask.token] }),
     ...(fill_answer_to === null ? {} : { fillAnswerTo: fill_answer_to }),
     needsPrompts: true,
+    startsCausal: options.anneal_steps > 0,
     draws: eval_draws,
     decoding: unmaskingDecoder({
       ...options,
@@ -118,5 +124,23 @@ function hide(
     factor: (at) => factors[at],
   });
   const tokens = batch.tokens.map((id, at) => factors[at] > 0 ? mask : id);
-  return { ...inputs, tokens, divisor, divisorBySource };
+  return {
+    ...inputs,
+    tokens,
+    divisor,
+    divisorBySource,
+    ...(isCausal(key, options) ? { causal: true } : {}),
+  };
+}
+
+/** Stream of random numbers. */
+const OPEN = 0x6f70656e;
+
+/** Whether a step is run with causal attention: all of its micro-batches, or none. */
+function isCausal(
+  { seed, step, training }: StepKey,
+  { anneal_steps }: Options,
+): boolean {
+  return training && step < anneal_steps &&
+    uniformAt(hash32(seed, step), OPEN, 0) >= step / anneal_steps;
 }

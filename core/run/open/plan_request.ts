@@ -50,6 +50,11 @@ export function planRequest(of: {
       `The tokens of ${model.name} see later ones (model_type ${spec.modelType}), and the ${of.describedObjective} trains ${attention} attention; choose an objective that sees both sides, as masked-diffusion`,
     );
   }
+  if (spec.attention !== undefined && of.objective.startsCausal === true) {
+    throw new ConfigError(
+      `The tokens of ${model.name} see later ones from the start (model_type ${spec.modelType}): the ${of.describedObjective} cannot begin with causal attention; leave objective.anneal_steps out`,
+    );
+  }
   const B = config.training.batch_size;
   const { sites, weights } = inventoryOf(spec, config.data.max_length);
   const grown = [...model.fresh?.tables ?? []];
@@ -97,6 +102,7 @@ export function planRequest(of: {
     quantization: config.model.quantization,
     quantizationPattern: config.model.quantization_pattern,
     causal: of.objective.attention === "causal",
+    startsCausal: of.objective.startsCausal,
     loss: of.objective.loss ?? null,
     objective: of.describedObjective,
     decoding,

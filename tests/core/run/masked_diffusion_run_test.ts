@@ -170,3 +170,63 @@ for (
     );
   });
 }
+
+Deno.test("attention opens over the first steps: causal ones come first, and resuming keeps them", async () => {
+  using whole = testFolder();
+  using stopped = testFolder();
+  const run = (path: string, anneal_steps = 8) =>
+    diffusion(path, {
+      objective: { ...objective, shift: true, anneal_steps },
+      training: {
+        max_steps: 10,
+        batch_size: 4,
+        save_steps: 4,
+        logging_steps: 1,
+      },
+    });
+  const opening = await runConfig(run(whole.path));
+  const open = await (async () => {
+    using folder = testFolder();
+    return await runConfig(run(folder.path, 0));
+  })();
+  // the first step is causal for certain: the same noise, and another loss
+  assert.notEqual(opening.losses[0], open.losses[0]);
+  const aborting = new AbortController();
+  await runConfig(run(stopped.path), {
+    signal: aborting.signal,
+    onEvent: (event) => event.event === "save" && aborting.abort(),
+  });
+  await runConfig(run(stopped.path));
+  assert.deepEqual(
+    Deno.readFileSync(stopped.at("model.safetensors")),
+    Deno.readFileSync(whole.at("model.safetensors")),
+  );
+});
+
+Deno.test("losses by source are divided by what the loss is divided by", async () => {
+  for (const normalize of ["tokens", "rows"]) {
+    using folder = testFolder();
+    const { of } = await runConfig(diffusion(folder.path, {
+      objective: { ...objective, normalize },
+      data: {
+        train: [
+          { rows: tinyRows(20, 1), format: "alpaca" },
+          { rows: tinyRows(20, 2), format: "alpaca" },
+        ],
+      },
+      optimizer: { use: "sgd", learning_rate: 0 },
+      training: { batch_size: 40, max_steps: 1, logging_steps: 1 },
+    }));
+    const [{ loss, source_losses = {}, token_accuracy }] = of("step");
+    const [first, second] = Object.values(source_losses);
+    // all rows are in the step: by rows each source is half of it
+    const half = (Number(first) + Number(second)) / 2;
+    const isBetween = Math.min(Number(first), Number(second)) <= Number(loss) &&
+      Number(loss) <= Math.max(Number(first), Number(second));
+    assert.ok(isBetween);
+    if (normalize === "rows") {
+      assert.ok(Math.abs(half - Number(loss)) < 1e-4 * half);
+    }
+    assert.ok(Number(token_accuracy) >= 0);
+  }
+});

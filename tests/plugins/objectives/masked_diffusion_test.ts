@@ -283,3 +283,25 @@ for (const normalize of ["tokens", "rows"]) {
     });
   }
 }
+
+Deno.test("with anneal_steps attention is causal with a probability that falls from 1 to 0, for all micro-batches of a step alike", async () => {
+  const made = await objective({ anneal_steps: 400 });
+  assert.equal(made.startsCausal, true);
+  assert.equal((await objective()).startsCausal, false);
+  const batch = padded(examples(2));
+  const causal = Array.from({ length: 500 }, (_, step) => {
+    const all = [0, 2, 4].map((firstRow) =>
+      made.inputs(batch, { ...key, step, firstRow }).causal === true
+    );
+    assert.equal(new Set(all).size, 1);
+    return all[0] ? 1 : 0;
+  });
+  const share = (from: number, to: number) =>
+    causal.slice(from, to).reduce((a: number, b) => a + b, 0) / (to - from);
+  assert.equal(causal[0], 1);
+  assert.ok(Math.abs(share(0, 100) - 0.875) < 0.1);
+  assert.ok(Math.abs(share(150, 250) - 0.5) < 0.15);
+  assert.equal(share(400, 500), 0);
+  const evaluated = made.inputs(batch, { ...key, step: 0, training: false });
+  assert.equal(evaluated.causal, undefined);
+});
