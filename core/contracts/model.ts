@@ -215,6 +215,13 @@ export interface ModelSpec {
   ignores(name: string): boolean;
   /** Other names under which the file may hold a weight (files without the `model.` prefix). */
   aliases(name: string): readonly string[];
+  /** The name under which a saved model holds a weight, where files do not call it as transformers' modules do. */
+  fileName?(name: string): string;
+  /**
+   * Whether a tensor of the files belongs to a part of the model that is not built (a vision tower): it is copied
+   * byte for byte to what is saved. Absent: none does.
+   */
+  carries?(name: string): boolean;
 }
 
 /** One family of models: the built-in kinds `llama` and `gpt2`. */

@@ -25,7 +25,10 @@ const READABLE: readonly string[] = ["F32", "F16", "BF16"];
 /** What a model says of its weights: `ModelSpec` and its inventory. */
 export interface WantedWeights {
   /** Names under which files may hold its weights. */
-  readonly spec: Pick<ModelSpec, "aliases" | "ignores" | "head" | "modelType">;
+  readonly spec: Pick<
+    ModelSpec,
+    "aliases" | "ignores" | "carries" | "head" | "modelType"
+  >;
   /** Every weight. */
   readonly weights: readonly WeightSpec[];
 }
@@ -36,6 +39,8 @@ export interface FoundWeights {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   /** Tensors of the files that the model has no use for: worth a warning. */
   readonly surplus: readonly string[];
+  /** Tensors of parts that are not built, which what is saved has as well. */
+  readonly carried: readonly StoredTensor[];
 }
 
 /**
@@ -99,11 +104,14 @@ export function findWeights(
     );
   }
   checkTie(folder, spec, tensors);
+  const copies = spec.head.tied ? [HEAD, ...spec.aliases(HEAD)] : [];
+  const others = left.filter((n) => !spec.ignores(n) && !copies.includes(n));
+  const isCarried = (n: string) => spec.carries?.(n) === true;
   return {
     tensors,
-    surplus: left.filter((n) =>
-      !spec.ignores(n) && !(spec.head.tied && n === HEAD)
-    ),
+    surplus: others.filter((n) => !isCarried(n)),
+    carried: others.filter(isCarried)
+      .map((n) => folder.tensors.get(n)).filter((t) => t !== undefined),
   };
 }
 
@@ -173,16 +181,17 @@ export async function loadTensors(
 /** transformers leaves a head alone that differs from the embedding, whatever the config says. So must we. */
 function checkTie(
   folder: ModelFolder,
-  { head }: WantedWeights["spec"],
+  { head, aliases }: WantedWeights["spec"],
   tensors: ReadonlyMap<string, StoredTensor>,
 ): void {
-  const copy = folder.tensors.get(HEAD);
+  const copy = [HEAD, ...aliases(HEAD)].map((n) => folder.tensors.get(n))
+    .find((t) => t !== undefined);
   const table = tensors.get(head.name);
   if (!head.tied || copy === undefined || table === undefined) return;
   if (copy === table) return;
   if (!sameNumbers(copy, table)) {
     throw new DataError(
-      `${copy.path} has a head of its own: ${HEAD} differs from ${table.name}, but the config ties them; set tie_word_embeddings to false in ${folder.path}/config.json`,
+      `${copy.path} has a head of its own: ${copy.name} differs from ${table.name}, but the config ties them; set tie_word_embeddings to false in ${folder.path}/config.json`,
     );
   }
 }

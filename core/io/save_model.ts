@@ -13,7 +13,7 @@ import {
 import { showJson } from "./json_file.ts";
 import { isPlainName } from "./model_folder.ts";
 import type { WeightDType } from "./safetensors_header.ts";
-import { type TensorToSave, writeShards } from "./write_safetensors.ts";
+import { type TensorToWrite, writeShards } from "./write_safetensors.ts";
 
 /** Storage of saved weights, by torch's names. */
 export type SaveDType = "float32" | "bfloat16" | "float16";
@@ -29,7 +29,7 @@ export interface ModelToSave {
   /** `ModelSpec.config`; its `dtype` is set here. */
   readonly config: { readonly [key: string]: Json };
   /** All weights, under the names of `WeightSpec`; a tied head is not among them. */
-  readonly tensors: readonly TensorToSave[];
+  readonly tensors: readonly TensorToWrite[];
   /** Storage of the weights in the file. */
   readonly dtype: SaveDType;
   /** `generation_config.json`. */

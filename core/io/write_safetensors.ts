@@ -8,7 +8,12 @@ import { showShape } from "../graph/dims.ts";
 import { asUserError, userError, writeAll } from "./atomic.ts";
 import { f32ToBf16, f32ToF16 } from "./half.ts";
 import { showJson } from "./json_file.ts";
-import { elementBytes, type WeightDType } from "./safetensors_header.ts";
+import type { ElementRange } from "./read_safetensors.ts";
+import {
+  elementBytes,
+  type SafetensorsDType,
+  type WeightDType,
+} from "./safetensors_header.ts";
 
 /** Elements that are asked for at a time: 4 MiB of float32. */
 const CHUNK = 1 << 20;
@@ -22,6 +27,21 @@ export interface TensorToSave {
   /** Elements `start` .. `start + count`, row-major, in float32. */
   read(start: number, count: number): Float32Array | Promise<Float32Array>;
 }
+
+/** A tensor that is copied as another file has it, whatever the type of the others. */
+export interface TensorToCopy {
+  /** Hugging Face's name. */
+  readonly name: string;
+  /** Sizes, outermost first. */
+  readonly shape: readonly number[];
+  /** Type of its elements. */
+  readonly dtype: SafetensorsDType;
+  /** The bytes of elements `start` .. `start + count`. */
+  readBytes(range: ElementRange): Uint8Array;
+}
+
+/** What a file may hold. */
+export type TensorToWrite = TensorToSave | TensorToCopy;
 
 /** How tensors are written. */
 export interface WriteOptions {
@@ -50,7 +70,7 @@ export function tensorOf(
  */
 export async function writeSafetensors(
   path: string,
-  tensors: readonly TensorToSave[],
+  tensors: readonly TensorToWrite[],
   options: WriteOptions,
 ): Promise<void> {
   const header = makeHeader(path, tensors, options);
@@ -65,6 +85,10 @@ export async function writeSafetensors(
     const total = elementsOf(tensor);
     for (let at = 0; at < total; at += CHUNK) {
       const count = Math.min(CHUNK, total - at);
+      if ("readBytes" in tensor) {
+        put(tensor.readBytes({ start: at, count }));
+        continue;
+      }
       const values = await tensor.read(at, count);
       if (values.length !== count) {
         throw new RangeError(
@@ -89,11 +113,12 @@ export interface ShardOptions extends WriteOptions {
  */
 export async function writeShards(
   folder: string,
-  tensors: readonly TensorToSave[],
+  tensors: readonly TensorToWrite[],
   options: ShardOptions,
 ): Promise<string[]> {
-  const size = elementBytes(options.dtype);
-  const shards = cut(tensors, size, options.maxShardBytes ?? 5e9);
+  const bytesOf = (tensor: TensorToWrite) =>
+    elementsOf(tensor) * elementBytes(dtypeOf(tensor, options));
+  const shards = cut(tensors, bytesOf, options.maxShardBytes ?? 5e9);
   if (shards.length <= 1) {
     const name = "model.safetensors";
     await writeSafetensors(join(folder, name), tensors, options);
@@ -102,6 +127,7 @@ export async function writeShards(
   const files: string[] = [];
   const weightMap: Record<string, string> = {};
   let elements = 0;
+  let size = 0;
   for (const [i, shard] of shards.entries()) {
     const part = (n: number) => String(n).padStart(5, "0");
     const name = `model-${part(i + 1)}-of-${part(shards.length)}.safetensors`;
@@ -110,6 +136,7 @@ export async function writeShards(
     for (const tensor of shard) {
       weightMap[tensor.name] = name;
       elements += elementsOf(tensor);
+      size += bytesOf(tensor);
     }
   }
   const index = "model.safetensors.index.json";
@@ -117,7 +144,7 @@ export async function writeShards(
     await Deno.writeTextFile(
       join(folder, index),
       showJson({
-        metadata: { total_parameters: elements, total_size: elements * size },
+        metadata: { total_parameters: elements, total_size: size },
         weight_map: weightMap,
       }),
     );
@@ -129,14 +156,14 @@ export async function writeShards(
 
 /** Lengths first, in order: a file is closed when the next tensor would not fit. */
 function cut(
-  tensors: readonly TensorToSave[],
-  size: number,
+  tensors: readonly TensorToWrite[],
+  bytesOf: (tensor: TensorToWrite) => number,
   limit: number,
-): TensorToSave[][] {
-  const shards: TensorToSave[][] = [];
+): TensorToWrite[][] {
+  const shards: TensorToWrite[][] = [];
   let used = Infinity;
   for (const tensor of tensors) {
-    const bytes = elementsOf(tensor) * size;
+    const bytes = bytesOf(tensor);
     if (used + bytes > limit) {
       shards.push([]);
       used = 0;
@@ -149,15 +176,17 @@ function cut(
 
 function makeHeader(
   path: string,
-  tensors: readonly TensorToSave[],
-  { dtype, metadata = { format: "pt" } }: WriteOptions,
+  tensors: readonly TensorToWrite[],
+  options: WriteOptions,
 ): Uint8Array {
+  const { metadata = { format: "pt" } } = options;
   const entries = new Map<string, unknown>([["__metadata__", metadata]]);
   let at = 0;
   for (const tensor of tensors) {
     if (entries.has(tensor.name)) {
       throw new RangeError(`Cannot write ${path}: two tensors ${tensor.name}`);
     }
+    const dtype = dtypeOf(tensor, options);
     const end = at + elementsOf(tensor) * elementBytes(dtype);
     entries.set(tensor.name, {
       dtype,
@@ -203,7 +232,14 @@ function encode(
   return bytes(half);
 }
 
-function elementsOf(tensor: TensorToSave): number {
+function dtypeOf(
+  tensor: TensorToWrite,
+  { dtype }: WriteOptions,
+): SafetensorsDType {
+  return "readBytes" in tensor ? tensor.dtype : dtype;
+}
+
+function elementsOf(tensor: TensorToWrite): number {
   const n = tensor.shape.reduce((a, b) => a * b, 1);
   if (!Number.isSafeInteger(n) || n < 0) {
     throw new RangeError(

@@ -15,6 +15,7 @@ import type { StorageDtype } from "../config/types.ts";
 import type { TensorReader } from "../contracts/adapter.ts";
 import type { Tokenizer } from "../contracts/tokenizer.ts";
 import { ConfigError } from "../contracts/errors.ts";
+import { tensorsOfSaved } from "../run/open/stored_weights.ts";
 import { inventoryOf } from "../engine/build_model.ts";
 import { findAdapterTensors, openAdapterFile } from "../io/adapter_file.ts";
 import { beginFolder, commitFolder } from "../io/atomic.ts";
@@ -267,20 +268,24 @@ async function writeMerged(
     config: model.spec.config,
     dtype: options.dtype,
     maxShardBytes: options.maxShardBytes,
-    tensors: tensors.map(({ name, shape, values }) => {
-      let data: Float32Array | null = null;
-      const size = shape.reduce((a, b) => a * b, 1);
-      return {
-        name,
-        shape,
-        read(start, count) {
-          data ??= values();
-          const chunk = data.subarray(start, start + count);
-          if (start + count >= size) data = null; // one weight at a time
-          return chunk;
-        },
-      };
-    }),
+    tensors: tensorsOfSaved(
+      model,
+      weights,
+      tensors.map(({ name, shape, values }) => {
+        let data: Float32Array | null = null;
+        const size = shape.reduce((a, b) => a * b, 1);
+        return {
+          name,
+          shape,
+          read(start, count) {
+            data ??= values();
+            const chunk = data.subarray(start, start + count);
+            if (start + count >= size) data = null; // one weight at a time
+            return chunk;
+          },
+        };
+      }),
+    ),
     generationConfig: tokenizer === null || template === null
       ? null
       : generationConfig({

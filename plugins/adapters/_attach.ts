@@ -116,6 +116,7 @@ function attach(
     },
     config: (base) =>
       adapterConfig(o, chosen, {
+        isPart: model.spec.carries !== undefined,
         base,
         linear: model.sites.flatMap((s) =>
           s.kind === "linear" ? [s.site.name] : []

@@ -15,6 +15,8 @@ export function adapterConfig(
     base: { path: string | null; revision: string | null };
     /** All linear layers of the model. */
     linear: readonly string[];
+    /** Whether the files hold parts that are not built, whose layers may be called alike. */
+    isPart: boolean;
     /** Whether head and embedding are one table that is trained whole; null: neither is trained. */
     tying: boolean | null;
   },
@@ -45,7 +47,7 @@ export function adapterConfig(
     r: o.r,
     rank_pattern: o.rank_pattern,
     revision: context.base.revision,
-    target_modules: targetNames([...chosen.targets.keys()], context.linear),
+    target_modules: targetNames([...chosen.targets.keys()], context),
     task_type: "CAUSAL_LM",
     use_dora: o.use_dora,
     use_rslora: o.use_rslora,
@@ -56,8 +58,9 @@ export function adapterConfig(
 /** The shortest list of ends that chooses exactly these layers: `q_proj, v_proj`, else whole names. */
 function targetNames(
   targets: readonly string[],
-  linear: readonly string[],
+  { linear, isPart }: { linear: readonly string[]; isPart: boolean },
 ): string[] {
+  if (isPart) return [...targets];
   const chosen = new Set(targets);
   const ends = new Set(targets.map(lastPart));
   const exact = linear.every((name) =>

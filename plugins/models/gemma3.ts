@@ -5,6 +5,7 @@
  */
 import type { Activations, Architecture } from "@denotune/denotune/core";
 import { decoderWith, defineModel, type ModelPart } from "./_define.ts";
+import { textTower } from "./_text_tower.ts";
 import { readDecoder } from "./decoder/config.ts";
 import { GEMMA_DEFAULTS, gemmaRest } from "./_gemma.ts";
 import {
@@ -13,8 +14,8 @@ import {
   windowsOf,
 } from "./decoder/layer_ropes.ts";
 
-/** Gemma 3, with the activations that its configs may name. */
-export const gemma3With: (activations: Activations) => Architecture =
+/** Gemma 3 without images, with the activations that its configs may name. */
+export const gemma3TextWith: (activations: Activations) => Architecture =
   decoderWith("gemma3_text", (config, activations) =>
     readDecoder(config, {
       ...GEMMA_DEFAULTS,
@@ -54,9 +55,31 @@ export const gemma3With: (activations: Activations) => Architecture =
       },
     }));
 
-/** Part `gemma3`: models of the type `gemma3_text`. */
+/** Gemma 3, with or without images: of the former the text model. */
+export function gemma3With(activations: Activations): Architecture {
+  const text = gemma3TextWith(activations);
+  const tower = textTower({
+    modelType: "gemma3",
+    texts: { gemma3_text: text },
+    usual: "gemma3_text",
+    images: [
+      "vision_config",
+      "mm_tokens_per_image",
+      "boi_token_index",
+      "eoi_token_index",
+      "image_token_index",
+    ],
+  });
+  return {
+    modelTypes: [...text.modelTypes, ...tower.modelTypes],
+    describe: (config) =>
+      (config.model_type === "gemma3" ? tower : text).describe(config),
+  };
+}
+
+/** Part `gemma3`: models of the types `gemma3_text` and `gemma3`. */
 export const gemma3: ModelPart = defineModel(
   "gemma3",
-  "Gemma 3 from Hugging Face folders.",
+  "Gemma 3 from Hugging Face folders; of those with images the text model.",
   gemma3With,
 );

@@ -11,6 +11,7 @@ import { granite } from "./granite.ts";
 import { lfm2 } from "./lfm2.ts";
 import { llama } from "./llama.ts";
 import { ministral3 } from "./ministral3.ts";
+import { mistral3 } from "./mistral3.ts";
 import { olmo2 } from "./olmo2.ts";
 import { olmo3 } from "./olmo3.ts";
 import { phi3 } from "./phi3.ts";
@@ -24,6 +25,7 @@ export { granite, graniteWith } from "./granite.ts";
 export { lfm2, lfm2With } from "./lfm2.ts";
 export { llama, llamaWith } from "./llama.ts";
 export { ministral3, ministral3With } from "./ministral3.ts";
+export { mistral3, mistral3With } from "./mistral3.ts";
 export { olmo2, olmo2With } from "./olmo2.ts";
 export { olmo3, olmo3With } from "./olmo3.ts";
 export { phi3, phi3With } from "./phi3.ts";
@@ -39,6 +41,7 @@ export const modelParts: readonly AnyPart[] = [
   granite,
   lfm2,
   ministral3,
+  mistral3,
   olmo2,
   olmo3,
   phi3,

@@ -6,6 +6,10 @@ import type { WeightSpec } from "../../contracts/model.ts";
 import { f32ToBf16, f32ToF16 } from "../../io/half.ts";
 import { findWeights, type ReadableTensor } from "../../io/load_weights.ts";
 import type { ElementRange, StoredTensor } from "../../io/read_safetensors.ts";
+import type {
+  TensorToSave,
+  TensorToWrite,
+} from "../../io/write_safetensors.ts";
 import type { FreshRows } from "./opened_model.ts";
 import type { OpenedModel } from "./opened_model.ts";
 
@@ -18,6 +22,8 @@ export interface StoredWeights {
   readonly tensors: ReadonlyMap<string, ReadableTensor>;
   /** Tensors of the files that the model has no use for. */
   readonly surplus: readonly string[];
+  /** Tensors of parts that are not built, which what is saved has as well. */
+  readonly carried: readonly StoredTensor[];
 }
 
 /** Finds weights in the model's folder; none are there with `from_config`. Throws as `findWeights` does. */
@@ -33,10 +39,12 @@ export function storedWeights(
       ? { ...w, shape: [fresh.stored, ...w.shape.slice(1)] }
       : w
   );
-  const { tensors, surplus } = findWeights(folder, { spec, weights: filed });
-  if (fresh === null) return { tensors, surplus };
+  const found = findWeights(folder, { spec, weights: filed });
+  if (fresh === null) return found;
+  const { tensors, surplus, carried } = found;
   return {
     surplus,
+    carried,
     tensors: new Map<string, ReadableTensor>(
       [...tensors].map(([name, tensor]) => [
         name,
@@ -120,4 +128,26 @@ class GrownTable implements ReadableTensor {
     }
     return this.#mean = Float32Array.from(sums, (sum) => sum / used);
   }
+}
+
+/**
+ * What a saved model holds: its weights, under the names that files have for them, and what is carried through
+ * from its folder.
+ */
+export function tensorsOfSaved(
+  model: OpenedModel,
+  weights: readonly WeightSpec[],
+  tensors: readonly TensorToSave[],
+): readonly TensorToWrite[] {
+  const { spec } = model;
+  const carried = spec.carries === undefined
+    ? []
+    : storedWeights(model, weights)?.carried ?? [];
+  return [
+    ...tensors.map((tensor) => ({
+      ...tensor,
+      name: spec.fileName?.(tensor.name) ?? tensor.name,
+    })),
+    ...carried,
+  ];
 }

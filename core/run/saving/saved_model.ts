@@ -28,6 +28,7 @@ import { OBJECTIVE_KEY } from "../decoding_mark.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { finiteTensor } from "../../engine/finite_tensor.ts";
 import type { OpenedModel } from "../open/opened_model.ts";
+import { tensorsOfSaved } from "../open/stored_weights.ts";
 
 /** What is written. */
 export interface SaveRequest {
@@ -64,10 +65,13 @@ export async function writeTrained(
   if (adapter !== null) {
     return await writeAdapter(folder, adapter, { ...request, files });
   }
+  const { weights } = engine.planned.inventory;
   return await writeModelFiles(folder, {
     config: savedConfig(request),
-    tensors: engine.planned.inventory.weights.map((w) =>
-      finiteTensor(engine, { ...w, variable: w.name })
+    tensors: tensorsOfSaved(
+      request.model,
+      weights,
+      weights.map((w) => finiteTensor(engine, { ...w, variable: w.name })),
     ),
     dtype: request.dtype,
     generationConfig: generationConfig(request),
@@ -154,7 +158,9 @@ export function savedTensors(
   const adapter = savedAdapter(engine);
   const own = new Set(adapter?.parameters.map((p) => p.name) ?? []);
   return (engine.planned.trainables?.tensors ?? []).map((spec) => ({
-    saved: adapter === null || own.has(spec.name)
+    saved: adapter === null
+      ? engine.planned.request.spec.fileName?.(spec.name) ?? spec.name
+      : own.has(spec.name)
       ? spec.name
       : adapter.savedName(spec.name),
     spec,
