@@ -33,6 +33,8 @@ export interface ModelInput {
   quantization_pattern?: Readonly<Record<string, Quantization | null>>;
   /** Storage of the weights that are saved. */
   save_dtype?: StorageDtype;
+  /** Dropout of the model's own: a share, or those of its config.json; 0: none. */
+  dropout?: number | "config";
   /** Names of weights that are not trained; `*` matches anything. */
   freeze?: readonly string[];
   /** Contents of a Hugging Face config.json: random weights, instead of `path`. */
@@ -53,6 +55,8 @@ export interface ModelConfig {
   readonly quantization_pattern: Readonly<Record<string, Quantization | null>>;
   /** Storage of the weights that are saved. */
   readonly save_dtype: StorageDtype;
+  /** Dropout of the model's own: a share, or those of its config.json; 0: none. */
+  readonly dropout: number | "config";
   /** Names of weights that are not trained; `*` matches anything. */
   readonly freeze: readonly string[];
   /** Contents of a Hugging Face config.json: random weights, instead of `path`. */

@@ -158,6 +158,10 @@ export interface ModelBuilder {
     table: Tensor,
     options: { headDim: number; rotary: number },
   ): Tensor;
+  /** x with some of its elements dropped, in training, where the run asks for the model's own dropout; else x. */
+  dropout(x: Tensor, place: "embedding" | "residual"): Tensor;
+  /** Whether {@linkcode dropout} drops anything there: where not, a sum may be fused into the product before it. */
+  drops(place: "embedding" | "residual"): boolean;
   /** Attention of one layer; generation keeps its keys and values (or reads those of an earlier layer). */
   attention(
     layer: number,
@@ -186,6 +190,16 @@ export interface ModelBuilder {
   block(index: number, body: () => Tensor): Tensor;
 }
 
+/** Shares that are dropped in training, in [0, 1); 0: nothing. */
+export interface ModelDropout {
+  /** Of the embeddings. */
+  readonly embedding: number;
+  /** Of attention's probabilities. */
+  readonly attention: number;
+  /** Of what attention and MLP add to the residual. */
+  readonly residual: number;
+}
+
 /** A model of fixed sizes. */
 export interface ModelSpec {
   /** `model_type` of its config. */
@@ -202,6 +216,8 @@ export interface ModelSpec {
   readonly maxPositions: number | null;
   /** Whether positions beyond `maxPositions` cannot be run at all (a learned table). */
   readonly positionsAreBounded: boolean;
+  /** Where the model has dropout, with the shares of its config; absent: it has none. */
+  readonly dropout?: Partial<ModelDropout>;
   /**
    * `bidirectional`: a model whose tokens always see later ones, for objectives whose attention is so. Absent: as the
    * objective says.

@@ -8,6 +8,7 @@ import type {
   LayerState,
   LinearSite,
   ModelBuilder,
+  ModelDropout,
   ModelSpec,
   NormSite,
   WeightSpec,
@@ -16,6 +17,7 @@ import { dim, product } from "../graph/dims.ts";
 import { isQuantized, type TensorDType } from "../graph/dtype.ts";
 import { Graph, type Tensor } from "../graph/graph.ts";
 import { embedding, type SortedTokens } from "../graph/ops/embedding.ts";
+import { dropout } from "../graph/ops/dropout.ts";
 import { matmul } from "../graph/ops/matmul.ts";
 import type { Head } from "../graph/ops/head.ts";
 import { layerNorm, rmsNorm } from "../graph/ops/norms.ts";
@@ -49,6 +51,9 @@ export interface ModelInventory {
   readonly losses: readonly string[];
 }
 
+/** First stream of random numbers of a model's own dropout. */
+const OWN_DROPOUT = 0x40000000;
+
 /** How a graph is built. */
 export interface BuildOptions {
   /** The graph that the model is added to; absent: one of its own. */
@@ -67,6 +72,8 @@ export interface BuildOptions {
   trains(weight: string): boolean;
   /** Storage of a weight. */
   dtypeOf(weight: string): Exclude<TensorDType, "i32" | "i8">;
+  /** Dropout of the model's own, where `training`; absent: none. */
+  readonly dropout?: ModelDropout;
   /** Recompute each block in the backward pass. */
   readonly checkpoint: boolean;
   /** Generation behind what layers keep; null: whole segments, each of which starts anew. */
@@ -201,6 +208,14 @@ export function buildModel(
     stream: stream++,
   });
 
+  const drops = options.training ? options.dropout : undefined;
+  // streams of their own, so that adapters draw the same numbers with and without it
+  let dropped = OWN_DROPOUT;
+  const dropAttention = () => {
+    const p = drops?.attention ?? 0;
+    return p === 0 ? {} : { dropout: { p, stream: dropped++, rowKeys } };
+  };
+
   const builder: ModelBuilder = {
     graph,
     tokens,
@@ -267,6 +282,11 @@ export function buildModel(
     },
     norm: (x, site) =>
       graph.scope(site.name, () => norm(graph, x, site, weight)),
+    dropout(x, place) {
+      const p = drops?.[place] ?? 0;
+      return p === 0 ? x : dropout(graph, x, rowKeys, { p, stream: dropped++ });
+    },
+    drops: (place) => (drops?.[place] ?? 0) > 0,
     parameter: (w) => weight({ ...w, float32: true }),
     constant(name, shape, make) {
       recorder?.constant({ name, shape, make });
@@ -280,6 +300,7 @@ export function buildModel(
           state.attention(layer, { q, k, v, sharedWith }, {
             ...o,
             causal,
+            ...dropAttention(),
           }),
       ),
     convolution: (name, x, weight) =>

@@ -14,6 +14,7 @@ import { dim } from "../graph/dims.ts";
 import type { Graph, Tensor } from "../graph/graph.ts";
 import {
   attention,
+  type AttentionDropout,
   type AttentionOptions,
   cachedAttention,
   type KeysAndValues,
@@ -103,7 +104,9 @@ export class LayerStates {
       readonly v: Tensor;
       readonly sharedWith: number | undefined;
     },
-    options: AttentionOptions,
+    { dropout, ...options }: AttentionOptions & {
+      readonly dropout?: AttentionDropout;
+    },
   ): Tensor {
     const graph = this.#graph;
     const own = sharedWith === undefined;
@@ -115,7 +118,10 @@ export class LayerStates {
       }
     }
     if (this.#cache === null) {
-      return attention(graph, q, k, v, this.#segments(), options);
+      return attention(graph, q, k, v, this.#segments(), {
+        ...options,
+        ...(dropout === undefined ? {} : { dropout }),
+      });
     }
     const rows = this.#rows();
     if (own) {

@@ -13,7 +13,7 @@
  */
 import type { AttachedAdapter } from "../contracts/adapter.ts";
 import { ConfigError } from "../contracts/errors.ts";
-import type { ModelSpec } from "../contracts/model.ts";
+import type { ModelDropout, ModelSpec } from "../contracts/model.ts";
 import type { Decoding, ObjectiveLoss } from "../contracts/objective.ts";
 import type { Optimizer } from "../contracts/optimizer.ts";
 import type { DType, Quantization } from "../graph/dtype.ts";
@@ -86,6 +86,8 @@ export interface EngineRequest {
       readonly optimizer: Optimizer;
       readonly maxGradNorm: number | null;
       readonly checkpointing: boolean;
+      /** Dropout of the model's own; absent: none. */
+      readonly dropout?: ModelDropout;
     }
     | null;
   readonly evaluate: { readonly B: number; readonly T: number } | null;
@@ -256,6 +258,7 @@ function planLosses(
           training: true,
           trains: (name) => trainables.names.has(name),
           checkpoint: train.checkpointing,
+          dropout: train.dropout,
         }, { sources, loss, second, trainables }),
         {
           name: microName(options),

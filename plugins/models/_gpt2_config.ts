@@ -1,7 +1,7 @@
 /**
- * The config of a GPT-2. Read, but without effect here: `attn_pdrop`, `embd_pdrop`, `resid_pdrop`
- * (fine-tuning runs without dropout, where transformers would apply 0.1), `reorder_and_upcast_attn` (the
- * same numbers in float32) and everything about summaries.
+ * The config of a GPT-2. Read, but without effect by themselves: `attn_pdrop`, `embd_pdrop`, `resid_pdrop` (a run
+ * asks for them by `model.dropout`, where transformers applies them always), `reorder_and_upcast_attn` (the same
+ * numbers in float32) and everything about summaries.
  * @module
  */
 import {
@@ -10,6 +10,7 @@ import {
   completed,
   ConfigReader,
   type Json,
+  type ModelDropout,
   type RawConfig,
   showValue,
 } from "@denotune/denotune/core";
@@ -31,6 +32,7 @@ export interface Gpt2Config {
   /** And by the number of the layer, counted from 1. */
   readonly scaledByLayer: boolean;
   readonly std: number;
+  readonly dropout: ModelDropout;
   readonly json: { readonly [key: string]: Json };
 }
 
@@ -88,6 +90,11 @@ export function readGpt2Config(
     scaled: reader.flag("scale_attn_weights", true),
     scaledByLayer: reader.flag("scale_attn_by_inverse_layer_idx", false),
     std: reader.number("initializer_range", 0.02, { zero: true }),
+    dropout: {
+      embedding: reader.number("embd_pdrop", 0.1, { zero: true }),
+      attention: reader.number("attn_pdrop", 0.1, { zero: true }),
+      residual: reader.number("resid_pdrop", 0.1, { zero: true }),
+    },
   };
   reader.done();
   return {

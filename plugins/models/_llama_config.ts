@@ -1,7 +1,7 @@
 /**
  * The config of a Llama-like model. An absent key takes the default that transformers has for that
  * `model_type`; sizes without which a model is no model must be there. Read, but without effect here:
- * `attention_dropout` (fine-tuning runs without dropout) and `pretraining_tp` (how the same product was
+ * `attention_dropout` (which counts where a run asks for it by `model.dropout`) and `pretraining_tp` (how the same product was
  * once cut).
  * @module
  */

@@ -1,7 +1,7 @@
 /**
  * GPT-2 (Radford et al. 2019): pre-norm blocks with learned positions. Its linear layers are kept as
- * Conv1D: weights (in, out), queries, keys and values in one. Training runs without dropout, whatever the
- * config's `*_pdrop` (transformers applies 0.1 by default).
+ * Conv1D: weights (in, out), queries, keys and values in one. Its dropout (of embeddings, attention and
+ * residual) is applied where a run asks for it by `model.dropout`; transformers applies the config's 0.1 by default.
  * @module
  */
 import {
@@ -50,6 +50,7 @@ function describe(c: Gpt2Config): ModelSpec {
     layers: c.layers,
     maxPositions: c.positions,
     positionsAreBounded: true,
+    dropout: c.dropout,
     head: {
       name: c.tied ? `${EMBEDDING}.weight` : "lm_head.weight",
       tied: c.tied,
@@ -74,10 +75,13 @@ function forward(builder: ModelBuilder, c: Gpt2Config): Tensor {
   const columns = c.hiddenSize;
   const table = (name: string, rows: number) => ({ name, rows, columns, init });
   let x = graph.scope("transformer.embeddings", () =>
-    add(
-      graph,
-      builder.embedding(tokens, table(EMBEDDING, c.vocabSize)),
-      builder.embedding(positions, table("transformer.wpe", c.positions)),
+    builder.dropout(
+      add(
+        graph,
+        builder.embedding(tokens, table(EMBEDDING, c.vocabSize)),
+        builder.embedding(positions, table("transformer.wpe", c.positions)),
+      ),
+      "embedding",
     )); // (N, C)
   for (let layer = 0; layer < c.layers; layer++) {
     const before = x;
@@ -98,7 +102,7 @@ function block(
   const linear = (
     input: Tensor,
     site: Pick<LinearSite, "name" | "in" | "out">,
-    addend?: Tensor,
+    { addend, adds = false }: { addend?: Tensor; adds?: boolean } = {},
   ) =>
     builder.linear(input, {
       ...site,
@@ -108,9 +112,21 @@ function block(
       // what adds to the residual starts smaller the deeper the model, as in the paper
       init: {
         kind: "normal",
-        std: addend === undefined ? c.std : c.std / Math.sqrt(2 * c.layers),
+        std: adds ? c.std / Math.sqrt(2 * c.layers) : c.std,
       },
     }, addend);
+  /** The residual, and what a projection adds to it: in one product where nothing of it is dropped. */
+  const added = (
+    residual: Tensor,
+    input: Tensor,
+    site: Parameters<typeof linear>[1],
+  ) => {
+    if (!builder.drops("residual")) {
+      return linear(input, site, { addend: residual, adds: true });
+    }
+    const y = builder.dropout(linear(input, site, { adds: true }), "residual");
+    return add(graph, residual, y);
+  };
 
   const h = layerNorm(builder, c, x, `${at}.ln_1`);
   const [q, k, v] = graph.scope(`${at}.attn`, () =>
@@ -126,7 +142,7 @@ function block(
     scale: (c.scaled ? 1 / Math.sqrt(D) : 1) /
       (c.scaledByLayer ? layer + 1 : 1),
   });
-  const middle = linear(attended, { name: "attn.c_proj", in: C, out: C }, x);
+  const middle = added(x, attended, { name: "attn.c_proj", in: C, out: C });
 
   const m = layerNorm(builder, c, middle, `${at}.ln_2`);
   const inner = linear(m, { name: "mlp.c_fc", in: C, out: F });
@@ -134,7 +150,7 @@ function block(
     `${at}.mlp`,
     () => elementwise(graph, [inner], (u) => c.activation.apply(u)),
   ); // (N, F)
-  return linear(active, { name: "mlp.c_proj", in: F, out: C }, middle);
+  return added(middle, active, { name: "mlp.c_proj", in: F, out: C });
 }
 
 function layerNorm(

@@ -1,8 +1,8 @@
 /**
  * The Llama family (arXiv:2307.09288): pre-norm blocks of grouped-query attention with rotary positions
  * and a gated MLP. Reads the model types `llama`, `mistral` (windows; arXiv:2310.06825), `qwen2` (biases on
- * q, k, v; arXiv:2407.10671) and `qwen3` (norms on each head's q and k; arXiv:2505.09388). Training runs
- * without dropout, whatever the config's `attention_dropout`.
+ * q, k, v; arXiv:2407.10671) and `qwen3` (norms on each head's q and k; arXiv:2505.09388). Its
+ * attention has dropout where a run asks for it by `model.dropout`.
  * @module
  */
 import type { Activations, Architecture } from "@denotune/denotune/core";

@@ -167,6 +167,14 @@ function attention(random: Random) {
   };
 }
 
+/** Attention of a training step, which may drop probabilities. */
+function trainedAttention(random: Random) {
+  const own = attention(random);
+  return random.below(3) > 0
+    ? own
+    : { ...own, dropout: { p: 0.5, stream: random.below(1 << 30) } };
+}
+
 /** The makers. */
 export const makers: Makers = {
   argmax: (random, { N }) => ({
@@ -174,12 +182,12 @@ export const makers: Makers = {
     tolerance: EXACT,
   }),
   attention: (random, { N }) => ({
-    attributes: { B: N, T: size(random, 20), ...attention(random) },
+    attributes: { B: N, T: size(random, 20), ...trainedAttention(random) },
     tolerance: MEAN,
     data: { segments: below(2) },
   }),
   attention_backward: (random, { N }) => ({
-    attributes: { B: N, T: size(random, 20), ...attention(random) },
+    attributes: { B: N, T: size(random, 20), ...trainedAttention(random) },
     tolerance: MEAN,
     // of one softmax: every probability is at most 1
     data: { segments: below(2), lse: uniform(9, 12) },

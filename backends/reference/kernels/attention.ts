@@ -2,7 +2,7 @@
  * Attention forward: over segments, and over a cache.
  * @module
  */
-import type { AttentionAttributes } from "@denotune/denotune/core";
+import { type AttentionAttributes, uniformAt } from "@denotune/denotune/core";
 import { checkIndex, type Kernel, type SizeOf } from "../kernel.ts";
 
 /** Sizes of an attention call. */
@@ -41,6 +41,23 @@ export function sees(
   return window === null || (i - j < window && j - i < window);
 }
 
+/** What the probability of query head h for key j is multiplied by; `key`: of the query's row. */
+export function kept(
+  { dropout, heads }: AttentionAttributes,
+  { key, h, j }: {
+    readonly key: number;
+    readonly h: number;
+    readonly j: number;
+  },
+): number {
+  if (dropout === undefined) return 1;
+  const { p, stream } = dropout;
+  // in single precision, as other backends do it
+  return Math.fround(p) <= uniformAt(key, stream, j * heads + h)
+    ? Math.fround(1 / (1 - p))
+    : 0;
+}
+
 /** The score of a query and a key, before the softmax. */
 export function score(
   { scale, softcap }: AttentionAttributes,
@@ -69,6 +86,7 @@ export function dot(
  */
 function attend(
   scores: readonly number[],
+  factors: readonly number[],
   valueStarts: readonly number[],
   v: Float64Array,
   out: {
@@ -82,7 +100,7 @@ function attend(
   const denominator = exponentials.reduce((a, b) => a + b, 0);
   for (const [n, exponential] of exponentials.entries()) {
     for (let d = 0; d < out.headDim; d++) {
-      out.values[out.at + d] += (exponential / denominator) *
+      out.values[out.at + d] += (exponential / denominator) * factors[n] *
         v[valueStarts[n] + d];
     }
   }
@@ -94,7 +112,7 @@ export const attention: Kernel<"attention"> = {
   run(attributes, size, inputs, [outTensor, lseTensor]) {
     const { B, T, group, width, kvWidth } = attentionSizes(attributes, size);
     const { heads, headDim } = attributes;
-    const [q, k, v, segments] = inputs.map((input) => input.load());
+    const [q, k, v, segments, rowKeys] = inputs.map((input) => input.load());
     const out = new Float64Array(outTensor.length);
     const lse = new Float64Array(lseTensor.length);
     for (let b = 0; b < B; b++) {
@@ -103,6 +121,7 @@ export const attention: Kernel<"attention"> = {
           const row = b * T + i;
           const qAt = row * width + h * headDim;
           const scores: number[] = [];
+          const factors: number[] = [];
           const starts: number[] = [];
           for (let j = 0; j < T; j++) {
             if (
@@ -111,9 +130,10 @@ export const attention: Kernel<"attention"> = {
             const kvAt = (b * T + j) * kvWidth +
               Math.floor(h / group) * headDim;
             scores.push(score(attributes, dot(q, qAt, k, kvAt, headDim)));
+            factors.push(kept(attributes, { key: rowKeys?.[row] ?? 0, h, j }));
             starts.push(kvAt);
           }
-          lse[row * heads + h] = attend(scores, starts, v, {
+          lse[row * heads + h] = attend(scores, factors, starts, v, {
             values: out,
             at: qAt,
             headDim,
@@ -148,7 +168,8 @@ export const attentionCached: Kernel<"attention_cached"> = {
             scores.push(score(attributes, dot(q, qAt, k, kvAt, headDim)));
             starts.push(kvAt);
           }
-          attend(scores, starts, v, { values: out, at: qAt, headDim });
+          const factors = scores.map(() => 1);
+          attend(scores, factors, starts, v, { values: out, at: qAt, headDim });
         }
       }
     }

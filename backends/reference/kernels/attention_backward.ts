@@ -3,7 +3,7 @@
  * @module
  */
 import type { Kernel } from "../kernel.ts";
-import { attentionSizes, dot, score, sees } from "./attention.ts";
+import { attentionSizes, dot, kept, score, sees } from "./attention.ts";
 
 /**
  * For query i and key j of a head, with p the softmax, s the score and z the scaled product:
@@ -17,9 +17,10 @@ export const attentionBackward: Kernel<"attention_backward"> = {
   run(attributes, size, inputs, outputs) {
     const { B, T, group, width, kvWidth } = attentionSizes(attributes, size);
     const { heads, headDim, scale, softcap } = attributes;
-    const [q, k, v, segments, out, lse, dOut] = inputs.map((input) =>
-      input.load()
-    );
+    const loaded = inputs.map((input) => input.load());
+    const [q, k, v, segments] = loaded;
+    const [out, lse, dOut] = loaded.slice(-3);
+    const rowKeys = attributes.dropout === undefined ? null : loaded[4];
     const [dQ, dK, dV] = outputs.map((output) =>
       new Float64Array(output.length)
     );
@@ -37,10 +38,13 @@ export const attentionBackward: Kernel<"attention_backward"> = {
               Math.floor(h / group) * headDim;
             const s = score(attributes, dot(q, qAt, k, kvAt, headDim));
             const p = Math.exp(s - lse[row * heads + h]);
-            const dS = p * (dot(dOut, qAt, v, kvAt, headDim) - mean);
+            const key = rowKeys?.[row] ?? 0;
+            const keep = kept(attributes, { key, h, j });
+            const dP = keep * dot(dOut, qAt, v, kvAt, headDim);
+            const dS = p * (dP - mean);
             const dZ = softcap === null ? dS : dS * (1 - (s / softcap) ** 2);
             for (let d = 0; d < headDim; d++) {
-              dV[kvAt + d] += p * dOut[qAt + d];
+              dV[kvAt + d] += p * keep * dOut[qAt + d];
               dQ[qAt + d] += scale * dZ * k[kvAt + d];
               dK[kvAt + d] += scale * dZ * q[qAt + d];
             }

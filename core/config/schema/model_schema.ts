@@ -34,6 +34,10 @@ export function modelSchema(): z.ZodType<ModelConfig, ModelInput> {
     save_dtype: z.enum(DTYPES).default("float32").describe(
       "Storage of the weights that are saved.",
     ),
+    dropout: z.union([z.literal("config"), z.number().min(0).lt(1)]).default(0)
+      .describe(
+        "Dropout of the model's own in training, where its architecture has it (GPT-2: embeddings, attention, residual; Llama-like: attention): a share, or `config` for those of its config.json (GPT-2's are 0.1). 0: none.",
+      ),
     freeze: z.array(z.string().min(1)).default([]).describe(
       "Weights that are not trained, by name; `*` matches anything: `model.layers.0.*`.",
     ),

@@ -23,6 +23,11 @@ export interface AttentionAttributes {
   readonly scale: number;
   /** Query i sees key j only if i - j < window (and j - i < window if not causal); null: no bound. */
   readonly window: number | null;
+  /**
+   * Probabilities are kept where `uniformAt(key of the query, stream, j * heads + h) >= p`, and divided by 1 - p; the
+   * others are 0. The softmax's denominator counts all of them. Absent: all are kept.
+   */
+  readonly dropout?: { readonly p: number; readonly stream: number };
   /** Scores become softcap * tanh(score / softcap); null: unchanged. */
   readonly softcap: number | null;
 }
@@ -37,7 +42,7 @@ export interface CachedAttentionAttributes extends AttentionAttributes {
 
 /** Operands that forward and backward share. */
 function operandsOf(
-  { B, T, heads, kvHeads, headDim, window }: AttentionAttributes,
+  { B, T, heads, kvHeads, headDim, window, dropout }: AttentionAttributes,
 ): {
   readonly rows: Dim;
   readonly width: number;
@@ -53,6 +58,11 @@ function operandsOf(
   if (window !== null && window < 1) {
     throw new RangeError(`window is ${window}: must be at least 1, or null`);
   }
+  if (dropout !== undefined && !(dropout.p > 0 && dropout.p < 1)) {
+    throw new RangeError(
+      `dropout is ${dropout.p}: must be in (0, 1), or absent`,
+    );
+  }
   const rows = product([B, T]);
   const [width, kvWidth] = [heads * headDim, kvHeads * headDim];
   return {
@@ -64,6 +74,9 @@ function operandsOf(
       { name: "k", shape: [rows, kvWidth] },
       { name: "v", shape: [rows, kvWidth] },
       { name: "segments", shape: [B, T], dtypes: INDEX },
+      ...(dropout === undefined
+        ? []
+        : [{ name: "rowKeys", shape: [B, T], dtypes: INDEX }]),
     ],
   };
 }
@@ -71,7 +84,8 @@ function operandsOf(
 /**
  * `q (B*T, heads*headDim), k (B*T, kvHeads*headDim), v, segments i32 (B, T) -> out (B*T, heads*headDim), lse (B*T,
  * heads)`: softmax attention within equal segments of a row of the batch; lse is the natural logarithm of the
- * softmax's denominator (with the maximum put back).
+ * softmax's denominator (with the maximum put back). With dropout a last input `rowKeys` i32 (B, T): the key of each
+ * query's random numbers.
  */
 export const attention: KernelDefinition<"attention", AttentionAttributes> = {
   name: "attention",
@@ -89,7 +103,7 @@ export const attention: KernelDefinition<"attention", AttentionAttributes> = {
     4 * size(B) * heads * size(T) ** 2 * headDim,
 };
 
-/** `q, k, v, segments, out, lse, dOut -> dQ, dK, dV`. */
+/** `q, k, v, segments, (rowKeys,) out, lse, dOut -> dQ, dK, dV`. */
 export const attentionBackward: KernelDefinition<
   "attention_backward",
   AttentionAttributes

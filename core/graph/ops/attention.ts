@@ -49,6 +49,16 @@ const attentionBackwardOp: Op<AttentionAttributes> = kernelOp(
   { attributes: (_, own: AttentionAttributes) => own },
 );
 
+/** Dropout of attention's probabilities. */
+export interface AttentionDropout {
+  /** Share that is dropped, in (0, 1). */
+  readonly p: number;
+  /** Distinguishes this dropout from others. */
+  readonly stream: number;
+  /** Key of each query's random numbers: i32 (B, T). */
+  readonly rowKeys: Tensor;
+}
+
 /** Attention of q (B*T, heads*headDim) over k, v (B*T, kvHeads*headDim) within segments i32 (B, T). */
 export function attention(
   graph: Graph,
@@ -56,15 +66,21 @@ export function attention(
   k: Tensor,
   v: Tensor,
   segments: Tensor,
-  options: AttentionOptions,
+  options: AttentionOptions & { readonly dropout?: AttentionDropout },
 ): Tensor {
   const [B, T] = segments.shape;
-  return graph.apply(attentionOp, [q, k, v, segments], {
+  const { dropout, ...own } = options;
+  const inputs = [q, k, v, segments];
+  if (dropout !== undefined) inputs.push(dropout.rowKeys);
+  return graph.apply(attentionOp, inputs, {
     B,
     T,
     window: null,
     softcap: null,
-    ...options,
+    ...own,
+    ...(dropout === undefined
+      ? {}
+      : { dropout: { p: dropout.p, stream: dropout.stream } }),
   })[0];
 }
 

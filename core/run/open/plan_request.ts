@@ -20,6 +20,7 @@ import { stateElements } from "../../engine/layer_states.ts";
 import { inventoryOf } from "../../engine/build_model.ts";
 import type { EngineRequest } from "../../engine/plan_engine.ts";
 import { frozenWeights } from "../../engine/trainables.ts";
+import { dropoutOf } from "./model_dropout.ts";
 import type { OpenedData } from "./open_data.ts";
 import type { OpenedModel } from "./opened_model.ts";
 
@@ -112,6 +113,7 @@ export function planRequest(of: {
       optimizer: of.optimizer,
       maxGradNorm: config.training.max_grad_norm,
       checkpointing: config.training.gradient_checkpointing,
+      dropout: dropoutOf(config.model.dropout, model),
     },
     evaluate: data.evaluation === null ? null : { B, T: evaluationT },
     generate: generates

@@ -20,6 +20,7 @@ import {
   type Tensor,
 } from "@denotune/denotune/core";
 import { attend } from "./attention.ts";
+import { attentionDropout } from "./dropout.ts";
 import type { BlockBuilder, BlockLinear, DecoderConfig } from "./types.ts";
 
 /** The model of a decoder's numbers. */
@@ -35,6 +36,7 @@ export function decoderSpec(c: DecoderConfig): ModelSpec {
     maxPositions: c.maxPositions,
     // the frequencies of longer rows would depend on the longest of a batch
     positionsAreBounded: c.ropes.some((rope) => rope?.type === "dynamic"),
+    dropout: attentionDropout(c.json),
     head: {
       name: c.tied ? embedding : "lm_head.weight",
       tied: c.tied,

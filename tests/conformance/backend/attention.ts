@@ -4,7 +4,13 @@
  */
 import { dim } from "../../../core/graph/dims.ts";
 import type { AttentionAttributes, Extents } from "@denotune/denotune/core";
-import { type Case, caseOf, type Data, normal } from "./case.ts";
+import {
+  type Case,
+  caseOf,
+  type Data,
+  normal,
+  type TensorSpec,
+} from "./case.ts";
 import { EXACT, MEAN } from "./compare.ts";
 
 const B = dim("B");
@@ -55,6 +61,15 @@ const VARIANTS: readonly (readonly [string, Partial<AttentionAttributes>])[] = [
   ["heads of 16", { headDim: 16, heads: 4, kvHeads: 2 }],
   ["heads of 32", { headDim: 32 }],
   ["heads of 64", { headDim: 64, causal: false }],
+  ["with dropout", { dropout: { p: 0.3, stream: 5 } }],
+  ["with dropout, grouped heads, both ways, softcap", {
+    dropout: { p: 0.5, stream: 0x40000001 },
+    heads: 4,
+    kvHeads: 2,
+    causal: false,
+    softcap: 3,
+    headDim: 12,
+  }],
 ];
 
 /** Capacities, and what runs under them. */
@@ -80,6 +95,10 @@ const LONG_VARIANTS: typeof VARIANTS = [
   ["long rows both ways, heads of 64", { headDim: 64, causal: false }],
   ["long rows in a window", { headDim: 32, window: 70 }],
   ["long rows, softcap, heads of 36", { headDim: 36, softcap: 5 }],
+  ["long rows with dropout", {
+    headDim: 32,
+    dropout: { p: 0.5, stream: 77 },
+  }],
 ];
 const LONG: Sizes = {
   capacities: { B: 2, T: 290 },
@@ -97,6 +116,28 @@ const LARGE: Sizes = {
   runs: [{ B: 1, T: 37 }, { B: 2, T: 9 }],
 };
 
+/** Keys of random numbers use all 32 bits. */
+const anyKeys: Data = (count, random) =>
+  Array.from({ length: count }, () => Math.floor(random.next() * 2 ** 32) | 0);
+
+function keysOf(
+  { dropout }: AttentionAttributes,
+): Readonly<Record<string, TensorSpec>> {
+  return dropout === undefined
+    ? {}
+    : { rowKeys: { shape: [B, T], dtype: "i32", data: anyKeys } };
+}
+
+function inputsOf({ dropout }: AttentionAttributes): string[] {
+  return [
+    "q",
+    "k",
+    "v",
+    "segments",
+    ...(dropout === undefined ? [] : ["rowKeys"]),
+  ];
+}
+
 function forward(
   [title, change]: readonly [string, Partial<AttentionAttributes>],
   sizes: Sizes = SHORT,
@@ -110,13 +151,14 @@ function forward(
       k: { shape: [B, T, kvHeads * headDim], data: normal },
       v: { shape: [B, T, kvHeads * headDim], data: normal },
       segments: { shape: [B, T], dtype: "i32", data: packed },
+      ...keysOf(attributes),
       out: { shape: [B, T, heads * headDim] },
       lse: { shape: [B, T, heads] },
     },
     calls: (view) => [{
       kernel: "attention",
       attributes,
-      inputs: ["q", "k", "v", "segments"].map((name) => view(name)),
+      inputs: inputsOf(attributes).map((name) => view(name)),
       outputs: [view("out"), view("lse")],
       label: title,
     }],
@@ -132,7 +174,7 @@ function backward(
 ): Case {
   const attributes = attributesOf(change);
   const { heads, kvHeads, headDim } = attributes;
-  const inputs = ["q", "k", "v", "segments"];
+  const inputs = inputsOf(attributes);
   return caseOf({
     title: `gives the gradient of attention ${title}`,
     tensors: {
@@ -140,6 +182,7 @@ function backward(
       k: { shape: [B, T, kvHeads * headDim], data: normal },
       v: { shape: [B, T, kvHeads * headDim], data: normal },
       segments: { shape: [B, T], dtype: "i32", data: packed },
+      ...keysOf(attributes),
       dOut: { shape: [B, T, heads * headDim], data: normal },
       out: { shape: [B, T, heads * headDim] },
       lse: { shape: [B, T, heads] },

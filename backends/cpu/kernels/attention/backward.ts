@@ -45,7 +45,9 @@ export function lowerAttentionBackward(
   outputs: readonly View[],
   { capacities, blas: hasBlas }: { capacities: Extents; blas: boolean },
 ): Launch[] {
-  const [q, k, v, segments, out, lse, dOut] = inputs;
+  const [q, k, v, segments] = inputs;
+  const [out, lse, dOut] = inputs.slice(-3);
+  const rowKeys = inputs.slice(4, -3);
   const dims = [attributes.B, attributes.T];
   const capacity = sizeOf(attributes.T, capacities);
   const positions = sizeOf(attributes.B, capacities) * capacity;
@@ -70,7 +72,7 @@ export function lowerAttentionBackward(
         deltasAt,
         capacity,
       ], dims),
-      views: [q, k, v, segments, lse, dOut, ...outputs],
+      views: [q, k, v, segments, lse, dOut, ...outputs, ...rowKeys],
       writes: [6, 7, 8],
       dims,
       temporary: { bytes, use: "read" },

@@ -12,6 +12,7 @@ import {
   sightMask,
   sightOf,
 } from "./geometry.ts";
+import { dropoutKey, keptFactor } from "./dropout.ts";
 import {
   packedBytes,
   queriesByKeys,
@@ -220,6 +221,10 @@ function gradientRow(
     "i64",
     i64.add(k.scratch, i64.mul(p.i, i64.const(g.scoreRow))),
   );
+  const drawn = dropoutKey(f, attributes, {
+    rowKeys: attributes.dropout === undefined ? undefined : k.at[9],
+    row: position,
+  });
   const width = f.local("i64", i64.mul(i64.ceilDiv(p.count, 4), i64.const(4)));
   // Four keys at a time, in place: the row of S becomes P, the row of dP becomes dS.
   vectorLoop(f, { from: i64.const(0), to: width }, ({ index, rest }) => {
@@ -240,11 +245,20 @@ function gradientRow(
       "v128",
       v128.and(exp(f, f32x4.sub(score, lse)), mask),
     );
-    const change = f32x4.mul(
-      f32x4.sub(v128.load(address, s.slopes), delta),
-      slope,
+    // with dropout: dV of what was kept, and dP = keep (dO Vt)
+    const factor = drawn === null ? null : keptFactor(f, attributes, {
+      key: drawn,
+      head: p.head,
+      first: i64.add(p.firstKey, index),
+    });
+    const raw = v128.load(address, s.slopes);
+    const dP = factor === null ? raw : f32x4.mul(raw, factor);
+    const change = f32x4.mul(f32x4.sub(dP, delta), slope);
+    f.store(
+      address,
+      factor === null ? weight : f32x4.mul(weight, factor),
+      s.scores,
     );
-    f.store(address, weight, s.scores);
     // masked again: scores beyond the keys may be anything, NaN included
     f.store(address, v128.and(f32x4.mul(weight, change), mask), s.slopes);
   });

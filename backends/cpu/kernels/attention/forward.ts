@@ -50,7 +50,7 @@ export function lowerAttention(
   outputs: readonly View[],
   { capacities, blas: hasBlas }: { capacities: Extents; blas: boolean },
 ): Launch[] {
-  const [q, k, v, segments] = inputs;
+  const [q, k, v, segments, ...rowKeys] = inputs;
   const dims = [attributes.B, attributes.T];
   const blas = hasBlas &&
     suitsBlas(attributes, sizeOf(attributes.T, capacities));
@@ -61,7 +61,7 @@ export function lowerAttention(
     rangesLaunch(attributes, segments, bytes),
     {
       key: keyOf("attention", [attentionKey(attributes), blas], dims),
-      views: [q, k, v, segments, ...outputs],
+      views: [q, k, v, segments, ...outputs, ...rowKeys],
       writes: [4, 5],
       dims,
       temporary: { bytes, use: "read" },
@@ -213,6 +213,7 @@ function block(k: Kernel, variant: Variant, own: Block): void {
         row0,
         first: own.first,
         shift: own.shift,
+        head: own.head,
       };
       softmaxRow(k, variant, query);
     });

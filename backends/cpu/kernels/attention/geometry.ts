@@ -90,9 +90,10 @@ export function geometryOf(
 
 /** The attributes that code depends on. */
 export function attentionKey(attributes: AttentionAttributes): unknown {
-  const { heads, kvHeads, headDim, causal, scale, window, softcap } =
+  const { heads, kvHeads, headDim, causal, scale, window, softcap, dropout } =
     attributes;
-  return [heads, kvHeads, headDim, causal, scale, window, softcap];
+  const own = [heads, kvHeads, headDim, causal, scale, window, softcap];
+  return dropout === undefined ? own : [...own, dropout.p, dropout.stream];
 }
 
 /** Bytes of the ranges of segments: two i32 a position. */

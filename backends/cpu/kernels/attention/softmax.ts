@@ -14,6 +14,7 @@ import {
   sightMask,
   sightOf,
 } from "./geometry.ts";
+import { dropoutKey, keptFactor } from "./dropout.ts";
 import { packedBytes } from "./products.ts";
 import { element, type Kernel } from "../launch.ts";
 import { vectorLoop } from "../vector_loop.ts";
@@ -55,6 +56,7 @@ export function softmaxRow(
     row0: Int;
     first: Int;
     shift: Int;
+    head: Int;
   },
 ): void {
   const { f } = k;
@@ -99,6 +101,10 @@ export function softmaxRow(
   const slot = f.local("i64", element(k.scratch, i));
   const before = f.local("v128", v128.load32Splat(slot, s.maxima));
   const now = f.local("v128", f32x4.max(before, maxLanes(f, best)));
+  const drawn = dropoutKey(f, attributes, {
+    rowKeys: attributes.dropout === undefined ? undefined : k.at[6],
+    row: i64.add(query.row0, i),
+  });
   // Second pass: weights exp(score - maximum), 0 where hidden, and their sum.
   const total = f.local("v128", f32x4.const(0));
   vectorLoop(f, { from: i64.const(0), to: width }, ({ index, rest }) => {
@@ -108,8 +114,17 @@ export function softmaxRow(
     const power = exp(f, f32x4.sub(seen, now));
     const hidden = f32x4.le(seen, f32x4.const(HIDDEN_LIMIT)); // false for NaN, which stays
     const weight = f.local("v128", v128.andNot(power, hidden));
-    f.store(address, weight);
+    // dropped weights count in the sum all the same
     f.set(total, f32x4.add(total, weight));
+    const kept = drawn === null ? weight : f32x4.mul(
+      weight,
+      keptFactor(f, attributes, {
+        key: drawn,
+        head: query.head,
+        first: i64.add(firstKey, index),
+      }),
+    );
+    f.store(address, kept);
   });
   // sum = sum * correction + total, and the same for the row of O where the maximum has changed.
   const correction = exp(f, f32x4.sub(before, now));

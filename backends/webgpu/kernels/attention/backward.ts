@@ -10,6 +10,7 @@
  * @module
  */
 import type { Lower } from "../../shader/dispatch.ts";
+import { statisticsWidth } from "./dropout.ts";
 import { KEY_KIND, QUERY_KIND } from "./gradient_sides.ts";
 import { tiledGradients } from "./gradient_tiles.ts";
 import {
@@ -35,10 +36,13 @@ export const attentionBackward: Lower<"attention_backward"> = (lowering) => {
     dQ: lowering.output("dQ"),
     dK: lowering.output("dK"),
     dV: lowering.output("dV"),
-    statistics: lowering.scratch(rows * heads * 2),
+    statistics: lowering.scratch(rows * heads * statisticsWidth(attributes)),
   };
-  lowering.emit(queryStatistics(attributes, views));
-  const lanes = broadcastLanes(lowering.limits, attributes.headDim);
+  const rowKeys = attributes.dropout === undefined
+    ? null
+    : lowering.input("rowKeys");
+  lowering.emit(queryStatistics(attributes, { ...views, rowKeys }));
+  const lanes = broadcastLanes(lowering.limits, attributes);
   for (const kind of [QUERY_KIND, KEY_KIND]) {
     lowering.emit(
       lanes === null

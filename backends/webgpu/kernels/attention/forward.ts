@@ -24,6 +24,7 @@ import {
   segmentRange,
   skipUnlessOverlap,
 } from "./mask.ts";
+import { keptText } from "./dropout.ts";
 import { attentionInputs, attentionSizes } from "./operands.ts";
 import {
   accumulate,
@@ -58,8 +59,11 @@ export const attention: Lower<"attention"> = (lowering) => {
     { name: "segments", view: segments },
     { name: "out", view: out, writes: true, wide },
     { name: "lse", view: lse, writes: true },
+    ...(attributes.dropout === undefined
+      ? []
+      : [{ name: "rowKeys", view: lowering.input("rowKeys") }]),
   ];
-  const lanes = broadcastLanes(limits, headDim);
+  const lanes = broadcastLanes(limits, attributes);
   if (lanes !== null) {
     lowering.emit(broadcastForward({ attributes, sizes, lanes }, tensors));
     return;
@@ -124,9 +128,20 @@ ${
   l${r} += p;
   scores[(ty * ${rows}u + ${r}u) * ${tile.other + 1}u + tx + ${
             j * ACROSS
-          }u] = p;
+          }u] = p${
+            keptText(attributes, {
+              key: `key${r}`,
+              j: `(k0 + tx + ${j * ACROSS}u)`,
+            })
+          };
 }`)
       }`;
+    const rowKey = (r: number): string =>
+      attributes.dropout === undefined
+        ? ""
+        : `let key${r} = bitcast<u32>(${
+          scope.tensor("rowKeys").loadInt(`b * ${t} + min(i${r}, ${t} - 1u)`)
+        });`;
     return `let tiles = (${t} + ${tile.own - 1}u) / ${tile.own}u;
 if (group >= tiles * ${scope.size(product([B, heads]))}) { return; }
 let pair = group / tiles;
@@ -146,6 +161,7 @@ ${
       each(rows, (r) =>
         `let i${r} = first + ty * ${rows}u + ${r}u;
 let seg${r} = querySegments[ty * ${rows}u + ${r}u];
+${rowKey(r)}
 var m${r} = ${MOST_NEGATIVE};
 var l${r} = 0.0;
 ${each(columns, (c) => `var sum_${r}_${c} = vec4<f32>();`)}`)

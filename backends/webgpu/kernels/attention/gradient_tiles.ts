@@ -7,6 +7,7 @@
 import { product } from "@denotune/denotune/core";
 import type { DispatchSpec, Lowering, Scope } from "../../shader/dispatch.ts";
 import { each, f32Text } from "../../shader/numbers.ts";
+import { keptText, keyOfHalves, statisticsWidth } from "./dropout.ts";
 import {
   eachSum,
   type GradientKind,
@@ -57,7 +58,7 @@ export function tiledGradients(
   },
 ): DispatchSpec {
   const { attributes } = lowering;
-  const { B, T, heads, headDim, softcap, scale } = attributes;
+  const { B, T, heads, headDim, softcap, scale, dropout } = attributes;
   const ownHeads = kind.own.heads(attributes);
   const tile = chooseTile(
     lowering.limits,
@@ -85,13 +86,21 @@ export function tiledGradients(
       { rows: other, side: kind.other },
       "other",
     );
+    const width = statisticsWidth(attributes);
+    const statistic = (suffix: string, n: number): string =>
+      scope.tensor("statistics").load(`place${suffix} * ${width}u + ${n}u`);
     /** Declares what the scores of a query are measured from. */
     const statistics = (query: string, suffix: string): string =>
       `let place${suffix} = (b * ${t} + min(${query}, ${t} - 1u)) * ${heads}u + h;
-let lse${suffix} = ${scope.tensor("statistics").load(`place${suffix} * 2u`)};
-let delta${suffix} = ${
-        scope.tensor("statistics").load(`place${suffix} * 2u + 1u`)
-      };`;
+let lse${suffix} = ${statistic(suffix, 0)};
+let delta${suffix} = ${statistic(suffix, 1)};
+${
+        dropout === undefined
+          ? ""
+          : `let key${suffix} = ${
+            keyOfHalves(statistic(suffix, 2), statistic(suffix, 3))
+          };`
+      }`;
     /**
      * Of own row r and other row `other`, number j of the lane: the weight again from the saved lse, dZ as `backward.ts`
      * has it, and what the sums multiply with into workgroup memory. A pair that is not visible has p = 0, so dZ = 0.
@@ -101,13 +110,26 @@ let delta${suffix} = ${
         ? [`own${r}`, "other"]
         : ["other", `own${r}`];
       const suffix = kind.isOfQueries ? r : "";
-      const z = `p * (g_${r}_${j} - delta${suffix}) * ${f32Text(scale)}`;
+      // with dropout: dP of what was kept, and dV of what it gave
+      const drops = dropout !== undefined;
+      const dP = `g_${r}_${j}${drops ? " * kept" : ""}`;
+      const z = `${drops ? "share" : "p"} * (${dP} - delta${suffix}) * ${
+        f32Text(scale)
+      }`;
       return `{
 let visible = other < ${t} && ${
         seesText(attributes, i, k)
       } && seg${r} == segment;
 let s = ${scoreText(attributes, `s_${r}_${j}`)};
-let p = select(0.0, exp(s - lse${suffix}), visible);
+let ${drops ? "share" : "p"} = select(0.0, exp(s - lse${suffix}), visible);
+${
+        drops
+          ? `let kept = 1.0${
+            keptText(attributes, { key: `key${suffix}`, j: k })
+          };
+let p = share * kept;`
+          : ""
+      }
 ${
         softcap === null
           ? `let dZ = ${z};`

@@ -33,10 +33,11 @@ export interface BroadcastSpec {
 /** Lanes of such kernels, or null where the adapter or the head does not suit them. */
 export function broadcastLanes(
   limits: AdapterLimits,
-  headDim: number,
+  { headDim, dropout }: AttentionAttributes,
 ): number | null {
   const { subgroup, software } = limits;
-  return software && subgroup !== null && subgroup.min === subgroup.max &&
+  return software && dropout === undefined && subgroup !== null &&
+      subgroup.min === subgroup.max &&
       headDim % 4 === 0 && headDim <= 128
     ? subgroup.max
     : null;
