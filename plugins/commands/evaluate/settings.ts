@@ -6,11 +6,13 @@
 import {
   askedRegistry,
   type CommandContext,
+  isPlainObject,
   kindAt,
   library,
   type LoadedRun,
 } from "@denotune/denotune/core";
 import { dirname, resolve } from "node:path";
+import { parse } from "yaml";
 
 /** What the command line says of it. */
 export interface SettingsFlags {
@@ -50,6 +52,9 @@ export async function evaluationRun(
     ...overrides,
   ];
   const file = flags.config ?? await resolvedOf(folder);
+  const given = file === null || entries.length > 0
+    ? []
+    : await withoutRowsOfCode(file, context);
   const load = (overrides: readonly string[]) =>
     library.loadRun({
       ...(file === null ? { object: WITHOUT_RUN } : { file }),
@@ -58,10 +63,10 @@ export async function evaluationRun(
       files: "ignore", // the model is the folder, and what is trained on may be gone
       notice: (what) => context.err.line(what),
     });
-  const run = await load(all);
+  const run = await load([...given, ...all]);
   return run.config.evaluators.length > 0
     ? run
-    : await load([...all, `evaluators=[${WITHOUT_ANY.join(", ")}]`]);
+    : await load([...given, ...all, `evaluators=[${WITHOUT_ANY.join(", ")}]`]);
 }
 
 /** The settings that a run, or a checkpoint in it, was made with. */
@@ -72,6 +77,45 @@ async function resolvedOf(folder: string): Promise<string | null> {
     if (await kindAt(file) === "file") return file;
   }
   return null;
+}
+
+/**
+ * What is laid over settings whose rows were given in code, so that the rest can be used: such rows are not in the
+ * file, and what is trained on is not opened here.
+ */
+async function withoutRowsOfCode(
+  file: string,
+  { err }: CommandContext,
+): Promise<string[]> {
+  if (!file.endsWith("config.resolved.yaml")) return [];
+  const written: unknown = parse(await Deno.readTextFile(file));
+  const data = isPlainObject(written) && isPlainObject(written.data)
+    ? written.data
+    : {};
+  const isKept = (entry: unknown) =>
+    isPlainObject(entry) && typeof entry.rows !== "string";
+  const [train, held] = [data.train, data.eval].map((list) =>
+    Array.isArray(list) ? list : []
+  );
+  if ([...train, ...held].every(isKept)) return [];
+  const fromTrain = Number(data.eval_fraction) > 0 || data.eval_holdout != null;
+  if (!held.every(isKept) || fromTrain && !train.every(isKept)) {
+    err.line(
+      `${
+        err.style("warning", "note")
+      } rows for evaluation were given in code and are not in ${file}: name a file with --data`,
+    );
+  }
+  const kept = train.filter(isKept);
+  return [
+    `data.train=${
+      JSON.stringify(kept.length > 0 ? kept : [{ path: file, format: "text" }])
+    }`,
+    `data.eval=${JSON.stringify(held.filter(isKept))}`,
+    ...kept.length === 0
+      ? ["data.eval_fraction=0", "data.eval_holdout=null"]
+      : [],
+  ];
 }
 
 /** Stands for a run where there is none: nothing of it is opened. */
