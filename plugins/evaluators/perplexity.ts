@@ -58,7 +58,8 @@ export const perplexity: Part<
         const all = of(scores);
         return {
           numbers: known({
-            "": all.perplexity,
+            // `eval_perplexity` is the run's own, end tokens included
+            answers: all.perplexity,
             loss: all.loss,
             entropy: all.entropy,
           }),

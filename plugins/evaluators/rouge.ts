@@ -43,8 +43,7 @@ export const rouge: Part<
 > = definePart({
   kind: "evaluator",
   name: "rouge",
-  description:
-    "ROUGE-1, -2, -L and -Lsum of answers (F1, mean of the rows; `rouge` is ROUGE-L)",
+  description: "ROUGE-1, -2, -L and -Lsum of answers (F1, mean of the rows)",
   options,
   create: (o: RougeEvaluatorOptions) =>
     answeredRows(o, {
@@ -68,11 +67,10 @@ export const rouge: Part<
         const value = mean("rougeL");
         return {
           numbers: known({
-            "": value,
-            rouge1: mean("rouge1"),
-            rouge2: mean("rouge2"),
             rougeL: value,
             rougeLsum: mean("rougeLsum"),
+            rouge1: mean("rouge1"),
+            rouge2: mean("rouge2"),
           }),
           verdict: atLeast(value, { threshold: o.min_score, what: "ROUGE-L" }),
         };

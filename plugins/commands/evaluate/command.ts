@@ -110,6 +110,7 @@ async function runEvaluate(
   const seed = flags.seed ?? run.config.seed;
   using interrupt = onInterrupt(err, "Stopped.");
   const progress = progressLine(err);
+  const said = new Set<string>(); // each model is opened with the same data
   let evaluated: readonly EvaluatedModel[];
   try {
     evaluated = await library.evaluate(run, folders, {
@@ -119,8 +120,11 @@ async function runEvaluate(
       quantization: flags.quantization === "none" ? null : flags.quantization,
       seed,
       signal: interrupt.signal,
-      onNotice: (message) =>
-        err.line(`${err.style("warning", "note")} ${harmless(message)}`),
+      onNotice(message) {
+        if (said.has(message)) return;
+        said.add(message);
+        err.line(`${err.style("warning", "note")} ${harmless(message)}`);
+      },
       onProgress: ({ task, done, of }) => progress.show(task, done, of),
     });
   } catch (error) {

@@ -21,6 +21,19 @@ export interface FailCondition {
   readonly limit: number | "base";
 }
 
+/** The figure of a name; the bare name of an evaluator means the first figure that it gives. */
+function figureNamed(
+  name: string,
+  figures: ReadonlySet<string>,
+  models: EvaluationReport["models"],
+): string {
+  const isEvaluator = models.some(({ evaluators }) =>
+    evaluators.some((e) => e.evaluator.replaceAll("-", "_") === name)
+  );
+  if (figures.has(name) || !isEvaluator) return name;
+  return [...figures].find((f) => f.startsWith(`${name}_`)) ?? name;
+}
+
 /** Reads a condition about the figures of evaluators. Throws `ConfigError`. */
 export function parseCondition(
   text: string,
@@ -57,8 +70,9 @@ export function failedConditions(
   { models }: Pick<EvaluationReport, "models">,
 ): FailedCondition[] {
   const base = models.find((model) => model.is_base);
-  return conditions.flatMap(({ text, name, comparison, limit }) => {
-    const figures = new Set(models.flatMap((m) => Object.keys(m.metrics)));
+  const figures = new Set(models.flatMap((m) => Object.keys(m.metrics)));
+  return conditions.flatMap(({ text, name: written, comparison, limit }) => {
+    const name = figureNamed(written, figures, models);
     if (!figures.has(name)) {
       const close = nearest(name, [...figures]);
       throw new ConfigError(

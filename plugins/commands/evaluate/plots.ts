@@ -20,7 +20,7 @@ svg .axis { stroke: var(--soft); stroke-width: 1; }
 .legend li { overflow-wrap: anywhere; }
 .legend svg { display: inline-block; width: .8rem; height: .8rem; margin-right: .4rem; vertical-align: -.08rem; }
 figure.plot { margin: 0; min-width: 0; }
-.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: .9rem; margin: .9rem 0; }
+.plots { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 24rem), 1fr)); gap: .9rem; margin: .9rem 0; }
 `;
 
 /** A model of a plot. */

@@ -34,7 +34,10 @@ details.rows > div { padding: 0 1rem .6rem; }
 .answers td { white-space: pre-wrap; overflow-wrap: anywhere; min-width: 8rem; }
 .answers td.n { white-space: nowrap; min-width: 0; }
 .answers th small { display: block; font-weight: 400; }
+.figures td:first-child { overflow-wrap: anywhere; }
 @media (max-width: 44rem) {
+  .figures td, .figures td.n { font-size: .8125rem; white-space: normal; }
+  .figures td.n span { display: block; }
   .answers thead { display: none; }
   .answers, .answers tbody, .answers tr, .answers td { display: block; width: 100%; }
   .answers tr { padding: .6rem 0; border-bottom: 1px solid var(--line); }
@@ -45,6 +48,8 @@ details.rows > div { padding: 0 1rem .6rem; }
 
 /** Rows of a table that the page shows; the file has all. */
 const ROWS = 100;
+/** Rows up to which a table is open at first. */
+const OPEN = 12;
 /** Rows from which on a column is drawn. */
 const ENOUGH = 8;
 const COLORS = ["m0", "m1", "m2", "m3"];
@@ -109,7 +114,7 @@ function overview(
   return html`
     <section aria-labelledby="figures">
       <h2 id="figures">Figures</h2>
-      <div class="card table">
+      <div class="card table figures">
         <table>
           <thead>
             <tr><th>figure</th>${series.map(({ name }) =>
@@ -133,7 +138,7 @@ function overview(
 
 /** The difference to the base, in words of sign only: whether more is better is the figure's own matter. */
 function change(value: number | null, base: number | null): Html | null {
-  if (value === null || base === null) return null;
+  if (value === null || base === null || value === base) return null;
   return html`
     <span class="soft small">(${value >= base ? "+" : "−"}${shown(
       Math.abs(value - base),
@@ -215,7 +220,7 @@ function columnPlots(
 function rowsTable(title: string, { columns, rows }: JoinedTable): Html {
   const more = rows.length - ROWS;
   return html`
-    <details class="rows" open>
+    <details class="rows" ${{ html: rows.length > OPEN ? "" : "open" }}>
       <summary>${title} (${showWhole(rows.length)})</summary>
       <div class="table">
         <table class="answers">
