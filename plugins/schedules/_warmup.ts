@@ -29,7 +29,8 @@ export interface DecayOptions extends WarmupOptions {
   readonly min_factor: number;
 }
 
-const warmup = {
+/** Fields of {@linkcode WarmupOptions}, for schemas of schedules with more options. */
+export const warmup = {
   warmup_steps: z.int().min(0).nullable().default(null).describe(
     "Steps in which the learning rate rises from 0; null: as warmup_ratio says",
   ),
@@ -38,15 +39,21 @@ const warmup = {
   ),
 };
 
-const onlyOne = {
+/** What a schema says where both are given. */
+export const onlyOne = {
   message:
     "warmup_steps and warmup_ratio are both given and say the same thing twice: remove one",
   path: ["warmup_ratio"],
 };
 
-function notBoth(o: WarmupOptions): boolean {
+/** Whether the warm-up is given once at most. */
+export function notBoth(o: WarmupOptions): boolean {
   return o.warmup_steps === null || o.warmup_ratio === null;
 }
+
+/** Field of {@linkcode DecayOptions}. */
+export const minFactor: z.ZodDefault<z.ZodNumber> = z.number().min(0).max(1)
+  .default(0).describe("What the factor falls to at the end of the run");
 
 /** Schema of {@linkcode WarmupOptions}. */
 export const warmupOptions: z.ZodType<WarmupOptions, Partial<WarmupOptions>> = z
@@ -56,10 +63,18 @@ export const warmupOptions: z.ZodType<WarmupOptions, Partial<WarmupOptions>> = z
 export const decayOptions: z.ZodType<DecayOptions, Partial<DecayOptions>> = z
   .strictObject({
     ...warmup,
-    min_factor: z.number().min(0).max(1).default(0).describe(
-      "What the factor falls to at the end of the run",
-    ),
+    min_factor: minFactor,
   }).refine(notBoth, onlyOne);
+
+/** A step behind the warm-up. */
+export interface StepAfter {
+  /** Counted from 0 at the start of the run. */
+  readonly step: number;
+  /** Steps of the warm-up. */
+  readonly rising: number;
+  /** Steps of the run. */
+  readonly totalSteps: number;
+}
 
 /**
  * A schedule with a warm-up: `after` is given the share of the steps behind the warm-up that have gone
@@ -67,7 +82,7 @@ export const decayOptions: z.ZodType<DecayOptions, Partial<DecayOptions>> = z
  */
 export function withWarmup(
   options: WarmupOptions,
-  after: (progress: number) => number,
+  after: (progress: number, at: StepAfter) => number,
 ): Schedule {
   return {
     factor(step: number, { totalSteps }: RunLength): number {
@@ -75,7 +90,7 @@ export function withWarmup(
         Math.ceil((options.warmup_ratio ?? 0) * totalSteps);
       if (step < rising) return step / rising;
       const progress = (step - rising) / Math.max(1, totalSteps - rising);
-      return after(Math.min(1, progress));
+      return after(Math.min(1, progress), { step, rising, totalSteps });
     },
   };
 }

@@ -5,7 +5,19 @@
 import type { AnyPart } from "@denotune/denotune/core";
 import { constant } from "./constant.ts";
 import { cosine } from "./cosine.ts";
+import { cosineRestarts } from "./cosine_restarts.ts";
+import { inverseSqrt } from "./inverse_sqrt.ts";
 import { linear } from "./linear.ts";
+import { polynomial } from "./polynomial.ts";
+import { wsd } from "./wsd.ts";
 
 /** Every part of this folder. */
-export const schedules: readonly AnyPart[] = [constant, cosine, linear];
+export const schedules: readonly AnyPart[] = [
+  constant,
+  cosine,
+  cosineRestarts,
+  inverseSqrt,
+  linear,
+  polynomial,
+  wsd,
+];

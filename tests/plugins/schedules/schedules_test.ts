@@ -25,12 +25,44 @@ async function make(name: string, options: unknown): Promise<Schedule> {
   return await part.create(result.value, host);
 }
 
-const NAMES = ["constant", "linear", "cosine"];
+interface ScheduleCase {
+  readonly name: string;
+  readonly options: object;
+  readonly factors: readonly number[];
+}
+
+const random: { total_steps: number; cases: readonly ScheduleCase[] } = JSON
+  .parse(Deno.readTextFileSync(
+    new URL("../../golden/schedule_cases.json", import.meta.url),
+  ));
+
+Deno.test("schedules with random options are transformers'", async () => {
+  for (const { name, options, factors } of random.cases) {
+    const schedule = await make(name, options);
+    factors.forEach((value, step) => {
+      const factor = schedule.factor(step, { totalSteps: random.total_steps });
+      assert.ok(
+        Math.abs(factor - value) < 1e-14,
+        `${name} ${JSON.stringify(options)} ${step}: ${factor}, not ${value}`,
+      );
+    });
+  }
+});
+
+const NAMES = [
+  "constant",
+  "linear",
+  "cosine",
+  "cosine-restarts",
+  "inverse-sqrt",
+  "polynomial",
+  "wsd",
+];
 
 for (const name of NAMES) {
   testSchedule(name, () => make(name, {}));
   testSchedule(`${name} with warm-up`, () => make(name, { warmup_ratio: 0.1 }));
-  for (const [warmup, wanted] of Object.entries(golden[name])) {
+  for (const [warmup, wanted] of Object.entries(golden[name] ?? {})) {
     Deno.test(`${name} with ${warmup} steps of warm-up is transformers' schedule`, async () => {
       const schedule = await make(name, { warmup_steps: Number(warmup) });
       (wanted as number[]).forEach((value, step) => {
@@ -59,7 +91,7 @@ for (const name of NAMES) {
   });
 }
 
-for (const name of ["linear", "cosine"]) {
+for (const name of ["linear", "cosine", "polynomial"]) {
   Deno.test(`${name} falls from 1 to min_factor and stays there`, async () => {
     const schedule = await make(name, { min_factor: 0.1, warmup_steps: 2 });
     const factor = (step: number) => schedule.factor(step, { totalSteps: 10 });

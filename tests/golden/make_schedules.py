@@ -1,0 +1,58 @@
+"""Schedules of transformers over 20 steps, each with random options: schedule_cases.json.
+
+Run from the root of the project: python3 tests/golden/make_schedules.py
+"""
+
+import random
+
+import torch
+from transformers import optimization as hf
+
+from _witness import GOLDEN, write_json
+
+TOTAL = 20
+
+
+def multipliers(make):
+    """The multiplier that step s trains with (s from 0), and one more, which is left after the last step."""
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    schedule = make(optimizer)
+    values = []
+    for _ in range(TOTAL + 1):
+        values.append(schedule.get_last_lr()[0])
+        optimizer.step()
+        schedule.step()
+    return values
+
+
+def draw(rng, name):
+    warm = rng.randrange(6)
+    least = rng.choice([0.0, 0.1, 0.25])
+    if name == "polynomial":
+        power = rng.choice([0.5, 1.0, 2.0, 3.0])
+        return {"warmup_steps": warm, "min_factor": least, "power": power}, lambda o: (
+            hf.get_polynomial_decay_schedule_with_warmup(o, warm, TOTAL, lr_end=least, power=power))
+    if name == "cosine-restarts":
+        cycles = rng.randrange(1, 5)
+        return {"warmup_steps": warm, "cycles": cycles}, lambda o: (
+            hf.get_cosine_with_hard_restarts_schedule_with_warmup(o, warm, TOTAL, num_cycles=cycles))
+    if name == "inverse-sqrt":
+        timescale = rng.choice([None, 4, 30])
+        return {"warmup_steps": warm, "timescale": timescale}, lambda o: (
+            hf.get_inverse_sqrt_schedule(o, warm, timescale=timescale))
+    decay = rng.choice(["cosine", "linear", "1-sqrt"])
+    steps = rng.randrange(1, TOTAL - warm + 1)
+    if warm > 0:
+        least = 0.0  # transformers' warm-up starts at the least factor
+    return {"warmup_steps": warm, "min_factor": least, "decay": decay, "decay_steps": steps}, lambda o: (
+        hf.get_wsd_schedule(o, warm, steps, num_stable_steps=TOTAL - warm - steps, decay_type=decay, min_lr_ratio=least))
+
+
+rng = random.Random(3)
+cases = []
+for name in ("polynomial", "cosine-restarts", "inverse-sqrt", "wsd"):
+    for _ in range(12):
+        options, make = draw(rng, name)
+        cases.append({"name": name, "options": options, "factors": multipliers(make)})
+rng.shuffle(cases)
+write_json(GOLDEN / "schedule_cases.json", {"total_steps": TOTAL, "cases": cases})
