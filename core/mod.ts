@@ -257,8 +257,11 @@ export {
 } from "./io/config_reader.ts";
 export type { DownloadProgress, HubOptions } from "./io/hub/access.ts";
 export {
+  type CachedSnapshot,
   type Environment,
+  findInHubCache,
   hubCacheFolder,
+  type HubKind,
   isHubId,
 } from "./io/hub/hub_cache.ts";
 export { kindAt } from "./io/hub/local.ts";
@@ -342,7 +345,7 @@ export {
   type OrderRequest,
   sharesOf,
 } from "./data/prepared/epoch_order.ts";
-export { sourceFor } from "./data/source_for.ts";
+export { openDataPath, type OpenedPath } from "./data/open_path.ts";
 export {
   countTrained,
   type RowPlace,

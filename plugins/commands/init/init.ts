@@ -2,7 +2,7 @@
  * `denotune init`
  * @module
  */
-import { basename, relative, resolve } from "node:path";
+import { basename, dirname, relative, resolve } from "node:path";
 import {
   askedRegistry,
   cacheFolder,
@@ -14,15 +14,18 @@ import {
   DataError,
   defineCommand,
   detectFormat,
+  harmless,
   isDenotuneError,
   isPlainObject,
   kindAt,
+  openDataPath,
   quoted,
   showCount,
-  sourceFor,
 } from "@denotune/denotune/core";
 import { z } from "zod";
-import { runFileText } from "./run_file_text.ts";
+import { positionLimit } from "./position_limit.ts";
+import { runNameOf } from "./run_name.ts";
+import { maxLengthFor, runFileText, text } from "./run_file_text.ts";
 
 const options = z.strictObject({
   model: z.string().default("HuggingFaceTB/SmolLM2-135M")
@@ -38,12 +41,17 @@ const options = z.strictObject({
 /** `denotune init` */
 export const init: Command = defineCommand({
   details:
-    "Looks at a data file (JSON, JSON Lines, CSV, text or Parquet, packed or not), recognises what its columns mean, and writes a run file with a comment on every line worth changing.",
-  arguments: [{ name: "file", description: "the data", required: true }],
+    "Looks at a data file (JSON, JSON Lines, CSV, text or Parquet, packed or not) or a folder of them, recognises what the columns mean, and writes a run file with a comment on every line worth changing.",
+  arguments: [{
+    name: "data",
+    description: "a file or a folder",
+    required: true,
+  }],
   options,
   help: (start) =>
     `Examples:
   ${start} init data.jsonl
+  ${start} init data/
   ${start} init data.json --model models/my-llama --out run.yaml`,
   run: runInit,
 });
@@ -52,44 +60,58 @@ async function runInit(
   flags: z.output<typeof options>,
   context: CommandContext,
 ): Promise<void> {
-  const { out, invocation, plugins, arguments: [file] } = context;
-  const data = resolve(file);
-  const kind = await kindAt(data);
-  if (kind !== "file") {
-    throw new DataError(
-      kind === null
-        ? `There is no file ${file}`
-        : `${file} is a folder; name one of its files`,
-    );
+  const { out, err, invocation, plugins, arguments: [given] } = context;
+  const data = resolve(given);
+  if (await kindAt(data) === null && !/[*?[{]/.test(given)) {
+    throw new DataError(`There is no file or folder ${given}`);
   }
-  const runFile = resolve(
-    flags.out ?? basename(data).replace(
-          /(\.(jsonl?|csv|tsv|txt|parquet))?(\.(gz|zst))?$/i,
-          "",
-        ) + ".yaml",
-  );
+  const name = flags.out === undefined
+    ? runNameOf(data)
+    : basename(flags.out).replace(/\.ya?ml$/i, "");
+  const runFile = resolve(flags.out ?? `${name}.yaml`);
   const shown = relative(Deno.cwd(), runFile);
   if (!flags.force && await kindAt(runFile) !== null) {
     throw new ConfigError(
       `${shown} is already there; give another name with --out, or --force to write over it`,
     );
   }
+  if (await kindAt(dirname(runFile)) !== "folder") {
+    throw new ConfigError(
+      `Cannot write ${shown}: there is no folder ${
+        dirname(shown)
+      }; make it, or give another name with --out`,
+    );
+  }
   const found = await recognise(data, context);
-  const text = runFileText({
+  const positions = await positionLimit(flags.model);
+  const written = runFileText({
     data: relativeTo(runFile, data),
     model: await kindAt(resolve(flags.model)) === null
       ? flags.model
       : relativeTo(runFile, resolve(flags.model)),
     plugins,
-    name: basename(runFile).replace(/\.ya?ml$/i, ""),
+    name,
+    positions,
     ...found,
   });
-  await Deno.writeTextFile(runFile, text);
+  await Deno.writeTextFile(runFile, written);
+  const files = found.files === 1
+    ? ""
+    : ` of ${showCount(found.files, "file")}`;
   out.line(
-    `${file}: ${
+    `${given}: ${
       showCount(found.rows, "row")
-    }, format ${found.format}: ${found.reason}`,
+    }${files}, format ${found.format}: ${found.reason}`,
   );
+  for (const notice of found.notices) err.line(harmless(notice));
+  const most = maxLengthFor(positions);
+  if (positions === most) {
+    out.line(
+      `${flags.model} has ${
+        showCount(positions, "position")
+      }: max_length is ${most}`,
+    );
+  }
   out.line(`Wrote ${shown}`);
   out.line();
   const next = (command: string) => `${invocation} ${command} ${quoted(shown)}`;
@@ -101,9 +123,14 @@ async function runInit(
   out.line(`Then:                  ${next("train")}`);
 }
 
-/** What is known of a data file. */
+/** What is known of the data. */
 interface Recognised {
   readonly rows: number;
+  /** How many files they are in. */
+  readonly files: number;
+  /** Whether these are text files: what a row is, is a choice. */
+  readonly isTextFile: boolean;
+  readonly notices: readonly string[];
   /** As the run file writes it. */
   readonly format: string;
   readonly reason: string;
@@ -121,45 +148,57 @@ function guessColumns(
   );
   const [first, last] = [columns[0], columns.at(-1)];
   if (last === undefined || first === last) return null;
-  const name = (column: string) =>
-    /^[A-Za-z_]\w*$/.test(column) ? column : JSON.stringify(column);
   return {
     format: `{ use: custom, instruction_field: ${
-      name(first)
-    }, response_field: ${name(last)} }`,
+      text(first)
+    }, response_field: ${text(last)} }`,
     reason: `no format knows the columns ${
       Object.keys(row).join(", ")
     }: CHECK that these two are prompt and answer`,
   };
 }
 
-/** Rows of a file, the format that reads them, and why. Throws `DataError` where the rows have no two columns. */
+/** Rows of a path, the format that reads them, and why. Throws `DataError` where the rows have no two columns. */
 async function recognise(
   path: string,
   context: CommandContext,
 ): Promise<Recognised> {
   const registry = await askedRegistry(context);
   const creating = creatingWith(registry);
-  const source = await sourceFor(path, creating);
-  using store = await source.open({ path, cacheDir: cacheFolder() });
+  const opened = await openDataPath(path, creating, {
+    cacheDir: cacheFolder(),
+  });
+  using store = opened.store;
   const builtIn = registry.names("format").filter((name) => name !== "auto");
   const auto = await createPart(
     "format",
     context.plugins.length === 0 ? "auto" : { use: "auto", among: builtIn },
     creating,
   );
+  const isTextFile = opened.files.every((file) =>
+    /\.te?xt(\.(gz|zst|zstd))?$/i.test(file)
+  );
+  const known = {
+    rows: store.length,
+    files: opened.files.length,
+    notices: opened.notices,
+    isTextFile,
+  };
   try {
     const { choice } = detectFormat(auto, store);
+    const format = choice?.name ?? "auto";
     return {
-      rows: store.length,
-      format: choice?.name ?? "auto",
+      ...known,
+      format: isTextFile && format === "text"
+        ? "{ use: text, sample_by: line }"
+        : format,
       reason: choice?.reason ?? "",
       isGuess: false,
     };
   } catch (error) {
     const guess = guessColumns(store.at(0).value);
     if (!isDenotuneError(error) || guess === null) throw error;
-    return { rows: store.length, ...guess, isGuess: true };
+    return { ...known, ...guess, isGuess: true };
   }
 }
 

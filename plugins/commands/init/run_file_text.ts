@@ -10,7 +10,11 @@ export interface RunFileSubject {
   readonly model: string;
   readonly format: string;
   readonly reason: string;
+  /** Whether the rows are those of text files. */
+  readonly isTextFile: boolean;
   readonly rows: number;
+  /** Positions of the model; null: not known. */
+  readonly positions: number | null;
   readonly plugins: readonly string[];
   /** Name of the run. */
   readonly name: string;
@@ -19,9 +23,18 @@ export interface RunFileSubject {
 /** Rows from which some are held out to see whether the model learns more than the rows. */
 const ENOUGH_TO_HOLD_OUT = 200;
 
+/** Tokens of a row, where the model has as many positions. */
+const MAX_LENGTH = 1024;
+
+/** The longest row that is written for a model of so many positions. */
+export function maxLengthFor(positions: number | null): number {
+  return Math.min(MAX_LENGTH, positions ?? Infinity);
+}
+
 /** A commented run file in YAML. */
 export function runFileText(of: RunFileSubject): string {
-  const pretrain = of.format === "text";
+  const pretrain = /^text$|use: text\b/.test(of.format);
+  const isAtLimit = of.positions !== null && of.positions <= MAX_LENGTH;
   const heldOut = of.rows >= ENOUGH_TO_HOLD_OUT ? 0.05 : 0;
   const lines = [
     `# ${of.name}: every key that is not here has a default; the command \`schema\` lists them all.`,
@@ -51,9 +64,16 @@ export function runFileText(of: RunFileSubject): string {
     "data:",
     "  train:",
     `    # ${of.rows} rows; ${of.reason}`,
+    ...of.isTextFile
+      ? [
+        "    # sample_by: what a row is, a line, a paragraph or a document (a file)",
+      ]
+      : [],
     `    - { path: ${text(of.data)}, format: ${of.format} }`,
     `  eval_fraction: ${heldOut} # share of the rows that is held out and evaluated on`,
-    "  max_length: 1024 # tokens; what happens to longer rows is `truncation`",
+    `  max_length: ${maxLengthFor(of.positions)} # tokens${
+      isAtLimit ? ", as many as the model has positions" : ""
+    }; what happens to longer rows is \`truncation\``,
     ...(pretrain ? [] : [
       "  # masker: last-turn # train only the last answer of each conversation; default: every answer",
       "  # collator: packed # several short rows in one; faster where lengths differ",
@@ -80,7 +100,7 @@ export function runFileText(of: RunFileSubject): string {
 }
 
 /** A text as YAML writes it: bare where it cannot be read as something else. */
-function text(value: string): string {
+export function text(value: string): string {
   return /^[A-Za-z.][\w./-]*$/.test(value) &&
       !/^(true|false|null|yes|no|on|off|\.inf|\.nan)$/i.test(value)
     ? value
