@@ -425,3 +425,4 @@ export { quoted } from "./cli/invocation.ts";
 export { type ProgressLine, progressLine } from "./cli/progress_line.ts";
 export { measure, oneLine, tableLines, visible } from "./cli/table.ts";
 export { harmless, isOutputGone, writeText } from "./cli/terminal.ts";
+export { cutColumns, wrapText } from "./cli/wrap_lines.ts";

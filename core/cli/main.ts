@@ -115,8 +115,8 @@ async function commandLine(
     .configureHelp({ showGlobalOptions: true })
     .exitOverride()
     .configureOutput({
-      writeOut: (text) => out.write(text),
-      writeErr: (text) => err.write(text),
+      writeOut: (text) => out.line(text.replace(/\n$/, "")),
+      writeErr: (text) => err.line(text.replace(/\n$/, "")),
       getOutHasColors: () => out.color,
       getErrHasColors: () => err.color,
       getOutHelpWidth: () => Math.min(out.width, 100),

@@ -3,6 +3,7 @@
  * @module
  */
 import { showWhole } from "../show_numbers.ts";
+import { cutColumns } from "./wrap_lines.ts";
 import type { Output } from "../contracts/command.ts";
 
 /** A line that is written over. */
@@ -31,7 +32,10 @@ export function progressLine(output: Output): ProgressLine {
         `\r\x1b[K${
           output.style(
             "dim",
-            `${task} ${showWhole(done)} of ${showWhole(of)} (${percent}%)`,
+            cutColumns(
+              `${task} ${showWhole(done)} of ${showWhole(of)} (${percent}%)`,
+              output.width,
+            ),
           )
         }`,
       );

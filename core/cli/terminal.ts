@@ -4,6 +4,7 @@
  */
 
 import type { Output, Outputs, TextStyle } from "../contracts/command.ts";
+import { wrapText } from "./wrap_lines.ts";
 
 /** Colours by meaning. */
 const STYLES: Readonly<Record<TextStyle, string>> = {
@@ -19,21 +20,24 @@ export function processOutputs(): Outputs {
   return { out: outputTo(Deno.stdout), err: outputTo(Deno.stderr) };
 }
 
-function outputTo(
+/** The output to a stream. On a terminal, lines are broken between words. */
+export function outputTo(
   stream: { writeSync(bytes: Uint8Array): number; isTerminal(): boolean },
 ): Output {
-  const color = stream.isTerminal() && !Deno.noColor;
+  const isTerminal = stream.isTerminal();
+  const color = isTerminal && !Deno.noColor;
   const output: Output = {
     color,
     get width() {
       try {
-        return stream.isTerminal() ? Deno.consoleSize().columns : 100;
+        return isTerminal ? Deno.consoleSize().columns : 100;
       } catch {
         return 80; // a terminal that does not know its size
       }
     },
     write: (text) => writeText(stream, text),
-    line: (text = "") => output.write(`${text}\n`),
+    line: (text = "") =>
+      output.write(`${isTerminal ? wrapText(text, output.width) : text}\n`),
     style: (style, text) =>
       color ? `\x1b[${STYLES[style]}m${text}\x1b[0m` : text,
   };

@@ -3,7 +3,7 @@
  * that a redirected stdout holds only what is worth keeping; on one terminal the two do not collide.
  * @module
  */
-import { isOutputGone, writeText } from "@denotune/denotune/core";
+import { isOutputGone, wrapText, writeText } from "@denotune/denotune/core";
 
 /** Where text goes. */
 export interface Sink {
@@ -98,10 +98,13 @@ export class Terminal {
       : `\u001b[${STYLES[style]}m${text}\u001b[0m`;
   }
 
-  /** Writes a line that stays. */
+  /** Writes a line that stays, broken between words where the terminal is narrower. */
   line(text: string): void {
     this.clear();
-    this.#streams.out.write(`${text}\n`);
+    const columns = this.#streams.out.columns();
+    this.#streams.out.write(
+      `${columns === null ? text : wrapText(text, columns)}\n`,
+    );
   }
 
   /** Shows the moving line in place of the last one. */

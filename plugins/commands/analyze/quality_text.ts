@@ -3,10 +3,12 @@
  * @module
  */
 import {
+  cutColumns,
   harmless,
   type Output,
   showCount,
   showWhole,
+  wrapText,
 } from "@denotune/denotune/core";
 import type { Distribution } from "./count/histogram.ts";
 import { describeSize } from "./set_size.ts";
@@ -94,12 +96,10 @@ function showFinding(
       ? ""
       : `${harmless(where)}${note === null ? "" : ` (${harmless(note)})`}`;
     if (place !== "") out.line(`        ${out.style("dim", place)}`);
-    out.line(`          ${cut(flat(text), width - 10)}`);
+    out.line(`          ${cutColumns(flat(text), width - 10)}`);
   }
   if (severity !== "note") {
-    for (const line of wrap(finding.advice, width - 8)) {
-      out.line(`        ${line}`);
-    }
+    out.line(wrapText(`        ${finding.advice}`, width));
   }
 }
 
@@ -169,15 +169,16 @@ function showVariety(
     `${distinct.join(" / ")} of words, pairs, triples in answers`,
   );
   const others = languages.length - LANGUAGES;
-  for (
-    const [i, line] of wrap(
-      languages.slice(0, LANGUAGES).map(({ language, share }) =>
-        `${language} ${percent(share)}`
-      ).join(", ") + (others > 0 ? `, ${others} more` : "") +
-        " (a guess by script and stop words)",
-      width - 15,
-    ).entries()
-  ) entry(i === 0 ? "languages" : "", line);
+  const shown = languages.slice(0, LANGUAGES).map(({ language, share }) =>
+    `${language} ${percent(share)}`
+  ).join(", ");
+  const name = out.style("dim", "languages".padEnd(14));
+  out.line(wrapText(
+    `${name} ${shown}${
+      others > 0 ? `, ${others} more` : ""
+    } (a guess by script and stop words)`,
+    width,
+  ));
   const list = (name: string, all: readonly Opening[]) => {
     for (const [i, { opening, count }] of all.slice(0, OPENINGS).entries()) {
       entry(
@@ -238,33 +239,4 @@ function short(n: number): string {
 
 function flat(text: string): string {
   return harmless(text.replace(/\s+/g, " "));
-}
-
-/** The text in so many columns; wide characters take two. */
-function cut(text: string, columns: number): string {
-  let used = 0;
-  let out = "";
-  for (const c of text) {
-    used += isWide(c) ? 2 : 1;
-    if (used > columns - 1) return `${out}…`;
-    out += c;
-  }
-  return out;
-}
-
-function isWide(c: string): boolean {
-  return /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\uff01-\uff60\u3000-\u303f]|\p{Emoji_Presentation}/u
-    .test(c);
-}
-
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    if (line !== "" && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = word;
-    } else line = line === "" ? word : `${line} ${word}`;
-  }
-  return [...lines, line];
 }

@@ -4,6 +4,7 @@ import {
   type StepEvent,
   type TrackerEvent,
 } from "@denotune/denotune/core";
+import { columnsOf } from "../../../core/cli/wrap_lines.ts";
 import { movingLine } from "../../../plugins/trackers/_bar.ts";
 import { oneLine, visible } from "../../../core/cli/table.ts";
 import { duration, percent, short } from "../../../plugins/trackers/_format.ts";
@@ -110,6 +111,27 @@ Deno.test("on a terminal the bar moves on stderr and is gone before each line an
     assert.ok([...picture].length < 80, `too wide: ${picture}`);
   }
   assert.ok(out.includes("\u001b[1m"), "colours on a terminal");
+});
+
+Deno.test("lines on a terminal are broken between words, whatever its width", () => {
+  for (const columns of [40, 80, 120]) {
+    const { out } = show(exampleEvents(), { columns, plain: true });
+    const whole = show(exampleEvents(), { columns: null }).out;
+    const lines = out.split("\n");
+    for (const line of lines) {
+      const isOneWord = !line.trim().includes(" ");
+      assert.ok(columnsOf(line) <= columns || isOneWord, line);
+    }
+    if (columns === 120) continue;
+    assert.ok(lines.length > whole.split("\n").length);
+    const words = new Set(whole.split(/\s+/));
+    const cut = out.split(/\s+/).filter((word) => !words.has(word));
+    // texts of the model, the moving line and tables are cut to the width on purpose
+    assert.ok(
+      cut.every((word) => word.includes("…") || word.length < 20),
+      cut.join(" "),
+    );
+  }
 });
 
 Deno.test("NO_COLOR takes the colours and leaves the bar", () => {
