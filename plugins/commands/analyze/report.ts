@@ -259,9 +259,11 @@ function examplesOf(
   repeated: Repeated,
 ): Readonly<Record<FindingName, () => FindingExample[]>> {
   const { request, train, trainTexts, settings } = analysis;
-  const shown =
-    ({ shown }: Collected, about?: "answer") => (): FindingExample[] =>
-      shown.map(({ row, note }) => ({ ...trainTexts.show(row, about), note }));
+  const shown = ({ shown }: Collected) => (): FindingExample[] =>
+    shown.map(({ row, note, turn }) => ({
+      ...trainTexts.show(row, turn),
+      note,
+    }));
   const openings = (list: readonly RepeatedOpening[]) => () =>
     list.slice(0, settings.examples).map(({ opening, count, first }) => ({
       where: trainTexts.where(first),
@@ -284,9 +286,9 @@ function examplesOf(
     unlearned_ends: shown(found.unlearned_ends),
     untrained_rows: shown(found.untrained_rows),
     unverified_rows: shown(found.unverified_rows),
-    empty_responses: shown(found.empty_responses, "answer"),
+    empty_responses: shown(found.empty_responses),
     empty_instructions: shown(found.empty_instructions),
-    refusals: shown(found.refusals, "answer"),
+    refusals: shown(found.refusals),
     truncated_rows: shown(found.truncated_rows),
     dropped_rows: shown(found.dropped_rows),
     straddled_rows: shown(found.straddled_rows),

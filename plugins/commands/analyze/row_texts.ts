@@ -11,7 +11,7 @@ import {
   type Tokenizer,
 } from "@denotune/denotune/core";
 import { isAbsolute, relative } from "node:path";
-import type { RowList } from "./count/counts.ts";
+import type { RowList, TurnOfRow } from "./count/counts.ts";
 import { type Turns, turnsOf } from "./count/turns.ts";
 
 /** Characters of an excerpt. */
@@ -51,18 +51,27 @@ export class RowTexts {
     return this.#turns(row).where;
   }
 
-  /** Where a row is, and how it begins, on one line; with `answer` more of its answer. */
-  show(
-    row: number,
-    about: "row" | "answer" = "row",
-  ): { where: string; text: string } {
+  /**
+   * Where a row is, and how it begins, on one line; with `turn` the question or the answer that is meant, and more
+   * of that answer.
+   */
+  show(row: number, turn: TurnOfRow = {}): { where: string; text: string } {
     const { where, turns } = this.#turns(row);
     const { instructions, responses } = turns;
-    const asked = oneLine(instructions[0] ?? "");
-    const answered = oneLine(responses[0]?.text ?? "");
+    const answer = "response" in turn
+      ? responses[turn.response]
+      : "instruction" in turn
+      ? responses.find(({ answers }) => answers === turn.instruction)
+      : responses[0];
+    const question = "instruction" in turn
+      ? turn.instruction
+      : answer?.answers ?? 0;
+    const asked = oneLine(instructions[question] ?? "");
+    const answered = oneLine(answer?.text ?? "");
+    const room = "response" in turn ? SHORT : EXCERPT / 2;
     const text = instructions.length === 0
       ? answered
-      : `${cut(asked, about === "answer" ? SHORT : EXCERPT / 2)} → ${answered}`;
+      : `${cut(asked, room)} → ${answered}`;
     return { where, text: cut(text, EXCERPT) };
   }
 

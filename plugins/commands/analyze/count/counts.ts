@@ -47,10 +47,17 @@ export class RowList {
   }
 }
 
+/** The question or the answer of a row that is meant, by its index; neither: the row. */
+export type TurnOfRow =
+  | { readonly instruction: number }
+  | { readonly response: number }
+  | Record<never, never>;
+
 /** A row that shows a finding: its index, and what is to be seen there. */
 export interface Shown {
   readonly row: number;
   readonly note: string | null;
+  readonly turn?: TurnOfRow;
 }
 
 /** The rows of a finding that are shown, and how many there are. */
@@ -65,11 +72,11 @@ export class Collected {
   }
 
   /** Counts a row. */
-  add(row: number, note: string | null = null): void {
+  add(row: number, note: string | null = null, turn?: TurnOfRow): void {
     this.count++;
     if (
       this.shown.length < this.#most && this.shown.at(-1)?.row !== row
-    ) this.shown.push({ row, note });
+    ) this.shown.push({ row, note, turn });
   }
 }
 
@@ -180,11 +187,14 @@ export class TrainCounts {
   }
 
   #addTexts(row: number, { instructions, responses }: Turns): void {
-    for (const instruction of instructions) {
+    for (const [i, instruction] of instructions.entries()) {
       this.instructionWords.add(wordsOf(instruction).length);
       this.instructions.add(hashText(instruction), row);
       this.instructionOpenings.add(instruction, row);
-      if (instruction.trim() === "") this.found.empty_instructions.add(row);
+      if (instruction.trim() === "") {
+        const note = i === 0 ? null : `question ${i + 1}`;
+        this.found.empty_instructions.add(row, note, { instruction: i });
+      }
     }
     for (const [i, { text, callsTool }] of responses.entries()) {
       if (callsTool && text.trim() === "") continue; // it says nothing, and is meant to
@@ -195,10 +205,14 @@ export class TrainCounts {
       const place = i === 0 ? "" : `answer ${i + 1}: `;
       const emptiness = callsTool ? null : emptinessOf(text);
       if (emptiness !== null) {
-        this.found.empty_responses.add(row, place + emptiness);
+        this.found.empty_responses.add(row, place + emptiness, {
+          response: i,
+        });
       }
       const refusal = refusalOf(text);
-      if (refusal !== null) this.found.refusals.add(row, place + refusal);
+      if (refusal !== null) {
+        this.found.refusals.add(row, place + refusal, { response: i });
+      }
     }
   }
 

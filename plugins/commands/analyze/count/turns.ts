@@ -15,6 +15,8 @@ import type {
 /** A response. */
 export interface Response {
   readonly text: string;
+  /** Index of the instruction that it answers; null: there is none before it. */
+  readonly answers: number | null;
   /** Whether it calls a tool, and so may be empty. */
   readonly callsTool: boolean;
 }
@@ -46,7 +48,7 @@ export function turnsOf(example: ParsedExample, tokenizer: Tokenizer): Turns {
   if ("prompt" in example) {
     return {
       instructions: [example.prompt],
-      responses: [{ text: example.completion, callsTool: false }],
+      responses: [{ text: example.completion, answers: 0, callsTool: false }],
       prompt: example.prompt,
       body: `${example.prompt}\n${example.completion}`,
     };
@@ -54,19 +56,27 @@ export function turnsOf(example: ParsedExample, tokenizer: Tokenizer): Turns {
   if (!("messages" in example)) {
     return {
       instructions: [],
-      responses: [{ text: example.text, callsTool: false }],
+      responses: [{ text: example.text, answers: null, callsTool: false }],
       prompt: null,
       body: example.text,
     };
   }
   const spoken = example.messages.filter((m) => m.role !== "system");
   const last = spoken.findLastIndex((m) => m.role === "assistant");
+  const instructions: string[] = [];
+  const responses: Response[] = [];
+  for (const { role, content, tool_calls = [] } of spoken) {
+    if (role === "user") instructions.push(content);
+    if (role !== "assistant") continue;
+    responses.push({
+      text: content,
+      answers: lastOf(instructions),
+      callsTool: tool_calls.length > 0,
+    });
+  }
   return {
-    instructions: spoken.filter((m) => m.role === "user").map((m) => m.content),
-    responses: spoken.filter((m) => m.role === "assistant").map((m) => ({
-      text: m.content,
-      callsTool: (m.tool_calls?.length ?? 0) > 0,
-    })),
+    instructions,
+    responses,
     prompt: spoken.slice(0, Math.max(0, last)).map(said).join("\n"),
     body: spoken.map(said).join("\n"),
   };
@@ -89,7 +99,11 @@ function decodedTurns(
     const text = decode(from, to);
     if (!trained) instructions.push(text);
     else {
-      responses.push({ text, callsTool: false });
+      responses.push({
+        text,
+        answers: lastOf(instructions),
+        callsTool: false,
+      });
       last = from;
     }
   }
@@ -100,6 +114,11 @@ function decodedTurns(
     prompt: isText ? null : decode(0, last),
     body: decode(0, ids.length),
   };
+}
+
+/** The index of the last element; null where there is none. */
+function lastOf(list: readonly unknown[]): number | null {
+  return list.length === 0 ? null : list.length - 1;
 }
 
 function said(message: Message): string {

@@ -150,6 +150,41 @@ async function collatorsOf() {
   };
 }
 
+Deno.test("a finding quotes the answer that it is about, and the question before that", async () => {
+  const talk = (...contents: string[]) => ({
+    messages: contents.map((content, i) => ({
+      role: i % 2 === 0 ? "user" as const : "assistant" as const,
+      content,
+    })),
+  });
+  const { findings } = await analyzeRows([
+    talk(
+      "Who?",
+      "Ada.",
+      "And then?",
+      "I'm sorry, but I can't help.",
+      "Ok",
+      "Bye",
+    ),
+    talk("First", "One.", "Second", "", "Third", "Three."),
+    talk("First", "One.", "", "Two of them."),
+  ]);
+  const shown = (name: string) =>
+    findings.find((f) => f.name === name)?.examples.map(({ text, note }) => [
+      text,
+      note,
+    ]);
+  assert.deepEqual(shown("refusals"), [
+    ["And then? → I'm sorry, but I can't help.", "answer 2: apologises"],
+  ]);
+  assert.deepEqual(shown("empty_responses"), [
+    ["Second → (empty)", "answer 2: empty"],
+  ]);
+  assert.deepEqual(shown("empty_instructions"), [
+    ["(empty) → Two of them.", "question 2"],
+  ]);
+});
+
 Deno.test("empty answers, placeholders and refusals are found; tool calls are no empty answers", async () => {
   const call: ChatExample = {
     messages: [
