@@ -109,10 +109,11 @@ function flag(name: string, field: Field): Option {
 }
 
 function wholeNumber(text: string): number {
-  if (!/^\d{1,15}$/.test(text)) {
+  const value = /^\d{1,15}(e\d{1,2})?$/i.test(text) ? Number(text) : NaN;
+  if (!Number.isSafeInteger(value)) {
     throw new InvalidArgumentError("Expected a whole number.");
   }
-  return Number(text);
+  return value;
 }
 
 function number(text: string): number {

@@ -17,6 +17,7 @@ import { metricNames, microName, sumNames } from "./loss_program.ts";
 import { headColumns } from "./objective_head.ts";
 import { windowName } from "./objective_loss.ts";
 import type { PlannedEngine } from "./plan_engine.ts";
+import { tooLarge } from "./too_large.ts";
 import { Session } from "./session.ts";
 import { gradientName, slotName } from "./trainables.ts";
 import {
@@ -82,13 +83,7 @@ export class Engine implements AsyncDisposable {
   static async open(planned: PlannedEngine, device: Device): Promise<Engine> {
     const { total } = planned.report;
     if (total > device.info.memoryBytes) {
-      throw new DeviceError(
-        `The run needs ${
-          gigabytes(total)
-        } GB of memory; ${device.info.description} has ${
-          gigabytes(device.info.memoryBytes)
-        } GB for it. Lower training.batch_size or data.max_length, set training.gradient_checkpointing, or train an adapter`,
-      );
+      throw new DeviceError(tooLarge(planned, device.info));
     }
     const session = await Session.open(
       device,
@@ -323,8 +318,4 @@ export class Engine implements AsyncDisposable {
 export function trainedBatchTokens({ rows, segments }: Inputs): number {
   if (rows.length === 0) return 0;
   return segments.reduce((n, segment) => n + (segment === 0 ? 0 : 1), 0);
-}
-
-function gigabytes(bytes: number): string {
-  return (bytes / 2 ** 30).toFixed(2);
 }
