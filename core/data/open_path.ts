@@ -10,6 +10,7 @@ import { sourceFor } from "./source_for.ts";
 
 /** Rows of a path. Dispose of `store` to close its files. */
 export interface OpenedPath {
+  /** The rows of all files. */
   readonly store: RecordStore;
   /** Absolute paths of the files that are read, in order. */
   readonly files: readonly string[];
