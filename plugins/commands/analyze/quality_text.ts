@@ -58,9 +58,8 @@ function showSubject({ subject, metrics }: QualityReport, out: Output): void {
 }
 
 function showSize({ size }: QualityReport, out: Output, width: number): void {
-  const [first, ...rest] = wrap(describeSize(size), width - 15);
-  out.line(`${out.style("dim", "size".padEnd(14))} ${first}`);
-  for (const line of rest) out.line(`${"".padEnd(14)} ${line}`);
+  const name = out.style("dim", "size".padEnd(14));
+  out.line(wrapText(`${name} ${describeSize(size)}`, width));
 }
 
 const STYLES = { bad: "bad", warning: "warning", note: "dim" } as const;
