@@ -60,7 +60,7 @@ function* bodyOf(content: InspectPageContent): Generator<Html> {
     <nav id="pages"
       aria-label="pages"><button type="button" id="before">earlier</button> <span id="place" class="soft small"></span> <button type="button" id="after">later</button></nav>
     <div id="bar"
-      role="status"><span class="soft">Point at a token or tap it, or go through them with the arrow keys.</span></div>
+      role="status"><span class="soft"><span class="pointer">Point at a token, or go through them with the arrow keys.</span><span class="touch">Tap a token.</span></span></div>
   `;
   for (const example of content.examples) {
     yield {

@@ -153,9 +153,11 @@ export const INSPECT_SCRIPT: string = String.raw`"use strict";
       if (scroll) flow.children[i].scrollIntoView({ block: "nearest" });
       tell(e, d, i);
     };
-    flow.addEventListener("mouseover", function (event) {
-      var span = event.target.closest(".tok");
-      if (span !== null) choose(Number(span.dataset.i), false);
+    ["mouseover", "click"].forEach(function (name) {
+      flow.addEventListener(name, function (event) {
+        var span = event.target.closest(".tok");
+        if (span !== null) choose(Number(span.dataset.i), false);
+      });
     });
     flow.addEventListener("keydown", function (event) {
       var step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 10, ArrowUp: -10, Home: -1e9, End: 1e9 }[event.key];
@@ -201,15 +203,15 @@ export const INSPECT_SCRIPT: string = String.raw`"use strict";
   function drawTable(e, d) {
     var box = make("div", "tokentable"), table = make("table"), head = make("tr");
     box.tabIndex = 0;
-    ["token", "id", "weight", "role", "segment", "position", "text"].forEach(function (name, c) { head.append(make("th", c < 3 || c === 4 || c === 5 ? "n" : "", name)); });
+    ["token", "text", "id", "weight", "role", "segment", "position"].forEach(function (name) { head.append(make("th", name === "text" || name === "role" ? "" : "n", name)); });
     var thead = make("thead"), body = make("tbody");
     thead.append(head);
     for (var i = 0; i < e.x.length; i++) {
       var row = make("tr", classOf(d, i));
-      [i, e.i[i], d.w[i]].forEach(function (n) { row.append(make("td", "n", String(n))); });
+      row.append(make("td", "n", String(i)), make("td", "mono", oneLine(e.x[i])));
+      [e.i[i], d.w[i]].forEach(function (n) { row.append(make("td", "n", String(n))); });
       row.append(make("td", "", d.r[i] || "-"));
       row.append(make("td", "n", String(d.s[i])), make("td", "n", String(d.p[i])));
-      row.append(make("td", "mono", oneLine(e.x[i])));
       body.append(row);
     }
     table.append(thead, body);

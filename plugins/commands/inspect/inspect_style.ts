@@ -42,8 +42,20 @@ button:disabled { opacity: .45; cursor: default; }
 #bar b { font-weight: 650; }
 #bar span { margin-right: 1.1rem; }
 .tokentable { max-height: 34rem; overflow: auto; }
-.tokentable table { width: auto; min-width: 36rem; }
+.tokentable table { width: auto; }
 .tokentable th { position: sticky; top: 0; background: var(--card); }
-.tokentable td.mono { white-space: pre; }
+.tokentable th, .tokentable td { padding-right: 1rem; }
+.tokentable td.mono { white-space: pre-wrap; overflow-wrap: anywhere; min-width: 6rem; max-width: 24rem; }
+.touch { display: none; }
+@media (hover: none) { .touch { display: inline; } .pointer { display: none; } }
+@media (max-width: 40rem) {
+  body { padding-left: .8rem; padding-right: .8rem; }
+  .controls { position: static; }
+  .controls label { flex: 1 1 100%; display: flex; gap: .5rem; align-items: center; }
+  .controls input, .controls select { flex: 1; min-width: 0; width: auto; }
+  .example { padding: .8rem; }
+  .tokentable table { font-size: .8125rem; }
+  .tokentable th, .tokentable td { padding-right: .6rem; }
+}
 .tokentable tr.trained td { border-bottom-color: var(--line); }
 `;
