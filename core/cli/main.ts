@@ -10,6 +10,7 @@
  * @module
  */
 import { Command as Commander, CommanderError } from "commander";
+import { partError } from "../config/parts/call_part.ts";
 import { createPart, creatingWith } from "../config/parts/create_part.ts";
 import type {
   Command,
@@ -20,12 +21,14 @@ import type {
 import { ConfigError } from "../contracts/errors.ts";
 import type { Registry } from "../contracts/plugin.ts";
 import { VERSION } from "../version.ts";
+import { describePart } from "../config/schema/options_schema.ts";
+import { BUILT_IN } from "../contracts/plugin.ts";
 import { ourName } from "../config/schema/other_names.ts";
 import { askedRegistry } from "./asked_run.ts";
 import { addFlags, givenOptions } from "./flags.ts";
 import { invocation } from "./invocation.ts";
-import { showError } from "./show_error.ts";
-import { processOutputs } from "./terminal.ts";
+import { isFromSystem, showError } from "./show_error.ts";
+import { isOutputGone, processOutputs } from "./terminal.ts";
 
 /** Runs a command line and returns the exit code. Never throws, never exits. */
 export async function main(
@@ -125,7 +128,8 @@ async function commandLine(
         write(text.replace(/^error/, err.style("bad", "error"))),
     });
   const registry = await askedRegistry(context);
-  for (const { part } of registry.list("command")) {
+  for (const registered of registry.list("command")) {
+    const { part } = registered;
     const added = commander.command(part.name).summary(part.description)
       .configureHelp({ showGlobalOptions: true });
     // what the others take is not asked: that would load them
@@ -133,6 +137,8 @@ async function commandLine(
       const command = await makeCommand(part.name, registry);
       addCommand(added.description(command.details ?? part.description), {
         command,
+        described: describePart(registered),
+        isBuiltIn: registered.module === BUILT_IN,
         context,
       });
     }
@@ -160,7 +166,13 @@ async function makeCommand(name: string, registry: Registry): Promise<Command> {
 
 function addCommand(
   commander: Commander,
-  { command, context }: { command: Command; context: CommandContext },
+  { command, described, isBuiltIn, context }: {
+    readonly command: Command;
+    /** The part and its plugin, for messages. */
+    readonly described: string;
+    readonly isBuiltIn: boolean;
+    readonly context: CommandContext;
+  },
 ): void {
   for (
     const { name, description, required, repeated } of command.arguments ?? []
@@ -177,6 +189,12 @@ function addCommand(
   if (help !== undefined) commander.addHelpText("after", `\n${help}`);
   commander.action(async () => {
     const given = givenOptions(command.optionsSchema, commander.opts());
-    await command.run(given, { ...context, arguments: commander.args });
+    try {
+      await command.run(given, { ...context, arguments: commander.args });
+    } catch (error) {
+      // files, networks and closed outputs speak for themselves
+      if (isBuiltIn || isFromSystem(error) || isOutputGone(error)) throw error;
+      throw partError({ part: described, method: "run" }, error);
+    }
   });
 }

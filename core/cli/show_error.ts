@@ -77,7 +77,7 @@ function describe(error: unknown): string {
 }
 
 /** Errors of files and networks speak for themselves. */
-function isFromSystem(error: unknown): error is Error {
+export function isFromSystem(error: unknown): error is Error {
   return error instanceof Error &&
     Object.values(Deno.errors).some((kind) => error instanceof kind);
 }

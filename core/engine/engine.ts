@@ -17,7 +17,7 @@ import { metricNames, microName, sumNames } from "./loss_program.ts";
 import { headColumns } from "./objective_head.ts";
 import { windowName } from "./objective_loss.ts";
 import type { PlannedEngine } from "./plan_engine.ts";
-import { tooLarge } from "./too_large.ts";
+import { tooLarge } from "./memory/too_large.ts";
 import { Session } from "./session.ts";
 import { gradientName, slotName } from "./trainables.ts";
 import {

@@ -2,8 +2,10 @@
  * A run checked as far as it goes without training: its files, every row of its data, and its memory.
  * @module
  */
+import { createHash } from "node:crypto";
 import { chosenAt } from "../config/chosen_at.ts";
 import type { LoadedRun } from "../config/load.ts";
+import type { PreparedDataset } from "../data/prepared/prepared_dataset.ts";
 import type { DataReport } from "../data/types.ts";
 import { planEngine } from "../engine/plan_engine.ts";
 import { openDevice } from "../run/open/choose_backend.ts";
@@ -53,6 +55,8 @@ export interface CheckedRun extends Disposable {
   readonly evaluationExamples: number | null;
   /** Optimizer steps of the whole run. */
   readonly totalSteps: number;
+  /** Examples with the tokens of one before them; of a stream, among the first rows. */
+  readonly duplicates: number;
   /** The first example, what is trained in it marked. */
   sample(): string;
   /** Plans the run on its device. Throws `DeviceError` where it does not fit, naming what would make it fit. */
@@ -85,6 +89,7 @@ export async function checkRun(
     maskerName: data.maskerName,
     evaluationExamples: data.evaluation?.length ?? null,
     totalSteps,
+    duplicates: duplicatesOf(data.train),
     sample: () => data.train.sample(data.train.example(0)),
     async memory() {
       const chosen = await openDevice(run, creating);
@@ -105,4 +110,20 @@ export async function checkRun(
     },
     [Symbol.dispose]: () => held.dispose(),
   };
+}
+
+/** Examples that are compared, at most: what is counted says that there are duplicates, not where. */
+const COMPARED = 500_000;
+
+/** How many examples have the tokens of one before them. */
+function duplicatesOf(set: PreparedDataset): number {
+  const seen = new Set<string>();
+  const count = Math.min(set.length, COMPARED);
+  for (let i = 0; i < count; i++) {
+    const { buffer, byteOffset, byteLength } = set.example(i).ids;
+    const hash = createHash("md5")
+      .update(new Uint8Array(buffer, byteOffset, byteLength));
+    seen.add(hash.digest("base64"));
+  }
+  return count - seen.size;
 }

@@ -3,6 +3,7 @@
  * @module
  */
 import {
+  type CheckedRun,
   type Command,
   type CommandContext,
   type DataReport,
@@ -12,6 +13,7 @@ import {
   loadAskedRun,
   type PlannedMemory,
   showBytes,
+  showCount,
   showWhole,
 } from "@denotune/denotune/core";
 import { z } from "zod";
@@ -79,6 +81,7 @@ async function runCheck(context: CommandContext): Promise<void> {
     } steps in all · batch ${config.training.batch_size} x ${config.training.gradient_accumulation_steps} · into ${config.output_dir}`,
   );
   showMemory(await checked.memory(), entry);
+  notices.push(...duplicateNotices(checked));
   for (const notice of notices) {
     err.line(`${err.style("warning", "note")}     ${harmless(notice)}`);
   }
@@ -96,6 +99,18 @@ async function runCheck(context: CommandContext): Promise<void> {
       args.length === 0 ? "" : ` ${args.join(" ")}`
     }`,
   );
+}
+
+/** What to say of examples that say the same as one before them. */
+function duplicateNotices({ duplicates, report }: CheckedRun): string[] {
+  if (duplicates === 0) return [];
+  const share = (100 * duplicates / Math.max(1, report.examples))
+    .toPrecision(2);
+  return [
+    `${showCount(duplicates, "example")} (${Number(share)}%) ${
+      duplicates === 1 ? "has" : "have"
+    } the same tokens as one before: the command \`analyze\` names them`,
+  ];
 }
 
 function dataLine(report: DataReport): string {

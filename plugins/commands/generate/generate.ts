@@ -114,6 +114,13 @@ async function runGenerate(
       err.line(`${err.style("warning", "note")} ${message}`),
   });
   if (flags.adapter !== undefined) await model.use("adapter");
+  if (!model.hasChatTemplate && !flags.raw) {
+    err.line(
+      `${
+        err.style("warning", "note")
+      } ${folder} has no chat template: the prompt is given as it is. Write it as the rows were written that the model was trained on; --raw says that it is meant so`,
+    );
+  }
   if (flags.prompt.length > 0) {
     for (const prompt of flags.prompt) {
       if (!await say(model, prompt, flags, context)) return;

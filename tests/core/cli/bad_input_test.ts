@@ -153,3 +153,31 @@ Deno.test("an unfinished run with other settings is refused with the difference 
     "output_dir",
   );
 });
+
+Deno.test("a fault in a plugin's command names the command and the plugin, and is no fault of denotune", async () => {
+  using folder = folderOf({
+    "plugin.ts":
+      `import { API_VERSION, defineCommand, definePart, definePlugin } from "@denotune/denotune/core";
+import { z } from "zod";
+const part = definePart({
+  kind: "command",
+  name: "broken",
+  description: "Breaks",
+  options: z.strictObject({}),
+  create: () => defineCommand({
+    options: z.strictObject({}),
+    run: () => { throw new TypeError("x is not a thing"); },
+  }),
+});
+export default definePlugin({ name: "mine", api: API_VERSION, parts: [part] });
+`,
+  });
+  const plugin = new URL(`file://${folder.at("plugin.ts")}`).href;
+  const { code, err } = await run(`--plugin=${plugin}`, "broken");
+  assert.equal(code, 2, err);
+  assert.match(
+    err,
+    /`run` of the command "broken" of plugin "mine" \(.*plugin\.ts.*\) threw: .*x is not a thing/,
+  );
+  assert.doesNotMatch(err, /fault in denotune/);
+});

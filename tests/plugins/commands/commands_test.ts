@@ -27,6 +27,21 @@ Deno.test("check tells data, steps, memory and a sample, and writes nothing", as
   );
 });
 
+Deno.test("check says how many examples are the same as one before", async () => {
+  using folder = folderOf({
+    "rows.jsonl": `${alpacaRows(8)}\n${alpacaRows(2)}\n`,
+  });
+  Deno.writeTextFileSync(folder.at("run.yaml"), tinyRun(folder.path));
+  const { err } = await run("check", folder.at("run.yaml"));
+  assert.match(
+    err,
+    /2 examples \(20%\) have the same tokens as one before: the command `analyze`/,
+  );
+  Deno.writeTextFileSync(folder.at("rows.jsonl"), alpacaRows(8));
+  const single = await run("check", folder.at("run.yaml"));
+  assert.doesNotMatch(single.err, /same tokens/);
+});
+
 Deno.test("inspect marks what is trained, of a row and of a step", async () => {
   using folder = tiny();
   const row = await run("inspect", folder.at("run.yaml"), "--row", "3");

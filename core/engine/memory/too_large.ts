@@ -2,9 +2,9 @@
  * What to say of an engine that does not fit: its memory, and what would make it fit.
  * @module
  */
-import type { DeviceInfo } from "../contracts/backend.ts";
-import { showBytes, showWhole } from "../show_numbers.ts";
-import { planEngine, type PlannedEngine } from "./plan_engine.ts";
+import type { DeviceInfo } from "../../contracts/backend.ts";
+import { showBytes, showWhole } from "../../show_numbers.ts";
+import { planEngine, type PlannedEngine } from "../plan_engine.ts";
 
 /** Shortest context that is proposed, in tokens. */
 const SHORTEST = 64;
