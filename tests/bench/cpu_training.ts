@@ -96,13 +96,13 @@ function batch({ B, T }: Size, vocabulary: number): Inputs {
     tokens,
     positions: Int32Array.from({ length: N }, (_, i) => i % T),
     segments: new Int32Array(N).fill(1),
-    rowKeys: Int32Array.from({ length: B }, (_, i) => i),
+    rowKeys: Int32Array.from({ length: N }, (_, i) => i),
     rows: Int32Array.from({ length: N }, (_, i) => i),
     targets: tokens.map((t) => (t + 1) % vocabulary),
     weights: new Float32Array(N).fill(1),
     sources: new Int32Array(N),
     divisor: N,
-  } as Inputs;
+  };
 }
 
 const [workers = "2", blas = "auto", name = "small"] = Deno.args;

@@ -1,6 +1,6 @@
 /**
  * The benchmarks by name: `deno task bench` lists them, `deno task bench cpu_matmul` runs one. Figures that were
- * taken stand in README.md beside this file.
+ * taken are in README.md beside this file.
  * @module
  */
 
