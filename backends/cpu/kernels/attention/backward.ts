@@ -20,8 +20,8 @@ import {
   attentionKey,
   geometryOf,
   rangeBytes,
-  rangeEnd,
   rangesLaunch,
+  segmentSpan,
   suitsBlas,
 } from "./geometry.ts";
 import { buildDeltas } from "./deltas.ts";
@@ -254,19 +254,9 @@ function queryRange(
   const { f } = k;
   const { causal, window } = variant.attributes;
   // From the first query of the first key's segment to the last one of the last key's.
-  const low = f.local("i64", k.dims[1]), high = f.local("i64", i64.const(0));
-  f.for(i64.const(0), block.count, 1, (j) => {
-    const position = f.local(
-      "i64",
-      i64.add(own.row0, i64.add(block.firstKey, j)),
-    );
-    const start = f.local("i64", rangeEnd(k.temporary, position, 0));
-    const end = f.local(
-      "i64",
-      i64.add(rangeEnd(k.temporary, position, 1), i64.const(1)),
-    );
-    f.set(low, i64.min(low, start));
-    f.set(high, i64.max(high, end));
+  const { low, high } = segmentSpan(k, {
+    first: i64.add(own.row0, block.firstKey),
+    count: block.count,
   });
   if (causal || window !== null) {
     const from = f.local(

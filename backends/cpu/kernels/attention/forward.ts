@@ -33,8 +33,8 @@ import {
   geometryOf,
   HIDDEN,
   rangeBytes,
-  rangeEnd,
   rangesLaunch,
+  segmentSpan,
   suitsBlas,
 } from "./geometry.ts";
 import { packKeys, queriesByKeys, scoresByKeys } from "./products.ts";
@@ -242,20 +242,12 @@ function keyRange(
     i64.add(own.shift, i64.add(own.first, i64.sub(own.queries, i64.const(1)))),
   );
   // Without a cache: from the first segment's start to the last one's end, over the block's queries.
-  const low = f.local("i64", i64.const(0)), high = f.local("i64");
-  if (cache === null) {
-    f.set(low, k.dims[1]);
-    f.for(i64.const(0), own.queries, 1, (i) => {
-      const position = f.local("i64", i64.add(row0, i));
-      const start = f.local("i64", rangeEnd(k.temporary, position, 0));
-      const end = f.local(
-        "i64",
-        i64.add(rangeEnd(k.temporary, position, 1), i64.const(1)),
-      );
-      f.set(low, i64.min(low, start));
-      f.set(high, i64.max(high, end));
-    });
-  } else f.set(high, i64.const(cache.capacity));
+  const { low, high } = cache === null
+    ? segmentSpan(k, { first: row0, count: own.queries })
+    : {
+      low: f.local("i64", i64.const(0)),
+      high: f.local("i64", i64.const(cache.capacity)),
+    };
   if (causal || window !== null) {
     // Causal: nothing after the last query. A window bounds both sides.
     const beyond = f.local(

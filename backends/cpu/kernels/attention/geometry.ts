@@ -13,11 +13,12 @@ import {
   i32x4,
   i64,
   type Int,
+  type Local,
   v128,
   type Vector,
 } from "../../assembler/mod.ts";
 import { tanh } from "../../simd_math.ts";
-import { element, keyOf, type Launch } from "../launch.ts";
+import { element, type Kernel, keyOf, type Launch } from "../launch.ts";
 import { TILE_COLUMNS } from "../matmul/tile.ts";
 
 /** Queries and keys of a block for the micro-kernel: multiples of the rows and columns of a tile. */
@@ -168,6 +169,26 @@ export function rangesLaunch(
 /** First (or last) position of the segment of a position; `at` counts over the batch. */
 export function rangeEnd(temporary: Int, at: Int, side: 0 | 1): Int {
   return i64.load32S(i64.add(temporary, i64.mul(at, i64.const(8))), 4 * side);
+}
+
+/** From the first position of the segments of `count` positions to behind their last; `first` counts over the batch. */
+export function segmentSpan(
+  k: Kernel,
+  { first, count }: { readonly first: Int; readonly count: Int },
+): { low: Local<"i64">; high: Local<"i64"> } {
+  const { f } = k;
+  const low = f.local("i64", k.dims[1]), high = f.local("i64", i64.const(0));
+  f.for(i64.const(0), count, 1, (i) => {
+    const position = f.local("i64", i64.add(first, i));
+    const start = f.local("i64", rangeEnd(k.temporary, position, 0));
+    const end = f.local(
+      "i64",
+      i64.add(rangeEnd(k.temporary, position, 1), i64.const(1)),
+    );
+    f.set(low, i64.min(low, start));
+    f.set(high, i64.max(high, end));
+  });
+  return { low, high };
 }
 
 /** The keys of a block that one query sees: positions from `low` up to `high`, in its own segment. */
