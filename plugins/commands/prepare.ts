@@ -17,7 +17,7 @@ import { z } from "zod";
 const options = z.strictObject({
   to: z.string().default("prepared.jsonl").meta({ placeholder: "file" })
     .describe(
-      "where to write: a name that ends in .jsonl; rows to evaluate on go to NAME.eval.jsonl",
+      "where to write: a name that ends in .jsonl or .parquet; rows to evaluate on go to NAME.eval.jsonl",
     ),
 });
 
@@ -35,6 +35,7 @@ export const prepare: Command = defineCommand({
   help: (start) =>
     `Examples:
   ${start} prepare run.yaml --to rows.jsonl
+  ${start} prepare run.yaml --to rows.parquet
   ${start} train run.yaml 'data.train=[{path: rows.jsonl, format: pretokenized}]'`,
   run: runPrepare,
 });

@@ -14,6 +14,7 @@ import { ConfigError } from "../../contracts/errors.ts";
 import type { PreparedDataset } from "../../data/prepared/prepared_dataset.ts";
 import type { PreparedExample } from "../../data/types.ts";
 import { asUserError, temporaryBeside, writeAll } from "../../io/atomic.ts";
+import { ParquetWriter } from "../../io/write_parquet.ts";
 import { prepareRun } from "../prepare.ts";
 import type { PrepareOptions } from "../../run/open/open_run.ts";
 import { refuseStream } from "./prepared_data.ts";
@@ -34,7 +35,7 @@ export interface WrittenRows {
 
 /** Where prepared rows are written. */
 export interface WriteRowsOptions extends PrepareOptions {
-  /** A file that ends in .jsonl; rows to evaluate on go to `NAME.eval.jsonl` beside it. */
+  /** A file that ends in .jsonl or .parquet; rows to evaluate on go to `NAME.eval.jsonl` beside it. */
   readonly to: string;
 }
 
@@ -50,9 +51,9 @@ export async function writeRows(
   { to, ...options }: WriteRowsOptions,
 ): Promise<WrittenRows[]> {
   const path = resolve(to);
-  if (extname(path) !== ".jsonl") {
+  if (![".jsonl", ".parquet"].includes(extname(path))) {
     throw new ConfigError(
-      `Cannot write rows to ${to}: the name must end in .jsonl`,
+      `Cannot write rows to ${to}: the name must end in .jsonl or .parquet`,
     );
   }
   refuseStream(run);
@@ -102,9 +103,8 @@ function writeSide(
     readonly source: number | null;
   },
 ): WrittenRows {
-  const row = hasFractions(set) ? weightedRow : labelledRow;
+  const second = hasFractions(set) ? "weights" : "labels";
   const temporary = temporaryBeside(of.path);
-  const encoder = new TextEncoder();
   let rows = 0;
   asUserError(`write ${of.path}`, () => {
     {
@@ -113,13 +113,18 @@ function writeSide(
         create: true,
         truncate: true,
       });
+      const writer = extname(of.path) === ".parquet"
+        ? parquetRows(file, second)
+        : jsonRows(file, second);
       for (let i = 0; i < set.length; i++) {
         const example = set.example(i);
         if (source !== null && example.source !== source) continue;
         if (example.lengths !== undefined) refusePairs(set, example);
-        writeAll(file, encoder.encode(`${JSON.stringify(row(example))}\n`));
+        const { ids, weights } = example;
+        writer.add(ids, second === "weights" ? weights : labelsOf(example));
         rows++;
       }
+      writer.close();
       file.syncSync();
     }
     Deno.renameSync(temporary, of.path);
@@ -127,15 +132,40 @@ function writeSide(
   return { ...of, rows };
 }
 
-function labelledRow({ ids, weights }: PreparedExample) {
+/** Writes rows of two lists. */
+interface RowWriter {
+  add(ids: Int32Array, second: Int32Array | Float32Array): void;
+  close(): void;
+}
+
+function jsonRows(file: Deno.FsFile, second: string): RowWriter {
+  const encoder = new TextEncoder();
   return {
-    input_ids: [...ids],
-    labels: Array.from(ids, (id, t) => weights[t] === 1 ? id : IGNORED),
+    add(ids, values) {
+      const row = { input_ids: [...ids], [second]: [...values] };
+      writeAll(file, encoder.encode(`${JSON.stringify(row)}\n`));
+    },
+    close() {},
   };
 }
 
-function weightedRow({ ids, weights }: PreparedExample) {
-  return { input_ids: [...ids], weights: [...weights] };
+function parquetRows(
+  file: Deno.FsFile,
+  second: "labels" | "weights",
+): RowWriter {
+  const writer = new ParquetWriter(file, [
+    { name: "input_ids", type: "int32" },
+    { name: second, type: second === "labels" ? "int32" : "float" },
+  ]);
+  return {
+    // the arrays of a set may be views of memory that is used again
+    add: (ids, values) => writer.add([ids.slice(), values.slice()]),
+    close: () => writer.close(),
+  };
+}
+
+function labelsOf({ ids, weights }: PreparedExample): Int32Array {
+  return ids.map((id, t) => weights[t] === 1 ? id : IGNORED);
 }
 
 /** Whether some token has a weight other than 0 and 1, which labels cannot say. */

@@ -103,7 +103,9 @@ for (const [name, more] of Object.entries(RUNS)) {
         ...more,
         training: { epochs: 2, eval_steps: "epoch" },
       });
-    const written = await write(run("x"), folder.at("rows.jsonl"));
+    // both kinds of files in turn: what they hold is the same
+    const file = name.length % 2 === 0 ? "rows.jsonl" : "rows.parquet";
+    const written = await write(run("x"), folder.at(file));
     const whole = await runConfig(run("whole"));
     const again = await runConfig(onRows(run("again"), written));
     assert.ok(whole.losses.length > 2);
@@ -123,7 +125,7 @@ Deno.test("rows are written under names that end in .jsonl only, and not of stre
   using folder = testFolder();
   await assert.rejects(write(tinyRun("x"), folder.at("rows.csv")), {
     name: "ConfigError",
-    message: /must end in \.jsonl/,
+    message: /must end in \.jsonl or \.parquet/,
   });
   const run = tinyRun("x", { training: { max_steps: 2 } });
   await assert.rejects(
