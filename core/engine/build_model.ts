@@ -13,6 +13,7 @@ import type {
   NormSite,
   WeightSpec,
 } from "../contracts/model.ts";
+import { ConfigError } from "../contracts/errors.ts";
 import { dim, product } from "../graph/dims.ts";
 import { isQuantized, type TensorDType } from "../graph/dtype.ts";
 import { Graph, type Tensor } from "../graph/graph.ts";
@@ -192,6 +193,12 @@ export function buildModel(
     recorder?.weight(w);
     return graph.variable(variableOf(w.name), shape, options.dtypeOf(w.name));
   };
+  const refuseOneSided = (name: string) => {
+    if (causal) return;
+    throw new ConfigError(
+      `The model (model_type ${spec.modelType}) cannot see later tokens, as the objective wants: its layer ${name}, a convolution or recurrence, passes on earlier ones alone; choose a model of attention, or an objective with causal attention`,
+    );
+  };
   const adaptation = () => ({
     graph,
     parameter: (name: string) => {
@@ -303,10 +310,14 @@ export function buildModel(
             ...dropAttention(),
           }),
       ),
-    convolution: (name, x, weight) =>
-      graph.scope(name, () => state.convolution(name, x, weight)),
-    recurrence: (name, operands) =>
-      graph.scope(name, () => state.recurrence(name, operands)),
+    convolution(name, x, weight) {
+      refuseOneSided(name);
+      return graph.scope(name, () => state.convolution(name, x, weight));
+    },
+    recurrence(name, operands) {
+      refuseOneSided(name);
+      return graph.scope(name, () => state.recurrence(name, operands));
+    },
     loss(name, values, { coefficient }) {
       if (losses.some((own) => own.name === name)) {
         throw new RangeError(`Two losses of the model are called ${name}`);

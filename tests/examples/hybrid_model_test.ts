@@ -124,3 +124,20 @@ Deno.test("the hybrid model keeps its last tokens and a matrix a head, whatever 
   const conv = weights.find((w) => w.name === "layers.0.conv.weight");
   assert.deepEqual(conv?.shape, [8, 1, 3]);
 });
+
+Deno.test("layers that see earlier tokens alone refuse an objective that sees both sides", () => {
+  assert.throws(
+    () =>
+      planEngine({
+        spec: hybridArchitecture.describe(SMALL),
+        adapter: null,
+        frozenDtype: "f32",
+        causal: false,
+        train: null,
+        evaluate: { B: 1, T: 8 },
+        generate: null,
+        sources: 1,
+      }, { alignment: 4, maxBufferBytes: 2 ** 30 }),
+    /cannot see later tokens, as the objective wants: its layer .*, a convolution or recurrence/,
+  );
+});
