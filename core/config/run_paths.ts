@@ -44,6 +44,7 @@ export async function withAbsoluteRunPaths(
   },
 ): Promise<{ run: Tree; problems: Problem[] }> {
   const problems: Problem[] = [];
+  const failures: Failure[] = [];
   let changed = run;
 
   const place = async <F extends Found>(
@@ -57,23 +58,28 @@ export async function withAbsoluteRunPaths(
     // read when all else is right: it can be read only once
     if (written === STANDARD_INPUT && holder[0] === "data") return null;
     const absolute = resolve(leaf.origin.base, written);
-    const found = await attempt(leaf, path, problems, async () => {
-      if (options.files === "ignore") return null;
-      if (
-        isKeptInput(absolute, options.env) && await kindAt(absolute) === null
-      ) {
-        throw new DataError(
-          `The rows came from standard input, and ${absolute}, where they were kept, is gone; pipe the same rows in again, with \`path: "-"\``,
-        );
-      }
-      const revision = textAt(run, [...holder, "revision"])?.value;
-      return await find(written, {
-        env: options.env,
-        ...options.hub,
-        base: leaf.origin.base,
-        revision,
-      });
-    });
+    const found = await attempt(
+      leaf,
+      path,
+      { problems, failures },
+      async () => {
+        if (options.files === "ignore") return null;
+        if (
+          isKeptInput(absolute, options.env) && await kindAt(absolute) === null
+        ) {
+          throw new DataError(
+            `The rows came from standard input, and ${absolute}, where they were kept, is gone; pipe the same rows in again, with \`path: "-"\``,
+          );
+        }
+        const revision = textAt(run, [...holder, "revision"])?.value;
+        return await find(written, {
+          env: options.env,
+          ...options.hub,
+          base: leaf.origin.base,
+          revision,
+        });
+      },
+    );
     const isLocal = found === null
       ? !isHubId(written) || await kindAt(absolute) !== null
       : found.hub === null;
@@ -123,6 +129,10 @@ export async function withAbsoluteRunPaths(
     }
   }
 
+  // a network or disk that fails is no fault of the run file, but does not hide what is
+  if (problems.length === 0 && failures.length > 0) throw failures[0].error;
+  problems.push(...failures.map(({ problem }) => problem));
+
   const resume = textAt(run, ["training", "resume"]);
   if (resume !== null && resume.value !== "auto" && resume.value !== "never") {
     const absolute = resolve(resume.origin.base, resume.value);
@@ -151,21 +161,28 @@ export function absoluteOutputDir(
   return isAbsolute(path) ? resolve(path) : resolve(cwd, path);
 }
 
+/** A path that could not be looked for. */
+interface Failure {
+  readonly problem: Problem;
+  readonly error: Error;
+}
+
 async function attempt<T>(
   leaf: Leaf,
   path: Path,
-  problems: Problem[],
+  found: { readonly problems: Problem[]; readonly failures: Failure[] },
   work: () => Promise<T>,
 ): Promise<T | null> {
   try {
     return await work();
   } catch (error) {
-    // a network or disk that fails is no fault of the run file
-    if (!isDenotuneError(error) || error.name === "DeviceError") throw error;
-    problems.push({
+    if (!isDenotuneError(error)) throw error;
+    const problem = {
       origin: leaf.origin,
       message: `\`${keyOf(path)}\`: ${lowerFirst(error.message)}`,
-    });
+    };
+    if (error.name === "DeviceError") found.failures.push({ problem, error });
+    else found.problems.push(problem);
     return null;
   }
 }

@@ -5,12 +5,20 @@
 import { createHash } from "node:crypto";
 import { chosenAt } from "../config/chosen_at.ts";
 import type { LoadedRun } from "../config/load.ts";
+import { creatingWith } from "../config/parts/create_part.ts";
+import { DataError, isDenotuneError } from "../contracts/errors.ts";
+import { cacheFolder } from "../io/cache_folder.ts";
+import { rowProblem } from "../run/open/row_problem.ts";
 import type { PreparedDataset } from "../data/prepared/prepared_dataset.ts";
 import type { DataReport } from "../data/types.ts";
 import { planEngine } from "../engine/plan_engine.ts";
 import { openDevice } from "../run/open/choose_backend.ts";
 import { memoryNeed, refuseTooLarge } from "../run/open/memory_check.ts";
-import { planRun, type PrepareOptions } from "../run/open/open_run.ts";
+import {
+  planRun,
+  type PreparedRun,
+  type PrepareOptions,
+} from "../run/open/open_run.ts";
 import { prepareRun } from "./prepare.ts";
 
 /** What a run would take on the backend that it would train on. */
@@ -69,7 +77,7 @@ export async function checkRun(
   options: PrepareOptions = {},
 ): Promise<CheckedRun> {
   using opened = new DisposableStack();
-  const prepared = opened.use(await prepareRun(run, options));
+  const prepared = opened.use(await prepareOrSayAll(run, options));
   const { request, totalSteps, parts, parameters } = await planRun(
     prepared,
     options,
@@ -110,6 +118,29 @@ export async function checkRun(
     },
     [Symbol.dispose]: () => held.dispose(),
   };
+}
+
+/** Opens a run; where that fails before the rows are read, the error says what is wrong with them, too. */
+async function prepareOrSayAll(
+  run: LoadedRun,
+  options: PrepareOptions,
+): Promise<PreparedRun> {
+  try {
+    return await prepareRun(run, options);
+  } catch (error) {
+    if (!isDenotuneError(error) || error.name === "DeviceError") throw error;
+    const found = await rowProblem(run, {
+      creating: creatingWith(run.registry, { seed: run.config.seed }),
+      cacheDir: cacheFolder(),
+    });
+    const { message } = error;
+    if (found === null || message.includes(found) || found.includes(message)) {
+      throw error;
+    }
+    throw new DataError(`${message}\nThe data have a problem, too: ${found}`, {
+      cause: error,
+    });
+  }
 }
 
 /** Examples that are compared, at most: what is counted says that there are duplicates, not where. */

@@ -27,6 +27,24 @@ Deno.test("check tells data, steps, memory and a sample, and writes nothing", as
   );
 });
 
+Deno.test("check says what is wrong with the rows though the model cannot be opened", async () => {
+  using folder = folderOf({
+    "rows.jsonl": '{"instruction": "a", "output": "b"}\n{"instruction": "a"}\n',
+    "model/tokenizer.json": "{}",
+  });
+  Deno.writeTextFileSync(
+    folder.at("run.yaml"),
+    `model: { path: model }\ndata: { train: [{ path: rows.jsonl, format: alpaca }] }\n`,
+  );
+  const { code, err } = await run("check", folder.at("run.yaml"));
+  assert.equal(code, 2, err);
+  assert.match(err, /model has no config\.json/);
+  assert.match(
+    err,
+    /The data have a problem, too: .*rows\.jsonl:2: .*"output"/,
+  );
+});
+
 Deno.test("check says how many examples are the same as one before", async () => {
   using folder = folderOf({
     "rows.jsonl": `${alpacaRows(8)}\n${alpacaRows(2)}\n`,

@@ -89,3 +89,27 @@ Deno.test("a Hub that cannot be reached is no fault of the run file", async () =
     { name: "DeviceError", message: /Cannot list the model owner\/name from/ },
   );
 });
+
+Deno.test("a Hub that cannot be reached does not hide data that are not there", async () => {
+  using cache = testCache();
+  using folder = testFolder({
+    "run.yaml":
+      "model: { path: owner/name }\ndata: { train: [{ path: none.jsonl, format: alpaca }] }\n",
+  });
+  const hub = startHub({});
+  await hub[Symbol.asyncDispose]();
+  await assert.rejects(
+    loadRun({
+      file: "run.yaml",
+      cwd: folder.path,
+      registry: stubRegistry(),
+      env: cache.options(hub).env,
+      hub: { attempts: 1 },
+    }),
+    {
+      name: "ConfigError",
+      message:
+        /2 problems[^]*cannot list the model owner\/name[^]*no data set at .*none\.jsonl/,
+    },
+  );
+});
