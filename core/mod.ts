@@ -130,9 +130,11 @@ export {
   type Expression,
   input,
   random,
+  reduce,
   type RowProgram,
   type Stage,
   type UnaryOp,
+  value,
   write,
 } from "./graph/expression.ts";
 export {

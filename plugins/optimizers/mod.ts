@@ -3,10 +3,17 @@
  * @module
  */
 import type { AnyPart } from "@denotune/denotune/core";
+import { adafactor } from "./adafactor.ts";
 import { adamw } from "./adamw.ts";
 import { ema } from "./ema.ts";
 import { lion } from "./lion.ts";
 import { sgd } from "./sgd.ts";
 
 /** Every part of this folder. */
-export const optimizers: readonly AnyPart[] = [adamw, ema, lion, sgd];
+export const optimizers: readonly AnyPart[] = [
+  adafactor,
+  adamw,
+  ema,
+  lion,
+  sgd,
+];

@@ -104,6 +104,7 @@ Deno.test("optimizers have the defaults that the run file names", async () => {
     state_bits: 32,
   });
   assert.deepEqual(optimizers.map((p) => p.name).sort(), [
+    "adafactor",
     "adamw",
     "ema",
     "lion",
