@@ -206,6 +206,9 @@ function columnPlots(
     const known = values.filter((v) => v !== null);
     if (known.length !== values.length) return [];
     if (new Set(known.flat()).size < 3) return [];
+    const isShared = known.length > 1 &&
+      known.every((of) => of.every((v, i) => v === known[0][i]));
+    if (isShared) return []; // of the rows, not of the models
     return [html`
       <figure
         class="card plot"><figcaption><h3>${name}, by row</h3></figcaption>${distribution(
