@@ -18,7 +18,7 @@ import type {
   Outputs,
   Program,
 } from "../contracts/command.ts";
-import { ConfigError } from "../contracts/errors.ts";
+import { ConfigError, messageOf } from "../contracts/errors.ts";
 import type { Registry } from "../contracts/plugin.ts";
 import { VERSION } from "../version.ts";
 import { describePart } from "../config/schema/options_schema.ts";
@@ -56,7 +56,8 @@ export async function main(
       from: "user",
     });
     return code;
-  } catch (error) {
+  } catch (thrown) {
+    const error = seen(thrown);
     if (error instanceof CommanderError) {
       const flag = /unknown option '(--[\w-]+)/.exec(error.message)?.[1];
       const key = flag === undefined ? null : ourName(flag);
@@ -74,6 +75,16 @@ export async function main(
     } catch {
       return 1; // nobody reads stderr either
     }
+  }
+}
+
+/** What was thrown, or words for it where a plugin throws what throws when it is looked at. */
+function seen(thrown: unknown): unknown {
+  try {
+    void (thrown instanceof Error);
+    return thrown;
+  } catch {
+    return new Error(messageOf(thrown));
   }
 }
 

@@ -3,7 +3,12 @@
  * @module
  */
 import { namingInput } from "../config/standard_input.ts";
-import { exitCodeOf, isDenotuneError } from "../contracts/errors.ts";
+import {
+  exitCodeOf,
+  isDenotuneError,
+  messageOf,
+  withCauses,
+} from "../contracts/errors.ts";
 import type { Output } from "../contracts/command.ts";
 import { harmless, isOutputGone } from "./terminal.ts";
 
@@ -20,7 +25,7 @@ export function showError(
 ): number {
   if (isOutputGone(error)) return 1; // nobody reads any more: nothing to say, nobody to hear
   const label = output.style("bad", "error");
-  const lines = named(describe(error)).split("\n");
+  const lines = named(described(error)).split("\n");
   const shown = options.verbose ? lines : lines.slice(0, LINES);
   if (shown.length < lines.length) {
     shown.push(`... ${lines.length - shown.length} more lines with --verbose`);
@@ -50,13 +55,22 @@ function named(message: string): string {
 
 /** Whether a disk or a quota is full: that is for the user to mend, as any other wrong place to write to. */
 function isDiskFull(error: unknown): boolean {
-  for (let at: unknown = error; at instanceof Error; at = at.cause) {
-    if ("code" in at && (at.code === "ENOSPC" || at.code === "EDQUOT")) {
-      return true;
-    }
-  }
-  return false;
+  return withCauses(error).some((at) =>
+    "code" in at && (at.code === "ENOSPC" || at.code === "EDQUOT")
+  );
 }
+
+/** {@linkcode describe} of what may throw when it is looked at. */
+function described(error: unknown): string {
+  try {
+    return describe(error);
+  } catch {
+    return `${messageOf(error)}\n${FAULT}`;
+  }
+}
+
+const FAULT =
+  "This is a fault in denotune or in a plugin; --verbose shows where";
 
 function describe(error: unknown): string {
   if (isDenotuneError(error)) return error.message;
@@ -66,30 +80,28 @@ function describe(error: unknown): string {
   if (isDiskFull(error) && error instanceof Error) {
     return `${error.message}: what is written to is full; free space, or write elsewhere`;
   }
-  if (isDiskFull(error) && error instanceof Error) {
-    return `${error.message}: what is written to is full; free space, or write elsewhere`;
-  }
   if (isFromSystem(error)) return error.message;
   const what = error instanceof Error
-    ? `${error.name}: ${error.message}`
-    : String(error);
-  return `${what}\nThis is a fault in denotune or in a plugin; --verbose shows where`;
+    ? `${error.name}: ${messageOf(error)}`
+    : messageOf(error);
+  return `${what}\n${FAULT}`;
 }
 
 /** Errors of files and networks speak for themselves. */
 export function isFromSystem(error: unknown): error is Error {
   return error instanceof Error &&
-    Object.values(Deno.errors).some((kind) => error instanceof kind);
+    (Object.values(Deno.errors).some((kind) => error instanceof kind) ||
+      // those without a class, such as EIO of a broken disk
+      ("code" in error && /^E[A-Z0-9]+$/.test(String(error.code)) &&
+        error.message.includes("os error")));
 }
 
 function stackOf(error: unknown): string {
-  const stacks: string[] = [];
-  for (
-    let at: unknown = error;
-    at instanceof Error && stacks.length < 8;
-    at = at.cause
-  ) {
-    stacks.push(at.stack ?? at.message);
-  }
-  return stacks.join("\ncaused by ");
+  return withCauses(error).map((at) => {
+    try {
+      return String(at.stack ?? at.message);
+    } catch {
+      return messageOf(at);
+    }
+  }).join("\ncaused by ");
 }

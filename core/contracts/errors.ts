@@ -52,7 +52,42 @@ const NAMES: readonly string[] = [
 export function isDenotuneError(
   error: unknown,
 ): error is Error & { name: DenotuneErrorName } {
-  return error instanceof Error && NAMES.includes(error.name);
+  try {
+    return error instanceof Error && NAMES.includes(error.name) &&
+      typeof error.message === "string";
+  } catch {
+    return false; // what a plugin throws may throw when it is looked at
+  }
+}
+
+/** What a thrown value says, however odd it is. */
+export function messageOf(error: unknown): string {
+  try {
+    const said: unknown = typeof error === "object" && error !== null
+      ? Reflect.get(error, "message")
+      : undefined;
+    return typeof said === "string" ? said : String(error);
+  } catch {
+    return "a value that cannot be shown was thrown";
+  }
+}
+
+/** Causes that are followed: they may go in a circle. */
+const MOST_CAUSES = 8;
+
+/** An error and what caused it, outermost first: as far as they are errors, at most 8. */
+export function withCauses(error: unknown): Error[] {
+  const found: Error[] = [];
+  try {
+    for (
+      let at: unknown = error;
+      at instanceof Error && found.length < MOST_CAUSES && !found.includes(at);
+      at = at.cause
+    ) found.push(at);
+  } catch {
+    // what a plugin throws may throw when it is looked at
+  }
+  return found;
 }
 
 /** The exit code for an error: 2 for the user's input, 1 for everything else. */

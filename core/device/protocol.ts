@@ -4,7 +4,7 @@
  * @module
  */
 import type { DeviceInfo, ProgramId } from "../contracts/backend.ts";
-import { DeviceError } from "../contracts/errors.ts";
+import { DeviceError, messageOf, withCauses } from "../contracts/errors.ts";
 import type { Extents } from "../graph/dims.ts";
 import type { BufferId, Plan } from "../graph/plan.ts";
 import type { KernelTime } from "./executor.ts";
@@ -118,13 +118,22 @@ export interface ErrorData {
 
 /** An error, or whatever was thrown, as data. */
 export function errorToData(error: unknown): ErrorData {
-  if (!(error instanceof Error)) {
-    return { name: "Error", message: String(error) };
+  const [inner, ...outer] = withCauses(error).map(dataOf).reverse();
+  if (inner === undefined) return { name: "Error", message: messageOf(error) };
+  return outer.reduce<ErrorData>((cause, data) => ({ ...data, cause }), inner);
+}
+
+function dataOf(error: Error): ErrorData {
+  const message = messageOf(error);
+  try {
+    const { name, stack } = error;
+    if (typeof name === "string" && typeof stack === "string") {
+      return { name, message, stack };
+    }
+  } catch {
+    // what a plugin throws may throw when it is looked at
   }
-  const data = { name: error.name, message: error.message, stack: error.stack };
-  return error.cause === undefined
-    ? data
-    : { ...data, cause: errorToData(error.cause) };
+  return { name: "Error", message };
 }
 
 /** The `DeviceError` that an error of the worker becomes on the host; the original is its cause. */

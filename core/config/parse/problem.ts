@@ -2,8 +2,8 @@
  * Problems of a run are collected, and reported all at once in one screen.
  * @module
  */
-import { ConfigError } from "../../contracts/errors.ts";
-import { isPlainObject, type Origin } from "./tree.ts";
+import { ConfigError, messageOf } from "../../contracts/errors.ts";
+import type { Origin } from "./tree.ts";
 
 /** One thing that is wrong with a run. */
 export interface Problem {
@@ -87,11 +87,4 @@ export function lowerFirst(text: string): string {
     : text;
 }
 
-/** What an unknown thrown value says. */
-export function messageOf(error: unknown): string {
-  if (error instanceof Error) return error.message;
-  if (isPlainObject(error) && typeof error.message === "string") {
-    return error.message;
-  }
-  return String(error);
-}
+export { messageOf };

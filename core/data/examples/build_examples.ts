@@ -8,6 +8,7 @@ import type { WeightedText } from "./weighted_text.ts";
 import {
   DataError,
   isDenotuneError,
+  messageOf,
   PluginError,
 } from "../../contracts/errors.ts";
 import {
@@ -60,7 +61,7 @@ function located<T>(record: RawRecord, run: () => T): T {
   } catch (cause) {
     const place = describeWhere(record.where);
     if (!isDenotuneError(cause)) {
-      const message = cause instanceof Error ? cause.message : String(cause);
+      const message = messageOf(cause);
       throw new PluginError(
         `${place}: a part of the data pipeline failed: ${message}`,
         { cause },

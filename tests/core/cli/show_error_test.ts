@@ -6,7 +6,12 @@ import {
   isOutputGone,
   writeText,
 } from "../../../core/cli/terminal.ts";
-import { ConfigError, DeviceError } from "../../../core/contracts/errors.ts";
+import {
+  ConfigError,
+  DeviceError,
+  PluginError,
+} from "../../../core/contracts/errors.ts";
+import { errorToData } from "../../../core/device/protocol.ts";
 
 function shown(
   error: unknown,
@@ -80,4 +85,67 @@ Deno.test("a file on a broken disk is an error that is shown; a closed terminal 
     },
   };
   assert.throws(() => writeText(closed, "x"), isOutputGone);
+});
+
+/** What plugins may throw: values that are no errors, and errors that throw when they are looked at. */
+const ODD: Readonly<Record<string, () => unknown>> = {
+  null: () => null,
+  symbol: () => Symbol("s"),
+  "no prototype": () => Object.create(null),
+  "a getter that throws": () => ({
+    get message() {
+      throw new Error("gotcha");
+    },
+  }),
+  "a proxy": () =>
+    new Proxy(new Error("p"), {
+      get() {
+        throw new Error("trap");
+      },
+    }),
+  "its own cause": () => {
+    const error = new Error("round");
+    error.cause = error;
+    return error;
+  },
+  "a circle of causes": () => {
+    const inner = new Error("inner");
+    const outer = new Error("outer", { cause: inner });
+    inner.cause = outer;
+    return outer;
+  },
+  "one of ours without words": () =>
+    Object.defineProperties(new Error("m"), {
+      name: { value: "ConfigError" },
+      message: { value: 7 },
+    }),
+  "a stack that throws": () =>
+    Object.defineProperty(new Error("s"), "stack", {
+      get() {
+        throw new Error("no stack");
+      },
+    }),
+};
+
+for (const [name, make] of Object.entries(ODD)) {
+  Deno.test(`what a plugin throws is shown in words, once: ${name}`, () => {
+    for (const verbose of [false, true]) {
+      const { code, text } = shown(make(), verbose);
+      assert.equal(code, 1);
+      assert.match(text, /^error: .+/);
+    }
+    const wrapped = new PluginError("p threw", { cause: make() });
+    assert.equal(shown(wrapped, true).code, 2);
+    // on its way out of a worker
+    const data = errorToData(wrapped);
+    structuredClone(data);
+    assert.equal(data.message, "p threw");
+  });
+}
+
+Deno.test("an error of a disk is no fault of ours", () => {
+  const error = Object.assign(new Error("Input/output error (os error 5)"), {
+    code: "EIO",
+  });
+  assert.equal(shown(error).text, "error: Input/output error (os error 5)\n");
 });
