@@ -287,3 +287,26 @@ Deno.test("the checkpoint of a run that has no more to do than its end leads to 
     weightBytes(folder.at("whole")),
   );
 });
+
+Deno.test("the seconds of an epoch are counted over a stop", async () => {
+  using folder = testFolder();
+  const config = tinyRun(folder.at("a"), {
+    data: {
+      train: [{ rows: tinyRows(20), format: "alpaca" }],
+      template: { use: "plain", separator: "\n" },
+    },
+    training: { epochs: 2, batch_size: 4, logging_steps: 1 },
+  });
+  await runUntil(config, 2); // of 5 steps in the first epoch
+  const checkpoint = folder.at("a", "checkpoint-2");
+  const path = `${checkpoint}/state.json`;
+  const saved = JSON.parse(Deno.readTextFileSync(path));
+  assert.ok(saved.state.epochSeconds > 0);
+  saved.state.epochSeconds = 1000; // as if the first part had taken so long
+  Deno.writeTextFileSync(path, JSON.stringify(saved));
+  Deno.removeSync(`${checkpoint}/checksums.json`);
+  const { of } = await runConfig(config);
+  const [first, second] = of("epoch").map((event) => event.seconds);
+  assert.ok(first >= 1000 && first < 1300, `${first} s`);
+  assert.ok(second < 300, `${second} s`);
+});
