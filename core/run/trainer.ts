@@ -1,6 +1,5 @@
 /**
- * The loop: batches to micro-batches, steps to updates, and what happens in between (logging, evaluation,
- * checkpoints). Losses are sums with one division, whatever the accumulation.
+ * The loop of training: steps, and what happens in between (logging, evaluation, checkpoints).
  * @module
  */
 import type { Collective } from "../contracts/collective.ts";
@@ -10,15 +9,9 @@ import type { Schedule } from "../contracts/schedule.ts";
 import type { TrainingData, TrainingStep } from "../data/training_data.ts";
 import type { Every } from "../config/types.ts";
 import { DeviceError } from "../contracts/errors.ts";
-import {
-  type Engine,
-  type StepResult,
-  trainedBatchTokens,
-} from "../engine/engine.ts";
-import { sequencesOf } from "../engine/inputs/level_inputs.ts";
+import type { Engine, StepResult } from "../engine/engine.ts";
 import { firstNotFinite } from "../engine/not_finite.ts";
 import type { StepProfile } from "./step_profile.ts";
-import { stepVariables, sumOverRanks } from "../engine/sum_over_ranks.ts";
 import { makeThrottle, type Throttle } from "./throttle.ts";
 import {
   addEvaluation,
@@ -27,11 +20,7 @@ import {
   isPatienceSpent,
   type Metrics,
 } from "./best_model.ts";
-import {
-  type AnsweredBatch,
-  inputsOf,
-  type StepAnswers,
-} from "./ask/step_answers.ts";
+import type { AnsweredBatch, StepAnswers } from "./ask/step_answers.ts";
 import {
   addResult,
   type PendingStep,
@@ -39,6 +28,7 @@ import {
   type StepReport,
   stepReport,
 } from "./step_report.ts";
+import { microBatches, runStep } from "./train_step.ts";
 import { emptySums, type TrainerState } from "./trainer_state.ts";
 
 /** What the loop calls out to. */
@@ -203,63 +193,16 @@ class Loop {
   }
 
   async #step(answered: readonly AnsweredBatch[]): Promise<void> {
-    const {
-      engine,
-      objective,
-      settings,
-      collective,
-    } = this.#r;
-    const state = this.#state;
-    const batches = answered.map(({ batch }) => batch);
-    const counts = batches.map(sequencesOf);
-    const sequences = counts.reduce((sum, n) => sum + n, 0);
-    let firstRow = 0;
-    let firstSequence = 0;
-    const micro: Inputs[] = answered.map((given, i) => {
-      const { batch } = given;
-      const inputs = inputsOf(objective, given, {
-        seed: settings.seed,
-        step: state.step,
-        firstRow,
-        firstSequence,
-        sequences,
-        training: true,
-      });
-      firstRow += batch.B;
-      firstSequence += counts[i];
-      return inputs;
-    });
+    const { objective, settings: { seed, sources } } = this.#r;
+    const { step } = this.#state;
+    const micro = microBatches(objective, answered, { seed, step });
     this.#lastMicro = micro;
-    // of the whole step: every rank lays out all micro-batches, and computes its own
-    const divisor = micro.reduce((sum, inputs) => sum + inputs.divisor, 0);
-    const isOwn = (i: number) => i % collective.world === collective.rank;
-    if (engine.windowVariables.length > 0) {
-      micro.forEach((inputs, i) => isOwn(i) && engine.window(inputs));
-      if (collective.world > 1) {
-        await sumOverRanks(engine.session, engine.windowVariables, collective);
-      }
-    }
-    const tokens = micro.reduce((n, own) => n + trainedBatchTokens(own), 0);
-    for (const [i, inputs] of micro.entries()) {
-      if (isOwn(i)) {
-        engine.micro(inputs, divisor > 0 ? divisor : 1, { tokens });
-      }
-    }
-    const { trainables, metrics } = engine.planned;
-    if (collective.world > 1 && trainables !== null) {
-      const names = stepVariables(trainables, metrics);
-      await sumOverRanks(engine.session, names, collective);
-    }
-    engine.update({
-      learningRate: this.#learningRate(state.step),
-      step: state.step + 1,
+    const divisor = await runStep(this.#r, micro, {
+      learningRate: this.#learningRate(step),
+      step: step + 1,
     });
-    this.#pending.push(pendingStep({
-      batches,
-      micro,
-      divisor,
-      sources: settings.sources,
-    }));
+    const batches = answered.map(({ batch }) => batch);
+    this.#pending.push(pendingStep({ batches, micro, divisor, sources }));
   }
 
   /** Reads the results of the steps enqueued since the last time; waits for them. */

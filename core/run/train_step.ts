@@ -1,0 +1,66 @@
+/**
+ * One optimizer step: its batches are laid out as micro-batches, each rank runs its own, and the update follows.
+ * Losses are sums with one division, whatever the accumulation and the number of ranks.
+ * @module
+ */
+import type { Collective } from "../contracts/collective.ts";
+import type { Inputs, Objective } from "../contracts/objective.ts";
+import { type Engine, trainedBatchTokens } from "../engine/engine.ts";
+import { sequencesOf } from "../engine/inputs/level_inputs.ts";
+import { stepVariables, sumOverRanks } from "../engine/sum_over_ranks.ts";
+import { type AnsweredBatch, inputsOf } from "./ask/step_answers.ts";
+
+/** The micro-batches of a step, those of other ranks too. */
+export function microBatches(
+  objective: Objective,
+  answered: readonly AnsweredBatch[],
+  key: { readonly seed: number; readonly step: number },
+): Inputs[] {
+  const counts = answered.map(({ batch }) => sequencesOf(batch));
+  const sequences = counts.reduce((sum, n) => sum + n, 0);
+  let firstRow = 0;
+  let firstSequence = 0;
+  return answered.map((given, i) => {
+    const inputs = inputsOf(objective, given, {
+      ...key,
+      firstRow,
+      firstSequence,
+      sequences,
+      training: true,
+    });
+    firstRow += given.batch.B;
+    firstSequence += counts[i];
+    return inputs;
+  });
+}
+
+/** Runs a step, `step` counted from 1. Returns what its loss sum is divided by. */
+export async function runStep(
+  { engine, collective }: {
+    readonly engine: Engine;
+    readonly collective: Collective;
+  },
+  micro: readonly Inputs[],
+  update: { readonly learningRate: number; readonly step: number },
+): Promise<number> {
+  // of the whole step: every rank lays out all micro-batches, and computes its own
+  const divisor = micro.reduce((sum, inputs) => sum + inputs.divisor, 0);
+  const own = micro.filter((_, i) => i % collective.world === collective.rank);
+  if (engine.windowVariables.length > 0) {
+    for (const inputs of own) engine.window(inputs);
+    if (collective.world > 1) {
+      await sumOverRanks(engine.session, engine.windowVariables, collective);
+    }
+  }
+  const tokens = micro.reduce((n, one) => n + trainedBatchTokens(one), 0);
+  for (const inputs of own) {
+    engine.micro(inputs, divisor > 0 ? divisor : 1, { tokens });
+  }
+  const { trainables, metrics } = engine.planned;
+  if (collective.world > 1 && trainables !== null) {
+    const names = stepVariables(trainables, metrics);
+    await sumOverRanks(engine.session, names, collective);
+  }
+  engine.update(update);
+  return divisor;
+}
