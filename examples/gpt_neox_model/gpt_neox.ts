@@ -128,7 +128,6 @@ function forward(builder: ModelBuilder, c: GptNeoxConfig): Tensor {
         out: to,
         bias,
         layout: "NT",
-        exact: name === "attention.query_key_value",
         init,
       }, addend);
     const h = norm(x, `${at}.input_layernorm`);

@@ -15,7 +15,7 @@ export interface DoraOptions {
   readonly lora_alpha: number;
   /** Share of the inputs of the update that are dropped in training. */
   readonly lora_dropout: number;
-  /** Layers that are adapted: `all-linear`, a list of names or of their ends, or a regular expression. */
+  /** Layers that are adapted: `all-linear`, `default`, a list of names or of their ends, or a regular expression. */
   readonly target_modules: string | readonly string[];
   /** Layers that are not, in the same way; null: none. */
   readonly exclude_modules: string | readonly string[] | null;
@@ -60,7 +60,7 @@ const shared = {
     "Share of the inputs of the update that are dropped in training",
   ),
   target_modules: z.union([z.string(), names]).default("all-linear").describe(
-    "Layers that are adapted: all-linear (all but the head), a list of names or of their ends, or a regular expression for the whole name",
+    "Layers that are adapted: all-linear (all but the head), default (those that PEFT adapts of this type of model, all-linear where it names none), a list of names or of their ends, or a regular expression for the whole name",
   ),
   exclude_modules: z.union([z.string(), names]).nullable().default(null)
     .describe("Layers that are not, in the same way; null: none"),

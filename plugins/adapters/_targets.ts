@@ -10,6 +10,7 @@ import {
   type SavedAdapter,
   type Site,
 } from "@denotune/denotune/core";
+import { defaultTargets } from "./_default_targets.ts";
 import type { LoraOptions } from "./_options.ts";
 import {
   endsWith,
@@ -39,10 +40,16 @@ export interface Chosen {
  * that names what there is.
  */
 export function chooseTargets(
-  model: SavableModel & { grown?: readonly string[] },
-  o: LoraOptions,
+  model: SavableModel & {
+    readonly spec: { readonly modelType: string };
+    readonly grown?: readonly string[];
+  },
+  given: LoraOptions,
   from: SavedAdapter | null,
 ): Chosen {
+  const o = given.target_modules === "default"
+    ? { ...given, target_modules: defaultTargets(model.spec.modelType) }
+    : given;
   const linear = new Map<string, LinearSite>();
   for (const s of model.sites) {
     if (s.kind === "linear") linear.set(s.site.name, s.site);

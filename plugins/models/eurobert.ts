@@ -38,6 +38,6 @@ export const eurobertWith: (activations: Activations) => Architecture =
 /** Part `eurobert`: models of the type `eurobert`. */
 export const eurobert: ModelPart = defineModel(
   "eurobert",
-  "EuroBERT from Hugging Face folders, for objectives that see both sides.",
+  "eurobert (210M to 2.1B): tokens see both sides, for objectives that do",
   eurobertWith,
 );

@@ -47,6 +47,6 @@ export const gemma2With: (activations: Activations) => Architecture =
 /** Part `gemma2`: models of the type `gemma2`. */
 export const gemma2: ModelPart = defineModel(
   "gemma2",
-  "Gemma 2 from Hugging Face folders.",
+  "gemma2 (2B to 27B): norms on both sides, soft caps, a window in every other layer",
   gemma2With,
 );

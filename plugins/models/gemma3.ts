@@ -80,6 +80,6 @@ export function gemma3With(activations: Activations): Architecture {
 /** Part `gemma3`: models of the types `gemma3_text` and `gemma3`. */
 export const gemma3: ModelPart = defineModel(
   "gemma3",
-  "Gemma 3 from Hugging Face folders; of those with images the text model.",
+  "gemma3_text (270M, 1B), gemma3 (4B to 27B, the text model of it): norms of each head, two rotary bases, a window in five of six layers",
   gemma3With,
 );

@@ -36,7 +36,8 @@ export const gpt2: Part<"model", Record<string, never>, Record<string, never>> =
   definePart({
     kind: "model",
     name: "gpt2",
-    description: "GPT-2 and models of its shape from Hugging Face folders.",
+    description:
+      "gpt2 (124M to 1.5B): learned positions, biases, weights stored by input",
     options: z.strictObject({}),
     create: async (_, host) => gpt2With(await activationsOf(host)),
   });

@@ -37,6 +37,6 @@ export const graniteWith: (activations: Activations) => Architecture =
 /** Part `granite`: models of the type `granite`. */
 export const granite: ModelPart = defineModel(
   "granite",
-  "Granite (dense) from Hugging Face folders.",
+  "granite (2B, 8B): factors of embeddings, scores, residuals and logits",
   graniteWith,
 );

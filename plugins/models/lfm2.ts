@@ -167,6 +167,6 @@ function convolve(taps: number): Mixer {
 /** Part `lfm2`: models of the type `lfm2`. */
 export const lfm2: ModelPart = defineModel(
   "lfm2",
-  "LFM2 from Hugging Face folders.",
+  "lfm2 (350M to 2.6B): gated short convolutions in most layers",
   lfm2With,
 );

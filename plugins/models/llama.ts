@@ -21,6 +21,6 @@ export function llamaWith(activations: Activations): Architecture {
 /** Part `llama`: models of the types `llama`, `mistral`, `qwen2` and `qwen3`. */
 export const llama: ModelPart = defineModel(
   "llama",
-  "Llama-like models from Hugging Face folders: llama, mistral, qwen2, qwen3.",
+  "llama (135M to 70B), mistral (7B to 24B, windows), qwen2 (0.5B to 72B, biases of q, k and v), qwen3 (0.6B to 32B, norms of each head)",
   llamaWith,
 );

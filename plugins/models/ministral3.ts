@@ -88,6 +88,6 @@ function readQueryScale(
 /** Part `ministral3`: models of the type `ministral3`. */
 export const ministral3: ModelPart = defineModel(
   "ministral3",
-  "Ministral 3 from Hugging Face folders.",
+  "ministral3 (3B to 14B): yarn, queries that grow with their position",
   ministral3With,
 );

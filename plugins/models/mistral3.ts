@@ -31,6 +31,6 @@ export function mistral3With(activations: Activations): Architecture {
 /** Part `mistral3`: models of the type `mistral3`. */
 export const mistral3: ModelPart = defineModel(
   "mistral3",
-  "The text model of Mistral Small 3.1 and Ministral 3 from Hugging Face folders.",
+  "mistral3 (3B to 24B): the text model, a mistral or a ministral3; tensors of images are kept",
   mistral3With,
 );

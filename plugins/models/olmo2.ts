@@ -41,6 +41,6 @@ export const olmo2With: (activations: Activations) => Architecture =
 /** Part `olmo2`: models of the type `olmo2`. */
 export const olmo2: ModelPart = defineModel(
   "olmo2",
-  "OLMo 2 from Hugging Face folders.",
+  "olmo2 (1B to 32B): norms behind attention and MLP, and over all queries and keys",
   olmo2With,
 );

@@ -76,6 +76,6 @@ function refuseOneBase(reader: ConfigReader): void {
 /** Part `olmo3`: models of the type `olmo3`. */
 export const olmo3: ModelPart = defineModel(
   "olmo3",
-  "OLMo 3 from Hugging Face folders.",
+  "olmo3 (7B, 32B): OLMo 2 with a window in three of four layers",
   olmo3With,
 );

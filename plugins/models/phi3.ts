@@ -63,6 +63,6 @@ export const phi3With: (activations: Activations) => Architecture = decoderWith(
 /** Part `phi3`: models of the type `phi3`. */
 export const phi3: ModelPart = defineModel(
   "phi3",
-  "Phi 3, 3.5 and 4 from Hugging Face folders.",
+  "phi3 (Phi 3 to 4, 3.8B and 14B): one product for q, k and v, one for gate and up; longrope, partial rotary positions",
   phi3With,
 );

@@ -79,6 +79,6 @@ function readLayers(
 /** Part `smollm3`: models of the type `smollm3`. */
 export const smollm3: ModelPart = defineModel(
   "smollm3",
-  "SmolLM3 from Hugging Face folders.",
+  "smollm3 (3B): every fourth layer without positions",
   smollm3With,
 );

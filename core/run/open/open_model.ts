@@ -9,6 +9,7 @@ import type {
   WeightSpec,
 } from "../../contracts/model.ts";
 import { createPart, type Creating } from "../../config/parts/create_part.ts";
+import { nearest } from "../../config/parse/nearest.ts";
 import { resolveModelPath } from "../../config/paths.ts";
 import type { ModelConfig } from "../../config/types.ts";
 import { ConfigError, DataError } from "../../contracts/errors.ts";
@@ -41,11 +42,27 @@ export async function findArchitecture(
     ) return architecture;
     known.push(...architecture.modelTypes);
   }
-  throw new ConfigError(
-    `${where}: model_type is ${
+  throw new ConfigError(unknownType(modelType, { known, where }));
+}
+
+/** Says what is near, and what a plugin for the type would have to bring. */
+function unknownType(
+  modelType: unknown,
+  { known, where }: { known: readonly string[]; where: string },
+): string {
+  const all = [...known].sort().join(", ");
+  if (typeof modelType !== "string") {
+    return `${where}: model_type is ${
       JSON.stringify(modelType) ?? "missing"
-    }, which no plugin reads; known: ${known.sort().join(", ")}`,
-  );
+    }, which no plugin reads; known: ${all}`;
+  }
+  const near = nearest(modelType, known);
+  const nearby = near === null
+    ? ""
+    : ` The nearest is ${near}: if the files are of that type, correct model_type; else its numbers would be wrong.`;
+  return `${where}: model_type is ${
+    JSON.stringify(modelType)
+  }, which no plugin reads; known: ${all}.${nearby} A plugin for ${modelType} brings a part of the kind model: its modelTypes, describe (config.json read with ConfigReader) and forward (a graph over named sites); see examples/gpt_neox_model`;
 }
 
 /** Folder of the run's model files (downloaded where they are on the Hub), or null: before any part is made. */

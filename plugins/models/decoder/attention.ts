@@ -60,7 +60,6 @@ function fused(block: BlockBuilder, h: Tensor): readonly Tensor[] {
     name: c.names.qkv[0],
     out,
     bias: c.biases.qkv,
-    exact: true,
   });
   const [q, k, v] = splitColumns(builder.graph, all, widths);
   return [turned(block, q, "q"), turned(block, k, "k"), v];

@@ -1,0 +1,75 @@
+/** Which layers `target_modules: default` means. */
+import assert from "node:assert/strict";
+import { inventoryOf } from "../../../core/engine/build_model.ts";
+import { loraAdapter } from "../../../plugins/adapters/_attach.ts";
+import { defaultTargets } from "../../../plugins/adapters/_default_targets.ts";
+import { loraOptions } from "../../../plugins/adapters/_options.ts";
+import { modelParts, olmo2With } from "../../../plugins/models/mod.ts";
+import {
+  builtinActivations,
+  llamaArchitecture,
+} from "../../conformance/model/architectures.ts";
+
+const TINY = {
+  vocab_size: 23,
+  hidden_size: 16,
+  intermediate_size: 20,
+  num_hidden_layers: 1,
+  num_attention_heads: 4,
+  num_key_value_heads: 2,
+};
+
+Deno.test("target_modules: default adapts what PEFT adapts, and every linear layer where PEFT names none", async () => {
+  const adapter = loraAdapter(
+    loraOptions.parse({ r: 2, target_modules: "default" }),
+  );
+  const targetsOf = (spec: ReturnType<typeof llamaArchitecture.describe>) => {
+    const { sites, weights } = inventoryOf(spec, 8);
+    const { target_modules } = adapter.attach({ spec, sites, weights })
+      .config({ path: null, revision: null });
+    return target_modules;
+  };
+  assert.deepEqual(
+    targetsOf(llamaArchitecture.describe({ ...TINY, model_type: "llama" })),
+    ["q_proj", "v_proj"],
+  );
+  const olmo2 = olmo2With(await builtinActivations());
+  assert.deepEqual(
+    targetsOf(olmo2.describe({ ...TINY, model_type: "olmo2" })),
+    [
+      "q_proj",
+      "k_proj",
+      "v_proj",
+      "o_proj",
+      "gate_proj",
+      "up_proj",
+      "down_proj",
+    ],
+  );
+});
+
+Deno.test({
+  name: "the default targets of every type are those of PEFT",
+  ignore: Deno.env.get("DENOTUNE_TEST_ALL") !== "1",
+  async fn() {
+    const { stdout, success } = await new Deno.Command("python3", {
+      args: [
+        "-c",
+        "import json; from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as m; print(json.dumps(m))",
+      ],
+    }).output();
+    assert.ok(success);
+    const wanted = JSON.parse(new TextDecoder().decode(stdout));
+    const types = [
+      ...modelParts.map(({ name }) => name),
+      ...["mistral", "qwen2", "qwen3", "gemma3_text", "gpt_neox"],
+    ];
+    for (const type of types) {
+      assert.deepEqual(
+        defaultTargets(type),
+        wanted[type] ?? "all-linear",
+        type,
+      );
+    }
+  },
+});
