@@ -30,6 +30,8 @@ details.finding > div { padding: 0 1rem .9rem; }
 @media (max-width: 44rem) {
   .stack thead { display: none; }
   .stack tr, .stack td { display: block; max-width: 100%; }
+  .stack .where, .stack td { white-space: normal; overflow-wrap: anywhere; }
+  .stack .where { overflow: visible; max-width: 100%; direction: ltr; }
   .stack tr { padding: .5rem 0; border-bottom: 1px solid var(--line); }
   .stack td, .stack td.n { border: 0; padding: .1rem 0; text-align: left; }
   .stack td.n::after { content: " times"; color: var(--soft); }
