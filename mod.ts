@@ -99,6 +99,11 @@ export type {
   CreatePartOptions,
   EncodeOptions,
 } from "./core/library/data/single_part.ts";
+export type {
+  EvaluatedModel,
+  EvaluateOptions,
+} from "./core/library/evaluate/evaluate.ts";
+export type { Evaluated } from "./core/run/evaluation/evaluations.ts";
 export type { MergeOptions, MergeResult } from "./core/library/merge.ts";
 export type { TrainOptions } from "./core/library/train.ts";
 export type { AnalyzeOptions } from "./plugins/commands/analyze/library.ts";
@@ -130,6 +135,7 @@ export {
   analyze,
   createPart,
   encodeExample,
+  evaluate,
   generate,
   inspect,
   loadModel,

@@ -10,6 +10,8 @@ import {
   type Choice,
   type CreatePartOptions,
   type EncodeOptions,
+  type EvaluatedModel,
+  type EvaluateOptions,
   type GenerateOptions,
   type InspectedExample,
   type InspectOptions,
@@ -110,6 +112,32 @@ export async function analyze(
 ): Promise<QualityReport> {
   const analysis = await import("./commands/analyze/library.ts");
   return await analysis.analyze(builtIn, subject, options);
+}
+
+/**
+ * Runs the evaluators of a run on saved models, without training: one result a model, in order, after that of
+ * `compare` where it is given. Takes a run or the path of a run file, also the `config.resolved.yaml` of a run's
+ * folder, for its evaluators, held-out rows and template. Throws `ConfigError`, `PluginError`, `DataError` or
+ * `DeviceError`.
+ *
+ * @example
+ * ```ts
+ * import { evaluate } from "@denotune/denotune";
+ *
+ * const models = await evaluate("run.yaml", ["outputs/run"], {
+ *   compare: "base",
+ * });
+ * for (const { name, results } of models) {
+ *   for (const { metrics } of results) console.log(name, ...metrics);
+ * }
+ * ```
+ */
+export async function evaluate(
+  run: RunInput | string,
+  folders: readonly string[],
+  options: EvaluateOptions = {},
+): Promise<EvaluatedModel[]> {
+  return await library.evaluate(builtIn, run, folders, options);
 }
 
 /**

@@ -69,8 +69,15 @@ export interface LibraryFunctions {
     folder: string,
     options?: MergeOptions,
   ): Promise<MergeResult>;
-  /** Runs the evaluators of a loaded run on saved models. */
+  /** Runs the evaluators of a run on saved models. */
   evaluate(
+    builtIn: BuiltIn,
+    run: RunInput | string,
+    folders: readonly string[],
+    options?: EvaluateOptions,
+  ): Promise<EvaluatedModel[]>;
+  /** The same, of a loaded run. */
+  evaluateRun(
     run: LoadedRun,
     folders: readonly string[],
     options?: EvaluateOptions,
@@ -129,6 +136,8 @@ export const library: LibraryFunctions = {
   merge: async (...args) => (await import("./merge.ts")).merge(...args),
   evaluate: async (...args) =>
     (await import("./evaluate/evaluate.ts")).evaluate(...args),
+  evaluateRun: async (...args) =>
+    (await import("./evaluate/evaluate.ts")).evaluateRun(...args),
   loadRun: async (...args) =>
     (await import("../config/load.ts")).loadRun(...args),
   listPlugins: async (...args) =>

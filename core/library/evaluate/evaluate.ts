@@ -7,7 +7,10 @@
  * ```
  * @module
  */
-import type { LoadedRun } from "../../config/load.ts";
+import { type LoadedRun, loadRun } from "../../config/load.ts";
+import { openRegistry } from "../../config/parts/open_registry.ts";
+import type { RunInput } from "../../config/types.ts";
+import type { BuiltIn } from "../../contracts/built_in.ts";
 import type { Device } from "../../contracts/backend.ts";
 import { ConfigError } from "../../contracts/errors.ts";
 import type { Asked } from "../../contracts/evaluator.ts";
@@ -76,8 +79,22 @@ interface Compared {
   readonly isBase: boolean;
 }
 
-/** `evaluate` of the library: the evaluators, rows and template are those of `run`. Throws our errors. */
+/** `evaluate` of the library. */
 export async function evaluate(
+  builtIn: BuiltIn,
+  run: RunInput | string,
+  folders: readonly string[],
+  options: EvaluateOptions = {},
+): Promise<EvaluatedModel[]> {
+  const loaded = await loadRun({
+    ...(typeof run === "string" ? { file: run } : { object: run }),
+    registry: await openRegistry(builtIn),
+  });
+  return await evaluateRun(loaded, folders, options);
+}
+
+/** The same, by a loaded run: the evaluators, rows and template are its own. */
+export async function evaluateRun(
   run: LoadedRun,
   folders: readonly string[],
   options: EvaluateOptions = {},

@@ -113,7 +113,7 @@ async function runEvaluate(
   const said = new Set<string>(); // each model is opened with the same data
   let evaluated: readonly EvaluatedModel[];
   try {
-    evaluated = await library.evaluate(run, folders, {
+    evaluated = await library.evaluateRun(run, folders, {
       backend: flags.backend,
       compare: flags.compare ?? null,
       dtype: flags.dtype,

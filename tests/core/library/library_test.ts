@@ -5,6 +5,7 @@ import {
   choose,
   ConfigError,
   defineRun,
+  evaluate,
   generate,
   inspect,
   loadModel,
@@ -240,5 +241,35 @@ Deno.test("analyze reports on rows in memory, a run and a file, silently", async
       analyze(file, { signal: AbortSignal.abort() }),
       /abort/,
     );
+  });
+});
+
+Deno.test("evaluate gives what training found at its end, of the saved model and of the one before", async () => {
+  await silently(async (folder) => {
+    const short = {
+      training: { epochs: 1, batch_size: 6, save_steps: null },
+      samples: {},
+    };
+    const base = await train(tinyRun(`${folder}/base`, short));
+    const run = tinyRun(`${folder}/out`, {
+      ...short,
+      model: { path: base.path },
+      tokenizer: "huggingface",
+      adapter: choose(lora, { r: 4 }),
+      data: {
+        ...tinyRun("unused").data,
+        eval: [{ rows, format: "alpaca" }],
+      },
+      evaluators: [{ use: "exact-match", max_new_tokens: 2 }],
+    });
+    const { path, metrics } = await train(run);
+    const [before, after] = await evaluate(run, [path], {
+      backend: "reference",
+      compare: "base",
+    });
+    assert.ok(before.isBase && !after.isBase);
+    const [{ metrics: found }] = after.results;
+    assert.equal(found.get("eval_exact_match"), metrics.eval_exact_match);
+    assert.equal(after.rows, rows.length);
   });
 });
