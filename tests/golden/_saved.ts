@@ -41,7 +41,7 @@ export async function checkSaved(
     await train({
       output_dir: `${folder}/run`,
       plugins,
-      backend: { use: "cpu", workers: 1 },
+      backend: "reference",
       model: { path: `${folder}/model` },
       tokenizer: "byte",
       data: {
