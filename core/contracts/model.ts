@@ -206,6 +206,11 @@ export interface ModelSpec {
   readonly modelType: string;
   /** `config.json` as it is saved: Hugging Face's keys. */
   readonly config: { readonly [key: string]: Json };
+  /**
+   * Keys of `config` that are written with a decimal point: transformers refuses `30` where its type says float.
+   * Absent: none.
+   */
+  readonly floats?: readonly string[];
   /** Rows of the embedding. */
   readonly vocabSize: number;
   /** Width of the hidden states. */

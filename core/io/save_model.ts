@@ -28,6 +28,8 @@ const DTYPES: { readonly [K in SaveDType]: WeightDType } = {
 export interface ModelToSave {
   /** `ModelSpec.config`; its `dtype` is set here. */
   readonly config: { readonly [key: string]: Json };
+  /** `ModelSpec.floats`. */
+  readonly floats?: readonly string[];
   /** All weights, under the names of `WeightSpec`; a tied head is not among them. */
   readonly tensors: readonly TensorToWrite[];
   /** Storage of the weights in the file. */
@@ -70,7 +72,10 @@ export async function writeModelFiles(
   const texts: Record<string, string | Uint8Array> = {
     ...files,
     // transformers before 4.56 knows only the second
-    "config.json": showJson({ ...rest, dtype, torch_dtype: dtype }),
+    "config.json": withFloats(
+      showJson({ ...rest, dtype, torch_dtype: dtype }),
+      model.floats ?? [],
+    ),
   };
   if (generationConfig != null) {
     texts["generation_config.json"] = showJson(generationConfig);
@@ -92,4 +97,16 @@ export async function writeModelFiles(
     maxShardBytes: model.maxShardBytes,
   });
   return [...Object.keys(texts), ...weights];
+}
+
+/** JSON as `showJson` writes it, a key a line, with a decimal point in the numbers of these keys. */
+function withFloats(json: string, keys: readonly string[]): string {
+  return keys.reduce(
+    (text, key) =>
+      text.replace(
+        new RegExp(`^(\\s*"${key}": -?\\d+)(,?)$`, "gm"),
+        "$1.0$2",
+      ),
+    json,
+  );
 }

@@ -266,6 +266,7 @@ async function writeMerged(
     : await templatesOf(tokenizer, model, creating);
   const files = await writeModelFiles(folder, {
     config: model.spec.config,
+    floats: model.spec.floats,
     dtype: options.dtype,
     maxShardBytes: options.maxShardBytes,
     tensors: tensorsOfSaved(

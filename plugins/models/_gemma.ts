@@ -46,6 +46,7 @@ export function gemmaRest(
     ...plainRest(sizes, null),
     names: GEMMA_NAMES,
     normOffset: 1,
+    floats: ["final_logit_softcapping", "attn_logit_softcapping"],
     factors: {
       embedding: Math.fround(Math.sqrt(sizes.hiddenSize)),
       scores: 1 / Math.sqrt(reader.number("query_pre_attn_scalar", 256)),

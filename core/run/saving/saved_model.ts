@@ -68,6 +68,7 @@ export async function writeTrained(
   const { weights } = engine.planned.inventory;
   return await writeModelFiles(folder, {
     config: savedConfig(request),
+    floats: request.model.spec.floats,
     tensors: tensorsOfSaved(
       request.model,
       weights,
@@ -95,6 +96,7 @@ export async function writeBase(
   };
   await writeModelFiles(folder, {
     config: savedConfig(request),
+    floats: request.model.spec.floats,
     tensors: engine.planned.inventory.weights.map(({ name, shape }) => ({
       name,
       shape,

@@ -81,6 +81,7 @@ export type DecoderRest = Pick<
   | "scoreCap"
   | "logits"
   | "headBias"
+  | "floats"
   | "bidirectional"
 >;
 

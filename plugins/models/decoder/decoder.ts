@@ -30,6 +30,7 @@ export function decoderSpec(c: DecoderConfig): ModelSpec {
   return {
     modelType: c.modelType,
     config: c.json,
+    floats: c.floats ?? [],
     vocabSize: c.vocabSize,
     hiddenSize: c.hiddenSize,
     layers: c.layers,

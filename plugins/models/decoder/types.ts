@@ -52,6 +52,8 @@ export interface DecoderConfig {
   readonly eps: number;
   readonly maxPositions: number;
   readonly tied: boolean;
+  /** Keys of `json` that are written with a decimal point; absent: none. */
+  readonly floats?: readonly string[];
   /** Standard deviation of random weights. */
   readonly std: number;
   readonly activation: Activation;

@@ -15,6 +15,7 @@ import {
   phi3With,
   smollm3With,
 } from "../../../plugins/models/mod.ts";
+import { saveModelFolder } from "../../../core/io/save_model.ts";
 import { testModel } from "../../conformance/model.ts";
 import { builtinActivations } from "../../conformance/model/architectures.ts";
 import { checkCases, type SweepCase } from "../../golden/_hashed.ts";
@@ -134,6 +135,30 @@ for (const [model_type, architecture] of Object.entries(FAMILIES)) {
     }
   });
 }
+
+Deno.test("soft caps are saved as floats, which transformers asks for", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const spec = FAMILIES.gemma2.describe({
+      ...TINY,
+      model_type: "gemma2",
+      final_logit_softcapping: 30,
+      attn_logit_softcapping: 0.5,
+    });
+    await saveModelFolder(`${folder}/model`, {
+      config: spec.config,
+      floats: spec.floats,
+      tensors: [],
+      dtype: "float32",
+    });
+    const text = await Deno.readTextFile(`${folder}/model/config.json`);
+    assert.match(text, /"final_logit_softcapping": 30\.0,?\n/);
+    assert.match(text, /"attn_logit_softcapping": 0\.5,?\n/);
+    assert.match(text, /"hidden_size": 16,\n/);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
 
 async function checkAll(cases: readonly SweepCase[]): Promise<void> {
   for (const [type, architecture] of Object.entries(FAMILIES)) {
