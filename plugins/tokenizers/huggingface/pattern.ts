@@ -4,6 +4,7 @@
  */
 import { compileRegularExpression } from "@denotune/denotune/core";
 import type { Fields } from "./fields.ts";
+import { KNOWN_PATTERNS } from "./known_patterns.ts";
 import { type Finder, findText, stretchesOf } from "./split.ts";
 
 /** The finder of `pattern: {String: ...}` or `{Regex: ...}`. Throws `DataError` for what cannot be used. */
@@ -13,7 +14,10 @@ export function patternOf(section: Fields): Finder {
   if (typeof given === "string") return findText(given);
   const pattern = section.section("pattern");
   if (pattern.has("String")) return findText(pattern.text("String"));
-  const expression = compileRegularExpression(pattern.text("Regex"), {
+  const source = pattern.text("Regex");
+  const known = KNOWN_PATTERNS.get(source);
+  if (known !== undefined) return known;
+  const expression = compileRegularExpression(source, {
     dialect: "oniguruma",
     where: pattern.file,
   });
