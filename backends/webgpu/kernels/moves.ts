@@ -282,7 +282,7 @@ function copyToBytes(
         }, -128.0, 127.0)))) & 255u) << ${8 * lane}u`;
       return `if (4u * id >= ${scope.size(elements)}) { return; }
 let bits = (${[0, 1, 2, 3].map(byte).join(") | (")});
-${out.storeWord(`${out.place("4u * id")} >> 2u`, "bits")}`;
+${out.storeWord(`(${out.place("4u * id")}) >> 2u`, "bits")}`;
     },
     grid: perItem((size) => Math.ceil(size(elements) / 4), INVOCATIONS),
   };
