@@ -134,7 +134,10 @@ Deno.test("the bundled command line trains, and suggests itself", async () => {
     .end();
   assert.equal(run.code, 0, run.out + run.err);
   const missing = await start(folder.path, "denotune.js", "--help").end();
-  assert.match(missing.out, /deno run -A denotune\.js train/);
+  assert.match(
+    missing.out,
+    /(deno|npx --yes deno@[\d.]+) run -A denotune\.js train/,
+  );
   assert.equal(weightBytes(`${folder.path}/outputs/run`).length > 0, true);
 });
 
