@@ -23,6 +23,7 @@ import {
 } from "@denotune/denotune/core";
 import { basename, join, resolve } from "node:path";
 import { z } from "zod";
+import { storageFlags, storageOf } from "../_storage_flags.ts";
 import { writePage } from "../pages/write_page.ts";
 import { failedConditions, parseCondition } from "./conditions.ts";
 import { type EvaluationReport, reportOf } from "./report.ts";
@@ -63,15 +64,7 @@ const options = z.strictObject({
   seed: z.int().min(0).optional().describe(
     "seed of drawn answers: the same seed gives the same report (default: the run's)",
   ),
-  backend: z.string().default("auto").meta({ placeholder: "name" }).describe(
-    "what computes: auto, cpu, webgpu, reference",
-  ),
-  dtype: z.enum(["float32", "bfloat16", "float16"]).optional().describe(
-    "how weights are stored (default: as the run's, else float32)",
-  ),
-  quantization: z.enum(["int8", "nf4", "none"]).optional().describe(
-    "how matrices are stored (default: as the run's, else none)",
-  ),
+  ...storageFlags,
 });
 
 type Flags = z.output<typeof options>;
@@ -114,10 +107,8 @@ async function runEvaluate(
   let evaluated: readonly EvaluatedModel[];
   try {
     evaluated = await library.evaluateRun(run, folders, {
-      backend: flags.backend,
+      ...storageOf(flags),
       compare: flags.compare ?? null,
-      dtype: flags.dtype,
-      quantization: flags.quantization === "none" ? null : flags.quantization,
       seed,
       signal: interrupt.signal,
       onNotice(message) {

@@ -14,6 +14,7 @@ import {
   onInterrupt,
 } from "@denotune/denotune/core";
 import { z } from "zod";
+import { storageFlags, storageOf } from "../_storage_flags.ts";
 import { linesOf } from "./lines.ts";
 
 const options = z.strictObject({
@@ -58,15 +59,7 @@ const options = z.strictObject({
   adapter: z.string().optional().meta({ placeholder: "folder" }).describe(
     "an adapter on the base in FOLDER: PEFT's layout, a run or a checkpoint",
   ),
-  backend: z.string().default("auto").meta({ placeholder: "name" }).describe(
-    "what computes: auto, cpu, webgpu, reference",
-  ),
-  dtype: z.enum(["float32", "bfloat16", "float16"]).optional().describe(
-    "how weights are stored (default: as the run's, else float32)",
-  ),
-  quantization: z.enum(["int8", "nf4", "none"]).optional().describe(
-    "how matrices are stored (default: as the run's, else none)",
-  ),
+  ...storageFlags,
   context_length: z.int().min(1).optional().describe(
     "tokens of prompt and answer together (default: 2048, or what the model was made for if less)",
   ),
@@ -101,12 +94,10 @@ async function runGenerate(
 ): Promise<void> {
   const { err, program, arguments: [folder] } = context;
   await using model = await library.loadModel(program.builtIn, folder, {
-    backend: flags.backend,
+    ...storageOf(flags),
     ...(flags.adapter === undefined
       ? {}
       : { adapters: { adapter: flags.adapter } }),
-    dtype: flags.dtype,
-    quantization: flags.quantization === "none" ? null : flags.quantization,
     contextLength: flags.context_length,
     decoding: optionsOf(flags.decoding),
     plugins: context.plugins,
