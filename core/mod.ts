@@ -291,6 +291,7 @@ export {
   creatingWith,
 } from "./config/parts/create_part.ts";
 export { openRegistry } from "./config/parts/open_registry.ts";
+export { type ConfigData, readResolvedFile } from "./config/resolved.ts";
 export type { FileCheck } from "./config/run_paths.ts";
 export { runJsonSchema, type Schema } from "./config/schema/json_schema.ts";
 export { optionsJsonSchema } from "./config/schema/options_schema.ts";
@@ -309,7 +310,7 @@ export {
   startWorker,
   type WorkerModules,
 } from "./io/start_worker.ts";
-export { readFileUpTo, refusePipe } from "./io/read_file.ts";
+export { readFileUpTo, readTextUpTo, refusePipe } from "./io/read_file.ts";
 export { connectWorker } from "./device/worker_device.ts";
 export { workInBundle } from "./library/work_in_bundle.ts";
 export {

@@ -9,6 +9,7 @@ import {
   isPlainObject,
   messageOf,
   type Part,
+  readTextUpTo,
 } from "@denotune/denotune/core";
 import { z } from "zod";
 import { answeredRows } from "./answered_rows.ts";
@@ -19,6 +20,9 @@ import {
   known,
   meanOf,
 } from "./rows.ts";
+
+/** Bytes of a schema. */
+const MOST_BYTES = 10e6;
 
 /** Options of {@linkcode jsonSchema}. */
 export interface JsonSchemaOptions extends AnswerOptions {
@@ -82,7 +86,7 @@ function schemaOf(
   try {
     const schema: unknown = path === null
       ? written
-      : JSON.parse(Deno.readTextFileSync(path));
+      : JSON.parse(readTextUpTo(path, MOST_BYTES));
     if (!isPlainObject(schema)) throw new TypeError("it is no object");
     return z.fromJSONSchema(schema);
   } catch (cause) {

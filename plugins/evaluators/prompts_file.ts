@@ -2,13 +2,21 @@
  * Rows of a file of an evaluator's own: JSON Lines, a JSON list, or a text with one prompt a line.
  * @module
  */
-import { ConfigError, isPlainObject, messageOf } from "@denotune/denotune/core";
+import {
+  ConfigError,
+  isPlainObject,
+  messageOf,
+  readTextUpTo,
+} from "@denotune/denotune/core";
+
+/** Bytes of a file that is read whole. */
+const MOST_BYTES = 100e6;
 
 /** The rows; a line of text becomes `{prompt}`. Throws `ConfigError` that names the file and the line. */
 export function readRowsFile(path: string): Record<string, unknown>[] {
   let text: string;
   try {
-    text = Deno.readTextFileSync(path);
+    text = readTextUpTo(path, MOST_BYTES);
   } catch (cause) {
     throw new ConfigError(`Cannot read ${path}: ${messageOf(cause)}`, {
       cause,

@@ -10,9 +10,9 @@ import {
   kindAt,
   library,
   type LoadedRun,
+  readResolvedFile,
 } from "@denotune/denotune/core";
 import { dirname, resolve } from "node:path";
-import { parse } from "yaml";
 
 /** What the command line says of it. */
 export interface SettingsFlags {
@@ -54,7 +54,7 @@ export async function evaluationRun(
   const file = flags.config ?? await resolvedOf(folder);
   const given = file === null || entries.length > 0
     ? []
-    : await withoutRowsOfCode(file, context);
+    : withoutRowsOfCode(file, context);
   const load = (overrides: readonly string[]) =>
     library.loadRun({
       ...(file === null ? { object: WITHOUT_RUN } : { file }),
@@ -83,15 +83,13 @@ async function resolvedOf(folder: string): Promise<string | null> {
  * What is laid over settings whose rows were given in code, so that the rest can be used: such rows are not in the
  * file, and what is trained on is not opened here.
  */
-async function withoutRowsOfCode(
+function withoutRowsOfCode(
   file: string,
   { err }: CommandContext,
-): Promise<string[]> {
+): string[] {
   if (!file.endsWith("config.resolved.yaml")) return [];
-  const written: unknown = parse(await Deno.readTextFile(file));
-  const data = isPlainObject(written) && isPlainObject(written.data)
-    ? written.data
-    : {};
+  const written = readResolvedFile(file);
+  const data = isPlainObject(written.data) ? written.data : {};
   const isKept = (entry: unknown) =>
     isPlainObject(entry) && typeof entry.rows !== "string";
   const [train, held] = [data.train, data.eval].map((list) =>
