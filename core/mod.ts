@@ -85,6 +85,7 @@ export {
 export type * from "./contracts/schedule.ts";
 export type * from "./contracts/source.ts";
 export type * from "./contracts/template.ts";
+export type * from "./contracts/token_constraint.ts";
 export type * from "./contracts/tokenizer.ts";
 export type * from "./contracts/tracker.ts";
 export {
