@@ -196,7 +196,7 @@ export type { WriteRowAttributes } from "./graph/kernels/write_row.ts";
 export { examplePlan } from "./graph/example_call.ts";
 export { LevelValue } from "./graph/loss/level_value.ts";
 export type { Level } from "./graph/loss/levels.ts";
-export { add, addTo } from "./graph/ops/add.ts";
+export { add, addRow, addTo } from "./graph/ops/add.ts";
 export type { AttentionOptions } from "./graph/ops/attention.ts";
 export { columnSum } from "./graph/ops/column_sum.ts";
 export { splitColumns } from "./graph/ops/columns.ts";

@@ -9,6 +9,7 @@
  */
 import {
   type Activations,
+  addRow,
   type Architecture,
   type ConfigReader,
   elementwise,
@@ -82,14 +83,12 @@ const UNREAD = [
 
 function rest(reader: ConfigReader, sizes: DecoderSizes) {
   reader.ignore(...UNREAD);
-  if (reader.flag("conv_bias", false)) {
-    reader.problem("conv_bias is true; only false is supported for lfm2");
-  }
+  const bias = reader.flag("conv_bias", false);
   const taps = reader.count("conv_L_cache", 3);
   if (taps < 2) {
     reader.problem(`conv_L_cache is ${taps}; at least 2 are needed`);
   }
-  const mixer = convolve(taps);
+  const mixer = convolve({ taps, bias });
   return {
     ...plainRest(sizes, oneRope(reader, sizes, { theta: 1000000 })),
     names: LFM2_NAMES,
@@ -143,23 +142,30 @@ function readWidth(reader: ConfigReader): number {
 }
 
 /** A convolution over the last tokens, gated before and behind: (N, C) -> (N, C). */
-function convolve(taps: number): Mixer {
+function convolve(
+  { taps, bias }: { readonly taps: number; readonly bias: boolean },
+): Mixer {
   return ({ builder, c, layer, linear }, h) => {
     const { graph } = builder;
     const C = c.hiddenSize;
     const at = `model.layers.${layer}.conv`;
-    const all = linear(h, { name: "conv.in_proj", out: 3 * C, bias: false });
+    const all = linear(h, { name: "conv.in_proj", out: 3 * C, bias });
     const [before, behind, y] = splitColumns(graph, all, [C, C, C]);
+    const init = { kind: "uniform", bound: 1 / Math.sqrt(taps) } as const;
     const weight = builder.parameter({
       name: `${at}.conv.weight`,
       shape: [C, 1, taps],
-      init: { kind: "uniform", bound: 1 / Math.sqrt(taps) },
+      init,
     });
+    const shift = bias
+      ? builder.parameter({ name: `${at}.conv.bias`, shape: [C], init })
+      : null;
     const gated = elementwise(graph, [before, y], (b, v) => b.mul(v));
     const seen = builder.convolution(at, gated, weight);
+    const shifted = shift === null ? seen : addRow(graph, seen, shift);
     return {
-      mixed: elementwise(graph, [behind, seen], (g, v) => g.mul(v)),
-      output: { name: "conv.out_proj", out: C, bias: false },
+      mixed: elementwise(graph, [behind, shifted], (g, v) => g.mul(v)),
+      output: { name: "conv.out_proj", out: C, bias },
     };
   };
 }

@@ -222,6 +222,7 @@ def lfm2(draw):
         config["block_ff_dim"] = draw.randint(5, 40)
     if draw.random() < 0.3:
         config["tie_embedding"] = draw.random() < 0.5
+    config["conv_bias"] = draw.random() < 0.5
     return Lfm2Config, config
 
 

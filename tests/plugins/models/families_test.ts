@@ -102,6 +102,7 @@ const SPECIAL: {
   lfm2: {
     layer_types: ["conv", "full_attention", "conv"],
     conv_L_cache: 4,
+    conv_bias: true,
     block_multiple_of: 4,
     tie_embedding: false,
   },

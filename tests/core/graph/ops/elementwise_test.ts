@@ -1,5 +1,5 @@
 import { constant } from "../../../../core/graph/expression.ts";
-import { add } from "../../../../core/graph/ops/add.ts";
+import { add, addRow } from "../../../../core/graph/ops/add.ts";
 import {
   elementwise,
   multiply,
@@ -84,4 +84,12 @@ gradientTest("swiglu differentiates by both operands", () => ({
     up: normalVariable([3, 4], 5),
   },
   forward: (graph, v) => swiglu(graph, v("gate"), v("up")),
+}));
+
+gradientTest("a row added to every row has the sum of their gradients", () => ({
+  variables: {
+    x: normalVariable([5, 3], 61),
+    row: normalVariable([3], 62),
+  },
+  forward: (graph, v) => addRow(graph, v("x"), v("row")),
 }));
