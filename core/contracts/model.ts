@@ -243,6 +243,12 @@ export interface ModelSpec {
    * byte for byte to what is saved. Absent: none does.
    */
   carries?(name: string): boolean;
+  /**
+   * What other layouts must know of the family, by the layout: `gguf` (llama.cpp's architecture, its names of tensors
+   * and settings), `onnx`. The exporters of a layout say what they read there. Absent: the family cannot be exported
+   * to it.
+   */
+  readonly exports?: { readonly [layout: string]: Json };
 }
 
 /** One family of models: the built-in kinds `llama` and `gpt2`. */

@@ -8,8 +8,22 @@ import type {
   Exporter,
   ExportRequest,
   ExportTensor,
+  StorageError,
+  Tokenizer,
 } from "@denotune/denotune/core";
 import { tokenizerFacts } from "./host.ts";
+
+/** A tokenizer that knows its special tokens only: every other text has no tokens. */
+function exampleTokenizer(): Tokenizer {
+  const none = new Int32Array(0);
+  return {
+    ...tokenizerFacts(),
+    encode: () => ({ ids: none, starts: none, ends: none }),
+    decode: () => "",
+    decoder: () => ({ push: () => "", end: () => "" }),
+    files: () => ({ "tokenizer.json": "{}" }),
+  };
+}
 
 const SHAPES: readonly (readonly [string, readonly number[]])[] = [
   ["model.embed_tokens.weight", [64, 32]],
@@ -38,8 +52,16 @@ export function exampleExport(
 ): ExportRequest {
   return {
     folder,
+    name: "example",
     model: {
+      carried: [],
       spec: {
+        positionsAreBounded: false,
+        forward: () => {
+          throw new RangeError("An example has no graph: give `request`");
+        },
+        ignores: () => false,
+        aliases: () => [],
         modelType: "llama",
         config: { model_type: "llama", hidden_size: 32, vocab_size: 64 },
         vocabSize: 64,
@@ -56,10 +78,18 @@ export function exampleExport(
     },
     adapter: writes === "model" ? null : {
       config: { peft_type: "LORA", r: 4 },
+      attached: {
+        parameters: [],
+        trainsBase: () => true,
+        linear: () => null,
+        merged: () => null,
+        config: () => ({ peft_type: "LORA", r: 4 }),
+        savedName: (name) => name,
+      },
       tensors: tensors().slice(1, 2),
     },
     text: {
-      tokenizer: tokenizerFacts(),
+      tokenizer: exampleTokenizer(),
       files: { "tokenizer.json": "{}" },
       template: "{{ messages[0].content }}",
       stopIds: [1],
@@ -68,11 +98,44 @@ export function exampleExport(
   };
 }
 
+/** How far the number at `index` may be off, by the block that it is stored in. Blocks start with each row. */
+export function allowedError(
+  values: ArrayLike<number>,
+  index: number,
+  { shape, error }: {
+    readonly shape: readonly number[];
+    readonly error: StorageError;
+  },
+): number {
+  const { block, relative, absolute = 0 } = error;
+  const columns = shape.at(-1) ?? 1;
+  const row = index - index % columns;
+  const first = row + Math.floor((index - row) / block) * block;
+  const last = Math.min(first + block, row + columns);
+  let largest = 0;
+  for (let i = first; i < last; i++) {
+    largest = Math.max(largest, Math.abs(values[i]));
+  }
+  return relative * largest + absolute;
+}
+
+/** What is tested with. */
+export interface ExporterSuiteOptions {
+  /** What is exported, into an empty folder; default {@linkcode exampleExport}, whose model has no graph. */
+  request?(
+    folder: string,
+    exporter: Exporter,
+  ): ExportRequest | Promise<ExportRequest>;
+}
+
 /** Registers the tests of an exporter. */
 export function testExporter(
   name: string,
   make: () => Exporter | Promise<Exporter>,
+  options: ExporterSuiteOptions = {},
 ): void {
+  const requestOf = options.request ??
+    ((folder, { writes }) => exampleExport(folder, writes));
   const test = (
     what: string,
     body: (exporter: Exporter, request: ExportRequest) => Promise<void>,
@@ -81,7 +144,7 @@ export function testExporter(
       const folder = await Deno.makeTempDir();
       try {
         const exporter = await make();
-        await body(exporter, exampleExport(folder, exporter.writes));
+        await body(exporter, await requestOf(folder, exporter));
       } finally {
         await Deno.remove(folder, { recursive: true });
       }
@@ -113,33 +176,63 @@ export function testExporter(
 
   test("reads back the weights that it wrote", async (exporter, request) => {
     await exporter.write(request);
-    using back = await exporter.read(request.folder);
+    await exporter.annotate?.(request, '{"checked": true}');
+    using back = await exporter.read(request);
     const wanted = (request.adapter ?? request.model).tensors;
     const found = new Map(back.tensors.map((t) => [t.name, t]));
     assert.deepEqual(
       [...found.keys()].sort(),
       wanted.map((t) => t.name).sort(),
     );
-    for (const { name, shape, read } of wanted) {
+    for (const tensor of wanted) {
+      const { name, shape } = tensor;
       const other = found.get(name);
       assert.deepEqual(other?.shape, shape, name);
       const count = shape.reduce((a, b) => a * b, 1);
       const half = Math.floor(count / 2);
-      const values = (await read(0, count)).slice();
-      const largest = values.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
+      const values = (await tensor.read(0, count)).slice();
+      const error = exporter.storageError(tensor);
       for (const [start, length] of [[0, count], [half, count - half]]) {
         const again: ArrayLike<number> = await other?.read(start, length) ?? [];
         assert.equal(again.length, length, name);
         for (let i = 0; i < length; i++) {
           const off = Math.abs(again[i] - values[start + i]);
-          assert.ok(off <= exporter.tolerance * largest, `${name} at ${i}`);
+          const allowed = allowedError(values, start + i, { shape, error });
+          assert.ok(off <= allowed, `${name} at ${i}: ${off} > ${allowed}`);
         }
       }
     }
     const { template, stopIds } = back.text ?? {};
     if (template !== undefined) assert.equal(template, request.text.template);
     if (stopIds !== undefined) {
-      assert.deepEqual(stopIds, request.text.stopIds);
+      assert.deepEqual(
+        [...stopIds].sort((a, b) => a - b),
+        [...request.text.stopIds].sort((a, b) => a - b),
+      );
     }
+  });
+
+  test("stops when it is aborted", async (exporter, request) => {
+    const signal = AbortSignal.abort(new Error("stopped"));
+    const guarded = (tensors: readonly ExportTensor[]) =>
+      tensors.map((tensor): ExportTensor => ({
+        ...tensor,
+        read: (start, count) => {
+          signal.throwIfAborted();
+          return tensor.read(start, count);
+        },
+      }));
+    const { model, adapter } = request;
+    await assert.rejects(
+      exporter.write({
+        ...request,
+        signal,
+        model: { ...model, tensors: guarded(model.tensors) },
+        adapter: adapter === null
+          ? null
+          : { ...adapter, tensors: guarded(adapter.tensors) },
+      }),
+      /stopped/,
+    );
   });
 }

@@ -8,7 +8,12 @@ export { makePart, testHost, tokenizerFacts } from "./host.ts";
 export { checkCollective, testCollective } from "./collective.ts";
 export { type CommandRun, runCommand, testCommand } from "./command.ts";
 export { testCollator } from "./collator.ts";
-export { exampleExport, testExporter } from "./exporter.ts";
+export {
+  allowedError,
+  exampleExport,
+  type ExporterSuiteOptions,
+  testExporter,
+} from "./exporter.ts";
 export { type FormatCase, testFormat } from "./format.ts";
 export { testMasker } from "./masker.ts";
 export { type SourceCase, testSource } from "./source.ts";

@@ -1,5 +1,5 @@
 /**
- * The contract of exporters, on the smallest of them: a file of float32 for each weight. `export` itself is not there.
+ * The contract of exporters, on the smallest of them: a file of float32 for each weight.
  */
 import { join } from "node:path";
 import type { Exporter } from "../../../core/contracts/exporter.ts";
@@ -8,7 +8,8 @@ import { testExporter } from "../../conformance/exporter.ts";
 function rawExporter(writes: Exporter["writes"]): Exporter {
   return {
     writes,
-    tolerance: 0,
+    storageError: () => ({ block: 1, relative: 0 }),
+    drift: 1e-3,
     check: () => {},
     async write({ folder, model, adapter, text }) {
       const list = (adapter ?? model).tensors;
@@ -27,13 +28,14 @@ function rawExporter(writes: Exporter["writes"]): Exporter {
       );
       return ["index.json", ...list.map(({ name }) => name)];
     },
-    async read(folder) {
+    async read({ folder }) {
       const index: {
         shapes: { name: string; shape: number[] }[];
         template: string | null;
         stopIds: number[];
       } = JSON.parse(await Deno.readTextFile(join(folder, "index.json")));
       return {
+        config: null,
         text: index,
         tensors: index.shapes.map(({ name, shape }) => ({
           name,
