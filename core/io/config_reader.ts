@@ -220,7 +220,7 @@ function isHarmless(key: string): boolean {
 
 const HARMLESS_NAMES: readonly RegExp[] = [
   /^_/, // where a config came from, and how transformers runs it
-  /_token_ids?$/, // which tokens generation and data treat specially
+  /_token(_ids?)?$/, // which tokens generation and data treat specially
   /dropout|_pdrop$/, // counts where a run asks for it by `model.dropout`
   /^summary_/, // a head of GPT-2 that a language model has not
   /(^|_)(version|name|note|comment|path|license|author|date|url)$/,

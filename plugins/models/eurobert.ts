@@ -22,9 +22,7 @@ export const eurobertWith: (activations: Activations) => Architecture =
       activations,
       rest(reader, sizes) {
         // of classifiers, and the tokenizer knows its own mask
-        for (const key of ["classifier_pooling", "mask_token_id"]) {
-          reader.ignore(key);
-        }
+        reader.ignore("classifier_pooling", "clf_pooling", "mask_token_id");
         return {
           ...plainRest(sizes, oneRope(reader, sizes)),
           bidirectional: true,

@@ -32,14 +32,14 @@ export const gemma2With: (activations: Activations) => Architecture =
           sizes,
           (i) => i % 2 === 0 ? "sliding_attention" : "full_attention",
         );
+        const window = reader.countOrNull("sliding_window", 4096);
+        // the same under an older name, which transformers does not read
+        reader.refuse({ sliding_window_size: [window] });
         return {
           ...gemmaRest(reader, sizes, { logitCap: 30 }),
           scoreCap: reader.numberOrNull("attn_logit_softcapping", 50),
           ropes: everyLayer(sizes, oneRope(reader, sizes)),
-          windows: windowsOf(
-            types,
-            reader.countOrNull("sliding_window", 4096),
-          ),
+          windows: windowsOf(types, window),
         };
       },
     }));

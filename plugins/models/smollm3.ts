@@ -36,6 +36,7 @@ function readLayers(
   sizes: DecoderSizes,
 ): DecoderRest {
   const { layers } = sizes;
+  reader.ignore("max_window_layers"); // of Qwen 2, in SmolLM3's own files
   const interval = reader.count("no_rope_layer_interval", 4);
   // 1: the layer has positions, whatever the key is called
   const given = reader.raw("no_rope_layers") ?? null;
