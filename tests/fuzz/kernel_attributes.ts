@@ -14,12 +14,7 @@ import type {
 } from "@denotune/denotune/core";
 import { constant, input, write } from "@denotune/denotune/core";
 import { column, define, reduce, value } from "../../core/graph/expression.ts";
-import {
-  below,
-  type Data,
-  uniform,
-  values,
-} from "../conformance/backend/case.ts";
+import { below, type Data, uniform } from "../conformance/backend/case.ts";
 import {
   ELEMENT,
   EXACT,
@@ -372,12 +367,13 @@ export const makers: Makers = {
     attributes: { rows: N, columns: size(random, 300), slots: most + 1 },
     tolerance: EXACT,
     data: {
-      options: values(
-        pick(random, [0, 0.7, 1.3]),
-        random.below(4) * 3,
-        pick(random, [1, 0.8]),
-        pick(random, [1, 1.5]),
-      ),
+      options: (count, drawn) =>
+        Array.from({ length: count / 4 }, () => [
+          pick(drawn, [0, 0.7, 1.3]),
+          drawn.below(4) * 3,
+          pick(drawn, [1, 0.8]),
+          pick(drawn, [1, 1.5]),
+        ]).flat(),
       keys: below(2 ** 30),
       places: below(100),
       index: distinct(most + 1),

@@ -14,7 +14,6 @@ function wordsOf(columns: number): number {
 export const sample: Kernel<"sample"> = {
   run({ columns, slots }, _size, inputs, [output]) {
     const [logits, options, keys, places, index, seen] = inputs;
-    const [temperature, k, p, penalty] = options.load();
     const [rowKeys, rowPlaces, rowSlots] = [keys, places, index].map((t) =>
       t.load()
     );
@@ -22,6 +21,7 @@ export const sample: Kernel<"sample"> = {
     const chosen = new Float64Array(output.length);
     for (let row = 0; row < output.length; row++) {
       const values = logits.load(row * columns, columns);
+      const [temperature, k, p, penalty] = options.load(4 * row, 4);
       if (penalty !== 1) {
         checkIndex(rowSlots[row], slots, "a slot");
         penalise(values, seen.load(rowSlots[row] * words, words), penalty);

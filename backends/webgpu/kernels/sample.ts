@@ -120,7 +120,8 @@ fn penalised(x: f32, c: u32, slot: u32, penalty: f32) -> f32 {
   }
 
   body(scope: Scope, rows: string): string {
-    const option = (i: number) => scope.tensor("options").load(`${i}u`);
+    const option = (i: number) =>
+      scope.tensor("options").load(`group * 4u + ${i}u`);
     const integer = (name: string) => scope.tensor(name).loadInt("group");
     // The cut comes first, because the draw reads its limit. In the last loop a lane keeps the first maximum of
     // its columns (ascending order, strict >), and the lanes then prefer the smaller column among equal scores.

@@ -21,7 +21,7 @@ import type {
 } from "./generator.ts";
 import { predictionLimits } from "./prediction.ts";
 import type { GenerationLimits } from "./programs.ts";
-import { optionsVector, type SamplingOptions } from "./sampling.ts";
+import { optionsOf, type SamplingOptions } from "./sampling.ts";
 
 /** Decodes rows on a session that holds the program of `planPrediction`. */
 export class DecoderGenerator implements RowGenerator {
@@ -193,7 +193,6 @@ export class DecoderGenerator implements RowGenerator {
       positions: new Int32Array(N), // (B, T)
       segments: new Int32Array(N), // (B, T)
       row_keys: new Int32Array(N), // (B, T)
-      sampling: optionsVector({ ...options, repetitionPenalty: 1, seed: 0 }),
     };
     const places: number[] = [];
     const keys: number[] = [];
@@ -222,6 +221,9 @@ export class DecoderGenerator implements RowGenerator {
         place_keys: Int32Array.from(keys),
         place_numbers: Int32Array.from(numbers),
         place_slots: new Int32Array(places.length),
+        place_sampling: optionsOf(
+          places.map(() => ({ ...options, repetitionPenalty: 1 })),
+        ),
         ...(guided
           ? { unguided_rows: Int32Array.from(places, (at) => at + T) }
           : {}),

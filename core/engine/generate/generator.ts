@@ -17,7 +17,7 @@ import { CallQueue } from "../../call_queue.ts";
 import { wordsOfBits } from "../../graph/kernels/mod.ts";
 import { hash32 } from "../../random.ts";
 import { type GenerationLimits, RING_STEPS, STATE } from "./programs.ts";
-import { optionsVector, type SamplingOptions } from "./sampling.ts";
+import { optionsOf, type SamplingOptions } from "./sampling.ts";
 
 /** Runs of `prefill` that may be on their way, so that a signal is soon heard. */
 const MOST_QUEUED = 4;
@@ -233,7 +233,7 @@ export class Generator implements RowGenerator {
       index: of(({ slot }) => slot),
       counts: of(() => 1),
       keys: of(({ row }) => hash32(sampling.seed, row.key)),
-      sampling: optionsVector(sampling),
+      sampling: optionsOf(live.map(() => sampling)),
       row_keys: new Int32Array(live.length),
     };
   }

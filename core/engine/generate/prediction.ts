@@ -94,7 +94,7 @@ export function planPrediction(
   );
   const ids = sample(graph, {
     logits,
-    options: programInput(graph, "sampling"),
+    options: programInput(graph, "place_sampling"),
     keys: programInput(graph, "place_keys"),
     places: programInput(graph, "place_numbers"),
     index: programInput(graph, "place_slots"),

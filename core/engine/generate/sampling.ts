@@ -16,10 +16,16 @@ export interface SamplingOptions {
   readonly seed: number;
 }
 
-/** The options as the kernel `sample` reads them: (4). */
-export function optionsVector(
-  { temperature, topK, topP, repetitionPenalty }: SamplingOptions,
+/** The options of rows as the kernel `sample` reads them: (rows, 4). */
+export function optionsOf(
+  rows: readonly Omit<SamplingOptions, "seed">[],
 ): Float32Array {
-  const k = topK === null ? 0 : Math.min(Math.max(1, topK), 2 ** 24);
-  return Float32Array.of(temperature, k, topP, repetitionPenalty);
+  return Float32Array.from(
+    rows.flatMap(({ temperature, topK, topP, repetitionPenalty }) => [
+      temperature,
+      topK === null ? 0 : Math.min(Math.max(1, topK), 2 ** 24),
+      topP,
+      repetitionPenalty,
+    ]),
+  );
 }

@@ -76,13 +76,14 @@ export const PROGRAM_INPUTS = {
   index: { dtype: "i32", shape: [B] },
   /** Generation: how many of a row's new tokens are its own; those behind are padding. */
   counts: { dtype: "i32", shape: [B] },
-  /** Sampling: key of each row, and the four options of the kernel `sample`. */
+  /** Sampling: key of each row, and its four options as the kernel `sample` reads them. */
   keys: { dtype: "i32", shape: [B] },
-  sampling: { dtype: "f32", shape: [4] },
-  /** Prediction at places: key, place and slot of each, as the kernel `sample` reads them. */
+  sampling: { dtype: "f32", shape: [B, 4] },
+  /** Prediction at places: key, place, slot and options of each, as the kernel `sample` reads them. */
   place_keys: { dtype: "i32", shape: [R] },
   place_numbers: { dtype: "i32", shape: [R] },
   place_slots: { dtype: "i32", shape: [R] },
+  place_sampling: { dtype: "f32", shape: [R, 4] },
   /** The same places in rows without what guides them: index into N. */
   unguided_rows: { dtype: "i32", shape: [R] },
 } as const satisfies Readonly<Record<string, InputSpec>>;

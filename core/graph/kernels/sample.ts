@@ -21,8 +21,8 @@ export function wordsOfBits(columns: number): number {
 }
 
 /**
- * `logits (rows, columns), options (4), keys i32 (rows), places i32 (rows), index i32 (rows), seen i32 (slots,
- * ceil(columns / 32)) -> out i32 (rows)`: a column of each row, drawn as the options say: temperature, k (0: all), p
+ * `logits (rows, columns), options (rows, 4), keys i32 (rows), places i32 (rows), index i32 (rows), seen i32 (slots,
+ * ceil(columns / 32)) -> out i32 (rows)`: a column of each row, drawn as its options say: temperature, k (0: all), p
  * and penalty.
  *
  * 1. Where the penalty is not 1 and bit c % 32 of seen[index[r], c / 32] is set, a positive logit is divided by it,
@@ -38,7 +38,7 @@ export const sample: KernelDefinition<"sample", SampleAttributes> = {
   operands: ({ rows, columns, slots }) => ({
     inputs: [
       { name: "logits", shape: [rows, columns] },
-      { name: "options", shape: [4] },
+      { name: "options", shape: [rows, 4] },
       { name: "keys", shape: [rows], dtypes: INDEX },
       { name: "places", shape: [rows], dtypes: INDEX },
       { name: "index", shape: [rows], dtypes: INDEX },

@@ -8,7 +8,7 @@ import type { TakeTokensAttributes } from "../kernels/mod.ts";
 import { matrix } from "./_check.ts";
 import { kernelOp } from "./_kernel_op.ts";
 
-/** Inputs: logits (R, V), options (4), keys, places, index i32 (R), seen i32 (slots, words). */
+/** Inputs: logits (R, V), options (R, 4), keys, places, index i32 (R), seen i32 (slots, words). */
 const sampleOp: Op<NoAttributes> = kernelOp("sample", {
   attributes([logits, , , , , seen]) {
     const [rows, columns] = matrix(logits, "logits");
@@ -20,7 +20,7 @@ const sampleOp: Op<NoAttributes> = kernelOp("sample", {
 export interface SampleOperands {
   /** (R, V). They are not changed. */
   readonly logits: Tensor;
-  /** Temperature (0: the likeliest), k (0: all), p (1: all), penalty (1: none): (4). */
+  /** Of each row: temperature (0: the likeliest), k (0: all), p (1: all), penalty (1: none): (R, 4). */
   readonly options: Tensor;
   /** Key of each row's random numbers: i32 (R). */
   readonly keys: Tensor;

@@ -5,7 +5,7 @@
  */
 
 import { dim } from "../../../core/graph/dims.ts";
-import { type Case, caseOf, type Data, normal, values } from "./case.ts";
+import { type Case, caseOf, type Data, normal } from "./case.ts";
 import { EXACT } from "./compare.ts";
 
 const R = dim("R");
@@ -13,7 +13,9 @@ const SLOTS = 9;
 const ROWS = 7;
 
 /** Temperature, k, p, penalty. */
-const OPTIONS: readonly (readonly [number, number, number, number])[] = [
+type Options = readonly [number, number, number, number];
+
+const OPTIONS: readonly Options[] = [
   [0, 0, 1, 1],
   [0, 3, 0.5, 1.3],
   [1, 0, 1, 1],
@@ -25,6 +27,13 @@ const OPTIONS: readonly (readonly [number, number, number, number])[] = [
   [2, 40, 0.6, 1.1],
   [0.3, 1000, 0.95, 0.8],
 ];
+
+/** Options of rows, in turn. */
+const inTurn = (options: readonly Options[]): Data => (count) =>
+  Array.from(
+    { length: count },
+    (_, i) => options[Math.floor(i / 4) % options.length][i % 4],
+  );
 
 /** Few different numbers, so that whoever stays and whoever leaves are equal. */
 const ties: Data = (count, random) =>
@@ -50,6 +59,8 @@ function drawn(
   { rows = ROWS, options = OPTIONS } = {},
 ): Case {
   const bits = Math.ceil(columns / 32);
+  // all rows drawn alike, then each in its own way
+  const given = [...options.map((of) => [of]), options];
   return caseOf({
     title: `chooses among ${columns} ${kind} logits`,
     tensors: {
@@ -66,23 +77,23 @@ function drawn(
         data: (n) => [4, 0, 8, 2, 7, 1, 3].slice(0, n),
       },
       seen: { shape: [SLOTS, bits], dtype: "i32", data: words },
-      ...Object.fromEntries(options.flatMap((of, i) => [
-        [`options ${i}`, { shape: [4], data: values(...of) }],
+      ...Object.fromEntries(given.flatMap((of, i) => [
+        [`options ${i}`, { shape: [R, 4], data: inTurn(of) }],
         [`chosen ${i}`, { shape: [R], dtype: "i32" as const }],
       ])),
     },
     calls: (view) =>
-      options.map((of, i) => ({
+      given.map((of, i) => ({
         kernel: "sample",
         attributes: { rows: R, columns, slots: SLOTS },
         inputs: ["logits", `options ${i}`, "keys", "places", "index", "seen"]
           .map((name) => view(name)),
         outputs: [view(`chosen ${i}`)],
-        label: of.join(" "),
+        label: of.map((row) => row.join(" ")).join(", "),
       })),
     capacities: { R: rows },
     runs: rows === 1 ? [{ R: 1 }] : [{ R: rows }, { R: 1 }, { R: 0 }],
-    outputs: Object.fromEntries(options.map((_, i) => [`chosen ${i}`, EXACT])),
+    outputs: Object.fromEntries(given.map((_, i) => [`chosen ${i}`, EXACT])),
   });
 }
 

@@ -86,7 +86,7 @@ export class Choice {
     const f = this.#keys.f;
     const limit = this.#limit;
     const { scratch } = this.#keys.k;
-    const p = f.local("v128", v128.load32Splat(this.#keys.k.at[1], 8));
+    const p = f.local("v128", v128.load32Splat(this.#keys.options, 8));
     f.if(v128.anyTrue(f32x4.lt(p, f32x4.const(1))), () => {
       const largest = f.local("v128", turned(best));
       const weightOf = (keys: Vector): Vector =>

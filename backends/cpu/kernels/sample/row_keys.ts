@@ -40,6 +40,8 @@ export class RowKeys {
   readonly f: FunctionBuilder;
   readonly row: Int;
   readonly columns: number;
+  /** Address of the row's four options. */
+  readonly options: Local<"i64">;
   /** Offset of a weight for each key, in the worker's memory. */
   readonly weights: number;
   readonly #slots: number;
@@ -54,11 +56,15 @@ export class RowKeys {
     this.columns = columns;
     this.#slots = slots;
     this.weights = 4 * padded(columns);
+    this.options = k.f.local(
+      "i64",
+      element(k.at[1], i64.mul(row, i64.const(4))),
+    );
   }
 
   /** Option number `i` as float32. */
   option(i: number): Value<"f32"> {
-    return f32.load(this.k.at[1], 4 * i);
+    return f32.load(this.options, 4 * i);
   }
 
   /** Runs `body` for all keys, four at a time; `index` is the column of the first. */
@@ -81,7 +87,7 @@ export class RowKeys {
       "i64",
       element(at[0], i64.mul(this.row, i64.const(this.columns))),
     );
-    const penalty = f.local("v128", v128.load32Splat(at[1], 12));
+    const penalty = f.local("v128", v128.load32Splat(this.options, 12));
     // The repetition penalty: one bit a column says whether the token was seen in this slot.
     const penalises = f.local("i32", f32.ne(this.option(3), f32.const(1)));
     const bits = f.local("i64");

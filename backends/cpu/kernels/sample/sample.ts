@@ -44,8 +44,8 @@ export function lowerSample(
 
 /** The chosen column. */
 function choose(keys: RowKeys): Int {
-  const { f, k } = keys;
-  const temperature = f.local("v128", v128.load32Splat(k.at[1]));
+  const { f } = keys;
+  const temperature = f.local("v128", v128.load32Splat(keys.options));
   // Greedy where the temperature is 0: the first column with the largest key.
   const best = keys.write();
   const chosen = f.local("i64");

@@ -11,7 +11,7 @@ import { sample } from "../../../../core/graph/ops/sampling.ts";
 import assert from "node:assert/strict";
 import { type Device, Graph, hash32 } from "../../../../core/mod.ts";
 import {
-  optionsVector,
+  optionsOf,
   type SamplingOptions,
 } from "../../../../core/engine/generate/sampling.ts";
 import { BACKENDS, openBackend } from "../../../golden/_backends.ts";
@@ -108,7 +108,7 @@ async function open(device: Device): Promise<Session> {
     "chosen",
     sample(graph, {
       logits: graph.input("logits", [R, V]),
-      options: graph.input("options", [4]),
+      options: graph.input("options", [R, 4]),
       keys: integers("keys"),
       places: integers("places"),
       index: integers("index"),
@@ -137,7 +137,7 @@ async function draw(
       { length: ROWS * LOGITS.length },
       (_, i) => LOGITS[i % LOGITS.length],
     ),
-    options: optionsVector(options),
+    options: optionsOf(new Array(ROWS).fill(options)),
     keys: (vary === "keys" ? counted : one).map((i) => hash32(options.seed, i)),
     places: vary === "places" ? counted : one,
     index: new Int32Array(ROWS),
