@@ -126,6 +126,12 @@ export function readRope(
       `${name}.partial_rotary_factor is ${share}, which leaves no column of ${headDim} to turn`,
     );
   }
+  // the ramp of transformers has a value a pair, its frequencies one more where a column is left over
+  if (type === "yarn" && rotaryDim % 2 !== 0) {
+    reader.problem(
+      `${name}.partial_rotary_factor is ${share}, which leaves ${rotaryDim} columns of ${headDim} to turn; yarn needs an even number`,
+    );
+  }
   const common = {
     theta,
     ...(partial === undefined || share === 1 || type === "proportional"

@@ -100,6 +100,20 @@ Deno.test("dynamic frequencies are refused beyond the positions of the model", (
   );
 });
 
+Deno.test("yarn over an odd number of columns is refused: transformers has no frequencies for it", () => {
+  const settings = { rope_type: "yarn", factor: 4 };
+  assert.throws(
+    () =>
+      read({ rope_parameters: settings, rotary_pct: 0.4 }, {
+        headDim: 8,
+        partial: { key: "rotary_pct", share: 0.25 },
+      }),
+    (error) =>
+      error instanceof ConfigError &&
+      error.message.includes("leaves 3 columns of 8 to turn"),
+  );
+});
+
 for (
   const [key, settings] of Object.entries({
     "rope_parameters.rope_type": { rope_type: "axial" },
