@@ -371,6 +371,23 @@ export {
 } from "./data/types.ts";
 export { describeWhere } from "./data/where.ts";
 export { writeFiles, writeRecords } from "./run/evaluation/records.ts";
+export {
+  type CurveRange,
+  type Curves,
+  smoothed,
+  thinned,
+} from "./run/log/curves.ts";
+export { findRuns, type FoundRun } from "./run/log/find_runs.ts";
+export {
+  type BestEvaluation,
+  type LogEntry,
+  RunLog,
+} from "./run/log/run_log.ts";
+export {
+  type DescribedState,
+  type RunState,
+  runState,
+} from "./run/log/run_state.ts";
 export type { RunOptions, RunResult } from "./run/run.ts";
 export type { CheckedRun, PlannedMemory } from "./library/check.ts";
 export type {

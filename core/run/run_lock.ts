@@ -11,9 +11,10 @@
 import { basename, dirname, join } from "node:path";
 import { ConfigError } from "../contracts/errors.ts";
 import { asUserError } from "../io/atomic.ts";
+import { readTextUpTo } from "../io/read_file.ts";
 
 /** What the lock's file says of its owner. */
-interface Owner {
+export interface LockOwner {
   readonly pid: number;
   readonly host: string;
   readonly since: string;
@@ -60,7 +61,7 @@ export function lockRunFolder(outputDir: string): Disposable {
 }
 
 function write(file: Deno.FsFile): void {
-  const owner: Owner = {
+  const owner: LockOwner = {
     pid: Deno.pid,
     host: Deno.hostname(),
     since: new Date().toISOString(),
@@ -82,16 +83,24 @@ function refuse(outputDir: string, path: string): never {
   );
 }
 
-function readOwner(path: string): Owner | null {
+/** Who holds a run folder, or held it when it was killed; null: nobody. */
+export function readLockOwner(outputDir: string): LockOwner | null {
+  return readOwner(lockPath(outputDir));
+}
+
+/** Bytes of the lock's file at most. */
+const MOST_BYTES = 10_000;
+
+function readOwner(path: string): LockOwner | null {
   try {
-    const found: unknown = JSON.parse(Deno.readTextFileSync(path));
+    const found: unknown = JSON.parse(readTextUpTo(path, MOST_BYTES));
     return isOwner(found) ? found : null;
   } catch {
     return null; // it is being written
   }
 }
 
-function isOwner(value: unknown): value is Owner {
+function isOwner(value: unknown): value is LockOwner {
   return typeof value === "object" && value !== null &&
     "pid" in value && typeof value.pid === "number" &&
     "host" in value && typeof value.host === "string" &&

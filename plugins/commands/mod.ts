@@ -33,6 +33,11 @@ export const commands: readonly Part<
     async () => (await import("./train.ts")).train,
   ),
   command(
+    "ui",
+    "show runs in the browser, while they train and afterwards",
+    async () => (await import("./ui/command.ts")).ui,
+  ),
+  command(
     "generate",
     "ask a trained model",
     async () => (await import("./generate/generate.ts")).generate,

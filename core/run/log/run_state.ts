@@ -1,0 +1,81 @@
+/**
+ * Whether a run trains, and how it ended: from its events and from the lock beside its folder.
+ * @module
+ */
+import { kill } from "node:process";
+import { readLockOwner } from "../run_lock.ts";
+import type { RunLog } from "./run_log.ts";
+
+/** How far a run is. `stopped`: it can be resumed. */
+export type RunState =
+  | "preparing"
+  | "running"
+  | "finished"
+  | "stopped"
+  | "failed";
+
+/** The state, and why where that is not clear. */
+export interface DescribedState {
+  /** How far it is. */
+  readonly state: RunState;
+  /** What went wrong, or what is not known; null: nothing. */
+  readonly reason: string | null;
+}
+
+/** The state of the run in a folder. */
+export function runState(runFolder: string, log: RunLog): DescribedState {
+  const ended = endOf(log);
+  const lives = isHeld(runFolder);
+  if (ended === null) {
+    if (lives) {
+      return {
+        state: log.entryCount === 0 ? "preparing" : "running",
+        reason: null,
+      };
+    }
+    return {
+      state: "stopped",
+      reason: log.entryCount === 0
+        ? "It has not begun to train"
+        : "It did not say why: its process is gone, or runs on another machine",
+    };
+  }
+  // the last run is over, and the next one of the same folder reads its data
+  if (lives && ended.status !== "done") {
+    return { state: "preparing", reason: null };
+  }
+  const { status, error } = ended;
+  return status === "done"
+    ? { state: "finished", reason: null }
+    : status === "failed"
+    ? { state: "failed", reason: error }
+    : { state: "stopped", reason: null };
+}
+
+function endOf(
+  log: RunLog,
+): { readonly status: unknown; readonly error: string | null } | null {
+  const ends = log.entries({ event: "end" });
+  const starts = log.entries({ event: "start" });
+  const end = ends.at(-1);
+  if (end === undefined || end.number < (starts.at(-1)?.number ?? -1)) {
+    return null;
+  }
+  const { status, error } = end.fields;
+  return { status, error: typeof error === "string" ? error : null };
+}
+
+/**
+ * Whether a process of this machine uses the folder. Asked of the process that the lock names: taking the lock, even
+ * for a moment, could refuse a run that starts just then.
+ */
+function isHeld(runFolder: string): boolean {
+  const owner = readLockOwner(runFolder);
+  if (owner === null || owner.host !== Deno.hostname()) return false;
+  try {
+    kill(owner.pid, 0); // signal 0 asks, and sends nothing
+    return true;
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
+}

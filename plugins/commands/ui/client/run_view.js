@@ -1,0 +1,295 @@
+/**
+ * One run: its figures now, its curves, and what else it has said.
+ * @module
+ */
+
+/** Shows a run. */
+export function runView(app) {
+  const { h, fill, say, visible } = app.elements;
+  const { figure, short, whole, duration, bytes } = app.numbers;
+  const BUCKETS = 500;
+  /** Points after which curves are asked for anew. */
+  const MOST_POINTS = 6 * BUCKETS;
+
+  /** Charts of every run, those without figures left out. */
+  function chartsOf(columns) {
+    const has = (name) => columns.includes(name);
+    const sources = columns.filter((name) => name.startsWith("source_losses."));
+    const metrics = columns.filter((name) => name.startsWith("metrics."));
+    const one = (name, label) =>
+      has(name)
+        ? [{
+          label,
+          curves: [{ column: name, name: label, color: "--accent" }],
+        }]
+        : [];
+    return [
+      {
+        label: "Loss",
+        isMain: true,
+        curves: [
+          {
+            column: "loss",
+            name: "each log line",
+            color: "--accent-soft",
+            width: 1,
+          },
+          { column: "loss~", name: "smoothed", color: "--accent", width: 2 },
+        ],
+      },
+      ...one("learning_rate", "Learning rate"),
+      ...one("grad_norm", "Gradient norm"),
+      ...one("tokens_per_second", "Tokens a second"),
+      ...one("token_accuracy", "Token accuracy"),
+      ...sources.length > 0
+        ? [{
+          label: "Loss by source",
+          curves: sources.map((column, i) => ({
+            column: `${column}~`,
+            name: visible(column.slice("source_losses.".length)),
+            color: app.chart.hue(i),
+          })),
+        }]
+        : [],
+      ...metrics.map((column) => ({
+        label: visible(column.slice("metrics.".length)),
+        curves: [{ column, name: column, color: "--accent" }],
+      })),
+    ];
+  }
+
+  /** Fills `main` with a run; returns what ends it. */
+  async function show(main, name) {
+    let summary = null;
+    let columns = [];
+    let entries = [];
+    let weight = Number(localStorage.getItem("denotune smoothing") ?? 0.8);
+    let charts = [];
+    let known = null;
+    const state = h("span", { role: "status" });
+    const reason = h("p", { class: "card reason" });
+    const steps = h("div", { class: "far" });
+    const tiles = h("div", { class: "tiles" });
+    const plots = h("div", { class: "charts" });
+    const smoothing = h("input", {
+      type: "range",
+      min: 0,
+      max: 0.99,
+      step: 0.01,
+      value: weight,
+      oninput: ({ target }) => {
+        weight = Number(target.value);
+        localStorage.setItem("denotune smoothing", String(weight));
+        say(smoothingText, weight.toFixed(2));
+        soon();
+      },
+    });
+    const smoothingText = h("output", { class: "small" }, weight.toFixed(2));
+    const logarithmic = h("input", {
+      type: "checkbox",
+      onchange: ({ target }) => charts[0]?.chart.setLog(target.checked),
+    });
+    fill(
+      main,
+      h("p", { class: "crumbs small" }, h("a", { href: "#/" }, "All runs")),
+      h("div", { class: "head" }, h("h1", {}, visible(name)), state),
+      reason,
+      steps,
+      tiles,
+      h(
+        "section",
+        { "aria-labelledby": "curves" },
+        h("h2", { id: "curves" }, "Curves"),
+        h(
+          "div",
+          { class: "bar small" },
+          h("label", {}, "smoothing ", smoothing),
+          smoothingText,
+          h("label", {}, logarithmic, " logarithmic loss"),
+          h(
+            "span",
+            { class: "soft wide" },
+            "Drag over a chart to zoom in, double click to zoom out",
+          ),
+        ),
+        plots,
+      ),
+    );
+
+    function drawState() {
+      document.title = `${name} · ${summary.state} · denotune`;
+      if (state.textContent !== summary.state) {
+        fill(state, app.runList.badge(summary.state));
+      }
+      reason.hidden = summary.reason === null;
+      reason.className = `card reason ${
+        summary.state === "failed" ? "bad" : "note"
+      }`;
+      say(reason, visible(summary.reason ?? ""));
+      fill(steps, app.runList.progress(summary));
+      const start = entries.findLast(({ event }) => event === "start")?.fields;
+      const memory = start?.memory;
+      const shown = [
+        ["loss", figure(summary.loss)],
+        ["evaluation loss", figure(summary.evalLoss)],
+        [
+          "best evaluation",
+          figure(summary.bestEvalLoss),
+          summary.bestEvalStep === null
+            ? ""
+            : `at step ${whole(summary.bestEvalStep)}`,
+        ],
+        [
+          "tokens a second",
+          summary.tokensPerSecond === null
+            ? "–"
+            : short(summary.tokensPerSecond),
+        ],
+        [
+          "time left",
+          summary.secondsLeft === null ? "–" : duration(summary.secondsLeft),
+        ],
+        [
+          "memory planned",
+          typeof memory?.total === "number" ? bytes(memory.total) : "–",
+          typeof memory?.available === "number"
+            ? `of ${bytes(memory.available)}`
+            : "",
+        ],
+      ].filter(([, value]) => value !== "–");
+      const texts = JSON.stringify(shown);
+      if (tiles.dataset.shown === texts) return;
+      tiles.dataset.shown = texts;
+      fill(
+        tiles,
+        shown.map(([label, value, more = ""]) =>
+          h(
+            "div",
+            { class: "tile" },
+            h("span", {}, label),
+            h("b", {}, value),
+            more === "" ? null : h("span", {}, more),
+          )
+        ),
+      );
+    }
+
+    function makeCharts() {
+      for (const { chart } of charts) chart.destroy();
+      charts = chartsOf(columns).map((spec) => {
+        const own = { ...spec, from: null, to: null, version: 0, data: null };
+        own.chart = app.chart.make({
+          label: spec.label,
+          curves: spec.curves,
+          log: spec.isMain === true && logarithmic.checked,
+          onZoom: (from, to) => {
+            // all charts of a run show the same steps
+            for (const each of charts) Object.assign(each, { from, to });
+            load(charts);
+          },
+        });
+        own.chart.element.classList.toggle("main", spec.isMain === true);
+        return own;
+      });
+      fill(plots, charts.map(({ chart }) => chart.element));
+    }
+
+    async function load(which) {
+      await Promise.all(which.map(async (own) => {
+        const curves = await app.server.get("curves", {
+          name,
+          column: own.curves.map(({ column }) => column),
+          smooth: weight,
+          from: own.from,
+          to: own.to,
+          buckets: BUCKETS,
+        });
+        own.count = curves.count;
+        own.data = [
+          curves.steps,
+          ...curves.columns.map(({ values }) => values),
+        ];
+        own.chart.set(own.data);
+      }));
+    }
+
+    let waiting = 0;
+    function soon() {
+      clearTimeout(waiting);
+      waiting = setTimeout(() => load(charts), 150);
+    }
+
+    /** Adds new steps to what is drawn; smoothed curves go on from their last point. */
+    function append({ first, steps: added, columns: values }) {
+      if (Object.keys(values).some((column) => !columns.includes(column))) {
+        columns = Object.keys(values);
+        makeCharts();
+        return load(charts);
+      }
+      for (const own of charts) {
+        if (own.to !== null) continue; // zoomed in: what is new is outside
+        if (
+          own.data === null || own.count < first ||
+          own.data[0].length > MOST_POINTS
+        ) {
+          load([own]);
+          continue;
+        }
+        const from = own.count - first; // what was read in between is there
+        own.count = first + added.length;
+        for (let i = from; i < added.length; i++) {
+          own.data[0].push(added[i]);
+          own.curves.forEach(({ column }, c) => {
+            const line = own.data[c + 1];
+            const isSmoothed = column.endsWith("~") && !(column in values);
+            const x = values[isSmoothed ? column.slice(0, -1) : column]?.[i] ??
+              null;
+            if (!isSmoothed || x === null) return line.push(x);
+            const before = line.findLast((v) => v !== null);
+            line.push(
+              before === undefined ? x : weight * before + (1 - weight) * x,
+            );
+          });
+        }
+        own.chart.set(own.data);
+      }
+    }
+
+    async function loadAll() {
+      const run = await app.server.get("run", { name });
+      ({ summary, columns, entries } = run);
+      known = {
+        name,
+        version: run.version,
+        steps: run.steps,
+        entries: (entries.at(-1)?.number ?? -1) + 1,
+      };
+      drawState();
+      makeCharts();
+      await load(charts);
+    }
+
+    await loadAll();
+    app.server.follow(known, {
+      again: loadAll,
+      reset: loadAll,
+      runs: ({ changed }) => {
+        const own = changed.find((run) => run.name === name);
+        if (own === undefined) return;
+        summary = own;
+        drawState();
+      },
+      steps: append,
+      entries: (added) => {
+        const last = entries.at(-1)?.number ?? -1;
+        entries = [...entries, ...added.filter(({ number }) => number > last)];
+        drawState();
+      },
+    });
+    return () => {
+      for (const { chart } of charts) chart.destroy();
+    };
+  }
+
+  return { show };
+}

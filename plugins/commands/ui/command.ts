@@ -1,0 +1,147 @@
+/**
+ * `denotune ui`
+ * @module
+ */
+import {
+  type Command,
+  type CommandContext,
+  ConfigError,
+  defineCommand,
+  harmless,
+  kindAt,
+  onInterrupt,
+} from "@denotune/denotune/core";
+import { resolve } from "node:path";
+import { z } from "zod";
+import { chartsPackage } from "./charts_package.ts";
+import { RunStore } from "./run_store.ts";
+import { uiApp } from "./server.ts";
+
+const DEFAULT_FOLDER = "outputs";
+const DEFAULT_PORT = 6007;
+/** Ports that are tried where none is named. */
+const PORTS = 20;
+
+const options = z.strictObject({
+  port: z.int().min(0).max(65535).optional().describe(
+    `port on this machine; 0: any (default: ${DEFAULT_PORT}, or the next that is free)`,
+  ),
+});
+
+/** `denotune ui` */
+export const ui: Command = defineCommand({
+  details:
+    "Shows the runs of a folder in the browser, while they train and afterwards: curves, the batch token by token, samples, evaluations, settings side by side. Listens on this machine only, needs no network, and reads nothing but run folders.",
+  arguments: [{
+    name: "folder",
+    description: `folder of runs, or one run (default: ${DEFAULT_FOLDER})`,
+  }],
+  options,
+  help: (start) =>
+    `Examples:
+  ${start} ui
+  ${start} ui outputs/capitals
+  ${start} train run.yaml --ui
+  ssh -L 6007:127.0.0.1:6007 box    then open the address that ui prints there`,
+  run: runUi,
+});
+
+async function runUi(
+  { port }: z.output<typeof options>,
+  context: CommandContext,
+): Promise<void> {
+  const { err, out } = context;
+  const [given] = context.arguments;
+  const folder = resolve(given ?? DEFAULT_FOLDER);
+  if (given !== undefined && await kindAt(folder) !== "folder") {
+    throw new ConfigError(
+      `There is no folder ${given}; name the folder that holds your runs (their output_dir), or one run`,
+    );
+  }
+  using interrupt = onInterrupt(
+    err,
+    "Stopped. Runs continue without the page.",
+  );
+  await using server = await startUi({ folder, port });
+  out.line(`Runs of ${harmless(given ?? DEFAULT_FOLDER)}: ${server.address}`);
+  out.line(
+    "Only this machine can open it. The address holds the token that its buttons need; Ctrl-C stops the page, not the runs.",
+  );
+  if (!server.hasCharts) {
+    err.line(
+      `${
+        err.style("warning", "note")
+      } the files of the package uplot are not at hand: curves are shown as tables`,
+    );
+  }
+  await new Promise<void>((done) =>
+    interrupt.signal.addEventListener("abort", () => done())
+  );
+}
+
+/** A server that listens. */
+export interface StartedUi extends AsyncDisposable {
+  /** The page's address, with the token. */
+  readonly address: string;
+  /** Its port. */
+  readonly port: number;
+  /** What writes need. */
+  readonly token: string;
+  readonly hasCharts: boolean;
+}
+
+/** Starts the page's server. Throws `ConfigError` where the port is taken. */
+export async function startUi(
+  { folder, port, token = newToken() }: {
+    readonly folder: string;
+    /** Absent: the first of some that is free. */
+    readonly port?: number;
+    readonly token?: string;
+  },
+): Promise<StartedUi> {
+  const charts = await chartsPackage();
+  const app = uiApp({ store: new RunStore(folder), token, charts });
+  const server = listen(port, (request) => app.fetch(request));
+  const bound = server.addr.port;
+  return {
+    port: bound,
+    token,
+    address: `http://127.0.0.1:${bound}/#token=${token}`,
+    hasCharts: charts !== null,
+    [Symbol.asyncDispose]: async () => {
+      // open pages hold their connection: nothing is lost when it is cut
+      await Promise.race([
+        server.shutdown(),
+        new Promise((done) => setTimeout(done, 100)),
+      ]);
+    },
+  };
+}
+
+function listen(
+  port: number | undefined,
+  handler: (request: Request) => Response | Promise<Response>,
+): Deno.HttpServer<Deno.NetAddr> {
+  for (let n = 0;; n++) {
+    const tried = port ?? DEFAULT_PORT + n;
+    try {
+      return Deno.serve(
+        { hostname: "127.0.0.1", port: tried, onListen: () => {} },
+        handler,
+      );
+    } catch (cause) {
+      if (!(cause instanceof Deno.errors.AddrInUse)) throw cause;
+      if (port === undefined && n + 1 < PORTS) continue;
+      throw new ConfigError(
+        `Port ${tried} is taken; name another one with --port, or 0 for any`,
+        { cause },
+      );
+    }
+  }
+}
+
+function newToken(): string {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) =>
+    byte.toString(16).padStart(2, "0")
+  ).join("");
+}
