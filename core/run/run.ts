@@ -196,10 +196,7 @@ class Run {
       ...options,
       trains: true,
     });
-    const folder = decideRunFolder(config.output_dir, {
-      config: settings,
-      resume: config.training.resume,
-    });
+    const folder = await decideRunFolder(run);
     const checkpoint = folder.checkpoint === null
       ? null
       : openCheckpoint(folder.checkpoint);

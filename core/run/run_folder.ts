@@ -12,7 +12,9 @@
  */
 import { basename, dirname, join } from "node:path";
 import { configDifference, type Difference } from "../config/difference.ts";
-import { type ConfigData, readResolvedFile } from "../config/resolved.ts";
+import type { LoadedRun } from "../config/load.ts";
+import { withoutNewDefaults } from "../config/newer_defaults.ts";
+import { configData, readResolvedFile } from "../config/resolved.ts";
 import { ConfigError } from "../contracts/errors.ts";
 import { asUserError, recover, temporaryBeside } from "../io/atomic.ts";
 import { listCheckpoints } from "./checkpoint.ts";
@@ -36,11 +38,8 @@ export interface FolderDecision {
  * Looks at the run folder, makes sure that it can be written, and decides; what is there stays as it is.
  * Throws `ConfigError` for a folder that must not be touched.
  */
-export function decideRunFolder(
-  outputDir: string,
-  options: { readonly config: ConfigData; readonly resume: string },
-): FolderDecision {
-  const { config, resume } = options;
+export async function decideRunFolder(run: LoadedRun): Promise<FolderDecision> {
+  const { output_dir: outputDir, training: { resume } } = run.config;
   const explicit = resume === "auto" || resume === "never" ? null : resume;
   if (entriesOf(outputDir).length > 0) recover(outputDir);
   const names = entriesOf(outputDir);
@@ -60,7 +59,11 @@ export function decideRunFolder(
   if (finished && explicit === null) return anew;
   const at = join(outputDir, RESOLVED);
   const was = readResolvedFile(at);
-  const differences = configDifference(was, config).filter((d) => !d.harmless);
+  const changed = configDifference(was, configData(run.config));
+  const differences = await withoutNewDefaults(
+    changed.filter((d) => !d.harmless),
+    run,
+  );
   const newest = listCheckpoints(outputDir).at(-1)?.path ?? null;
   if (differences.length > 0) {
     if (newest === null) return anew; // nothing was saved, so nothing is lost

@@ -154,6 +154,30 @@ Deno.test("an unfinished run with other settings is refused, the difference show
   assert.equal(third.of("start")[0].resumed_at, 3);
 });
 
+Deno.test("a run begun before a setting was there goes on where the setting has its default, and only there", async () => {
+  using folder = testFolder();
+  const config = tinyRun(folder.at("a"), { training: { max_steps: 8 } });
+  await runUntil(config, 3);
+  const at = folder.at("a", "config.resolved.yaml");
+  const text = Deno.readTextFileSync(at);
+  const older = text.replace(/^ +max_grad_norm: .*\n/m, "")
+    .replace(/^ +dropout: .*\n/m, "").replace(/^ +eps: .*\n/m, "");
+  assert.equal(text.split("\n").length - older.split("\n").length, 3);
+  Deno.writeTextFileSync(at, older);
+  await assert.rejects(
+    runConfig({
+      ...config,
+      training: { ...config.training, max_grad_norm: 0.5 },
+    }),
+    {
+      name: "ConfigError",
+      message: /^ +training\.max_grad_norm: was absent, now 0\.5$/m,
+    },
+  );
+  const second = await runConfig(config);
+  assert.equal(second.of("start")[0].resumed_at, 3);
+});
+
 Deno.test("an unfinished run on other data is refused", async () => {
   using folder = testFolder();
   const config = (rows: ReturnType<typeof tinyRows>) =>
