@@ -193,12 +193,14 @@ function types(
   return new Map<unknown, RopeScaling["type"]>(own);
 }
 
-/** The settings that hold for every layer. */
+/** The settings that hold for every layer; an empty `rope_scaling` is none, as in transformers. */
 function settingsOf(
   reader: ConfigReader,
   { absent = {} }: RopeReading,
 ): { readonly name: string; readonly value: unknown } {
-  const scaling = reader.raw("rope_scaling") ?? null;
+  const given = reader.raw("rope_scaling") ?? null;
+  const isNone = isObject(given) && Object.keys(given).length === 0;
+  const scaling = isNone ? null : given;
   const parameters = reader.raw("rope_parameters") ?? null;
   if (
     scaling !== null && parameters !== null &&

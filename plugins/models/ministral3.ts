@@ -69,8 +69,9 @@ function readQueryScale(
   reader: ConfigReader,
   original: number | null,
 ): (position: number) => number {
-  const settings = reader.raw("rope_scaling") ??
-    reader.raw("rope_parameters") ?? ROPE;
+  const scaling = reader.raw("rope_scaling");
+  const isNone = !isPlainObject(scaling) || Object.keys(scaling).length === 0;
+  const settings = isNone ? reader.raw("rope_parameters") ?? ROPE : scaling;
   const beta = isPlainObject(settings) ? settings[BETA] : undefined;
   if (typeof beta !== "number" || original === null) {
     reader.problem(

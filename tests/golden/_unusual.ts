@@ -67,9 +67,15 @@ export async function judge(
     : { kind: "wrong", text: `differs by ${off}` };
 }
 
+/** What follows from the width and the heads, and may be what cannot be. */
+const OF_SIZES = ["head_dim", "partial_rotary_factor"];
+
 /** The settings, and what lies within them: a refusal may name the part that it is about. */
 function namesOf({ changed, config }: UnusualCase): readonly string[] {
   const names = new Set(changed);
+  if (names.has("hidden_size") || names.has("num_attention_heads")) {
+    OF_SIZES.forEach((name) => names.add(name));
+  }
   const inside = (value: unknown) => {
     if (typeof value !== "object" || value === null) return;
     for (const [key, own] of Object.entries(value)) {
