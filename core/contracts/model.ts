@@ -228,6 +228,8 @@ export interface ModelSpec {
    * objective says.
    */
   readonly attention?: "bidirectional";
+  /** Ends of names of the layers that PEFT adapts where its settings name none; absent: every linear layer. */
+  readonly adapterTargets?: readonly string[];
   /** The vocabulary projection. */
   readonly head: HeadSpec;
   /** Hidden states after the last norm (N, C). */
@@ -251,10 +253,42 @@ export interface ModelSpec {
   readonly exports?: { readonly [layout: string]: Json };
 }
 
+/** A released model that people fine-tune. Its own files decide; this is known before they are downloaded. */
+export interface PopularModel {
+  /** Hub id, `google/gemma-3-270m-it`. The last part of it is the short name that `init --model` takes. */
+  readonly id: string;
+  /** Its weights, in millions: how large a run starts. */
+  readonly millions: number;
+  /** The built-in template that writes turns as its own chat template does, `tokenizer` where none does; null: it has no turns. */
+  readonly template: string | null;
+  /** Tokens that end an answer. */
+  readonly stop: readonly string[];
+  /** Whether the Hub asks for a login, because a licence must be accepted; absent: no. */
+  readonly gated?: boolean;
+}
+
+/** What people know of a `model_type`: `plugins` lists it, and `init` starts from it. */
+export interface ModelFamily {
+  /** A `model_type` that the architecture reads. */
+  readonly modelType: string;
+  /** Sizes that are usual: `270M, 1B`. */
+  readonly sizes: string;
+  /** What sets it apart, as half a sentence: `norms of each head, a window in five of six layers`. */
+  readonly special: string;
+  /** As in {@linkcode ModelSpec}. */
+  readonly adapterTargets?: readonly string[];
+  /** The objective that it is made for; absent: `causal-lm`. */
+  readonly objective?: string;
+  /** Models of this type by name, small ones first. */
+  readonly popular: readonly PopularModel[];
+}
+
 /** One family of models: the built-in kinds `llama` and `gpt2`. */
 export interface Architecture {
   /** The `model_type`s of `config.json` that it reads. */
   readonly modelTypes: readonly string[];
+  /** What people know of its types; absent: nothing. */
+  readonly families?: readonly ModelFamily[];
   /**
    * The model that a `config.json` describes. Throws `ConfigError` by name for every setting that
    * would change the result and is not supported: never run wrong.

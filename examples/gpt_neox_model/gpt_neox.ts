@@ -15,6 +15,7 @@ import {
   definePlugin,
   elementwise,
   type ModelBuilder,
+  type ModelFamily,
   type ModelSpec,
   type Part,
   type Plugin,
@@ -74,7 +75,8 @@ type GptNeoxConfig = ReturnType<typeof readConfig>;
 function describe(c: GptNeoxConfig): ModelSpec {
   const init = { kind: "normal", std: c.std } as const;
   return {
-    modelType: "gpt_neox",
+    modelType: GPT_NEOX.modelType,
+    adapterTargets: GPT_NEOX.adapterTargets,
     config: c.json,
     vocabSize: c.vocabSize,
     hiddenSize: c.hiddenSize,
@@ -157,10 +159,51 @@ function forward(builder: ModelBuilder, c: GptNeoxConfig): Tensor {
   }
 }
 
+/** What `plugins` lists, and what `init --model pythia-160m` starts from. */
+const GPT_NEOX: ModelFamily = {
+  modelType: "gpt_neox",
+  sizes: "70M to 20B",
+  special: "attention and MLP side by side, partial rotary positions",
+  adapterTargets: ["query_key_value"],
+  popular: [
+    {
+      id: "EleutherAI/pythia-70m",
+      millions: 70,
+      template: null,
+      stop: ["<|endoftext|>"],
+    },
+    {
+      id: "EleutherAI/pythia-160m",
+      millions: 162,
+      template: null,
+      stop: ["<|endoftext|>"],
+    },
+    {
+      id: "EleutherAI/pythia-410m",
+      millions: 405,
+      template: null,
+      stop: ["<|endoftext|>"],
+    },
+    {
+      id: "EleutherAI/pythia-1b",
+      millions: 1012,
+      template: null,
+      stop: ["<|endoftext|>"],
+    },
+    {
+      id: "EleutherAI/pythia-1.4b",
+      millions: 1415,
+      template: null,
+      stop: ["<|endoftext|>"],
+    },
+  ],
+};
+
 /** GPT-NeoX, with the activations that its configs may name. */
 export function gptNeoxWith(activations: Activations): Architecture {
   return {
-    modelTypes: ["gpt_neox"],
+    modelTypes: [GPT_NEOX.modelType],
+    families: [GPT_NEOX],
     describe: (config) => describe(readConfig(config, activations)),
   };
 }

@@ -10,7 +10,6 @@ import {
   type SavedAdapter,
   type Site,
 } from "@denotune/denotune/core";
-import { defaultTargets } from "./_default_targets.ts";
 import type { LoraOptions } from "./_options.ts";
 import {
   endsWith,
@@ -41,14 +40,14 @@ export interface Chosen {
  */
 export function chooseTargets(
   model: SavableModel & {
-    readonly spec: { readonly modelType: string };
+    readonly spec: { readonly adapterTargets?: readonly string[] };
     readonly grown?: readonly string[];
   },
   given: LoraOptions,
   from: SavedAdapter | null,
 ): Chosen {
   const o = given.target_modules === "default"
-    ? { ...given, target_modules: defaultTargets(model.spec.modelType) }
+    ? { ...given, target_modules: model.spec.adapterTargets ?? "all-linear" }
     : given;
   const linear = new Map<string, LinearSite>();
   for (const s of model.sites) {

@@ -13,6 +13,7 @@ import {
   type Kind,
   KINDS,
   library,
+  type ModelFamily,
   optionsJsonSchema,
   type Output,
   type Registered,
@@ -20,6 +21,7 @@ import {
   showCount,
 } from "@denotune/denotune/core";
 import { z } from "zod";
+import { familiesOf, shortName } from "./_known_models.ts";
 
 const options = z.strictObject({
   kind: z.string().optional().meta({ placeholder: "kind" }).describe(
@@ -68,7 +70,7 @@ async function runPlugins(
     );
   }
   showPlugins(registry, out);
-  for (const kind of kinds) showKind(kind, registry, out, flags.options);
+  for (const kind of kinds) await showKind(kind, registry, out, flags.options);
 }
 
 async function listPlugins(
@@ -104,12 +106,12 @@ function showPlugins(registry: Registry, out: Output): void {
   }
 }
 
-function showKind(
+async function showKind(
   kind: Kind,
   registry: Registry,
   out: Output,
   withOptions: boolean,
-): void {
+): Promise<void> {
   const parts = registry.list(kind);
   if (parts.length === 0) return;
   out.line();
@@ -122,10 +124,25 @@ function showKind(
       `  ${part.name.padEnd(width)}  ${harmless(part.description)}${from}`,
     );
     if (!withOptions) continue;
-    for (const option of optionLines(registered)) {
-      out.line(`  ${" ".repeat(width)}    ${out.style("dim", option)}`);
+    const details = [
+      ...optionLines(registered),
+      ...kind === "model"
+        ? (await familiesOf(part.name, registry)).flatMap(familyLines)
+        : [],
+    ];
+    for (const detail of details) {
+      out.line(`  ${" ".repeat(width)}    ${out.style("dim", detail)}`);
     }
   }
+}
+
+/** `gemma3_text (270M, 1B): norms of each head, ...`, and the models that are known by name. */
+function familyLines(
+  { modelType, sizes, special, popular }: ModelFamily,
+): string[] {
+  const lines = [`${modelType} (${sizes}): ${special}`];
+  if (popular.length > 0) lines.push(`  ${popular.map(shortName).join(", ")}`);
+  return lines.map(harmless);
 }
 
 /** `learning_rate = 0.00005: Step size.` */

@@ -7,6 +7,8 @@ import {
   activationsOf,
   type Architecture,
   definePart,
+  type ModelFamily,
+  type ModelSpec,
   type Part,
   type RawConfig,
 } from "@denotune/denotune/core";
@@ -19,15 +21,32 @@ type NoOptions = Record<string, never>;
 /** A part for a family. */
 export type ModelPart = Part<"model", NoOptions, NoOptions>;
 
+/** The architecture of these types, from what describes a model of them. */
+export function architectureOf(
+  families: readonly ModelFamily[],
+  describe: (config: RawConfig) => ModelSpec,
+): Architecture {
+  const targets = new Map(families.map((f) => [f.modelType, f.adapterTargets]));
+  return {
+    modelTypes: families.map(({ modelType }) => modelType),
+    families,
+    describe(config) {
+      const spec = describe(config);
+      return { ...spec, adapterTargets: targets.get(spec.modelType) };
+    },
+  };
+}
+
 /** The architecture of one `model_type`, from what reads its config. */
 export function decoderWith(
-  modelType: string,
+  family: ModelFamily,
   read: (config: RawConfig, activations: Activations) => DecoderConfig,
 ): (activations: Activations) => Architecture {
-  return (activations) => ({
-    modelTypes: [modelType],
-    describe: (config) => decoderSpec(read(config, activations)),
-  });
+  return (activations) =>
+    architectureOf(
+      [family],
+      (config) => decoderSpec(read(config, activations)),
+    );
 }
 
 /** The part of an architecture that looks activations up by name. */

@@ -17,13 +17,15 @@ import {
   isPlainObject,
   type Json,
   type ModelBuilder,
+  type ModelFamily,
   type RawConfig,
   showValue,
 } from "@denotune/denotune/core";
+import { architectureOf } from "./_define.ts";
 
 /** A type whose text model is another type. */
 export interface TowerOptions {
-  readonly modelType: string;
+  readonly family: ModelFamily;
   /** Text models by their own `model_type`. */
   readonly texts: { readonly [modelType: string]: Architecture };
   /** The text model of a config that does not say. */
@@ -37,43 +39,41 @@ const TEXT_KEYS = ["vocab_size"] as const;
 
 /** The architecture of a type of text and images, in its text model. */
 export function textTower(options: TowerOptions): Architecture {
-  const { modelType } = options;
-  return {
-    modelTypes: [modelType],
-    describe(config) {
-      const { text, json } = readTower(config, options);
-      const inner = options.texts[String(text.model_type)].describe(text);
-      const { head } = inner;
-      return {
-        ...inner,
-        modelType,
-        config: {
-          ...json,
-          text_config: { ...inner.config },
-          tie_word_embeddings: head.tied,
-        },
-        head: { ...head, name: moduleName(head.name) },
-        forward: (builder) => inner.forward(renamed(builder)),
-        ignores: (name) => inner.ignores(name),
-        aliases: (name) =>
-          [
-            fileName(name),
-            // a tied model may have been saved under the head's name alone
-            ...(head.tied && name === moduleName(head.name)
-              ? ["lm_head.weight", "language_model.lm_head.weight"]
-              : []),
-          ].filter((alias) => alias !== name),
-        fileName,
-        carries: () => true,
-      };
-    },
-  };
+  const { family } = options;
+  const { modelType } = family;
+  return architectureOf([family], (config) => {
+    const { text, json } = readTower(config, options);
+    const inner = options.texts[String(text.model_type)].describe(text);
+    const { head } = inner;
+    return {
+      ...inner,
+      modelType,
+      config: {
+        ...json,
+        text_config: { ...inner.config },
+        tie_word_embeddings: head.tied,
+      },
+      head: { ...head, name: moduleName(head.name) },
+      forward: (builder) => inner.forward(renamed(builder)),
+      ignores: (name) => inner.ignores(name),
+      aliases: (name) =>
+        [
+          fileName(name),
+          // a tied model may have been saved under the head's name alone
+          ...(head.tied && name === moduleName(head.name)
+            ? ["lm_head.weight", "language_model.lm_head.weight"]
+            : []),
+        ].filter((alias) => alias !== name),
+      fileName,
+      carries: () => true,
+    };
+  });
 }
 
 /** The config of the text model, and the whole one as it is saved. */
 function readTower(
   config: RawConfig,
-  { modelType, texts, usual, images }: TowerOptions,
+  { family: { modelType }, texts, usual, images }: TowerOptions,
 ): { text: RawConfig; json: { readonly [key: string]: Json } } {
   const reader = new ConfigReader(config, modelType);
   if (reader.raw("model_type") !== modelType) {

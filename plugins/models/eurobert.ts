@@ -3,13 +3,29 @@
  * MLPs have one. As transformers' `EuroBertForMaskedLM`.
  * @module
  */
-import type { Activations, Architecture } from "@denotune/denotune/core";
+import type {
+  Activations,
+  Architecture,
+  ModelFamily,
+} from "@denotune/denotune/core";
 import { decoderWith, defineModel, type ModelPart } from "./_define.ts";
 import { oneRope, plainRest, readDecoder } from "./decoder/config.ts";
 
+const EUROBERT: ModelFamily = {
+  modelType: "eurobert",
+  sizes: "210M to 2.1B",
+  special: "tokens see both sides",
+  objective: "masked-diffusion",
+  popular: [
+    { id: "EuroBERT/EuroBERT-210m", millions: 212, template: null, stop: [] },
+    { id: "EuroBERT/EuroBERT-610m", millions: 608, template: null, stop: [] },
+    { id: "EuroBERT/EuroBERT-2.1B", millions: 2106, template: null, stop: [] },
+  ],
+};
+
 /** EuroBERT, with the activations that its configs may name. */
 export const eurobertWith: (activations: Activations) => Architecture =
-  decoderWith("eurobert", (config, activations) =>
+  decoderWith(EUROBERT, (config, activations) =>
     readDecoder(config, {
       modelType: "eurobert",
       architecture: "EuroBertForMaskedLM",
@@ -36,6 +52,6 @@ export const eurobertWith: (activations: Activations) => Architecture =
 /** Part `eurobert`: models of the type `eurobert`. */
 export const eurobert: ModelPart = defineModel(
   "eurobert",
-  "eurobert (210M to 2.1B): tokens see both sides, for objectives that do",
+  "EuroBERT, for objectives whose tokens see both sides",
   eurobertWith,
 );

@@ -3,15 +3,49 @@
  * window in every other layer.
  * @module
  */
-import type { Activations, Architecture } from "@denotune/denotune/core";
+import type {
+  Activations,
+  Architecture,
+  ModelFamily,
+} from "@denotune/denotune/core";
 import { decoderWith, defineModel, type ModelPart } from "./_define.ts";
 import { everyLayer, oneRope, readDecoder } from "./decoder/config.ts";
 import { GEMMA_DEFAULTS, gemmaRest } from "./_gemma.ts";
 import { readLayerTypes, windowsOf } from "./decoder/layer_ropes.ts";
 
+const GEMMA2: ModelFamily = {
+  modelType: "gemma2",
+  sizes: "2B to 27B",
+  special: "norms on both sides, soft caps, a window in every other layer",
+  adapterTargets: ["q_proj", "v_proj"],
+  popular: [
+    {
+      id: "google/gemma-2-2b",
+      millions: 2614,
+      template: null,
+      stop: ["<eos>"],
+      gated: true,
+    },
+    {
+      id: "google/gemma-2-2b-it",
+      millions: 2614,
+      template: "gemma",
+      stop: ["<end_of_turn>"],
+      gated: true,
+    },
+    {
+      id: "google/gemma-2-9b-it",
+      millions: 9242,
+      template: "gemma",
+      stop: ["<end_of_turn>"],
+      gated: true,
+    },
+  ],
+};
+
 /** Gemma 2, with the activations that its configs may name. */
 export const gemma2With: (activations: Activations) => Architecture =
-  decoderWith("gemma2", (config, activations) =>
+  decoderWith(GEMMA2, (config, activations) =>
     readDecoder(config, {
       ...GEMMA_DEFAULTS,
       modelType: "gemma2",
@@ -47,6 +81,6 @@ export const gemma2With: (activations: Activations) => Architecture =
 /** Part `gemma2`: models of the type `gemma2`. */
 export const gemma2: ModelPart = defineModel(
   "gemma2",
-  "gemma2 (2B to 27B): norms on both sides, soft caps, a window in every other layer",
+  "Gemma 2",
   gemma2With,
 );

@@ -3,8 +3,17 @@
  * window in five of six layers, and another rotary base there.
  * @module
  */
-import type { Activations, Architecture } from "@denotune/denotune/core";
-import { decoderWith, defineModel, type ModelPart } from "./_define.ts";
+import type {
+  Activations,
+  Architecture,
+  ModelFamily,
+} from "@denotune/denotune/core";
+import {
+  architectureOf,
+  decoderWith,
+  defineModel,
+  type ModelPart,
+} from "./_define.ts";
 import { textTower } from "./_text_tower.ts";
 import { readDecoder } from "./decoder/config.ts";
 import { GEMMA_DEFAULTS, gemmaRest } from "./_gemma.ts";
@@ -14,9 +23,69 @@ import {
   windowsOf,
 } from "./decoder/layer_ropes.ts";
 
+const GEMMA3_TEXT: ModelFamily = {
+  modelType: "gemma3_text",
+  sizes: "270M, 1B",
+  special:
+    "norms of each head, two rotary bases, a window in five of six layers",
+  adapterTargets: ["q_proj", "v_proj"],
+  popular: [
+    {
+      id: "google/gemma-3-270m",
+      millions: 268,
+      template: null,
+      stop: ["<eos>"],
+      gated: true,
+    },
+    {
+      id: "google/gemma-3-270m-it",
+      millions: 268,
+      template: "gemma",
+      stop: ["<end_of_turn>"],
+      gated: true,
+    },
+    {
+      id: "google/gemma-3-1b-pt",
+      millions: 1000,
+      template: null,
+      stop: ["<eos>"],
+      gated: true,
+    },
+    {
+      id: "google/gemma-3-1b-it",
+      millions: 1000,
+      template: "gemma",
+      stop: ["<end_of_turn>"],
+      gated: true,
+    },
+  ],
+};
+
+const GEMMA3: ModelFamily = {
+  modelType: "gemma3",
+  sizes: "4B to 27B",
+  special: "the text model, a gemma3_text; tensors of images are kept",
+  popular: [
+    {
+      id: "google/gemma-3-4b-pt",
+      millions: 4300,
+      template: null,
+      stop: ["<eos>"],
+      gated: true,
+    },
+    {
+      id: "google/gemma-3-4b-it",
+      millions: 4300,
+      template: "gemma",
+      stop: ["<end_of_turn>"],
+      gated: true,
+    },
+  ],
+};
+
 /** Gemma 3 without images, with the activations that its configs may name. */
 export const gemma3TextWith: (activations: Activations) => Architecture =
-  decoderWith("gemma3_text", (config, activations) =>
+  decoderWith(GEMMA3_TEXT, (config, activations) =>
     readDecoder(config, {
       ...GEMMA_DEFAULTS,
       modelType: "gemma3_text",
@@ -59,7 +128,7 @@ export const gemma3TextWith: (activations: Activations) => Architecture =
 export function gemma3With(activations: Activations): Architecture {
   const text = gemma3TextWith(activations);
   const tower = textTower({
-    modelType: "gemma3",
+    family: GEMMA3,
     texts: { gemma3_text: text },
     usual: "gemma3_text",
     images: [
@@ -70,16 +139,16 @@ export function gemma3With(activations: Activations): Architecture {
       "image_token_index",
     ],
   });
-  return {
-    modelTypes: [...text.modelTypes, ...tower.modelTypes],
-    describe: (config) =>
+  return architectureOf(
+    [GEMMA3_TEXT, GEMMA3],
+    (config) =>
       (config.model_type === "gemma3" ? tower : text).describe(config),
-  };
+  );
 }
 
 /** Part `gemma3`: models of the types `gemma3_text` and `gemma3`. */
 export const gemma3: ModelPart = defineModel(
   "gemma3",
-  "gemma3_text (270M, 1B), gemma3 (4B to 27B, the text model of it): norms of each head, two rotary bases, a window in five of six layers",
+  "Gemma 3, with images by its text model",
   gemma3With,
 );

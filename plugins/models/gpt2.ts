@@ -6,41 +6,64 @@
  */
 import {
   type Activations,
-  activationsOf,
   add,
   type Architecture,
-  definePart,
   elementwise,
   type LinearSite,
   type ModelBuilder,
+  type ModelFamily,
   type ModelSpec,
-  type Part,
   splitColumns,
   type Tensor,
 } from "@denotune/denotune/core";
-import { z } from "zod";
+import { architectureOf, defineModel, type ModelPart } from "./_define.ts";
 import { type Gpt2Config, readGpt2Config } from "./_gpt2_config.ts";
+
+const GPT2: ModelFamily = {
+  modelType: "gpt2",
+  sizes: "124M to 1.5B",
+  special: "learned positions, biases, weights stored by input",
+  adapterTargets: ["c_attn"],
+  popular: [
+    {
+      id: "openai-community/gpt2",
+      millions: 124,
+      template: null,
+      stop: ["<|endoftext|>"],
+    },
+    {
+      id: "openai-community/gpt2-medium",
+      millions: 355,
+      template: null,
+      stop: ["<|endoftext|>"],
+    },
+    {
+      id: "openai-community/gpt2-large",
+      millions: 774,
+      template: null,
+      stop: ["<|endoftext|>"],
+    },
+    {
+      id: "openai-community/gpt2-xl",
+      millions: 1558,
+      template: null,
+      stop: ["<|endoftext|>"],
+    },
+  ],
+};
 
 const EMBEDDING = "transformer.wte";
 
 /** GPT-2 as an architecture, with the activations that its configs may name. */
 export function gpt2With(activations: Activations): Architecture {
-  return {
-    modelTypes: ["gpt2"],
-    describe: (config) => describe(readGpt2Config(config, activations)),
-  };
+  return architectureOf(
+    [GPT2],
+    (config) => describe(readGpt2Config(config, activations)),
+  );
 }
 
 /** Part `gpt2`: models of the type `gpt2`. */
-export const gpt2: Part<"model", Record<string, never>, Record<string, never>> =
-  definePart({
-    kind: "model",
-    name: "gpt2",
-    description:
-      "gpt2 (124M to 1.5B): learned positions, biases, weights stored by input",
-    options: z.strictObject({}),
-    create: async (_, host) => gpt2With(await activationsOf(host)),
-  });
+export const gpt2: ModelPart = defineModel("gpt2", "GPT-2", gpt2With);
 
 function describe(c: Gpt2Config): ModelSpec {
   return {

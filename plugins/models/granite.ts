@@ -3,13 +3,43 @@
  * scores, residuals and logits.
  * @module
  */
-import type { Activations, Architecture } from "@denotune/denotune/core";
+import type {
+  Activations,
+  Architecture,
+  ModelFamily,
+} from "@denotune/denotune/core";
 import { decoderWith, defineModel, type ModelPart } from "./_define.ts";
 import { oneRope, plainRest, readDecoder } from "./decoder/config.ts";
 
+const GRANITE: ModelFamily = {
+  modelType: "granite",
+  sizes: "2B, 8B",
+  special: "factors of embeddings, scores, residuals and logits",
+  popular: [
+    {
+      id: "ibm-granite/granite-3.3-2b-base",
+      millions: 2534,
+      template: null,
+      stop: ["<|end_of_text|>"],
+    },
+    {
+      id: "ibm-granite/granite-3.3-2b-instruct",
+      millions: 2534,
+      template: "tokenizer",
+      stop: ["<|end_of_text|>"],
+    },
+    {
+      id: "ibm-granite/granite-3.3-8b-instruct",
+      millions: 8171,
+      template: "tokenizer",
+      stop: ["<|end_of_text|>"],
+    },
+  ],
+};
+
 /** Granite, with the activations that its configs may name. */
 export const graniteWith: (activations: Activations) => Architecture =
-  decoderWith("granite", (config, activations) =>
+  decoderWith(GRANITE, (config, activations) =>
     readDecoder(config, {
       modelType: "granite",
       architecture: "GraniteForCausalLM",
@@ -37,6 +67,6 @@ export const graniteWith: (activations: Activations) => Architecture =
 /** Part `granite`: models of the type `granite`. */
 export const granite: ModelPart = defineModel(
   "granite",
-  "granite (2B, 8B): factors of embeddings, scores, residuals and logits",
+  "Granite 3",
   graniteWith,
 );

@@ -13,6 +13,7 @@ import {
   type Architecture,
   type ConfigReader,
   elementwise,
+  type ModelFamily,
   showValue,
   splitColumns,
 } from "@denotune/denotune/core";
@@ -25,6 +26,38 @@ import {
   readDecoder,
 } from "./decoder/config.ts";
 import type { DecoderNames, Mixer } from "./decoder/types.ts";
+
+const LFM2: ModelFamily = {
+  modelType: "lfm2",
+  sizes: "350M to 2.6B",
+  special: "gated short convolutions in most layers",
+  popular: [
+    {
+      id: "LiquidAI/LFM2-350M",
+      millions: 354,
+      template: "chatml",
+      stop: ["<|im_end|>"],
+    },
+    {
+      id: "LiquidAI/LFM2-700M",
+      millions: 742,
+      template: "chatml",
+      stop: ["<|im_end|>"],
+    },
+    {
+      id: "LiquidAI/LFM2-1.2B",
+      millions: 1170,
+      template: "chatml",
+      stop: ["<|im_end|>"],
+    },
+    {
+      id: "LiquidAI/LFM2-2.6B",
+      millions: 2570,
+      template: "chatml",
+      stop: ["<|im_end|>"],
+    },
+  ],
+};
 
 const LFM2_NAMES: DecoderNames = {
   ...NAMES,
@@ -43,7 +76,7 @@ const LFM2_NAMES: DecoderNames = {
 
 /** LFM2, with the activations that its configs may name. */
 export const lfm2With: (activations: Activations) => Architecture = decoderWith(
-  "lfm2",
+  LFM2,
   (config, activations) =>
     readDecoder(config, {
       modelType: "lfm2",
@@ -173,6 +206,6 @@ function convolve(
 /** Part `lfm2`: models of the type `lfm2`. */
 export const lfm2: ModelPart = defineModel(
   "lfm2",
-  "lfm2 (350M to 2.6B): gated short convolutions in most layers",
+  "LFM2",
   lfm2With,
 );

@@ -7,20 +7,21 @@
  */
 import type { Activations, Architecture } from "@denotune/denotune/core";
 import { decoderSpec } from "./decoder/decoder.ts";
-import { defineModel, type ModelPart } from "./_define.ts";
-import { LLAMA_TYPES, readLlamaConfig } from "./_llama_config.ts";
+import { architectureOf, defineModel, type ModelPart } from "./_define.ts";
+import { readLlamaConfig } from "./_llama_config.ts";
+import { LLAMA_FAMILIES } from "./_llama_families.ts";
 
 /** The Llama family as an architecture, with the activations that its configs may name. */
 export function llamaWith(activations: Activations): Architecture {
-  return {
-    modelTypes: LLAMA_TYPES,
-    describe: (config) => decoderSpec(readLlamaConfig(config, activations)),
-  };
+  return architectureOf(
+    LLAMA_FAMILIES,
+    (config) => decoderSpec(readLlamaConfig(config, activations)),
+  );
 }
 
 /** Part `llama`: models of the types `llama`, `mistral`, `qwen2` and `qwen3`. */
 export const llama: ModelPart = defineModel(
   "llama",
-  "llama (135M to 70B), mistral (7B to 24B, windows), qwen2 (0.5B to 72B, biases of q, k and v), qwen3 (0.6B to 32B, norms of each head)",
+  "Llama and what is built like it: SmolLM2, Mistral, Qwen 2.5, Qwen3",
   llamaWith,
 );

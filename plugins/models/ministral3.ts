@@ -7,6 +7,7 @@ import {
   type Architecture,
   type ConfigReader,
   isPlainObject,
+  type ModelFamily,
   showValue,
 } from "@denotune/denotune/core";
 import { decoderWith, defineModel, type ModelPart } from "./_define.ts";
@@ -18,6 +19,13 @@ import {
   plainRest,
   readDecoder,
 } from "./decoder/config.ts";
+
+const MINISTRAL3: ModelFamily = {
+  modelType: "ministral3",
+  sizes: "3B to 14B",
+  special: "yarn, queries that grow with their position",
+  popular: [],
+};
 
 const BETA = "llama_4_scaling_beta";
 
@@ -36,7 +44,7 @@ const ROPE = {
 
 /** Ministral 3, with the activations that its configs may name. */
 export const ministral3With: (activations: Activations) => Architecture =
-  decoderWith("ministral3", (config, activations) =>
+  decoderWith(MINISTRAL3, (config, activations) =>
     readDecoder(config, {
       modelType: "ministral3",
       architecture: "Ministral3ForCausalLM",
@@ -89,6 +97,6 @@ function readQueryScale(
 /** Part `ministral3`: models of the type `ministral3`. */
 export const ministral3: ModelPart = defineModel(
   "ministral3",
-  "ministral3 (3B to 14B): yarn, queries that grow with their position",
+  "The text model of Ministral 3",
   ministral3With,
 );

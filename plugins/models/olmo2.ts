@@ -2,10 +2,40 @@
  * OLMo 2 (arXiv:2501.00656): norms behind attention and MLP, and over all queries and all keys.
  * @module
  */
-import type { Activations, Architecture } from "@denotune/denotune/core";
+import type {
+  Activations,
+  Architecture,
+  ModelFamily,
+} from "@denotune/denotune/core";
 import type { DecoderNames } from "./decoder/types.ts";
 import { decoderWith, defineModel, type ModelPart } from "./_define.ts";
 import { NAMES, oneRope, plainRest, readDecoder } from "./decoder/config.ts";
+
+const OLMO2: ModelFamily = {
+  modelType: "olmo2",
+  sizes: "1B to 32B",
+  special: "norms behind attention and MLP, and over all queries and keys",
+  popular: [
+    {
+      id: "allenai/OLMo-2-0425-1B",
+      millions: 1485,
+      template: null,
+      stop: ["<|endoftext|>"],
+    },
+    {
+      id: "allenai/OLMo-2-0425-1B-Instruct",
+      millions: 1485,
+      template: "tokenizer",
+      stop: ["<|endoftext|>"],
+    },
+    {
+      id: "allenai/OLMo-2-1124-7B",
+      millions: 7299,
+      template: null,
+      stop: ["<|endoftext|>"],
+    },
+  ],
+};
 
 /** Norms behind attention and MLP. */
 export const OLMO_NAMES: DecoderNames = {
@@ -20,7 +50,7 @@ export const OLMO_NAMES: DecoderNames = {
 
 /** OLMo 2, with the activations that its configs may name. */
 export const olmo2With: (activations: Activations) => Architecture =
-  decoderWith("olmo2", (config, activations) =>
+  decoderWith(OLMO2, (config, activations) =>
     readDecoder(config, {
       modelType: "olmo2",
       architecture: "Olmo2ForCausalLM",
@@ -41,6 +71,6 @@ export const olmo2With: (activations: Activations) => Architecture =
 /** Part `olmo2`: models of the type `olmo2`. */
 export const olmo2: ModelPart = defineModel(
   "olmo2",
-  "olmo2 (1B to 32B): norms behind attention and MLP, and over all queries and keys",
+  "OLMo 2",
   olmo2With,
 );

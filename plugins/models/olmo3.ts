@@ -7,6 +7,7 @@ import {
   type Architecture,
   type ConfigReader,
   isPlainObject,
+  type ModelFamily,
   showValue,
 } from "@denotune/denotune/core";
 import { decoderWith, defineModel, type ModelPart } from "./_define.ts";
@@ -18,11 +19,31 @@ import {
 } from "./decoder/layer_ropes.ts";
 import { OLMO_NAMES } from "./olmo2.ts";
 
+const OLMO3: ModelFamily = {
+  modelType: "olmo3",
+  sizes: "7B, 32B",
+  special: "OLMo 2 with a window in three of four layers",
+  popular: [
+    {
+      id: "allenai/Olmo-3-1025-7B",
+      millions: 7298,
+      template: null,
+      stop: ["<|endoftext|>"],
+    },
+    {
+      id: "allenai/Olmo-3-7B-Instruct",
+      millions: 7298,
+      template: "chatml",
+      stop: ["<|im_end|>"],
+    },
+  ],
+};
+
 const THETA = 500000;
 
 /** OLMo 3, with the activations that its configs may name. */
 export const olmo3With: (activations: Activations) => Architecture =
-  decoderWith("olmo3", (config, activations) =>
+  decoderWith(OLMO3, (config, activations) =>
     readDecoder(config, {
       modelType: "olmo3",
       architecture: "Olmo3ForCausalLM",
@@ -76,6 +97,6 @@ function refuseOneBase(reader: ConfigReader): void {
 /** Part `olmo3`: models of the type `olmo3`. */
 export const olmo3: ModelPart = defineModel(
   "olmo3",
-  "olmo3 (7B, 32B): OLMo 2 with a window in three of four layers",
+  "OLMo 3",
   olmo3With,
 );

@@ -3,7 +3,11 @@
  * positions of a part of a head's columns, with lists of divisors for long runs.
  * @module
  */
-import type { Activations, Architecture } from "@denotune/denotune/core";
+import type {
+  Activations,
+  Architecture,
+  ModelFamily,
+} from "@denotune/denotune/core";
 import { decoderWith, defineModel, type ModelPart } from "./_define.ts";
 import {
   everyLayer,
@@ -13,9 +17,30 @@ import {
   readDecoder,
 } from "./decoder/config.ts";
 
+const PHI3: ModelFamily = {
+  modelType: "phi3",
+  sizes: "3.8B, 14B",
+  special:
+    "one product for q, k and v, one for gate and up; longrope, partial rotary positions",
+  popular: [
+    {
+      id: "microsoft/Phi-3.5-mini-instruct",
+      millions: 3821,
+      template: "phi3",
+      stop: ["<|end|>"],
+    },
+    {
+      id: "microsoft/Phi-4-mini-instruct",
+      millions: 3836,
+      template: "tokenizer",
+      stop: ["<|end|>"],
+    },
+  ],
+};
+
 /** Phi 3, with the activations that its configs may name. */
 export const phi3With: (activations: Activations) => Architecture = decoderWith(
-  "phi3",
+  PHI3,
   (config, activations) =>
     readDecoder(config, {
       modelType: "phi3",
@@ -63,6 +88,6 @@ export const phi3With: (activations: Activations) => Architecture = decoderWith(
 /** Part `phi3`: models of the type `phi3`. */
 export const phi3: ModelPart = defineModel(
   "phi3",
-  "phi3 (Phi 3 to 4, 3.8B and 14B): one product for q, k and v, one for gate and up; longrope, partial rotary positions",
+  "Phi 3 to 4",
   phi3With,
 );

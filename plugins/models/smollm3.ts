@@ -6,6 +6,7 @@ import {
   type Activations,
   type Architecture,
   type ConfigReader,
+  type ModelFamily,
   showValue,
 } from "@denotune/denotune/core";
 import { decoderWith, defineModel, type ModelPart } from "./_define.ts";
@@ -17,9 +18,29 @@ import {
   readDecoder,
 } from "./decoder/config.ts";
 
+const SMOLLM3: ModelFamily = {
+  modelType: "smollm3",
+  sizes: "3B",
+  special: "every fourth layer without positions",
+  popular: [
+    {
+      id: "HuggingFaceTB/SmolLM3-3B-Base",
+      millions: 3075,
+      template: null,
+      stop: ["<|end_of_text|>"],
+    },
+    {
+      id: "HuggingFaceTB/SmolLM3-3B",
+      millions: 3075,
+      template: "chatml",
+      stop: ["<|im_end|>"],
+    },
+  ],
+};
+
 /** SmolLM3, with the activations that its configs may name. */
 export const smollm3With: (activations: Activations) => Architecture =
-  decoderWith("smollm3", (config, activations) =>
+  decoderWith(SMOLLM3, (config, activations) =>
     readDecoder(config, {
       modelType: "smollm3",
       architecture: "SmolLM3ForCausalLM",
@@ -80,6 +101,6 @@ function readLayers(
 /** Part `smollm3`: models of the type `smollm3`. */
 export const smollm3: ModelPart = defineModel(
   "smollm3",
-  "smollm3 (3B): every fourth layer without positions",
+  "SmolLM3",
   smollm3With,
 );

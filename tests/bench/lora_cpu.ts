@@ -1,27 +1,35 @@
 /**
- * LoRA on a Llama of 135 million parameters (30 layers, 576 wide, 9 heads with 3 for keys and values, an MLP
- * of 1,536, 49,152 tokens; random weights) on the cpu backend: r 16 on all linear layers, B 4, T 512. With
- * `--peft` each round also runs `lora_peft.py` (transformers and PEFT on as many threads), one after the other.
- * Prints trained tokens per second and peak memory of every round, and medians. Run:
- * `deno run -A tests/bench/lora_cpu.ts [--rounds 3] [--steps 3] [--peft] [--checkpointing] [--profile]`
+ * LoRA on the cpu backend: r 16 on all linear layers of a model with random weights and the sizes of one that people
+ * fine-tune. With `--peft` each round also runs `lora_peft.py` (transformers and PEFT on as many threads), one after
+ * the other. Prints trained tokens per second and peak memory of every round, medians, and ratios. The model is
+ * written by `lora_models.py` into a temporary folder, and kept there. Run: `deno run -A tests/bench/lora_cpu.ts
+ * [--model llama-135m|gemma3-270m|lfm2-350m|smollm3-3b] [--layers 4] [--batch 4] [--length 512] [--rounds 3]
+ * [--steps 3] [--peft] [--checkpointing] [--bf16] [--profile]`
  * @module
  */
-import { inventoryOf } from "../../core/engine/build_model.ts";
-import { initialWeights } from "../../core/io/initial_weights.ts";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
 import type { Inputs } from "../../core/contracts/objective.ts";
-import { release } from "../../core/io/release.ts";
 import { Engine } from "../../core/engine/engine.ts";
+import { inventoryOf } from "../../core/engine/build_model.ts";
 import { planEngine } from "../../core/engine/plan_engine.ts";
+import { initialWeights } from "../../core/io/initial_weights.ts";
+import { openModelFolder } from "../../core/io/model_folder.ts";
 import { memoryNeed } from "../../core/run/open/memory_check.ts";
+import {
+  findArchitecture,
+  writeBaseWeights,
+} from "../../core/run/open/open_model.ts";
+import { creatingWith } from "@denotune/denotune/core";
 import type { AttachedAdapter, ModelSpec } from "@denotune/denotune/core";
 import { loraAdapter } from "../../plugins/adapters/_attach.ts";
 import { loraOptions } from "../../plugins/adapters/_options.ts";
-import { llamaArchitecture } from "../conformance/model/architectures.ts";
 import { adamwRule } from "../../plugins/optimizers/adamw.ts";
-import process from "node:process";
 import { openCpu } from "../backends/cpu/open.ts";
+import { builtinRegistry } from "../run_harness.ts";
 
-const [B, T, WORKERS] = [4, 512, 2];
+const WORKERS = 2;
 
 interface Round {
   readonly tokensPerSecond: number;
@@ -34,29 +42,35 @@ interface Round {
 }
 
 const flag = (name: string) => Deno.args.includes(`--${name}`);
-const number = (name: string, byDefault: number) => {
+const text = (name: string, byDefault: string) => {
   const at = Deno.args.indexOf(`--${name}`);
-  return at < 0 ? byDefault : Number(Deno.args[at + 1]);
+  return at < 0 ? byDefault : Deno.args[at + 1];
 };
+const number = (name: string, byDefault: number) =>
+  Number(text(name, String(byDefault)));
 const steps = number("steps", 3);
+const [B, T] = [number("batch", 4), number("length", 512)];
 
-function model(): ModelSpec {
-  return llamaArchitecture.describe({
-    model_type: "llama",
-    architectures: ["LlamaForCausalLM"],
-    hidden_size: 576,
-    intermediate_size: 1536,
-    num_hidden_layers: 30,
-    num_attention_heads: 9,
-    num_key_value_heads: 3,
-    vocab_size: 49152,
-    hidden_act: "silu",
-    max_position_embeddings: 2048,
-    rope_theta: 10000,
-    rms_norm_eps: 1e-5,
-    initializer_range: 0.02,
-    tie_word_embeddings: true,
-  });
+/** The folder of the model, which is written where it is not there. */
+async function modelFolder(): Promise<string> {
+  const [name, layers] = [text("model", "llama-135m"), text("layers", "all")];
+  const folder = join(tmpdir(), `denotune-bench-${name}-${layers}`);
+  try {
+    await Deno.stat(join(folder, "model.safetensors"));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    const { success } = await new Deno.Command("python3", {
+      args: [
+        new URL("lora_models.py", import.meta.url).pathname,
+        name,
+        folder,
+        ...layers === "all" ? [] : ["--layers", layers],
+      ],
+      stderr: "null",
+    }).output();
+    if (!success) throw new Error(`lora_models.py could not write ${name}`);
+  }
+  return folder;
 }
 
 function lora(spec: ModelSpec): AttachedAdapter {
@@ -94,8 +108,14 @@ function peakMemory(): number {
 }
 
 async function measure(): Promise<Round> {
-  const spec = model();
   const profile = flag("profile");
+  using folder = openModelFolder(text("folder", ""));
+  const architecture = await findArchitecture(
+    folder.config.model_type,
+    creatingWith(builtinRegistry()),
+    folder.path,
+  );
+  const spec = architecture.describe(folder.config);
   await using device = await openCpu({
     workers: WORKERS,
     blas: "auto",
@@ -125,13 +145,21 @@ async function measure(): Promise<Round> {
   }, device.info);
   const need = memoryNeed(planned, device.info, null);
   await using engine = await Engine.open(planned, device);
-  const parameters = planned.request.adapter?.parameters ?? [];
-  for (const w of [...planned.inventory.weights, ...parameters]) {
-    if (engine.session.dtypeOf(w.name) !== "f32") continue;
-    const values = initialWeights(w, 1);
-    engine.session.write(w.name, values);
-    release(values);
-    await engine.session.drain();
+  await writeBaseWeights(
+    {
+      spec,
+      architecture,
+      folder,
+      fresh: null,
+      name: folder.path,
+      hub: null,
+      [Symbol.dispose]: () => {},
+    },
+    planned.inventory.weights,
+    { session: engine.session, seed: 1 },
+  );
+  for (const w of planned.request.adapter?.parameters ?? []) {
+    engine.session.write(w.name, initialWeights(w, 1));
   }
   const run = async (first: number, count: number) => {
     for (let step = first; step < first + count; step++) {
@@ -222,23 +250,39 @@ if (flag("child")) {
       }`,
     );
   };
-  const shared = Deno.args.filter((a) => !["--peft", "--rounds"].includes(a));
+  const folder = await modelFolder();
+  const shared = Deno.args.filter((a) => a !== "--peft");
   for (let round = 0; round < number("rounds", 3); round++) {
-    const own = ["run", "-A", `${here}lora_cpu.ts`, "--child", ...shared];
-    note("denotune", await child(Deno.execPath(), own));
+    const own = ["run", "-A", `${here}lora_cpu.ts`, "--child"];
+    note(
+      "denotune",
+      await child(Deno.execPath(), [...own, "--folder", folder, ...shared]),
+    );
     if (!flag("peft")) continue;
-    const args = [`${here}lora_peft.py`, "--steps", String(steps)];
+    const sizes = { model: folder, steps, batch: B, length: T };
+    const args = Object.entries(sizes).flatMap(([k, v]) => [`--${k}`, `${v}`]);
     if (flag("checkpointing")) args.push("--checkpointing");
-    note("peft", await child("python3", args));
+    note("peft", await child("python3", [`${here}lora_peft.py`, ...args]));
   }
-  for (const [name, rounds] of found) {
-    const speeds = rounds.map((r) => r.tokensPerSecond);
+  const medians = [...found].map(([name, rounds]) => {
+    const [speed, processor, peak] = [
+      rounds.map((r) => r.tokensPerSecond),
+      rounds.map((r) => r.processor),
+      rounds.map((r) => r.peak),
+    ].map(median);
     console.log(
-      `${name.padEnd(9)} median ${
-        median(speeds).toFixed(0)
-      } trained tokens/s (${Math.min(...speeds).toFixed(0)} to ${
-        Math.max(...speeds).toFixed(0)
-      }), ${(median(rounds.map((r) => r.peak)) / 2 ** 20).toFixed(0)} MB`,
+      `${name.padEnd(9)} median ${speed.toFixed(0)} trained tokens/s, ${
+        processor.toFixed(2)
+      } processor s a step, ${(peak / 2 ** 20).toFixed(0)} MB`,
+    );
+    return { speed, processor };
+  });
+  if (medians.length === 2) {
+    const [own, peer] = medians;
+    console.log(
+      `ratio     ${(own.speed / peer.speed).toFixed(2)} by wall time, ${
+        (peer.processor / own.processor).toFixed(2)
+      } by processor time`,
     );
   }
 }

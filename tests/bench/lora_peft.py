@@ -1,6 +1,6 @@
 """The same LoRA step as lora_cpu.ts with transformers and PEFT on two threads: prints one JSON object.
 
-    python3 tests/bench/lora_peft.py [--steps 3] [--checkpointing]
+    python3 tests/bench/lora_peft.py --model FOLDER [--steps 3] [--batch 4] [--length 512] [--checkpointing]
 """
 
 import argparse
@@ -10,31 +10,25 @@ import time
 
 import torch
 from peft import LoraConfig, get_peft_model
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import AutoModelForCausalLM
 
-B, T, THREADS = 4, 512, 2
+THREADS = 2
 
 
 def main():
     parser = argparse.ArgumentParser()
+    parser.add_argument("--model", required=True)
     parser.add_argument("--steps", type=int, default=3)
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--length", type=int, default=512)
     parser.add_argument("--checkpointing", action="store_true")
     args = parser.parse_args()
+    B, T = args.batch, args.length
     torch.set_num_threads(THREADS)
     torch.manual_seed(1)
-    config = LlamaConfig(
-        vocab_size=49152,
-        hidden_size=576,
-        intermediate_size=1536,
-        num_hidden_layers=30,
-        num_attention_heads=9,
-        num_key_value_heads=3,
-        max_position_embeddings=2048,
-        rms_norm_eps=1e-5,
-        tie_word_embeddings=True,
-        use_cache=False,
-    )
-    model = LlamaForCausalLM(config)
+    model = AutoModelForCausalLM.from_pretrained(args.model, dtype=torch.float32)
+    model.config.use_cache = False
+    vocabulary = model.config.vocab_size
     if args.checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         model.enable_input_require_grads()
@@ -45,7 +39,7 @@ def main():
 
     def step(number):
         i = torch.arange(B * T).reshape(B, T)
-        ids = (i * 7919 + number * 104729) % config.vocab_size
+        ids = (i * 7919 + number * 104729) % vocabulary
         loss = model(input_ids=ids, labels=ids).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(trained, 1.0)

@@ -23,13 +23,22 @@ import {
   showCount,
 } from "@denotune/denotune/core";
 import { z } from "zod";
-import { positionLimit } from "./position_limit.ts";
+import {
+  findKnown,
+  type KnownModel,
+  knownModels,
+  nearestKnown,
+  unknownModel,
+} from "../_known_models.ts";
+import { modelFolder, positionLimit } from "./position_limit.ts";
 import { runNameOf } from "./run_name.ts";
 import { maxLengthFor, runFileText, text } from "./run_file_text.ts";
 
 const options = z.strictObject({
   model: z.string().default("HuggingFaceTB/SmolLM2-135M")
-    .meta({ placeholder: "path" }).describe("folder or Hub id of the model"),
+    .meta({ placeholder: "path" }).describe(
+      "folder, Hub id or short name of the model: `plugins --kind model` lists the names",
+    ),
   out: z.string().optional().meta({ short: "o", placeholder: "file" }).describe(
     "the run file; default: the data file's name with .yaml",
   ),
@@ -52,6 +61,7 @@ export const init: Command = defineCommand({
     `Examples:
   ${start} init data.jsonl
   ${start} init data/
+  ${start} init data.jsonl --model gemma-3-270m-it
   ${start} init data.json --model models/my-llama --out run.yaml`,
   run: runInit,
 });
@@ -83,12 +93,14 @@ async function runInit(
     );
   }
   const found = await recognise(data, context);
-  const positions = await positionLimit(flags.model);
+  const model = await nameModel(flags.model, context);
+  const positions = await positionLimit(model.path);
   const written = runFileText({
     data: relativeTo(runFile, data),
-    model: await kindAt(resolve(flags.model)) === null
-      ? flags.model
-      : relativeTo(runFile, resolve(flags.model)),
+    model: model.isFolder
+      ? relativeTo(runFile, resolve(model.path))
+      : model.path,
+    known: model.known,
     plugins,
     name,
     positions,
@@ -107,9 +119,17 @@ async function runInit(
   const most = maxLengthFor(positions);
   if (positions === most) {
     out.line(
-      `${flags.model} has ${
+      `${model.path} has ${
         showCount(positions, "position")
       }: max_length is ${most}`,
+    );
+  }
+  if (model.known !== null && model.path !== flags.model) {
+    out.line(`${flags.model} is ${model.path} on the Hub`);
+  }
+  if (model.known?.model.gated === true) {
+    out.line(
+      `${model.path} asks for a login: accept its licence on the Hub, and set HF_TOKEN`,
     );
   }
   out.line(`Wrote ${shown}`);
@@ -121,6 +141,39 @@ async function runInit(
   out.line(`See what is trained:   ${next("inspect")}`);
   out.line(`See whether it fits:   ${next("check")}`);
   out.line(`Then:                  ${next("train")}`);
+}
+
+/** The model that is meant. */
+interface NamedModel {
+  /** A folder, or a Hub id. */
+  readonly path: string;
+  readonly isFolder: boolean;
+  readonly known: KnownModel | null;
+}
+
+/** Looks a model up by its name. Throws `ConfigError` for a bare name that is neither there nor known. */
+async function nameModel(
+  name: string,
+  context: CommandContext,
+): Promise<NamedModel> {
+  if (await kindAt(resolve(name)) !== null) {
+    return { path: name, isFolder: true, known: null };
+  }
+  const all = await knownModels(await askedRegistry(context));
+  const known = findKnown(name, all);
+  if (known !== null) return { path: known.model.id, isFolder: false, known };
+  if (!name.includes("/") && await modelFolder(name) === null) {
+    throw unknownModel(name, all);
+  }
+  const near = nearestKnown(name, all);
+  if (near !== null) {
+    context.err.line(
+      `${
+        harmless(name)
+      } is not among the models known by name; the nearest is ${near}`,
+    );
+  }
+  return { path: name, isFolder: false, known: null };
 }
 
 /** What is known of the data. */

@@ -23,7 +23,7 @@ const KEYS = [
 
 /** The position limit in the model's `config.json`: of a folder, or of a Hub id that is in the cache. Else null. */
 export async function positionLimit(model: string): Promise<number | null> {
-  const folder = await folderOf(model);
+  const folder = await modelFolder(model);
   if (folder === null) return null;
   let config: unknown;
   try {
@@ -44,7 +44,8 @@ export async function positionLimit(model: string): Promise<number | null> {
   return null;
 }
 
-async function folderOf(model: string): Promise<string | null> {
+/** A model's folder: as named, or of a Hub id in the cache; null where neither is there. */
+export async function modelFolder(model: string): Promise<string | null> {
   const path = resolve(model);
   if (await kindAt(path) === "folder") return path;
   if (!isHubId(model)) return null;

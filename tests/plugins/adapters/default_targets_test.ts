@@ -2,9 +2,11 @@
 import assert from "node:assert/strict";
 import { inventoryOf } from "../../../core/engine/build_model.ts";
 import { loraAdapter } from "../../../plugins/adapters/_attach.ts";
-import { defaultTargets } from "../../../plugins/adapters/_default_targets.ts";
 import { loraOptions } from "../../../plugins/adapters/_options.ts";
-import { modelParts, olmo2With } from "../../../plugins/models/mod.ts";
+import gptNeox from "../../../examples/gpt_neox_model/gpt_neox.ts";
+import { familiesOf } from "../../../plugins/commands/_known_models.ts";
+import { olmo2With } from "../../../plugins/models/mod.ts";
+import { builtinRegistry } from "../../run_harness.ts";
 import {
   builtinActivations,
   llamaArchitecture,
@@ -60,16 +62,13 @@ Deno.test({
     }).output();
     assert.ok(success);
     const wanted = JSON.parse(new TextDecoder().decode(stdout));
-    const types = [
-      ...modelParts.map(({ name }) => name),
-      ...["mistral", "qwen2", "qwen3", "gemma3_text", "gpt_neox"],
-    ];
-    for (const type of types) {
-      assert.deepEqual(
-        defaultTargets(type),
-        wanted[type] ?? "all-linear",
-        type,
-      );
+    const registry = builtinRegistry();
+    registry.add(gptNeox, "gpt_neox");
+    const families = await Promise.all(
+      registry.names("model").map((name) => familiesOf(name, registry)),
+    );
+    for (const { modelType, adapterTargets } of families.flat()) {
+      assert.deepEqual(adapterTargets, wanted[modelType], modelType);
     }
   },
 });

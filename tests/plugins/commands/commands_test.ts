@@ -165,6 +165,16 @@ Deno.test("plugins lists parts with options and who brought them", async () => {
   assert.equal(unknown.code, 2);
 });
 
+Deno.test("plugins --kind model lists types, usual sizes, what is special, and models known by name", async () => {
+  const { code, out } = await run("plugins", "--kind", "model");
+  assert.equal(code, 0);
+  assert.match(
+    out,
+    /gemma3_text \(270M, 1B\): norms of each head, .*\n +gemma-3-270m, /,
+  );
+  assert.match(out, /lfm2 \(.*\): gated short convolutions/);
+});
+
 Deno.test("plugins --list names a run file's plugins, and where they come from, without loading one", async () => {
   using folder = folderOf({
     "run.yaml":

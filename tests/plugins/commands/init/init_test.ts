@@ -114,3 +114,76 @@ Deno.test("init names what is not there: data, rows, the folder of its own file"
   );
   assert.match(await refused(folder.at("empty")), /folder .*empty/);
 });
+
+Deno.test("init takes a short name, and writes what is known of the model", async () => {
+  using folder = folderOf({ "rows.jsonl": alpacaRows(2) });
+  const written = async (...args: string[]) => {
+    const file = folder.at("run.yaml");
+    const { code, out, err } = await run(
+      "init",
+      folder.at("rows.jsonl"),
+      `--out=${file}`,
+      "--force",
+      ...args,
+    );
+    assert.equal(code, 0, err);
+    await loaded(file);
+    const text = Deno.readTextFileSync(file);
+    return { out, err, text, run: parse(text) };
+  };
+  const gemma = await written("--model=gemma3-270m-it");
+  assert.equal(gemma.run.model.path, "google/gemma-3-270m-it");
+  assert.match(gemma.out, /gemma3-270m-it is google\/gemma-3-270m-it/);
+  assert.match(gemma.out, /asks for a login: .* HF_TOKEN/);
+  assert.match(gemma.text, /default` adapts only q_proj, v_proj, as PEFT/);
+  assert.match(
+    gemma.text,
+    /template: auto # .*`gemma`.*end with <end_of_turn>/,
+  );
+  assert.equal(gemma.run.training.batch_size, 4);
+  assert.equal(gemma.run.model.dtype, undefined);
+
+  const smol = await written("--model=SmolLM3-3B");
+  assert.equal(smol.run.model.dtype, "bfloat16");
+  assert.equal(smol.run.training.batch_size, 1);
+  assert.equal(smol.run.training.gradient_checkpointing, true);
+  assert.equal(smol.run.optimizer.learning_rate, 1e-4);
+  assert.doesNotMatch(smol.text, /as PEFT does/);
+
+  const mistral = await written("--model=mistralai/Mistral-7B-v0.3");
+  assert.equal(mistral.run.model.quantization, "nf4");
+
+  const bert = await written("--model=EuroBERT-210m");
+  assert.equal(bert.run.objective, "masked-diffusion");
+
+  const pythia = await written(
+    "--model=pythia-70m",
+    `--plugin=${
+      new URL(
+        "../../../../examples/gpt_neox_model/gpt_neox.ts",
+        import.meta.url,
+      ).pathname
+    }`,
+  );
+  assert.equal(pythia.run.model.path, "EleutherAI/pythia-70m");
+
+  const near = await written("--model=google/gemma-3-270");
+  assert.equal(near.run.model.path, "google/gemma-3-270");
+  assert.match(near.err, /not among .* nearest is google\/gemma-3-270m/);
+});
+
+Deno.test("init refuses a name that nobody knows, and names the nearest", async () => {
+  using folder = folderOf({ "rows.jsonl": alpacaRows(2) });
+  const { code, err } = await run(
+    "init",
+    folder.at("rows.jsonl"),
+    `--out=${folder.at("run.yaml")}`,
+    "--model=gemma-4-270m",
+  );
+  assert.equal(code, 2);
+  assert.match(
+    err,
+    /no model is known by this name; the nearest is gemma-3-270m/,
+  );
+  assert.match(err, /one of: .*Qwen3-0\.6B/);
+});
