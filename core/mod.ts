@@ -250,7 +250,7 @@ export {
   findAdapterTensors,
   openAdapterFile,
 } from "./io/adapter_file.ts";
-export { temporaryBeside, writeAll } from "./io/atomic.ts";
+export { temporaryBeside, writeAll, writeFileAtomic } from "./io/atomic.ts";
 export { cacheFolder } from "./io/cache_folder.ts";
 export {
   completed,
@@ -399,7 +399,14 @@ export type {
   GenerateOptions,
   LoadedModel,
   PromptInput,
+  WrittenPrompt,
 } from "./library/load_model.ts";
+export {
+  type CallMarks,
+  type ReplyMarks,
+  replyMarks,
+} from "./library/reply/marks.ts";
+export { ReplyParser, type ReplyPiece } from "./library/reply/reply_parser.ts";
 export type { LoadModelOptions } from "./library/load_options.ts";
 export type {
   EvaluatedModel,
@@ -446,4 +453,4 @@ export { quoted } from "./cli/invocation.ts";
 export { type ProgressLine, progressLine } from "./cli/progress_line.ts";
 export { measure, oneLine, tableLines, visible } from "./cli/table.ts";
 export { harmless, isOutputGone, writeText } from "./cli/terminal.ts";
-export { cutColumns, wrapText } from "./cli/wrap_lines.ts";
+export { columnsOf, cutColumns, wrapText } from "./cli/wrap_lines.ts";

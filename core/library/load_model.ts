@@ -50,6 +50,10 @@ export interface GenerateOptions {
   readonly stop?: readonly string[];
   /** Give the prompt to the model as it is, without its chat template. */
   readonly raw?: boolean;
+  /** Tools that the chat template describes to the model, in OpenAI's shape. */
+  readonly tools?: readonly unknown[];
+  /** Special tokens that stay in the text, where others are left out: the marks of tool calls (`replyMarks`). */
+  readonly keepSpecial?: readonly string[];
   /** Receives each piece of text as it becomes certain, and the index of its answer. */
   readonly onText?: (text: string, answer: number) => void;
   /**
@@ -63,6 +67,14 @@ export interface GenerateOptions {
 
 /** What is asked: a text, or the turns of a conversation. */
 export type PromptInput = string | readonly Message[];
+
+/** A prompt as the model reads it. */
+export interface WrittenPrompt {
+  /** As the chat template writes it, up to where the answer begins. */
+  readonly text: string;
+  /** Its tokens. */
+  readonly ids: Int32Array;
+}
 
 /** A text to score, with what it follows: a prompt, which is read but not scored. */
 export type ScoreInput = string | {
@@ -95,6 +107,11 @@ export interface LoadedModel extends AsyncDisposable {
    * `adapters`.
    */
   use(adapter: string | null): Promise<void>;
+  /** A prompt as the model would read it: what `generate` gives to the model for the same prompt and options. */
+  writePrompt(
+    prompt: PromptInput,
+    options?: Pick<GenerateOptions, "raw" | "tools">,
+  ): WrittenPrompt;
   /** Answers a prompt, once. Throws `DataError` for a prompt that leaves no room for an answer. */
   generate(prompt: PromptInput, options?: GenerateOptions): Promise<Answer>;
   /**
@@ -161,13 +178,20 @@ export async function loadModel(
     prompts: readonly PromptInput[],
     given: GenerateOptions = {},
   ): Promise<Answer[]> => {
-    const { raw = false, maxNewTokens = 100, numReturnSequences, ...rest } =
-      given;
+    const {
+      raw = false,
+      tools,
+      maxNewTokens = 100,
+      numReturnSequences,
+      ...rest
+    } = given;
     const asked = repeated(prompts, numReturnSequences ?? 1, given);
     const { generator } = switching.engine;
     if (generator === null) throw new RangeError("Not planned for generation");
     const chat = raw ? null : templates.chat;
-    const requests = asked.map((prompt) => requestOf(prompt, chat !== null));
+    const requests = asked.map((prompt) =>
+      requestOf(prompt, { isChat: chat !== null, tools })
+    );
     const template = chat ?? templates.raw;
     return await answer(requests, { ...rest, maxNewTokens }, {
       generator,
@@ -198,6 +222,12 @@ export async function loadModel(
       await switching.to(wanted);
       inUse = name;
     },
+    writePrompt(prompt, { raw = false, tools } = {}) {
+      const chat = raw ? null : templates.chat;
+      const request = requestOf(prompt, { isChat: chat !== null, tools });
+      const { text, addBos } = (chat ?? templates.raw).prompt(request);
+      return { text, ids: tokenizer.encode(text, { addBos }).ids };
+    },
     generateAll,
     async score(texts, { raw = false, signal } = {}) {
       const chat = raw ? null : templates.chat;
@@ -209,7 +239,7 @@ export async function loadModel(
           text,
           after: after === undefined
             ? undefined
-            : requestOf(after, chat !== null),
+            : requestOf(after, { isChat: chat !== null }),
         };
       });
       return await scoreWith(asked, {
@@ -291,9 +321,13 @@ function repeated(
   return prompts.flatMap((prompt) => new Array(times).fill(prompt));
 }
 
-function requestOf(prompt: PromptInput, isChat: boolean): PromptRequest {
-  if (typeof prompt !== "string") return { messages: prompt };
-  return isChat
-    ? { messages: [{ role: "user", content: prompt }] }
-    : { prompt };
+function requestOf(
+  prompt: PromptInput,
+  { isChat, tools }: { isChat: boolean; tools?: readonly unknown[] },
+): PromptRequest {
+  if (typeof prompt === "string" && !isChat) return { prompt };
+  const messages: readonly Message[] = typeof prompt === "string"
+    ? [{ role: "user", content: prompt }]
+    : prompt;
+  return tools === undefined ? { messages } : { messages, tools };
 }

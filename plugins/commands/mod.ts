@@ -43,6 +43,11 @@ export const commands: readonly Part<
     async () => (await import("./generate/generate.ts")).generate,
   ),
   command(
+    "chat",
+    "talk to a model in the terminal",
+    async () => (await import("./chat/command.ts")).chat,
+  ),
+  command(
     "evaluate",
     "measure saved models, and compare them",
     async () => (await import("./evaluate/command.ts")).evaluate,

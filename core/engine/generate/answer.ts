@@ -14,6 +14,8 @@ export interface AnswerOptions extends Partial<SamplingOptions> {
   readonly maxNewTokens: number;
   /** Texts that end an answer, besides the template's. They are not part of it. */
   readonly stop?: readonly string[];
+  /** Special tokens that stay in the text, where others are left out: the marks of tool calls. */
+  readonly keepSpecial?: readonly string[];
   /** Key of each prompt's random numbers; its index by default. */
   readonly keys?: readonly number[];
   /** Most tokens of a prompt and its answer together, where it is less than what the generator was sized for. */
@@ -112,10 +114,12 @@ export async function answer(
   const texts = [...template.stops, ...(options.stop ?? [])].filter((t) =>
     t !== ""
   );
+  const kept = idsOf(options.keepSpecial ?? [], tokenizer);
   const watches = prompts.map((_, i) =>
     new StopWatch(tokenizer, {
       ends,
       texts,
+      kept,
       onText: (text) => options.onText?.(text, i),
     })
   );
@@ -170,6 +174,17 @@ export async function answer(
   }));
 }
 
+/** Ids of those of the texts that are special tokens. */
+function idsOf(
+  texts: readonly string[],
+  tokenizer: Tokenizer,
+): ReadonlySet<number> {
+  return new Set(
+    texts.map((text) => tokenizer.idOf(text)).filter((id) => id !== null)
+      .filter((id) => tokenizer.isSpecial(id)),
+  );
+}
+
 /** Stands for a token that is not chosen yet. */
 export const HIDDEN_TOKEN = "░";
 
@@ -205,6 +220,7 @@ class StopWatch {
   readonly #stream: ReturnType<Tokenizer["decoder"]>;
   readonly #ends: ReadonlySet<number>;
   readonly #texts: readonly string[];
+  readonly #leaves: (id: number) => boolean;
   readonly #onText: (text: string) => void;
   #text = "";
   #emitted = 0;
@@ -215,10 +231,14 @@ class StopWatch {
     options: {
       ends: ReadonlySet<number>;
       texts: readonly string[];
+      kept: ReadonlySet<number>;
       onText: (text: string) => void;
     },
   ) {
-    this.#stream = tokenizer.decoder({ skipSpecialTokens: true });
+    const { kept } = options;
+    this.#stream = tokenizer.decoder({ skipSpecialTokens: kept.size === 0 });
+    this.#leaves = (id) =>
+      kept.size > 0 && tokenizer.isSpecial(id) && !kept.has(id);
     this.#ends = options.ends;
     this.#texts = options.texts;
     this.#onText = options.onText;
@@ -227,7 +247,7 @@ class StopWatch {
   /** Continues the text of a prompt; the prompt's own text is not part of the answer. */
   follow(prompt: Int32Array): void {
     // a decoder drops the space before the first word of a text, not of its continuation
-    for (const id of prompt) this.#stream.push(id);
+    for (const id of prompt) if (!this.#leaves(id)) this.#stream.push(id);
   }
 
   /** Adds a token; true where the answer ends with it. */
@@ -236,7 +256,7 @@ class StopWatch {
       this.#stopped = true;
       return true;
     }
-    return this.#add(this.#stream.push(id));
+    return this.#leaves(id) ? false : this.#add(this.#stream.push(id));
   }
 
   /** The whole answer; passes held-back text to `onText` first. */

@@ -14,6 +14,7 @@ import {
   onInterrupt,
 } from "@denotune/denotune/core";
 import { z } from "zod";
+import { samplingFlags, samplingOf } from "../_sampling_flags.ts";
 import { storageFlags, storageOf } from "../_storage_flags.ts";
 import { linesOf } from "./lines.ts";
 
@@ -23,27 +24,9 @@ const options = z.strictObject({
   ),
   max_new_tokens: z.int().min(1, "must be 1 or more").default(200)
     .meta({ short: "n" }).describe("tokens written at most"),
-  temperature: z.number().min(0, "must be 0 or more").default(0)
-    .meta({ short: "t" }).describe("0: always the likeliest token"),
-  top_k: z.int().min(1, "must be 1 or more").optional().describe(
-    "draw from the n likeliest tokens",
-  ),
-  top_p: z.number().refine(
-    (p) => p > 0 && p <= 1,
-    "expected a probability above 0, at most 1",
-  ).default(1).describe(
-    "draw from the likeliest tokens that together have this probability",
-  ),
-  repetition_penalty: z.number().positive("must be above 0; 1 is off")
-    .default(1).describe("above 1: tokens that were seen become less likely"),
-  seed: z.int().min(0).default(0).describe(
-    "the same seed gives the same answer on the same backend",
-  ),
+  ...samplingFlags,
   num_return_sequences: z.int().min(1, "must be 1 or more").default(1).describe(
     "answers to each prompt; more than one need a temperature",
-  ),
-  stop: z.array(z.string()).default([]).describe(
-    "a text that ends the answer; may be given several times",
   ),
   decoding: z.array(
     z.string().regex(/^[a-z_]+=/, "expected option=value: steps=8"),
@@ -166,12 +149,7 @@ async function say(
     const answers = await model.generateAll([prompt], {
       numReturnSequences: flags.num_return_sequences,
       maxNewTokens: flags.max_new_tokens,
-      temperature: flags.temperature,
-      topK: flags.top_k ?? null,
-      topP: flags.top_p,
-      repetitionPenalty: flags.repetition_penalty,
-      seed: flags.seed,
-      stop: flags.stop,
+      ...samplingOf(flags),
       raw: flags.raw,
       signal: interrupt.signal,
       ...(flags.drafts
