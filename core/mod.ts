@@ -19,6 +19,7 @@ export {
   type CommandDefinition,
   type CommandFacts,
   defineCommand,
+  type ListedPart,
   type Output,
   type Outputs,
   type Program,
@@ -251,6 +252,12 @@ export {
   openAdapterFile,
 } from "./io/adapter_file.ts";
 export { temporaryBeside, writeAll, writeFileAtomic } from "./io/atomic.ts";
+export { type ModelFolder, openModelFolder } from "./io/model_folder.ts";
+export {
+  type ModelToSave,
+  type SaveDType,
+  writeModelFiles,
+} from "./io/save_model.ts";
 export { cacheFolder } from "./io/cache_folder.ts";
 export {
   completed,
@@ -276,7 +283,10 @@ export {
 } from "./io/read_safetensors.ts";
 export { readRope, type RopeReading } from "./io/read_rope.ts";
 export { type RopeScaling, rotaryColumns, rotaryTable } from "./io/rotary.ts";
-export type { SafetensorsDType } from "./io/safetensors_header.ts";
+export {
+  isSafetensorsDType,
+  type SafetensorsDType,
+} from "./io/safetensors_header.ts";
 export { chosenAt } from "./config/chosen_at.ts";
 export type { LoadedRun, RunRequest } from "./config/load.ts";
 export { bytesOfSize } from "./config/parse/bytes.ts";
@@ -429,6 +439,11 @@ export type {
   WriteRowsOptions,
   WrittenRows,
 } from "./library/data/write_rows.ts";
+export type {
+  ExportOptions,
+  ExportReport,
+  ExportResult,
+} from "./library/export/export.ts";
 export type { MergeOptions, MergeResult } from "./library/merge.ts";
 export { library, type LibraryFunctions } from "./library/mod.ts";
 export type {

@@ -17,6 +17,7 @@ import { collators } from "./collators/mod.ts";
 import { collectives } from "./collectives/mod.ts";
 import { commands } from "./commands/mod.ts";
 import { evaluators } from "./evaluators/mod.ts";
+import { exporters } from "./exporters/mod.ts";
 import { maskers } from "./maskers/mod.ts";
 import { modelParts } from "./models/mod.ts";
 import { objectives } from "./objectives/mod.ts";
@@ -57,6 +58,7 @@ export const builtin: Plugin = definePlugin({
     ...collectives,
     ...evaluators,
     ...trackers,
+    ...exporters,
     ...activations,
     ...commands,
   ],

@@ -21,7 +21,10 @@ import type {
 import { ConfigError, messageOf } from "../contracts/errors.ts";
 import type { Registry } from "../contracts/plugin.ts";
 import { VERSION } from "../version.ts";
-import { describePart } from "../config/schema/options_schema.ts";
+import {
+  describePart,
+  optionsJsonSchema,
+} from "../config/schema/options_schema.ts";
 import { BUILT_IN } from "../contracts/plugin.ts";
 import { ourName } from "../config/schema/other_names.ts";
 import { askedRegistry } from "./asked_run.ts";
@@ -150,6 +153,7 @@ async function commandLine(
         command,
         described: describePart(registered),
         isBuiltIn: registered.module === BUILT_IN,
+        registry,
         context,
       });
     }
@@ -177,11 +181,12 @@ async function makeCommand(name: string, registry: Registry): Promise<Command> {
 
 function addCommand(
   commander: Commander,
-  { command, described, isBuiltIn, context }: {
+  { command, described, isBuiltIn, registry, context }: {
     readonly command: Command;
     /** The part and its plugin, for messages. */
     readonly described: string;
     readonly isBuiltIn: boolean;
+    readonly registry: Registry;
     readonly context: CommandContext;
   },
 ): void {
@@ -196,7 +201,16 @@ function addCommand(
   }
   if (command.usage !== undefined) commander.usage(command.usage);
   addFlags(commander, command.optionsSchema);
-  const help = command.help?.(context.invocation);
+  const help = command.help?.(
+    context.invocation,
+    (kind) =>
+      registry.list().filter(({ part }) => part.kind === kind)
+        .map((registered) => ({
+          name: registered.part.name,
+          description: registered.part.description,
+          optionsSchema: optionsJsonSchema(registered),
+        })),
+  );
   if (help !== undefined) commander.addHelpText("after", `\n${help}`);
   commander.action(async () => {
     const given = givenOptions(command.optionsSchema, commander.opts());

@@ -68,6 +68,16 @@ export interface CommandArgument {
   readonly repeated?: boolean;
 }
 
+/** A part that a command lists in its help. */
+export interface ListedPart {
+  /** Its name. */
+  readonly name: string;
+  /** Its one sentence. */
+  readonly description: string;
+  /** JSON Schema of its options. */
+  readonly optionsSchema: { readonly [key: string]: unknown };
+}
+
 /** What a command takes and shows. */
 export interface CommandFacts {
   /** What `--help` says above the options. Default: the part's one sentence. */
@@ -76,8 +86,14 @@ export interface CommandFacts {
   readonly arguments?: readonly CommandArgument[];
   /** How the words are written, where the arguments do not say it: `[run file] [key=value ...]`. */
   readonly usage?: string;
-  /** What `--help` says below the options: examples. `invocation`: how denotune is started. */
-  help?(invocation: string): string;
+  /**
+   * What `--help` says below the options: examples. `invocation`: how denotune is started. `partsOf` lists the parts of
+   * a kind, for commands that choose one.
+   */
+  help?(
+    invocation: string,
+    partsOf: (kind: string) => readonly ListedPart[],
+  ): string;
 }
 
 /** A command, ready to run. */

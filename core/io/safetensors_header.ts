@@ -47,6 +47,11 @@ const ELEMENT_BYTES: { readonly [K in SafetensorsDType]: number } = {
   C64: 8,
 };
 
+/** Whether a name is that of a type of the format. */
+export function isSafetensorsDType(name: string): name is SafetensorsDType {
+  return Object.hasOwn(ELEMENT_BYTES, name);
+}
+
 /** The types in which weights can be read and written. */
 export type WeightDType = "F32" | "F16" | "BF16";
 

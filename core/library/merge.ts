@@ -12,14 +12,12 @@ import {
 import { kindAt } from "../config/paths.ts";
 import type { BuiltIn } from "../contracts/built_in.ts";
 import type { StorageDtype } from "../config/types.ts";
-import type { TensorReader } from "../contracts/adapter.ts";
 import type { Tokenizer } from "../contracts/tokenizer.ts";
 import { ConfigError } from "../contracts/errors.ts";
 import { tensorsOfSaved } from "../run/open/stored_weights.ts";
 import { inventoryOf } from "../engine/build_model.ts";
-import { findAdapterTensors, openAdapterFile } from "../io/adapter_file.ts";
+import { openAdapterFile } from "../io/adapter_file.ts";
 import { beginFolder, commitFolder } from "../io/atomic.ts";
-import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "../io/half.ts";
 import { isObject, readJsonObject } from "../io/json_file.ts";
 import { type SaveDType, writeModelFiles } from "../io/save_model.ts";
 import type { Choice } from "../contracts/plugin.ts";
@@ -35,6 +33,7 @@ import { bindAdapter, type BoundAdapter } from "./adapters.ts";
 import { logitsOf } from "./logits.ts";
 import { mergedDistance, refuseDistant } from "./merged_distance.ts";
 import { anyQuantization, storageTrainedOn } from "./base_storage.ts";
+import { mergedTensors } from "./merged_tensors.ts";
 import { openBase } from "./open_base.ts";
 import {
   openRegistry,
@@ -238,29 +237,11 @@ async function writeMerged(
     options: MergeOptions & { readonly dtype: SaveDType };
   },
 ): Promise<{ files: string[]; changed: number; weights: number }> {
-  const { weights } = inventoryOf(model.spec, 2);
   using file = openAdapterFile(adapter.path);
-  const own = findAdapterTensors(file, adapter.attached, weights);
-  const load = baseReader(model, weights, 0);
-  const matrices = new Set(
-    weights.filter((w) => w.shape.length > 1).map((w) => w.name),
-  );
-  const read: TensorReader = (name) => {
-    const stored = own.get(name);
-    if (stored !== undefined) return stored.read();
-    const values = load(name);
-    return matrices.has(name) ? asTrained(values, trained) : values;
-  };
-  let changed = 0;
-  const tensors = weights.map(({ name, shape }) => ({
-    name,
-    shape,
-    values: (): Float32Array => {
-      const merged = own.has(name) ? null : adapter.attached.merged(name, read);
-      if (own.has(name) || merged !== null) changed++;
-      return merged ?? read(name);
-    },
-  }));
+  const { weights, tensors, changed } = mergedTensors(adapter, {
+    file,
+    trained,
+  });
   const template = tokenizer === null
     ? null
     : await templatesOf(tokenizer, model, creating);
@@ -269,24 +250,7 @@ async function writeMerged(
     floats: model.spec.floats,
     dtype: options.dtype,
     maxShardBytes: options.maxShardBytes,
-    tensors: tensorsOfSaved(
-      model,
-      weights,
-      tensors.map(({ name, shape, values }) => {
-        let data: Float32Array | null = null;
-        const size = shape.reduce((a, b) => a * b, 1);
-        return {
-          name,
-          shape,
-          read(start, count) {
-            data ??= values();
-            const chunk = data.subarray(start, start + count);
-            if (start + count >= size) data = null; // one weight at a time
-            return chunk;
-          },
-        };
-      }),
-    ),
+    tensors: tensorsOfSaved(model, weights, tensors),
     generationConfig: tokenizer === null || template === null
       ? null
       : generationConfig({
@@ -297,11 +261,5 @@ async function writeMerged(
       }),
     files: tokenizer?.files({ chatTemplate: tokenizer.chatTemplate }),
   });
-  return { files, changed, weights: weights.length };
-}
-
-/** Numbers as a run kept them: rounded to 16 bits and back. */
-function asTrained(values: Float32Array, dtype: StorageDtype): Float32Array {
-  if (dtype === "bfloat16") return bf16ToF32(f32ToBf16(values));
-  return dtype === "float16" ? f16ToF32(f32ToF16(values)) : values;
+  return { files, changed: changed.size, weights: weights.length };
 }

@@ -29,6 +29,7 @@ import type { CreatePartOptions, EncodeOptions } from "./data/single_part.ts";
 import type { Choice, Kind, KindMap } from "../contracts/plugin.ts";
 import type { ParsedExample } from "../contracts/format.ts";
 import type { WeightedExample } from "../contracts/collator.ts";
+import type { ExportOptions, ExportResult } from "./export/export.ts";
 import type { MergeOptions, MergeResult } from "./merge.ts";
 import type { OpenedRows, OpenRowsOptions } from "./open_data.ts";
 import type { TrainOptions } from "./train.ts";
@@ -69,6 +70,12 @@ export interface LibraryFunctions {
     folder: string,
     options?: MergeOptions,
   ): Promise<MergeResult>;
+  /** Writes a saved model in the layout of an exporter, reads it back and compares it with what was trained. */
+  exportModel(
+    builtIn: BuiltIn,
+    folder: string,
+    options: ExportOptions,
+  ): Promise<ExportResult>;
   /** Runs the evaluators of a run on saved models. */
   evaluate(
     builtIn: BuiltIn,
@@ -134,6 +141,8 @@ export const library: LibraryFunctions = {
   generate: async (...args) =>
     (await import("./load_model.ts")).generate(...args),
   merge: async (...args) => (await import("./merge.ts")).merge(...args),
+  exportModel: async (...args) =>
+    (await import("./export/export.ts")).exportModel(...args),
   evaluate: async (...args) =>
     (await import("./evaluate/evaluate.ts")).evaluate(...args),
   evaluateRun: async (...args) =>

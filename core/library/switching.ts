@@ -4,9 +4,11 @@
  * @module
  */
 import type { Device } from "../contracts/backend.ts";
+import type { WeightSpec } from "../contracts/model.ts";
 import { ConfigError } from "../contracts/errors.ts";
 import { Engine } from "../engine/engine.ts";
 import type { GenerationLimits } from "../engine/generate/programs.ts";
+import type { Session } from "../engine/session.ts";
 import { planEngine } from "../engine/plan_engine.ts";
 import { STORAGE } from "../run/open/plan_request.ts";
 import { checkWeights, writeBaseWeights } from "../run/open/open_model.ts";
@@ -29,6 +31,8 @@ export interface SwitchingOptions {
   readonly decoding: SavedDecoding;
   /** What it is sized for. */
   limits(model: OpenedModel): EngineLimits;
+  /** Writes the base weights; absent: those of the model's folder. */
+  load?(weights: readonly WeightSpec[], session: Session): Promise<void>;
 }
 
 /** What the engine of a saved model is sized for. */
@@ -114,7 +118,7 @@ export class Switching implements AsyncDisposable {
 }
 
 async function openEngine(
-  { model: base, device, storage, decoding, limits }: SwitchingOptions,
+  { model: base, device, storage, decoding, limits, load }: SwitchingOptions,
   wanted: BoundAdapter | null,
   scored: number | null,
 ): Promise<Engine> {
@@ -137,13 +141,13 @@ async function openEngine(
     score,
     sources: 1,
   }, device.info);
-  checkWeights(model, planned.inventory.weights);
+  const { weights } = planned.inventory;
+  if (load === undefined) checkWeights(model, weights);
   const engine = await Engine.open(planned, device);
   try {
-    await writeBaseWeights(model, planned.inventory.weights, {
-      session: engine.session,
-      seed: 0,
-    });
+    const { session } = engine;
+    await (load?.(weights, session) ??
+      writeBaseWeights(model, weights, { session, seed: 0 }));
     if (wanted !== null) writeAdapter(engine, wanted);
     await engine.session.idle();
     return engine;

@@ -78,6 +78,11 @@ export const commands: readonly Part<
     async () => (await import("./merge.ts")).merge,
   ),
   command(
+    "export",
+    "write a model for other tools, and compare it with what was trained",
+    async () => (await import("./export/command.ts")).exportCommand,
+  ),
+  command(
     "analyze",
     "report on the quality of the data",
     async () => (await import("./analyze/command.ts")).analyze,

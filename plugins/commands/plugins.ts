@@ -9,19 +9,18 @@ import {
   ConfigError,
   defineCommand,
   harmless,
-  isPlainObject,
   type Kind,
   KINDS,
   library,
   type ModelFamily,
   optionsJsonSchema,
   type Output,
-  type Registered,
   type Registry,
   showCount,
 } from "@denotune/denotune/core";
 import { z } from "zod";
 import { familiesOf, shortName } from "./_known_models.ts";
+import { optionLines } from "./_option_lines.ts";
 
 const options = z.strictObject({
   kind: z.string().optional().meta({ placeholder: "kind" }).describe(
@@ -125,7 +124,7 @@ async function showKind(
     );
     if (!withOptions) continue;
     const details = [
-      ...optionLines(registered),
+      ...optionLines(optionsJsonSchema(registered)),
       ...kind === "model"
         ? (await familiesOf(part.name, registry)).flatMap(familyLines)
         : [],
@@ -143,20 +142,4 @@ function familyLines(
   const lines = [`${modelType} (${sizes}): ${special}`];
   if (popular.length > 0) lines.push(`  ${popular.map(shortName).join(", ")}`);
   return lines.map(harmless);
-}
-
-/** `learning_rate = 0.00005: Step size.` */
-function optionLines(registered: Registered): string[] {
-  const { properties } = optionsJsonSchema(registered);
-  if (!isPlainObject(properties)) return [];
-  return Object.entries(properties).map(([name, schema]) => {
-    if (!isPlainObject(schema)) return name;
-    const value = schema.default === undefined
-      ? " (required)"
-      : ` = ${JSON.stringify(schema.default)}`;
-    const description = typeof schema.description === "string"
-      ? `: ${schema.description}`
-      : "";
-    return harmless(`${name}${value}${description}`);
-  });
 }

@@ -14,7 +14,7 @@ const ELSEWHERE: { readonly [K in Kind]?: string } = {
   model: "`model_type` of the model's config",
   activation: "`hidden_act` of the model's config",
   command: "the first word of the command line",
-  exporter: "`export RUN --to NAME`, a command that is not there yet",
+  exporter: "`export RUN --to NAME`",
 };
 
 function kindsIn(schema: unknown): Set<string> {
@@ -38,8 +38,7 @@ for (const kind of KINDS) {
       assert.ok(chosen.has(kind), "no key of the run file chooses it");
     } else assert.ok(!chosen.has(kind), `not only by ${ELSEWHERE[kind]}`);
     const parts = builtinRegistry().names(kind);
-    // an exporter waits for its command
-    assert.equal(parts.length > 0, kind !== "exporter", parts.join(", "));
+    assert.ok(parts.length > 0, "no part of this kind");
   });
 
   Deno.test(`the kind ${kind} has a public suite`, () => {
