@@ -439,6 +439,12 @@ export type {
   WriteRowsOptions,
   WrittenRows,
 } from "./library/data/write_rows.ts";
+export type { AnswerFigures } from "./library/export/compare_answers.ts";
+export type {
+  StorageFigures,
+  TensorFigures,
+} from "./library/export/compare_tensors.ts";
+export type { TextFigures } from "./library/export/compare_text.ts";
 export type {
   ExportOptions,
   ExportReport,

@@ -90,10 +90,13 @@ export function exampleExport(
     },
     text: {
       tokenizer: exampleTokenizer(),
-      files: { "tokenizer.json": "{}" },
+      files: {
+        "tokenizer.json": "{}",
+        "chat_template.jinja": "{{ messages[0].content }}",
+      },
       template: "{{ messages[0].content }}",
       stopIds: [1],
-      generation: { max_new_tokens: 100 },
+      generation: { eos_token_id: 1, max_new_tokens: 100 },
     },
   };
 }

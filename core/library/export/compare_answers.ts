@@ -46,10 +46,13 @@ export interface TrainedAnswers {
 
 /** The figures of the comparison. */
 export interface AnswerFigures {
+  /** Prompts that were answered. */
   readonly prompts: number;
   /** Tokens whose log-probability was compared. */
   readonly tokens: number;
+  /** How far it moved on average, in nats. */
   readonly mean_log_probability_error: number;
+  /** How far it moved at most. */
   readonly largest_log_probability_error: number;
   /** Nats that the mean may have. */
   readonly allowed: number;

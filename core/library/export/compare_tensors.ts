@@ -16,13 +16,22 @@ const CHUNK = 1 << 20;
 
 /** What the comparison of all tensors found. */
 export interface TensorFigures {
+  /** Tensors that were compared. */
   readonly tensors: number;
-  /** Bytes of the same numbers in float32. */
+  /** Numbers in them. */
   readonly numbers: number;
-  /** By storage: how many tensors, and the largest error as a share of the largest number of its block. */
-  readonly storages: Readonly<
-    Record<string, { tensors: number; largest_error: number; of: string }>
-  >;
+  /** By how they are stored. */
+  readonly storages: Readonly<Record<string, StorageFigures>>;
+}
+
+/** Tensors that are stored alike. */
+export interface StorageFigures {
+  /** How many there are. */
+  tensors: number;
+  /** Largest error, as a share of the largest number of its block. */
+  largest_error: number;
+  /** The tensor that has it. */
+  of: string;
 }
 
 /** Compares all tensors; `faults` gets a sentence for each that is not as it was trained. */
@@ -56,10 +65,7 @@ export async function compareTensors(
       }`,
     );
   }
-  const storages: Record<
-    string,
-    { tensors: number; largest_error: number; of: string }
-  > = {};
+  const storages: Record<string, StorageFigures> = {};
   let numbers = 0;
   for (const tensor of wanted) {
     const other = byName.get(tensor.name);

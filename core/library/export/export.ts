@@ -69,14 +69,19 @@ export interface ExportOptions extends RegistryOptions {
 
 /** The figures of a comparison: `export.json` beside the files. */
 export interface ExportReport {
+  /** The version that wrote it. */
   readonly denotune: string;
+  /** Name of the exporter. */
   readonly exporter: string;
   /** Name of the run or model. */
   readonly model: string;
+  /** What was written. */
   readonly files: readonly { readonly name: string; readonly bytes: number }[];
   /** Everything that is not as it was trained; none: the export was kept. */
   readonly faults: readonly string[];
+  /** Every weight against what was trained. */
   readonly weights: TensorFigures;
+  /** Tokenizer, template, ends and settings. */
   readonly text: TextFigures;
   /** Absent: weights or text differ already. */
   readonly answers?: AnswerFigures & {
@@ -93,6 +98,7 @@ export interface ExportResult {
   readonly path: string;
   /** Whether the files are as trained: else nothing was kept. */
   readonly passed: boolean;
+  /** The figures. */
   readonly report: ExportReport;
 }
 
