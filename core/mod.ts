@@ -258,6 +258,11 @@ export {
   type SaveDType,
   writeModelFiles,
 } from "./io/save_model.ts";
+export type {
+  TensorToCopy,
+  TensorToSave,
+  TensorToWrite,
+} from "./io/write_safetensors.ts";
 export { cacheFolder } from "./io/cache_folder.ts";
 export {
   completed,
