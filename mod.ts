@@ -104,7 +104,7 @@ export type {
   EvaluateOptions,
 } from "./core/library/evaluate/evaluate.ts";
 export type { Evaluated } from "./core/run/evaluation/evaluations.ts";
-export type { MergeOptions, MergeResult } from "./core/library/merge.ts";
+export type { MergeOptions, MergeResult } from "./core/library/merge/merge.ts";
 export type { TrainOptions } from "./core/library/train.ts";
 export type { AnalyzeOptions } from "./plugins/commands/analyze/library.ts";
 export type { DataOnly } from "./plugins/commands/analyze/open_subject.ts";

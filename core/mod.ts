@@ -455,7 +455,7 @@ export type {
   ExportReport,
   ExportResult,
 } from "./library/export/export.ts";
-export type { MergeOptions, MergeResult } from "./library/merge.ts";
+export type { MergeOptions, MergeResult } from "./library/merge/merge.ts";
 export { library, type LibraryFunctions } from "./library/mod.ts";
 export type {
   LookedSource,

@@ -30,7 +30,7 @@ import type { Choice, Kind, KindMap } from "../contracts/plugin.ts";
 import type { ParsedExample } from "../contracts/format.ts";
 import type { WeightedExample } from "../contracts/collator.ts";
 import type { ExportOptions, ExportResult } from "./export/export.ts";
-import type { MergeOptions, MergeResult } from "./merge.ts";
+import type { MergeOptions, MergeResult } from "./merge/merge.ts";
 import type { OpenedRows, OpenRowsOptions } from "./open_data.ts";
 import type { TrainOptions } from "./train.ts";
 
@@ -140,7 +140,7 @@ export const library: LibraryFunctions = {
     (await import("./load_model.ts")).loadModel(...args),
   generate: async (...args) =>
     (await import("./load_model.ts")).generate(...args),
-  merge: async (...args) => (await import("./merge.ts")).merge(...args),
+  merge: async (...args) => (await import("./merge/merge.ts")).merge(...args),
   exportModel: async (...args) =>
     (await import("./export/export.ts")).exportModel(...args),
   evaluate: async (...args) =>

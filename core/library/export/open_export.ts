@@ -27,7 +27,7 @@ import {
   PLAIN_STORAGE,
   storageTrainedOn,
 } from "../base_storage.ts";
-import { mergedTensors, tensorsOfModel } from "../merged_tensors.ts";
+import { mergedTensors, tensorsOfModel } from "../merge/merged_tensors.ts";
 import { type OpenedSaved, openSaved } from "../open_saved.ts";
 import type { SavedFolder } from "../saved_folder.ts";
 import { templatesOf } from "../templates.ts";

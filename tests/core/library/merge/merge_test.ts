@@ -2,23 +2,23 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { loadModel, merge } from "@denotune/denotune";
-import type { RunInput } from "../../../core/config/types.ts";
-import { readJsonObject, showJson } from "../../../core/io/json_file.ts";
-import { openModelFolder } from "../../../core/io/model_folder.ts";
-import { SafetensorsFile } from "../../../core/io/read_safetensors.ts";
+import type { RunInput } from "../../../../core/config/types.ts";
+import { readJsonObject, showJson } from "../../../../core/io/json_file.ts";
+import { openModelFolder } from "../../../../core/io/model_folder.ts";
+import { SafetensorsFile } from "../../../../core/io/read_safetensors.ts";
 import {
   tensorOf,
   writeSafetensors,
-} from "../../../core/io/write_safetensors.ts";
+} from "../../../../core/io/write_safetensors.ts";
 import {
   runConfig,
   type TestFolder,
   testFolder,
   TINY_LLAMA,
   tinyRun,
-} from "../../run_harness.ts";
+} from "../../../run_harness.ts";
 
-const GOLDEN = new URL("../../golden/", import.meta.url).pathname;
+const GOLDEN = new URL("../../../golden/", import.meta.url).pathname;
 const backend = "reference";
 
 /** A base and a LoRA run on it. */

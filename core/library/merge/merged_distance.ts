@@ -2,9 +2,9 @@
  * How far a merged model is from its base with the adapter beside it, and when that is too far.
  * @module
  */
-import type { TensorReader } from "../contracts/adapter.ts";
-import { DataError } from "../contracts/errors.ts";
-import type { SaveDType } from "../io/save_model.ts";
+import type { TensorReader } from "../../contracts/adapter.ts";
+import { DataError } from "../../contracts/errors.ts";
+import type { SaveDType } from "../../io/save_model.ts";
 
 /** The largest difference of a logit, and the largest logit that was wanted. */
 export interface MergedDistance {

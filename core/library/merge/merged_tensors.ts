@@ -3,18 +3,18 @@
  * one at a time is in memory, of the others what is asked for.
  * @module
  */
-import type { TensorReader } from "../contracts/adapter.ts";
-import type { WeightSpec } from "../contracts/model.ts";
-import type { StorageDtype } from "../config/types.ts";
-import { inventoryOf } from "../engine/build_model.ts";
-import { findAdapterTensors } from "../io/adapter_file.ts";
-import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "../io/half.ts";
-import type { SafetensorsFile } from "../io/read_safetensors.ts";
-import type { TensorToSave } from "../io/write_safetensors.ts";
-import { baseReader } from "../run/open/open_model.ts";
-import type { OpenedModel } from "../run/open/opened_model.ts";
-import { storedWeights } from "../run/open/stored_weights.ts";
-import type { BoundAdapter } from "./adapters.ts";
+import type { TensorReader } from "../../contracts/adapter.ts";
+import type { WeightSpec } from "../../contracts/model.ts";
+import type { StorageDtype } from "../../config/types.ts";
+import { inventoryOf } from "../../engine/build_model.ts";
+import { findAdapterTensors } from "../../io/adapter_file.ts";
+import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "../../io/half.ts";
+import type { SafetensorsFile } from "../../io/read_safetensors.ts";
+import type { TensorToSave } from "../../io/write_safetensors.ts";
+import { baseReader } from "../../run/open/open_model.ts";
+import type { OpenedModel } from "../../run/open/opened_model.ts";
+import { storedWeights } from "../../run/open/stored_weights.ts";
+import type { BoundAdapter } from "../adapters.ts";
 
 /** Weights in the order of the model. */
 export interface MergedTensors {

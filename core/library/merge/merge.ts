@@ -8,39 +8,39 @@ import {
   createPart,
   type Creating,
   creatingWith,
-} from "../config/parts/create_part.ts";
-import { kindAt } from "../config/paths.ts";
-import type { BuiltIn } from "../contracts/built_in.ts";
-import type { StorageDtype } from "../config/types.ts";
-import type { Tokenizer } from "../contracts/tokenizer.ts";
-import { ConfigError } from "../contracts/errors.ts";
-import { tensorsOfSaved } from "../run/open/stored_weights.ts";
-import { inventoryOf } from "../engine/build_model.ts";
-import { openAdapterFile } from "../io/adapter_file.ts";
-import { beginFolder, commitFolder } from "../io/atomic.ts";
-import { isObject, readJsonObject } from "../io/json_file.ts";
-import { type SaveDType, writeModelFiles } from "../io/save_model.ts";
-import type { Choice } from "../contracts/plugin.ts";
-import { refuseQuantizedMerge } from "../graph/quantize/refuse_merge.ts";
-import { randomFrom } from "../random.ts";
-import { openChosen } from "../run/open/choose_backend.ts";
-import { STORAGE } from "../run/open/plan_request.ts";
-import { baseReader } from "../run/open/open_model.ts";
-import type { OpenedModel } from "../run/open/opened_model.ts";
-import { readMark } from "../run/decoding_mark.ts";
-import { generationConfig } from "../run/saving/saved_model.ts";
-import { bindAdapter, type BoundAdapter } from "./adapters.ts";
-import { logitsOf } from "./logits.ts";
+} from "../../config/parts/create_part.ts";
+import { kindAt } from "../../config/paths.ts";
+import type { BuiltIn } from "../../contracts/built_in.ts";
+import type { StorageDtype } from "../../config/types.ts";
+import type { Tokenizer } from "../../contracts/tokenizer.ts";
+import { ConfigError } from "../../contracts/errors.ts";
+import { tensorsOfSaved } from "../../run/open/stored_weights.ts";
+import { inventoryOf } from "../../engine/build_model.ts";
+import { openAdapterFile } from "../../io/adapter_file.ts";
+import { beginFolder, commitFolder } from "../../io/atomic.ts";
+import { isObject, readJsonObject } from "../../io/json_file.ts";
+import { type SaveDType, writeModelFiles } from "../../io/save_model.ts";
+import type { Choice } from "../../contracts/plugin.ts";
+import { refuseQuantizedMerge } from "../../graph/quantize/refuse_merge.ts";
+import { randomFrom } from "../../random.ts";
+import { openChosen } from "../../run/open/choose_backend.ts";
+import { STORAGE } from "../../run/open/plan_request.ts";
+import { baseReader } from "../../run/open/open_model.ts";
+import type { OpenedModel } from "../../run/open/opened_model.ts";
+import { readMark } from "../../run/decoding_mark.ts";
+import { generationConfig } from "../../run/saving/saved_model.ts";
+import { bindAdapter, type BoundAdapter } from "../adapters.ts";
+import { logitsOf } from "../logits.ts";
 import { mergedDistance, refuseDistant } from "./merged_distance.ts";
-import { anyQuantization, storageTrainedOn } from "./base_storage.ts";
+import { anyQuantization, storageTrainedOn } from "../base_storage.ts";
 import { mergedTensors } from "./merged_tensors.ts";
-import { openBase } from "./open_base.ts";
+import { openBase } from "../open_base.ts";
 import {
   openRegistry,
   type RegistryOptions,
-} from "../config/parts/open_registry.ts";
-import { findSaved, type SavedFolder } from "./saved_folder.ts";
-import { templatesOf } from "./templates.ts";
+} from "../../config/parts/open_registry.ts";
+import { findSaved, type SavedFolder } from "../saved_folder.ts";
+import { templatesOf } from "../templates.ts";
 
 /** How an adapter is merged. */
 export interface MergeOptions extends RegistryOptions {
