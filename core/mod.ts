@@ -450,11 +450,8 @@ export type {
   TensorFigures,
 } from "./library/export/compare_tensors.ts";
 export type { TextFigures } from "./library/export/compare_text.ts";
-export type {
-  ExportOptions,
-  ExportReport,
-  ExportResult,
-} from "./library/export/export.ts";
+export type { ExportReport } from "./library/export/compare_export.ts";
+export type { ExportOptions, ExportResult } from "./library/export/export.ts";
 export type { MergeOptions, MergeResult } from "./library/merge/merge.ts";
 export { library, type LibraryFunctions } from "./library/mod.ts";
 export type {

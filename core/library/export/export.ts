@@ -10,16 +10,8 @@ import {
 } from "../../config/parts/open_registry.ts";
 import type { BuiltIn } from "../../contracts/built_in.ts";
 import { ConfigError } from "../../contracts/errors.ts";
-import type {
-  ClientPrompt,
-  Exporter,
-  ExportReadBack,
-  ExportRequest,
-  ExportTensor,
-} from "../../contracts/exporter.ts";
+import type { ExportRequest } from "../../contracts/exporter.ts";
 import type { Choice } from "../../contracts/plugin.ts";
-import { inventoryOf } from "../../engine/build_model.ts";
-import type { Session } from "../../engine/session.ts";
 import {
   beginFolder,
   commitFolder,
@@ -28,22 +20,14 @@ import {
   writeFileAtomic,
 } from "../../io/atomic.ts";
 import { isObject, showJson } from "../../io/json_file.ts";
-import { openChosen } from "../../run/open/choose_backend.ts";
-import { PLAIN_STORAGE } from "../base_storage.ts";
 import { findSaved } from "../saved_folder.ts";
-import { VERSION } from "../../version.ts";
 import {
-  type AnswerFigures,
-  type Asking,
-  compareAnswers,
-  firstDifference,
-  type ModelState,
-  trainedAnswers,
-} from "./compare_answers.ts";
-import { compareTensors, type TensorFigures } from "./compare_tensors.ts";
-import { compareText, type TextFigures } from "./compare_text.ts";
-import { type OpenedExport, openExport } from "./open_export.ts";
-import { trainedPrompts } from "./trained_prompts.ts";
+  annotate,
+  compareExport,
+  type ExportReport,
+  REPORT,
+} from "./compare_export.ts";
+import { openExport } from "./open_export.ts";
 
 /** How a model is exported. */
 export interface ExportOptions extends RegistryOptions {
@@ -67,31 +51,6 @@ export interface ExportOptions extends RegistryOptions {
   readonly onProgress?: (task: string) => void;
 }
 
-/** The figures of a comparison: `export.json` beside the files. */
-export interface ExportReport {
-  /** The version that wrote it. */
-  readonly denotune: string;
-  /** Name of the exporter. */
-  readonly exporter: string;
-  /** Name of the run or model. */
-  readonly model: string;
-  /** What was written. */
-  readonly files: readonly { readonly name: string; readonly bytes: number }[];
-  /** Everything that is not as it was trained; none: the export was kept. */
-  readonly faults: readonly string[];
-  /** Every weight against what was trained. */
-  readonly weights: TensorFigures;
-  /** Tokenizer, template, ends and settings. */
-  readonly text: TextFigures;
-  /** Absent: weights or text differ already. */
-  readonly answers?: AnswerFigures & {
-    /** `the training data`, or `built-in prompts`. */
-    readonly from: string;
-  };
-  /** What a client answered; absent: none was asked. */
-  readonly client?: { readonly name: string; readonly equal_answers: number };
-}
-
 /** What was exported. */
 export interface ExportResult {
   /** The folder that was written or checked. */
@@ -101,9 +60,6 @@ export interface ExportResult {
   /** The figures. */
   readonly report: ExportReport;
 }
-
-/** Name of the report. */
-export const REPORT = "export.json";
 
 /** `exportModel` of the library. */
 export async function exportModel(
@@ -130,7 +86,7 @@ export async function exportModel(
     if (await kindAt(path) !== "folder") {
       throw new ConfigError(`Cannot check ${path}: there is no such folder`);
     }
-    const report = await compare(source, { ...request, folder: path }, {
+    const report = await compareExport(source, { ...request, folder: path }, {
       name,
       options,
       files: filesIn(path),
@@ -155,209 +111,25 @@ export async function exportModel(
       throw userError(`write ${to}`, error);
     });
     signal?.throwIfAborted();
-    const report = await compare(source, writing, { name, options, files });
+    const report = await compareExport(source, writing, {
+      name,
+      options,
+      files,
+    });
     if (report.faults.length === 0) {
+      await annotate(source, writing, report);
+    }
+    const passed = report.faults.length === 0;
+    if (passed) {
       writeFileAtomic(join(temporary, REPORT), showJson(report));
-      await exporter.annotate?.(writing, JSON.stringify(report));
       signal?.throwIfAborted();
       commitFolder(temporary, to);
-      return { path: to, passed: true, report };
-    }
-    await Deno.remove(temporary, { recursive: true });
-    return { path: to, passed: false, report };
+    } else await Deno.remove(temporary, { recursive: true });
+    return { path: to, passed, report };
   } catch (error) {
     await Deno.remove(temporary, { recursive: true }).catch(() => {});
     throw error;
   }
-}
-
-/** Reads the files of a folder back and compares them with what was trained. */
-async function compare(
-  source: OpenedExport,
-  request: ExportRequest,
-  { name, options, files }: {
-    readonly name: string;
-    readonly options: ExportOptions;
-    readonly files: readonly string[];
-  },
-): Promise<ExportReport> {
-  const { exporter, opened, template } = source;
-  const { signal, onProgress } = options;
-  const faults: string[] = [];
-  using back = await exporter.read(request);
-  onProgress?.("comparing weights");
-  const weights = await compareTensors(
-    (request.adapter ?? request.model).tensors,
-    back.tensors,
-    { exporter, faults, signal },
-  );
-  const maxNewTokens = options.maxNewTokens ?? 32;
-  const most = (request.model.spec.maxPositions ?? Infinity) - maxNewTokens - 1;
-  const { prompts, from } = await trainedPrompts(opened.saved.path, {
-    tokenizer: opened.tokenizer,
-    template,
-    creating: opened.creating,
-    most: Math.max(1, most),
-    notice: (message) => options.onNotice?.(message),
-    signal,
-  });
-  onProgress?.("comparing tokens and template");
-  const text = await compareText(back, {
-    text: request.text,
-    config: request.model.spec.config,
-    texts: prompts.map((p) => p.text).filter((t) => t !== ""),
-    creating: opened.creating,
-    faults,
-  });
-  const found = {
-    denotune: VERSION,
-    exporter: name,
-    model: request.name,
-    files: files.filter((f) => f !== REPORT).map((file) => ({
-      name: file,
-      bytes: Deno.statSync(join(request.folder, file)).size,
-    })),
-    faults,
-    weights,
-    text,
-  };
-  if (faults.length > 0) return found;
-  const chosen = await openChosen(options.backend ?? "auto", opened.creating);
-  await using device = chosen.device;
-  const asking: Asking = {
-    prompts,
-    maxNewTokens,
-    ends: new Set(request.text.stopIds),
-    decoding: opened.decoding,
-    device,
-    signal,
-  };
-  onProgress?.("asking the trained model");
-  const trained = await trainedAnswers({
-    model: opened.model,
-    adapter: source.adapter,
-    storage: source.storage,
-  }, asking);
-  onProgress?.("asking the exported model");
-  const answers = await compareAnswers(
-    stateOf(source, request, back),
-    asking,
-    { trained, exporter, faults },
-  );
-  const client = faults.length > 0 ? null : await askClient(exporter, request, {
-    prompts: prompts.map(({ text, ids }) => ({
-      text,
-      ids: [...ids],
-      maxNewTokens,
-    })),
-    wanted: trained.answers,
-    ends: asking.ends,
-    exact: answers.allowed <= 1e-3,
-    faults,
-  });
-  return {
-    ...found,
-    answers: { from, ...answers },
-    ...(client === null ? {} : { client }),
-  };
-}
-
-/** The model that a file holds, as our engine runs it. */
-function stateOf(
-  { opened, adapter, storage }: OpenedExport,
-  request: ExportRequest,
-  back: ExportReadBack,
-): ModelState {
-  const tensors = new Map(back.tensors.map((t) => [t.name, t]));
-  const write = async (
-    session: Session,
-    variable: string,
-    tensor: ExportTensor | undefined,
-  ) => {
-    if (tensor === undefined) throw new RangeError(`No tensor ${variable}`);
-    const total = tensor.shape.reduce((a, b) => a * b, 1);
-    for (let start = 0; start < total; start += CHUNK) {
-      const count = Math.min(CHUNK, total - start);
-      session.write(variable, await tensor.read(start, count), start);
-      await session.drain();
-    }
-  };
-  if (request.adapter !== null && adapter !== null) {
-    const { attached } = adapter;
-    const own = inventoryOf(adapter.model.spec, 2).weights
-      .filter((w) => attached.trainsBase(w.name));
-    return {
-      model: opened.model,
-      adapter,
-      storage,
-      async overwrite(session) {
-        for (const { name } of attached.parameters) {
-          await write(session, name, tensors.get(name));
-        }
-        for (const { name } of own) {
-          await write(session, name, tensors.get(attached.savedName(name)));
-        }
-      },
-    };
-  }
-  const { architecture } = opened.model;
-  return {
-    model: {
-      spec: back.config === null
-        ? request.model.spec
-        : architecture.describe(back.config),
-      architecture,
-      fresh: null,
-      folder: null,
-      name: "the exported model",
-      hub: null,
-      [Symbol.dispose]: () => {},
-    },
-    adapter: null,
-    storage: PLAIN_STORAGE,
-    async load(weights, session) {
-      for (const { name } of weights) {
-        await write(session, name, tensors.get(name));
-      }
-    },
-  };
-}
-
-/** Numbers that are read at a time. */
-const CHUNK = 1 << 22;
-
-async function askClient(
-  { client }: Exporter,
-  request: ExportRequest,
-  { prompts, wanted, ends, exact, faults }: {
-    readonly prompts: readonly ClientPrompt[];
-    readonly wanted: readonly (readonly number[])[];
-    readonly ends: ReadonlySet<number>;
-    /** Whether the answers must be equal: rounding changes none of them. */
-    readonly exact: boolean;
-    readonly faults: string[];
-  },
-): Promise<{ name: string; equal_answers: number } | null> {
-  const found = await client?.(request, prompts) ?? null;
-  if (found === null) return null;
-  const withoutEnd = (ids: readonly number[]) => {
-    const end = ids.findIndex((id) => ends.has(id));
-    return end < 0 ? ids : ids.slice(0, end);
-  };
-  let equal = 0;
-  for (const [i, ids] of found.answers.entries()) {
-    const [a, b] = [withoutEnd(ids), withoutEnd(wanted[i])];
-    const at = firstDifference(a, b);
-    if (at < 0) equal++;
-    else if (exact) {
-      faults.push(
-        `${found.client} answers prompt ${i + 1} with the id ${
-          a[at] ?? "(end)"
-        } as token ${at + 1}, where ${b[at] ?? "(end)"} was trained`,
-      );
-    }
-  }
-  return { name: found.client, equal_answers: equal };
 }
 
 function filesIn(folder: string, prefix = ""): string[] {

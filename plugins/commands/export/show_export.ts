@@ -18,21 +18,23 @@ export function showExport(
   const entry = (name: string, text: string) =>
     out.line(`${out.style("dim", name.padEnd(8))} ${harmless(text)}`);
   const { weights, text, answers, client, files } = report;
-  entry(
-    "weights",
-    `${showCount(weights.tensors, "tensor")}: ${
-      Object.entries(weights.storages).map(([storage, found]) =>
-        `${found.tensors} ${storage}${
-          found.largest_error === 0
-            ? ", exact"
-            : `, off by ${
-              found.largest_error.toPrecision(2)
-            } of a block's largest number at most`
-        }`
-      ).join("; ")
-    }`,
-  );
-  if (text.held.length > 0) {
+  if (weights !== undefined) {
+    entry(
+      "weights",
+      `${showCount(weights.tensors, "tensor")}: ${
+        Object.entries(weights.storages).map(([storage, found]) =>
+          `${found.tensors} ${storage}${
+            found.largest_error === 0
+              ? ", exact"
+              : `, off by ${
+                found.largest_error.toPrecision(2)
+              } of a block's largest number at most`
+          }`
+        ).join("; ")
+      }`,
+    );
+  }
+  if (text !== undefined && text.held.length > 0) {
     entry(
       "text",
       `${text.held.join(", ")}${
