@@ -104,6 +104,17 @@ export type {
   EvaluateOptions,
 } from "./core/library/evaluate/evaluate.ts";
 export type { Evaluated } from "./core/run/evaluation/evaluations.ts";
+export type { AnswerFigures } from "./core/library/export/compare_answers.ts";
+export type { ExportReport } from "./core/library/export/compare_export.ts";
+export type {
+  StorageFigures,
+  TensorFigures,
+} from "./core/library/export/compare_tensors.ts";
+export type { TextFigures } from "./core/library/export/compare_text.ts";
+export type {
+  ExportOptions,
+  ExportResult,
+} from "./core/library/export/export.ts";
 export type { MergeOptions, MergeResult } from "./core/library/merge/merge.ts";
 export type { TrainOptions } from "./core/library/train.ts";
 export type { AnalyzeOptions } from "./plugins/commands/analyze/library.ts";
@@ -136,6 +147,7 @@ export {
   createPart,
   encodeExample,
   evaluate,
+  exportModel,
   generate,
   inspect,
   loadModel,

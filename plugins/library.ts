@@ -12,6 +12,8 @@ import {
   type EncodeOptions,
   type EvaluatedModel,
   type EvaluateOptions,
+  type ExportOptions,
+  type ExportResult,
   type GenerateOptions,
   type InspectedExample,
   type InspectOptions,
@@ -260,4 +262,27 @@ export async function merge(
   options: MergeOptions = {},
 ): Promise<MergeResult> {
   return await library.merge(builtIn, folder, options);
+}
+
+/**
+ * Writes a trained model in the layout of an exporter, reads it back and compares it with what was trained: weights,
+ * tokenizer, chat template, stop tokens, and the answers to prompts of the training data. It is kept only where they
+ * agree (`passed`); else `report.faults` names what does not. Throws `ConfigError` for a model that the layout cannot
+ * hold, `DeviceError` for a full disk.
+ *
+ * @example
+ * ```ts
+ * import { exportModel } from "@denotune/denotune";
+ *
+ * const { path, passed, report } = await exportModel("outputs/capitals", {
+ *   to: { use: "huggingface", quantization: "bf16" },
+ * });
+ * console.log(passed ? path : report.faults);
+ * ```
+ */
+export async function exportModel(
+  folder: string,
+  options: ExportOptions,
+): Promise<ExportResult> {
+  return await library.exportModel(builtIn, folder, options);
 }
