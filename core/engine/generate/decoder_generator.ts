@@ -18,10 +18,11 @@ import type {
   GeneratedRow,
   GenerationRow,
   RowGenerator,
-} from "./generator.ts";
+  SubmittedRow,
+} from "./generation_row.ts";
 import { predictionLimits } from "./prediction.ts";
 import type { GenerationLimits } from "./programs.ts";
-import { optionsOf, type SamplingOptions } from "./sampling.ts";
+import { changesLogits, optionsOf, type SamplingOptions } from "./sampling.ts";
 
 /** Decodes rows on a session that holds the program of `planPrediction`. */
 export class DecoderGenerator implements RowGenerator {
@@ -32,6 +33,11 @@ export class DecoderGenerator implements RowGenerator {
   readonly #described: string;
   readonly #vocabSize: number;
   readonly #calls = new CallQueue();
+  #waiting: {
+    readonly row: SubmittedRow;
+    resolve(result: GeneratedRow): void;
+    reject(reason: unknown): void;
+  }[] = [];
 
   constructor(session: Session, options: {
     readonly decoder: Decoder;
@@ -53,6 +59,59 @@ export class DecoderGenerator implements RowGenerator {
     signal?: AbortSignal,
   ): Promise<GeneratedRow[]> {
     return this.#calls.run(() => this.#generate(rows, sampling, signal));
+  }
+
+  /**
+   * Answers a row together with others that wait and are drawn alike: a decoder writes whole rows, so that none joins
+   * those that are being written.
+   */
+  async submit(row: SubmittedRow): Promise<GeneratedRow> {
+    if (
+      row.scoresPrompt === true || row.top != null ||
+      row.constraint !== undefined || changesLogits(row.sampling)
+    ) {
+      throw new ConfigError(
+        `The ${this.#described} decodes in its own way, which knows no log-probabilities, constraints, biases or penalties of presence and frequency`,
+      );
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<GeneratedRow>();
+    this.#waiting.push({ row, resolve, reject });
+    void this.#calls.run(() => this.#answerWaiting());
+    return await promise;
+  }
+
+  /** Answers the first row that waits, with those that are drawn alike, as many as fit. */
+  async #answerWaiting(): Promise<void> {
+    const [first] = this.#waiting;
+    if (first === undefined) return; // answered with one before it
+    const { sampling } = first.row;
+    const alike = JSON.stringify(sampling);
+    const batch = this.#waiting
+      .filter(({ row }) => JSON.stringify(row.sampling) === alike)
+      .slice(0, this.limits.rows);
+    this.#waiting = this.#waiting.filter((own) => !batch.includes(own));
+    const open = batch.filter(({ row: { signal }, reject }) => {
+      if (signal?.aborted !== true) return true;
+      reject(signal.reason);
+      return false;
+    });
+    // it goes on while anybody still waits for it
+    const controller = new AbortController();
+    for (const { row, reject } of open) {
+      row.signal?.addEventListener("abort", () => {
+        reject(row.signal?.reason);
+        if (open.every(({ row }) => row.signal?.aborted === true)) {
+          controller.abort(row.signal?.reason);
+        }
+      });
+    }
+    try {
+      const rows = open.map(({ row }) => row);
+      const found = await this.#generate(rows, sampling, controller.signal);
+      open.forEach(({ resolve }, i) => resolve(found[i]));
+    } catch (reason) {
+      for (const { reject } of open) reject(reason);
+    }
   }
 
   async #generate(

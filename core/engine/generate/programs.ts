@@ -17,6 +17,7 @@ import { programInput } from "../inputs/program_inputs.ts";
 import { dim } from "../../graph/dims.ts";
 import type { Graph } from "../../graph/graph.ts";
 import type { Memory } from "../../graph/memory.ts";
+import { selectRows } from "../../graph/ops/embedding.ts";
 import { projectLogits } from "../../graph/ops/head.ts";
 import {
   type DecodeState,
@@ -34,6 +35,23 @@ export interface GenerationLimits {
   readonly capacity: number;
   /** Prompt tokens that are read at once. */
   readonly prefill: number;
+  /**
+   * Whether the host may read logits: those of each step of decoding, and those of prompts by the program
+   * `prefill_logits`. Default: false.
+   */
+  readonly logits?: boolean;
+}
+
+/** Elements of the logits of a prompt that exist at a time: 64 MB. */
+const LOGIT_ELEMENTS = 16 * 1024 * 1024;
+
+/** Tokens, of all rows together, whose logits `prefill_logits` gives at once. */
+export function scoredTokens(
+  { rows, prefill, capacity }: GenerationLimits,
+  vocabSize: number,
+): number {
+  const most = Math.max(1, Math.floor(LOGIT_ELEMENTS / vocabSize));
+  return Math.min(most, rows * Math.min(prefill, capacity));
 }
 
 /** Steps whose tokens the device keeps until they are read. */
@@ -87,18 +105,46 @@ export function planGeneration(
   const cache = { capacity, slots: rows };
   const prefill = buildModel(spec, { ...build, causal: true, cache });
   const decode = decodeGraph(spec, build, limits);
+  const T = Math.min(limits.prefill, capacity);
   return [
     planProgram(prefill.graph, {
       name: "prefill",
       memory,
-      capacities: { B: rows, T: Math.min(limits.prefill, capacity) },
+      capacities: { B: rows, T },
     }),
     planProgram(decode, {
       name: "decode",
       memory,
       capacities: { B: rows, T: 1 },
     }),
+    ...(limits.logits === true
+      ? [
+        planProgram(prefillLogits(spec, build, limits), {
+          name: "prefill_logits",
+          memory,
+          capacities: { B: rows, T, R: scoredTokens(limits, spec.vocabSize) },
+        }),
+      ]
+      : []),
   ];
+}
+
+/** `prefill` that gives the logits behind the tokens at `rows`. */
+function prefillLogits(
+  spec: ModelSpec,
+  build: BuildOptions,
+  { rows, capacity }: GenerationLimits,
+): Graph {
+  const { graph, hidden, head } = buildModel(spec, {
+    ...build,
+    causal: true,
+    cache: { capacity, slots: rows },
+  });
+  graph.scope("head", () => {
+    const at = selectRows(graph, hidden, programInput(graph, "rows"));
+    graph.output("logits", projectLogits(graph, at, head));
+  });
+  return graph;
 }
 
 function decodeGraph(
@@ -140,6 +186,7 @@ function decodeGraph(
     () =>
       projectLogits(graph, { ...hidden, shape: [B, spec.hiddenSize] }, head),
   );
+  if (limits.logits === true) graph.output("logits", logits);
   const chosen = sample(graph, {
     logits,
     options: programInput(graph, "sampling"),

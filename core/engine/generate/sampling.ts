@@ -1,5 +1,6 @@
 /**
- * How tokens are chosen. It is done on the device: see the kernel `sample`.
+ * How tokens are chosen: on the device, by the kernel `sample`; on the host, from the logits, where a row asks for
+ * what the kernel does not know (`changesLogits`).
  * @module
  */
 
@@ -16,6 +17,16 @@ export interface SamplingOptions {
   readonly seed: number;
 }
 
+/** How to choose, with what only the host knows. */
+export interface RowSampling extends SamplingOptions {
+  /** Subtracted from the logits of tokens that the answer has; absent: 0. */
+  readonly presencePenalty?: number;
+  /** Subtracted from the logit of a token for each time that the answer has it; absent: 0. */
+  readonly frequencyPenalty?: number;
+  /** Added to the logits of these tokens; absent: nothing. */
+  readonly logitBias?: ReadonlyMap<number, number>;
+}
+
 /** The options of rows as the kernel `sample` reads them: (rows, 4). */
 export function optionsOf(
   rows: readonly Omit<SamplingOptions, "seed">[],
@@ -28,4 +39,12 @@ export function optionsOf(
       repetitionPenalty,
     ]),
   );
+}
+
+/** Whether tokens are chosen from other logits than the model's: that is done on the host. */
+export function changesLogits(
+  { presencePenalty = 0, frequencyPenalty = 0, logitBias }: RowSampling,
+): boolean {
+  return presencePenalty !== 0 || frequencyPenalty !== 0 ||
+    (logitBias?.size ?? 0) > 0;
 }

@@ -4,10 +4,8 @@
  */
 import assert from "node:assert/strict";
 import type { Device } from "../../../../core/contracts/backend.ts";
-import type {
-  GenerationRow,
-  Generator,
-} from "../../../../core/engine/generate/generator.ts";
+import type { Generator } from "../../../../core/engine/generate/generator.ts";
+import type { GenerationRow } from "../../../../core/engine/generate/generation_row.ts";
 import type { SamplingOptions } from "../../../../core/engine/generate/sampling.ts";
 import { randomFrom } from "../../../../core/mod.ts";
 import { openCpu } from "../../../backends/cpu/open.ts";

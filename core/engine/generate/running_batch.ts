@@ -1,0 +1,432 @@
+/**
+ * Rows that are continued together: they join when a slot is free and leave when they end, fail or are aborted.
+ *
+ * ```text
+ * waiting ─► a slot ─► prompt is read ─► a token a step, with all others ─► ended; the slot is free
+ * ```
+ *
+ * One loop runs while there are rows. What it asks of the device depends on the rows alone, so that rows that are
+ * added together, where nothing else runs, become the same in every bit.
+ * @module
+ */
+import type { Session } from "../session.ts";
+import { wordsOfBits } from "../../graph/kernels/mod.ts";
+import { hash32 } from "../../random.ts";
+import { chooseOnHost } from "./choose_on_host.ts";
+import type { Finish, GeneratedRow, SubmittedRow } from "./generation_row.ts";
+import {
+  type GenerationLimits,
+  RING_STEPS,
+  scoredTokens,
+  STATE,
+} from "./programs.ts";
+import { changesLogits, optionsOf } from "./sampling.ts";
+import { scoreToken, type TokenScore } from "./token_scores.ts";
+
+/** Runs of `prefill` that may be on their way, so that a signal is soon heard. */
+const MOST_QUEUED = 4;
+
+/** A row that waits for a slot. */
+interface WaitingRow {
+  readonly row: SubmittedRow;
+  /** Whether its prompt is read at once, before any other token is chosen. */
+  readonly readsAtOnce: boolean;
+  resolve(result: GeneratedRow): void;
+  reject(reason: unknown): void;
+}
+
+/** A row that has a slot. */
+interface LiveRow extends WaitingRow {
+  readonly slot: number;
+  readonly ids: number[];
+  /** Most tokens that it can get. */
+  readonly most: number;
+  /** Tokens of the prompt that were read. */
+  read: number;
+  readonly scores: TokenScore[];
+  finish: Finish | null;
+  /** Why it failed, in a box: anything may be thrown. */
+  failure: { readonly reason: unknown } | null;
+}
+
+/** The rows of one session that holds the programs of `planGeneration`. */
+export class RunningBatch {
+  readonly #session: Session;
+  readonly #limits: GenerationLimits;
+  readonly #vocabSize: number;
+  /** Most steps that are enqueued before their tokens are read. */
+  readonly #mostAhead: number;
+  #waiting: WaitingRow[] = [];
+  /** Rows whose prompts are being read. */
+  #joining: LiveRow[] = [];
+  #live: LiveRow[] = [];
+  #free: number[] = [];
+  /** Tokens of the longest answer since the batch was last empty. */
+  #longest = 1;
+  /** Whether the next step of decoding needs all of its inputs. */
+  #changed = true;
+  #isRunning = false;
+
+  constructor(
+    session: Session,
+    options: { limits: GenerationLimits; vocabSize: number },
+  ) {
+    this.#session = session;
+    this.#limits = options.limits;
+    this.#vocabSize = options.vocabSize;
+    this.#mostAhead = session.device.info.readsAreCostly === true
+      ? RING_STEPS
+      : 1;
+  }
+
+  /** Adds rows in this order; for each what it becomes. */
+  add(
+    rows: readonly SubmittedRow[],
+    { readsAtOnce }: { readonly readsAtOnce: boolean },
+  ): Promise<GeneratedRow>[] {
+    const results = rows.map((row) => {
+      const { promise, resolve, reject } = Promise.withResolvers<
+        GeneratedRow
+      >();
+      this.#waiting.push({ row, readsAtOnce, resolve, reject });
+      return promise;
+    });
+    if (!this.#isRunning && this.#waiting.length > 0) void this.#run();
+    return results;
+  }
+
+  async #run(): Promise<void> {
+    this.#isRunning = true;
+    this.#longest = 1;
+    this.#changed = true;
+    this.#free = Array.from({ length: this.#limits.rows }, (_, slot) => slot);
+    try {
+      do await this.#round(); while (this.#leave());
+    } catch (reason) {
+      const all = [...this.#waiting, ...this.#joining, ...this.#live];
+      [this.#waiting, this.#joining, this.#live] = [[], [], []];
+      for (const { reject } of all) reject(reason);
+    }
+    this.#isRunning = false;
+  }
+
+  /** New rows get slots, prompts are read, and each live row gets tokens. */
+  async #round(): Promise<void> {
+    const joining = this.#waiting.filter(({ row }) => !isAborted(row))
+      .slice(0, this.#free.length)
+      .map((waiting) => this.#join(waiting));
+    const joined = new Set(joining.map(({ row }) => row));
+    this.#waiting = this.#waiting.filter((w) => !joined.has(w.row));
+    this.#joining.push(...joining);
+    await this.#read();
+    const ready = this.#joining.filter((row) => toRead(row) === 0);
+    if (ready.length > 0) {
+      this.#joining = this.#joining.filter((row) => toRead(row) > 0);
+      // a row whose prompt is scored, and which gets no token, has ended
+      for (const own of ready) if (own.most === 0) own.finish = "length";
+      this.#live.push(...ready);
+      this.#changed = true;
+    }
+    const live = this.#live.filter(({ finish }) => finish === null);
+    if (live.length === 0) return;
+    // no more than the longest answer so far, so that what is wasted behind a stop stays short; and for no row
+    // more than it can get: it has no place for them
+    const steps = live.some(needsHost) ? 1 : Math.min(
+      this.#mostAhead,
+      this.#longest,
+      ...live.map(({ ids, most }) => most - ids.length),
+    );
+    await this.#decode(live, steps);
+    for (const { ids } of live) {
+      this.#longest = Math.max(this.#longest, ids.length);
+    }
+  }
+
+  /** Takes out the rows that ended; whether any is left. */
+  #leave(): boolean {
+    const stays = (own: LiveRow): boolean => {
+      if (own.failure === null && own.finish === null && isAborted(own.row)) {
+        own.failure = { reason: own.row.signal?.reason };
+      }
+      if (own.failure === null && own.finish === null) return true;
+      this.#free.push(own.slot);
+      if (own.failure !== null) own.reject(own.failure.reason);
+      else {
+        own.resolve({
+          ids: own.ids,
+          finish: own.finish ?? "length",
+          ...(own.row.scoresPrompt === true ? { prompt: own.scores } : {}),
+        });
+      }
+      return false;
+    };
+    const before = this.#live.length;
+    this.#joining = this.#joining.filter(stays);
+    this.#live = this.#live.filter(stays);
+    if (this.#live.length !== before) this.#changed = true;
+    this.#waiting = this.#waiting.filter(({ row, reject }) => {
+      if (!isAborted(row)) return true;
+      reject(row.signal?.reason);
+      return false;
+    });
+    return this.#waiting.length + this.#joining.length + this.#live.length > 0;
+  }
+
+  #join(waiting: WaitingRow): LiveRow {
+    const { prompt, maxNewTokens } = waiting.row;
+    // a token must be read to choose another, and needs a place for it: the last one does not
+    const room = this.#limits.capacity - prompt.length + 1;
+    const own: LiveRow = {
+      ...waiting,
+      slot: this.#free.shift() ?? 0,
+      ids: [],
+      most: Math.min(maxNewTokens, room),
+      read: 0,
+      scores: [],
+      finish: null,
+      failure: null,
+    };
+    if (own.row.sampling.repetitionPenalty !== 1) {
+      this.#markSeen(prompt, own.slot);
+    }
+    return own;
+  }
+
+  /**
+   * Reads prompts in chunks, all but their last token: decoding begins with that. While others wait for tokens, one
+   * chunk at a time, except for rows that are read at once.
+   */
+  async #read(): Promise<void> {
+    for (let queued = 1;; queued++) {
+      const rows = this.#joining.filter((own) =>
+        toRead(own) > 0 && !isAborted(own.row)
+      );
+      if (rows.length === 0) return;
+      this.#changed = true; // programs share the buffers of their inputs
+      // rows that are at the same token are read together
+      const from = Math.min(...rows.map(({ read }) => read));
+      const together = rows.filter(({ read }) => read === from);
+      const scored = together.filter(({ row }) => row.scoresPrompt === true);
+      const plain = together.filter(({ row }) => row.scoresPrompt !== true);
+      if (plain.length > 0) this.#readChunk(plain, from);
+      if (scored.length > 0) await this.#scoreChunk(scored, from);
+      const mayWait = this.#live.length > 0 &&
+        !this.#joining.some(({ readsAtOnce }) => readsAtOnce);
+      if (mayWait) return;
+      if (queued % MOST_QUEUED === 0) await this.#session.idle();
+    }
+  }
+
+  #readChunk(part: readonly LiveRow[], start: number): void {
+    const chunk = Math.min(this.#limits.prefill, this.#limits.capacity);
+    const T = Math.min(chunk, Math.max(...part.map(toRead)));
+    this.#session.run(
+      "prefill",
+      { B: part.length, T },
+      promptInputs(part, start, T),
+    );
+    for (const own of part) own.read += Math.min(T, toRead(own));
+  }
+
+  /** Reads a chunk, and scores the token behind each of its tokens. */
+  async #scoreChunk(part: readonly LiveRow[], start: number): Promise<void> {
+    const most = scoredTokens(this.#limits, this.#vocabSize);
+    const rows = part.slice(0, most);
+    const B = rows.length;
+    const T = Math.min(
+      this.#limits.prefill,
+      this.#limits.capacity,
+      Math.max(1, Math.floor(most / B)),
+      Math.max(...rows.map(toRead)),
+    );
+    const inputs = promptInputs(rows, start, T);
+    const at = rows.flatMap((own, b) =>
+      Array.from(
+        { length: Math.min(T, toRead(own)) },
+        (_, t) => ({ own, row: b * T + t, next: start + t + 1 }),
+      )
+    );
+    const extents = { B, T, R: at.length };
+    this.#session.run("prefill_logits", extents, {
+      ...inputs,
+      rows: Int32Array.from(at, ({ row }) => row),
+    });
+    const logits = await this.#logits("prefill_logits", extents);
+    const V = this.#vocabSize;
+    at.forEach(({ own, next }, r) => {
+      const { prompt, top } = own.row;
+      own.scores.push(
+        scoreToken(logits.subarray(r * V, (r + 1) * V), prompt[next], top ?? 0),
+      );
+    });
+    for (const own of rows) own.read += Math.min(T, toRead(own));
+  }
+
+  /** Sets the bits of a prompt's tokens, and clears all others of the slot. */
+  #markSeen(prompt: Int32Array, slot: number): void {
+    const words = new Int32Array(wordsOfBits(this.#vocabSize));
+    for (const id of prompt) words[id >>> 5] |= 1 << (id & 31);
+    this.#session.write(STATE.seen, words, slot * words.length);
+  }
+
+  /** Writes to the device which rows are decoded, and their positions; returns the inputs of the next step. */
+  #writeState(
+    live: readonly LiveRow[],
+  ): Record<string, Int32Array | Float32Array> {
+    const of = (value: (row: LiveRow) => number) =>
+      Int32Array.from(live, value);
+    this.#writeTokens(live);
+    this.#session.write(STATE.places, of(placeOf));
+    return {
+      index: of(({ slot }) => slot),
+      counts: of(() => 1),
+      keys: of(keyOf),
+      sampling: optionsOf(live.map(({ row }) => row.sampling)),
+      row_keys: new Int32Array(live.length),
+    };
+  }
+
+  #writeTokens(live: readonly LiveRow[]): void {
+    this.#session.write(
+      STATE.tokens,
+      Int32Array.from(
+        live,
+        ({ row, ids }) => ids.at(-1) ?? row.prompt[row.prompt.length - 1],
+      ),
+    );
+  }
+
+  /** Runs steps and reads their tokens. */
+  async #decode(live: readonly LiveRow[], steps: number): Promise<void> {
+    const inputs = this.#changed ? this.#writeState(live) : {};
+    this.#changed = false;
+    const first = live.map(placeOf);
+    const extents = { B: live.length, T: 1 };
+    for (let step = 0; step < steps; step++) {
+      this.#session.run("decode", extents, step === 0 ? inputs : {});
+    }
+    const [ring, logits] = await Promise.all([
+      this.#session.readIntegers(STATE.ring),
+      live.some(readsLogits) ? this.#logits("decode", extents) : null,
+    ]);
+    const V = this.#vocabSize;
+    for (let step = 0; step < steps; step++) {
+      live.forEach((own, b) => {
+        // what follows an end is dropped
+        if (own.finish !== null || own.failure !== null) return;
+        const slot = (first[b] + 1 + step) % RING_STEPS;
+        take(own, {
+          chosen: ring[slot * this.#limits.rows + b],
+          logits: readsLogits(own)
+            ? logits?.slice(b * V, (b + 1) * V) ?? null
+            : null,
+        });
+      });
+    }
+    if (live.some(choosesOnHost)) this.#writeTokens(live);
+  }
+
+  async #logits(
+    program: string,
+    extents: Readonly<Record<string, number>>,
+  ): Promise<Float32Array> {
+    return Float32Array.from(
+      await this.#session.output(program, "logits", extents),
+    );
+  }
+}
+
+/** Tokens of the prompt that are still to be read: all but the last. */
+function toRead({ row, read }: LiveRow): number {
+  return row.prompt.length - 1 - read;
+}
+
+function isAborted({ signal }: SubmittedRow): boolean {
+  return signal?.aborted === true;
+}
+
+/** Place of the token that a row's next step reads. */
+function placeOf({ row, ids }: LiveRow): number {
+  return row.prompt.length - 1 + ids.length;
+}
+
+function keyOf({ row }: LiveRow): number {
+  return hash32(row.sampling.seed, row.key);
+}
+
+/** Whether the host chooses the row's tokens. */
+function choosesOnHost({ row }: LiveRow): boolean {
+  return row.constraint !== undefined || changesLogits(row.sampling);
+}
+
+/** Whether the host reads the row's logits. */
+function readsLogits(own: LiveRow): boolean {
+  return choosesOnHost(own) || own.row.top != null;
+}
+
+const needsHost = readsLogits;
+
+function promptInputs(
+  part: readonly LiveRow[],
+  start: number,
+  T: number,
+): Record<string, Int32Array> {
+  const B = part.length;
+  const tokens = new Int32Array(B * T); // (B, T)
+  const positions = new Int32Array(B * T); // (B, T)
+  part.forEach(({ row: { prompt } }, b) => {
+    tokens.set(prompt.subarray(start, start + T), b * T);
+    for (let t = 0; t < T; t++) positions[b * T + t] = start + t;
+  });
+  return {
+    tokens,
+    positions,
+    lengths: new Int32Array(B).fill(start),
+    index: Int32Array.from(part, ({ slot }) => slot),
+    counts: Int32Array.from(part, (own) => Math.min(T, toRead(own))),
+    row_keys: new Int32Array(B * T),
+  };
+}
+
+/** Gives a row its next token: the device's, or one that the host chooses. */
+function take(
+  own: LiveRow,
+  { chosen, logits }: {
+    readonly chosen: number;
+    /** The row's own, where the host reads them: (V). */
+    readonly logits: Float32Array | null;
+  },
+): void {
+  const { row, ids } = own;
+  try {
+    let id = chosen;
+    if (logits !== null && choosesOnHost(own)) {
+      const allowed = row.constraint?.allowed() ?? null;
+      const found = chooseOnHost(logits.slice(), {
+        sampling: row.sampling,
+        prompt: row.prompt,
+        ids,
+        allowed,
+        key: keyOf(own),
+        place: placeOf(own),
+      });
+      if (found === null) {
+        // nothing may follow: the answer is whole
+        own.finish = "stop";
+        return;
+      }
+      id = found;
+      row.constraint?.accept(id);
+    }
+    const score = logits === null || row.top == null
+      ? undefined
+      : scoreToken(logits, id, row.top);
+    ids.push(id);
+    if (row.onToken(id, score)) own.finish = "stop";
+    else if (ids.length >= own.most) {
+      own.finish = own.most === row.maxNewTokens ? "length" : "capacity";
+    }
+  } catch (reason) {
+    own.failure = { reason };
+  }
+}
