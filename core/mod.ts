@@ -113,6 +113,7 @@ export {
   type Extents,
   type NamedDim,
   product,
+  sameDim,
   type Shape,
   showDim,
   sizeOf,
@@ -194,6 +195,7 @@ export type { SumAttributes } from "./graph/kernels/sum.ts";
 export type { TakeTokensAttributes } from "./graph/kernels/take_tokens.ts";
 export type { WriteCacheAttributes } from "./graph/kernels/write_cache.ts";
 export type { WriteRowAttributes } from "./graph/kernels/write_row.ts";
+export type { TraceTarget } from "./graph/trace.ts";
 export { examplePlan } from "./graph/example_call.ts";
 export { LevelValue } from "./graph/loss/level_value.ts";
 export type { Level } from "./graph/loss/levels.ts";
@@ -256,6 +258,7 @@ export { type ModelFolder, openModelFolder } from "./io/model_folder.ts";
 export {
   type ModelToSave,
   type SaveDType,
+  showConfig,
   writeModelFiles,
 } from "./io/save_model.ts";
 export type {
@@ -286,6 +289,7 @@ export {
   type SafetensorsFile,
   type StoredTensor,
 } from "./io/read_safetensors.ts";
+export { f16ToF32, f32ToF16 } from "./io/half.ts";
 export { readRope, type RopeReading } from "./io/read_rope.ts";
 export { type RopeScaling, rotaryColumns, rotaryTable } from "./io/rotary.ts";
 export {
@@ -333,6 +337,13 @@ export {
   layOutTargets,
   type TargetOptions,
 } from "./engine/inputs/lay_out_targets.ts";
+export type { ConstantSpec } from "./engine/build_model.ts";
+export {
+  type TracedLeaf,
+  type TracedModel,
+  type TracedState,
+  traceModel,
+} from "./engine/generate/trace_model.ts";
 export { contentText, type HeldOut, isOnSide } from "./data/content_hash.ts";
 export {
   buildExamples,

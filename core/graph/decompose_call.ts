@@ -16,6 +16,8 @@ export interface DecomposeOptions {
   readonly kernels: ReadonlySet<string> | null;
   /** Memory that lives during the call. */
   readonly scratch: Decomposing["scratch"];
+  /** What lacks a kernel, in the message. Default: the device. */
+  readonly target?: string;
 }
 
 /**
@@ -24,22 +26,20 @@ export interface DecomposeOptions {
  */
 export function decomposeCall(
   call: KernelCall,
-  { kernels, scratch }: DecomposeOptions,
+  options: DecomposeOptions,
 ): KernelCall[] {
+  const { kernels, scratch, target = "the device" } = options;
   if (kernels === null || kernels.has(call.kernel)) return [call];
   const { inputs, outputs } = call;
   const calls = decompositionOf(call, { inputs, outputs, scratch });
   if (calls === null) {
     throw new RangeError(
-      `${call.label}: the device has no kernel ${call.kernel}, and it cannot be made of others here`,
+      `${call.label}: ${target} has no kernel ${call.kernel}, and it cannot be made of others here`,
     );
   }
   // a definition pairs the names of its decomposition with their attributes
   return calls.flatMap((part) =>
-    decomposeCall({ ...part, label: call.label } as KernelCall, {
-      kernels,
-      scratch,
-    })
+    decomposeCall({ ...part, label: call.label } as KernelCall, options)
   );
 }
 

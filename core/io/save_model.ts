@@ -72,8 +72,8 @@ export async function writeModelFiles(
   const texts: Record<string, string | Uint8Array> = {
     ...files,
     // transformers before 4.56 knows only the second
-    "config.json": withFloats(
-      showJson({ ...rest, dtype, torch_dtype: dtype }),
+    "config.json": showConfig(
+      { ...rest, dtype, torch_dtype: dtype },
       model.floats ?? [],
     ),
   };
@@ -99,14 +99,17 @@ export async function writeModelFiles(
   return [...Object.keys(texts), ...weights];
 }
 
-/** JSON as `showJson` writes it, a key a line, with a decimal point in the numbers of these keys. */
-function withFloats(json: string, keys: readonly string[]): string {
-  return keys.reduce(
+/** A `config.json`, a key a line, with a decimal point in the numbers of the keys `floats`. */
+export function showConfig(
+  config: ModelToSave["config"],
+  floats: readonly string[],
+): string {
+  return floats.reduce(
     (text, key) =>
       text.replace(
         new RegExp(`^(\\s*"${key}": -?\\d+)(,?)$`, "gm"),
         "$1.0$2",
       ),
-    json,
+    showJson(config),
   );
 }

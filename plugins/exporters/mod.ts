@@ -4,8 +4,9 @@
  */
 import type { AnyPart } from "@denotune/denotune/core";
 import { huggingface } from "./huggingface.ts";
+import { onnx } from "./onnx/onnx.ts";
 
-export { huggingface };
+export { huggingface, onnx };
 
 /** Every exporter. */
-export const exporters: readonly AnyPart[] = [huggingface];
+export const exporters: readonly AnyPart[] = [huggingface, onnx];

@@ -1,0 +1,178 @@
+/**
+ * A model to export as a model of ONNX: which weights are stored how, and what the file says of itself.
+ * @module
+ */
+import {
+  ConfigError,
+  type ExportRequest,
+  type KernelCall,
+  messageOf,
+  type TracedModel,
+  traceModel,
+  VERSION,
+} from "@denotune/denotune/core";
+import type { GraphBuilder } from "./graph/builder.ts";
+import { TRANSLATIONS } from "./graph/kernels.ts";
+import type { OnnxQuantization } from "./_options.ts";
+import type { OnnxModel } from "./file/proto.ts";
+import { type Translated, translateModel } from "./graph/translate.ts";
+import {
+  type StoredWeight,
+  storeWeight,
+  type WeightPlan,
+} from "./file/weights.ts";
+
+/** Versions of the operators. */
+const OPSETS = { "": 21, "com.microsoft": 1 } as const;
+
+/** Positions of models that have no bound. */
+const UNBOUNDED_POSITIONS = 32768;
+
+/** A model of ONNX, and where its weights are in it. */
+export interface MadeModel {
+  readonly model: OnnxModel;
+  /** See {@linkcode Translated}. */
+  readonly scales: Translated["scales"];
+  /** Names of weights whose blocks run down the columns of their file. */
+  readonly transposed: ReadonlySet<string>;
+}
+
+/** What is exported. */
+export type Exported = Pick<ExportRequest, "model" | "adapter">;
+
+/** Traces a model. Throws `ConfigError` that names an op which cannot be translated. */
+export function trace({ model: { spec }, adapter }: Exported): TracedModel {
+  try {
+    return traceModel(spec, {
+      adapter: adapter?.attached ?? null,
+      maxPositions: spec.maxPositions ?? UNBOUNDED_POSITIONS,
+      target: { kernels: new Set(Object.keys(TRANSLATIONS)), target: "ONNX" },
+    });
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new ConfigError(
+      `Cannot write ${spec.modelType} as ONNX: ${messageOf(error)}`,
+      { cause: error },
+    );
+  }
+}
+
+/** Makes the model; its weights are read when its file is written. */
+export function makeModel(
+  exported: Exported,
+  quantization: OnnxQuantization,
+): MadeModel {
+  const { model: { spec, tensors } } = exported;
+  const traced = trace(exported);
+  const plans = planWeights(traced, quantization);
+  const stored = new Map<string, StoredWeight>();
+  const weight = (name: string, onnx: GraphBuilder): StoredWeight => {
+    const known = stored.get(name);
+    if (known !== undefined) return known;
+    const tensor = tensors.find((t) => t.name === name);
+    const plan = plans.get(name);
+    if (tensor === undefined || plan === undefined) {
+      throw new ConfigError(
+        `Cannot write ${spec.modelType} as ONNX: its weight ${name} is not among those to export`,
+      );
+    }
+    const made = storeWeight(onnx, tensor, plan);
+    stored.set(name, made);
+    return made;
+  };
+  const { graph, scales } = translateModel(traced, {
+    spec,
+    leaves: {
+      weight,
+      constant: (name, onnx) => {
+        const found = traced.constants.find((c) => c.spec.name === name);
+        const values = found?.spec.make() ?? new Float32Array();
+        return onnx.initializer({
+          name: `constant.${name}`,
+          type: "float32",
+          dims: found?.spec.shape ?? [],
+          data: new Uint8Array(
+            values.buffer,
+            values.byteOffset,
+            values.byteLength,
+          ),
+        });
+      },
+    },
+  });
+  return {
+    scales,
+    transposed: new Set(
+      [...stored].filter(([, { transposed }]) => transposed)
+        .map(([name]) => name),
+    ),
+    model: {
+      graph,
+      opsets: OPSETS,
+      producer: { name: "denotune", version: VERSION },
+      metadata: {
+        "denotune.model_type": spec.modelType,
+        "denotune.weights": JSON.stringify(
+          Object.fromEntries(
+            [...stored].map(
+              ([name, { storage, transposed, value, scales }]) => {
+                const shape = tensors.find((t) => t.name === name)?.shape ?? [];
+                return [name, { shape, storage, transposed, value, scales }];
+              },
+            ),
+          ),
+        ),
+      },
+    },
+  };
+}
+
+/** How each weight is stored. */
+export function planWeights(
+  traced: TracedModel,
+  quantization: OnnxQuantization,
+): ReadonlyMap<string, WeightPlan> {
+  return new Map(traced.weights.map(({ spec: { name, shape }, view }) => {
+    const readers = traced.calls.filter((call) =>
+      call.inputs.some(({ buffer }) => buffer === view.buffer)
+    );
+    const layout = productLayout(readers, view.buffer);
+    return [name, planOf(quantization, { shape, layout })] as const;
+  }));
+}
+
+function planOf(
+  quantization: OnnxQuantization,
+  { shape, layout }: {
+    readonly shape: readonly number[];
+    readonly layout: "NT" | "NN" | null;
+  },
+): WeightPlan {
+  const narrow = quantization === "f16" || quantization === "q4f16";
+  const computes = narrow ? "float16" : "float32";
+  const transposed = layout === "NN";
+  const plain = {
+    storage: narrow && shape.length > 1 ? "f16" : "f32",
+  } as const;
+  if (quantization === "f32" || quantization === "f16" || layout === null) {
+    return { ...plain, computes, transposed: false };
+  }
+  const storage = quantization === "q8" ? "q8" : "q4";
+  return { storage, computes, transposed };
+}
+
+/** The layout of a weight that only products read, as their second factor; null: something else reads it. */
+function productLayout(
+  readers: readonly KernelCall[],
+  buffer: number,
+): "NT" | "NN" | null {
+  const layouts = new Set(readers.map((call) => {
+    if (call.kernel !== "matmul" || call.inputs[1].buffer !== buffer) {
+      return null;
+    }
+    const { layout, batch } = call.attributes;
+    return batch === 1 && layout !== "TN" ? layout : null;
+  }));
+  const [only] = layouts;
+  return layouts.size === 1 ? only ?? null : null;
+}

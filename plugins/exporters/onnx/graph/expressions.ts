@@ -1,0 +1,236 @@
+/**
+ * Row programs as ONNX operators: a value for each part of an expression, over a (rows, columns) space in which
+ * `matrix` inputs are (rows, columns), `row` inputs (columns), `column` inputs (rows, 1).
+ * @module
+ */
+import type {
+  Expression,
+  RowsAttributes,
+  UnaryOp,
+} from "@denotune/denotune/core";
+import type { GraphBuilder } from "./builder.ts";
+import type { KernelTranslation, Translation } from "./translation.ts";
+
+/** Operators of one operand that ONNX has under a name of its own. */
+const UNARY: Readonly<Partial<Record<UnaryOp, string>>> = {
+  neg: "Neg",
+  abs: "Abs",
+  exp: "Exp",
+  log: "Log",
+  sqrt: "Sqrt",
+  reciprocal: "Reciprocal",
+  tanh: "Tanh",
+  sigmoid: "Sigmoid",
+  erf: "Erf",
+  sign: "Sign",
+  floor: "Floor",
+};
+
+const BINARY = {
+  add: "Add",
+  sub: "Sub",
+  mul: "Mul",
+  div: "Div",
+  min: "Min",
+  max: "Max",
+} as const;
+
+const COMPARISON = {
+  lt: "Less",
+  le: "LessOrEqual",
+  eq: "Equal",
+} as const;
+
+/** What an expression may read. */
+interface Scope {
+  readonly onnx: GraphBuilder;
+  /** Input `i` of the program, in a shape that broadcasts. */
+  input(i: number): string;
+  /** A named number a row. */
+  value(name: string): string;
+  /** Index of each column. */
+  column(): string;
+}
+
+/** The kernel `rows`. */
+export const rows: KernelTranslation<RowsAttributes> = (t) => {
+  const { onnx } = t;
+  const { program, columns } = t.attributes;
+  const values = new Map<string, string>();
+  const scope: Scope = {
+    onnx,
+    input: (i) => {
+      const access = program.inputs[i];
+      const sizes = {
+        matrix: [t.attributes.rows, columns],
+        row: [columns],
+        column: [t.attributes.rows, 1],
+        scalars: [-1],
+      } as const;
+      return asNumbers(t, t.input(i, sizes[access]), i);
+    },
+    value: (name) => values.get(name) ?? "",
+    column: () => {
+      if (typeof columns !== "number") {
+        return t.refuse(
+          "reads the index of a column, whose number the data fixes",
+        );
+      }
+      return onnx.floats(Array.from({ length: columns }, (_, c) => c));
+    },
+  };
+  for (const stage of program.stages) {
+    if (stage.kind === "let") {
+      values.set(stage.name, evaluate(stage.be, scope, t));
+    } else if (stage.kind === "reduce") {
+      const operator = stage.op === "sum" ? "ReduceSum" : "ReduceMax";
+      const whole = spread(t, evaluate(stage.of, scope, t), {
+        kind: "matrix",
+        of: stage.of,
+      });
+      values.set(
+        stage.name,
+        onnx.node(operator, [whole, onnx.ints([1])], { keepdims: { int: 1 } }),
+      );
+    } else {
+      const kind = program.outputs[stage.output];
+      const value = spread(t, evaluate(stage.value, scope, t), {
+        kind,
+        of: stage.value,
+      });
+      t.output(stage.output, value, [
+        t.attributes.rows,
+        kind === "matrix" ? columns : 1,
+      ]);
+    }
+  }
+};
+
+/** A value as wide as its space: what reads no matrix may be narrower. */
+function spread(
+  t: Translation<RowsAttributes>,
+  value: string,
+  { kind, of }: {
+    readonly kind: "matrix" | "column";
+    readonly of: Expression;
+  },
+): string {
+  const { onnx, attributes } = t;
+  const { program, rows, columns } = attributes;
+  if (kind === "matrix" && reads(of, program, "matrix")) return value;
+  const width = kind === "matrix" ? columns : 1;
+  return onnx.node("Expand", [value, t.shape([rows, width])]);
+}
+
+/** Whether an expression reads an input of an access. */
+function reads(
+  e: Expression,
+  program: RowsAttributes["program"],
+  access: "matrix" | "column",
+): boolean {
+  const of = (part: Expression) => reads(part, program, access);
+  switch (e.kind) {
+    case "input":
+      return program.inputs[e.input] === access;
+    case "unary":
+      return of(e.a);
+    case "binary":
+      return of(e.a) || of(e.b);
+    case "select":
+      return of(e.condition) || of(e.a) || of(e.b);
+    default:
+      return false;
+  }
+}
+
+/** Whole numbers are converted. */
+function asNumbers(
+  t: Translation<RowsAttributes>,
+  value: string,
+  i: number,
+): string {
+  return t.isWhole(i) ? t.onnx.cast(value, "float32") : value;
+}
+
+function evaluate(
+  e: Expression,
+  scope: Scope,
+  t: Pick<Translation<unknown>, "refuse">,
+): string {
+  const { onnx } = scope;
+  const of = (part: Expression) => evaluate(part, scope, t);
+  switch (e.kind) {
+    case "input": {
+      const whole = scope.input(e.input);
+      return e.index === undefined
+        ? whole
+        : onnx.node("Gather", [whole, onnx.int(e.index)]);
+    }
+    case "constant":
+      return onnx.float(e.value);
+    case "value":
+      return scope.value(e.name);
+    case "column":
+      return scope.column();
+    case "random":
+      return t.refuse("draws random numbers");
+    case "unary": {
+      const a = of(e.a);
+      const own = UNARY[e.op];
+      if (own !== undefined) return onnx.node(own, [a]);
+      if (e.op === "rsqrt") {
+        return onnx.node("Reciprocal", [onnx.node("Sqrt", [a])]);
+      }
+      return onnx.cast(isFinite(onnx, a), "float32");
+    }
+    case "binary":
+      return e.op in COMPARISON
+        ? onnx.cast(holds(e, scope, t), "float32")
+        : onnx.node(BINARY[arithmetic(e.op)], [of(e.a), of(e.b)]);
+    case "select":
+      return onnx.node("Where", [
+        holds(e.condition, scope, t),
+        of(e.a),
+        of(e.b),
+      ]);
+  }
+}
+
+/** Whether an expression is not 0, as truth values. */
+function holds(
+  e: Expression,
+  scope: Scope,
+  t: Pick<Translation<unknown>, "refuse">,
+): string {
+  const { onnx } = scope;
+  const of = (part: Expression) => evaluate(part, scope, t);
+  if (e.kind === "binary") {
+    const { op } = e;
+    if (op === "lt" || op === "le" || op === "eq") {
+      return onnx.node(COMPARISON[op], [of(e.a), of(e.b)]);
+    }
+  }
+  if (e.kind === "unary" && e.op === "isFinite") {
+    return isFinite(onnx, of(e.a));
+  }
+  return onnx.node("Not", [onnx.node("Equal", [of(e), onnx.float(0)])]);
+}
+
+function isFinite(onnx: GraphBuilder, a: string): string {
+  const [infinite, none] = [onnx.node("IsInf", [a]), onnx.node("IsNaN", [a])];
+  return onnx.node("Not", [onnx.node("Or", [infinite, none])]);
+}
+
+function arithmetic(op: string): keyof typeof BINARY {
+  switch (op) {
+    case "add":
+    case "sub":
+    case "mul":
+    case "div":
+    case "min":
+    case "max":
+      return op;
+    default:
+      throw new RangeError(`${op} is no arithmetic`);
+  }
+}

@@ -1,0 +1,89 @@
+"""Logits of exported models in onnxruntime against transformers.
+
+    python3 tests/plugins/exporters/onnx/witness_onnxruntime.py FOLDER...
+
+Each folder has a model as transformers saves it and `onnx/model.onnx`. Three rows of different lengths, padded before
+or behind, are read at once (prefill), then 20 tokens of each, one at a time behind the cache. transformers reads each
+row alone. Prints a JSON object: by folder the largest difference of a logit, and the largest logit.
+"""
+
+import json
+import os
+import sys
+
+import numpy as np
+import onnxruntime
+import torch
+from transformers import AutoModelForCausalLM
+from transformers.utils import logging
+
+PROMPT, STEPS = 7, 20
+LENGTHS = [7, 4, 2]
+
+torch.set_num_threads(1)
+logging.set_verbosity_error()
+logging.disable_progress_bar()
+
+
+def session_of(path):
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def empty_states(session, rows):
+    sizes = {"batch_size": rows, "past_sequence_length": 0}
+    return {
+        i.name: np.zeros([sizes.get(d, d) for d in i.shape], np.float32)
+        for i in session.get_inputs()
+        if i.name.startswith("past")
+    }
+
+
+def past_name(name):
+    return name.replace("present.", "past_key_values.") if name.startswith("present.") else "past" + name[len("present"):]
+
+
+def compare(folder, side):
+    model = AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager", dtype=torch.float32).eval()
+    session = session_of(os.path.join(folder, "onnx", "model.onnx"))
+    inputs = {i.name for i in session.get_inputs()}
+    names = [o.name for o in session.get_outputs()]
+    draw = np.random.RandomState(3)
+    vocabulary = model.config.get_text_config().vocab_size
+    rows = [draw.randint(0, vocabulary, n + STEPS).astype(np.int64) for n in LENGTHS]
+    with torch.no_grad():
+        wanted = [model(torch.tensor(r[None]), use_cache=False).logits[0].numpy() for r in rows]
+    tokens = np.zeros((len(rows), PROMPT), np.int64)
+    mask = np.zeros((len(rows), PROMPT), np.int64)
+    for b, n in enumerate(LENGTHS):
+        at = slice(PROMPT - n, PROMPT) if side == "left" else slice(0, n)
+        tokens[b, at], mask[b, at] = rows[b][:n], 1
+    states = empty_states(session, len(rows))
+    worst = 0.0
+    for step in range(STEPS + 1):
+        new = tokens.shape[1]
+        feeds = {
+            "input_ids": tokens,
+            "attention_mask": mask,
+            "position_ids": np.maximum(mask.cumsum(1) - 1, 0)[:, -new:],
+            **states,
+        }
+        outputs = dict(zip(names, session.run(None, {k: v for k, v in feeds.items() if k in inputs})))
+        states = {past_name(n): v for n, v in outputs.items() if n.startswith("present")}
+        for b, n in enumerate(LENGTHS):
+            found = outputs["logits"][b][mask[b, -new:] == 1]
+            end = n + step
+            worst = max(worst, float(np.abs(found - wanted[b][end - len(found):end]).max()))
+        if step < STEPS:
+            tokens = np.array([[r[n + step]] for r, n in zip(rows, LENGTHS)])
+            mask = np.concatenate([mask, np.ones((len(rows), 1), np.int64)], 1)
+    return worst, float(max(np.abs(w).max() for w in wanted))
+
+
+results = {}
+for folder in sys.argv[1:]:
+    both = [compare(folder, side) for side in ("left", "right")]
+    results[folder] = {"difference": max(d for d, _ in both), "largest": both[0][1]}
+print(json.dumps(results))

@@ -1,0 +1,120 @@
+/**
+ * Graphs of the exporter `onnx` in onnxruntime (Python) against transformers: prefill of padded rows, and 20 tokens
+ * behind the cache, within 1e-4.
+ */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { makePart } from "@denotune/denotune/testing";
+import { onnx } from "../../../../plugins/exporters/mod.ts";
+import {
+  ARCHITECTURES,
+  describe,
+  saveForTransformers,
+  TINY,
+  TINY_GPT2,
+  tinyExport,
+} from "./_tiny_exports.ts";
+
+const HERE = new URL(".", import.meta.url).pathname;
+const EVERYTHING = Deno.env.get("DENOTUNE_TEST_ALL") === "1";
+
+function hasWitness(): boolean {
+  try {
+    const { success } = new Deno.Command("python3", {
+      // looked for, not imported: that takes seconds
+      args: [
+        "-c",
+        "from importlib.util import find_spec as f; assert f('torch') and f('transformers') and f('onnxruntime')",
+      ],
+      stdout: "null",
+      stderr: "null",
+    }).outputSync();
+    if (!success) {
+      console.log("skipped: python3 has no torch, transformers, onnxruntime");
+    }
+    return success;
+  } catch {
+    console.log("skipped: there is no python3");
+    return false;
+  }
+}
+
+type Config = { readonly [key: string]: unknown };
+
+const layers = (...layer_types: string[]) => ({ layer_types });
+
+/** A config of each family, with what is special about it. */
+const FAMILIES: readonly Config[] = [
+  TINY,
+  TINY_GPT2,
+  { ...TINY, model_type: "qwen3", head_dim: 12, tie_word_embeddings: true },
+  {
+    ...TINY,
+    model_type: "gemma2",
+    head_dim: 12,
+    sliding_window: 3,
+    attn_logit_softcapping: 5,
+    final_logit_softcapping: 3,
+    query_pre_attn_scalar: 6,
+  },
+  {
+    ...TINY,
+    model_type: "lfm2",
+    conv_L_cache: 3,
+    block_auto_adjust_ff_dim: false,
+    ...layers("conv", "full_attention"),
+  },
+  {
+    ...TINY,
+    model_type: "phi3",
+    partial_rotary_factor: 0.5,
+    sliding_window: 3,
+    pad_token_id: null,
+  },
+];
+
+/** Random configs of the families, as the sweep against transformers has them. */
+function sweep(): Config[] {
+  const cases: { readonly config: Config }[] = JSON.parse(
+    Deno.readTextFileSync(
+      new URL("../../../golden/families.json", import.meta.url),
+    ),
+  );
+  return cases.map(({ config }) => config)
+    .filter((config) => ARCHITECTURES.has(String(config.model_type)));
+}
+
+Deno.test({
+  name: EVERYTHING
+    ? "onnx: logits of every family in onnxruntime are transformers', in prefill and behind the cache, padded before or behind"
+    : "onnx: logits of a sample of families in onnxruntime are transformers', in prefill and behind the cache, padded before or behind",
+  ignore: !hasWitness(),
+  fn: async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      const exporter = await makePart({ parts: [onnx] }, "exporter");
+      const configs = EVERYTHING ? [...FAMILIES, ...sweep()] : FAMILIES;
+      const folders: string[] = [];
+      for (const [i, config] of configs.entries()) {
+        const path = join(folder, `${i}-${config.model_type}`);
+        const request = tinyExport(path, describe(config));
+        await saveForTransformers(path, request);
+        await exporter.write(request);
+        folders.push(path);
+      }
+      const { stdout, stderr, success } = await new Deno.Command("python3", {
+        args: [join(HERE, "witness_onnxruntime.py"), ...folders],
+      }).output();
+      assert.ok(success, new TextDecoder().decode(stderr));
+      const found: Record<string, { difference: number; largest: number }> =
+        JSON.parse(new TextDecoder().decode(stdout));
+      for (const [path, { difference, largest }] of Object.entries(found)) {
+        assert.ok(largest > 0.1, `${path}: all logits are ${largest}`);
+        assert.ok(difference < 1e-4, `${path}: off by ${difference}`);
+      }
+      assert.equal(Object.keys(found).length, folders.length);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
