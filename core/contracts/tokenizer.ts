@@ -66,6 +66,11 @@ export interface Tokenizer {
   /** Whether an id is a special token. */
   isSpecial(id: number): boolean;
   /**
+   * The bytes of UTF-8 that a token adds to a text that has begun, maybe a part of a character; null: it adds none of
+   * its own. Absent: what a token adds depends on its neighbours, and answers cannot be constrained.
+   */
+  bytesOf?(id: number): Uint8Array | null;
+  /**
    * Texts that a run made special tokens, with their ids. Those from `ownVocabSize` on are new, and a model
    * may have no rows for them yet. Absent: none.
    */

@@ -115,6 +115,7 @@ export function byteTokenizer(
     },
     tokenOf: (id) => BYTE_CHARACTERS[id] ?? specials[id - 256] ?? null,
     isSpecial: (id) => id >= 256 && id < 256 + specials.length,
+    bytesOf: (id) => id < 256 ? Uint8Array.of(id) : null,
     addedTokens: new Map(
       specials.map((token, i) => [token, 256 + i] as const)
         .slice(SPECIALS.length),

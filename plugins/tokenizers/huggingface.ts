@@ -97,12 +97,14 @@ async function makeTokenizer(
     { readModel },
     { readNormalizer },
     { readPreTokenizer },
+    { tokenBytes },
   ] = await Promise.all([
     import("./huggingface/encode.ts"),
     import("./huggingface/decode.ts"),
     import("./huggingface/models/read.ts"),
     import("./huggingface/normalize.ts"),
     import("./huggingface/pre_tokenize.ts"),
+    import("./huggingface/token_bytes.ts"),
   ]);
   const section = sectionOf(folder, "model");
   if (section === null) {
@@ -148,6 +150,7 @@ async function makeTokenizer(
       .filter((id) => id !== null),
   );
   const literal = new Set(added.map(({ id }) => id));
+  const bytesOf = tokenBytes(decoderSection);
   const encode = makeEncoder({
     normalizer,
     preTokenizer,
@@ -199,6 +202,10 @@ async function makeTokenizer(
     idOf,
     tokenOf,
     isSpecial: (id) => special.has(id),
+    bytesOf: bytesOf === null
+      ? undefined
+      : (id) =>
+        vocab[id] === undefined ? null : bytesOf(vocab[id], literal.has(id)),
     addedTokens: news,
     ownVocabSize: ownVocabSize ?? vocab.length,
     async withTokens(texts) {

@@ -29,16 +29,17 @@ export function decodingStages(
 function makersOf(section: Fields): StageMaker[] {
   const makers: StageMaker[] = [];
   let fused = false;
-  for (const step of flatten(section)) {
+  for (const step of decoderSteps(section)) {
     makers.push(makerOf(step, fused));
     fused ||= step.raw("type") === "Fuse";
   }
   return makers;
 }
 
-function flatten(section: Fields): Fields[] {
+/** The steps of a decoder, in order. */
+export function decoderSteps(section: Fields): Fields[] {
   return section.raw("type") === "Sequence"
-    ? section.sections("decoders").flatMap(flatten)
+    ? section.sections("decoders").flatMap(decoderSteps)
     : [section];
 }
 
