@@ -12,6 +12,7 @@ import type {
   Storage,
   StoredTensor,
 } from "./read_safetensors.ts";
+import { release } from "./release.ts";
 
 /** Elements of a chunk: 16 MiB of float32. */
 const CHUNK = 1 << 22;
@@ -172,6 +173,8 @@ export async function loadTensors(
         ? tensor.read(range)
         : tensor.readHalf(dtype, range);
       await sink({ name, start, data, dtype });
+      // the collector would leave some of them until the first step, where memory is at its peak
+      release(data);
     }
     // between tensors the thread is free for signals: loading may take minutes
     await new Promise((resolve) => setTimeout(resolve, 0));

@@ -11,6 +11,7 @@ import {
   type SafetensorsDType,
   type TensorEntry,
 } from "./safetensors_header.ts";
+import { release } from "./release.ts";
 
 /** Elements that are converted at a time: 4 MiB of float32. */
 const CHUNK = 1 << 20;
@@ -147,6 +148,7 @@ export class StoredTensor {
       this.readInto(part, start + at);
       narrow(part, out.subarray(at, at + part.length));
     }
+    release(chunk);
     return out;
   }
 
@@ -170,6 +172,7 @@ export class StoredTensor {
       this.#bytes(start + at, part);
       widen(part, out.subarray(at, at + part.length));
     }
+    release(chunk);
   }
 
   /** The bytes as they are in the file. */

@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { loadRun } from "../../core/config/load.ts";
 import { builtIn } from "../../plugins/library.ts";
+import {
+  findKnown,
+  knownModels,
+} from "../../plugins/commands/_known_models.ts";
 import { openRegistry } from "../../core/config/parts/open_registry.ts";
 
 const folder = new URL("../../examples/recipes/", import.meta.url);
@@ -8,14 +12,20 @@ const registry = await openRegistry(builtIn);
 const recipes = [...Deno.readDirSync(folder)].map((e) => e.name)
   .filter((name) => name.endsWith(".yaml")).sort();
 
-Deno.test("there are recipes for SmolLM2, Qwen3 and the OpenCoder mixture", () => {
+Deno.test("there are recipes for popular models and the OpenCoder mixture", () => {
   assert.deepEqual(recipes, [
+    "eurobert_210m_masked.yaml",
+    "gemma3_270m_lora.yaml",
+    "lfm2_350m_lora.yaml",
+    "llama3.2_1b_lora.yaml",
     "opencoder_mixture.yaml",
+    "pythia_160m_lora.yaml",
     "qwen3_1.7b_pretrain.yaml",
     "qwen3_1.7b_sft.yaml",
     "smollm2_135m_full.yaml",
     "smollm2_135m_lora.yaml",
     "smollm2_135m_masked_diffusion.yaml",
+    "smollm3_3b_lora.yaml",
   ]);
 });
 
@@ -23,12 +33,13 @@ for (const name of recipes) {
   const file = new URL(name, folder);
 
   Deno.test(`${name} is a run that the schema accepts`, async () => {
-    const { config } = await loadRun({
+    const { config, registry: own } = await loadRun({
       file: file.pathname,
       registry,
       files: "ignore",
     });
-    assert.ok(config.model.path?.includes("/"));
+    const known = await knownModels(own);
+    assert.ok(findKnown(config.model.path ?? "", known) !== null);
   });
 
   Deno.test(`${name} says what it needs and the command that runs it`, () => {
