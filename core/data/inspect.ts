@@ -78,21 +78,42 @@ export function inspectBatch(
 ): InspectedToken[][] {
   return Array.from(
     { length: batch.B },
-    (_, b) =>
-      Array.from({ length: batch.T }, (_, t): InspectedToken => {
-        const at = b * batch.T + t;
-        const id = batch.tokens[at];
-        return {
-          id,
-          text: tokenizer.decode([id]),
-          weight: batch.weights[at],
-          role: null,
-          kind: null,
-          segment: batch.segments[at],
-          position: batch.positions[at],
-        };
-      }),
+    (_, row) => inspectRow(batch, { row, length: batch.T }, tokenizer),
   );
+}
+
+/** The first tokens of one row of a batch. */
+export function inspectRow(
+  batch: Batch,
+  { row, length }: { readonly row: number; readonly length: number },
+  tokenizer: Tokenizer,
+): InspectedToken[] {
+  return Array.from({ length }, (_, t): InspectedToken => {
+    const at = row * batch.T + t;
+    const id = batch.tokens[at];
+    return {
+      id,
+      text: tokenizer.decode([id]),
+      weight: batch.weights[at],
+      role: null,
+      kind: null,
+      segment: batch.segments[at],
+      position: batch.positions[at],
+    };
+  });
+}
+
+/** The tokens of a row with text and roles of its examples, where the collator kept these in order. */
+export function withRoles(
+  tokens: readonly InspectedToken[],
+  examples: readonly (readonly InspectedToken[])[],
+): InspectedToken[] {
+  return tokens.map((token) => {
+    const known = examples[token.segment - 1]?.[token.position];
+    return known === undefined || known.id !== token.id
+      ? token
+      : { ...token, text: known.text, role: known.role, kind: known.kind };
+  });
 }
 
 /** How tokens are shown. */

@@ -14,7 +14,12 @@ import { Generator } from "./generate/generator.ts";
 import { checkInputs } from "./inputs/check_inputs.ts";
 import { hostBatch } from "./inputs/host_inputs.ts";
 import { levelInputs } from "./inputs/level_inputs.ts";
-import { metricNames, microName, sumNames } from "./loss_program.ts";
+import {
+  metricNames,
+  microName,
+  ROW_LOSSES,
+  sumNames,
+} from "./loss_program.ts";
 import { headColumns } from "./objective_head.ts";
 import { windowName } from "./objective_loss.ts";
 import type { PlannedEngine } from "./plan_engine.ts";
@@ -118,6 +123,19 @@ export class Engine implements AsyncDisposable {
       loss: 1 / divisor,
       token: 1 / tokens,
     });
+  }
+
+  /**
+   * The weighted loss of each row of the micro-batch that was run last, before `update` (R); null where the loss is
+   * the objective's own, or where nothing was trained. Waits for the device.
+   */
+  async rowLosses(inputs: Inputs): Promise<Float32Array | null> {
+    const R = inputs.rows.length;
+    if (this.planned.request.loss != null || R === 0) return null;
+    const read = await this.session.output(microName(inputs), ROW_LOSSES, {
+      R,
+    });
+    return Float32Array.from(read);
   }
 
   /**

@@ -46,6 +46,9 @@ export function metricNames(
   return [`${prefix}.metric.${metric}`, `${prefix}.metric.${metric}.weight`];
 }
 
+/** Output of the program of a micro-batch: its weighted loss by row (R), of cross-entropy. */
+export const ROW_LOSSES = "row_losses";
+
 /** What a loss is built for. */
 export interface LossContext {
   /** Number of data sources. */
@@ -171,6 +174,9 @@ function lossOf(
     }));
     const all = { ...made, seeds: [...made.seeds, ...seeds] };
     addGradients(graph, trainables, all, head);
+  }
+  if (trainables !== null && loss === null) {
+    graph.output(ROW_LOSSES, made.losses);
   }
   const prefix = trainables === null ? "eval" : "train";
   const names = sumNames(prefix);

@@ -5,7 +5,11 @@
 import { type LoadedRun, loadRun } from "../config/load.ts";
 import type { RunInput } from "../config/types.ts";
 import type { BuiltIn } from "../contracts/built_in.ts";
-import { inspectBatch, type InspectedToken } from "../data/inspect.ts";
+import {
+  inspectBatch,
+  type InspectedToken,
+  withRoles,
+} from "../data/inspect.ts";
 import type { PreparedDataset } from "../data/prepared/prepared_dataset.ts";
 import { ConfigError } from "../contracts/errors.ts";
 import type { PreparedRun, PrepareOptions } from "../run/open/open_run.ts";
@@ -174,19 +178,6 @@ async function rowsOfStep(
       ),
     }))
   );
-}
-
-/** The tokens of a row with text and roles of its examples, where the collator kept these in order. */
-function withRoles(
-  tokens: readonly InspectedToken[],
-  examples: readonly (readonly InspectedToken[])[],
-): InspectedToken[] {
-  return tokens.map((token) => {
-    const known = examples[token.segment - 1]?.[token.position];
-    return known === undefined || known.id !== token.id
-      ? token
-      : { ...token, text: known.text, role: known.role, kind: known.kind };
-  });
 }
 
 function examplesOfRow(

@@ -19,6 +19,7 @@ import { writeFileAtomic } from "../io/atomic.ts";
 import { showJson } from "../io/json_file.ts";
 import type { Json } from "../contracts/json.ts";
 import { VERSION } from "../version.ts";
+import { BatchView } from "./batch_view.ts";
 import { isPatienceSpent } from "./best_model.ts";
 import { bringBest, loadBest } from "./load_best.ts";
 import {
@@ -310,6 +311,13 @@ class Run {
       });
     if (state.step === 0) await samples("start");
     const profile = StepProfile.of(device);
+    const batchView = new BatchView({
+      outputDir: config.output_dir,
+      tokenizer,
+      data,
+      asks: answers !== null,
+      now: this.#now,
+    });
     const status = await runTraining({
       engine,
       data: data.feed,
@@ -332,6 +340,7 @@ class Run {
       },
       state,
       hooks,
+      batchView,
       profile,
       signal,
       now: this.#now,

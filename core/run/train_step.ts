@@ -34,7 +34,13 @@ export function microBatches(
   });
 }
 
-/** Runs a step, `step` counted from 1. Returns what its loss sum is divided by. */
+/** Receives the last micro-batch of this process while its row losses can be read, before the update. */
+export type LastMicro = (inputs: Inputs, index: number) => Promise<void>;
+
+/**
+ * Runs a step, `step` counted from 1. Returns what its loss sum is divided by. `onLast` is waited for: it changes
+ * nothing that is computed.
+ */
 export async function runStep(
   { engine, collective }: {
     readonly engine: Engine;
@@ -42,6 +48,7 @@ export async function runStep(
   },
   micro: readonly Inputs[],
   update: { readonly learningRate: number; readonly step: number },
+  onLast: LastMicro | null = null,
 ): Promise<number> {
   // of the whole step: every rank lays out all micro-batches, and computes its own
   const divisor = micro.reduce((sum, inputs) => sum + inputs.divisor, 0);
@@ -55,6 +62,10 @@ export async function runStep(
   const tokens = micro.reduce((n, one) => n + trainedBatchTokens(one), 0);
   for (const inputs of own) {
     engine.micro(inputs, divisor > 0 ? divisor : 1, { tokens });
+  }
+  const last = own.at(-1);
+  if (onLast !== null && last !== undefined) {
+    await onLast(last, micro.indexOf(last));
   }
   const { trainables, metrics } = engine.planned;
   if (collective.world > 1 && trainables !== null) {

@@ -21,6 +21,7 @@ import {
   type Metrics,
 } from "./best_model.ts";
 import type { AnsweredBatch, StepAnswers } from "./ask/step_answers.ts";
+import type { BatchView } from "./batch_view.ts";
 import {
   addResult,
   type PendingStep,
@@ -28,7 +29,7 @@ import {
   type StepReport,
   stepReport,
 } from "./step_report.ts";
-import { microBatches, runStep } from "./train_step.ts";
+import { type LastMicro, microBatches, runStep } from "./train_step.ts";
 import { emptySums, type TrainerState } from "./trainer_state.ts";
 
 /** What the loop calls out to. */
@@ -69,6 +70,8 @@ export interface TrainerRequest {
   };
   readonly state: TrainerState;
   readonly hooks: TrainerHooks;
+  /** Shows the batch of a logged step; null or absent: nobody looks. */
+  readonly batchView?: BatchView | null;
   /** What is measured of the steps; null: nothing. */
   readonly profile?: StepProfile | null;
   /** Abort: the step that runs ends, a checkpoint is saved. */
@@ -197,12 +200,35 @@ class Loop {
     const { step } = this.#state;
     const micro = microBatches(objective, answered, { seed, step });
     this.#lastMicro = micro;
-    const divisor = await runStep(this.#r, micro, {
-      learningRate: this.#learningRate(step),
-      step: step + 1,
-    });
+    const divisor = await runStep(
+      this.#r,
+      micro,
+      { learningRate: this.#learningRate(step), step: step + 1 },
+      this.#lastMicroOf(answered),
+    );
     const batches = answered.map(({ batch }) => batch);
     this.#pending.push(pendingStep({ batches, micro, divisor, sources }));
+  }
+
+  /** Shows the batch of a step that will be logged, now and then. */
+  #lastMicroOf(answered: readonly AnsweredBatch[]): LastMicro | null {
+    const { batchView = null, engine, settings, collective } = this.#r;
+    const { step, epoch, stepInEpoch } = this.#state;
+    if (
+      batchView === null || collective.rank !== 0 ||
+      (step + 1) % settings.logging_steps !== 0 || !batchView.isDue()
+    ) return null;
+    return async (inputs, index) =>
+      await batchView.write({
+        step: step + 1,
+        epoch,
+        stepInEpoch,
+        index,
+        count: answered.length,
+        batch: answered[index].batch,
+        inputs,
+        losses: await engine.rowLosses(inputs),
+      });
   }
 
   /** Reads the results of the steps enqueued since the last time; waits for them. */

@@ -100,7 +100,9 @@ export async function startUi(
   },
 ): Promise<StartedUi> {
   const charts = await chartsPackage();
-  const app = uiApp({ store: new RunStore(folder), token, charts });
+  const closing = new AbortController();
+  const { signal } = closing;
+  const app = uiApp({ store: new RunStore(folder), token, charts, signal });
   const server = listen(port, (request) => app.fetch(request));
   const bound = server.addr.port;
   return {
@@ -109,11 +111,15 @@ export async function startUi(
     address: `http://127.0.0.1:${bound}/#token=${token}`,
     hasCharts: charts !== null,
     [Symbol.asyncDispose]: async () => {
-      // open pages hold their connection: nothing is lost when it is cut
+      closing.abort();
+      // open pages hold their connection: it must not hold the process
+      server.unref();
+      let timer = 0;
       await Promise.race([
         server.shutdown(),
-        new Promise((done) => setTimeout(done, 100)),
+        new Promise((done) => timer = setTimeout(done, 1000)),
       ]);
+      clearTimeout(timer);
     },
   };
 }

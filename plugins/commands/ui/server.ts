@@ -20,6 +20,8 @@ export interface UiServer {
   readonly token: string;
   /** uPlot's script and style; null: the package is not at hand. */
   readonly charts: { readonly script: string; readonly style: string } | null;
+  /** Ends what is sent by itself. */
+  readonly signal: AbortSignal;
 }
 
 /** Milliseconds between two looks at the files, while a page is open. */
@@ -41,7 +43,7 @@ const POLICY = [
 
 /** The app, not yet listening. */
 export function uiApp(of: UiServer): Hono {
-  const { store, token, charts } = of;
+  const { store, token, charts, signal } = of;
   const app = new Hono();
   app.use(guard(token));
   app.get(
@@ -106,7 +108,7 @@ export function uiApp(of: UiServer): Hono {
     };
     return streamSSE(c, async (stream) => {
       const cursor = new LiveCursor(store, known);
-      while (!stream.aborted && !stream.closed) {
+      while (!stream.aborted && !stream.closed && !signal.aborted) {
         await store.refresh();
         for (const { event, data } of await cursor.news()) {
           await stream.writeSSE({ event, data: JSON.stringify(data) });
