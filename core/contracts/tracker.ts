@@ -182,9 +182,9 @@ export interface ResultEvent extends EventPlace {
 export interface SampleEvent extends EventPlace {
   /** The kind of event. */
   readonly event: "sample";
-  /** When it was asked. */
-  readonly at: "start" | "eval" | "end";
-  /** Index in `samples.prompts`. */
+  /** When it was asked; `request`: by somebody who watches the run. */
+  readonly at: "start" | "eval" | "end" | "request";
+  /** Index in `samples.prompts`, or in `sample_prompts.json` of the run folder where that is there. */
   readonly index: number;
   /** What was asked. */
   readonly prompt: string;

@@ -4,7 +4,7 @@
  * device wakes.
  * @module
  */
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import type { Tracker } from "../contracts/tracker.ts";
 import {
   createResolved,
@@ -16,17 +16,11 @@ import type { LoadedRun } from "../config/load.ts";
 import { configData, resolvedText } from "../config/resolved.ts";
 import { describePart } from "../config/schema/options_schema.ts";
 import { writeFileAtomic } from "../io/atomic.ts";
-import { showJson } from "../io/json_file.ts";
-import type { Json } from "../contracts/json.ts";
 import { VERSION } from "../version.ts";
 import { BatchView } from "./batch_view.ts";
 import { isPatienceSpent } from "./best_model.ts";
 import { bringBest, loadBest } from "./load_best.ts";
-import {
-  checkpointPath,
-  openCheckpoint,
-  restoreCheckpoint,
-} from "./checkpoint.ts";
+import { openCheckpoint, restoreCheckpoint } from "./checkpoint.ts";
 import { openDevice } from "./open/choose_backend.ts";
 import { Engine } from "../engine/engine.ts";
 import { planEngine } from "../engine/plan_engine.ts";
@@ -39,18 +33,15 @@ import {
 } from "./open/open_model.ts";
 import { openRun, planRun } from "./open/open_run.ts";
 import { memoryNeed, refuseTooLarge } from "./open/memory_check.ts";
-import {
-  decideRunFolder,
-  enterRunFolder,
-  RESOLVED,
-  SUMMARY,
-} from "./run_folder.ts";
+import { decideRunFolder, enterRunFolder, RESOLVED } from "./run_folder.ts";
 import { lockRunFolder } from "./run_lock.ts";
 import { stepAnswersOf } from "./ask/asked_in_run.ts";
+import { RunRequests } from "./requests.ts";
 import { RunHooks } from "./run_hooks.ts";
 import { startEvent } from "./start_event.ts";
 import { StepProfile } from "./step_profile.ts";
 import { stoppedBy } from "./stopped_run.ts";
+import { writeSummary } from "./summary.ts";
 import { runTraining } from "./trainer.ts";
 import { freshState, type TrainerState } from "./trainer_state.ts";
 
@@ -236,6 +227,11 @@ class Run {
         resolvedText(run, VERSION),
       );
     }
+    using requests = new RunRequests(config.output_dir);
+    const training = AbortSignal.any([
+      requests.signal,
+      ...(signal === undefined ? [] : [signal]),
+    ]);
     const resumedAt = checkpoint?.state.step ?? null;
     await events.start({
       outputDir: config.output_dir,
@@ -285,7 +281,7 @@ class Run {
       model,
       data,
       tokenizer,
-      signal,
+      signal: training,
     });
     const hooks = new RunHooks({
       answers,
@@ -300,14 +296,15 @@ class Run {
       evaluationRows: parts.evaluationRows,
       objective: parts.objective,
       mark: parts.mark,
-      signal,
+      requests,
+      signal: training,
       deviceFingerprint: device.info.fingerprint,
       now: this.#now,
     });
     // an interrupt ends answers early; what it means for the run follows right after
     const samples = (at: "start" | "end") =>
       hooks.samples(at).catch((error) => {
-        if (!signal?.aborted || error !== signal.reason) throw error;
+        if (!training.aborted || error !== training.reason) throw error;
       });
     if (state.step === 0) await samples("start");
     const profile = StepProfile.of(device);
@@ -342,7 +339,7 @@ class Run {
       hooks,
       batchView,
       profile,
-      signal,
+      signal: training,
       now: this.#now,
     });
     const measured = profile?.measured() ?? null;
@@ -365,23 +362,12 @@ class Run {
       }
       await samples("end");
       await hooks.saves.final();
-      writeFileAtomic(
-        join(config.output_dir, SUMMARY),
-        showJson(
-          {
-            steps: state.step,
-            seconds: events.seconds,
-            ...hooks.metrics,
-            ...(best === null ? {} : {
-              best_global_step: best.step,
-              best_metric: best.value,
-              best_model_checkpoint: config.training.load_best_model_at_end
-                ? basename(checkpointPath(config.output_dir, best.step))
-                : null,
-            }),
-          } as Record<string, Json>,
-        ),
-      );
+      writeSummary(config, {
+        steps: state.step,
+        seconds: events.seconds,
+        metrics: hooks.metrics,
+        best,
+      });
     }
     const path = status === "done"
       ? config.output_dir

@@ -4,6 +4,7 @@
  */
 import { join } from "node:path";
 import type { Answer, EvaluationRow } from "../contracts/evaluator.ts";
+import { isDenotuneError } from "../contracts/errors.ts";
 import type { Inputs, Objective } from "../contracts/objective.ts";
 import type { EvalEvent, SampleEvent } from "../contracts/tracker.ts";
 import { answer, type AnswerOptions } from "../engine/generate/answer.ts";
@@ -23,6 +24,7 @@ import { EVALUATIONS, writeFiles, writeRecords } from "./evaluation/records.ts";
 import type { OpenedData } from "./open/open_data.ts";
 import { allBatches } from "./open/plan_request.ts";
 import { RunSaves, type SavesContext } from "./saving/run_saves.ts";
+import { PROMPTS_FILE, type RunRequests } from "./requests.ts";
 import type { StepReport } from "./step_report.ts";
 import type { TrainerHooks } from "./trainer.ts";
 import type { TrainerState } from "./trainer_state.ts";
@@ -35,7 +37,15 @@ export interface HooksContext extends RunModel, SavesContext {
   readonly objective: Objective;
   /** Asks before a batch is evaluated; null: the objective does not. */
   readonly answers: StepAnswers | null;
+  /** What people ask of the run while it trains. */
+  readonly requests: RunRequests;
   readonly now: () => number;
+}
+
+/** A prompt and what the model made of it. */
+interface SampleAnswer {
+  readonly prompt: string;
+  readonly answer: Answer;
 }
 
 /** The hooks of one run. */
@@ -235,43 +245,77 @@ export class RunHooks implements TrainerHooks {
     }
   }
 
-  /** Answers `samples.prompts`. */
+  /** Answers the prompts of samples. */
   async samples(at: "start" | "end"): Promise<void> {
-    if (!this.#asksAt(at)) return;
+    if (this.#asksAt(at)) await this.#sample(at);
+  }
+
+  takeAsked(): boolean {
+    return this.context.engine.generator !== null &&
+      this.context.requests.takeAsked();
+  }
+
+  async answerAsked(state: Readonly<TrainerState>): Promise<void> {
+    this.#moveTo(state);
+    await this.#sample("request");
+  }
+
+  async #sample(at: SampleEvent["at"]): Promise<void> {
     const { engine } = this.context;
     const answers = await engine.withAverages(() => this.#sampleAnswers());
     this.#emitSamples(at, answers);
   }
 
-  #asksAt(at: SampleEvent["at"]): boolean {
-    const { samples } = this.context.config;
-    return samples.at.includes(at) && samples.prompts.length > 0;
+  #asksAt(at: "start" | "eval" | "end"): boolean {
+    const { config: { samples }, engine } = this.context;
+    return samples.at.includes(at) && engine.generator !== null &&
+      this.#prompts().length > 0;
   }
 
-  async #sampleAnswers(): Promise<readonly Answer[]> {
-    const { config, data } = this.context;
-    return await this.#answer(
-      config.samples.prompts.map(data.asRequest),
-      {
-        maxNewTokens: config.generation.max_new_tokens,
-        temperature: config.generation.temperature,
-        topP: config.generation.top_p,
-        stop: config.generation.stop,
-        seed: config.seed,
-      },
-    );
+  /** Those that were asked for while the run trains, else those of the config. */
+  #prompts(): readonly string[] {
+    const { config, requests } = this.context;
+    return requests.prompts() ?? config.samples.prompts;
   }
 
-  #emitSamples(at: SampleEvent["at"], answers: readonly Answer[]): void {
-    const { config, events } = this.context;
-    answers.forEach((a, index) =>
-      events.emit({
+  async #sampleAnswers(): Promise<readonly SampleAnswer[]> {
+    const { config, data, events } = this.context;
+    const prompts = this.#prompts();
+    const options = {
+      maxNewTokens: config.generation.max_new_tokens,
+      temperature: config.generation.temperature,
+      topP: config.generation.top_p,
+      stop: config.generation.stop,
+      seed: config.seed,
+    };
+    try {
+      const answers = await this.#answer(prompts.map(data.asRequest), options);
+      return answers.map((answer, i) => ({ prompt: prompts[i], answer }));
+    } catch (error) {
+      // prompts that come while a run trains must not end it
+      if (prompts === config.samples.prompts || !isDenotuneError(error)) {
+        throw error;
+      }
+      events.notice(
+        `The prompts of ${PROMPTS_FILE} are not answered: ${error.message}`,
+        "warning",
+      );
+      return [];
+    }
+  }
+
+  #emitSamples(
+    at: SampleEvent["at"],
+    answers: readonly SampleAnswer[],
+  ): void {
+    answers.forEach(({ prompt, answer: { text, finish } }, index) =>
+      this.context.events.emit({
         event: "sample",
         at,
         index,
-        prompt: config.samples.prompts[index],
-        text: a.text,
-        finish: a.finish,
+        prompt,
+        text,
+        finish,
       })
     );
   }

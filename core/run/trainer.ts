@@ -41,6 +41,10 @@ export interface TrainerHooks {
   /** Evaluates; called when all steps before are done. Returns the numbers. */
   evaluate(state: Readonly<TrainerState>): Promise<Metrics>;
   save(state: Readonly<TrainerState>): Promise<void>;
+  /** Whether somebody has asked the model something, since the last time. */
+  takeAsked?(): boolean;
+  /** Answers it; called when all steps before are done. */
+  answerAsked?(state: Readonly<TrainerState>): Promise<void>;
 }
 
 /** What the loop runs on. */
@@ -154,6 +158,7 @@ class Loop {
         (every === "epoch" ? epochEnds : state.step % every === 0);
       state.evaluationDue = due(settings.eval_steps) || last;
       if (!await this.#evaluateIfDue()) return await this.#interrupt();
+      if (!await this.#answerIfAsked()) return await this.#interrupt();
       if (due(settings.save_steps) && !last) await this.#save();
     }
     await this.#collect(false);
@@ -325,22 +330,39 @@ class Loop {
 
   /** Evaluates where it is due; false where the signal ended it. */
   async #evaluateIfDue(): Promise<boolean> {
-    const { hooks, signal } = this.#r;
+    const { hooks } = this.#r;
     const state = this.#state;
     if (!state.evaluationDue) return true;
     let metrics: Metrics = {};
-    try {
-      await this.#pause(async () => {
-        metrics = await hooks.evaluate(state);
-      });
-    } catch (error) {
-      if (signal?.aborted && error === signal.reason) return false;
-      throw error;
-    }
+    const isDone = await this.#unlessStopped(async () => {
+      metrics = await hooks.evaluate(state);
+    });
+    if (!isDone) return false;
     state.evaluationDue = false;
     // a model that is not trained yet is no choice
     if (state.step > 0) await this.#compare(metrics);
     return true;
+  }
+
+  /** Answers what was asked meanwhile; false where the signal ended it. */
+  async #answerIfAsked(): Promise<boolean> {
+    const { hooks } = this.#r;
+    if (hooks.takeAsked?.() !== true) return true;
+    return await this.#unlessStopped(async () =>
+      await hooks.answerAsked?.(this.#state)
+    );
+  }
+
+  /** Pauses the training for `body`; false where the signal ended it. */
+  async #unlessStopped(body: () => Promise<void>): Promise<boolean> {
+    const { signal } = this.#r;
+    try {
+      await this.#pause(body);
+      return true;
+    } catch (error) {
+      if (signal?.aborted && error === signal.reason) return false;
+      throw error;
+    }
   }
 
   /** Compares an evaluation with the best before it, and saves a new best. */

@@ -58,7 +58,7 @@ export class ConsoleTracker implements Tracker {
   readonly #terminal: Terminal;
   readonly #bar: boolean;
   readonly #now: () => number;
-  readonly #before = new Map<number, string>(); // index of a prompt -> answer at the start
+  readonly #before = new Map<string, string>(); // prompt -> answer at the start
   #totalSteps = 0;
   #outputDir = "";
   #drawnAt = -Infinity;
@@ -218,8 +218,8 @@ export class ConsoleTracker implements Tracker {
           oneLine(text, width) || this.#terminal.style("dim", "(nothing)")
         }`,
       );
-    const before = this.#before.get(event.index);
-    if (event.at === "start") this.#before.set(event.index, event.text);
+    const before = this.#before.get(event.prompt);
+    if (event.at === "start") this.#before.set(event.prompt, event.text);
     else if (before !== undefined) answer("before", before);
     answer(
       event.at === "start"

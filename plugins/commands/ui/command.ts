@@ -114,7 +114,7 @@ export async function startUi(
       closing.abort();
       // open pages hold their connection: it must not hold the process
       server.unref();
-      let timer = 0;
+      let timer: ReturnType<typeof setTimeout> | undefined;
       await Promise.race([
         server.shutdown(),
         new Promise((done) => timer = setTimeout(done, 1000)),
