@@ -403,14 +403,18 @@ export {
   smoothed,
   thinned,
 } from "./run/log/curves.ts";
+export { BATCH_FILE } from "./run/batch_view.ts";
+export { PROMPTS_FILE, STOP_FILE } from "./run/requests.ts";
 export { findRuns, type FoundRun } from "./run/log/find_runs.ts";
 export {
   type BestEvaluation,
   type LogEntry,
+  METRICS_FILE,
   RunLog,
 } from "./run/log/run_log.ts";
 export {
   type DescribedState,
+  processBytes,
   type RunState,
   runState,
 } from "./run/log/run_state.ts";

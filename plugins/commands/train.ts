@@ -2,7 +2,7 @@
  * `denotune train`
  * @module
  */
-import { relative } from "node:path";
+import { dirname, relative } from "node:path";
 import {
   type Command,
   type CommandContext,
@@ -17,6 +17,13 @@ import {
   type RunResult,
 } from "@denotune/denotune/core";
 import { z } from "zod";
+import { PageBeside } from "./ui/page_beside.ts";
+
+const options = z.strictObject({
+  ui: z.boolean().default(false).describe(
+    "show the run in the browser while it trains; afterwards: ui",
+  ),
+});
 
 /** `denotune train` */
 export const train: Command = defineCommand({
@@ -29,12 +36,15 @@ export const train: Command = defineCommand({
     repeated: true,
   }],
   usage: "[run file ...] [group=name ...] [key=value ...]",
-  options: z.strictObject({}),
+  options,
   help,
-  run: (_, context) => runTrain(context),
+  run: runTrain,
 });
 
-async function runTrain(context: CommandContext): Promise<void> {
+async function runTrain(
+  { ui }: z.output<typeof options>,
+  context: CommandContext,
+): Promise<void> {
   const { err, invocation, arguments: args } = context;
   using interrupt = onInterrupt(
     err,
@@ -42,9 +52,11 @@ async function runTrain(context: CommandContext): Promise<void> {
     { watch: true },
   );
   const { signal } = interrupt;
+  using page = new PageBeside();
   let isTraining = false;
   const work = async () => {
     const { run, quickstart } = await loadAskedRun(context);
+    if (ui) page.start(dirname(run.config.output_dir));
     const result = await library.trainRun(run, {
       signal,
       command: [invocation, "train", ...args.map(quoted)].join(" "),
@@ -71,7 +83,7 @@ async function runTrain(context: CommandContext): Promise<void> {
     return;
   }
   try {
-    showNext(run, { result, quickstart, context });
+    showNext(run, { result, quickstart, ui, context });
   } catch (error) {
     if (!isOutputGone(error)) throw error; // the run is done and saved, whoever reads of it
   }
@@ -80,9 +92,10 @@ async function runTrain(context: CommandContext): Promise<void> {
 /** What can be done with the model. */
 function showNext(
   { config }: LoadedRun,
-  { result, quickstart, context }: {
+  { result, quickstart, ui, context }: {
     readonly result: RunResult;
     readonly quickstart: boolean;
+    readonly ui: boolean;
     readonly context: CommandContext;
   },
 ): void {
@@ -92,6 +105,10 @@ function showNext(
   const ask = prompt === undefined ? "" : ` --prompt ${quoted(prompt)}`;
   out.line();
   out.line(`Ask it:   ${invocation} generate ${folder}${ask}`);
+  if (ui) {
+    const runs = quoted(relative(Deno.cwd(), dirname(result.outputDir)) || ".");
+    out.line(`See it:   ${invocation} ui ${runs}`);
+  }
   if (quickstart) {
     out.line(`Your own: ${invocation} init data.jsonl`);
   }
@@ -127,6 +144,7 @@ function help(command: string): string {
   ${command} train run.yaml training.epochs=1 optimizer.learning_rate=1e-4
   ${command} train run.yaml data.train.0.path=other.jsonl adapter=null
   ${command} train run.yaml training.resume=never
+  ${command} train run.yaml --ui
   ${command} train base.yaml lora.yaml          each file is laid over those before it
   ${command} train base.yaml data=sft_mixed model=qwen3
 

@@ -52,6 +52,19 @@ export function runState(runFolder: string, log: RunLog): DescribedState {
     : { state: "stopped", reason: null };
 }
 
+/** Bytes of memory that the process of a run has, where the operating system says it in a file (Linux); else null. */
+export function processBytes(runFolder: string): number | null {
+  const owner = readLockOwner(runFolder);
+  if (owner === null || owner.host !== Deno.hostname()) return null;
+  try {
+    const status = Deno.readTextFileSync(`/proc/${owner.pid}/status`);
+    const found = /^VmRSS:\s+(\d+) kB$/m.exec(status);
+    return found === null ? null : 1024 * Number(found[1]);
+  } catch {
+    return null;
+  }
+}
+
 function endOf(
   log: RunLog,
 ): { readonly status: unknown; readonly error: string | null } | null {

@@ -9,6 +9,9 @@ import { numbers } from "./client/numbers.js";
 import { server } from "./client/server.js";
 import { chart } from "./client/chart.js";
 import { runList } from "./client/run_list.js";
+import { batchView } from "./client/batch_view.js";
+import { runFacts } from "./client/run_facts.js";
+import { runControls } from "./client/run_controls.js";
 import { runView } from "./client/run_view.js";
 import { compareView } from "./client/compare_view.js";
 import { start } from "./client/start.js";
@@ -20,6 +23,9 @@ const PARTS: readonly { readonly name: string; readonly code: unknown }[] = [
   { name: "server", code: server },
   { name: "chart", code: chart },
   { name: "runList", code: runList },
+  { name: "batchView", code: batchView },
+  { name: "runFacts", code: runFacts },
+  { name: "runControls", code: runControls },
   { name: "runView", code: runView },
   { name: "compareView", code: compareView },
   { name: "start", code: start },

@@ -90,6 +90,49 @@ progress::-moz-progress-bar { background: var(--accent); }
 .c9 { background: var(--c9); }
 tbody tr:last-child > * { border-bottom: 0; }
 .settings td { overflow-wrap: anywhere; min-width: 7rem; }
+.jump { display: flex; flex-wrap: wrap; gap: .1rem 1rem; }
+button.link { border: 0; background: none; padding: .2rem 0; color: var(--accent); text-decoration: underline; font-size: .875rem; }
+h2[tabindex] { outline-offset: .3rem; }
+section h2 { scroll-margin-top: .75rem; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: .8125rem; max-height: 18rem; overflow-y: auto; }
+.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .5rem 1rem; margin: 0; }
+.facts dt { color: var(--soft); font-size: .8125rem; }
+.facts dd { margin: 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
+.sample { margin-bottom: .7rem; }
+.sample h3, .sample dd { white-space: pre-wrap; overflow-wrap: anywhere; }
+.sample dl { margin: .3rem 0 0; }
+.sample dd { margin: 0 0 .5rem; }
+details summary { cursor: pointer; margin: .6rem 0; color: var(--accent); }
+.prompts label { display: block; font-weight: 600; }
+.prompts textarea { display: block; width: 100%; margin-top: .3rem; font-weight: 400; }
+.log td { white-space: pre-wrap; overflow-wrap: anywhere; }
+.log td.n { white-space: nowrap; }
+.log .warned td { color: var(--warning); }
+.table.card { max-height: 32rem; overflow: auto; }
+.settings th { min-width: 11rem; overflow-wrap: anywhere; }
+td.bars { width: 40%; }
+td.bars progress { width: 100%; }
+progress.now::-webkit-progress-value { background: var(--over); }
+progress.now::-moz-progress-bar { background: var(--over); }
+.choice { border: 0; padding: 0; margin: 0; display: flex; gap: .2rem .9rem; flex-wrap: wrap; }
+.legend { display: flex; flex-wrap: wrap; gap: .25rem .4rem; }
+.k { border-radius: .25rem; padding: 0 .4rem; border: 1px solid var(--line); }
+.row { margin: .6rem 0; padding: .6rem .8rem; }
+.tokens { white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.75; max-height: 16rem; overflow-y: auto; font-size: .9375rem; }
+.tok { border-radius: .15rem; padding: .1rem 0; box-shadow: inset -1px 0 0 var(--ground); color: var(--soft); }
+.tok.at { outline: 2px solid var(--focus); }
+.tok[class*=" l"], .tok[class*=" w"], .tok[class*=" r-"] { color: var(--ink); }
+.border { color: var(--bad); padding: 0 .3rem; }
+.detail { display: block; position: sticky; bottom: .5rem; padding: .35rem .7rem; overflow-wrap: anywhere; box-shadow: 0 0 .6rem var(--line); }
+.l0 { background: #d9f2e0; } .l1 { background: #eef3c4; } .l2 { background: #fbe9a8; }
+.l3 { background: #fbd3a0; } .l4 { background: #f8bba6; } .l5 { background: #f2a3b3; }
+.w1 { background: var(--trained); } .w2 { background: var(--weighted); }
+.r-system { background: #e4dcf5; } .r-user { background: #d6e6fb; } .r-assistant { background: #d9f2e0; } .r-tool { background: #fbe9a8; }
+@media (prefers-color-scheme: dark) {
+  .l0 { background: #173f28; } .l1 { background: #39430f; } .l2 { background: #51400a; }
+  .l3 { background: #5e3508; } .l4 { background: #682713; } .l5 { background: #701d33; }
+  .r-system { background: #3a2d5c; } .r-user { background: #1f3a5f; } .r-assistant { background: #1d5235; } .r-tool { background: #51400a; }
+}
 @media (max-width: 40rem) {
   body { padding-left: .8rem; padding-right: .8rem; }
   .wide { display: none; }

@@ -14,6 +14,7 @@ import {
 import { resolve } from "node:path";
 import { z } from "zod";
 import { chartsPackage } from "./charts_package.ts";
+import { Jobs } from "./jobs.ts";
 import { RunStore } from "./run_store.ts";
 import { uiApp } from "./server.ts";
 
@@ -25,6 +26,9 @@ const PORTS = 20;
 const options = z.strictObject({
   port: z.int().min(0).max(65535).optional().describe(
     `port on this machine; 0: any (default: ${DEFAULT_PORT}, or the next that is free)`,
+  ),
+  until_input_ends: z.boolean().default(false).describe(
+    "end when standard input does, and write to standard error: how `train --ui` starts it",
   ),
 });
 
@@ -47,10 +51,11 @@ export const ui: Command = defineCommand({
 });
 
 async function runUi(
-  { port }: z.output<typeof options>,
+  { port, until_input_ends: isBeside }: z.output<typeof options>,
   context: CommandContext,
 ): Promise<void> {
-  const { err, out } = context;
+  const { err } = context;
+  const out = isBeside ? err : context.out;
   const [given] = context.arguments;
   const folder = resolve(given ?? DEFAULT_FOLDER);
   if (given !== undefined && await kindAt(folder) !== "folder") {
@@ -64,9 +69,11 @@ async function runUi(
   );
   await using server = await startUi({ folder, port });
   out.line(`Runs of ${harmless(given ?? DEFAULT_FOLDER)}: ${server.address}`);
-  out.line(
-    "Only this machine can open it. The address holds the token that its buttons need; Ctrl-C stops the page, not the runs.",
-  );
+  if (!isBeside) {
+    out.line(
+      "Only this machine can open it. The address holds the token that its buttons need; Ctrl-C stops the page, not the runs.",
+    );
+  }
   if (!server.hasCharts) {
     err.line(
       `${
@@ -74,9 +81,18 @@ async function runUi(
       } the files of the package uplot are not at hand: curves are shown as tables`,
     );
   }
-  await new Promise<void>((done) =>
-    interrupt.signal.addEventListener("abort", () => done())
-  );
+  await Promise.race([
+    new Promise<void>((done) =>
+      interrupt.signal.addEventListener("abort", () => done())
+    ),
+    ...(isBeside ? [inputEnd()] : []),
+  ]);
+}
+
+/** Standard input ends when the process that wrote to it does, however that dies. */
+async function inputEnd(): Promise<void> {
+  const buffer = new Uint8Array(64);
+  while (await Deno.stdin.read(buffer) !== null);
 }
 
 /** A server that listens. */
@@ -92,17 +108,27 @@ export interface StartedUi extends AsyncDisposable {
 
 /** Starts the page's server. Throws `ConfigError` where the port is taken. */
 export async function startUi(
-  { folder, port, token = newToken() }: {
+  { folder, port, program, token = newToken() }: {
     readonly folder: string;
     /** Absent: the first of some that is free. */
     readonly port?: number;
     readonly token?: string;
+    /** How denotune is started; absent: as this process. */
+    readonly program?: readonly string[];
   },
 ): Promise<StartedUi> {
   const charts = await chartsPackage();
   const closing = new AbortController();
   const { signal } = closing;
-  const app = uiApp({ store: new RunStore(folder), token, charts, signal });
+  const temporary = await Deno.makeTempDir({ prefix: "denotune-ui-" });
+  const app = uiApp({
+    store: new RunStore(folder),
+    token,
+    charts,
+    jobs: new Jobs(program),
+    temporary,
+    signal,
+  });
   const server = listen(port, (request) => app.fetch(request));
   const bound = server.addr.port;
   return {
@@ -120,6 +146,7 @@ export async function startUi(
         new Promise((done) => timer = setTimeout(done, 1000)),
       ]);
       clearTimeout(timer);
+      await Deno.remove(temporary, { recursive: true }).catch(() => {});
     },
   };
 }

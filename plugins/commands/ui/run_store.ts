@@ -3,10 +3,15 @@
  * @module
  */
 import {
+  BATCH_FILE,
   type ConfigData,
   findRuns,
   type Json,
+  METRICS_FILE,
+  processBytes,
+  PROMPTS_FILE,
   readResolvedFile,
+  readTextUpTo,
   RunLog,
   type RunState,
   runState,
@@ -44,6 +49,10 @@ export interface RunSummary {
   readonly tokensPerSecond: number | null;
   /** Estimate. */
   readonly secondsLeft: number | null;
+  /** Memory that its process has now; null: it is not known. */
+  readonly processBytes: number | null;
+  /** When the batch that is shown was written, milliseconds since 1970; null: there is none. */
+  readonly batchChanged: number | null;
   /** When its events were last written, milliseconds since 1970; null: never. */
   readonly changed: number | null;
 }
@@ -133,18 +142,35 @@ export async function summaryOf(
     bestEvalStep: bestEvaluation?.step ?? null,
     tokensPerSecond: finite(log.last("tokens_per_second")),
     secondsLeft: state === "running" ? finite(log.last("seconds_left")) : null,
-    changed: await changedAt(path),
+    processBytes: state === "running" ? processBytes(path) : null,
+    batchChanged: await changedAt(join(path, BATCH_FILE)),
+    changed: await changedAt(join(path, METRICS_FILE)),
   };
 }
 
 async function changedAt(path: string): Promise<number | null> {
   try {
-    const { mtime } = await Deno.stat(join(path, "metrics.jsonl"));
+    const { mtime } = await Deno.stat(path);
     return mtime?.getTime() ?? null;
   } catch {
     return null;
   }
 }
+
+/** The prompts that were asked for while the run trains; null: those of its settings. */
+export function askedPrompts({ path }: StoredRun): string[] | null {
+  try {
+    const text = readTextUpTo(join(path, PROMPTS_FILE), MOST_PROMPT_BYTES);
+    const found: unknown = JSON.parse(text);
+    return Array.isArray(found)
+      ? found.filter((prompt) => typeof prompt === "string")
+      : null;
+  } catch {
+    return null;
+  }
+}
+
+const MOST_PROMPT_BYTES = 2 ** 20;
 
 /** The settings of a run by their full keys, in the order of its file; an error as words where they cannot be read. */
 export function settingsOf({ path }: StoredRun): [string, string][] {

@@ -8,9 +8,17 @@ import { type Context, Hono } from "hono";
 import { streamSSE } from "hono/streaming";
 import { CLIENT_STYLE } from "./client_style.ts";
 import { clientPage, clientScript } from "./client_page.ts";
+import { addActions, reportPath } from "./actions.ts";
 import { guard } from "./guard.ts";
+import type { Jobs } from "./jobs.ts";
+import { readBatch } from "./read_batch.ts";
 import { LiveCursor } from "./live.ts";
-import { settingsOf, type StoredRun, summaryOf } from "./run_store.ts";
+import {
+  askedPrompts,
+  settingsOf,
+  type StoredRun,
+  summaryOf,
+} from "./run_store.ts";
 import type { RunStore } from "./run_store.ts";
 
 /** What the server works with. */
@@ -20,6 +28,10 @@ export interface UiServer {
   readonly token: string;
   /** uPlot's script and style; null: the package is not at hand. */
   readonly charts: { readonly script: string; readonly style: string } | null;
+  /** Commands that its buttons start. */
+  readonly jobs: Jobs;
+  /** Folder for reports. */
+  readonly temporary: string;
   /** Ends what is sent by itself. */
   readonly signal: AbortSignal;
 }
@@ -43,7 +55,7 @@ const POLICY = [
 
 /** The app, not yet listening. */
 export function uiApp(of: UiServer): Hono {
-  const { store, token, charts, signal } = of;
+  const { store, token, charts, jobs, temporary, signal } = of;
   const app = new Hono();
   app.use(guard(token));
   app.get(
@@ -68,6 +80,9 @@ export function uiApp(of: UiServer): Hono {
         steps: run.log.steps.length,
         settings: settingsOf(run),
         columns: run.log.columns,
+        resumed: jobs.state(`resume ${run.name}`),
+        report: jobs.state(`report ${run.name}`),
+        prompts: askedPrompts(run),
         unreadable: run.log.unreadable,
         entries: run.log.entries(),
       })));
@@ -117,6 +132,20 @@ export function uiApp(of: UiServer): Hono {
       }
     });
   });
+  app.get(
+    "/api/batch",
+    (c) => withRun(c, store, (run) => c.json({ batch: readBatch(run.path) })),
+  );
+  app.get("/data-report", (c) =>
+    withRun(c, store, async (run) => {
+      try {
+        const page = await Deno.readTextFile(reportPath(temporary, run));
+        return c.html(page); // its own policy forbids what it does not need
+      } catch {
+        return c.json({ error: "The report is not made yet" }, 404);
+      }
+    }));
+  addActions(app, { store, jobs, temporary });
   app.notFound((c) => c.json({ error: "There is no such page" }, 404));
   app.onError((error, c) => c.json({ error: error.message }, 500));
   return app;

@@ -66,6 +66,38 @@ export function runView(app) {
     let weight = Number(localStorage.getItem("denotune smoothing") ?? 0.8);
     let charts = [];
     let known = null;
+    let settings = [];
+    let report = null;
+    let resumed = null;
+    let prompts = null;
+    let batchChanged = null;
+    const controls = app.runControls.make(name);
+    const ask = app.runControls.prompts(name);
+    const batch = app.batchView.make();
+    batch.element.addEventListener("wanted", () => loadBatch());
+    const { section } = app.runFacts;
+    const sections = {
+      evaluations: section(
+        "evaluations",
+        "Evaluations",
+        app.runFacts.evaluations,
+      ),
+      samples: section("samples", "Samples", app.runFacts.samples),
+      memory: section("memory", "Memory", app.runFacts.memory),
+      data: section(
+        "data",
+        "Data",
+        (given) =>
+          app.runFacts.data(given, async ({ target }) => {
+            target.disabled = true;
+            await app.server.post("data-report", { name });
+            watchReport();
+          }),
+      ),
+      log: section("log", "Log", app.runFacts.log),
+      settings: section("settings", "Settings", app.runFacts.settings),
+    };
+    sections.samples.element.append(ask.element);
     const state = h("span", { role: "status" });
     const reason = h("p", { class: "card reason" });
     const steps = h("div", { class: "far" });
@@ -94,8 +126,29 @@ export function runView(app) {
       h("p", { class: "crumbs small" }, h("a", { href: "#/" }, "All runs")),
       h("div", { class: "head" }, h("h1", {}, visible(name)), state),
       reason,
+      controls.element,
       steps,
       tiles,
+      h(
+        "nav",
+        { class: "jump small", "aria-label": "On this page" },
+        [
+          ["curves", "Curves"],
+          ["batch", "Batch"],
+          ...Object.values(sections).map(({ id, title }) => [id, title]),
+        ].map(([id, title]) =>
+          h("button", {
+            type: "button",
+            class: "link",
+            onclick: () => {
+              const to = document.getElementById(id);
+              to.scrollIntoView({ block: "start" });
+              to.setAttribute("tabindex", "-1");
+              to.focus({ preventScroll: true });
+            },
+          }, title)
+        ),
+      ),
       h(
         "section",
         { "aria-labelledby": "curves" },
@@ -114,6 +167,8 @@ export function runView(app) {
         ),
         plots,
       ),
+      batch.element,
+      Object.values(sections).map(({ element }) => element),
     );
 
     function drawState() {
@@ -129,6 +184,29 @@ export function runView(app) {
       fill(steps, app.runList.progress(summary));
       const start = entries.findLast(({ event }) => event === "start")?.fields;
       const memory = start?.memory;
+      const of = (kind) => entries.filter(({ event }) => event === kind);
+      const canWrite = app.server.hasToken();
+      sections.samples.draw(of("sample"));
+      sections.evaluations.draw(of("eval"));
+      sections.memory.draw({ plan: memory, process: summary.processBytes });
+      sections.data.draw({
+        start: start === undefined ? undefined : { ...start, run: name },
+        report,
+        canWrite,
+      });
+      sections.log.draw(entries);
+      sections.settings.draw(settings);
+      controls.draw(summary, resumed);
+      ask.draw(
+        summary,
+        prompts ??
+          settings.filter(([key]) => /^samples\.prompts\.\d+$/.test(key))
+            .map(([, value]) => value),
+      );
+      if (summary.batchChanged !== batchChanged) {
+        batchChanged = summary.batchChanged;
+        loadBatch();
+      }
       const shown = [
         ["loss", figure(summary.loss)],
         ["evaluation loss", figure(summary.evalLoss)],
@@ -172,6 +250,19 @@ export function runView(app) {
           )
         ),
       );
+    }
+
+    async function loadBatch() {
+      const found = await app.server.get("batch", { name });
+      batch.set(found.batch);
+    }
+
+    /** Looks for what became of a report, or of a run that was resumed. */
+    async function watchReport() {
+      const run = await app.server.get("run", { name });
+      ({ report, resumed } = run);
+      drawState();
+      if (report?.isRunning) setTimeout(watchReport, 1000);
     }
 
     function makeCharts() {
@@ -257,7 +348,7 @@ export function runView(app) {
 
     async function loadAll() {
       const run = await app.server.get("run", { name });
-      ({ summary, columns, entries } = run);
+      ({ summary, columns, entries, settings, report, resumed, prompts } = run);
       known = {
         name,
         version: run.version,
