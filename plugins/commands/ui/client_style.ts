@@ -29,6 +29,7 @@ main:focus { outline: none; }
 .brand { font-weight: 700; color: var(--ink); text-decoration: none; }
 #folder { font-size: .8125rem; overflow-wrap: anywhere; flex: 1; }
 .lost { color: var(--bad); background: var(--bad-ground); border-radius: 1rem; padding: .1rem .7rem; font-size: .8125rem; }
+.busy > * { visibility: hidden; }
 .bar { display: flex; flex-wrap: wrap; gap: .5rem 1.1rem; align-items: center; margin: .5rem 0 .9rem; }
 .head { display: flex; flex-wrap: wrap; gap: .25rem .9rem; align-items: center; }
 .head h1 { margin: 0; }

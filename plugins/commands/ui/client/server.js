@@ -86,5 +86,8 @@ export function server(app) {
     }
   }
 
-  return { get, post, follow, hasToken };
+  /** Whether the page was opened just now, by the address that the terminal printed. */
+  const isNew = given !== null;
+
+  return { get, post, follow, hasToken, isNew };
 }
