@@ -403,8 +403,8 @@ export {
   smoothed,
   thinned,
 } from "./run/log/curves.ts";
-export { BATCH_FILE } from "./run/batch_view.ts";
-export { PROMPTS_FILE, STOP_FILE } from "./run/requests.ts";
+export { BATCH_FILE } from "./run/watch/batch_view.ts";
+export { PROMPTS_FILE, STOP_FILE } from "./run/watch/requests.ts";
 export { findRuns, type FoundRun } from "./run/log/find_runs.ts";
 export {
   type BestEvaluation,

@@ -21,7 +21,7 @@ import {
   type Metrics,
 } from "./best_model.ts";
 import type { AnsweredBatch, StepAnswers } from "./ask/step_answers.ts";
-import type { BatchView } from "./batch_view.ts";
+import type { BatchView } from "./watch/batch_view.ts";
 import {
   addResult,
   type PendingStep,

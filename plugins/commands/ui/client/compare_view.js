@@ -91,6 +91,7 @@ export function compareView(app) {
         ),
         smoothingText,
       ),
+      h("h2", {}, "Curves"),
       h("div", { class: "charts" }, chart.element),
       h("h2", {}, "Figures"),
       table,
@@ -139,7 +140,7 @@ export function compareView(app) {
         {
           class: "table card",
           tabindex: 0,
-          role: "region",
+          role: "group",
           "aria-label": label,
         },
         content,

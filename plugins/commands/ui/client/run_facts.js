@@ -40,7 +40,7 @@ export function runFacts(app) {
   function scroller(label, content) {
     return h(
       "div",
-      { class: "table card", tabindex: 0, role: "region", "aria-label": label },
+      { class: "table card", tabindex: 0, role: "group", "aria-label": label },
       content,
     );
   }
@@ -195,7 +195,7 @@ export function runFacts(app) {
         h("td", { class: "n" }, bytes(value)),
       );
     return [
-      table("Memory", ["planned for", "", "bytes"], [
+      table("Memory", ["planned for", "share", "bytes"], [
         ...parts.map((name) => line(name, plan[name])),
         line("all of it, planned", plan.total),
         process === null ? null : line("the process, now", process, "now"),

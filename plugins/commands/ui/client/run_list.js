@@ -123,7 +123,7 @@ export function runList(app) {
       {
         class: "table card runs",
         tabindex: 0,
-        role: "region",
+        role: "group",
         "aria-label": "Runs",
       },
       h(

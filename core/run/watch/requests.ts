@@ -9,7 +9,7 @@
  * @module
  */
 import { join } from "node:path";
-import { readTextUpTo } from "../io/read_file.ts";
+import { readTextUpTo } from "../../io/read_file.ts";
 
 /** Asks a run to stop and save. */
 export const STOP_FILE = "stop.request";

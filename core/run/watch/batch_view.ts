@@ -5,12 +5,16 @@
  * @module
  */
 import { join } from "node:path";
-import type { Batch } from "../contracts/collator.ts";
-import type { Inputs } from "../contracts/objective.ts";
-import type { Tokenizer } from "../contracts/tokenizer.ts";
-import { type InspectedToken, inspectRow, withRoles } from "../data/inspect.ts";
-import { describeWhere } from "../data/where.ts";
-import type { OpenedData } from "./open/open_data.ts";
+import type { Batch } from "../../contracts/collator.ts";
+import type { Inputs } from "../../contracts/objective.ts";
+import type { Tokenizer } from "../../contracts/tokenizer.ts";
+import {
+  type InspectedToken,
+  inspectRow,
+  withRoles,
+} from "../../data/inspect.ts";
+import { describeWhere } from "../../data/where.ts";
+import type { OpenedData } from "../open/open_data.ts";
 
 /** File of the batch, within the run folder. */
 export const BATCH_FILE = "batch.json";
