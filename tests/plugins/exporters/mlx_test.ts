@@ -1,0 +1,168 @@
+/** mlx-lm reads an exported folder as it is, and answers with the same ids. */
+import assert from "node:assert/strict";
+import { exportModel, loadModel } from "@denotune/denotune";
+import type { Json } from "../../../core/contracts/json.ts";
+import { exportableRun, VOCABULARY } from "../../exported_run.ts";
+import { testFolder } from "../../run_harness.ts";
+
+const GOLDEN = new URL("../../golden/", import.meta.url).pathname;
+const NEW_TOKENS = 12;
+const PROMPTS = ["say the abc", "xyz", "the theory of abcabc", "12 + 3 ="];
+
+const LLAMA = {
+  vocab_size: VOCABULARY,
+  hidden_size: 32,
+  intermediate_size: 48,
+  num_hidden_layers: 2,
+  num_attention_heads: 4,
+  num_key_value_heads: 2,
+  max_position_embeddings: 128,
+  initializer_range: 0.3,
+  bos_token_id: 256,
+  eos_token_id: 257,
+};
+
+/** Configs by the name of the test: those of the golden families, with the tokens of this tokenizer. */
+const CONFIGS: Record<string, Record<string, Json>> = {
+  llama: { ...LLAMA, model_type: "llama", tie_word_embeddings: true },
+  mistral: {
+    ...LLAMA,
+    model_type: "mistral",
+    tie_word_embeddings: false,
+    sliding_window: null,
+  },
+  qwen2: { ...LLAMA, model_type: "qwen2", tie_word_embeddings: true },
+  qwen3: {
+    ...LLAMA,
+    model_type: "qwen3",
+    head_dim: 12,
+    tie_word_embeddings: false,
+  },
+  gpt2: {
+    model_type: "gpt2",
+    vocab_size: VOCABULARY,
+    n_embd: 32,
+    n_layer: 2,
+    n_head: 4,
+    n_positions: 128,
+    n_ctx: 128,
+    layer_norm_epsilon: 1e-5,
+    initializer_range: 0.3,
+    bos_token_id: 256,
+    eos_token_id: 257,
+  },
+};
+for (
+  const name of [
+    "gemma2",
+    "gemma3_text",
+    "granite",
+    "lfm2",
+    "ministral3",
+    "olmo2",
+    "olmo3",
+    "phi3",
+    "smollm3",
+  ]
+) {
+  const golden: { config: Record<string, Json> } = JSON.parse(
+    Deno.readTextFileSync(`${GOLDEN}families/${name}.json`),
+  );
+  CONFIGS[name] = {
+    ...golden.config,
+    vocab_size: VOCABULARY,
+    max_position_embeddings: 128,
+    initializer_range: 0.3,
+    bos_token_id: 256,
+    eos_token_id: 257,
+  };
+}
+
+/** Types that are tried in every run of the tests. */
+const SAMPLE = ["llama", "qwen3", "gemma3_text"];
+
+async function hasMlx(): Promise<boolean> {
+  try {
+    const { success } = await new Deno.Command("python3", {
+      args: ["-c", "import mlx.core, mlx_lm"],
+      stdout: "null",
+      stderr: "null",
+    }).output();
+    return success;
+  } catch {
+    return false;
+  }
+}
+
+async function askMlx(
+  asked: readonly {
+    path: string;
+    prompts: readonly (readonly number[])[];
+    new_tokens: number;
+  }[],
+): Promise<{ answers: number[][]; eos: number[] }[]> {
+  const child = new Deno.Command("python3", {
+    args: [`${GOLDEN}witness_mlx.py`],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(JSON.stringify(asked)));
+  await writer.close();
+  const { success, stdout, stderr } = await child.output();
+  assert.ok(success, new TextDecoder().decode(stderr));
+  return JSON.parse(
+    new TextDecoder().decode(stdout).trim().split("\n").at(-1)!,
+  );
+}
+
+const all = Deno.env.get("DENOTUNE_TEST_ALL") === "1";
+
+Deno.test({
+  name: `mlx-lm answers as we do from exported folders of ${
+    all ? "every type" : SAMPLE.join(", ")
+  }`,
+  ignore: !await hasMlx(),
+  async fn() {
+    using folder = testFolder();
+    const asked = [];
+    const wanted: { name: string; answers: number[][] }[] = [];
+    for (const [name, config] of Object.entries(CONFIGS)) {
+      if (!all && !SAMPLE.includes(name)) continue;
+      const trained = await exportableRun(folder, {
+        name,
+        model: { from_config: config },
+        training: { max_steps: 1, batch_size: 2, save_steps: null },
+      });
+      const { path, report } = await exportModel(trained, {
+        to: "huggingface",
+        backend: "reference",
+      });
+      assert.deepEqual(report.faults, [], name);
+      await using model = await loadModel(path, { backend: "reference" });
+      const prompts = PROMPTS.map((text) => [
+        ...model.tokenizer.encode(text, { addBos: true }).ids,
+      ]);
+      const answers = await model.generateAll(PROMPTS, {
+        raw: true,
+        maxNewTokens: NEW_TOKENS,
+      });
+      wanted.push({ name, answers: answers.map((a) => [...a.ids]) });
+      asked.push({ path, prompts, new_tokens: NEW_TOKENS });
+    }
+    const found = await askMlx(asked);
+    const untilEnd = (ids: readonly number[]) => {
+      const end = ids.indexOf(257);
+      return end < 0 ? ids : ids.slice(0, end);
+    };
+    for (const [i, { name, answers }] of wanted.entries()) {
+      assert.deepEqual(found[i].eos, [257], name);
+      assert.deepEqual(
+        found[i].answers.map(untilEnd),
+        answers.map(untilEnd),
+        name,
+      );
+    }
+  },
+});
