@@ -22,4 +22,11 @@ def answers(path, prompts, new_tokens):
     return {"answers": found, "eos": sorted(tokenizer.eos_token_ids)}
 
 
-print(json.dumps([answers(**asked) for asked in json.load(sys.stdin)]))
+def tried(asked):
+    try:
+        return answers(**asked)
+    except Exception as error:
+        return {"problem": f"{type(error).__name__}: {error}"[:300]}
+
+
+print(json.dumps([tried(asked) for asked in json.load(sys.stdin)]))

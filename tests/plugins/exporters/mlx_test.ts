@@ -22,7 +22,10 @@ const LLAMA = {
   eos_token_id: 257,
 };
 
-/** Configs by the name of the test: those of the golden families, with the tokens of this tokenizer. */
+/**
+ * Configs by `model_type`: those of the golden families, with the tokens of this tokenizer. Not GPT-2: mlx-lm reads its
+ * first files only, whose names have no `transformer.`, and none that transformers writes.
+ */
 const CONFIGS: Record<string, Record<string, Json>> = {
   llama: { ...LLAMA, model_type: "llama", tie_word_embeddings: true },
   mistral: {
@@ -37,19 +40,6 @@ const CONFIGS: Record<string, Record<string, Json>> = {
     model_type: "qwen3",
     head_dim: 12,
     tie_word_embeddings: false,
-  },
-  gpt2: {
-    model_type: "gpt2",
-    vocab_size: VOCABULARY,
-    n_embd: 32,
-    n_layer: 2,
-    n_head: 4,
-    n_positions: 128,
-    n_ctx: 128,
-    layer_norm_epsilon: 1e-5,
-    initializer_range: 0.3,
-    bos_token_id: 256,
-    eos_token_id: 257,
   },
 };
 for (
@@ -100,7 +90,7 @@ async function askMlx(
     prompts: readonly (readonly number[])[];
     new_tokens: number;
   }[],
-): Promise<{ answers: number[][]; eos: number[] }[]> {
+): Promise<{ answers?: number[][]; eos?: number[]; problem?: string }[]> {
   const child = new Deno.Command("python3", {
     args: [`${GOLDEN}witness_mlx.py`],
     stdin: "piped",
@@ -157,9 +147,10 @@ Deno.test({
       return end < 0 ? ids : ids.slice(0, end);
     };
     for (const [i, { name, answers }] of wanted.entries()) {
+      assert.equal(found[i].problem, undefined, name);
       assert.deepEqual(found[i].eos, [257], name);
       assert.deepEqual(
-        found[i].answers.map(untilEnd),
+        found[i].answers?.map(untilEnd),
         answers.map(untilEnd),
         name,
       );
