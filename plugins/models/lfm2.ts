@@ -116,6 +116,7 @@ const UNREAD = [
 
 function rest(reader: ConfigReader, sizes: DecoderSizes) {
   reader.ignore(...UNREAD);
+  reader.refuse({ hidden_act: ["silu", "swish"] }); // transformers does not read it
   const bias = reader.flag("conv_bias", false);
   const taps = reader.count("conv_L_cache", 3);
   if (taps < 2) {
