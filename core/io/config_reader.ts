@@ -97,10 +97,11 @@ export class ConfigReader {
     return this.number(key, fallback ?? 1);
   }
 
-  /** true or false. */
+  /** true or false; null is no yes, and refused where the fallback is one. */
   flag(key: string, fallback: boolean): boolean {
-    const value = this.raw(key) ?? fallback;
+    const value = this.raw(key);
     if (typeof value === "boolean") return value;
+    if (value === undefined || (value === null && !fallback)) return fallback;
     this.problem(`${key} is ${showValue(value)}; true or false is needed`);
     return fallback;
   }

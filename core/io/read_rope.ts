@@ -121,15 +121,16 @@ export function readRope(
     );
   }
   const rotaryDim = Math.floor(headDim * share);
+  const shareName = settings.shareName(partial);
   if (rotaryDim < 1) {
     reader.problem(
-      `${name}.partial_rotary_factor is ${share}, which leaves no column of ${headDim} to turn`,
+      `${shareName} is ${share}, which leaves no column of ${headDim} to turn`,
     );
   }
   // the ramp of transformers has a value a pair, its frequencies one more where a column is left over
   if (type === "yarn" && rotaryDim % 2 !== 0) {
     reader.problem(
-      `${name}.partial_rotary_factor is ${share}, which leaves ${rotaryDim} columns of ${headDim} to turn; yarn needs an even number`,
+      `${shareName} is ${share}, which leaves ${rotaryDim} columns of ${headDim} to turn; yarn needs an even number`,
     );
   }
   const common = {
@@ -339,6 +340,14 @@ class Settings {
     return settings === undefined && (this.reader.raw(key) ?? null) !== null
       ? this.reader.count(key)
       : this.number(key, maxPositions);
+  }
+
+  /** Where the share of columns that turn was written. */
+  shareName(partial: RopeReading["partial"]): string {
+    const key = "partial_rotary_factor";
+    const isInside = partial === undefined ||
+      (this.value[key] ?? null) !== null;
+    return isInside ? `${this.name}.${key}` : partial.key;
   }
 
   /** The share of columns that turn: inside the settings, beside them, or the family's own. */

@@ -32,6 +32,8 @@ export interface TowerOptions {
   readonly usual: string;
   /** Keys that are about images. */
   readonly images: readonly string[];
+  /** Settings of the text model that transformers does not follow here: they must be off. */
+  readonly unread?: readonly string[];
 }
 
 /** Keys that a run changes in the config of a model: the text model has them. */
@@ -73,7 +75,7 @@ export function textTower(options: TowerOptions): Architecture {
 /** The config of the text model, and the whole one as it is saved. */
 function readTower(
   config: RawConfig,
-  { family: { modelType }, texts, usual, images }: TowerOptions,
+  { family: { modelType }, texts, usual, images, unread = [] }: TowerOptions,
 ): { text: RawConfig; json: { readonly [key: string]: Json } } {
   const reader = new ConfigReader(config, modelType);
   if (reader.raw("model_type") !== modelType) {
@@ -98,6 +100,14 @@ function readTower(
     );
   }
   reader.ignore(...images);
+  for (const key of unread) {
+    if ((given[key] ?? null) === null) continue;
+    reader.problem(
+      `text_config.${key} is ${
+        showValue(given[key])
+      }, which is not supported for ${modelType}: transformers follows it in the text model alone`,
+    );
+  }
   const own: Record<string, unknown> = {};
   for (const key of TEXT_KEYS) {
     const value = reader.raw(key);

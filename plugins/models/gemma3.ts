@@ -138,6 +138,7 @@ export function gemma3With(activations: Activations): Architecture {
       "eoi_token_index",
       "image_token_index",
     ],
+    unread: ["final_logit_softcapping"],
   });
   return architectureOf(
     [GEMMA3_TEXT, GEMMA3],

@@ -22,11 +22,12 @@ import numpy
 from peft import LoraConfig, get_peft_model
 import torch
 from transformers import (
-    AutoModelForCausalLM,
-    GPTNeoXConfig,
-    Gemma2Config, Gemma3TextConfig, GraniteConfig, Lfm2Config, Ministral3Config, Olmo2Config, Olmo3Config, Phi3Config,
-    SmolLM3Config,
+    AutoModelForCausalLM, AutoModelForImageTextToText, AutoModelForMaskedLM,
+    EuroBertConfig, GPT2Config, GPTNeoXConfig,
+    Gemma2Config, Gemma3Config, Gemma3TextConfig, GraniteConfig, Lfm2Config, LlamaConfig, Ministral3Config, Mistral3Config,
+    MistralConfig, Olmo2Config, Olmo3Config, Phi3Config, Qwen2Config, Qwen3Config, SmolLM3Config,
 )
+from transformers.loss.loss_utils import ForCausalLMLoss
 
 
 def common(draw, model_type):
@@ -274,11 +275,48 @@ SPECIAL = {
     "ministral3": dict(head_dim=6, rope_parameters=YARN | {"llama_4_scaling_beta": 0.3, "mscale": 1.0, "mscale_all_dim": 0.5}),
     "lfm2": dict(layer_types=["conv", "full_attention", "conv"], block_multiple_of=8),
     "gpt_neox": dict(hidden_size=32, rotary_pct=0.5),
+    "llama": dict(
+        attention_bias=True, mlp_bias=True,
+        rope_parameters={
+            "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+            "original_max_position_embeddings": 32, "rope_theta": 500.0,
+        },
+    ),
+    "mistral": dict(head_dim=6, sliding_window=5),
+    "qwen2": dict(use_sliding_window=True, sliding_window=5, max_window_layers=1, tie_word_embeddings=True),
+    "qwen3": dict(head_dim=6),
+    "gpt2": dict(n_inner=20, scale_attn_by_inverse_layer_idx=True),
+    "eurobert": dict(mlp_bias=True),
+    "gemma3": dict(
+        text_config=dict(
+            head_dim=6, sliding_window=5, query_pre_attn_scalar=7, attention_bias=True, model_type="gemma3_text",
+        ),
+        tie_word_embeddings=False,
+    ),
+    "mistral3": dict(
+        text_config=dict(
+            head_dim=6, model_type="ministral3", rope_parameters=YARN | {"llama_4_scaling_beta": 0.3},
+        ),
+        tie_word_embeddings=False,
+    ),
+}
+VISION = {
+    "gemma3": dict(
+        vision_config=dict(hidden_size=8, intermediate_size=12, num_hidden_layers=1, num_attention_heads=2, image_size=14,
+                           patch_size=7),
+        mm_tokens_per_image=4,
+    ),
+    "mistral3": dict(
+        vision_config=dict(model_type="pixtral", hidden_size=8, intermediate_size=12, num_hidden_layers=1,
+                           num_attention_heads=2, image_size=14, patch_size=7, head_dim=4),
+    ),
 }
 KINDS_BY_TYPE = {
     "granite": GraniteConfig, "olmo2": Olmo2Config, "smollm3": SmolLM3Config, "olmo3": Olmo3Config, "phi3": Phi3Config,
     "gemma2": Gemma2Config, "gemma3_text": Gemma3TextConfig, "ministral3": Ministral3Config, "lfm2": Lfm2Config,
-    "gpt_neox": GPTNeoXConfig,
+    "gpt_neox": GPTNeoXConfig, "llama": LlamaConfig, "mistral": MistralConfig, "qwen2": Qwen2Config,
+    "qwen3": Qwen3Config, "gpt2": GPT2Config, "eurobert": EuroBertConfig, "gemma3": Gemma3Config,
+    "mistral3": Mistral3Config,
 }
 SCALE = 0.3  # of hashed weights: losses of twenty steps of AdamW differ in their last digits alone
 LORA = dict(r=3, lora_alpha=6, lora_dropout=0.0, bias="none", target_modules="all-linear", task_type="CAUSAL_LM")
@@ -287,9 +325,25 @@ LORA = dict(r=3, lora_alpha=6, lora_dropout=0.0, bias="none", target_modules="al
 def build(model_type, config, key):
     given = copy.deepcopy(config)  # transformers completes settings in their place
     made = KINDS_BY_TYPE[model_type](**given)
-    model = AutoModelForCausalLM.from_config(made, attn_implementation="eager", dtype=torch.float32).eval()
+    auto = AutoModelForCausalLM
+    if model_type == "eurobert":
+        auto = AutoModelForMaskedLM
+    if model_type in VISION:
+        auto = AutoModelForImageTextToText
+    model = auto.from_config(made, attn_implementation="eager", dtype=torch.float32).eval()
     model.config.use_cache = False
+    if model_type == "eurobert":
+        model.loss_function = ForCausalLMLoss  # labels as everywhere here: each is of the token before
+    if model_type in VISION:
+        without_images(model)
     fill_hashed(model, key, SCALE)
+    return model
+
+
+def without_images(model):
+    """The text model and its head: what is trained here, and what hashed weights are counted by."""
+    del model.model.vision_tower
+    del model.model.multi_modal_projector
     return model
 
 
@@ -302,7 +356,10 @@ def greedy(model, prompt, count):
 
 
 def lora(model, batch, key):
-    adapted = get_peft_model(model, LoraConfig(**LORA)).eval()
+    settings = dict(LORA)
+    if not model.can_generate():
+        del settings["task_type"]
+    adapted = get_peft_model(model, LoraConfig(**settings)).eval()
     trained = sorted((n, p) for n, p in adapted.named_parameters() if p.requires_grad)
     with torch.no_grad():
         for number, (_, parameter) in enumerate(trained):
@@ -320,24 +377,32 @@ def lora(model, batch, key):
     }
 
 
-def tiny(model_type):
-    config = TINY | SPECIAL[model_type]
-    if model_type == "gpt_neox":
+def tiny(model_type, **more):
+    config = TINY | more
+    if model_type in VISION:
+        special = SPECIAL[model_type]
+        return special | VISION[model_type] | {"text_config": config | special["text_config"]}
+    if model_type == "gpt2":
+        names = {
+            "hidden_size": "n_embd", "num_hidden_layers": "n_layer", "num_attention_heads": "n_head",
+            "max_position_embeddings": "n_positions",
+        }
+        config = {names.get(k, k): v for k, v in config.items() if k != "intermediate_size"}
+    if model_type in ["gpt_neox", "gpt2"]:
         del config["num_key_value_heads"]
-    return config
+    return config | SPECIAL[model_type]
 
 
 def save(model_type, folder):
     """With the vocabulary of the byte tokenizer."""
-    config = tiny(model_type) | {"vocab_size": 259, "bos_token_id": 256, "eos_token_id": 257}
-    build(model_type, config, 7).save_pretrained(folder)
+    build(model_type, tiny(model_type, vocab_size=259, bos_token_id=256, eos_token_id=257), 7).save_pretrained(folder)
 
 
 def write_golden(model_type, number):
     config = tiny(model_type)
     key = 4000 + 1000 * number
     model = build(model_type, config, key)
-    batch = make_batch(config["vocab_size"], 70 + number)
+    batch = make_batch(TINY["vocab_size"], 70 + number)
     out = model(**batch)
     out.loss.backward()
     gradients = {name: p.grad.clone() for name, p in model.named_parameters()}
@@ -352,8 +417,7 @@ def write_golden(model_type, number):
         "grad_norms": {name: plain(g.norm().numpy()[()]) for name, g in gradients.items()},
         "gradients": {name: plain(gradients[name]) for name in [smallest[0], smallest[len(smallest) // 2]]},
         "adamw": adamw_run(copy.deepcopy(model), batch, steps=20),
-        "prompt": prompt,
-        "greedy": greedy(model, prompt, 64),
+        **({"prompt": prompt, "greedy": greedy(model, prompt, 64)} if model.can_generate() else {}),
         "lora": lora(build(model_type, config, key), batch, key),
     })
 
@@ -373,16 +437,16 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sweep", type=int)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--types", nargs="*", default=list(FAMILIES))
+    parser.add_argument("--types", nargs="*")
     parser.add_argument("--save")
     options = parser.parse_args()
     if options.save is not None:
         save(options.types[0], options.save)
     elif options.sweep is not None:
-        json.dump(sweep(options.sweep, options.seed, options.types), sys.stdout)
+        json.dump(sweep(options.sweep, options.seed, options.types or list(FAMILIES)), sys.stdout)
     else:
-        for name in options.types:
-            write_golden(name, list(FAMILIES).index(name))
-        if options.types == list(FAMILIES):
-            lines = ",\n".join(json.dumps(case) for case in sweep(30, 1, options.types))
+        for name in options.types or list(SPECIAL):
+            write_golden(name, list(SPECIAL).index(name))
+        if options.types is None:
+            lines = ",\n".join(json.dumps(case) for case in sweep(30, 1, list(FAMILIES)))
             (GOLDEN / "families.json").write_text(f"[\n{lines}\n]\n")

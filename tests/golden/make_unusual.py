@@ -44,12 +44,14 @@ BASE = {
     "qwen3": TINY | {"head_dim": 6},
     "gpt2": GPT2,
     "olmo2": TINY,
-    "olmo3": TINY | {"sliding_window": 5},
+    "olmo3": TINY | {"sliding_window": 5, "layer_types": ["sliding_attention", "full_attention", "sliding_attention"]},
     "phi3": TINY,
     "gemma2": TINY | {"head_dim": 6, "sliding_window": 5},
     "gemma3_text": TINY | {"head_dim": 6, "sliding_window": 5, "sliding_window_pattern": 2},
     "gemma3": {
-        "text_config": TINY | {"head_dim": 6, "sliding_window": 5, "model_type": "gemma3_text"},
+        "text_config": TINY | {
+            "head_dim": 6, "sliding_window": 5, "sliding_window_pattern": 2, "model_type": "gemma3_text",
+        },
         "vision_config": VISION | {"model_type": "siglip_vision_model"}, "mm_tokens_per_image": 4,
     },
     "ministral3": TINY | {"head_dim": 6},
@@ -60,7 +62,7 @@ BASE = {
     "lfm2": TINY | {"layer_types": ["conv", "full_attention", "conv"], "block_multiple_of": 8},
     "eurobert": TINY,
     "granite": TINY,
-    "smollm3": TINY,
+    "smollm3": TINY | {"no_rope_layer_interval": 2},
     "gpt_neox": {k: v for k, v in TINY.items() if k != "num_key_value_heads"} | {"hidden_size": 32},
 }
 LAYERS = 3

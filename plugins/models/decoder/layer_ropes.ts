@@ -72,6 +72,14 @@ export function readLayerRopes(
     );
   }
   const scaling = objectAt(reader, "rope_scaling");
+  // transformers lays it over {rope_type: default}, so that an older `type` is never followed
+  if (scaling.type !== undefined && scaling.rope_type === undefined) {
+    reader.problem(
+      `rope_scaling.type is ${
+        showValue(scaling.type)
+      }; a ${reader.modelType} has it as rope_scaling.rope_type`,
+    );
+  }
   const read = (type: LayerType): RopeScaling => {
     const own = given[type] ?? {};
     const value = type === "full_attention" && isPlainObject(own)

@@ -57,3 +57,16 @@ Deno.test("a key that a family ignores on purpose is let through", () => {
   reader.ignore("attention_bias");
   reader.done();
 });
+
+Deno.test("null is no for a flag that is off by default, and refused for one that is on", () => {
+  const reader = new ConfigReader({ biases: null, tied: null }, "tiny");
+  assert.equal(reader.flag("biases", false), false);
+  reader.done();
+  reader.flag("tied", true);
+  assert.throws(
+    () => reader.done(),
+    (error) =>
+      error instanceof ConfigError &&
+      error.message.includes("tied is null; true or false is needed"),
+  );
+});

@@ -137,6 +137,37 @@ for (const [model_type, architecture] of Object.entries(FAMILIES)) {
   });
 }
 
+Deno.test("rope_scaling by an older name of its type is refused where transformers would not follow it", () => {
+  for (const model_type of ["gemma3_text", "olmo3"]) {
+    const config = { ...TINY, head_dim: 4, model_type };
+    assert.throws(
+      () =>
+        FAMILIES[model_type].describe({
+          ...config,
+          rope_scaling: { type: "linear", factor: 3 },
+        }),
+      (error) =>
+        error instanceof ConfigError &&
+        error.message.includes('rope_scaling.type is "linear"'),
+    );
+    FAMILIES[model_type].describe({
+      ...config,
+      rope_scaling: { rope_type: "linear", factor: 3 },
+    });
+  }
+});
+
+Deno.test("lfm2 refuses an activation that transformers would not follow", () => {
+  const config = { ...TINY, model_type: "lfm2" };
+  FAMILIES.lfm2.describe({ ...config, hidden_act: "silu" });
+  assert.throws(
+    () => FAMILIES.lfm2.describe({ ...config, hidden_act: "gelu" }),
+    (error) =>
+      error instanceof ConfigError &&
+      error.message.includes('hidden_act is "gelu"'),
+  );
+});
+
 Deno.test("soft caps are saved as floats, which transformers asks for", async () => {
   const folder = await Deno.makeTempDir();
   try {

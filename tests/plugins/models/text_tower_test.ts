@@ -82,6 +82,9 @@ Deno.test("a text tower refuses what it cannot follow, by name", () => {
         text_config: { ...TEXT, model_type: "llama" },
       }],
       [/quantization_config/, { quantization_config: { quant_method: "fp8" } }],
+      [/text_config.final_logit_softcapping is 30/, {
+        text_config: { ...TEXT, final_logit_softcapping: 30 },
+      }],
       [/use_bidirectional_attention/, {
         text_config: { ...TEXT, use_bidirectional_attention: true },
       }],
