@@ -16,17 +16,20 @@ export interface PageContent {
   readonly body: Iterable<Html>;
   /** The only script that may run. */
   readonly script?: string;
+  /** Whether the script may send requests to the server that the page came from. Default: false. */
+  readonly connects?: boolean;
 }
 
 /** The page, in parts. */
 export function* page(
-  { title, style = "", body, script }: PageContent,
+  { title, style = "", body, script, connects = false }: PageContent,
 ): Generator<string> {
   const styles = PAGE_STYLE + style;
   const policy = [
     "default-src 'none'",
     `style-src '${hashOf(styles)}'`,
     ...(script === undefined ? [] : [`script-src '${hashOf(script)}'`]),
+    ...(connects ? ["connect-src 'self'"] : []),
     "base-uri 'none'",
     "form-action 'none'",
   ].join("; ");
