@@ -261,10 +261,11 @@ export {
   showConfig,
   writeModelFiles,
 } from "./io/save_model.ts";
-export type {
-  TensorToCopy,
-  TensorToSave,
-  TensorToWrite,
+export {
+  type TensorToCopy,
+  type TensorToSave,
+  type TensorToWrite,
+  writeSafetensors,
 } from "./io/write_safetensors.ts";
 export { cacheFolder } from "./io/cache_folder.ts";
 export {
@@ -286,7 +287,7 @@ export { kindAt } from "./io/hub/local.ts";
 export { type JsonObject, readJsonObject } from "./io/json_file.ts";
 export {
   type ElementRange,
-  type SafetensorsFile,
+  SafetensorsFile,
   type StoredTensor,
 } from "./io/read_safetensors.ts";
 export { f16ToF32, f32ToF16 } from "./io/half.ts";

@@ -3,8 +3,12 @@
  * the working folder. It is never fetched.
  * @module
  */
-import type { ClientAnswers, ClientPrompt } from "@denotune/denotune/core";
-import { isPlainObject } from "@denotune/denotune/core";
+import {
+  type ClientAnswers,
+  type ClientPrompt,
+  isPlainObject,
+  type SafetensorsFile,
+} from "@denotune/denotune/core";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 
@@ -43,9 +47,11 @@ const PACKAGES = ["onnxruntime-node", "onnxruntime-web"];
 /** Greedy answers of the installed onnxruntime; null: none is installed. */
 export async function askRuntime(
   path: string,
-  { prompts, stopIds }: {
+  { prompts, stopIds, adapter }: {
     readonly prompts: readonly ClientPrompt[];
     readonly stopIds: readonly number[];
+    /** Tensors that the graph has as inputs; null: it has none. */
+    readonly adapter: SafetensorsFile | null;
   },
 ): Promise<ClientAnswers | null> {
   const found = findRuntime();
@@ -54,10 +60,21 @@ export async function askRuntime(
     logSeverityLevel: 3,
   });
   try {
+    const { Tensor } = found.runtime;
+    const inputs = Object.fromEntries(
+      [...adapter?.tensors.values() ?? []].map((t) =>
+        [t.name, new Tensor("float32", t.read(), t.shape)] as const
+      ),
+    );
     const answers: number[][] = [];
     for (const prompt of prompts) {
       answers.push(
-        await answer(session, { runtime: found.runtime, prompt, stopIds }),
+        await answer(session, {
+          runtime: found.runtime,
+          inputs,
+          prompt,
+          stopIds,
+        }),
       );
     }
     return { client: found.client, answers };
@@ -83,8 +100,9 @@ function findRuntime(): { runtime: Runtime; client: string } | null {
 
 async function answer(
   session: RuntimeSession,
-  { runtime, prompt, stopIds }: {
+  { runtime, inputs, prompt, stopIds }: {
     readonly runtime: Runtime;
+    readonly inputs: Readonly<Record<string, RuntimeTensor>>;
     readonly prompt: ClientPrompt;
     readonly stopIds: readonly number[];
   },
@@ -112,6 +130,7 @@ async function answer(
       attention_mask: whole(Array.from({ length: all }, () => 1)),
       position_ids: whole(fresh.map((_, i) => read + i)),
       ...past,
+      ...inputs,
     };
     const outputs = await session.run(
       Object.fromEntries(

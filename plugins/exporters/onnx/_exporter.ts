@@ -1,15 +1,20 @@
 /**
- * What the part `onnx` does: imported when it is made, because its libraries are not needed before.
+ * What the parts `onnx` and `onnx-lora` do: imported when one is made, because its libraries are not needed before.
  * @module
  */
 import {
   bytesOfSize,
   type Exporter,
+  type ExportRequest,
   type ExportTensor,
   writeAll,
 } from "@denotune/denotune/core";
 import { join } from "node:path";
+import { adapterTensors, readAdapter, writeAdapter } from "./_adapter_file.ts";
 import { askRuntime } from "./_client.ts";
+import { encodeMetadata } from "./file/proto.ts";
+import { openOnnx } from "./file/read.ts";
+import { writeModel } from "./file/write.ts";
 import {
   GRAPHS,
   readConfig,
@@ -17,62 +22,43 @@ import {
   STORAGES,
   writeTexts,
 } from "./_layout.ts";
-import { makeModel } from "./_model.ts";
+import { type MadeModel, makeModel } from "./_model.ts";
 import {
   columnError,
   DRIFT,
   type OnnxOptions,
   storageError,
 } from "./_options.ts";
-import { encodeMetadata } from "./file/proto.ts";
-import { openOnnx } from "./file/read.ts";
-import { writeModel } from "./file/write.ts";
 
-/** The exporter of these options. */
-export function exporterOf({ quantization, max_file }: OnnxOptions): Exporter {
-  const limit = bytesOfSize(max_file, "max_file");
-  const { file } = STORAGES[quantization];
-  const path = (folder: string) => join(folder, GRAPHS, file);
+/** The exporter of whole models. */
+export function exporterOf(options: OnnxOptions): Exporter {
+  const { quantization } = options;
   /** The largest number of each matrix whose blocks run down its columns, by name. */
   const largest = new Map<string, number>();
   return {
+    ...shared(options),
     writes: "model",
-    drift: DRIFT[quantization],
     storageError({ name, shape }) {
       const most = largest.get(name);
       return most === undefined
         ? storageError(quantization, shape)
         : columnError(quantization, most);
     },
-    check(request) {
-      makeModel({ ...request, adapter: null }, quantization);
-    },
     async write(request) {
-      const { folder, model } = request;
+      const { model } = request;
       const tensors = model.tensors.map((t) => measured(t, largest));
-      const made = makeModel(
-        { model: { ...model, tensors }, adapter: null },
-        quantization,
+      const { made, files } = await writeGraph(
+        { ...request, model: { ...model, tensors }, adapter: null },
+        options,
       );
-      await Deno.mkdir(join(folder, GRAPHS), { recursive: true });
-      const written = await writeModel(join(folder, GRAPHS), file, {
-        model: made.model,
-        limit,
-      });
       for (const name of [...largest.keys()]) {
         if (!made.transposed.has(name)) largest.delete(name);
       }
-      return [
-        ...await writeTexts(request, {
-          quantization,
-          external: written.external,
-        }),
-        ...written.files.map((name) => `${GRAPHS}/${name}`),
-      ];
+      return files;
     },
     async read(request) {
       using held = new DisposableStack();
-      const opened = held.use(openOnnx(path(request.folder)));
+      const opened = held.use(openOnnx(graphPath(request, options)));
       const [config, text] = [
         await readConfig(request),
         await readTexts(request),
@@ -85,13 +71,92 @@ export function exporterOf({ quantization, max_file }: OnnxOptions): Exporter {
         [Symbol.dispose]: () => owned.dispose(),
       };
     },
-    annotate({ folder }, figures) {
-      using opened = Deno.openSync(path(folder), { append: true });
-      writeAll(opened, encodeMetadata("denotune.figures", figures));
+  };
+}
+
+/** The exporter of a base that takes an adapter as its inputs, and of the adapter. */
+export function loraExporterOf(options: OnnxOptions): Exporter {
+  return {
+    ...shared(options),
+    writes: "adapter",
+    // factors are multiplied in and divided out again
+    storageError: () => ({ block: 1, relative: 2 ** -22 }),
+    async write(request) {
+      const { made, files } = await writeGraph(request, options);
+      return [...files, await writeAdapter(request, made.scales)];
+    },
+    async read(request) {
+      using held = new DisposableStack();
+      const file = held.use(readAdapter(request));
+      const [config, text] = [
+        await readConfig(request),
+        await readTexts(request),
+      ];
+      const owned = held.move();
+      return {
+        tensors: adapterTensors(file),
+        config,
+        text,
+        [Symbol.dispose]: () => owned.dispose(),
+      };
+    },
+  };
+}
+
+/** What both have. */
+function shared(
+  options: OnnxOptions,
+): Pick<Exporter, "drift" | "check" | "annotate" | "client"> {
+  const { quantization } = options;
+  return {
+    drift: DRIFT[quantization],
+    check(request) {
+      makeModel(request, quantization);
+    },
+    annotate(request, figures) {
+      const path = graphPath(request, options);
+      using file = Deno.openSync(path, { append: true });
+      writeAll(file, encodeMetadata("denotune.figures", figures));
       return Promise.resolve();
     },
-    client: ({ folder, text }, prompts) =>
-      askRuntime(path(folder), { prompts, stopIds: text.stopIds }),
+    async client(request, prompts) {
+      const { adapter, text: { stopIds } } = request;
+      using file = adapter === null ? null : readAdapter(request);
+      return await askRuntime(graphPath(request, options), {
+        prompts,
+        stopIds,
+        adapter: file,
+      });
+    },
+  };
+}
+
+function graphPath(
+  { folder }: Pick<ExportRequest, "folder">,
+  { quantization }: OnnxOptions,
+): string {
+  return join(folder, GRAPHS, STORAGES[quantization].file);
+}
+
+/** Writes everything but an adapter. */
+async function writeGraph(
+  request: ExportRequest,
+  { quantization, max_file }: OnnxOptions,
+): Promise<{ readonly made: MadeModel; readonly files: string[] }> {
+  const made = makeModel(request, quantization);
+  const folder = join(request.folder, GRAPHS);
+  await Deno.mkdir(folder, { recursive: true });
+  const { files, external } = await writeModel(
+    folder,
+    STORAGES[quantization].file,
+    { model: made.model, limit: bytesOfSize(max_file, "max_file") },
+  );
+  return {
+    made,
+    files: [
+      ...await writeTexts(request, { quantization, external }),
+      ...files.map((name) => `${GRAPHS}/${name}`),
+    ],
   };
 }
 

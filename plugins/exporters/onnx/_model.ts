@@ -62,9 +62,10 @@ export function makeModel(
   exported: Exported,
   quantization: OnnxQuantization,
 ): MadeModel {
-  const { model: { spec, tensors } } = exported;
+  const { model: { spec, tensors }, adapter } = exported;
   const traced = trace(exported);
   const plans = planWeights(traced, quantization);
+  const derived = derivedValues(exported);
   const stored = new Map<string, StoredWeight>();
   const weight = (name: string, onnx: GraphBuilder): StoredWeight => {
     const known = stored.get(name);
@@ -76,7 +77,15 @@ export function makeModel(
         `Cannot write ${spec.modelType} as ONNX: its weight ${name} is not among those to export`,
       );
     }
-    const made = storeWeight(onnx, tensor, plan);
+    const own = derived.get(name);
+    const made = storeWeight(
+      onnx,
+      own === undefined ? tensor : {
+        ...tensor,
+        read: (start, count) => own.subarray(start, start + count),
+      },
+      plan,
+    );
     stored.set(name, made);
     return made;
   };
@@ -85,12 +94,14 @@ export function makeModel(
     leaves: {
       weight,
       constant: (name, onnx) => {
-        const found = traced.constants.find((c) => c.spec.name === name);
-        const values = found?.spec.make() ?? new Float32Array();
+        const table = traced.constants.find((c) => c.spec.name === name);
+        const kept = traced.parameters.find((c) => c.spec.name === name);
+        const values = table?.spec.make() ?? derived.get(name) ??
+          new Float32Array();
         return onnx.initializer({
           name: `constant.${name}`,
           type: "float32",
-          dims: found?.spec.shape ?? [],
+          dims: (table ?? kept)?.spec.shape ?? [],
           data: new Uint8Array(
             values.buffer,
             values.byteOffset,
@@ -98,6 +109,7 @@ export function makeModel(
           ),
         });
       },
+      given: (name) => givenName(exported, name),
     },
   });
   return {
@@ -122,9 +134,36 @@ export function makeModel(
             ),
           ),
         ),
+        ...(adapter === null
+          ? {}
+          : { "denotune.adapter": JSON.stringify(adapter.config) }),
       },
     },
   };
+}
+
+/** The input of a graph that a tensor of the adapter is; null: the graph has it. */
+function givenName({ adapter }: Exported, name: string): string | null {
+  if (adapter === null) return null;
+  const { attached } = adapter;
+  if (attached.parameters.some((p) => p.name === name)) return name;
+  return attached.trainsBase(name) ? attached.savedName(name) : null;
+}
+
+/** Values that an adapter derives from the base: what PiSSA leaves of a weight, the norms of DoRA. */
+function derivedValues(
+  { model: { spec, tensors }, adapter }: Exported,
+): ReadonlyMap<string, Float32Array> {
+  const found = adapter?.attached.initialise?.((name) => {
+    const tensor = tensors.find((t) => t.name === name);
+    const count = tensor?.shape.reduce((a, b) => a * b, 1) ?? 0;
+    const values = tensor?.read(0, count);
+    if (values instanceof Float32Array) return values.slice();
+    throw new ConfigError(
+      `Cannot write ${spec.modelType} as ONNX: its adapter needs the weight ${name} at once`,
+    );
+  });
+  return found ?? new Map();
 }
 
 /** How each weight is stored. */

@@ -26,8 +26,10 @@ import type { StoredWeight } from "../file/weights.ts";
 export interface Leaves {
   /** The initializers of a weight. */
   weight(name: string, onnx: GraphBuilder): StoredWeight;
-  /** The initializer of a table that the host computes. */
+  /** The initializer of a table that the host computes, or of what an adapter derives from the base. */
   constant(name: string, onnx: GraphBuilder): string;
+  /** The input through which a client gives a weight or a parameter of an adapter; null: it is in the file. */
+  given(name: string): string | null;
 }
 
 /** A translated model. */
@@ -142,7 +144,9 @@ class Translator {
       isWhole: (i) => inputs[i].dtype === "i32",
       weight: (i) => {
         const name = this.#weights.get(inputs[i].buffer);
-        return name === undefined ? null : this.#leaves.weight(name, onnx);
+        return name === undefined || this.#leaves.given(name) !== null
+          ? null
+          : this.#leaves.weight(name, onnx);
       },
       cache: (i) =>
         this.#values.get(inputs[i].buffer)?.name ??
@@ -191,6 +195,17 @@ class Translator {
       this.#values.set(view.buffer, made);
       return made;
     };
+    const named = [...this.#traced.weights, ...parameters]
+      .find((leaf) => leaf.view.buffer === view.buffer)?.spec;
+    const given = named === undefined ? null : this.#leaves.given(named.name);
+    if (named !== undefined && given !== null) {
+      const ranks = this.#ranks(view.buffer);
+      return value(this.#onnx.input(
+        given,
+        "float32",
+        named.shape.map((d, i) => ranks.has(i) ? `${given}.rank` : d),
+      ));
+    }
     const weight = this.#weights.get(view.buffer);
     if (weight !== undefined) {
       const { value: stored, storage } = this.#leaves.weight(
@@ -201,19 +216,10 @@ class Translator {
         storage === "f16" ? this.#onnx.cast(stored, "float32") : stored,
       );
     }
-    const constant = constants.find((c) => c.view.buffer === view.buffer);
+    const constant = [...constants, ...parameters]
+      .find((leaf) => leaf.view.buffer === view.buffer)?.spec;
     if (constant !== undefined) {
-      return value(this.#leaves.constant(constant.spec.name, this.#onnx));
-    }
-    const parameter = parameters.find((p) => p.view.buffer === view.buffer);
-    if (parameter !== undefined) {
-      const { name, shape } = parameter.spec;
-      const ranks = this.#ranks(view.buffer);
-      return value(this.#onnx.input(
-        name,
-        "float32",
-        shape.map((d, i) => ranks.has(i) ? `${name}.rank` : d),
-      ));
+      return value(this.#leaves.constant(constant.name, this.#onnx));
     }
     const input = [...inputs].find(([, v]) => v.buffer === view.buffer);
     if (input !== undefined) return value(this.#input(input[0], label));
