@@ -132,6 +132,7 @@ export {
   Expr,
   type Expression,
   input,
+  leavesOf,
   random,
   reduce,
   type RowProgram,
@@ -265,6 +266,7 @@ export {
   type TensorToCopy,
   type TensorToSave,
   type TensorToWrite,
+  type WriteOptions,
   writeSafetensors,
 } from "./io/write_safetensors.ts";
 export { cacheFolder } from "./io/cache_folder.ts";
@@ -296,6 +298,7 @@ export { type RopeScaling, rotaryColumns, rotaryTable } from "./io/rotary.ts";
 export {
   isSafetensorsDType,
   type SafetensorsDType,
+  type WeightDType,
 } from "./io/safetensors_header.ts";
 export { chosenAt } from "./config/chosen_at.ts";
 export type { LoadedRun, RunRequest } from "./config/load.ts";

@@ -1,12 +1,16 @@
 /**
- * Row programs as ONNX operators: a value for each part of an expression, over a (rows, columns) space in which
+ * Expressions as ONNX operators: a value for each part of an expression, over a (rows, columns) space in which
  * `matrix` inputs are (rows, columns), `row` inputs (columns), `column` inputs (rows, 1).
  * @module
  */
-import type {
-  Expression,
-  RowsAttributes,
-  UnaryOp,
+import {
+  type Access,
+  type ColumnSumAttributes,
+  type Dim,
+  type Expression,
+  leavesOf,
+  type RowsAttributes,
+  type UnaryOp,
 } from "@denotune/denotune/core";
 import type { GraphBuilder } from "./builder.ts";
 import type { KernelTranslation, Translation } from "./translation.ts";
@@ -52,22 +56,71 @@ interface Scope {
   column(): string;
 }
 
+/** A space of rows and columns in which expressions are evaluated. */
+interface Space {
+  readonly rows: Dim;
+  readonly columns: Dim;
+  readonly inputs: readonly Access[];
+}
+
 /** The kernel `rows`. */
 export const rows: KernelTranslation<RowsAttributes> = (t) => {
-  const { onnx } = t;
-  const { program, columns } = t.attributes;
+  const { onnx, attributes: { program, rows, columns } } = t;
+  const space: Space = { rows, columns, inputs: program.inputs };
   const values = new Map<string, string>();
-  const scope: Scope = {
+  const scope = scopeOf(t, space, values);
+  for (const stage of program.stages) {
+    if (stage.kind === "let") {
+      values.set(stage.name, evaluate(stage.be, scope, t));
+    } else if (stage.kind === "reduce") {
+      const operator = stage.op === "sum" ? "ReduceSum" : "ReduceMax";
+      const whole = spread(t, space, { of: stage.of, scope, width: columns });
+      values.set(
+        stage.name,
+        onnx.node(operator, [whole, onnx.ints([1])], { keepdims: { int: 1 } }),
+      );
+    } else {
+      const width = program.outputs[stage.output] === "matrix" ? columns : 1;
+      const value = spread(t, space, { of: stage.value, scope, width });
+      t.output(stage.output, value, [rows, width]);
+    }
+  }
+};
+
+/** The kernel `column_sum`. */
+export const columnSum: KernelTranslation<ColumnSumAttributes> = (t) => {
+  const { onnx, attributes: { rows, columns, inputs, of, addend } } = t;
+  const space: Space = { rows, columns, inputs };
+  const scope = scopeOf(t, space, new Map());
+  const whole = spread(t, space, { of, scope, width: columns });
+  const sum = onnx.node("ReduceSum", [whole, onnx.ints([0])], {
+    keepdims: { int: 0 },
+  });
+  t.output(
+    0,
+    addend ? onnx.node("Add", [sum, t.input(inputs.length, [columns])]) : sum,
+    [columns],
+  );
+};
+
+function scopeOf(
+  t: Translation<unknown>,
+  { rows, columns, inputs }: Space,
+  values: ReadonlyMap<string, string>,
+): Scope {
+  const { onnx } = t;
+  return {
     onnx,
     input: (i) => {
-      const access = program.inputs[i];
       const sizes = {
-        matrix: [t.attributes.rows, columns],
+        matrix: [rows, columns],
         row: [columns],
-        column: [t.attributes.rows, 1],
+        column: [rows, 1],
         scalars: [-1],
       } as const;
-      return asNumbers(t, t.input(i, sizes[access]), i);
+      const value = t.input(i, sizes[inputs[i]]);
+      // whole numbers are converted
+      return t.isWhole(i) ? onnx.cast(value, "float32") : value;
     },
     value: (name) => values.get(name) ?? "",
     column: () => {
@@ -79,77 +132,25 @@ export const rows: KernelTranslation<RowsAttributes> = (t) => {
       return onnx.floats(Array.from({ length: columns }, (_, c) => c));
     },
   };
-  for (const stage of program.stages) {
-    if (stage.kind === "let") {
-      values.set(stage.name, evaluate(stage.be, scope, t));
-    } else if (stage.kind === "reduce") {
-      const operator = stage.op === "sum" ? "ReduceSum" : "ReduceMax";
-      const whole = spread(t, evaluate(stage.of, scope, t), {
-        kind: "matrix",
-        of: stage.of,
-      });
-      values.set(
-        stage.name,
-        onnx.node(operator, [whole, onnx.ints([1])], { keepdims: { int: 1 } }),
-      );
-    } else {
-      const kind = program.outputs[stage.output];
-      const value = spread(t, evaluate(stage.value, scope, t), {
-        kind,
-        of: stage.value,
-      });
-      t.output(stage.output, value, [
-        t.attributes.rows,
-        kind === "matrix" ? columns : 1,
-      ]);
-    }
-  }
-};
+}
 
-/** A value as wide as its space: what reads no matrix may be narrower. */
+/** An expression as wide as its space: one that reads no matrix may be narrower. */
 function spread(
-  t: Translation<RowsAttributes>,
-  value: string,
-  { kind, of }: {
-    readonly kind: "matrix" | "column";
+  t: Translation<unknown>,
+  { rows, inputs }: Space,
+  { of, scope, width }: {
     readonly of: Expression;
+    readonly scope: Scope;
+    readonly width: Dim;
   },
 ): string {
-  const { onnx, attributes } = t;
-  const { program, rows, columns } = attributes;
-  if (kind === "matrix" && reads(of, program, "matrix")) return value;
-  const width = kind === "matrix" ? columns : 1;
-  return onnx.node("Expand", [value, t.shape([rows, width])]);
-}
-
-/** Whether an expression reads an input of an access. */
-function reads(
-  e: Expression,
-  program: RowsAttributes["program"],
-  access: "matrix" | "column",
-): boolean {
-  const of = (part: Expression) => reads(part, program, access);
-  switch (e.kind) {
-    case "input":
-      return program.inputs[e.input] === access;
-    case "unary":
-      return of(e.a);
-    case "binary":
-      return of(e.a) || of(e.b);
-    case "select":
-      return of(e.condition) || of(e.a) || of(e.b);
-    default:
-      return false;
-  }
-}
-
-/** Whole numbers are converted. */
-function asNumbers(
-  t: Translation<RowsAttributes>,
-  value: string,
-  i: number,
-): string {
-  return t.isWhole(i) ? t.onnx.cast(value, "float32") : value;
+  const value = evaluate(of, scope, t);
+  const isWhole = leavesOf(of).some((leaf) =>
+    leaf.kind === "input" && inputs[leaf.input] === "matrix"
+  );
+  return isWhole
+    ? value
+    : t.onnx.node("Expand", [value, t.shape([rows, width])]);
 }
 
 function evaluate(

@@ -6,7 +6,7 @@
 import type { KernelAttributes, KernelName } from "@denotune/denotune/core";
 import { attention, attentionCached, writeCache } from "./attention.ts";
 import { concatColumns, rope, sliceColumns } from "./columns.ts";
-import { rows } from "./expressions.ts";
+import { columnSum, rows } from "./expressions.ts";
 import { convolutionCached, recurrenceCached } from "./layer_states.ts";
 import { gatherRows, matmul } from "./products.ts";
 import type { KernelTranslation } from "./translation.ts";
@@ -17,6 +17,7 @@ export const TRANSLATIONS: {
 } = {
   attention,
   attention_cached: attentionCached,
+  column_sum: columnSum,
   concat_columns: concatColumns,
   convolution_cached: convolutionCached,
   copy: (t) => {

@@ -8,6 +8,8 @@ import type {
   ExportTensor,
   ModelSpec,
 } from "@denotune/denotune/core";
+import { makePart } from "@denotune/denotune/testing";
+import { lora } from "../../../../plugins/adapters/lora.ts";
 import * as models from "../../../../plugins/models/mod.ts";
 import { inventoryOf } from "../../../../core/engine/build_model.ts";
 import { writeModelFiles } from "../../../../core/io/save_model.ts";
@@ -80,6 +82,63 @@ export function tinyExport(folder: string, spec: ModelSpec): ExportRequest {
       generation: { eos_token_id: [...example.text.stopIds] },
     },
   };
+}
+
+/** A request to export an adapter of random numbers for such a model. */
+export async function tinyAdapterExport(
+  folder: string,
+  spec: ModelSpec,
+  options: Readonly<Record<string, unknown>> = {},
+): Promise<ExportRequest> {
+  const request = tinyExport(folder, spec);
+  const adapter = await makePart({ parts: [lora] }, "adapter", {
+    r: 4,
+    lora_alpha: 6,
+    ...options,
+  });
+  const attached = adapter.attach({ spec, ...inventoryOf(spec, 2) });
+  const trained = inventoryOf(spec, 2).weights
+    .filter(({ name }) => attached.trainsBase(name))
+    .map((w) => ({ ...w, name: attached.savedName(w.name) }));
+  const values = hashedWeights([...attached.parameters, ...trained], {
+    key: 5,
+    scale: 0.2,
+  });
+  return {
+    ...request,
+    adapter: {
+      config: attached.config({ path: null, revision: null }),
+      attached,
+      tensors: [...values].map(([name, all]) => ({
+        name,
+        shape: [...attached.parameters, ...trained]
+          .find((p) => p.name === name)?.shape ?? [],
+        read: (start, count) => all.subarray(start, start + count),
+      })),
+    },
+  };
+}
+
+/** The same with the adapter folded into its base. */
+export async function merged(request: ExportRequest): Promise<ExportRequest> {
+  const { model, adapter } = request;
+  if (adapter === null) return request;
+  const { attached } = adapter;
+  const values = new Map<string, Float32Array>();
+  for (const { name, shape, read } of [...model.tensors, ...adapter.tensors]) {
+    values.set(name, await read(0, shape.reduce((a, b) => a * b, 1)));
+  }
+  const tensors = model.tensors.map(({ name, shape }): ExportTensor => {
+    const own = values.get(attached.savedName(name)) ??
+      attached.merged(name, (n) => values.get(n) ?? new Float32Array()) ??
+      values.get(name) ?? new Float32Array();
+    return {
+      name,
+      shape,
+      read: (start, count) => own.subarray(start, start + count),
+    };
+  });
+  return { ...request, model: { ...model, tensors }, adapter: null };
 }
 
 /** Saves the model of a request as transformers loads it. */

@@ -2,11 +2,12 @@
 
     python3 tests/plugins/exporters/onnx/witness_onnxruntime.py FOLDER...
 
-Each folder has a model as transformers saves it and `onnx/model.onnx`. Three rows of different lengths, padded before
+Each folder has a model as transformers saves it, `onnx/model.onnx`, and `adapters/` where the graph takes one. Three rows of different lengths, padded before
 or behind, are read at once (prefill), then 20 tokens of each, one at a time behind the cache. transformers reads each
 row alone. Prints a JSON object: by folder the largest difference of a logit, and the largest logit.
 """
 
+import glob
 import json
 import os
 import sys
@@ -41,6 +42,19 @@ def empty_states(session, rows):
     }
 
 
+def adapter_inputs(folder):
+    """The tensors of the adapter that is beside the graph, if any, as a page reads them."""
+    found = {}
+    for path in glob.glob(os.path.join(folder, "adapters", "*.safetensors")):
+        data = open(path, "rb").read()
+        length = int.from_bytes(data[:8], "little")
+        for name, entry in json.loads(data[8:8 + length]).items():
+            if name != "__metadata__":
+                start, end = (8 + length + o for o in entry["data_offsets"])
+                found[name] = np.frombuffer(data[start:end], np.float32).reshape(entry["shape"])
+    return found
+
+
 def past_name(name):
     return name.replace("present.", "past_key_values.") if name.startswith("present.") else "past" + name[len("present"):]
 
@@ -61,6 +75,7 @@ def compare(folder, side):
         at = slice(PROMPT - n, PROMPT) if side == "left" else slice(0, n)
         tokens[b, at], mask[b, at] = rows[b][:n], 1
     states = empty_states(session, len(rows))
+    adapter = adapter_inputs(folder)
     worst = 0.0
     for step in range(STEPS + 1):
         new = tokens.shape[1]
@@ -69,6 +84,7 @@ def compare(folder, side):
             "attention_mask": mask,
             "position_ids": np.maximum(mask.cumsum(1) - 1, 0)[:, -new:],
             **states,
+            **adapter,
         }
         outputs = dict(zip(names, session.run(None, {k: v for k, v in feeds.items() if k in inputs})))
         states = {past_name(n): v for n, v in outputs.items() if n.startswith("present")}

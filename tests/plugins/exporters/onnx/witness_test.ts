@@ -5,13 +5,15 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { makePart } from "@denotune/denotune/testing";
-import { onnx } from "../../../../plugins/exporters/mod.ts";
+import { onnx, onnxLora } from "../../../../plugins/exporters/mod.ts";
 import {
   ARCHITECTURES,
   describe,
+  merged,
   saveForTransformers,
   TINY,
   TINY_GPT2,
+  tinyAdapterExport,
   tinyExport,
 } from "./_tiny_exports.ts";
 
@@ -73,6 +75,12 @@ const FAMILIES: readonly Config[] = [
   },
 ];
 
+/** Adapters as inputs, against the merged model. */
+const ADAPTERS: readonly Readonly<Record<string, unknown>>[] = [
+  {},
+  { use_dora: true, target_modules: ["q_proj", "down_proj"] },
+];
+
 /** Random configs of the families, as the sweep against transformers has them. */
 function sweep(): Config[] {
   const cases: { readonly config: Config }[] = JSON.parse(
@@ -93,6 +101,7 @@ Deno.test({
     const folder = await Deno.makeTempDir();
     try {
       const exporter = await makePart({ parts: [onnx] }, "exporter");
+      const loraExporter = await makePart({ parts: [onnxLora] }, "exporter");
       const configs = EVERYTHING ? [...FAMILIES, ...sweep()] : FAMILIES;
       const folders: string[] = [];
       for (const [i, config] of configs.entries()) {
@@ -100,6 +109,13 @@ Deno.test({
         const request = tinyExport(path, describe(config));
         await saveForTransformers(path, request);
         await exporter.write(request);
+        folders.push(path);
+      }
+      for (const [i, options] of ADAPTERS.entries()) {
+        const path = join(folder, `adapter-${i}`);
+        const request = await tinyAdapterExport(path, describe(TINY), options);
+        await saveForTransformers(path, await merged(request));
+        await loraExporter.write(request);
         folders.push(path);
       }
       const { stdout, stderr, success } = await new Deno.Command("python3", {
