@@ -285,6 +285,7 @@ export {
   type HubKind,
   isHubId,
 } from "./io/hub/hub_cache.ts";
+export { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "./io/half.ts";
 export { kindAt } from "./io/hub/local.ts";
 export { type JsonObject, readJsonObject } from "./io/json_file.ts";
 export {
