@@ -295,7 +295,12 @@ export {
 } from "./io/read_safetensors.ts";
 export { f16ToF32, f32ToF16 } from "./io/half.ts";
 export { readRope, type RopeReading } from "./io/read_rope.ts";
-export { type RopeScaling, rotaryColumns, rotaryTable } from "./io/rotary.ts";
+export {
+  type RopeScaling,
+  rotaryColumns,
+  rotaryFrequencies,
+  rotaryTable,
+} from "./io/rotary.ts";
 export {
   isSafetensorsDType,
   type SafetensorsDType,

@@ -3,11 +3,17 @@
  * @module
  */
 import type { AnyPart } from "@denotune/denotune/core";
+import { gguf } from "./gguf/gguf.ts";
 import { huggingface } from "./huggingface.ts";
 import { onnx } from "./onnx/onnx.ts";
 import { onnxLora } from "./onnx/onnx_lora.ts";
 
-export { huggingface, onnx, onnxLora };
+export { gguf, huggingface, onnx, onnxLora };
 
 /** Every exporter. */
-export const exporters: readonly AnyPart[] = [huggingface, onnx, onnxLora];
+export const exporters: readonly AnyPart[] = [
+  huggingface,
+  gguf,
+  onnx,
+  onnxLora,
+];

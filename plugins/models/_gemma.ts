@@ -4,7 +4,12 @@
  * @module
  */
 import type { ConfigReader } from "@denotune/denotune/core";
-import type { DecoderNames } from "./decoder/types.ts";
+import { gguf, type GgufLayout, type Refusals } from "./_gguf.ts";
+import type {
+  DecoderConfig,
+  DecoderNames,
+  GgufFamily,
+} from "./decoder/types.ts";
 import {
   type DecoderDefaults,
   type DecoderRest,
@@ -33,6 +38,29 @@ export const GEMMA_DEFAULTS = {
   activation: { key: "hidden_activation", name: "gelu_pytorch_tanh" },
   mlpBias: false,
 } satisfies Partial<DecoderDefaults>;
+
+/** How llama.cpp computes both. */
+export const GEMMA_GGUF = {
+  windows: true,
+  activation: "gelu_pytorch_tanh",
+  freeHeads: true,
+  rootEmbedding: true,
+  head: "tied",
+} satisfies Partial<GgufFamily>;
+
+/** The soft cap of logits in a GGUF file; Gemma 2 cannot be without. */
+export function finalCap(
+  c: DecoderConfig,
+  refused: Refusals,
+  { needed = false }: { readonly needed?: boolean } = {},
+): GgufLayout["settings"] {
+  const cap = c.json.final_logit_softcapping ??
+    (needed && c.logits ? 30 : null);
+  refused.unless(!needed || c.logits !== null, "logits without a soft cap");
+  return typeof cap === "number"
+    ? { final_logit_softcapping: gguf.f32(cap) }
+    : {};
+}
 
 /** What both read besides; `logitCap` is the soft cap of a config that does not name it. */
 export function gemmaRest(

@@ -13,7 +13,16 @@ import {
   showValue,
 } from "@denotune/denotune/core";
 import { oneRope, plainRest, readHeads } from "./decoder/config.ts";
-import type { DecoderConfig } from "./decoder/types.ts";
+import type { DecoderConfig, GgufFamily } from "./decoder/types.ts";
+
+/** How llama.cpp computes a Llama. */
+const LLAMA_GGUF: GgufFamily = {
+  architecture: "llama",
+  adjacent: true,
+  frequencies: "one",
+  biases: { qkv: true, output: true, mlp: true },
+  freeHeads: true,
+};
 
 /** How the families differ: defaults of absent keys, and which settings they have. */
 const FAMILIES = {
@@ -24,6 +33,7 @@ const FAMILIES = {
     maxPositions: 2048,
     window: "none",
     qkNorm: false,
+    gguf: LLAMA_GGUF,
   },
   mistral: {
     architecture: "MistralForCausalLM",
@@ -32,6 +42,7 @@ const FAMILIES = {
     maxPositions: 131072,
     window: "every layer",
     qkNorm: false,
+    gguf: LLAMA_GGUF,
   },
   qwen2: {
     architecture: "Qwen2ForCausalLM",
@@ -40,6 +51,7 @@ const FAMILIES = {
     maxPositions: 32768,
     window: "some layers",
     qkNorm: false,
+    gguf: { architecture: "qwen2", biases: { qkv: true } },
   },
   qwen3: {
     architecture: "Qwen3ForCausalLM",
@@ -48,6 +60,7 @@ const FAMILIES = {
     maxPositions: 32768,
     window: "some layers",
     qkNorm: true,
+    gguf: { architecture: "qwen3", qkNorm: "each head", freeHeads: true },
   },
 } as const;
 
@@ -113,6 +126,7 @@ export function readLlamaConfig(
     ...plainRest(sizes, rope),
     qkNorm: family.qkNorm ? "each head" : "none",
     windows,
+    gguf: family.gguf,
     json: completed(config, {
       architectures: [family.architecture],
       num_key_value_heads: kvHeads,

@@ -18,6 +18,7 @@ import {
   type Json,
   type ModelBuilder,
   type ModelFamily,
+  type ModelSpec,
   type RawConfig,
   showValue,
 } from "@denotune/denotune/core";
@@ -68,6 +69,9 @@ export function textTower(options: TowerOptions): Architecture {
         ].filter((alias) => alias !== name),
       fileName,
       carries: () => true,
+      ...(inner.exports === undefined
+        ? {}
+        : { exports: renamedExports(inner.exports) }),
     };
   });
 }
@@ -128,6 +132,24 @@ function readTower(
 /** A weight of the text model as transformers' modules call it. */
 function moduleName(name: string): string {
   return name.replace(/^model\./, "model.language_model.");
+}
+
+/** What other layouts must know of the text model, with the names of the whole model's weights. */
+function renamedExports(
+  exports: NonNullable<ModelSpec["exports"]>,
+): NonNullable<ModelSpec["exports"]> {
+  const { gguf } = exports;
+  if (!isObject(gguf) || !isObject(gguf.tensors)) return exports;
+  const tensors = Object.fromEntries(
+    Object.entries(gguf.tensors).map(([name, to]) => [moduleName(name), to]),
+  );
+  return { ...exports, gguf: { ...gguf, tensors } };
+}
+
+function isObject(
+  value: Json | undefined,
+): value is { readonly [key: string]: Json } {
+  return isPlainObject(value);
 }
 
 /** As files call it. */

@@ -10,7 +10,8 @@ import type {
 } from "@denotune/denotune/core";
 import { decoderWith, defineModel, type ModelPart } from "./_define.ts";
 import { everyLayer, oneRope, readDecoder } from "./decoder/config.ts";
-import { GEMMA_DEFAULTS, gemmaRest } from "./_gemma.ts";
+import { finalCap, GEMMA_DEFAULTS, GEMMA_GGUF, gemmaRest } from "./_gemma.ts";
+import { gguf } from "./_gguf.ts";
 import { readLayerTypes, windowsOf } from "./decoder/layer_ropes.ts";
 
 const GEMMA2: ModelFamily = {
@@ -71,6 +72,18 @@ export const gemma2With: (activations: Activations) => Architecture =
         reader.refuse({ sliding_window_size: [window] });
         return {
           ...gemmaRest(reader, sizes, { logitCap: 30 }),
+          gguf: {
+            ...GEMMA_GGUF,
+            architecture: "gemma2",
+            caps: "both",
+            // of the 27B, which llama.cpp knows by its layers, the share of the width
+            scoreColumns: (c) =>
+              c.layers === 46 ? Math.floor(c.hiddenSize / c.heads) : c.headDim,
+            settings: (c, refused) => ({
+              "attn_logit_softcapping": gguf.f32(c.scoreCap ?? 0),
+              ...finalCap(c, refused, { needed: true }),
+            }),
+          },
           scoreCap: reader.numberOrNull("attn_logit_softcapping", 50),
           ropes: everyLayer(sizes, oneRope(reader, sizes)),
           windows: windowsOf(types, window),

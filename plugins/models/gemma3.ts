@@ -16,7 +16,7 @@ import {
 } from "./_define.ts";
 import { textTower } from "./_text_tower.ts";
 import { readDecoder } from "./decoder/config.ts";
-import { GEMMA_DEFAULTS, gemmaRest } from "./_gemma.ts";
+import { finalCap, GEMMA_DEFAULTS, GEMMA_GGUF, gemmaRest } from "./_gemma.ts";
 import {
   readLayerRopes,
   readLayerTypes,
@@ -111,6 +111,17 @@ export const gemma3TextWith: (activations: Activations) => Architecture =
         );
         return {
           ...gemmaRest(reader, sizes, { logitCap: null }),
+          gguf: {
+            ...GEMMA_GGUF,
+            architecture: "gemma3",
+            caps: "logits",
+            qkNorm: "each head",
+            windowBase: true,
+            // of the 27B, which llama.cpp knows by its layers, the share of the width
+            scoreColumns: (c) =>
+              c.layers === 62 ? Math.floor(c.hiddenSize / c.heads) : c.headDim,
+            settings: finalCap,
+          },
           qkNorm: "each head",
           ropes: readLayerRopes(reader, sizes, {
             types,

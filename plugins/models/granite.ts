@@ -8,6 +8,7 @@ import type {
   Architecture,
   ModelFamily,
 } from "@denotune/denotune/core";
+import { gguf } from "./_gguf.ts";
 import { decoderWith, defineModel, type ModelPart } from "./_define.ts";
 import { oneRope, plainRest, readDecoder } from "./decoder/config.ts";
 
@@ -54,6 +55,20 @@ export const graniteWith: (activations: Activations) => Architecture =
         const divisor = reader.number("logits_scaling", 1);
         return {
           ...plainRest(sizes, oneRope(reader, sizes)),
+          gguf: {
+            architecture: "granite",
+            adjacent: true,
+            frequencies: "one",
+            biases: { qkv: true, output: true, mlp: true },
+            freeHeads: true,
+            factors: true,
+            settings: (c) => ({
+              logit_scale: gguf.f32(divisor),
+              embedding_scale: gguf.f32(c.factors.embedding),
+              residual_scale: gguf.f32(c.factors.residual),
+              "attention.scale": gguf.f32(c.factors.scores),
+            }),
+          },
           factors: {
             embedding: reader.number("embedding_multiplier", 1),
             scores: reader.number("attention_multiplier", 1),

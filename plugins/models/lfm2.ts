@@ -17,6 +17,7 @@ import {
   showValue,
   splitColumns,
 } from "@denotune/denotune/core";
+import { gguf, type Refusals } from "./_gguf.ts";
 import { decoderWith, defineModel, type ModelPart } from "./_define.ts";
 import {
   type DecoderSizes,
@@ -25,7 +26,7 @@ import {
   plainRest,
   readDecoder,
 } from "./decoder/config.ts";
-import type { DecoderNames, Mixer } from "./decoder/types.ts";
+import type { DecoderConfig, DecoderNames, Mixer } from "./decoder/types.ts";
 
 const LFM2: ModelFamily = {
   modelType: "lfm2",
@@ -126,6 +127,23 @@ function rest(reader: ConfigReader, sizes: DecoderSizes) {
   return {
     ...plainRest(sizes, oneRope(reader, sizes, { theta: 1000000 })),
     names: LFM2_NAMES,
+    gguf: {
+      architecture: "lfm2",
+      qkNorm: "each head",
+      lastNorm: "token_embd_norm",
+      mixers: {
+        "conv.in_proj.weight": { name: "blk.*.shortconv.in_proj.weight" },
+        "conv.conv.weight": {
+          name: "blk.*.shortconv.conv.weight",
+          exact: true,
+        },
+        "conv.out_proj.weight": { name: "blk.*.shortconv.out_proj.weight" },
+      },
+      settings(_: DecoderConfig, refused: Refusals) {
+        refused.unless(!bias, "biases of convolutions");
+        return { "shortconv.l_cache": gguf.u32(taps) };
+      },
+    },
     qkNorm: "each head",
     mixers: readLayers(reader, sizes).map((isAttention) =>
       isAttention ? null : mixer

@@ -10,6 +10,7 @@ import {
   type ModelFamily,
   showValue,
 } from "@denotune/denotune/core";
+import { gguf } from "./_gguf.ts";
 import { decoderWith, defineModel, type ModelPart } from "./_define.ts";
 import {
   type DecoderRest,
@@ -64,12 +65,32 @@ function rest(reader: ConfigReader, sizes: DecoderSizes): DecoderRest {
   });
   return {
     ...plainRest(sizes, rope),
+    gguf: {
+      architecture: "mistral3",
+      adjacent: true,
+      frequencies: "one",
+      freeHeads: true,
+      settings: () => ({
+        "attention.temperature_scale": gguf.f32(betaOf(reader)),
+        "attention.temperature_length": gguf.u32(
+          "originalPositions" in rope ? rope.originalPositions : 0,
+        ),
+      }),
+    },
     queryScale: readQueryScale(
       reader,
       "originalPositions" in rope ? rope.originalPositions : null,
     ),
     windows: everyLayer(sizes, reader.countOrNull("sliding_window", null)),
   };
+}
+
+/** The share of the logarithm that queries grow by. */
+function betaOf(reader: ConfigReader): number {
+  const settings = reader.raw("rope_scaling") ??
+    reader.raw("rope_parameters") ?? ROPE;
+  const beta = isPlainObject(settings) ? settings[BETA] : undefined;
+  return typeof beta === "number" ? beta : 0;
 }
 
 /** 1 + beta * ln(1 + floor(position / positions of the first training)), rounded as transformers rounds it. */

@@ -7,7 +7,7 @@ import type {
   Architecture,
   ModelFamily,
 } from "@denotune/denotune/core";
-import type { DecoderNames } from "./decoder/types.ts";
+import type { DecoderNames, GgufFamily } from "./decoder/types.ts";
 import { decoderWith, defineModel, type ModelPart } from "./_define.ts";
 import { NAMES, oneRope, plainRest, readDecoder } from "./decoder/config.ts";
 
@@ -48,6 +48,14 @@ export const OLMO_NAMES: DecoderNames = {
   },
 };
 
+/** How llama.cpp computes OLMo 2 and 3. */
+export const OLMO_GGUF: GgufFamily = {
+  architecture: "olmo2",
+  qkNorm: "all heads",
+  windows: true,
+  head: "own",
+};
+
 /** OLMo 2, with the activations that its configs may name. */
 export const olmo2With: (activations: Activations) => Architecture =
   decoderWith(OLMO2, (config, activations) =>
@@ -65,6 +73,7 @@ export const olmo2With: (activations: Activations) => Architecture =
         ...plainRest(sizes, oneRope(reader, sizes)),
         names: OLMO_NAMES,
         qkNorm: "all heads",
+        gguf: OLMO_GGUF,
       }),
     }));
 

@@ -17,7 +17,7 @@ import {
   readLayerTypes,
   windowsOf,
 } from "./decoder/layer_ropes.ts";
-import { OLMO_NAMES } from "./olmo2.ts";
+import { OLMO_GGUF, OLMO_NAMES } from "./olmo2.ts";
 
 const OLMO3: ModelFamily = {
   modelType: "olmo3",
@@ -65,6 +65,7 @@ export const olmo3With: (activations: Activations) => Architecture =
           ...plainRest(sizes, null),
           names: OLMO_NAMES,
           qkNorm: "all heads",
+          gguf: OLMO_GGUF,
           ropes: readLayerRopes(reader, sizes, {
             types,
             bases: {

@@ -76,6 +76,7 @@ export const phi3With: (activations: Activations) => Architecture = decoderWith(
             qkv: ["self_attn.qkv_proj"],
             gateUp: ["mlp.gate_up_proj"],
           },
+          gguf: { architecture: "phi3", frequencies: "long" },
           windows: everyLayer(
             sizes,
             reader.countOrNull("sliding_window", null),

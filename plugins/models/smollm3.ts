@@ -95,6 +95,12 @@ function readLayers(
     ...plainRest(sizes, rope),
     ropes: turned.map((isTurned) => isTurned ? rope : null),
     windows,
+    gguf: {
+      architecture: "smollm3",
+      adjacent: true,
+      noPositions: 4,
+      biases: { qkv: true, output: true, mlp: true },
+    },
   };
 }
 

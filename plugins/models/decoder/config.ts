@@ -83,6 +83,7 @@ export type DecoderRest = Pick<
   | "headBias"
   | "floats"
   | "bidirectional"
+  | "gguf"
 >;
 
 /** The same for every layer. */

@@ -21,6 +21,7 @@ import {
 } from "@denotune/denotune/core";
 import { attend } from "./attention.ts";
 import { attentionDropout } from "./dropout.ts";
+import { ggufLayout } from "./gguf.ts";
 import type { BlockBuilder, BlockLinear, DecoderConfig } from "./types.ts";
 
 /** The model of a decoder's numbers. */
@@ -46,6 +47,9 @@ export function decoderSpec(c: DecoderConfig): ModelSpec {
       ...(c.headBias === undefined ? {} : { bias: c.headBias }),
     },
     ...(c.bidirectional === true ? { attention: "bidirectional" } : {}),
+    ...(c.gguf === undefined
+      ? {}
+      : { exports: { gguf: ggufLayout(c, c.gguf) } }),
     forward: (builder) => forward(builder, c),
     // old files carry the rotary frequencies
     ignores: (name) => name.endsWith("rotary_emb.inv_freq"),

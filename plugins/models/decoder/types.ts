@@ -11,6 +11,7 @@ import type {
   RopeScaling,
   Tensor,
 } from "@denotune/denotune/core";
+import type { GgufLayout, GgufTensor, Refusals } from "../_gguf.ts";
 
 /** Names of a decoder's weights, as its files have them. Those of a block are behind `ROOT.layers.N`. */
 export interface DecoderNames {
@@ -89,6 +90,8 @@ export interface DecoderConfig {
   readonly headBias?: string;
   /** Whether tokens see later ones, whatever the objective. Absent: no. */
   readonly bidirectional?: boolean;
+  /** How llama.cpp computes it. Absent: it does not know the family. */
+  readonly gguf?: GgufFamily;
 }
 
 /** What a block builds with. */
@@ -112,3 +115,43 @@ export type Mixer = (
   block: BlockBuilder,
   h: Tensor,
 ) => { readonly mixed: Tensor; readonly output: BlockLinear };
+
+/** How llama.cpp computes an architecture. */
+export interface GgufFamily {
+  /** Its name there: `llama`. */
+  readonly architecture: string;
+  /** Whether a head's adjacent columns turn together, where transformers turns its halves: rows change places. */
+  readonly adjacent?: boolean;
+  /** Whether it reads a divisor for each rotary frequency (`rope_freqs`), or two lists of them (`long`). */
+  readonly frequencies?: "one" | "long";
+  /** Every how manyth layer has no positions. Absent: all have. */
+  readonly noPositions?: number;
+  /** Whether it has layers with a window among others. Absent: none, and a file's context ends where windows would. */
+  readonly windows?: boolean;
+  /** Whether layers with a window have a rotary base of their own. */
+  readonly windowBase?: boolean;
+  /** Biases that it adds. Absent: none. */
+  readonly biases?: Partial<DecoderConfig["biases"]>;
+  /** The activation that it computes. Absent: `silu`. */
+  readonly activation?: "silu" | "gelu_pytorch_tanh";
+  /** Norms of queries and keys. Absent: none. */
+  readonly qkNorm?: DecoderConfig["qkNorm"];
+  /** Whether the width of all heads may differ from that of the hidden states. */
+  readonly freeHeads?: boolean;
+  /** Columns of a head in its 1/sqrt(D). Absent: the head's. */
+  scoreColumns?(c: DecoderConfig): number;
+  /** Whether it multiplies embeddings by the root of their width. */
+  readonly rootEmbedding?: boolean;
+  /** Keys of factors that a file sets. */
+  readonly factors?: boolean;
+  /** `tied`: it has no head of its own; `own`: it needs one. Absent: both will do. */
+  readonly head?: "tied" | "own";
+  /** Name of the last norm. Absent: `output_norm`. */
+  readonly lastNorm?: string;
+  /** Whether it has soft caps of scores and logits. */
+  readonly caps?: "both" | "logits";
+  /** Weights of what a layer has in the place of attention, by the names behind `layers.N`. */
+  readonly mixers?: { readonly [name: string]: GgufTensor };
+  /** Settings that only this family has; problems go to `refused`. */
+  settings?(c: DecoderConfig, refused: Refusals): GgufLayout["settings"];
+}

@@ -78,7 +78,9 @@ function fitGroup(x: Float32Array, from: number, search: Search): void {
   }
   for (let t = 0; t <= search.tries; t++) {
     // from the least number found so far, as in ggml
-    inverse = f(f(f(search.first + f(search.by * t)) + steps) / f(most - least));
+    inverse = f(
+      f(f(search.first + f(search.by * t)) + steps) / f(most - least),
+    );
     let sumQ = 0;
     let sumQQ = 0;
     let sumQX = 0;

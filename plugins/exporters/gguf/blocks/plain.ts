@@ -2,7 +2,12 @@
  * Numbers stored one by one: float32, float16 and bfloat16.
  * @module
  */
-import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "@denotune/denotune/core";
+import {
+  bf16ToF32,
+  f16ToF32,
+  f32ToBf16,
+  f32ToF16,
+} from "@denotune/denotune/core";
 import type { BlockType } from "./block_type.ts";
 
 /** The bytes of numbers as numbers of another kind: a copy where they do not begin at a multiple of `size`. */

@@ -1,0 +1,121 @@
+/**
+ * `gguf`: one file that llama.cpp, Ollama and LM Studio load, with weights, tokenizer, chat template, ends and generation
+ * defaults; and an Ollama `Modelfile` beside it. What llama.cpp would compute or cut otherwise is refused before
+ * anything is written.
+ * @module
+ */
+import { join } from "node:path";
+import {
+  ConfigError,
+  definePart,
+  type Exporter,
+  type ExportRequest,
+  type Part,
+} from "@denotune/denotune/core";
+import { z } from "zod";
+import { type Quantization, QUANTIZATIONS } from "./model/choose_types.ts";
+
+/** Options of the exporter `gguf`. */
+export interface GgufOptions {
+  readonly quantization: Quantization;
+}
+
+const NAMES = ["f32", "f16", "bf16", "q8_0", "q4_0", "q4_k_m", "q6_k"] as const;
+
+/** How far the log-probabilities of tokens may move in the mean, by quantization: what small models lose, and some. */
+const DRIFT: Readonly<Record<Quantization, number>> = {
+  f32: 1e-3,
+  f16: 0.01,
+  bf16: 0.05,
+  q8_0: 0.05,
+  q6_k: 0.2,
+  q4_k_m: 0.7,
+  q4_0: 1,
+};
+
+/** The part `gguf`. */
+export const gguf: Part<"exporter", Partial<GgufOptions>, GgufOptions> =
+  definePart({
+    kind: "exporter",
+    name: "gguf",
+    description:
+      "A GGUF file for llama.cpp, Ollama and LM Studio: weights in f32 to 4 bits, tokenizer, template, ends",
+    options: z.strictObject({
+      quantization: z.enum(NAMES).default("f16").describe(
+        "How weights are stored: f32, f16, bf16, or in blocks: q8_0, q6_k, q4_k_m (a mixture), q4_0",
+      ),
+    }),
+    create: (options) => exporterOf(options),
+  });
+
+function exporterOf({ quantization }: GgufOptions): Exporter {
+  const { type } = QUANTIZATIONS[quantization];
+  /** Bounds that one block of a row does not give: of weights that are turned on their way. */
+  const bounds = new Map<string, number>();
+  const heavy = () => import("./write_model.ts");
+  return {
+    writes: "model",
+    drift: DRIFT[quantization],
+    storageError({ name, shape }) {
+      const bound = bounds.get(name);
+      if (bound !== undefined) {
+        return { block: 1, relative: 2 ** -22, absolute: bound };
+      }
+      // offsets and factors are rounded once there and once back
+      const rounding = { relative: 2 ** -22, absolute: 2 ** -23 };
+      return shape.length < 2 ? { block: 1, ...rounding } : {
+        block: type.size,
+        relative: type.relative + rounding.relative,
+        absolute: type.absolute + rounding.absolute,
+      };
+    },
+    async check(request) {
+      (await heavy()).planOf(request, quantization);
+    },
+    async write(request) {
+      const { writeModel } = await heavy();
+      const { modelfileOf } = await import("./modelfile.ts");
+      const name = fileName(request, quantization);
+      await writeModel(join(request.folder, name), { request, quantization });
+      Deno.writeTextFileSync(
+        join(request.folder, "Modelfile"),
+        modelfileOf(name, request.text),
+      );
+      return [name, "Modelfile"];
+    },
+    async read(request) {
+      const { readModel } = await import("./read_model.ts");
+      return await readModel(findFile(request.folder), {
+        request,
+        quantization,
+        bounds,
+      });
+    },
+    async annotate(request, figures) {
+      const { annotate } = await import("./file/annotate.ts");
+      await annotate(findFile(request.folder), figures);
+    },
+  };
+}
+
+/** `capitals-q4_k_m.gguf` */
+function fileName(
+  { name }: Pick<ExportRequest, "name">,
+  suffix: string,
+): string {
+  const plain = name.replace(/[^\w.-]+/g, "-").replace(/^[.-]+/, "");
+  return `${plain === "" ? "model" : plain}-${suffix}.gguf`;
+}
+
+/** The one GGUF file of a folder. */
+function findFile(folder: string): string {
+  const names = [...Deno.readDirSync(folder)].filter((entry) =>
+    entry.isFile && entry.name.endsWith(".gguf")
+  ).map((entry) => entry.name);
+  if (names.length === 1) return join(folder, names[0]);
+  throw new ConfigError(
+    `Cannot read the export in ${folder}: one GGUF file is needed, and there ${
+      names.length === 0 ? "is none" : `are ${names.sort().join(", ")}`
+    }`,
+  );
+}
