@@ -14,6 +14,7 @@ import {
   definePart,
   definePlugin,
   elementwise,
+  type Json,
   type ModelBuilder,
   type ModelFamily,
   type ModelSpec,
@@ -89,10 +90,63 @@ function describe(c: GptNeoxConfig): ModelSpec {
       init,
     },
     forward: (builder) => forward(builder, c),
+    exports: { gguf: ggufOf(c) },
     // what old files keep of masks and positions
     ignores: (name) =>
       /\.attention\.(masked_bias|bias|rotary_emb\.inv_freq)$/.test(name),
     aliases: (name) => name === "lm_head.weight" ? ["embed_out.weight"] : [],
+  };
+}
+
+/** What llama.cpp must know, for `export --to gguf`: its settings, and its names of the weights. */
+function ggufOf(c: GptNeoxConfig): Json {
+  const D = c.headDim;
+  const norm = (name: string, to: string) => ({
+    [`${name}.weight`]: [{ name: `${to}.weight` }],
+    [`${name}.bias`]: [{ name: `${to}.bias` }],
+  });
+  const at = "gpt_neox.layers.*";
+  // here head after head has its query, key and value; there all queries come first
+  const all = { view: [c.heads, 3, D], order: [1, 0, 2] };
+  return {
+    architecture: "gptneox",
+    settings: {
+      block_count: { u32: c.layers },
+      context_length: { u32: c.maxPositions },
+      embedding_length: { u32: c.hiddenSize },
+      feed_forward_length: { u32: c.innerSize },
+      "attention.head_count": { u32: c.heads },
+      "attention.layer_norm_epsilon": { f32: c.eps },
+      "rope.dimension_count": { u32: rotaryColumns(c.rope, D) },
+      "rope.freq_base": { f32: c.rope.theta },
+      use_parallel_residual: { bool: c.parallel },
+      vocab_size: { u32: c.vocabSize },
+    },
+    tensors: {
+      [`${EMBEDDING}.weight`]: [
+        { name: "token_embd.weight" },
+        ...(c.tied ? [{ name: "output.weight" }] : []),
+      ],
+      ...(c.tied ? {} : { "lm_head.weight": [{ name: "output.weight" }] }),
+      ...norm("gpt_neox.final_layer_norm", "output_norm"),
+      ...norm(`${at}.input_layernorm`, "blk.*.attn_norm"),
+      ...norm(`${at}.post_attention_layernorm`, "blk.*.ffn_norm"),
+      [`${at}.attention.query_key_value.weight`]: [
+        { name: "blk.*.attn_qkv.weight", ...all },
+      ],
+      [`${at}.attention.query_key_value.bias`]: [
+        { name: "blk.*.attn_qkv.bias", ...all },
+      ],
+      ...norm(`${at}.attention.dense`, "blk.*.attn_output"),
+      ...norm(`${at}.mlp.dense_h_to_4h`, "blk.*.ffn_up"),
+      ...norm(`${at}.mlp.dense_4h_to_h`, "blk.*.ffn_down"),
+    },
+    refused: [
+      ...(c.bias ? [] : ["attention without biases"]),
+      ...(c.rope.type === "default"
+        ? []
+        : [`rotary frequencies of the type ${c.rope.type}`]),
+    ],
   };
 }
 

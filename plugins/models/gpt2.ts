@@ -9,14 +9,17 @@ import {
   add,
   type Architecture,
   elementwise,
+  type Json,
   type LinearSite,
   type ModelBuilder,
   type ModelFamily,
   type ModelSpec,
+  showValue,
   splitColumns,
   type Tensor,
 } from "@denotune/denotune/core";
 import { architectureOf, defineModel, type ModelPart } from "./_define.ts";
+import { gguf, Refusals } from "./_gguf.ts";
 import { type Gpt2Config, readGpt2Config } from "./_gpt2_config.ts";
 
 const GPT2: ModelFamily = {
@@ -80,6 +83,7 @@ function describe(c: Gpt2Config): ModelSpec {
       tied: c.tied,
       init: { kind: "normal", std: c.std },
     },
+    exports: { gguf: ggufOf(c) },
     forward: (builder) => forward(builder, c),
     // causal masks, which old files carry as buffers
     ignores: (name) => /(^|\.)h\.\d+\.attn\.(masked_)?bias$/.test(name),
@@ -91,6 +95,56 @@ function describe(c: Gpt2Config): ModelSpec {
       ...(c.tied && name === `${EMBEDDING}.weight` ? ["lm_head.weight"] : []),
     ],
   };
+}
+
+/** What llama.cpp must know. */
+function ggufOf(c: Gpt2Config): Json {
+  const refused = new Refusals();
+  refused.unless(
+    c.scaled && !c.scaledByLayer,
+    "scores that are not divided by the root of the head size alone",
+  );
+  const activation = c.json.activation_function ?? "gelu_new";
+  refused.unless(
+    ["gelu_new", "gelu_pytorch_tanh", "gelu_fast"].some((n) =>
+      n === activation
+    ),
+    `the activation ${showValue(activation)} (it computes gelu_new)`,
+  );
+  const layer = (name: string, to: string, transposed: boolean) => ({
+    [`transformer.h.*.${name}.weight`]: [{
+      name: `blk.*.${to}.weight`,
+      transposed,
+    }],
+    [`transformer.h.*.${name}.bias`]: [{ name: `blk.*.${to}.bias` }],
+  });
+  return gguf.layout({
+    architecture: "gpt2",
+    settings: {
+      block_count: gguf.u32(c.layers),
+      context_length: gguf.u32(c.positions),
+      embedding_length: gguf.u32(c.hiddenSize),
+      feed_forward_length: gguf.u32(c.innerSize),
+      "attention.head_count": gguf.u32(c.heads),
+      "attention.layer_norm_epsilon": gguf.f32(c.eps),
+      vocab_size: gguf.u32(c.vocabSize),
+    },
+    tensors: {
+      [`${EMBEDDING}.weight`]: [{ name: "token_embd.weight" }],
+      "transformer.wpe.weight": [{ name: "position_embd.weight", exact: true }],
+      "transformer.ln_f.weight": [{ name: "output_norm.weight" }],
+      "transformer.ln_f.bias": [{ name: "output_norm.bias" }],
+      ...(c.tied ? {} : { "lm_head.weight": [{ name: "output.weight" }] }),
+      ...layer("ln_1", "attn_norm", false),
+      ...layer("attn.c_attn", "attn_qkv", true),
+      ...layer("attn.c_proj", "attn_output", true),
+      ...layer("ln_2", "ffn_norm", false),
+      ...layer("mlp.c_fc", "ffn_up", true),
+      ...layer("mlp.c_proj", "ffn_down", true),
+    },
+    constants: {},
+    refused: refused.all,
+  });
 }
 
 function forward(builder: ModelBuilder, c: Gpt2Config): Tensor {

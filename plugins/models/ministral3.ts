@@ -72,7 +72,8 @@ function rest(reader: ConfigReader, sizes: DecoderSizes): DecoderRest {
       freeHeads: true,
       settings: () => ({
         "attention.temperature_scale": gguf.f32(betaOf(reader)),
-        "attention.temperature_length": gguf.u32(
+        // llama.cpp takes the positions of the first training from here
+        "rope.scaling.original_context_length": gguf.u32(
           "originalPositions" in rope ? rope.originalPositions : 0,
         ),
       }),

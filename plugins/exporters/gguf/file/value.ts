@@ -45,6 +45,7 @@ export class ByteWriter {
     return this.#length;
   }
 
+  /** Where `count` further bytes begin. What holds them may be another buffer afterwards. */
   #room(count: number): number {
     const at = this.#length;
     if (at + count > this.#bytes.length) {
@@ -58,19 +59,23 @@ export class ByteWriter {
   }
 
   u32(value: number): void {
-    this.#view.setUint32(this.#room(4), value, true);
+    const at = this.#room(4);
+    this.#view.setUint32(at, value, true);
   }
 
   i32(value: number): void {
-    this.#view.setInt32(this.#room(4), value, true);
+    const at = this.#room(4);
+    this.#view.setInt32(at, value, true);
   }
 
   f32(value: number): void {
-    this.#view.setFloat32(this.#room(4), value, true);
+    const at = this.#room(4);
+    this.#view.setFloat32(at, value, true);
   }
 
   u64(value: number): void {
-    this.#view.setBigUint64(this.#room(8), BigInt(value), true);
+    const at = this.#room(8);
+    this.#view.setBigUint64(at, BigInt(value), true);
   }
 
   text(value: string): void {
@@ -93,7 +98,8 @@ export class ByteWriter {
       this.f32(value.f32);
     } else if ("bool" in value) {
       this.u32(TYPES.bool);
-      this.#bytes[this.#room(1)] = value.bool ? 1 : 0;
+      const at = this.#room(1);
+      this.#bytes[at] = value.bool ? 1 : 0;
     } else if ("string" in value) {
       this.u32(TYPES.string);
       this.text(value.string);
