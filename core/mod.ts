@@ -293,7 +293,6 @@ export {
   SafetensorsFile,
   type StoredTensor,
 } from "./io/read_safetensors.ts";
-export { f16ToF32, f32ToF16 } from "./io/half.ts";
 export { readRope, type RopeReading } from "./io/read_rope.ts";
 export {
   type RopeScaling,

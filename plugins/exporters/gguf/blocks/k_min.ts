@@ -224,7 +224,8 @@ export const q4_k: BlockType = {
   size: 256,
   bytes: 144,
   relative: 0.16,
-  absolute: 2 ** -20,
+  // the smallest steps of d and m, as often as they are taken
+  absolute: 63 * 16 * 2 ** -25,
   quantize(x, out) {
     eachBlock(q4_k, x.length, (from, at) => {
       putBlock(x, from, { out, at, search: FOUR_BITS });
@@ -254,7 +255,7 @@ export const q5_k: BlockType = {
   size: 256,
   bytes: 176,
   relative: 0.1,
-  absolute: 2 ** -20,
+  absolute: 63 * 32 * 2 ** -25,
   quantize(x, out) {
     eachBlock(q5_k, x.length, (from, at) => {
       putBlock(x, from, { out, at, search: FIVE_BITS });

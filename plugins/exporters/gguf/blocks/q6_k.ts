@@ -70,7 +70,7 @@ export const q6_k: BlockType = {
   size: 256,
   bytes: 210,
   relative: 0.04,
-  absolute: 2 ** -20,
+  absolute: 128 * 32 * 2 ** -25,
   quantize(x, out) {
     eachBlock(q6_k, x.length, (from, at) => {
       let extreme = 0;
