@@ -4,7 +4,7 @@
  * @module
  */
 import type { ConfigReader } from "@denotune/denotune/core";
-import { gguf, type GgufLayout, type Refusals } from "./_gguf.ts";
+import { gguf, type GgufLayout, type Refusals } from "./decoder/gguf_layout.ts";
 import type {
   DecoderConfig,
   DecoderNames,

@@ -11,7 +11,7 @@ import type {
 import { decoderWith, defineModel, type ModelPart } from "./_define.ts";
 import { everyLayer, oneRope, readDecoder } from "./decoder/config.ts";
 import { finalCap, GEMMA_DEFAULTS, GEMMA_GGUF, gemmaRest } from "./_gemma.ts";
-import { gguf } from "./_gguf.ts";
+import { gguf } from "./decoder/gguf_layout.ts";
 import { readLayerTypes, windowsOf } from "./decoder/layer_ropes.ts";
 
 const GEMMA2: ModelFamily = {

@@ -19,7 +19,7 @@ import {
   type Tensor,
 } from "@denotune/denotune/core";
 import { architectureOf, defineModel, type ModelPart } from "./_define.ts";
-import { gguf, Refusals } from "./_gguf.ts";
+import { gguf, Refusals } from "./decoder/gguf_layout.ts";
 import { type Gpt2Config, readGpt2Config } from "./_gpt2_config.ts";
 
 const GPT2: ModelFamily = {

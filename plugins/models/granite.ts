@@ -8,7 +8,7 @@ import type {
   Architecture,
   ModelFamily,
 } from "@denotune/denotune/core";
-import { gguf } from "./_gguf.ts";
+import { gguf } from "./decoder/gguf_layout.ts";
 import { decoderWith, defineModel, type ModelPart } from "./_define.ts";
 import { oneRope, plainRest, readDecoder } from "./decoder/config.ts";
 

@@ -17,7 +17,7 @@ import {
   showValue,
   splitColumns,
 } from "@denotune/denotune/core";
-import { gguf, type Refusals } from "./_gguf.ts";
+import { gguf, type Refusals } from "./decoder/gguf_layout.ts";
 import { decoderWith, defineModel, type ModelPart } from "./_define.ts";
 import {
   type DecoderSizes,

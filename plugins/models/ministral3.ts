@@ -10,7 +10,7 @@ import {
   type ModelFamily,
   showValue,
 } from "@denotune/denotune/core";
-import { gguf } from "./_gguf.ts";
+import { gguf } from "./decoder/gguf_layout.ts";
 import { decoderWith, defineModel, type ModelPart } from "./_define.ts";
 import {
   type DecoderRest,

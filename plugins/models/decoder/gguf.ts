@@ -9,7 +9,12 @@ import {
   type RopeScaling,
   showValue,
 } from "@denotune/denotune/core";
-import { gguf, type GgufLayout, type GgufTensor, Refusals } from "../_gguf.ts";
+import {
+  gguf,
+  type GgufLayout,
+  type GgufTensor,
+  Refusals,
+} from "./gguf_layout.ts";
 import { fromFrequencies, fromSettings } from "./gguf_rope.ts";
 import type { DecoderConfig, GgufFamily } from "./types.ts";
 

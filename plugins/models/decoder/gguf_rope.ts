@@ -4,7 +4,7 @@
  * @module
  */
 import { type RopeScaling, rotaryFrequencies } from "@denotune/denotune/core";
-import { gguf, type GgufLayout, type Refusals } from "../_gguf.ts";
+import { gguf, type GgufLayout, type Refusals } from "./gguf_layout.ts";
 
 /** Settings and constants of rotary frequencies. */
 export type GgufRope = Pick<GgufLayout, "settings" | "constants">;

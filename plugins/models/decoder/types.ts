@@ -11,7 +11,7 @@ import type {
   RopeScaling,
   Tensor,
 } from "@denotune/denotune/core";
-import type { GgufLayout, GgufTensor, Refusals } from "../_gguf.ts";
+import type { GgufLayout, GgufTensor, Refusals } from "./gguf_layout.ts";
 
 /** Names of a decoder's weights, as its files have them. Those of a block are behind `ROOT.layers.N`. */
 export interface DecoderNames {
