@@ -14,7 +14,8 @@ import { productiveIn } from "./productive.ts";
 
 /** The state that nothing leads out of. */
 export const DEAD = -1;
-const UNKNOWN = -2;
+/** What {@linkcode Automaton.known} has for a byte that nobody has asked for. */
+export const UNKNOWN = -2;
 /** Places of one state, and places in all: beyond it an expression is too ambiguous, or a text too long. */
 const MOST_PLACES = 50_000;
 const MOST_KEPT = 2 ** 26;
@@ -42,6 +43,8 @@ export class Automaton {
   readonly #places = new Map<number, Place>();
   /** Of each `both`: the automata of its sides. */
   readonly #sides = new Map<number, readonly [Automaton, Automaton]>();
+  readonly #within = new Map<number, number>();
+  readonly #open = new Map<number, Place>();
   readonly #productive: ReadonlySet<number>;
   #count = 1;
   #work = 0;
@@ -82,6 +85,56 @@ export class Automaton {
       }
     }
     return next[byte] = this.#stateOf(after);
+  }
+
+  /**
+   * A state behind which the same next bytes can come, so many at most: counters that these cannot use up are left open.
+   * Always call it with the same number.
+   */
+  within(state: number, bytes: number): number {
+    let found = this.#within.get(state);
+    if (found === undefined) {
+      const { places, accepts } = this.#states[state];
+      const opened = places.map((place) => this.#opened(place, bytes));
+      found = this.#keep(opened, accepts);
+      this.#within.set(state, found);
+    }
+    return found;
+  }
+
+  #opened(place: Place, bytes: number): Place {
+    let found = this.#open.get(place.id);
+    if (found === undefined) {
+      const { head, rest } = place;
+      found = this.#place(
+        this.#openedHead(head, bytes),
+        rest === null ? null : this.#opened(rest, bytes),
+      );
+      this.#open.set(place.id, found);
+    }
+    return found;
+  }
+
+  #openedHead(head: Expression, bytes: number): Expression {
+    if (head.kind === "repeat") {
+      return this.#expressions.repeat(
+        head.item,
+        Math.min(head.min, bytes),
+        head.max > bytes ? Infinity : head.max,
+      );
+    }
+    if (head.kind !== "pair") return head;
+    const [left, right] = this.#sidesOf(head.of);
+    return this.#expressions.pair(
+      head.of,
+      left.within(head.left, bytes),
+      right.within(head.right, bytes),
+    );
+  }
+
+  /** The states behind each byte, as far as they are known: for loops over many bytes. */
+  known(state: number): Int32Array {
+    return this.#states[state].next; // (256)
   }
 
   /** Whether the text may end in a state. */
@@ -177,8 +230,12 @@ export class Automaton {
         }
       }
     }
-    if (places.length === 0 && !accepts) return DEAD;
-    const ids = places.map(({ id }) => id).sort((a, b) => a - b);
+    return places.length === 0 && !accepts ? DEAD : this.#keep(places, accepts);
+  }
+
+  /** The state of places that begin with a byte. */
+  #keep(places: readonly Place[], accepts: boolean): number {
+    const ids = [...new Set(places.map(({ id }) => id))].sort((a, b) => a - b);
     const key = `${accepts ? "+" : ""}${ids}`;
     let state = this.#known.get(key);
     if (state === undefined) {

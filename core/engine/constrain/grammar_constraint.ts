@@ -76,7 +76,8 @@ export class TokenGrammar {
     };
   }
 
-  #maskOf(state: number): Int32Array {
+  #maskOf(at: number): Int32Array {
+    const state = this.#automaton.within(at, this.#trie.longest);
     let mask = this.#masks.get(state);
     if (mask === undefined) {
       this.#automaton.begin();

@@ -9,11 +9,18 @@
  */
 import { ConfigError } from "../../contracts/errors.ts";
 import type { Expression, Expressions } from "./expressions.ts";
-import { FORMATS } from "./formats.ts";
 import { JsonText } from "./json_text.ts";
+import { arrayOf } from "./array_schema.ts";
 import { mergeSchemas } from "./merge_schemas.ts";
-import { integersWithin, numbersWithin } from "./number_ranges.ts";
-import { patternInside, PatternProblem } from "./pattern.ts";
+import { objectOf } from "./object_schema.ts";
+import { numberIn, stringOf } from "./scalar_schema.ts";
+import {
+  ALL_TYPES,
+  HELD,
+  NOTES,
+  type SchemaReading,
+  TYPE_OF,
+} from "./schema_words.ts";
 import {
   asSchema,
   isSchemaObject,
@@ -21,70 +28,7 @@ import {
   SchemaProblem,
 } from "./schema_problem.ts";
 
-/** Keywords that say something about a schema and hold nothing. */
-const NOTES = new Set([
-  "$schema",
-  "$id",
-  "$comment",
-  "$anchor",
-  "$vocabulary",
-  "id",
-  "title",
-  "description",
-  "default",
-  "examples",
-  "example",
-  "deprecated",
-  "readOnly",
-  "writeOnly",
-  "contentMediaType",
-  "contentEncoding",
-  "definitions",
-  "$defs",
-  "discriminator",
-  "nullable",
-  "strict",
-  "name",
-  "markdownDescription",
-  "enumDescriptions",
-  "deprecationMessage",
-]);
-const ALL_TYPES = ["object", "array", "string", "number", "boolean", "null"];
-/** Keywords of each type; those of others hold nothing for it. */
-const HELD = new Set([
-  "$ref",
-  "allOf",
-  "anyOf",
-  "oneOf",
-  "const",
-  "enum",
-  "type",
-  "properties",
-  "required",
-  "additionalProperties",
-  "patternProperties",
-  "propertyNames",
-  "minProperties",
-  "maxProperties",
-  "items",
-  "prefixItems",
-  "additionalItems",
-  "minItems",
-  "maxItems",
-  "minLength",
-  "maxLength",
-  "pattern",
-  "format",
-  "minimum",
-  "maximum",
-  "exclusiveMinimum",
-  "exclusiveMaximum",
-  "multipleOf",
-  "uniqueItems",
-]);
 const MOST_RULES = 5000;
-/** Numbers of a `multipleOf` that are listed one by one. */
-const MOST_MULTIPLES = 2000;
 
 /** The expression of a schema. Throws `ConfigError` for one that cannot be held to, with the place in it. */
 export function schemaExpression(
@@ -104,11 +48,19 @@ class SchemaReader {
   readonly #rules = new Map<string, Extract<Expression, { kind: "rule" }>>();
   /** Where the reader is: `#/properties/name`. */
   readonly #path: string[] = [];
+  readonly #reading: SchemaReading;
 
   constructor(root: unknown, json: JsonText) {
     this.#root = root;
     this.#json = json;
     this.#e = json.expressions;
+    this.#reading = {
+      json,
+      schema: (schema) => this.#schema(schema),
+      flat: (schema) => this.#flat(schema),
+      at: (keys, read) => this.#at(keys, read),
+      list: (name, value) => this.#list(name, value),
+    };
   }
 
   root(): Expression {
@@ -284,13 +236,16 @@ class SchemaReader {
       case "boolean":
         return this.#e.choice([this.#e.text("true"), this.#e.text("false")]);
       case "string":
-        return this.#string(schema);
+        return stringOf(schema, this.#reading);
       case "array":
-        return this.#array(schema);
+        return arrayOf(schema, this.#reading);
       case "object":
-        return this.#object(schema);
+        return objectOf(schema, this.#reading);
       default:
-        return this.#number(schema, type === "integer");
+        return numberIn(schema, {
+          isInteger: type === "integer",
+          reading: this.#reading,
+        });
     }
   }
 
@@ -318,335 +273,7 @@ class SchemaReader {
         .map((value) => this.#e.text(jsonText(value))),
     );
   }
-
-  #string(schema: Readonly<Record<string, unknown>>): Expression {
-    const min = this.#count(schema, "minLength", 0);
-    const max = this.#count(schema, "maxLength", Infinity);
-    const patterns = [schema.pattern].flat().filter((one) => one !== undefined);
-    const insides = patterns.map((pattern) => this.#pattern(pattern));
-    const format = typeof schema.format === "string"
-      ? FORMATS[schema.format]
-      : undefined;
-    if (format !== undefined) insides.push(this.#pattern(format));
-    if (min > 0 || max < Infinity || insides.length === 0) {
-      insides.push(this.#e.repeat(this.#json.character(), min, max));
-    }
-    return this.#json.quoted(
-      insides.reduce((left, right) => this.#e.both(left, right)),
-    );
-  }
-
-  #pattern(pattern: unknown): Expression {
-    if (typeof pattern !== "string") {
-      throw new SchemaProblem("pattern must be a text");
-    }
-    try {
-      return patternInside(pattern, this.#json);
-    } catch (cause) {
-      if (!(cause instanceof PatternProblem)) throw cause;
-      throw new SchemaProblem(
-        `the pattern ${
-          JSON.stringify(pattern)
-        } cannot be held to: ${cause.message}`,
-      );
-    }
-  }
-
-  #number(
-    schema: Readonly<Record<string, unknown>>,
-    isInteger: boolean,
-  ): Expression {
-    const number = (key: string) => this.#numberOf(schema, key);
-    const [minimum, openMinimum] = [number("minimum"), schema.exclusiveMinimum];
-    const [maximum, openMaximum] = [number("maximum"), schema.exclusiveMaximum];
-    // drafts up to 4 wrote `exclusiveMinimum: true` beside `minimum`
-    const openMinAt = typeof openMinimum === "number" ? openMinimum : null;
-    const openMaxAt = typeof openMaximum === "number" ? openMaximum : null;
-    const min = Math.max(minimum ?? -Infinity, openMinAt ?? -Infinity);
-    const max = Math.min(maximum ?? Infinity, openMaxAt ?? Infinity);
-    const openMin = openMinAt === min || (openMinimum === true);
-    const openMax = openMaxAt === max || (openMaximum === true);
-    const step = number("multipleOf");
-    const decimals = step === null ? null : decimalsOf(step);
-    if (step !== null && decimals === null) {
-      return this.#multiples(step, { min, max, openMin, openMax });
-    }
-    const whole = isInteger || decimals === 0;
-    if (min === -Infinity && max === Infinity) {
-      return whole ? this.#json.integer() : this.#json.number(decimals);
-    }
-    if (whole) {
-      return integersWithin({
-        min: openMin ? Math.floor(min) + 1 : min,
-        max: openMax ? Math.ceil(max) - 1 : max,
-      }, this.#e);
-    }
-    return numbersWithin(
-      { min, max, openMin, openMax, decimals },
-      this.#json,
-    );
-  }
-
-  /** The multiples of a number within bounds, one by one. */
-  #multiples(
-    step: number,
-    { min, max, openMin, openMax }: {
-      min: number;
-      max: number;
-      openMin: boolean;
-      openMax: boolean;
-    },
-  ): Expression {
-    const [first, last] = [Math.ceil(min / step), Math.floor(max / step)];
-    if (!(last - first < MOST_MULTIPLES)) {
-      throw new SchemaProblem(
-        `multipleOf ${step} needs a minimum and a maximum with at most ${MOST_MULTIPLES} multiples between them`,
-      );
-    }
-    const values = Array.from(
-      { length: Math.max(0, last - first + 1) },
-      (_, i) => (first + i) * step,
-    );
-    return this.#e.choice(
-      values.filter((value) =>
-        !(openMin && value === min) && !(openMax && value === max)
-      )
-        .map((value) => this.#e.text(JSON.stringify(value))),
-    );
-  }
-
-  #array(schema: Readonly<Record<string, unknown>>): Expression {
-    const e = this.#e;
-    const min = this.#count(schema, "minItems", 0);
-    const max = this.#count(schema, "maxItems", Infinity);
-    const isTuple = Array.isArray(schema.items);
-    const prefix = isTuple
-      ? this.#list("items", schema.items)
-      : schema.prefixItems === undefined
-      ? []
-      : this.#list("prefixItems", schema.prefixItems);
-    const rest = asSchema(
-      (isTuple ? schema.additionalItems : schema.items) ?? true,
-    );
-    const first = prefix.map((one, i) =>
-      this.#at([isTuple ? "items" : "prefixItems", i], () => this.#schema(one))
-    );
-    // a tuple has its own items; more only where the schema says of what kind
-    const hasMore = rest !== false &&
-      (first.length === 0 || schema.items !== undefined && !isTuple ||
-        schema.additionalItems !== undefined || min > first.length);
-    const more = hasMore
-      ? this.#at(["items"], () => this.#schema(rest))
-      : e.choice([]);
-    const most = hasMore ? max : Math.min(max, first.length);
-    const least = first.length === 0
-      ? min
-      : Math.max(min, Math.min(most, first.length));
-    /** The items from i on; each brings its comma. */
-    const from = (i: number): Expression => {
-      const comma = i === 0 ? e.sequence() : this.#json.comma();
-      if (i >= first.length) {
-        const count = { min: Math.max(0, least - i), max: most - i };
-        if (count.max <= 0) return e.sequence();
-        if (i > 0) {
-          return e.repeat(e.sequence(comma, more), count.min, count.max);
-        }
-        const all = e.sequence(
-          more,
-          e.repeat(
-            e.sequence(this.#json.comma(), more),
-            Math.max(0, count.min - 1),
-            count.max - 1,
-          ),
-        );
-        return count.min === 0 ? e.optional(all) : all;
-      }
-      if (i >= most) return e.sequence();
-      const items = e.sequence(comma, first[i], from(i + 1));
-      return i >= least ? e.optional(items) : items;
-    };
-    if (least > most) return e.choice([]);
-    return e.sequence(
-      e.text("["),
-      this.#json.space(),
-      from(0),
-      this.#json.space(),
-      e.text("]"),
-    );
-  }
-
-  #object(schema: Readonly<Record<string, unknown>>): Expression {
-    const e = this.#e;
-    const given = schema.properties ?? {};
-    if (!isSchemaObject(given)) {
-      throw new SchemaProblem("properties must be an object of schemas");
-    }
-    const required = Array.isArray(schema.required)
-      ? schema.required.filter((name) => typeof name === "string")
-      : [];
-    const others = this.#others(schema, Object.keys(given));
-    const missing = required.filter((name) => !Object.hasOwn(given, name));
-    const undeclared = asSchema(schema.additionalProperties ?? true);
-    const properties = [
-      ...Object.entries(given),
-      ...missing.map((name) => [name, undeclared] as const),
-    ];
-    const least = this.#count(schema, "minProperties", 0);
-    const most = this.#count(schema, "maxProperties", Infinity);
-    const names = properties.map(([name]) => name);
-    if (properties.length > 0 && least > required.length) {
-      throw new SchemaProblem(
-        "minProperties cannot be held to beside properties; name those that are required",
-      );
-    }
-    if (
-      properties.length > 0 &&
-      most < properties.length + (others === null ? 0 : Infinity)
-    ) {
-      throw new SchemaProblem(
-        "maxProperties cannot be held to beside properties; leave properties out, or additionalProperties: false in",
-      );
-    }
-    const written = properties.map(([name, value]) => ({
-      isRequired: required.includes(name),
-      text: this.#at(
-        ["properties", name],
-        () => this.#member(e.text(JSON.stringify(name)), asSchema(value)),
-      ),
-    }));
-    const other = others?.(names) ?? null;
-    const comma = this.#json.comma();
-    const free = (isFirst: boolean): Expression => {
-      if (other === null) return e.sequence();
-      const more = (count: number, at: number) =>
-        e.repeat(e.sequence(comma, other), count, at);
-      if (!isFirst) return more(0, Infinity);
-      const all = e.sequence(other, more(Math.max(0, least - 1), most - 1));
-      return most < 1 ? e.sequence() : least === 0 ? e.optional(all) : all;
-    };
-    // from the last property to the first, with something before it and without
-    let [behind, alone] = [free(false), free(true)];
-    for (const { isRequired, text } of written.toReversed()) {
-      const next = e.sequence(comma, text, behind);
-      const first = e.sequence(text, behind);
-      [behind, alone] = isRequired
-        ? [next, first]
-        : [e.choice([next, behind]), e.choice([first, alone])];
-    }
-    return e.sequence(
-      e.text("{"),
-      this.#json.space(),
-      alone,
-      this.#json.space(),
-      e.text("}"),
-    );
-  }
-
-  /** How properties that the schema does not name are written; null: there are none. */
-  #others(
-    schema: Readonly<Record<string, unknown>>,
-    declared: readonly string[],
-  ): ((names: readonly string[]) => Expression) | null {
-    const { additionalProperties, patternProperties, propertyNames } = schema;
-    const e = this.#e;
-    if (isSchemaObject(patternProperties)) {
-      const entries = Object.entries(patternProperties);
-      if (entries.length === 1 && (additionalProperties ?? false) === false) {
-        const [[pattern, value]] = entries;
-        return (names) =>
-          this.#at(["patternProperties", pattern], () =>
-            this.#member(
-              e.both(
-                this.#json.quoted(this.#pattern(pattern)),
-                this.#json.stringBut(names),
-              ),
-              asSchema(value),
-            ));
-      }
-      if (entries.length > 0) {
-        throw new SchemaProblem(
-          "patternProperties can be held to with one pattern, and additionalProperties: false",
-        );
-      }
-    }
-    const isOpen = additionalProperties === undefined
-      ? declared.length === 0
-      : additionalProperties !== false;
-    if (!isOpen) return null;
-    return (names) => {
-      const plain = this.#json.stringBut(names);
-      const name = propertyNames === undefined ? plain : e.both(
-        plain,
-        this.#at(
-          ["propertyNames"],
-          () =>
-            this.#schema(
-              mergeSchemas(this.#flat(asSchema(propertyNames)), {
-                type: "string",
-              }),
-            ),
-        ),
-      );
-      return this.#at(
-        ["additionalProperties"],
-        () => this.#member(name, asSchema(additionalProperties ?? true)),
-      );
-    };
-  }
-
-  #member(name: Expression, value: JsonSchema): Expression {
-    return this.#e.sequence(
-      name,
-      this.#e.text(":"),
-      this.#json.gap(),
-      this.#schema(value),
-    );
-  }
-
-  #count(
-    schema: Readonly<Record<string, unknown>>,
-    key: string,
-    absent: number,
-  ): number {
-    const value = this.#numberOf(schema, key) ?? absent;
-    if (value === Infinity || (Number.isInteger(value) && value >= 0)) {
-      return value;
-    }
-    throw new SchemaProblem(`${key} must be a whole number of at least 0`);
-  }
-
-  #numberOf(
-    schema: Readonly<Record<string, unknown>>,
-    key: string,
-  ): number | null {
-    const value = schema[key];
-    if (value === undefined) return null;
-    if (typeof value === "number" && Number.isFinite(value)) return value;
-    throw new SchemaProblem(`${key} must be a number`);
-  }
 }
-
-/** The type that a keyword is about. */
-const TYPE_OF: Readonly<Record<string, string>> = {
-  properties: "object",
-  required: "object",
-  additionalProperties: "object",
-  patternProperties: "object",
-  propertyNames: "object",
-  items: "array",
-  prefixItems: "array",
-  minItems: "array",
-  maxItems: "array",
-  pattern: "string",
-  minLength: "string",
-  maxLength: "string",
-  format: "string",
-  minimum: "number",
-  maximum: "number",
-  exclusiveMinimum: "number",
-  exclusiveMaximum: "number",
-  multipleOf: "number",
-};
 
 function defined(
   record: Readonly<Record<string, unknown>>,
@@ -654,14 +281,6 @@ function defined(
   return Object.fromEntries(
     Object.entries(record).filter(([, value]) => value !== undefined),
   );
-}
-
-/** How many decimals a step has that is 1, 0.1, 0.01, ...; null: another step. */
-function decimalsOf(step: number): number | null {
-  for (let decimals = 0; decimals <= 15; decimals++) {
-    if (step === Number(`1e-${decimals}`)) return decimals;
-  }
-  return null;
 }
 
 function isOf(type: string, value: unknown): boolean {

@@ -13,7 +13,7 @@
  */
 import { ConfigError } from "../../contracts/errors.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
-import { type Automaton, DEAD } from "./automaton.ts";
+import { type Automaton, DEAD, UNKNOWN } from "./automaton.ts";
 
 /** What a tokenizer must say for its answers to be constrained. */
 export type TokenBytes = Pick<
@@ -25,6 +25,8 @@ export type TokenBytes = Pick<
 export class TokenTrie {
   /** Words of a mask. */
   readonly words: number;
+  /** Bytes of the longest token. */
+  readonly longest: number;
   readonly #bytes: readonly (Uint8Array | null)[]; // (V)
   readonly #depth: Uint16Array; // (nodes)
   readonly #byte: Uint8Array; // (nodes)
@@ -82,6 +84,7 @@ export class TokenTrie {
     }
     leave(0);
     first.push(tokens.length);
+    this.longest = known.reduce((n, { bytes }) => Math.max(n, bytes.length), 1);
     this.#bytes = bytes;
     this.#depth = Uint16Array.from(depth);
     this.#byte = Uint8Array.from(byte);
@@ -99,16 +102,22 @@ export class TokenTrie {
   mask(automaton: Automaton, state: number): Int32Array {
     const mask = new Int32Array(this.words);
     const [depth, byte, skip] = [this.#depth, this.#byte, this.#skip];
-    const states: number[] = [state]; // by depth
+    const first = this.#first;
+    const known: Int32Array[] = [automaton.known(state)]; // by depth
+    const states: number[] = [state];
     for (let node = 0; node < byte.length;) {
       const d = depth[node];
-      const next = automaton.next(states[d - 1], byte[node]);
+      let next = known[d - 1][byte[node]];
+      if (next === UNKNOWN) next = automaton.next(states[d - 1], byte[node]);
       if (next === DEAD) {
         node = skip[node];
         continue;
       }
-      states[d] = next;
-      for (let t = this.#first[node]; t < this.#first[node + 1]; t++) {
+      if (states[d] !== next) {
+        states[d] = next;
+        known[d] = automaton.known(next);
+      }
+      for (let t = first[node]; t < first[node + 1]; t++) {
         const id = this.#tokens[t];
         mask[id >>> 5] |= 1 << (id & 31);
       }

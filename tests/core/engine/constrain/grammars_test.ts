@@ -3,6 +3,7 @@ import { Grammars } from "../../../../core/engine/constrain/grammars.ts";
 import { byteTokenizer } from "../../../../plugins/tokenizers/byte.ts";
 import { createPart } from "@denotune/denotune";
 import { testData } from "../../../test_data.ts";
+import { END, grammarOf, PIECES } from "./_follow.ts";
 
 const byte = byteTokenizer({ add_bos: false });
 
@@ -115,3 +116,34 @@ for (const [name, folder] of Object.entries({ MINIMIND, STORIES })) {
     },
   });
 }
+
+Deno.test("a mask is what the tokens one by one say, wherever a counter is", () => {
+  const schema = {
+    type: "object",
+    properties: { s: { type: "string", minLength: 2, maxLength: 9 } },
+    required: ["s"],
+  };
+  const text = '{"s": "aé日🙂bcdef"}';
+  const bytes = new TextEncoder().encode(text);
+  const grammar = grammarOf(schema);
+  const ends = new Set([END]);
+  for (let at = 0; at <= bytes.length; at++) {
+    const follow = () => {
+      const constraint = grammar.start(ends);
+      for (const id of bytes.subarray(0, at)) constraint.accept(id);
+      return constraint;
+    };
+    const mask = follow().allowed() ?? new Int32Array();
+    PIECES.forEach((piece, id) => {
+      let fits = true;
+      try {
+        const constraint = follow();
+        for (const byte of piece) constraint.accept(byte);
+      } catch {
+        fits = false;
+      }
+      const isAllowed = ((mask[id >>> 5] >>> (id & 31)) & 1) === 1;
+      assert.equal(isAllowed, fits, `${id} at ${at}`);
+    });
+  }
+});
