@@ -287,6 +287,7 @@ export {
 } from "./io/hub/hub_cache.ts";
 export { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "./io/half.ts";
 export { kindAt } from "./io/hub/local.ts";
+export type { FileToUpload, Uploaded, UploadRequest } from "./io/hub/upload.ts";
 export { type JsonObject, readJsonObject } from "./io/json_file.ts";
 export {
   type ElementRange,

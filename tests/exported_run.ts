@@ -57,6 +57,7 @@ export async function exportableRun(
   Deno.writeTextFileSync(folder.at("rows.jsonl"), rows.join("\n"));
   await runConfig({
     output_dir: folder.at(name),
+    trackers: ["jsonl"],
     seed: 7,
     backend: "reference",
     model: {

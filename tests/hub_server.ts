@@ -4,6 +4,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
+import { Uploads } from "./hub_uploads.ts";
 
 /** A repository of the server. */
 export interface FakeRepository {
@@ -49,6 +50,7 @@ export interface Fault {
 /** A request that came. */
 export interface Seen {
   readonly on: "hub" | "cdn";
+  readonly method: string;
   readonly path: string;
   readonly range: string | null;
   readonly authorization: string | null;
@@ -59,6 +61,8 @@ export interface FakeHub extends AsyncDisposable {
   /** For `HF_ENDPOINT`. */
   readonly endpoint: string;
   readonly seen: Seen[];
+  /** What was pushed: it can be read like the repositories that it was started with. */
+  readonly uploads: Uploads;
   /** Adds a fault; later ones are used after earlier ones are used up. */
   fail(fault: Fault): void;
   /** Forgets the faults that are left. */
@@ -88,6 +92,7 @@ export function startHub(
     const path = decodeURIComponent(url.pathname) + url.search;
     seen.push({
       on,
+      method: request.method,
       path,
       range: request.headers.get("range"),
       authorization: request.headers.get("authorization"),
@@ -98,6 +103,13 @@ export function startHub(
     );
     if (found !== undefined) found.left--;
     return { url, fault: found?.fault };
+  };
+  const uploads = new Uploads(TOKEN);
+  const repositoryOf = (id: string): FakeRepository | undefined => {
+    const pushed = uploads.repositories.get(id);
+    return pushed === undefined
+      ? repositories[id]
+      : { files: Object.fromEntries(pushed.files) };
   };
   const options = { hostname: "127.0.0.1", port: 0, onListen: () => {} };
 
@@ -118,9 +130,14 @@ export function startHub(
     return entries.get(id)?.find((e) => e.path === path);
   };
 
-  const hub = Deno.serve(options, (request) => {
+  const hub = Deno.serve(options, async (request) => {
     const { url, fault } = note("hub", request);
-    if (fault?.status !== undefined) return failure(fault);
+    if (fault?.status !== undefined) {
+      await request.body?.cancel();
+      return failure(fault);
+    }
+    const pushing = await uploads.answer(request, url.origin);
+    if (pushing !== null) return pushing;
     const path = decodeURIComponent(url.pathname);
     const api =
       /^\/api\/(models|datasets)\/((?:[^/]+\/)?[^/]+)\/(revision|tree)\/([^/]+)$/
@@ -134,7 +151,7 @@ export function startHub(
       : file !== null
       ? `${file[1] ?? ""}${file[2]}`
       : "";
-    const repository = repositories[id];
+    const repository = repositoryOf(id);
     if (repository === undefined) {
       return refusal(401, "RepoNotFound", "Invalid username or password.");
     }
@@ -157,12 +174,16 @@ export function startHub(
     if (!["main", commit, "v1", "refs/pr/1"].includes(revision)) {
       return refusal(404, "RevisionNotFound", `Invalid rev id: ${revision}`);
     }
-    const own = entries.get(id) ?? [];
+    const pushed = uploads.repositories.get(id);
+    const own = pushed === undefined
+      ? entries.get(id) ?? []
+      : entriesOf(repository);
     if (api?.[3] === "revision") {
       return Response.json({
         _id: "1",
         id: api[2],
         sha: commit,
+        private: pushed?.isPrivate ?? false,
         lastModified: "2026-01-01",
       });
     }
@@ -171,7 +192,10 @@ export function startHub(
     if (entry === undefined) {
       return refusal(404, "EntryNotFound", "Entry not found");
     }
-    if (!entry.isLarge) return content(entry, request, fault);
+    // what was pushed is small enough for the Hub itself
+    if (!entry.isLarge || pushed !== undefined) {
+      return content(entry, request, fault);
+    }
     const to = `http://127.0.0.1:${cdn.addr.port}/${
       encodeURIComponent(`${id}\n${entry.path}`)
     }?signature=x`;
@@ -189,6 +213,7 @@ export function startHub(
   return {
     endpoint: `http://127.0.0.1:${hub.addr.port}`,
     seen,
+    uploads,
     reset: () => void (faults.length = 0),
     fail: (fault) => void faults.push({ fault, left: fault.times ?? 1 }),
     [Symbol.asyncDispose]: async () => {

@@ -7,6 +7,8 @@ import type { LoadedRun, RunRequest } from "../config/load.ts";
 import type { RunInput } from "../config/types.ts";
 import type { BuiltIn } from "../contracts/built_in.ts";
 import type { Answer } from "../contracts/evaluator.ts";
+import type { HubOptions } from "../io/hub/access.ts";
+import type { Uploaded, UploadRequest } from "../io/hub/upload.ts";
 import type { PrepareOptions } from "../run/open/open_run.ts";
 import type { RunOptions, RunResult } from "../run/run.ts";
 import type { EvaluatedModel, EvaluateOptions } from "./evaluate/evaluate.ts";
@@ -76,6 +78,8 @@ export interface LibraryFunctions {
     folder: string,
     options: ExportOptions,
   ): Promise<ExportResult>;
+  /** Sends files to a model's repository of the Hub. */
+  push(request: UploadRequest, options?: HubOptions): Promise<Uploaded>;
   /** Runs the evaluators of a run on saved models. */
   evaluate(
     builtIn: BuiltIn,
@@ -143,6 +147,8 @@ export const library: LibraryFunctions = {
   merge: async (...args) => (await import("./merge/merge.ts")).merge(...args),
   exportModel: async (...args) =>
     (await import("./export/export.ts")).exportModel(...args),
+  push: async (...args) =>
+    (await import("../io/hub/upload.ts")).uploadFiles(...args),
   evaluate: async (...args) =>
     (await import("./evaluate/evaluate.ts")).evaluate(...args),
   evaluateRun: async (...args) =>

@@ -83,6 +83,11 @@ export const commands: readonly Part<
     async () => (await import("./export/command.ts")).exportCommand,
   ),
   command(
+    "push",
+    "send a model to the Hub, with a card made from its run",
+    async () => (await import("./push/command.ts")).push,
+  ),
+  command(
     "analyze",
     "report on the quality of the data",
     async () => (await import("./analyze/command.ts")).analyze,

@@ -1,0 +1,152 @@
+/**
+ * What a run's folder says of how a model was trained: its settings, and the events of `metrics.jsonl`.
+ * @module
+ */
+import {
+  isHubId,
+  isPlainObject,
+  kindAt,
+  readResolvedFile,
+} from "@denotune/denotune/core";
+import { basename, join } from "node:path";
+
+/** A point of a curve. */
+export interface Point {
+  readonly step: number;
+  readonly value: number;
+}
+
+/** What the model card is made from. */
+export interface RunFacts {
+  /** Hub id of the model that was trained on; null: random weights, or a folder of this machine. */
+  readonly base: string | null;
+  /** Data sets: Hub ids, and names of files without their folders. */
+  readonly data: readonly {
+    readonly name: string;
+    readonly isHub: boolean;
+    readonly format: string;
+  }[];
+  /** Settings by their keys in the run file. */
+  readonly settings: readonly (readonly [key: string, value: string])[];
+  /** `lora`, ...; null: all weights were trained. */
+  readonly adapter: string | null;
+  /** `sft`, `pretrain` */
+  readonly mode: string;
+  /** The event of the start; empty where there is none. */
+  readonly start: { readonly [key: string]: unknown };
+  /** Training loss and evaluation loss by step. */
+  readonly losses: readonly Point[];
+  readonly evalLosses: readonly Point[];
+  /** Numbers of the last evaluation. */
+  readonly metrics: readonly (readonly [name: string, value: number])[];
+}
+
+/** Settings that the card shows. */
+const SHOWN: readonly string[] = [
+  "training_mode",
+  "objective.use",
+  "adapter.use",
+  "adapter.r",
+  "adapter.lora_alpha",
+  "adapter.target_modules",
+  "optimizer.use",
+  "optimizer.learning_rate",
+  "schedule.use",
+  "training.epochs",
+  "training.max_steps",
+  "training.batch_size",
+  "training.gradient_accumulation_steps",
+  "data.max_length",
+  "data.template",
+  "seed",
+];
+
+/** Reads the run. */
+export async function readRunFacts(run: string): Promise<RunFacts> {
+  const config = readResolvedFile(join(run, "config.resolved.yaml"));
+  const events = await eventsOf(join(run, "metrics.jsonl"));
+  const evals = events.filter((e) => e.event === "eval");
+  const last = evals.at(-1) ?? {};
+  const path = at(config, "model.path");
+  return {
+    base: typeof path === "string" && isHubId(path) ? path : null,
+    data: dataOf(at(config, "data.train")),
+    settings: SHOWN.flatMap((key) => {
+      const value = at(config, key);
+      if (value === undefined || value === null) return [];
+      const shown = isPlainObject(value) ? value.use : value;
+      return [
+        [
+          key,
+          typeof shown === "string" ? shown : JSON.stringify(shown),
+        ] as const,
+      ];
+    }),
+    adapter: nameOf(at(config, "adapter")),
+    mode: String(config.training_mode ?? "sft"),
+    start: events.find((e) => e.event === "start") ?? {},
+    losses: pointsOf(events.filter((e) => e.event === "step"), "loss"),
+    evalLosses: pointsOf(evals, "eval_loss"),
+    metrics: Object.entries(last).flatMap(([name, value]) =>
+      name.startsWith("eval_") && typeof value === "number"
+        ? [[name, value] as const]
+        : []
+    ),
+  };
+}
+
+function at(value: unknown, path: string): unknown {
+  return path.split(".").reduce(
+    (found: unknown, key) => isPlainObject(found) ? found[key] : undefined,
+    value,
+  );
+}
+
+function nameOf(choice: unknown): string | null {
+  if (typeof choice === "string") return choice;
+  const use = at(choice, "use");
+  return typeof use === "string" ? use : null;
+}
+
+function dataOf(entries: unknown): RunFacts["data"] {
+  return (Array.isArray(entries) ? entries : []).map((entry: unknown) => {
+    const path = at(entry, "path");
+    const isHub = typeof path === "string" && isHubId(path);
+    return {
+      // folders of this machine are nobody's business
+      name: typeof path !== "string"
+        ? "rows given in code"
+        : isHub
+        ? path
+        : basename(path),
+      isHub,
+      format: nameOf(at(entry, "format")) ?? "auto",
+    };
+  });
+}
+
+function pointsOf(
+  events: readonly { readonly [key: string]: unknown }[],
+  key: string,
+): Point[] {
+  return events.flatMap(({ step, [key]: value }) =>
+    typeof step === "number" && typeof value === "number"
+      ? [{ step, value }]
+      : []
+  );
+}
+
+async function eventsOf(
+  path: string,
+): Promise<{ readonly [key: string]: unknown }[]> {
+  if (await kindAt(path) !== "file") return [];
+  const lines = (await Deno.readTextFile(path)).split("\n");
+  return lines.flatMap((line) => {
+    try {
+      const value: unknown = JSON.parse(line);
+      return isPlainObject(value) ? [value] : [];
+    } catch {
+      return []; // an empty line, or one that was cut
+    }
+  });
+}
