@@ -21,6 +21,7 @@ export interface FileToUpload {
 export interface UploadRequest {
   /** `owner/name` */
   readonly id: string;
+  /** What the repository is to have. */
   readonly files: readonly FileToUpload[];
   /** Whether a repository that is made is private. */
   readonly isPrivate: boolean;
@@ -39,8 +40,9 @@ export interface UploadRequest {
 export interface Uploaded {
   /** Address of the repository. */
   readonly url: string;
-  /** Paths that were sent, and those that were there already. */
+  /** Paths that were sent. */
   readonly sent: readonly string[];
+  /** Paths that were there already. */
   readonly present: readonly string[];
   /** The commit; null: nothing had changed. */
   readonly commit: string | null;
