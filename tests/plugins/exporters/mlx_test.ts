@@ -42,19 +42,28 @@ const CONFIGS: Record<string, Record<string, Json>> = {
     tie_word_embeddings: false,
   },
 };
-for (
-  const name of [
-    "gemma2",
-    "gemma3_text",
-    "granite",
-    "lfm2",
-    "ministral3",
-    "olmo2",
-    "olmo3",
-    "phi3",
-    "smollm3",
-  ]
-) {
+/** What mlx-lm does not do of a family (windows that a text is longer than, scaled positions), or wants written out. */
+const PLAIN: Record<string, Record<string, Json>> = {
+  gemma2: { sliding_window: 128 },
+  gemma3_text: {},
+  granite: { rope_theta: 10000 },
+  lfm2: {
+    norm_eps: 1e-5,
+    conv_bias: false,
+    conv_L_cache: 3,
+    block_dim: 16,
+    block_ff_dim: 24,
+    block_ffn_dim_multiplier: 1,
+    block_auto_adjust_ff_dim: true,
+    rope_theta: 1e6,
+  },
+  ministral3: {},
+  olmo2: {},
+  olmo3: { rope_theta: 10000, rope_parameters: null, sliding_window: 128 },
+  phi3: { sliding_window: null, rope_scaling: null },
+  smollm3: { use_sliding_window: false, sliding_window: null },
+};
+for (const [name, plain] of Object.entries(PLAIN)) {
   const golden: { config: Record<string, Json> } = JSON.parse(
     Deno.readTextFileSync(`${GOLDEN}families/${name}.json`),
   );
@@ -65,6 +74,7 @@ for (
     initializer_range: 0.3,
     bos_token_id: 256,
     eos_token_id: 257,
+    ...plain,
   };
 }
 
