@@ -150,7 +150,10 @@ async function rowsOfStep(
           inspectBatch(batch, tokenizer).map((tokens, row) => ({
             batch: b,
             row,
-            tokens: withRoles(tokens, examples[b][row] ?? []),
+            tokens: withRoles(
+              tokens,
+              (examples[b][row] ?? []).map((drawn) => drawn.tokens),
+            ),
           }))
         );
       }

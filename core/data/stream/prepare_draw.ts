@@ -2,7 +2,7 @@
  * Rows in the order of their epoch, made into examples: the same on the main thread and in workers.
  * @module
  */
-import type { RawRecord } from "../../contracts/source.ts";
+import type { RawRecord, Where } from "../../contracts/source.ts";
 import { DataError } from "../../contracts/errors.ts";
 import { buildExamples, parseRecord } from "../examples/build_examples.ts";
 import { type InspectedToken, inspectExample } from "../inspect.ts";
@@ -22,18 +22,30 @@ export interface DrawPipeline extends RowPipeline {
   parse(row: DrawnRow): RawRecord;
 }
 
+/** An example of a stream, and the row that it was made of. */
+export interface InspectedDraw {
+  /** Index of its source. */
+  readonly source: number;
+  readonly where: Where;
+  readonly tokens: readonly InspectedToken[];
+}
+
 /** The tokens of an example, made anew; `piece` counts those of its row that are trained on. */
 export function inspectDrawn(
   row: DrawnRow,
   piece: number,
   pipeline: DrawPipeline,
-): InspectedToken[] {
+): InspectedDraw {
   const raw = pipeline.parse(row);
   const example = parseRecord(raw, pipeline.format);
   const built = buildExamples(example, raw, pipeline);
   if (built.refused !== null) throw new DataError(built.refused);
   const trained = built.pieces.filter(isTrained);
-  return inspectExample(trained[piece], pipeline.tokenizer);
+  return {
+    source: row.source,
+    where: raw.where,
+    tokens: inspectExample(trained[piece], pipeline.tokenizer),
+  };
 }
 
 /** Prepares rows up to the first that is wrong. */

@@ -14,7 +14,6 @@ import type {
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import { DataError } from "../../contracts/errors.ts";
 import { hash32 } from "../../random.ts";
-import type { InspectedToken } from "../inspect.ts";
 import { unpackExample } from "../prepared/packed_examples.ts";
 import { widthOf } from "../prepared/prepared_dataset.ts";
 import { noticesOf } from "../report.ts";
@@ -23,7 +22,11 @@ import type { DataOptions } from "../types.ts";
 import type { DrawPreparer } from "./draw_preparer.ts";
 import { EpochExamples, sampleTokens } from "./epoch_examples.ts";
 import { EpochRows, type StreamedRowOfBatch, windowOf } from "./epoch_rows.ts";
-import { type DrawPipeline, inspectDrawn } from "./prepare_draw.ts";
+import {
+  type DrawPipeline,
+  inspectDrawn,
+  type InspectedDraw,
+} from "./prepare_draw.ts";
 import { RangeQueue } from "./range_queue.ts";
 import { RowMixer } from "./row_mixer.ts";
 import { DrawnHash, RowOrder } from "./row_order.ts";
@@ -243,7 +246,7 @@ export class StreamedDataset implements TrainingData, Disposable {
   }
 
   /** The examples of the step given last, by micro-batch, row and segment: their tokens, made anew. */
-  inspectLast(): InspectedToken[][][][] {
+  inspectLast(): InspectedDraw[][][] {
     const { pipelines } = this.#of;
     return this.#last.map((batch) =>
       batch.map(({ examples }) =>

@@ -46,19 +46,21 @@ export class RunLog {
   #unreadable = 0;
   #version = 0;
   #best: BestEvaluation | null = null;
+  #reading: Promise<boolean> | null = null;
 
   /** Nothing is read yet. */
   constructor(runFolder: string) {
     this.#file = new TailFile(join(runFolder, METRICS_FILE));
   }
 
-  /** Reads what is new; returns whether anything was. */
+  /** Reads what is new, once for all who ask at the same time; returns whether anything was. */
   async refresh(): Promise<boolean> {
-    return await this.#file.read({
+    this.#reading ??= this.#file.read({
       restart: () => this.#restart(),
       line: (text) => this.#line(text),
       tooLong: () => this.#unreadable++,
-    });
+    }).finally(() => this.#reading = null);
+    return await this.#reading;
   }
 
   /** Changes when the file began anew: figures that were read before are void. */

@@ -167,7 +167,11 @@ export class BatchView {
     if (data.stream !== null) {
       const rows = data.stream.inspectLast()[index] ?? [];
       return (row) =>
-        (rows[row] ?? []).map((tokens) => ({ source: "", where: "", tokens }));
+        (rows[row] ?? []).map(({ source, where, tokens }) => ({
+          source: data.feed.sourceNames[source],
+          where: describeWhere(where),
+          tokens,
+        }));
     }
     const { train } = data;
     const rows = train.members(epoch, stepInEpoch)[index] ?? [];

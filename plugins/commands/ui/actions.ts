@@ -98,8 +98,7 @@ function action<T extends { name: string }>(
   app.post(path, async (c: Context) => {
     const given = schema.safeParse(await c.req.json().catch(() => null));
     if (!given.success) return c.json({ error: "The request is broken" }, 400);
-    await of.store.refresh();
-    const run = of.store.get(given.data.name);
+    const run = await of.store.open(given.data.name);
     if (run === undefined) {
       return c.json({ error: "There is no such run in the folder" }, 404);
     }

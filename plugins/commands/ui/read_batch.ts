@@ -4,56 +4,83 @@
  */
 import { BATCH_FILE, readTextUpTo } from "@denotune/denotune/core";
 import { join } from "node:path";
-import { z } from "zod";
 
 const MOST_BYTES = 8 * 2 ** 20;
 const MOST_ROWS = 16;
 const MOST_TOKENS = 8192;
+const MOST_EXAMPLES = 1000;
+const MOST_CHARACTERS = 500;
 
-const number = z.number().nullable();
-const schema = z.object({
-  step: z.number(),
-  micro_batch: z.number(),
-  micro_batches: z.number(),
-  batch_rows: z.number(),
-  batch_tokens: z.number(),
-  rows: z.array(z.object({
-    examples: z.array(z.object({ source: z.string(), where: z.string() })),
-    ids: z.array(z.number()),
-    texts: z.array(z.string()),
-    weights: z.array(number),
-    roles: z.array(z.string().nullable()),
-    segments: z.array(z.number()),
-    losses: z.array(number),
-  })),
-});
+/** A row as the page shows it: lists with one entry a token; null: it is no figure. */
+interface Row {
+  readonly examples: readonly { source: string; where: string }[];
+  readonly ids: readonly (number | null)[];
+  readonly texts: readonly string[];
+  readonly weights: readonly (number | null)[];
+  readonly roles: readonly (string | null)[];
+  readonly segments: readonly (number | null)[];
+  readonly losses: readonly (number | null)[];
+}
 
 /** A batch as the page shows it. */
-export type ReadBatch = z.output<typeof schema>;
+export interface ReadBatch {
+  /** Optimizer steps done with it. */
+  readonly step: number;
+  readonly micro_batch: number;
+  readonly micro_batches: number;
+  readonly batch_rows: number;
+  readonly batch_tokens: number;
+  readonly rows: readonly Row[];
+}
 
 /** The batch of a run; null where there is none that can be shown. */
 export function readBatch(runFolder: string): ReadBatch | null {
   try {
     const text = readTextUpTo(join(runFolder, BATCH_FILE), MOST_BYTES);
-    const batch = schema.parse(JSON.parse(text));
-    return { ...batch, rows: batch.rows.slice(0, MOST_ROWS).map(bounded) };
+    const found: unknown = JSON.parse(text);
+    if (!isObject(found) || !Array.isArray(found.rows)) return null;
+    const count = (name: string) => number(found[name]) ?? 0;
+    return {
+      step: count("step"),
+      micro_batch: count("micro_batch"),
+      micro_batches: count("micro_batches"),
+      batch_rows: count("batch_rows"),
+      batch_tokens: count("batch_tokens"),
+      rows: found.rows.slice(0, MOST_ROWS).filter(isObject).map(rowOf),
+    };
   } catch {
     return null;
   }
 }
 
-function bounded(row: ReadBatch["rows"][number]): ReadBatch["rows"][number] {
-  const most = Math.min(row.ids.length, MOST_TOKENS);
-  return {
-    examples: row.examples.slice(0, 1000).map(({ source, where }) => ({
-      source: source.slice(0, 500),
-      where: where.slice(0, 500),
-    })),
-    ids: row.ids.slice(0, most),
-    texts: row.texts.slice(0, most).map((text) => text.slice(0, 200)),
-    weights: row.weights.slice(0, most),
-    roles: row.roles.slice(0, most),
-    segments: row.segments.slice(0, most),
-    losses: row.losses.slice(0, most),
+function rowOf(row: JsonObject): Row {
+  const list = (name: string): unknown[] => {
+    const found = row[name];
+    return Array.isArray(found) ? found.slice(0, MOST_TOKENS) : [];
   };
+  return {
+    examples: list("examples").slice(0, MOST_EXAMPLES).filter(isObject).map(
+      ({ source, where }) => ({ source: text(source), where: text(where) }),
+    ),
+    ids: list("ids").map(number),
+    texts: list("texts").map(text),
+    weights: list("weights").map(number),
+    roles: list("roles").map((role) => role === null ? null : text(role)),
+    segments: list("segments").map(number),
+    losses: list("losses").map(number),
+  };
+}
+
+type JsonObject = { readonly [key: string]: unknown };
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function number(value: unknown): number | null {
+  return typeof value === "number" && Number.isFinite(value) ? value : null;
+}
+
+function text(value: unknown): string {
+  return typeof value === "string" ? value.slice(0, MOST_CHARACTERS) : "";
 }

@@ -20,6 +20,8 @@ import { join } from "node:path";
 
 /** Milliseconds between two looks for new folders. */
 const SCAN_MS = 2000;
+/** Milliseconds after which the state of a run is looked at although it has said nothing: it may have been killed. */
+const STATE_MS = 3000;
 
 /** A run in the list. */
 export interface RunSummary {
@@ -70,6 +72,8 @@ export class RunStore {
   /** What is looked into. */
   readonly folder: string;
   readonly #runs = new Map<string, StoredRun>();
+  /** Summaries, and when they were made: most runs of a folder are over. */
+  readonly #known = new Map<string, { summary: RunSummary; at: number }>();
   #scannedAt = -Infinity;
   #refreshing: Promise<void> | null = null;
 
@@ -84,32 +88,53 @@ export class RunStore {
     await this.#refreshing;
   }
 
-  /** A run by its name; undefined: there is none. */
+  /** A run by its name, read up to now before all others; undefined: there is none. */
+  async open(name: string): Promise<StoredRun | undefined> {
+    if (!this.#runs.has(name)) await this.#scanNow();
+    const run = this.#runs.get(name);
+    if (await run?.log.refresh()) this.#known.delete(name);
+    return run;
+  }
+
+  /** A run by its name, as far as it was read; undefined: there is none. */
   get(name: string): StoredRun | undefined {
     return this.#runs.get(name);
   }
 
   /** All runs, the last written first. */
   async summaries(): Promise<RunSummary[]> {
-    const all = await Promise.all([...this.#runs.values()].map(summaryOf));
+    const all = await Promise.all(
+      [...this.#runs.values()].map((run) => this.#summary(run)),
+    );
     return all.sort((a, b) =>
       (b.changed ?? Infinity) - (a.changed ?? Infinity)
     );
   }
 
   async #refresh(): Promise<void> {
-    if (performance.now() - this.#scannedAt > SCAN_MS) {
-      await this.#scan();
-      this.#scannedAt = performance.now();
+    if (performance.now() - this.#scannedAt > SCAN_MS) await this.#scanNow();
+    for (const { name, log } of this.#runs.values()) {
+      if (await log.refresh()) this.#known.delete(name);
     }
-    for (const { log } of this.#runs.values()) await log.refresh();
   }
 
-  async #scan(): Promise<void> {
+  async #summary(run: StoredRun): Promise<RunSummary> {
+    const now = performance.now();
+    const known = this.#known.get(run.name);
+    if (known !== undefined && now - known.at < STATE_MS) return known.summary;
+    const summary = await summaryOf(run);
+    this.#known.set(run.name, { summary, at: now });
+    return summary;
+  }
+
+  async #scanNow(): Promise<void> {
+    this.#scannedAt = performance.now();
     const found = await findRuns(this.folder);
     const names = new Set(found.map(({ name }) => name));
     for (const name of this.#runs.keys()) {
-      if (!names.has(name)) this.#runs.delete(name);
+      if (names.has(name)) continue;
+      this.#runs.delete(name);
+      this.#known.delete(name);
     }
     for (const { name, path } of found) {
       if (this.#runs.has(name)) continue;

@@ -37,7 +37,7 @@ export interface UiServer {
 }
 
 /** Milliseconds between two looks at the files, while a page is open. */
-const TICK_MS = 500;
+const TICK_MS = 800;
 /** Points of a curve: two for each of these. */
 const MOST_BUCKETS = 2000;
 const MOST_RUNS = 200;
@@ -159,8 +159,7 @@ async function withRun(
   store: RunStore,
   body: (run: StoredRun) => Response | Promise<Response>,
 ): Promise<Response> {
-  await store.refresh();
-  const run = store.get(c.req.query("name") ?? "");
+  const run = await store.open(c.req.query("name") ?? "");
   return run === undefined
     ? c.json({ error: "There is no such run in the folder" }, 404)
     : await body(run);

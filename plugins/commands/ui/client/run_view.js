@@ -70,11 +70,17 @@ export function runView(app) {
     let report = null;
     let resumed = null;
     let prompts = null;
-    let batchChanged = null;
+    let batchChanged = undefined;
+    let seesBatch = false;
     const controls = app.runControls.make(name);
     const ask = app.runControls.prompts(name);
     const batch = app.batchView.make();
     batch.element.addEventListener("wanted", () => loadBatch());
+    const sight = new IntersectionObserver(([{ isIntersecting }]) => {
+      seesBatch = isIntersecting;
+      if (summary !== null) lookAtBatch();
+    });
+    sight.observe(batch.element);
     const { section } = app.runFacts;
     const sections = {
       evaluations: section(
@@ -203,10 +209,7 @@ export function runView(app) {
           settings.filter(([key]) => /^samples\.prompts\.\d+$/.test(key))
             .map(([, value]) => value),
       );
-      if (summary.batchChanged !== batchChanged) {
-        batchChanged = summary.batchChanged;
-        loadBatch();
-      }
+      lookAtBatch();
       const shown = [
         ["loss", figure(summary.loss)],
         ["evaluation loss", figure(summary.evalLoss)],
@@ -250,6 +253,13 @@ export function runView(app) {
           )
         ),
       );
+    }
+
+    /** Reads the batch where it is new and somebody sees it. */
+    function lookAtBatch() {
+      if (!seesBatch || summary.batchChanged === batchChanged) return;
+      batchChanged = summary.batchChanged;
+      loadBatch();
     }
 
     async function loadBatch() {
@@ -378,6 +388,7 @@ export function runView(app) {
       },
     });
     return () => {
+      sight.disconnect();
       for (const { chart } of charts) chart.destroy();
     };
   }
