@@ -106,3 +106,59 @@ Deno.test({
     }
   },
 });
+
+/** Seconds of processor time that a process has used (Linux). */
+function processorSeconds(pid: number): number {
+  const [, after] = Deno.readTextFileSync(`/proc/${pid}/stat`).split(") ");
+  const fields = after.split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+Deno.test({
+  name:
+    "while a page is open the server takes less than a hundredth of one core, and nothing when it is closed",
+  ...IN_BROWSER,
+  ignore: IN_BROWSER.ignore || !ALL || Deno.build.os !== "linux",
+  fn: async () => {
+    using folder = testFolder();
+    const path = writeRun(folder.path, "run", {
+      lines: [startLine(), stepLine(1)],
+      running: true,
+    });
+    const server = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "mod.ts", "ui", folder.path, "--port", "0"],
+      stdout: "piped",
+      stderr: "inherit",
+    }).spawn();
+    const reader = server.stdout.pipeThrough(new TextDecoderStream())
+      .getReader();
+    let said = "";
+    while (!/token=\w+\n/.test(said)) said += (await reader.read()).value ?? "";
+    const url = /http:\S+/.exec(said)?.[0] ?? "";
+    await using browser = await openBrowser();
+    const { page } = await openPage(browser, url);
+    await page.waitForTimeout(4000);
+    let step = 1;
+    const measured = async (seconds: number) => {
+      const before = processorSeconds(server.pid);
+      for (let i = 0; i < 2 * seconds; i++) {
+        Deno.writeTextFileSync(join(path, "metrics.jsonl"), stepLine(++step), {
+          append: true,
+        });
+        await page.waitForTimeout(500);
+      }
+      return (processorSeconds(server.pid) - before) / seconds;
+    };
+    const open = await measured(15);
+    await page.goto("about:blank");
+    await page.waitForTimeout(2000);
+    const closed = await measured(5);
+    server.kill("SIGTERM");
+    await reader.cancel();
+    const { code } = await server.status;
+    console.log(`processor time: ${open} of a core open, ${closed} closed`);
+    assert.ok(open < 0.01, `${open}`);
+    assert.ok(closed < 0.003, `${closed}`);
+    assert.equal(code, 0);
+  },
+});
