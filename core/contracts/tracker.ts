@@ -292,11 +292,18 @@ export interface TrackerContext {
   readonly totalSteps: number;
   /** The step at which the run resumes; 0 for a new run. */
   readonly resumedAt: number;
+  /** The run file with every default filled in: what `config.resolved.yaml` has. */
+  readonly settings: { readonly [key: string]: Json };
 }
 
-/** Receives events. One that throws is named in a warning and receives no more events: the run continues. */
+/**
+ * Receives events. One that throws is named in a warning and receives no more events: the run continues. So is one
+ * whose `start` or `close` does not end within 30 seconds.
+ */
 export interface Tracker {
-  /** Called once, before the first event. */
+  /** Whether people watch it: it is closed after the others, and shows what they could not finish. */
+  readonly watched?: boolean;
+  /** Called once, before the first event; training waits for it. */
   start(context: TrackerContext): void | Promise<void>;
   /** Optional: progress before `start`, while data are prepared; nothing of the run is known yet. */
   preparing?(event: ProgressEvent): void;

@@ -15,6 +15,9 @@ export type NewEvent = TrackerEvent extends infer E
   ? E extends TrackerEvent ? Omit<E, "step" | "epoch" | "time"> : never
   : never;
 
+/** Seconds that a tracker may take to start, and to close. */
+const MOST_SECONDS = 30;
+
 /** A tracker and its name in messages. */
 export interface NamedTracker {
   readonly tracker: Tracker;
@@ -51,7 +54,7 @@ export class Events {
   async start(context: TrackerContext): Promise<void> {
     for (const named of this.#trackers) {
       try {
-        await named.tracker.start(context);
+        await inTime(named.tracker.start(context));
       } catch (error) {
         this.#leave(named, "start", error);
       }
@@ -84,13 +87,16 @@ export class Events {
     this.emit({ event: "notice", level, message });
   }
 
-  /** Closes all trackers; passes held events first. */
+  /** Closes all trackers, those that people watch last: they show what the others could not finish. */
   async close(): Promise<void> {
     while (this.#trackers.length > 0) {
-      const [named, ...others] = this.#trackers;
-      this.#trackers = others;
+      const named = this.#trackers.find(({ tracker }) =>
+        tracker.watched !== true
+      ) ??
+        this.#trackers[0];
+      this.#trackers = this.#trackers.filter((other) => other !== named);
       try {
-        await named.tracker.close();
+        await inTime(named.tracker.close());
       } catch (error) {
         this.#leave(named, "close", error);
       }
@@ -123,5 +129,22 @@ export class Events {
       }. It gets no more events; the run continues`,
       "warning",
     );
+  }
+}
+
+/** Waits for a tracker, not for ever: it must not hold up the run. */
+async function inTime(work: void | Promise<void>): Promise<void> {
+  if (work === undefined) return;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new Error(`it did not end within ${MOST_SECONDS} s`)),
+      MOST_SECONDS * 1000,
+    );
+  });
+  try {
+    await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }

@@ -237,6 +237,7 @@ class Run {
       outputDir: config.output_dir,
       totalSteps: steps,
       resumedAt: resumedAt ?? 0,
+      settings,
     });
     events.emit(
       startEvent({

@@ -55,6 +55,7 @@ const REDRAW_SECONDS = 0.1;
 
 /** The tracker over any streams; `now` gives seconds. */
 export class ConsoleTracker implements Tracker {
+  readonly watched = true;
   readonly #terminal: Terminal;
   readonly #bar: boolean;
   readonly #now: () => number;

@@ -200,7 +200,12 @@ export function testTracker(
       const outputDir = await Deno.makeTempDir();
       try {
         const tracker = await make();
-        await tracker.start({ outputDir, totalSteps: 159, resumedAt });
+        await tracker.start({
+          outputDir,
+          totalSteps: 159,
+          resumedAt,
+          settings: { training: { epochs: 3 } },
+        });
         const events = exampleEvents();
         const before = structuredClone(events);
         for (const event of events) tracker.event(event);
@@ -216,7 +221,12 @@ export function testTracker(
     const outputDir = await Deno.makeTempDir();
     try {
       const tracker = await make();
-      await tracker.start({ outputDir, totalSteps: 10, resumedAt: 0 });
+      await tracker.start({
+        outputDir,
+        totalSteps: 10,
+        resumedAt: 0,
+        settings: {},
+      });
       await tracker.close();
     } finally {
       await Deno.remove(outputDir, { recursive: true });

@@ -21,7 +21,7 @@ function listening(): { tracker: Tracker; told: string[] } {
   };
 }
 
-const context = { outputDir: "/", totalSteps: 1, resumedAt: 0 };
+const context = { outputDir: "/", totalSteps: 1, resumedAt: 0, settings: {} };
 
 for (const method of ["start", "event", "close"] as const) {
   Deno.test(`a tracker whose ${method} throws is named once, and the others hear on`, async () => {
@@ -109,4 +109,31 @@ Deno.test("a run trains on without a tracker that fails, and stops before traini
     /The schedule "late" of plugin .* gave NaN as the factor of step 12 of 16/,
   );
   assert.throws(() => Deno.statSync(folder.at("b")), Deno.errors.NotFound);
+});
+
+Deno.test("a tracker that people watch is closed last, and shows what another could not finish", async () => {
+  const shown: string[] = [];
+  const watched: Tracker = {
+    watched: true,
+    start: () => {},
+    event: (event) =>
+      void (event.event === "notice" && shown.push(event.message)),
+    close: () => void shown.push("closed"),
+  };
+  const late: Tracker = {
+    start: () => {},
+    event: () => {},
+    close: () => Promise.reject(new Error("5 figures were not sent")),
+  };
+  const events = new Events(
+    [watched, late].map((tracker, i) => ({
+      tracker,
+      described: `tracker ${i}`,
+    })),
+    () => 0,
+  );
+  await events.start(context);
+  await events.close();
+  assert.equal(shown.length, 2);
+  assert.match(shown[0], /tracker 1 threw: 5 figures were not sent/);
 });

@@ -49,6 +49,7 @@ function show(
     outputDir: "outputs/capitals",
     totalSteps: 159,
     resumedAt: 0,
+    settings: {},
   });
   for (const event of events) tracker.event(event);
   tracker.close();

@@ -28,7 +28,7 @@ async function track(
   resumedAt = 0,
 ): Promise<void> {
   const tracker = await make();
-  await tracker.start({ outputDir, totalSteps: 10, resumedAt });
+  await tracker.start({ outputDir, totalSteps: 10, resumedAt, settings: {} });
   for (const event of events) tracker.event(event);
   await tracker.close();
 }
@@ -94,7 +94,12 @@ Deno.test("jsonl writes null for numbers that are not finite", () =>
 Deno.test("jsonl can be read while the run goes on", () =>
   inFolder(async (folder, file) => {
     const tracker = await make();
-    await tracker.start({ outputDir: folder, totalSteps: 10, resumedAt: 0 });
+    await tracker.start({
+      outputDir: folder,
+      totalSteps: 10,
+      resumedAt: 0,
+      settings: {},
+    });
     tracker.event(step(1));
     assert.deepEqual(short(file), ["step 1"]);
     tracker.event(step(2));
@@ -166,7 +171,7 @@ Deno.test("a process that is killed leaves at most a half last line", () =>
       const tracker = await jsonl.create({ file: "metrics.jsonl" }, {});
       await tracker.start({ outputDir: ${
       JSON.stringify(folder)
-    }, totalSteps: 1, resumedAt: 0 });
+    }, totalSteps: 1, resumedAt: 0, settings: {} });
       for (let step = 1;; step++) {
         tracker.event({ event: "notice", step, epoch: 0, time: 0, level: "info", message: "x".repeat(50) });
         if (step === 100) console.log("ready");

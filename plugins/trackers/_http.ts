@@ -1,0 +1,77 @@
+/**
+ * Requests of trackers: JSON, with a limit of time, and only to where the process may connect.
+ * @module
+ */
+import { ConfigError } from "@denotune/denotune/core";
+
+/** A server that answered with an error. */
+export class AnswerError extends Error {
+  readonly status: number;
+  readonly body: string;
+
+  constructor(place: string, status: number, body: string) {
+    super(`${place} answered ${status}: ${body.slice(0, 300).trim()}`);
+    this.status = status;
+    this.body = body;
+  }
+}
+
+/** What a request needs. */
+export interface JsonRequest {
+  readonly method: "GET" | "POST";
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+  readonly seconds: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Sends it and gives the answer's text. Throws `AnswerError`, or the error of the connection. */
+export async function send(request: JsonRequest): Promise<string> {
+  const { method, url, headers, body, seconds } = request;
+  const limit = AbortSignal.timeout(seconds * 1000);
+  const signal = request.signal === undefined
+    ? limit
+    : AbortSignal.any([limit, request.signal]);
+  const { host } = new URL(url);
+  let response: Response;
+  let text: string;
+  try {
+    response = await fetch(url, {
+      method,
+      signal,
+      headers: {
+        ...headers,
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+      },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+    text = await response.text();
+  } catch (cause) {
+    if (!limit.aborted) throw cause;
+    throw new Error(`${host} did not answer within ${seconds} s`, { cause });
+  }
+  if (!response.ok) throw new AnswerError(host, response.status, text);
+  return text;
+}
+
+/** Refuses a server that the process may not connect to, before Deno would ask in the middle of the run. */
+export function mustMayConnect(url: string, tracker: string): void {
+  const { host } = new URL(url);
+  if (Deno.permissions.querySync({ name: "net", host }).state !== "granted") {
+    throw new ConfigError(
+      `The tracker ${tracker} may not connect to ${host}: run with --allow-net=${host}, or remove ${tracker} from \`trackers\``,
+    );
+  }
+}
+
+/** A variable of the environment; undefined where it is not set or may not be read. */
+export function environment(name: string): string | undefined {
+  const { state } = Deno.permissions.querySync({ name: "env", variable: name });
+  return state === "granted" ? Deno.env.get(name) : undefined;
+}
+
+/** `http` or `https`, and nothing else. */
+export function isHttp(url: string): boolean {
+  return URL.canParse(url) && /^https?:$/.test(new URL(url).protocol);
+}
