@@ -4,14 +4,9 @@
  * anything is written.
  * @module
  */
+import { fileName, findFile } from "./_files.ts";
 import { join } from "node:path";
-import {
-  ConfigError,
-  definePart,
-  type Exporter,
-  type ExportRequest,
-  type Part,
-} from "@denotune/denotune/core";
+import { definePart, type Exporter, type Part } from "@denotune/denotune/core";
 import { z } from "zod";
 import { type Quantization, QUANTIZATIONS } from "./model/choose_types.ts";
 
@@ -96,26 +91,4 @@ function exporterOf({ quantization }: GgufOptions): Exporter {
       await annotate(findFile(request.folder), figures);
     },
   };
-}
-
-/** `capitals-q4_k_m.gguf` */
-function fileName(
-  { name }: Pick<ExportRequest, "name">,
-  suffix: string,
-): string {
-  const plain = name.replace(/[^\w.-]+/g, "-").replace(/^[.-]+/, "");
-  return `${plain === "" ? "model" : plain}-${suffix}.gguf`;
-}
-
-/** The one GGUF file of a folder. */
-function findFile(folder: string): string {
-  const names = [...Deno.readDirSync(folder)].filter((entry) =>
-    entry.isFile && entry.name.endsWith(".gguf")
-  ).map((entry) => entry.name);
-  if (names.length === 1) return join(folder, names[0]);
-  throw new ConfigError(
-    `Cannot read the export in ${folder}: one GGUF file is needed, and there ${
-      names.length === 0 ? "is none" : `are ${names.sort().join(", ")}`
-    }`,
-  );
 }
