@@ -55,7 +55,9 @@ export class TerminalReply implements ReplyView {
     const before = this.#kind;
     this.#close();
     this.#kind = kind;
-    if (before === "thinking") this.#screen.write("\n");
+    if (before !== null && (before !== "content" || kind === "tool-call")) {
+      this.#screen.write("\n");
+    }
     if (kind === "tool-call") return;
     const { write, style } = this.#screen;
     const screen = this.#screen;
