@@ -447,6 +447,12 @@ export {
   replyMarks,
 } from "./library/reply/marks.ts";
 export { ReplyParser, type ReplyPiece } from "./library/reply/reply_parser.ts";
+export type {
+  Completion,
+  CompletionRequest,
+} from "./library/loaded/complete.ts";
+export type { RowSampling } from "./engine/generate/sampling.ts";
+export type { TokenScore } from "./engine/generate/token_scores.ts";
 export type { LoadModelOptions } from "./library/load_options.ts";
 export type {
   EvaluatedModel,

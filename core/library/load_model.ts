@@ -27,6 +27,12 @@ import { openSaved, storageOf } from "./open_saved.ts";
 import { openRegistry } from "../config/parts/open_registry.ts";
 import { findSaved, type SavedFolder } from "./saved_folder.ts";
 import { conversationLimits, Switching } from "./switching.ts";
+import { AdapterTurns } from "./loaded/adapter_turns.ts";
+import {
+  complete,
+  type Completion,
+  type CompletionRequest,
+} from "./loaded/complete.ts";
 import { type Score, scoreWith } from "./loaded/score_texts.ts";
 import { templatesOf } from "./templates.ts";
 
@@ -123,6 +129,12 @@ export interface LoadedModel extends AsyncDisposable {
     options?: GenerateOptions,
   ): Promise<Answer[]>;
   /**
+   * Continues one prompt of tokens together with all others that are being continued, as many as `rows`: the rest wait.
+   * Requests of several adapters take turns. Not while `use`, `generate` or `score` run. Throws `DataError` for a prompt
+   * that does not fit, `ConfigError` for what the model was not loaded for (`logits`) and for an unknown adapter.
+   */
+  complete(request: CompletionRequest): Promise<Completion>;
+  /**
    * The loss of texts, and for each of their tokens its log-probability after those before it and the entropy
    * of that choice. The first call, and one with much longer texts, makes programs, which takes as long as
    * loading. Not while an answer is being written. Throws `DataError` for a text that is longer than
@@ -173,6 +185,24 @@ export async function loadModel(
   await switching.to(first === null ? null : adapters.get(first) ?? null);
   let inUse = first;
   const templates = await templatesOf(tokenizer, model, creating);
+  const bound = (name: string | null): BoundAdapter | null => {
+    const wanted = name === null ? null : adapters.get(name);
+    if (wanted !== undefined) return wanted;
+    throw new ConfigError(
+      `There is no adapter called "${name}"; known: ${
+        [...adapters.keys()].join(", ") || "none"
+      }`,
+    );
+  };
+  const use = async (name: string | null): Promise<void> => {
+    await switching.to(bound(name));
+    inUse = name;
+  };
+  const turns = new AdapterTurns({
+    current: () => inUse,
+    most: options.rows ?? 1,
+    switchTo: use,
+  });
   const owned = held.move();
   const generateAll = async (
     prompts: readonly PromptInput[],
@@ -210,18 +240,7 @@ export async function loadModel(
     get adapter() {
       return inUse;
     },
-    async use(name) {
-      const wanted = name === null ? null : adapters.get(name);
-      if (wanted === undefined) {
-        throw new ConfigError(
-          `There is no adapter called "${name}"; known: ${
-            [...adapters.keys()].join(", ") || "none"
-          }`,
-        );
-      }
-      await switching.to(wanted);
-      inUse = name;
-    },
+    use,
     writePrompt(prompt, { raw = false, tools } = {}) {
       const chat = raw ? null : templates.chat;
       const request = requestOf(prompt, { isChat: chat !== null, tools });
@@ -229,6 +248,19 @@ export async function loadModel(
       return { text, ids: tokenizer.encode(text, { addBos }).ids };
     },
     generateAll,
+    async complete(request) {
+      const { adapter = inUse, raw = false } = request;
+      bound(adapter); // refused before it waits
+      return await turns.run(adapter, async () => {
+        const { generator } = switching.engine;
+        if (generator === null) {
+          throw new RangeError("Not planned for generation");
+        }
+        const chat = raw ? null : templates.chat;
+        const template = chat ?? templates.raw;
+        return await complete(request, { generator, tokenizer, template });
+      });
+    },
     async score(texts, { raw = false, signal } = {}) {
       const chat = raw ? null : templates.chat;
       const asked = texts.map((given) => {

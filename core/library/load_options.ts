@@ -16,6 +16,8 @@ export interface LoadModelOptions extends RegistryOptions {
   readonly contextLength?: number;
   /** Prompts answered at the same time (default 1). */
   readonly rows?: number;
+  /** Whether `complete` may give log-probabilities and take constraints, penalties and biases (default false). */
+  readonly logits?: boolean;
   /** Storage of the weights; by default what the run of the adapter in the folder trained beside, else float32. */
   readonly dtype?: StorageDtype;
   /**

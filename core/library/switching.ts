@@ -160,11 +160,11 @@ async function openEngine(
 /** Limits of a model that is asked one prompt after the other, as its user says. */
 export function conversationLimits(
   model: OpenedModel,
-  { contextLength: wanted, rows = 1 }: LoadModelOptions,
+  { contextLength: wanted, rows = 1, logits = false }: LoadModelOptions,
 ): EngineLimits {
   const capacity = contextLength(model, wanted);
   const prefill = Math.min(256, capacity);
-  return { generate: { rows, capacity, prefill }, score: null };
+  return { generate: { rows, capacity, prefill, logits }, score: null };
 }
 
 function contextLength(model: OpenedModel, wanted: number | undefined): number {

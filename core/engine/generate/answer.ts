@@ -115,7 +115,7 @@ export async function answer(
   const texts = [...template.stops, ...(options.stop ?? [])].filter((t) =>
     t !== ""
   );
-  const kept = idsOf(options.keepSpecial ?? [], tokenizer);
+  const kept = specialIdsOf(options.keepSpecial ?? [], tokenizer);
   const watches = prompts.map((_, i) =>
     new StopWatch(tokenizer, {
       ends,
@@ -176,7 +176,7 @@ export async function answer(
 }
 
 /** Ids of those of the texts that are special tokens. */
-function idsOf(
+export function specialIdsOf(
   texts: readonly string[],
   tokenizer: Tokenizer,
 ): ReadonlySet<number> {
