@@ -451,7 +451,10 @@ export type {
   Completion,
   CompletionRequest,
 } from "./library/loaded/complete.ts";
-export type { RowSampling } from "./engine/generate/sampling.ts";
+export type {
+  RowSampling,
+  SamplingOptions,
+} from "./engine/generate/sampling.ts";
 export type { TokenScore } from "./engine/generate/token_scores.ts";
 export type { LoadModelOptions } from "./library/load_options.ts";
 export type {

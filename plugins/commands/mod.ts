@@ -48,6 +48,11 @@ export const commands: readonly Part<
     async () => (await import("./chat/command.ts")).chat,
   ),
   command(
+    "serve",
+    "answer clients of OpenAI's API over HTTP",
+    async () => (await import("./serve/command.ts")).serve,
+  ),
+  command(
     "evaluate",
     "measure saved models, and compare them",
     async () => (await import("./evaluate/command.ts")).evaluate,

@@ -14,6 +14,7 @@ export interface SamplingOptions {
   readonly topP: number;
   /** Divide positive, multiply negative logits of tokens seen before (arXiv:1909.05858); 1: off. */
   readonly repetitionPenalty: number;
+  /** Key of the random numbers. */
   readonly seed: number;
 }
 

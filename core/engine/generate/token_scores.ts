@@ -5,6 +5,7 @@
 
 /** What the model made of a token at its place. */
 export interface TokenScore {
+  /** The token. */
   readonly id: number;
   /** Natural logarithm of its probability after the tokens before it. */
   readonly logProbability: number;
