@@ -51,6 +51,11 @@ export interface TracedModel {
   readonly parameters: readonly TracedLeaf<WeightSpec>[];
   /** Tables that the host computes. */
   readonly constants: readonly TracedLeaf<ConstantSpec>[];
+  /**
+   * A table as a run of up to so many positions has it: of some settings (LongRoPE), its numbers follow from the
+   * longest row of the run.
+   */
+  tableFor(name: string, positions: number): Float32Array;
   /** What layers keep. */
   readonly states: readonly TracedState[];
   /** (B*T, V) */
@@ -104,6 +109,9 @@ export function traceModel(
       ...adapter?.constants ?? [],
     ]),
     constants: read(inventory.constants),
+    tableFor: (name, positions) =>
+      inventoryOf(spec, positions).constants
+        .find((table) => table.name === name)?.make() ?? new Float32Array(),
     states: read(inventory.states).flatMap(({ spec, view }) => {
       const after = assignments.get(spec.name);
       return after === undefined ? [] : [{ spec, before: view, after }];

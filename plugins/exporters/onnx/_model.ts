@@ -94,20 +94,23 @@ export function makeModel(
     leaves: {
       weight,
       constant: (name, onnx) => {
-        const table = traced.constants.find((c) => c.spec.name === name);
-        const kept = traced.parameters.find((c) => c.spec.name === name);
-        const values = table?.spec.make() ?? derived.get(name) ??
-          new Float32Array();
-        return onnx.initializer({
+        const { values, shape, shortRows } = tableOf(traced, name) ?? {
+          values: derived.get(name) ?? new Float32Array(),
+          shape: traced.parameters.find((p) => p.spec.name === name)?.spec
+            .shape ?? [],
+          shortRows: null,
+        };
+        const made = onnx.initializer({
           name: `constant.${name}`,
           type: "float32",
-          dims: (table ?? kept)?.spec.shape ?? [],
+          dims: shape,
           data: new Uint8Array(
             values.buffer,
             values.byteOffset,
             values.byteLength,
           ),
         });
+        return { name: made, shortRows };
       },
       given: (name) => givenName(exported, name),
     },
@@ -140,6 +143,42 @@ export function makeModel(
       },
     },
   };
+}
+
+/**
+ * A table that the host computes; null: there is none of the name. Where its numbers follow from the longest row of a
+ * run, as LongRoPE's do, rows for short runs come first, and those for the longest behind them.
+ */
+function tableOf(
+  { constants, tableFor }: TracedModel,
+  name: string,
+): {
+  readonly values: Float32Array;
+  readonly shape: readonly number[];
+  readonly shortRows: number | null;
+} | null {
+  const spec = constants.find((c) => c.spec.name === name)?.spec;
+  if (spec === undefined) return null;
+  const long = spec.make();
+  const [positions, ...rest] = spec.shape;
+  const columns = rest.reduce((a, b) => a * b, 1);
+  const plain = { values: long, shape: spec.shape, shortRows: null };
+  if (positions < 3) return plain;
+  // two rows tell: position 0 turns nothing
+  const isLong = (run: number) =>
+    tableFor(name, run).subarray(0, 2 * columns)
+      .every((v, i) => v === long[i]);
+  if (isLong(2)) return plain;
+  let [short, first] = [2, positions]; // the longest run that is short is between them
+  while (first - short > 1) {
+    const middle = Math.floor((short + first) / 2);
+    if (isLong(middle)) first = middle;
+    else short = middle;
+  }
+  const values = new Float32Array(short * columns + long.length);
+  values.set(tableFor(name, short));
+  values.set(long, short * columns);
+  return { values, shape: [short + positions, ...rest], shortRows: short };
 }
 
 /** The input of a graph that a tensor of the adapter is; null: the graph has it. */

@@ -14,10 +14,7 @@ export const rope: KernelTranslation<RopeAttributes> = (t) => {
   const { onnx } = t;
   const { rows, heads, headDim, rotary, inverse } = t.attributes;
   const half = rotary / 2;
-  const angles = onnx.node("Gather", [
-    t.input(2, [-1, rotary]),
-    t.input(1, [rows]),
-  ]);
+  const angles = t.lookUp(2, t.input(1, [rows]), rotary);
   // (N, 1, rotary / 2): the same for every head
   const [cos, sin] = onnx.nodes("Split", [
     onnx.node("Unsqueeze", [angles, onnx.ints([1])]),

@@ -69,6 +69,6 @@ export const gatherRows: KernelTranslation<GatherRowsAttributes> = (t) => {
   const weight = t.weight(0);
   const found = weight?.storage === "f16"
     ? onnx.cast(onnx.node("Gather", [weight.value, index]), "float32")
-    : onnx.node("Gather", [t.input(0, [-1, columns]), index]);
+    : t.lookUp(0, index, columns);
   t.output(0, found, [rows, columns]);
 };

@@ -27,9 +27,19 @@ export interface Leaves {
   /** The initializers of a weight. */
   weight(name: string, onnx: GraphBuilder): StoredWeight;
   /** The initializer of a table that the host computes, or of what an adapter derives from the base. */
-  constant(name: string, onnx: GraphBuilder): string;
+  constant(name: string, onnx: GraphBuilder): Table;
   /** The input through which a client gives a weight or a parameter of an adapter; null: it is in the file. */
   given(name: string): string | null;
+}
+
+/** A table in the file of a model. */
+export interface Table {
+  readonly name: string;
+  /**
+   * How many first rows serve batches of up to that many positions; those behind them serve longer ones. Null: all
+   * rows serve every batch.
+   */
+  readonly shortRows: number | null;
 }
 
 /** A translated model. */
@@ -61,6 +71,8 @@ class Translator {
   readonly #values = new Map<number, Value>();
   readonly #weights = new Map<number, string>();
   readonly #scales = new Map<string, number>();
+  /** First rows of tables that have others for longer batches, by buffer. */
+  readonly #shortRows = new Map<number, number>();
   readonly #cached: boolean;
 
   constructor(traced: TracedModel, spec: ModelSpec, leaves: Leaves) {
@@ -148,6 +160,11 @@ class Translator {
           ? null
           : this.#leaves.weight(name, onnx);
       },
+      lookUp: (i, index, columns) =>
+        onnx.node("Gather", [
+          this.#read(inputs[i], [-1, columns], label),
+          this.#behindShort(inputs[i], index),
+        ]),
       cache: (i) =>
         this.#values.get(inputs[i].buffer)?.name ??
           refuse("reads keys that nothing has written"),
@@ -186,6 +203,17 @@ class Translator {
       : this.#onnx.reshape(value.name, dims.map(sizeOfDim));
   }
 
+  /** Rows of a table by position: behind the rows for short batches, where the batch is longer. */
+  #behindShort({ buffer }: View, index: string): string {
+    const onnx = this.#onnx;
+    const short = this.#shortRows.get(buffer);
+    if (short === undefined) return index;
+    const last = onnx.node("ReduceMax", [index], { keepdims: { int: 0 } });
+    const isLong = onnx.node("Less", [onnx.int(short - 1), last]);
+    const first = onnx.node("Where", [isLong, onnx.int(short), onnx.int(0)]);
+    return onnx.node("Add", [index, first]);
+  }
+
   /** A leaf of the graph, as float32 or whole numbers. */
   #leaf(view: View, label: string): Value {
     const { inputs, parameters, constants, states } = this.#traced;
@@ -219,7 +247,12 @@ class Translator {
     const constant = [...constants, ...parameters]
       .find((leaf) => leaf.view.buffer === view.buffer)?.spec;
     if (constant !== undefined) {
-      return value(this.#leaves.constant(constant.name, this.#onnx));
+      const { name, shortRows } = this.#leaves.constant(
+        constant.name,
+        this.#onnx,
+      );
+      if (shortRows !== null) this.#shortRows.set(view.buffer, shortRows);
+      return value(name);
     }
     const input = [...inputs].find(([, v]) => v.buffer === view.buffer);
     if (input !== undefined) return value(this.#input(input[0], label));

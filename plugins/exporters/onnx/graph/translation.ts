@@ -20,6 +20,8 @@ export interface Translation<A> {
   isWhole(i: number): boolean;
   /** Input `i` as it is stored, where it is a weight that a product reads; null: it is none. */
   weight(i: number): StoredWeight | null;
+  /** Rows of the table that input `i` is, by the positions of the batch or other whole numbers. */
+  lookUp(i: number, index: string, columns: number): string;
   /** The cache that input `i` is, with the new keys or values. */
   cache(i: number): string;
   /** Heads of the attention that reads the cache of input `i`. */

@@ -4,7 +4,7 @@
 
 Each folder has a model as transformers saves it, `onnx/model.onnx`, and `adapters/` where the graph takes one. Three rows of different lengths, padded before
 or behind, are read at once (prefill), then 20 tokens of each, one at a time behind the cache. transformers reads each
-row alone. Prints a JSON object: by folder the largest difference of a logit, and the largest logit.
+row alone; where rotary frequencies follow from the length, the same batch behind its own cache. Prints a JSON object: by folder the largest difference of a logit, and the largest logit.
 """
 
 import glob
@@ -59,6 +59,20 @@ def past_name(name):
     return name.replace("present.", "past_key_values.") if name.startswith("present.") else "past" + name[len("present"):]
 
 
+def together(model, feeds, before):
+    """What transformers makes of the same padded batch behind its own cache."""
+    with torch.no_grad():
+        return model(
+            **{k: torch.tensor(feeds[k]) for k in ("input_ids", "attention_mask", "position_ids")},
+            past_key_values=None if before is None else before.past_key_values,
+            use_cache=True,
+        )
+
+
+def distance(found, wanted, mask):
+    return float(np.abs(found - wanted)[mask == 1].max())
+
+
 def compare(folder, side):
     model = AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager", dtype=torch.float32).eval()
     session = session_of(os.path.join(folder, "onnx", "model.onnx"))
@@ -72,11 +86,11 @@ def compare(folder, side):
     tokens = np.zeros((len(rows), PROMPT), np.int64)
     mask = np.zeros((len(rows), PROMPT), np.int64)
     for b, n in enumerate(LENGTHS):
-        at = slice(PROMPT - n, PROMPT) if side == "left" else slice(0, n)
+        at = slice(PROMPT - n, PROMPT) if side != "right" else slice(0, n)
         tokens[b, at], mask[b, at] = rows[b][:n], 1
     states = empty_states(session, len(rows))
     adapter = adapter_inputs(folder)
-    worst = 0.0
+    worst, cache = 0.0, None
     for step in range(STEPS + 1):
         new = tokens.shape[1]
         feeds = {
@@ -88,7 +102,10 @@ def compare(folder, side):
         }
         outputs = dict(zip(names, session.run(None, {k: v for k, v in feeds.items() if k in inputs})))
         states = {past_name(n): v for n, v in outputs.items() if n.startswith("present")}
-        for b, n in enumerate(LENGTHS):
+        if side == "cached":
+            cache = together(model, feeds, cache)
+            worst = max(worst, distance(outputs["logits"], cache.logits.numpy(), mask[:, -new:]))
+        for b, n in enumerate(LENGTHS if side != "cached" else []):
             found = outputs["logits"][b][mask[b, -new:] == 1]
             end = n + step
             worst = max(worst, float(np.abs(found - wanted[b][end - len(found):end]).max()))
@@ -98,8 +115,14 @@ def compare(folder, side):
     return worst, float(max(np.abs(w).max() for w in wanted))
 
 
+def has_long_factors(folder):
+    return "longrope" in open(os.path.join(folder, "config.json")).read()
+
+
 results = {}
 for folder in sys.argv[1:]:
-    both = [compare(folder, side) for side in ("left", "right")]
+    # rotary frequencies that change with the length: only a cache has earlier tokens with those of shorter rows
+    sides = ("cached",) if has_long_factors(folder) else ("left", "right")
+    both = [compare(folder, side) for side in sides]
     results[folder] = {"difference": max(d for d, _ in both), "largest": both[0][1]}
 print(json.dumps(results))

@@ -73,6 +73,17 @@ const FAMILIES: readonly Config[] = [
     sliding_window: 3,
     pad_token_id: null,
   },
+  {
+    ...TINY,
+    model_type: "phi3",
+    original_max_position_embeddings: 12,
+    pad_token_id: null,
+    rope_scaling: {
+      type: "longrope",
+      short_factor: [1, 1, 1.5, 2, 2, 2, 2, 3],
+      long_factor: [1, 2, 3, 4, 5, 6, 7, 8],
+    },
+  },
 ];
 
 /** Adapters as inputs, against the merged model. */
