@@ -10,6 +10,8 @@ import type {
 } from "@denotune/denotune/core";
 import { makePart } from "@denotune/denotune/testing";
 import { lora } from "../../../../plugins/adapters/lora.ts";
+import { gptNeoxWith } from "../../../../examples/gpt_neox_model/gpt_neox.ts";
+import { hybridArchitecture } from "../../../../examples/hybrid_model/hybrid.ts";
 import * as models from "../../../../plugins/models/mod.ts";
 import { inventoryOf } from "../../../../core/engine/build_model.ts";
 import { writeModelFiles } from "../../../../core/io/save_model.ts";
@@ -41,13 +43,17 @@ export const TINY_GPT2 = {
 
 const activations = await builtinActivations();
 
-/** Every built-in architecture by the types that it reads. */
+/** Every built-in architecture, and those of example plugins, by the types that it reads. */
 export const ARCHITECTURES: ReadonlyMap<string, Architecture> = new Map(
-  Object.values(models).flatMap((made) => {
-    if (typeof made !== "function") return [];
-    const architecture = made(activations);
-    return architecture.modelTypes.map((type) => [type, architecture] as const);
-  }),
+  [
+    ...Object.values(models).flatMap((made) =>
+      typeof made === "function" ? [made(activations)] : []
+    ),
+    gptNeoxWith(activations),
+    hybridArchitecture,
+  ].flatMap((architecture) =>
+    architecture.modelTypes.map((type) => [type, architecture] as const)
+  ),
 );
 
 /** The model of a config. */

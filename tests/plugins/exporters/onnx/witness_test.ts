@@ -4,6 +4,10 @@
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import type { ExportRequest } from "@denotune/denotune/core";
+import { ReferenceExecutor } from "../../../../backends/reference/mod.ts";
+import { localDevice } from "../../../../core/device/local_device.ts";
+import { layOut, openTiny } from "../../../conformance/model/tiny_model.ts";
 import { makePart } from "@denotune/denotune/testing";
 import { onnx, onnxLora } from "../../../../plugins/exporters/mod.ts";
 import {
@@ -86,6 +90,41 @@ const FAMILIES: readonly Config[] = [
   },
 ];
 
+/** A type that transformers does not know, with a convolution and a recurrence: what layers keep is no cache. */
+const HYBRID: Config = {
+  model_type: "hybrid",
+  vocab_size: 61,
+  hidden_size: 48,
+  num_heads: 4,
+  key_dim: 8,
+  conv_taps: 3,
+};
+
+/** Logits of the reference backend, for rows of the lengths that the script wants. */
+async function writeWanted(
+  folder: string,
+  { spec, tensors }: ExportRequest["model"],
+): Promise<void> {
+  await using device = localDevice(new ReferenceExecutor());
+  await using model = await openTiny(device, spec);
+  for (const { name, shape, read } of tensors) {
+    model.write(name, await read(0, shape.reduce((a, b) => a * b, 1)));
+  }
+  const rows = [27, 24, 22].map((length) =>
+    Array.from({ length }, (_, i) => (i * 7 + length) % spec.vocabSize)
+  );
+  const logits: number[][] = [];
+  for (const ids of rows) {
+    logits.push([
+      ...await model.logits(layOut([[{ ids, labels: ids }]])),
+    ]);
+  }
+  await Deno.writeTextFile(
+    join(folder, "wanted.json"),
+    JSON.stringify({ rows, logits }),
+  );
+}
+
 /** Adapters as inputs, against the merged model. */
 const ADAPTERS: readonly Readonly<Record<string, unknown>>[] = [
   {},
@@ -122,6 +161,12 @@ Deno.test({
         await exporter.write(request);
         folders.push(path);
       }
+      const hybrid = join(folder, "hybrid");
+      await Deno.mkdir(hybrid);
+      const request = tinyExport(hybrid, describe(HYBRID));
+      await exporter.write(request);
+      await writeWanted(hybrid, request.model);
+      folders.push(hybrid);
       for (const [i, options] of ADAPTERS.entries()) {
         const path = join(folder, `adapter-${i}`);
         const request = await tinyAdapterExport(path, describe(TINY), options);
