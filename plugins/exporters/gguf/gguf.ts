@@ -6,7 +6,14 @@
  */
 import { fileName, findFile } from "./_files.ts";
 import { join } from "node:path";
-import { definePart, type Exporter, type Part } from "@denotune/denotune/core";
+import {
+  definePart,
+  type Exporter,
+  type ExportRequest,
+  type Host,
+  type Part,
+  type Template,
+} from "@denotune/denotune/core";
 import { z } from "zod";
 import { type Quantization, QUANTIZATIONS } from "./model/choose_types.ts";
 
@@ -40,10 +47,10 @@ export const gguf: Part<"exporter", Partial<GgufOptions>, GgufOptions> =
         "How weights are stored: f32, f16, bf16, or in blocks: q8_0, q6_k, q4_k_m (a mixture), q4_0",
       ),
     }),
-    create: (options) => exporterOf(options),
+    create: (options, host) => exporterOf(options, host),
   });
 
-function exporterOf({ quantization }: GgufOptions): Exporter {
+function exporterOf({ quantization }: GgufOptions, host: Host): Exporter {
   const { type } = QUANTIZATIONS[quantization];
   /** Bounds that one block of a row does not give: of weights that are turned on their way. */
   const bounds = new Map<string, number>();
@@ -74,7 +81,7 @@ function exporterOf({ quantization }: GgufOptions): Exporter {
       await writeModel(join(request.folder, name), { request, quantization });
       Deno.writeTextFileSync(
         join(request.folder, "Modelfile"),
-        modelfileOf(name, request.text),
+        modelfileOf(name, request.text, await templateOf(request, host)),
       );
       return [name, "Modelfile"];
     },
@@ -91,4 +98,17 @@ function exporterOf({ quantization }: GgufOptions): Exporter {
       await annotate(findFile(request.folder), figures);
     },
   };
+}
+
+/** What writes prompts as the trained template does; null where there is none, or it cannot be made here. */
+async function templateOf(
+  { text: { template } }: ExportRequest,
+  host: Host,
+): Promise<Template | null> {
+  if (template === null) return null;
+  try {
+    return await host.create("template", { use: "jinja", source: template });
+  } catch {
+    return null;
+  }
 }

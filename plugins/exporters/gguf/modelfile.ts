@@ -2,7 +2,8 @@
  * An Ollama `Modelfile` beside a GGUF file.
  * @module
  */
-import type { ExportText } from "@denotune/denotune/core";
+import type { ExportText, Template } from "@denotune/denotune/core";
+import { ollamaTemplate } from "./ollama_template.ts";
 
 /** Generation defaults that Ollama has a parameter for. */
 const PARAMETERS: Readonly<Record<string, string>> = {
@@ -14,14 +15,25 @@ const PARAMETERS: Readonly<Record<string, string>> = {
   max_new_tokens: "num_predict",
 };
 
-/** The text of the file. */
-export function modelfileOf(file: string, text: ExportText): string {
+/** The text of the file; `template` writes as the trained one does, or is null. */
+export function modelfileOf(
+  file: string,
+  text: ExportText,
+  template: Template | null,
+): string {
   const { tokenizer, stopIds, generation } = text;
   const stops = stopIds.map((id) => tokenizer.tokenOf(id)).filter((token) =>
     token !== null
   );
+  const bos = tokenizer.addsBos ? tokenizer.specialTokens.bos : null;
+  const derived = template === null ? null : ollamaTemplate(template, bos);
   return [
     `FROM ./${file}`,
+    ...(text.template === null ? [] : derived === null
+      ? [
+        "# The chat template says more than Ollama's syntax: Ollama takes its own where it knows the model, else write TEMPLATE",
+      ]
+      : [`TEMPLATE """${derived}"""`]),
     ...Object.entries(PARAMETERS).flatMap(([name, parameter]) => {
       const value = generation[name];
       return typeof value === "number"

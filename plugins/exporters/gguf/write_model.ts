@@ -45,6 +45,7 @@ export function planOf(
   { name, model, text }: Omit<ExportRequest, "folder">,
   quantization: Quantization,
 ): Plan {
+  refuseOtherDecoding(text);
   const layout = layoutOf(model.spec);
   const tensors = model.tensors.map((source): PlannedTensor => {
     const rules = rulesOf(layout, source.name);
@@ -96,6 +97,17 @@ export function planOf(
       ...textMetadata(text, vocabulary),
     },
   };
+}
+
+/** llama.cpp writes token by token. */
+function refuseOtherDecoding({ generation }: ExportRequest["text"]): void {
+  const objective = generation.denotune_objective;
+  if (objective === undefined || objective === null) return;
+  throw new ConfigError(
+    `Cannot export this model as GGUF: it was trained with the objective ${
+      JSON.stringify(objective)
+    }, which does not write token by token, as llama.cpp does`,
+  );
 }
 
 /** Writes the file. */

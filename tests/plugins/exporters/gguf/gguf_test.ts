@@ -105,6 +105,17 @@ Deno.test("gguf refuses what llama.cpp does not compute or cut, before anything 
       (r) => ({ ...r, text: { ...r.text, stopIds: [257, 1, 2, 3] } }),
       /end at 4 tokens/,
     ],
+    [
+      TINY,
+      (r) => ({
+        ...r,
+        text: {
+          ...r.text,
+          generation: { denotune_objective: { use: "masked-diffusion" } },
+        },
+      }),
+      /masked-diffusion.*does not write token by token/,
+    ],
   ];
   for (const [config, change, message] of cases) {
     const request = change(await requestOf("/nowhere", config));
