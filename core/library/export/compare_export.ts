@@ -51,7 +51,7 @@ export interface ExportReport {
   readonly text?: TextFigures;
   /** Absent: weights or text differ already. */
   readonly answers?: AnswerFigures & {
-    /** `the training data`, or `built-in prompts`. */
+    /** `the training data`, `the run's samples` or `a built-in list`. */
     readonly from: string;
   };
   /** What a client answered; absent: none was asked. */

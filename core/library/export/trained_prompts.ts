@@ -5,7 +5,9 @@
 import { dirname, join } from "node:path";
 import { loadRun } from "../../config/load.ts";
 import type { Creating } from "../../config/parts/create_part.ts";
+import { isPlainObject } from "../../config/parse/tree.ts";
 import { kindAt } from "../../config/paths.ts";
+import { type ConfigData, readResolvedFile } from "../../config/resolved.ts";
 import { messageOf } from "../../contracts/errors.ts";
 import type { ParsedExample } from "../../contracts/format.ts";
 import type { Template } from "../../contracts/template.ts";
@@ -25,7 +27,7 @@ export interface TrainedPrompt {
 /** Prompts that are compared on. */
 export interface TrainedPrompts {
   readonly prompts: readonly TrainedPrompt[];
-  /** `the training data`, or `built-in prompts`. */
+  /** `the training data`, `the run's samples` or `a built-in list`. */
   readonly from: string;
 }
 
@@ -42,7 +44,10 @@ const MOST = 8;
 /** Tokens of a prompt at most; longer ones are cut. */
 const LONGEST = 256;
 
-/** Prompts of the training data; built-in ones where they are gone, which `notice` says. */
+/**
+ * Prompts of the training data; where they are gone, which `notice` says, those that the run takes samples of, else
+ * built-in ones.
+ */
 export async function trainedPrompts(
   path: string,
   { tokenizer, template, creating, most, notice, signal }: {
@@ -62,10 +67,21 @@ export async function trainedPrompts(
   });
   const encoded = (text: string, addBos: boolean) =>
     cut({ text, ids: tokenizer.encode(text, { addBos }).ids });
+  const written = (content: string) => {
+    const { text, addBos } = template.prompt(
+      template.jinja !== null
+        ? { messages: [{ role: "user", content }] }
+        : { prompt: content },
+    );
+    return encoded(text, addBos);
+  };
   const file = await resolvedOf(path);
-  if (file !== null) {
+  const config = file === null ? {} : readResolvedFile(file);
+  const kept = entriesWithFiles(config);
+  if (file !== null && kept.length > 0) {
     try {
       const found = await promptsOfRun(file, {
+        entries: kept,
         tokenizer,
         creating,
         signal,
@@ -78,22 +94,36 @@ export async function trainedPrompts(
     } catch (error) {
       signal?.throwIfAborted();
       notice(
-        `The training data cannot be read (${
-          messageOf(error)
-        }): comparing on built-in prompts`,
+        `The training data cannot be read, so answers to other prompts are compared: ${
+          messageOf(error).split("\n")[0]
+        }`,
       );
     }
+  } else if (file !== null) {
+    notice(
+      "The rows of this run were given in code and are not in its folder, so answers to other prompts are compared",
+    );
   }
-  const chat = template.jinja !== null;
+  const samples = samplesOf(config);
   return {
-    from: "built-in prompts",
-    prompts: PROMPTS.map((content) => {
-      const written = template.prompt(
-        chat ? { messages: [{ role: "user", content }] } : { prompt: content },
-      );
-      return encoded(written.text, written.addBos);
-    }).filter(({ ids }) => ids.length > 0),
+    from: samples.length > 0 ? "the run's samples" : "a built-in list",
+    prompts: (samples.length > 0 ? samples : PROMPTS).slice(0, MOST)
+      .map(written).filter(({ ids }) => ids.length > 0),
   };
+}
+
+/** Entries of `data.train` whose rows are in files or on the Hub. */
+function entriesWithFiles(config: ConfigData): unknown[] {
+  const data = isPlainObject(config.data) ? config.data : {};
+  return (Array.isArray(data.train) ? data.train : []).filter((entry) =>
+    isPlainObject(entry) && typeof entry.rows !== "string"
+  );
+}
+
+function samplesOf(config: ConfigData): string[] {
+  const samples = isPlainObject(config.samples) ? config.samples : {};
+  return (Array.isArray(samples.prompts) ? samples.prompts : [])
+    .filter((prompt) => typeof prompt === "string");
 }
 
 /** The settings that a run, or a checkpoint in it, was made with. */
@@ -107,7 +137,9 @@ export async function resolvedOf(path: string): Promise<string | null> {
 
 async function promptsOfRun(
   file: string,
-  { tokenizer, creating, signal, encoded, cut }: {
+  { entries, tokenizer, creating, signal, encoded, cut }: {
+    /** Of `data.train`. */
+    readonly entries: readonly unknown[];
     readonly tokenizer: Tokenizer;
     readonly creating: Creating;
     readonly signal?: AbortSignal;
@@ -119,6 +151,13 @@ async function promptsOfRun(
     file,
     registry: creating.registry,
     files: "ignore",
+    // what is evaluated on may be gone
+    overrides: [
+      `data.train=${JSON.stringify(entries)}`,
+      "data.eval=[]",
+      "data.eval_fraction=0",
+      "data.eval_holdout=null",
+    ],
     notice: () => {},
   });
   const { train, held } = await openSources(run, {

@@ -48,7 +48,7 @@ export function showExport(
       "answers",
       `to ${
         showCount(answers.prompts, "prompt")
-      } of ${answers.from}: ${answers.equal_answers} equal, log-probabilities ${
+      } from ${answers.from}: ${answers.equal_answers} equal, log-probabilities ${
         error === 0
           ? "equal"
           : `${error.toPrecision(2)} nats off on average, ${

@@ -171,7 +171,7 @@ function exported(report: { readonly [key: string]: unknown }): string {
       String(report.client.equal_answers),
     ]]
     : [];
-  return `## Compared with what was trained\n\nThe files were read back, and answered prompts of ${
+  return `## Compared with what was trained\n\nThe files were read back, and answered prompts from ${
     String(answers.from)
   }. Weights, tokenizer, chat template and stop tokens are as trained, within what the storage allows.\n\n${
     table(["measure", "value"], [

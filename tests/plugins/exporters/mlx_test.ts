@@ -59,7 +59,7 @@ const PLAIN: Record<string, Record<string, Json>> = {
   },
   ministral3: {},
   olmo2: {},
-  olmo3: { rope_theta: 10000, rope_parameters: null, sliding_window: 128 },
+  olmo3: { rope_theta: 500000, rope_parameters: null, sliding_window: 128 },
   phi3: { sliding_window: null, rope_scaling: null },
   smollm3: { use_sliding_window: false, sliding_window: null },
 };

@@ -76,7 +76,10 @@ Deno.test("a run, its checkpoint, its best model, a saved model and an adapter a
     onNotice: (message) => notices.push(message),
   });
   assert.ok(again.passed, again.report.faults.join("\n"));
-  assert.match(again.report.answers?.from ?? "", /training data|built-in/);
+  assert.match(
+    again.report.answers?.from ?? "",
+    /the training data|a built-in list/,
+  );
 });
 
 async function withRun(
