@@ -172,6 +172,37 @@ Deno.test("products that are exponentiated stay with the kernels that add up in 
   assert(steps(true).every((s) => s.blas === undefined));
 });
 
+Deno.test("products of a few rows, as in decoding, are not left to a BLAS, which would pack the weights for each", () => {
+  const usesBlas = (layout: Product["layout"], m: number) => {
+    const [n, k] = [2304, 768];
+    const view = (rows: number, columns: number): View => ({
+      buffer: 0,
+      offset: 0,
+      shape: [rows, columns],
+      dtype: "f32",
+    });
+    const a = layout === "TN" ? view(k, m) : view(m, k);
+    const b = layout === "NT" ? view(n, k) : view(k, n);
+    return lower(
+      {
+        kernel: "matmul",
+        label: "decode",
+        attributes: productAttributes({ layout, m, n, k }, false),
+        inputs: [a, b],
+        outputs: [view(m, n)],
+      },
+      {},
+      { blas: true },
+    ).some((launch) => launch.blas !== undefined);
+  };
+  for (const m of [1, 2, 4]) {
+    assert.equal(usesBlas("NT", m), false);
+    assert.equal(usesBlas("NN", m), false);
+    assert.equal(usesBlas("TN", m), true); // a gradient of rank m: its sums are as long as a batch
+  }
+  assert.equal(usesBlas("NT", 8), true);
+});
+
 Deno.test("rotary embedding is rounded once", async () => {
   await using device = await openCpu({ workers: 1, blas: "off" });
   const [rows, heads, headDim, positions] = [9, 3, 10, 12];

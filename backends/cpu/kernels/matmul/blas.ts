@@ -40,7 +40,8 @@ export function lowerBlasMatmul(
   if (attributes.exact && quantized === null) return null;
   const widenedBytes = 4 * batch * n * k;
   const wide = b.dtype === "f32";
-  if (!wide && m <= MOST_ROWS) return null; // b would be widened to be read once
+  // b is read once: a BLAS would pack it first, or it would be widened, which costs as much as the product
+  if (m <= MOST_ROWS && (layout !== "TN" || !wide)) return null;
   if (m * n * k < LEAST_WORK || (!wide && widenedBytes > WIDENED_BYTES)) {
     return null;
   }
