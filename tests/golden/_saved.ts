@@ -28,8 +28,16 @@ export async function checkSaved(
   plugins: string[] = [],
 ): Promise<void> {
   const folder = await Deno.makeTempDir();
+  const isMasked = type === "eurobert";
   const load = async (path: string, ...args: string[]) =>
-    JSON.parse(await python(`${HERE}witness_load.py`, path, ...args));
+    JSON.parse(
+      await python(
+        `${HERE}witness_load.py`,
+        path,
+        ...(isMasked ? ["--masked"] : []),
+        ...args,
+      ),
+    );
   try {
     await python(
       `${HERE}make_families.py`,
@@ -48,6 +56,9 @@ export async function checkSaved(
         train: [{ rows: [{ text: "abc def" }, { text: "g" }], format: "text" }],
         max_length: 32,
       },
+      ...(isMasked
+        ? { objective: { use: "masked-diffusion", mask_token_id: 258 } }
+        : {}),
       optimizer: { use: "adamw", learning_rate: 0, weight_decay: 0 },
       training: { max_steps: 2, batch_size: 2 },
       trackers: [],

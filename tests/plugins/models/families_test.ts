@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { type Architecture, ConfigError } from "@denotune/denotune/core";
 import {
+  eurobertWith,
   gemma2With,
   gemma3With,
   graniteWith,
@@ -17,7 +18,11 @@ import {
 } from "../../../plugins/models/mod.ts";
 import { saveModelFolder } from "../../../core/io/save_model.ts";
 import { testModel } from "../../conformance/model.ts";
-import { builtinActivations } from "../../conformance/model/architectures.ts";
+import {
+  builtinActivations,
+  gpt2Architecture,
+  llamaArchitecture,
+} from "../../conformance/model/architectures.ts";
 import { checkCases, type SweepCase } from "../../golden/_hashed.ts";
 import { checkSaved } from "../../golden/_saved.ts";
 
@@ -221,7 +226,16 @@ Deno.test({
   },
 });
 
-for (const [model_type, architecture] of Object.entries(FAMILIES)) {
+// checkpoints with images: `text_tower_test.ts`
+const SAVED: { readonly [type: string]: Architecture } = {
+  ...FAMILIES,
+  ...Object.fromEntries(
+    llamaArchitecture.modelTypes.map((type) => [type, llamaArchitecture]),
+  ),
+  eurobert: eurobertWith(activations),
+  gpt2: gpt2Architecture,
+};
+for (const [model_type, architecture] of Object.entries(SAVED)) {
   Deno.test({
     name:
       `what a run saves of a ${model_type} is the same model in transformers`,
