@@ -57,7 +57,10 @@ export async function checkSaved(
         max_length: 32,
       },
       ...(isMasked
-        ? { objective: { use: "masked-diffusion", mask_token_id: 258 } }
+        ? {
+          training_mode: "pretrain",
+          objective: { use: "masked-diffusion", mask_token: 258 },
+        }
         : {}),
       optimizer: { use: "adamw", learning_rate: 0, weight_decay: 0 },
       training: { max_steps: 2, batch_size: 2 },

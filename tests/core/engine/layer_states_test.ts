@@ -9,7 +9,7 @@ import { localDevice } from "../../../core/device/local_device.ts";
 import { hybridArchitecture } from "../../../examples/hybrid_model/hybrid.ts";
 import { testModel } from "../../conformance/model.ts";
 
-const [V, C] = [19, 12];
+const C = 12;
 const init = { kind: "normal", std: 0.02 } as const;
 
 /**
@@ -23,9 +23,10 @@ const shared: Architecture = {
     if (model_type !== "shared" || quantized !== undefined) {
       throw new ConfigError(`no: ${JSON.stringify(config)}`);
     }
+    const V = typeof config.vocab_size === "number" ? config.vocab_size : 19;
     return {
       modelType: "shared",
-      config: { model_type: "shared" },
+      config: { model_type: "shared", vocab_size: V },
       vocabSize: V,
       hiddenSize: C,
       layers: 3,

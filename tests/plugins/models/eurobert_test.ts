@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { loadModel } from "@denotune/denotune";
 import { ConfigError } from "@denotune/denotune/core";
 import { eurobertWith } from "../../../plugins/models/mod.ts";
+import { testModel } from "../../conformance/model.ts";
 import { builtinActivations } from "../../conformance/model/architectures.ts";
 import { loadGolden } from "../../golden/_model_checks.ts";
 import { layOut } from "../../conformance/model/tiny_model.ts";
@@ -30,6 +31,11 @@ const CONFIG = {
   pad_token_id: 258,
   mask_token_id: 259,
 };
+
+testModel("eurobert", eurobert, {
+  "head with a bias": { ...CONFIG, vocab_size: 23 },
+  plain: { ...CONFIG, vocab_size: 23, mlp_bias: false },
+});
 
 Deno.test("eurobert: the head has a bias where the MLPs have one, and keys of classifiers are read over", () => {
   const spec = eurobert.describe({ ...CONFIG, classifier_pooling: "late" });
