@@ -56,7 +56,7 @@ async function runTrain(
   let isTraining = false;
   const work = async () => {
     const { run, quickstart } = await loadAskedRun(context);
-    if (ui) page.start(dirname(run.config.output_dir));
+    if (ui) page.start(run.config.output_dir);
     const result = await library.trainRun(run, {
       signal,
       command: [invocation, "train", ...args.map(quoted)].join(" "),

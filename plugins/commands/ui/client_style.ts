@@ -73,12 +73,15 @@ progress::-moz-progress-bar { background: var(--accent); }
 .chart.main { grid-column: 1 / -1; }
 .chart figcaption { display: flex; flex-wrap: wrap; gap: 0 1rem; justify-content: space-between; min-height: 1.6rem; }
 .chart h3 { overflow-wrap: anywhere; }
-.readout { color: var(--soft); font-variant-numeric: tabular-nums; }
+.readout { color: var(--soft); font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
+.entry { display: inline-block; margin-right: .9rem; }
+.entry:last-child { margin-right: 0; }
+.entry .swatch { margin-right: .3rem; }
 .plot { min-height: 220px; }
 .plot .none { padding: 5.5rem 0 0; text-align: center; }
 .u-select { background: var(--accent-soft); opacity: .4; }
 .u-cursor-x, .u-cursor-y { border-color: var(--soft); }
-.swatch { display: inline-block; width: .8rem; height: .8rem; border-radius: .2rem; margin-right: .45rem; vertical-align: -.05em; }
+.swatch { display: inline-block; width: .75rem; height: .75rem; border-radius: .2rem; margin-right: .45rem; vertical-align: -.05em; }
 .c0 { background: var(--c0); }
 .c1 { background: var(--c1); }
 .c2 { background: var(--c2); }
@@ -90,6 +93,8 @@ progress::-moz-progress-bar { background: var(--accent); }
 .c8 { background: var(--c8); }
 .c9 { background: var(--c9); }
 tbody tr:last-child > * { border-bottom: 0; }
+.accent { background: var(--accent); }
+.accent-soft { background: var(--accent-soft); }
 .settings td { overflow-wrap: anywhere; min-width: 7rem; }
 .jump { display: flex; flex-wrap: wrap; gap: .1rem 1rem; }
 button.link { border: 0; background: none; padding: .2rem 0; color: var(--accent); text-decoration: underline; font-size: .875rem; }
@@ -110,6 +115,7 @@ details summary { cursor: pointer; margin: .6rem 0; color: var(--accent); }
 .log td.n { white-space: nowrap; }
 .log .warned td { color: var(--warning); }
 .table.card { max-height: 32rem; overflow: auto; }
+.table.runs { max-height: none; }
 .settings th { min-width: 11rem; overflow-wrap: anywhere; }
 td.bars { width: 40%; }
 td.bars progress { width: 100%; }

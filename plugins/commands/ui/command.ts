@@ -27,6 +27,9 @@ const options = z.strictObject({
   port: z.int().min(0).max(65535).optional().describe(
     `port on this machine; 0: any (default: ${DEFAULT_PORT}, or the next that is free)`,
   ),
+  show: z.string().optional().meta({ placeholder: "run" }).describe(
+    "run that the address leads to, by its name on the page",
+  ),
   until_input_ends: z.boolean().default(false).describe(
     "end when standard input does, and write to standard error: how `train --ui` starts it",
   ),
@@ -51,7 +54,7 @@ export const ui: Command = defineCommand({
 });
 
 async function runUi(
-  { port, until_input_ends: isBeside }: z.output<typeof options>,
+  { port, show, until_input_ends: isBeside }: z.output<typeof options>,
   context: CommandContext,
 ): Promise<void> {
   const { err } = context;
@@ -67,7 +70,7 @@ async function runUi(
     err,
     "Stopped. Runs continue without the page.",
   );
-  await using server = await startUi({ folder, port });
+  await using server = await startUi({ folder, port, show });
   out.line(`Runs of ${harmless(given ?? DEFAULT_FOLDER)}: ${server.address}`);
   if (!isBeside) {
     out.line(
@@ -108,11 +111,13 @@ export interface StartedUi extends AsyncDisposable {
 
 /** Starts the page's server. Throws `ConfigError` where the port is taken. */
 export async function startUi(
-  { folder, port, program, token = newToken() }: {
+  { folder, port, show, program, token = newToken() }: {
     readonly folder: string;
     /** Absent: the first of some that is free. */
     readonly port?: number;
     readonly token?: string;
+    /** Name of the run that the address leads to; absent: the list. */
+    readonly show?: string;
     /** How denotune is started; absent: as this process. */
     readonly program?: readonly string[];
   },
@@ -134,7 +139,9 @@ export async function startUi(
   return {
     port: bound,
     token,
-    address: `http://127.0.0.1:${bound}/#token=${token}`,
+    address: `http://127.0.0.1:${bound}/#${
+      show === undefined ? "" : `/run/${encodeURIComponent(show)}&`
+    }token=${token}`,
     hasCharts: charts !== null,
     [Symbol.asyncDispose]: async () => {
       closing.abort();

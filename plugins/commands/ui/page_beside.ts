@@ -4,19 +4,28 @@
  * @module
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { basename, dirname } from "node:path";
 import { thisProgram } from "./jobs.ts";
 
 /** A page that ends when it is disposed of; none until it is started. */
 export class PageBeside implements Disposable {
   #child: ChildProcess | null = null;
 
-  /** Starts it for the runs of a folder. It writes its address to standard error. */
-  start(folder: string): void {
+  /** Starts it for a run, and those beside it. It writes its address to standard error. */
+  start(runFolder: string): void {
+    const folder = dirname(runFolder);
     Deno.mkdirSync(folder, { recursive: true });
     const [command, ...before] = thisProgram();
     const child = spawn(
       command,
-      [...before, "ui", folder, "--until-input-ends"],
+      [
+        ...before,
+        "ui",
+        folder,
+        "--show",
+        basename(runFolder),
+        "--until-input-ends",
+      ],
       { detached: true, stdio: ["pipe", "ignore", "inherit"] },
     );
     child.on("error", () => {}); // the run does without

@@ -154,15 +154,16 @@ export function uiApp(of: UiServer): Hono {
 const JAVASCRIPT = { "content-type": "text/javascript; charset=utf-8" };
 const CSS = { "content-type": "text/css; charset=utf-8" };
 
+const MISSING =
+  "There is no such run in the folder. One that is being prepared is shown as soon as it begins to train.";
+
 async function withRun(
   c: Context,
   store: RunStore,
   body: (run: StoredRun) => Response | Promise<Response>,
 ): Promise<Response> {
   const run = await store.open(c.req.query("name") ?? "");
-  return run === undefined
-    ? c.json({ error: "There is no such run in the folder" }, 404)
-    : await body(run);
+  return run === undefined ? c.json({ error: MISSING }, 404) : await body(run);
 }
 
 /** The curves that a query asks for: `column` several times, `name~` for the smoothed one. */

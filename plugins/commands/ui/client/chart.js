@@ -9,6 +9,8 @@ export function chart(app) {
   const { h, fill, say } = app.elements;
   const { figure, whole } = app.numbers;
   const HEIGHT = 220;
+  /** Curves whose values are written out. */
+  const MOST_SHOWN = 12;
   const drawn = new Set();
 
   /** Colours of the theme that the reader has now. */
@@ -24,7 +26,7 @@ export function chart(app) {
   }
 
   /**
-   * A chart. `curves`: `{name, color, width, dash}` each; `label`: what is measured; `onZoom(from, to)`: asks for the
+   * A chart. `curves`: `{name, color, width, points}` each; `label`: what is measured; `onZoom(from, to)`: asks for the
    * points of a range, or of all with nulls; `log`: a logarithmic axis.
    */
   function make({ label, curves, onZoom = null, log = false }) {
@@ -46,11 +48,12 @@ export function chart(app) {
     let data = [[]];
     let plot = null;
     let zoomed = false;
+    let said = "";
 
     function set(next) {
       data = next;
       summarise();
-      if (plot === null) return build();
+      if (plot === null) return build(); // a table is made anew
       // a reader who has zoomed keeps the range
       plot.setData(data, !zoomed);
       if (zoomed) plot.redraw();
@@ -84,7 +87,10 @@ export function chart(app) {
 
     function build() {
       const isEmpty = data[0].length === 0;
-      if (globalThis.uPlot === undefined || isEmpty) {
+      const isTable = globalThis.uPlot === undefined && !isEmpty;
+      // the parts of a picture are not read aloud, those of a table are
+      box.setAttribute("role", isTable ? "group" : "img");
+      if (isTable || isEmpty) {
         fill(
           box,
           isEmpty ? h("p", { class: "soft none" }, "No figures yet") : table(),
@@ -127,13 +133,12 @@ export function chart(app) {
           },
           series: [
             {},
-            ...curves.map(({ name, color, width = 1.5, dash }) => ({
+            ...curves.map(({ name, color, width = 1.5, points }) => ({
               label: name,
               stroke: colorOf(color),
               width,
-              dash,
               spanGaps: true,
-              points: { show: data[0].length < 40, size: 5 },
+              points: { show: points ?? data[0].length < 40, size: 5 },
             })),
           ],
           hooks: {
@@ -165,28 +170,42 @@ export function chart(app) {
       onZoom(from, to);
     }
 
+    /** Shows the values at a point; without one the last of each curve. */
     function read(index) {
-      if (index === null || index === undefined) return say(readout, last());
-      const values = curves.flatMap(({ name }, i) => {
-        const value = data[i + 1]?.[index];
-        return value === null || value === undefined
-          ? []
-          : [curves.length > 1 ? `${name} ${figure(value)}` : figure(value)];
-      });
-      const shown = values.slice(0, 6).join(" · ") +
-        (values.length > 6 ? ` and ${values.length - 6} more` : "");
-      say(readout, `step ${whole(data[0][index])}: ${shown}`);
-    }
-
-    /** What the chart shows where no point is chosen: the last value. */
-    function last() {
-      if (curves.length > 4) return "";
-      return curves.flatMap(({ name }, i) => {
-        const value = data[i + 1]?.findLast((v) => v !== null);
-        return value === undefined
-          ? []
-          : [curves.length > 1 ? `${name} ${figure(value)}` : figure(value)];
-      }).join(" · ");
+      const isChosen = index !== null && index !== undefined;
+      const values = curves.map((_, i) =>
+        isChosen
+          ? data[i + 1]?.[index] ?? null
+          : data[i + 1]?.findLast((v) => v !== null) ?? null
+      );
+      const step = isChosen ? `step ${whole(data[0][index])}:` : "";
+      const texts = values.map((value) => value === null ? "–" : figure(value));
+      const now = JSON.stringify([step, texts, curves]);
+      if (now === said) return;
+      said = now;
+      const entry = ({ name, color }, i) =>
+        isChosen && values[i] === null ? null : h(
+          "span",
+          { class: "entry" },
+          curves.length > 1
+            ? [
+              h("span", {
+                class: `swatch ${color.replace("--", "")}`,
+                "aria-hidden": "true",
+              }),
+              `${name} `,
+            ]
+            : null,
+          texts[i],
+        );
+      fill(
+        readout,
+        step === "" ? null : `${step} `,
+        curves.slice(0, MOST_SHOWN).map(entry),
+        curves.length > MOST_SHOWN
+          ? ` and ${curves.length - MOST_SHOWN} more`
+          : null,
+      );
     }
 
     /** What a screen reader says of the picture. */
@@ -207,7 +226,7 @@ export function chart(app) {
             whole(steps[steps.length - 1])
           }. ${parts.join("; ")}. Arrow keys read values.`,
       );
-      if (plot?.cursor.idx === null || plot === null) say(readout, last());
+      read(plot?.cursor.idx);
     }
 
     /** Where there is no library to draw with. */

@@ -37,9 +37,11 @@ export function numbers() {
     return value === null ? "–" : Math.round(value).toLocaleString("en-US");
   }
 
-  /** 42 s, 3 min 20 s, 2 h 05 min */
+  /** 0.3 s, 42 s, 3 min 20 s, 2 h 05 min */
   function duration(seconds) {
-    const s = Math.max(0, Math.round(seconds));
+    if (!Number.isFinite(seconds)) return "–";
+    if (seconds < 9.95) return `${Number(Math.max(0, seconds).toFixed(1))} s`;
+    const s = Math.round(seconds);
     if (s < 60) return `${s} s`;
     const two = (n) => String(n).padStart(2, "0");
     const minutes = Math.floor(s / 60);

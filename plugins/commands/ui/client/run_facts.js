@@ -206,7 +206,7 @@ export function runFacts(app) {
         `${bytes(plan.available)} may be used.`,
         process === null
           ? ""
-          : " The process has memory of its own besides; on a GPU, most of the plan is there and not in the process.",
+          : " On a GPU, most of the plan is in the memory of the card, not of the process.",
       ),
     ];
   }

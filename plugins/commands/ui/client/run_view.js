@@ -8,6 +8,12 @@ export function runView(app) {
   const { h, fill, say, visible } = app.elements;
   const { figure, short, whole, duration, bytes } = app.numbers;
   const BUCKETS = 500;
+  const EVALUATION = {
+    name: "evaluation",
+    color: "--c1",
+    width: 1.5,
+    points: true,
+  };
   /** Points after which curves are asked for anew. */
   const MOST_POINTS = 6 * BUCKETS;
 
@@ -281,7 +287,9 @@ export function runView(app) {
         const own = { ...spec, from: null, to: null, version: 0, data: null };
         own.chart = app.chart.make({
           label: spec.label,
-          curves: spec.curves,
+          curves: spec.isMain === true
+            ? [...spec.curves, EVALUATION]
+            : spec.curves,
           log: spec.isMain === true && logarithmic.checked,
           onZoom: (from, to) => {
             // all charts of a run show the same steps
@@ -310,7 +318,7 @@ export function runView(app) {
           curves.steps,
           ...curves.columns.map(({ values }) => values),
         ];
-        own.chart.set(own.data);
+        own.chart.set(shown(own));
       }));
     }
 
@@ -352,8 +360,30 @@ export function runView(app) {
             );
           });
         }
-        own.chart.set(own.data);
+        own.chart.set(shown(own));
       }
+    }
+
+    /** What a chart draws: in that of the loss, evaluations too, at their own steps. */
+    function shown({ isMain, data, from, to }) {
+      if (isMain !== true) return data;
+      const evaluated = new Map(
+        entries.filter(({ event, step, fields }) =>
+          event === "eval" && typeof fields.eval_loss === "number" &&
+          Math.abs(fields.eval_loss) < 1e15 &&
+          step >= (from ?? 0) && step <= (to ?? Infinity)
+        ).map(({ step, fields }) => [step, fields.eval_loss]),
+      );
+      const steps = [...new Set([...data[0], ...evaluated.keys()])]
+        .sort((a, b) => a - b);
+      const at = new Map(data[0].map((step, i) => [step, i]));
+      return [
+        steps,
+        ...data.slice(1).map((column) =>
+          steps.map((step) => column[at.get(step)] ?? null)
+        ),
+        steps.map((step) => evaluated.get(step) ?? null),
+      ];
     }
 
     async function loadAll() {

@@ -32,7 +32,7 @@ export function start(app) {
       fill(
         main,
         h("h1", {}, "Cannot show this"),
-        h("p", { class: "card bad" }, visible(error.message)),
+        h("p", { class: "card note" }, visible(error.message)),
         h("p", {}, h("a", { href: "#/" }, "All runs")),
       );
     } finally {

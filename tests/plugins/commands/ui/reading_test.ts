@@ -182,6 +182,23 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "without the files of uPlot curves are tables",
+  ...IN_BROWSER,
+  fn: async () => {
+    using folder = testFolder();
+    writeRuns(folder.path);
+    await using browser = await openBrowser();
+    await using ui = await startUi({ folder: folder.path, port: 0 });
+    const { page, errors } = await openPage(browser, "about:blank");
+    await page.route("**/charts.*", (route) => route.fulfill({ body: "" }));
+    await page.goto(viewOf(ui, "/run/finished"));
+    const plot = page.locator(".chart.main .plot");
+    await plot.getByRole("columnheader", { name: "smoothed" }).waitFor();
+    assert.deepEqual(errors, []);
+  },
+});
+
 Deno.test("the page weighs less than 300 kB, charts and all", async () => {
   using folder = testFolder();
   await using ui = await startUi({ folder: folder.path, port: 0 });
