@@ -8,22 +8,23 @@ export async function chartsPackage(): Promise<
   { readonly script: string; readonly style: string } | null
 > {
   try {
-    const script = await packageFile("uPlot.iife.min.js");
-    const style = await packageFile("uPlot.min.css");
-    return { script, style };
+    // written out, so that publishing finds and rewrites them
+    const script = import.meta.resolve("uplot/dist/uPlot.iife.min.js");
+    const style = import.meta.resolve("uplot/dist/uPlot.min.css");
+    return { script: await fileOf(script), style: await fileOf(style) };
   } catch {
     return null;
   }
 }
 
-async function packageFile(name: string): Promise<string> {
-  const url = import.meta.resolve(`uplot/dist/${name}`);
-  return await Deno.readTextFile(
-    url.startsWith("file:") ? new URL(url) : await besideModule(name),
-  );
+async function fileOf(url: string): Promise<string> {
+  const file = url.startsWith("file:")
+    ? new URL(url)
+    : await besideModule(url.slice(url.lastIndexOf("/") + 1));
+  return await Deno.readTextFile(file);
 }
 
-/** Where no import map names the package: an error that it throws says where its code is. */
+/** Where `npm:` specifiers stay as they are, as in a published package: an error of its code says where that is. */
 async function besideModule(name: string): Promise<URL> {
   const { default: uPlot } = await import("uplot");
   try {
