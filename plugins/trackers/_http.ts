@@ -48,8 +48,10 @@ export async function send(request: JsonRequest): Promise<string> {
     });
     text = await response.text();
   } catch (cause) {
-    if (!limit.aborted) throw cause;
-    throw new Error(`${host} did not answer within ${seconds} s`, { cause });
+    const failure = limit.aborted
+      ? `did not answer within ${seconds} s`
+      : `cannot be reached: ${cause instanceof Error ? cause.message : cause}`;
+    throw new Error(`${host} ${failure}`, { cause });
   }
   if (!response.ok) throw new AnswerError(host, response.status, text);
   return text;
