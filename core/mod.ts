@@ -19,6 +19,7 @@ export {
   type CommandDefinition,
   type CommandFacts,
   defineCommand,
+  flagOf,
   type ListedPart,
   type Output,
   type Outputs,

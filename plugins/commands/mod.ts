@@ -108,6 +108,11 @@ export const commands: readonly Part<
     async () => (await import("./schema.ts")).schema,
   ),
   command(
+    "completions",
+    "print a script with which a shell completes commands and keys",
+    async () => (await import("./completions/command.ts")).completions,
+  ),
+  command(
     "doctor",
     "show what denotune finds on this machine",
     async () => (await import("./doctor.ts")).doctor,
