@@ -67,7 +67,7 @@ export const huggingface: Part<
   kind: "exporter",
   name: "huggingface",
   description:
-    "A folder with an adapter merged, as transformers, mlx-lm and vLLM load it",
+    "A folder as transformers, mlx-lm and vLLM load it; an adapter is merged",
   options: z.strictObject({
     quantization: z.enum(["f32", "f16", "bf16"]).default("f32").describe(
       "how the weights are stored",

@@ -61,7 +61,11 @@ const PLAIN: Record<string, Record<string, Json>> = {
   olmo2: {},
   olmo3: { rope_theta: 500000, rope_parameters: null, sliding_window: 128 },
   phi3: { sliding_window: null, rope_scaling: null },
-  smollm3: { use_sliding_window: false, sliding_window: null },
+  smollm3: {
+    use_sliding_window: false,
+    sliding_window: null,
+    rope_theta: 2e6,
+  },
 };
 for (const [name, plain] of Object.entries(PLAIN)) {
   const golden: { config: Record<string, Json> } = JSON.parse(
