@@ -76,7 +76,11 @@ export class Engine implements AsyncDisposable {
     this.generator = generate === null || decoding === null
       ? null
       : decoding === "tokens"
-      ? new Generator(session, { limits: generate, vocabSize: spec.vocabSize })
+      ? new Generator(session, {
+        limits: generate,
+        vocabSize: spec.vocabSize,
+        states: planned.inventory.states,
+      })
       : new DecoderGenerator(session, {
         decoder: decoding,
         described: objective ?? "objective",

@@ -71,6 +71,7 @@ export class Switching implements AsyncDisposable {
       await this.#open(wanted);
     }
     this.#current = wanted;
+    this.engine.generator?.forget();
     await this.engine.session.idle();
   }
 

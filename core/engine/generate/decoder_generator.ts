@@ -80,6 +80,9 @@ export class DecoderGenerator implements RowGenerator {
     return await promise;
   }
 
+  /** Nothing is kept of earlier prompts. */
+  forget(): void {}
+
   /** Answers the first row that waits, with those that are drawn alike, as many as fit. */
   async #answerWaiting(): Promise<void> {
     const [first] = this.#waiting;

@@ -67,4 +67,6 @@ export interface RowGenerator {
    * `generate` does, and `ConfigError` for what this generator cannot do (scores, constraints).
    */
   submit(row: SubmittedRow): Promise<GeneratedRow>;
+  /** Forgets earlier prompts: called when weights were written. */
+  forget(): void;
 }

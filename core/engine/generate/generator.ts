@@ -12,6 +12,7 @@
  * end are dropped. Rows that have ended leave the batch, and their slots go to rows that wait.
  * @module
  */
+import type { LayerState } from "../../contracts/model.ts";
 import type { Session } from "../session.ts";
 import { CallQueue } from "../../call_queue.ts";
 import { ConfigError } from "../../contracts/errors.ts";
@@ -34,7 +35,12 @@ export class Generator implements RowGenerator {
 
   constructor(
     session: Session,
-    options: { limits: GenerationLimits; vocabSize: number },
+    options: {
+      limits: GenerationLimits;
+      vocabSize: number;
+      /** What the layers keep. */
+      states: readonly LayerState[];
+    },
   ) {
     this.limits = options.limits;
     this.#batch = new RunningBatch(session, options);
@@ -83,6 +89,11 @@ export class Generator implements RowGenerator {
       await Promise.allSettled(found);
     }
     return results;
+  }
+
+  /** Forgets earlier prompts: to be called when weights were written. */
+  forget(): void {
+    this.#batch.forget();
   }
 
   /** Continues one row together with whichever others are there. */

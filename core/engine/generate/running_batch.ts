@@ -9,6 +9,7 @@
  * added together, where nothing else runs, become the same in every bit.
  * @module
  */
+import type { LayerState } from "../../contracts/model.ts";
 import type { Session } from "../session.ts";
 import { wordsOfBits } from "../../graph/kernels/mod.ts";
 import { hash32 } from "../../random.ts";
@@ -21,6 +22,7 @@ import {
   STATE,
 } from "./programs.ts";
 import { changesLogits, optionsOf } from "./sampling.ts";
+import { SlotPrefixes } from "./slot_prefixes.ts";
 import { scoreToken, type TokenScore } from "./token_scores.ts";
 
 /** Runs of `prefill` that may be on their way, so that a signal is soon heard. */
@@ -43,6 +45,10 @@ interface LiveRow extends WaitingRow {
   readonly most: number;
   /** Tokens of the prompt that were read. */
   read: number;
+  /** Tokens of the prompt at which reading pauses once, to keep the states. */
+  pause: number;
+  /** Tokens of the prompt that were there already. */
+  readonly reused: number;
   readonly scores: TokenScore[];
   finish: Finish | null;
   /** Why it failed, in a box: anything may be thrown. */
@@ -60,7 +66,8 @@ export class RunningBatch {
   /** Rows whose prompts are being read. */
   #joining: LiveRow[] = [];
   #live: LiveRow[] = [];
-  #free: number[] = [];
+  #free: number[];
+  readonly #prefixes: SlotPrefixes;
   /** Tokens of the longest answer since the batch was last empty. */
   #longest = 1;
   /** Whether the next step of decoding needs all of its inputs. */
@@ -69,9 +76,16 @@ export class RunningBatch {
 
   constructor(
     session: Session,
-    options: { limits: GenerationLimits; vocabSize: number },
+    options: {
+      limits: GenerationLimits;
+      vocabSize: number;
+      states: readonly LayerState[];
+    },
   ) {
     this.#session = session;
+    const { rows, capacity } = options.limits;
+    this.#free = Array.from({ length: rows }, (_, slot) => slot);
+    this.#prefixes = new SlotPrefixes(session, { ...options, rows, capacity });
     this.#limits = options.limits;
     this.#vocabSize = options.vocabSize;
     this.#mostAhead = session.device.info.readsAreCostly === true
@@ -95,16 +109,24 @@ export class RunningBatch {
     return results;
   }
 
+  /** Forgets what slots hold: the weights are others. Not while rows are being continued. */
+  forget(): void {
+    this.#prefixes.forget();
+  }
+
   async #run(): Promise<void> {
     this.#isRunning = true;
     this.#longest = 1;
     this.#changed = true;
-    this.#free = Array.from({ length: this.#limits.rows }, (_, slot) => slot);
     try {
       do await this.#round(); while (this.#leave());
     } catch (reason) {
       const all = [...this.#waiting, ...this.#joining, ...this.#live];
+      this.#free.push(
+        ...[...this.#joining, ...this.#live].map(({ slot }) => slot),
+      );
       [this.#waiting, this.#joining, this.#live] = [[], [], []];
+      this.#prefixes.forget();
       for (const { reject } of all) reject(reason);
     }
     this.#isRunning = false;
@@ -112,12 +134,12 @@ export class RunningBatch {
 
   /** New rows get slots, prompts are read, and each live row gets tokens. */
   async #round(): Promise<void> {
-    const joining = this.#waiting.filter(({ row }) => !isAborted(row))
-      .slice(0, this.#free.length)
-      .map((waiting) => this.#join(waiting));
-    const joined = new Set(joining.map(({ row }) => row));
-    this.#waiting = this.#waiting.filter((w) => !joined.has(w.row));
-    this.#joining.push(...joining);
+    for (const waiting of [...this.#waiting]) {
+      if (this.#free.length === 0) break;
+      if (isAborted(waiting.row) || this.#isBeingRead(waiting)) continue;
+      this.#joining.push(await this.#join(waiting));
+      this.#waiting = this.#waiting.filter((one) => one !== waiting);
+    }
     await this.#read();
     const ready = this.#joining.filter((row) => toRead(row) === 0);
     if (ready.length > 0) {
@@ -156,6 +178,7 @@ export class RunningBatch {
           ids: own.ids,
           finish: own.finish ?? "length",
           ...(own.row.scoresPrompt === true ? { prompt: own.scores } : {}),
+          reused: own.reused,
         });
       }
       return false;
@@ -172,16 +195,35 @@ export class RunningBatch {
     return this.#waiting.length + this.#joining.length + this.#live.length > 0;
   }
 
-  #join(waiting: WaitingRow): LiveRow {
-    const { prompt, maxNewTokens } = waiting.row;
+  /** Whether the beginning of a prompt is being read for another row: it is then read once for both. */
+  #isBeingRead({ row, readsAtOnce }: WaitingRow): boolean {
+    if (readsAtOnce || row.scoresPrompt === true) return false;
+    return this.#joining.some((other) =>
+      other.read < this.#prefixes.sharedWith(row.prompt, other.row.prompt)
+    );
+  }
+
+  async #join(waiting: WaitingRow): Promise<LiveRow> {
+    const { prompt, maxNewTokens, scoresPrompt } = waiting.row;
+    // scores need all logits of the prompt; rows that are read at once keep their bits
+    const readsAll = waiting.readsAtOnce || scoresPrompt === true;
+    const { slot, tokens: read } = readsAll
+      ? { slot: this.#free[0], tokens: 0 }
+      : await this.#prefixes.begin(prompt, this.#free);
+    this.#free = this.#free.filter((one) => one !== slot);
+    this.#prefixes.hold(slot, prompt.subarray(0, read));
     // a token must be read to choose another, and needs a place for it: the last one does not
     const room = this.#limits.capacity - prompt.length + 1;
     const own: LiveRow = {
       ...waiting,
-      slot: this.#free.shift() ?? 0,
+      slot,
       ids: [],
       most: Math.min(maxNewTokens, room),
-      read: 0,
+      read,
+      reused: read,
+      pause: readsAll
+        ? prompt.length - 1
+        : this.#prefixes.pauseOf(prompt, read),
       scores: [],
       finish: null,
       failure: null,
@@ -208,7 +250,7 @@ export class RunningBatch {
       const together = rows.filter(({ read }) => read === from);
       const scored = together.filter(({ row }) => row.scoresPrompt === true);
       const plain = together.filter(({ row }) => row.scoresPrompt !== true);
-      if (plain.length > 0) this.#readChunk(plain, from);
+      if (plain.length > 0) await this.#readChunk(plain, from);
       if (scored.length > 0) await this.#scoreChunk(scored, from);
       const mayWait = this.#live.length > 0 &&
         !this.#joining.some(({ readsAtOnce }) => readsAtOnce);
@@ -217,15 +259,23 @@ export class RunningBatch {
     }
   }
 
-  #readChunk(part: readonly LiveRow[], start: number): void {
+  async #readChunk(part: readonly LiveRow[], start: number): Promise<void> {
     const chunk = Math.min(this.#limits.prefill, this.#limits.capacity);
-    const T = Math.min(chunk, Math.max(...part.map(toRead)));
+    const T = Math.min(chunk, Math.max(...part.map(readsNext)));
     this.#session.run(
       "prefill",
       { B: part.length, T },
       promptInputs(part, start, T),
     );
-    for (const own of part) own.read += Math.min(T, toRead(own));
+    for (const own of part) {
+      own.read += Math.min(T, readsNext(own));
+      const tokens = own.row.prompt.subarray(0, own.read);
+      this.#prefixes.hold(own.slot, tokens);
+      if (own.read === own.pause && toRead(own) > 0) {
+        await this.#prefixes.keep(own.slot, tokens);
+        own.pause = own.row.prompt.length - 1;
+      }
+    }
   }
 
   /** Reads a chunk, and scores the token behind each of its tokens. */
@@ -259,7 +309,10 @@ export class RunningBatch {
         scoreToken(logits.subarray(r * V, (r + 1) * V), prompt[next], top ?? 0),
       );
     });
-    for (const own of rows) own.read += Math.min(T, toRead(own));
+    for (const own of rows) {
+      own.read += Math.min(T, toRead(own));
+      this.#prefixes.hold(own.slot, own.row.prompt.subarray(0, own.read));
+    }
   }
 
   /** Sets the bits of a prompt's tokens, and clears all others of the slot. */
@@ -323,6 +376,14 @@ export class RunningBatch {
         });
       });
     }
+    for (const own of live) {
+      // steps that were enqueued behind an end have read tokens that are not the row's
+      if (own.finish === null || steps > 1) this.#prefixes.advance(own.slot);
+      else {
+        const { row: { prompt }, ids } = own;
+        this.#prefixes.hold(own.slot, [...prompt, ...ids.slice(0, -1)]);
+      }
+    }
     if (live.some(choosesOnHost)) this.#writeTokens(live);
   }
 
@@ -339,6 +400,11 @@ export class RunningBatch {
 /** Tokens of the prompt that are still to be read: all but the last. */
 function toRead({ row, read }: LiveRow): number {
   return row.prompt.length - 1 - read;
+}
+
+/** Tokens that may be read before it pauses. */
+function readsNext({ pause, read }: LiveRow): number {
+  return pause - read;
 }
 
 function isAborted({ signal }: SubmittedRow): boolean {
@@ -383,7 +449,7 @@ function promptInputs(
     positions,
     lengths: new Int32Array(B).fill(start),
     index: Int32Array.from(part, ({ slot }) => slot),
-    counts: Int32Array.from(part, (own) => Math.min(T, toRead(own))),
+    counts: Int32Array.from(part, (own) => Math.min(T, readsNext(own))),
     row_keys: new Int32Array(B * T),
   };
 }

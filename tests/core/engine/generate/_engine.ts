@@ -4,6 +4,7 @@
  */
 import { initialWeights } from "../../../../core/io/initial_weights.ts";
 import type { Device } from "../../../../core/contracts/backend.ts";
+import type { ModelSpec } from "../../../../core/contracts/model.ts";
 
 import { Generator } from "../../../../core/engine/generate/generator.ts";
 import type { GenerationLimits } from "../../../../core/engine/generate/programs.ts";
@@ -54,9 +55,13 @@ export async function withGenerator<T>(
   device: Device,
   limits: GenerationLimits,
   body: (generator: Generator) => Promise<T>,
+  spec: ModelSpec = llamaArchitecture.describe({
+    ...TINY_LLAMA,
+    initializer_range: 0.3,
+  }),
 ): Promise<T> {
   const planned = planEngine({
-    spec: llamaArchitecture.describe({ ...TINY_LLAMA, initializer_range: 0.3 }),
+    spec,
     adapter: null,
     frozenDtype: "f32",
     causal: true,

@@ -13,6 +13,7 @@ import type { Generator } from "../../../../core/engine/generate/generator.ts";
 import type { RowSampling } from "../../../../core/engine/generate/sampling.ts";
 import type { TokenScore } from "../../../../core/engine/generate/token_scores.ts";
 import { randomFrom } from "../../../../core/mod.ts";
+import { hybridArchitecture } from "../../../../examples/hybrid_model/hybrid.ts";
 import { openCpu } from "../../../backends/cpu/open.ts";
 import { counting, withGenerator } from "./_engine.ts";
 
@@ -222,6 +223,93 @@ Deno.test("a constraint is asked before each token, given the chosen one, and en
       wanted.map(({ ids }) => ids),
     );
   });
+});
+
+const HYBRID = hybridArchitecture.describe({
+  model_type: "hybrid",
+  vocab_size: 259,
+  hidden_size: 16,
+  num_heads: 2,
+  key_dim: 4,
+  conv_taps: 3,
+});
+
+/** Eight questions behind one of two long beginnings. */
+function asked(more: Partial<SubmittedRow> = {}): SubmittedRow[] {
+  const beginnings = [3, 4].map((seed) => {
+    const random = randomFrom(seed);
+    return Array.from({ length: 33 }, () => random.below(259));
+  });
+  return Array.from(
+    { length: 8 },
+    (_, key) =>
+      rowOf(key, {
+        prompt: Int32Array.from([
+          ...beginnings[key % 2],
+          ...rowOf(key).prompt.subarray(0, 1 + key),
+        ]),
+        ...more,
+      }),
+  );
+}
+
+for (
+  const [name, spec] of [["keys and values", undefined], [
+    "a tail and a matrix",
+    HYBRID,
+  ]] as const
+) {
+  Deno.test(`a beginning that prompts share is read once, and changes no token, where layers keep ${name}`, async () => {
+    await using cpu = await openPlainCpu();
+    for (const costly of [false, true]) {
+      const { device } = counting(cpu, costly);
+      await withGenerator(device, LIMITS, async (generator) => {
+        const rows = asked();
+        const wanted: (readonly number[])[] = [];
+        for (const row of rows) {
+          generator.forget();
+          const { ids, reused } = await generator.submit(row);
+          assert.equal(reused, 0);
+          wanted.push(ids);
+        }
+        generator.forget();
+        for (let round = 0; round < 3; round++) {
+          const found = await Promise.all(
+            rows.map((row) => generator.submit(row)),
+          );
+          assert.deepEqual(found.map(({ ids }) => ids), wanted);
+          const reused = found.filter(({ reused = 0 }) => reused >= 33);
+          // the first of each beginning reads it; where there is one state a slot, so do those beside it
+          const least = round > 0 ? 8 : spec === undefined ? 6 : 0;
+          assert.ok(reused.length >= least, `${reused.length} of ${least}`);
+        }
+        // what `generate` computes depends on nothing that was there before
+        const sampling = samplingOf(1);
+        const again = await generator.generate(rows, sampling);
+        const fresh = await generator.generate(rows, sampling);
+        assert.deepEqual(again, fresh);
+        assert.ok(again.every(({ reused }) => reused === 0));
+      }, spec);
+    }
+  });
+}
+
+Deno.test("an answer goes on from where it ended, when it comes back as a prompt", async () => {
+  await using cpu = await openPlainCpu();
+  for (const spec of [undefined, HYBRID]) {
+    await withGenerator(cpu, LIMITS, async (generator) => {
+      const row = rowOf(3, { maxNewTokens: 20, onToken: () => false });
+      const { ids } = await generator.submit(row);
+      const next = rowOf(4, {
+        prompt: Int32Array.from([...row.prompt, ...ids, 5, 6, 7]),
+      });
+      const found = await generator.submit(next);
+      assert.equal(found.reused, row.prompt.length + ids.length - 1);
+      generator.forget();
+      const fresh = await generator.submit(next);
+      assert.deepEqual([fresh.ids, fresh.reused], [found.ids, 0]);
+    }, spec);
+  }
 });
 
 Deno.test("what needs logits is refused where none were planned", async () => {
