@@ -79,7 +79,7 @@ const LFM2_NAMES: DecoderNames = {
 export const lfm2With: (activations: Activations) => Architecture = decoderWith(
   LFM2,
   (config, activations) =>
-    readDecoder(config, {
+    withLayerTypes(readDecoder(config, {
       modelType: "lfm2",
       architecture: "Lfm2ForCausalLM",
       kvHeads: 8,
@@ -96,8 +96,18 @@ export const lfm2With: (activations: Activations) => Architecture = decoderWith(
         layers: 32,
         heads: 32,
       },
-    }, { activations, rest }),
+    }, { activations, rest })),
 );
+
+/** Names the types of layers in what is saved: transformers.js reads nothing else. */
+function withLayerTypes(c: DecoderConfig): DecoderConfig {
+  const types = c.mixers?.map((mixer) =>
+    mixer === null ? "full_attention" : "conv"
+  );
+  return types === undefined || Array.isArray(c.json.layer_types)
+    ? c
+    : { ...c, json: { ...c.json, layer_types: types } };
+}
 
 /** Keys of Liquid AI's own files that transformers does not read. */
 const UNREAD = [

@@ -176,3 +176,31 @@ for (const how of ["capacity", "sum"] as const) {
       assert.deepEqual([...Deno.readDirSync(folder)], []);
     }));
 }
+
+Deno.test("onnx: the config of LFM2 names the types of its layers, as transformers.js reads them", () => {
+  const spec = describe({
+    ...TINY,
+    model_type: "lfm2",
+    block_auto_adjust_ff_dim: false,
+    full_attn_idxs: [1],
+  });
+  assert.deepEqual(spec.config.layer_types, ["conv", "full_attention"]);
+  const { model } = makeModel(
+    { model: tinyExport("", spec).model, adapter: null },
+    "f32",
+  );
+  const states = model.graph.inputs.filter(({ name }) =>
+    name.startsWith("past")
+  );
+  assert.deepEqual(states.map(({ name, dims }) => [name, ...dims]), [
+    ["past_conv.0", "batch_size", 64, 2],
+    ["past_key_values.1.key", "batch_size", 2, "past_sequence_length", 16],
+    ["past_key_values.1.value", "batch_size", 2, "past_sequence_length", 16],
+  ]);
+  assert.deepEqual(model.graph.outputs.map(({ name }) => name), [
+    "logits",
+    "present_conv.0",
+    "present.1.key",
+    "present.1.value",
+  ]);
+});
