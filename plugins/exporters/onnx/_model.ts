@@ -211,46 +211,49 @@ export function planWeights(
   quantization: OnnxQuantization,
 ): ReadonlyMap<string, WeightPlan> {
   return new Map(traced.weights.map(({ spec: { name, shape }, view }) => {
-    const readers = traced.calls.filter((call) =>
-      call.inputs.some(({ buffer }) => buffer === view.buffer)
+    const uses = new Set(
+      traced.calls.filter((call) =>
+        call.inputs.some(({ buffer }) => buffer === view.buffer)
+      ).map((call) => useOf(call, view.buffer)),
     );
-    const layout = productLayout(readers, view.buffer);
-    return [name, planOf(quantization, { shape, layout })] as const;
+    return [name, planOf(quantization, { shape, uses })] as const;
   }));
 }
 
+/** What a call does with a weight: a product with rows (out, in) or (in, out), a look-up of rows, or anything else. */
+type Use = "NT" | "NN" | "look-up" | "other";
+
+function useOf(call: KernelCall, buffer: number): Use {
+  const at = call.inputs.findIndex((input) => input.buffer === buffer);
+  if (call.kernel === "gather_rows" && at === 0) return "look-up";
+  if (call.kernel !== "matmul" || at !== 1) return "other";
+  const { layout, batch } = call.attributes;
+  return batch === 1 && layout !== "TN" ? layout : "other";
+}
+
+/**
+ * The storage of a weight. Blocks are for what products read; a table, which the head may share, is looked up in them
+ * too, and has 8 bits in q4: its rows are what the model sees of a token.
+ */
 function planOf(
   quantization: OnnxQuantization,
-  { shape, layout }: {
+  { shape, uses }: {
     readonly shape: readonly number[];
-    readonly layout: "NT" | "NN" | null;
+    readonly uses: ReadonlySet<Use>;
   },
 ): WeightPlan {
   const narrow = quantization === "f16" || quantization === "q4f16";
   const computes = narrow ? "float16" : "float32";
-  const transposed = layout === "NN";
-  const plain = {
+  const plain: WeightPlan = {
     storage: narrow && shape.length > 1 ? "f16" : "f32",
-  } as const;
-  if (quantization === "f32" || quantization === "f16" || layout === null) {
-    return { ...plain, computes, transposed: false };
+    computes,
+    transposed: false,
+  };
+  if (quantization === "f32" || quantization === "f16") return plain;
+  if (uses.size === 1 && (uses.has("NT") || uses.has("NN"))) {
+    const storage = quantization === "q8" ? "q8" : "q4";
+    return { storage, computes, transposed: uses.has("NN") };
   }
-  const storage = quantization === "q8" ? "q8" : "q4";
-  return { storage, computes, transposed };
-}
-
-/** The layout of a weight that only products read, as their second factor; null: something else reads it. */
-function productLayout(
-  readers: readonly KernelCall[],
-  buffer: number,
-): "NT" | "NN" | null {
-  const layouts = new Set(readers.map((call) => {
-    if (call.kernel !== "matmul" || call.inputs[1].buffer !== buffer) {
-      return null;
-    }
-    const { layout, batch } = call.attributes;
-    return batch === 1 && layout !== "TN" ? layout : null;
-  }));
-  const [only] = layouts;
-  return layouts.size === 1 ? only ?? null : null;
+  const isTable = uses.has("look-up") && !uses.has("NN") && !uses.has("other");
+  return isTable ? { storage: "q8", computes, transposed: false } : plain;
 }

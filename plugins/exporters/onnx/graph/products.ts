@@ -13,7 +13,7 @@ import type {
   GatherRowsAttributes,
   MatmulAttributes,
 } from "@denotune/denotune/core";
-import { MICROSOFT } from "./builder.ts";
+import { type GraphBuilder, MICROSOFT } from "./builder.ts";
 import { BLOCK } from "../file/weights.ts";
 import type { KernelTranslation, Translation } from "./translation.ts";
 
@@ -67,8 +67,43 @@ export const gatherRows: KernelTranslation<GatherRowsAttributes> = (t) => {
   const { rows, columns } = t.attributes;
   const index = t.input(1, [rows]);
   const weight = t.weight(0);
+  const stored = (name: string) => onnx.node("Gather", [name, index]);
   const found = weight?.storage === "f16"
-    ? onnx.cast(onnx.node("Gather", [weight.value, index]), "float32")
+    ? onnx.cast(stored(weight.value), "float32")
+    : weight?.storage === "q8"
+    ? widened(onnx, {
+      values: stored(weight.value),
+      scales: onnx.cast(stored(weight.scales), "float32"),
+      columns,
+    })
     : t.lookUp(0, index, columns);
   t.output(0, found, [rows, columns]);
 };
+
+/** Rows of blocks (N, blocks, 32) and of their scales (N, blocks) as numbers (N, columns). */
+function widened(
+  onnx: GraphBuilder,
+  { values, scales, columns }: {
+    readonly values: string;
+    readonly scales: string;
+    readonly columns: number;
+  },
+): string {
+  const blocks = Math.ceil(columns / BLOCK);
+  const whole = onnx.node("Sub", [
+    onnx.cast(values, "float32"),
+    onnx.float(128),
+  ]);
+  const rows = onnx.reshape(
+    onnx.node("Mul", [
+      whole,
+      onnx.node("Unsqueeze", [scales, onnx.ints([2])]),
+    ]),
+    [-1, blocks * BLOCK],
+  );
+  return blocks * BLOCK === columns ? rows : onnx.slice(rows, {
+    axis: 1,
+    start: onnx.ints([0]),
+    end: onnx.ints([columns]),
+  });
+}

@@ -9,6 +9,7 @@ import { ReferenceExecutor } from "../../../../backends/reference/mod.ts";
 import { localDevice } from "../../../../core/device/local_device.ts";
 import { layOut, openTiny } from "../../../conformance/model/tiny_model.ts";
 import { makePart } from "@denotune/denotune/testing";
+import { STORAGES } from "../../../../plugins/exporters/onnx/_layout.ts";
 import { onnx, onnxLora } from "../../../../plugins/exporters/mod.ts";
 import {
   ARCHITECTURES,
@@ -125,6 +126,14 @@ async function writeWanted(
   );
 }
 
+/** Blocks, against transformers with the numbers that were read back from them. */
+const QUANTIZED: readonly (readonly ["q8" | "q4", Config])[] = [
+  ["q8", { ...TINY, tie_word_embeddings: true }],
+  ["q4", TINY],
+  ["q4", TINY_GPT2],
+  ["q4", { ...TINY, hidden_size: 40, tie_word_embeddings: true }],
+];
+
 /** Adapters as inputs, against the merged model. */
 const ADAPTERS: readonly Readonly<Record<string, unknown>>[] = [
   {},
@@ -159,6 +168,28 @@ Deno.test({
         const request = tinyExport(path, describe(config));
         await saveForTransformers(path, request);
         await exporter.write(request);
+        folders.push(path);
+      }
+      for (const [i, [quantization, config]] of QUANTIZED.entries()) {
+        const path = join(folder, `${quantization}-${i}`);
+        const request = tinyExport(path, describe(config));
+        const { file } = STORAGES[quantization];
+        const own = await makePart({ parts: [onnx] }, "exporter", {
+          quantization,
+        });
+        await Deno.mkdir(path);
+        await own.write(request);
+        {
+          using back = await own.read(request);
+          const { model } = request;
+          await saveForTransformers(path, {
+            model: { ...model, tensors: back.tensors },
+          });
+        }
+        await Deno.rename(
+          join(path, "onnx", file),
+          join(path, "onnx/model.onnx"),
+        );
         folders.push(path);
       }
       const hybrid = join(folder, "hybrid");
