@@ -12,6 +12,7 @@ import { runList } from "./client/run_list.js";
 import { batchView } from "./client/batch_view.js";
 import { runFacts } from "./client/run_facts.js";
 import { runControls } from "./client/run_controls.js";
+import { runCharts } from "./client/run_charts.js";
 import { runView } from "./client/run_view.js";
 import { compareView } from "./client/compare_view.js";
 import { start } from "./client/start.js";
@@ -26,6 +27,7 @@ const PARTS: readonly { readonly name: string; readonly code: unknown }[] = [
   { name: "batchView", code: batchView },
   { name: "runFacts", code: runFacts },
   { name: "runControls", code: runControls },
+  { name: "runCharts", code: runCharts },
   { name: "runView", code: runView },
   { name: "compareView", code: compareView },
   { name: "start", code: start },
