@@ -1,14 +1,20 @@
 /**
  * Tokens per second of generation with random weights: `small` (a Llama of 5 layers, 64 wide, 512 tokens, as
- * stories260k), `medium` (6 layers, 384 wide, 32,000 tokens) or `gpt2-124m`; how often the device was read.
+ * stories260k), `medium` (6 layers, 384 wide, 32,000 tokens), `llama-135m` or `gpt2-124m`; how often the device was read.
  * With `--prompts` more prompts than rows, whose answers have from 1 to `--tokens` tokens. Run:
  * `deno run -A tests/bench/generation.ts BACKEND MODEL [--rows 1] [--tokens 128] [--prompts N] [--sample]
- * [--rounds 3] [--profile]`
+ * [--rounds 3] [--quantization int8|nf4] [--profile]`
  * @module
  */
 import { initialWeights } from "../../core/io/initial_weights.ts";
 import type { Device, ModelSpec } from "@denotune/denotune/core";
-import { createPart, creatingWith } from "@denotune/denotune/core";
+import {
+  createPart,
+  creatingWith,
+  QUANTIZATIONS,
+} from "@denotune/denotune/core";
+import { writeQuantized } from "../../core/engine/quantized_weights.ts";
+import { isQuantized } from "../../core/graph/dtype.ts";
 import { Engine } from "../../core/engine/engine.ts";
 import { planEngine } from "../../core/engine/plan_engine.ts";
 import {
@@ -50,6 +56,20 @@ function llama(
 const MODELS: Readonly<Record<string, () => ModelSpec>> = {
   small: () => llama(5, 64, 8, 512),
   medium: () => llama(6, 384, 6, 32000),
+  "llama-135m": () =>
+    llamaArchitecture.describe({
+      model_type: "llama",
+      hidden_size: 576,
+      intermediate_size: 1536,
+      num_hidden_layers: 30,
+      num_attention_heads: 9,
+      num_key_value_heads: 3,
+      vocab_size: 49152,
+      hidden_act: "silu",
+      max_position_embeddings: 2048,
+      rms_norm_eps: 1e-5,
+      tie_word_embeddings: true,
+    }),
   "gpt2-124m": () =>
     gpt2Architecture.describe({
       model_type: "gpt2",
@@ -69,6 +89,7 @@ const MODELS: Readonly<Record<string, () => ModelSpec>> = {
 const [backend = "cpu", name = "small"] = Deno.args;
 const spec = MODELS[name]();
 const [rows, tokens] = [number("rows", 1), number("tokens", 128)];
+const asked = Deno.args[Deno.args.indexOf("--quantization") + 1];
 const registry = builtinRegistry();
 const creating = creatingWith(registry, {
   notice: (message) => console.log(message),
@@ -90,6 +111,7 @@ const planned = planEngine({
   spec,
   adapter: null,
   frozenDtype: "f32",
+  quantization: QUANTIZATIONS.find((q) => q === asked) ?? null,
   causal: true,
   train: null,
   evaluate: null,
@@ -98,7 +120,17 @@ const planned = planEngine({
 }, device.info);
 await using engine = await Engine.open(planned, device);
 for (const w of planned.inventory.weights) {
-  engine.session.write(w.name, initialWeights(w, 3));
+  const values = initialWeights(w, 3);
+  if (!isQuantized(engine.session.dtypeOf(w.name))) {
+    engine.session.write(w.name, values);
+  } else {
+    writeQuantized(
+      engine.session,
+      w.name,
+      (start, count) => values.subarray(start, start + count),
+    );
+  }
+  await engine.session.drain();
 }
 const { generator } = engine;
 if (generator === null) throw new Error("not planned for generation");
