@@ -23,6 +23,8 @@ export interface Job {
     readonly ids: number[];
     readonly count: number;
   }[];
+  /** Ids that are not answered. */
+  readonly banned?: readonly number[];
   readonly messages?: readonly unknown[];
 }
 
@@ -47,7 +49,7 @@ export async function askLlama(
   Deno.writeTextFileSync(path, JSON.stringify(jobs));
   const out = await python("witness_llama.py", path);
   const answers: JobAnswer[] = JSON.parse(out.trim().split("\n").at(-1) ?? "");
-  for (const { error } of answers) assert.equal(error, undefined);
+  assert.deepEqual(answers.flatMap(({ error }) => error ?? []), []);
   return answers;
 }
 
@@ -78,20 +80,24 @@ export interface Distance {
 
 /** Compares answers with logits of the rows `ids + answer`. */
 export function distanceOf(
-  prompts: readonly (readonly number[])[],
+  { complete: prompts = [], banned = [] }: Job,
   answers: NonNullable<JobAnswer["complete"]>,
   logits: readonly Float32Array[],
 ): Distance {
   let [tokens, others, largest] = [0, 0, 0];
   for (const [k, { ids, top }] of answers.entries()) {
-    const V = logits[k].length / (prompts[k].length + ids.length);
+    const { length } = prompts[k].ids;
+    const V = logits[k].length / (length + ids.length);
     const rowAt = (i: number) => {
-      const at = (prompts[k].length - 1 + i) * V;
+      const at = (length - 1 + i) * V;
       return logits[k].subarray(at, at + V);
     };
     ids.forEach((id, i) => {
       const row = rowAt(i);
-      const most = row.reduce((a, v) => Math.max(a, v), -Infinity);
+      const most = row.reduce(
+        (a, v, other) => banned.includes(other) ? a : Math.max(a, v),
+        -Infinity,
+      );
       tokens++;
       // as near as both are to each other: either is the likeliest
       if (row[id] < most - 2e-3) others++;

@@ -1,7 +1,7 @@
 """llama.cpp itself: witness_llama.py JOBS.json prints what it answers to each job, as a list.
 
-A job: {file, loras?, context?, tokenize?: [text], complete?: [{ids, count}], messages?: [conversation]}. The cache is in
-float32, without flash attention, which on processors rounds to float16.
+A job: {file, loras?, context?, tokenize?: [text], complete?: [{ids, count}], banned?: [id], messages?: [conversation]}.
+The cache is in float32, without flash attention, which on processors rounds to float16.
 """
 
 import json
@@ -13,6 +13,13 @@ import xllamacpp
 
 
 def work(job, pipe):
+    try:
+        pipe.send(answer_of(job))
+    except Exception as error:
+        pipe.send({"error": f"{job['file']}: {error!r}"})
+
+
+def answer_of(job):
     params = xllamacpp.CommonParams()
     params.model.path = job["file"]
     if job.get("loras"):
@@ -60,6 +67,8 @@ def work(job, pipe):
                     "return_tokens": True,
                     "cache_prompt": False,
                     "ignore_eos": True,
+                    # halves of characters: the server holds them back, and says no probabilities for them
+                    "logit_bias": [[token, False] for token in job.get("banned", [])],
                 },
             )
             answer["complete"].append(
@@ -68,13 +77,13 @@ def work(job, pipe):
                     # tokens that end within a character have no entry
                     "top": [
                         [one["id"], [[other["id"], other["logprob"]] for other in one["top_logprobs"]]]
-                        for one in done["completion_probabilities"]
+                        for one in done.get("completion_probabilities", [])
                     ],
                 }
             )
     if "messages" in job:
         answer["prompts"] = [post("/apply-template", {"messages": m})["prompt"] for m in job["messages"]]
-    pipe.send(answer)
+    return answer
 
 
 if __name__ == "__main__":
@@ -86,8 +95,11 @@ if __name__ == "__main__":
         process.start()
         theirs.close()
         try:
-            answers.append(ours.recv())
+            answer = ours.recv()
         except EOFError:
-            answers.append({"error": f"llama.cpp ended while it read {job['file']}"})
+            answer = None
         process.join()
+        if answer is None:
+            answer = {"error": f"llama.cpp ended with {process.exitcode} at {job['file']}"}
+        answers.append(answer)
     print("\n" + json.dumps(answers))
