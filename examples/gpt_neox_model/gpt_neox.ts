@@ -101,6 +101,7 @@ function describe(c: GptNeoxConfig): ModelSpec {
 /** What llama.cpp must know, for `export --to gguf`: its settings, and its names of the weights. */
 function ggufOf(c: GptNeoxConfig): Json {
   const D = c.headDim;
+  const activation = String(c.json.hidden_act ?? "gelu");
   const norm = (name: string, to: string) => ({
     [`${name}.weight`]: [{ name: `${to}.weight` }],
     [`${name}.bias`]: [{ name: `${to}.bias` }],
@@ -143,6 +144,10 @@ function ggufOf(c: GptNeoxConfig): Json {
     },
     refused: [
       ...(c.bias ? [] : ["attention without biases"]),
+      // all of them by the approximation of the second
+      ...(/^gelu(_new|_fast|_pytorch_tanh)?$/.test(activation)
+        ? []
+        : [`the activation ${activation}`]),
       ...(c.rope.type === "default"
         ? []
         : [`rotary frequencies of the type ${c.rope.type}`]),
