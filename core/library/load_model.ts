@@ -12,6 +12,7 @@ import type { PromptRequest } from "../contracts/template.ts";
 import type { Tokenizer } from "../contracts/tokenizer.ts";
 import { ConfigError } from "../contracts/errors.ts";
 import type { Answer } from "../contracts/evaluator.ts";
+import { Grammars } from "../engine/constrain/grammars.ts";
 import { answer } from "../engine/generate/answer.ts";
 import type {} from "../config/types.ts";
 import type {} from "../graph/dtype.ts";
@@ -33,6 +34,7 @@ import {
   type Completion,
   type CompletionRequest,
 } from "./loaded/complete.ts";
+import { answerBySchema } from "./loaded/answer_by_schema.ts";
 import { type Score, scoreWith } from "./loaded/score_texts.ts";
 import { templatesOf } from "./templates.ts";
 
@@ -54,6 +56,11 @@ export interface GenerateOptions {
   readonly seed?: number;
   /** Texts that end an answer, besides the model's own ends. */
   readonly stop?: readonly string[];
+  /**
+   * A JSON schema that answers follow, or `"json_object"`: any JSON object. Null, the default: any text. Needs a model
+   * that was loaded with `logits: true`.
+   */
+  readonly schema?: unknown;
   /** Give the prompt to the model as it is, without its chat template. */
   readonly raw?: boolean;
   /** Tools that the chat template describes to the model, in OpenAI's shape. */
@@ -135,6 +142,11 @@ export interface LoadedModel extends AsyncDisposable {
    */
   complete(request: CompletionRequest): Promise<Completion>;
   /**
+   * Throws `ConfigError` for a JSON schema that answers cannot be held to, with the place in it, and for a tokenizer
+   * that cannot say which bytes its tokens are.
+   */
+  checkSchema(schema: unknown): void;
+  /**
    * The loss of texts, and for each of their tokens its log-probability after those before it and the entropy
    * of that choice. The first call, and one with much longer texts, makes programs, which takes as long as
    * loading. Not while an answer is being written. Throws `DataError` for a text that is longer than
@@ -203,6 +215,33 @@ export async function loadModel(
     most: options.rows ?? 1,
     switchTo: use,
   });
+  const grammars = new Grammars(tokenizer, model.spec.vocabSize);
+  const writePrompt: LoadedModel["writePrompt"] = (
+    prompt,
+    { raw = false, tools } = {},
+  ) => {
+    const chat = raw ? null : templates.chat;
+    const request = requestOf(prompt, { isChat: chat !== null, tools });
+    const { text, addBos } = (chat ?? templates.raw).prompt(request);
+    return { text, ids: tokenizer.encode(text, { addBos }).ids };
+  };
+  const completeOne: LoadedModel["complete"] = async (request) => {
+    const { adapter = inUse, raw = false } = request;
+    bound(adapter); // refused before it waits
+    return await turns.run(adapter, async () => {
+      const { generator } = switching.engine;
+      if (generator === null) {
+        throw new RangeError("Not planned for generation");
+      }
+      const template = (raw ? null : templates.chat) ?? templates.raw;
+      return await complete(request, {
+        generator,
+        tokenizer,
+        template,
+        grammars,
+      });
+    });
+  };
   const owned = held.move();
   const generateAll = async (
     prompts: readonly PromptInput[],
@@ -213,9 +252,17 @@ export async function loadModel(
       tools,
       maxNewTokens = 100,
       numReturnSequences,
+      schema = null,
       ...rest
     } = given;
     const asked = repeated(prompts, numReturnSequences ?? 1, given);
+    if (schema !== null) {
+      return await answerBySchema(
+        asked.map((prompt) => writePrompt(prompt, { raw, tools }).ids),
+        { ...rest, raw, schema, maxNewTokens },
+        completeOne,
+      );
+    }
     const { generator } = switching.engine;
     if (generator === null) throw new RangeError("Not planned for generation");
     const chat = raw ? null : templates.chat;
@@ -241,26 +288,10 @@ export async function loadModel(
       return inUse;
     },
     use,
-    writePrompt(prompt, { raw = false, tools } = {}) {
-      const chat = raw ? null : templates.chat;
-      const request = requestOf(prompt, { isChat: chat !== null, tools });
-      const { text, addBos } = (chat ?? templates.raw).prompt(request);
-      return { text, ids: tokenizer.encode(text, { addBos }).ids };
-    },
+    writePrompt,
     generateAll,
-    async complete(request) {
-      const { adapter = inUse, raw = false } = request;
-      bound(adapter); // refused before it waits
-      return await turns.run(adapter, async () => {
-        const { generator } = switching.engine;
-        if (generator === null) {
-          throw new RangeError("Not planned for generation");
-        }
-        const chat = raw ? null : templates.chat;
-        const template = chat ?? templates.raw;
-        return await complete(request, { generator, tokenizer, template });
-      });
-    },
+    complete: completeOne,
+    checkSchema: (schema) => void grammars.of(schema),
     async score(texts, { raw = false, signal } = {}) {
       const chat = raw ? null : templates.chat;
       const asked = texts.map((given) => {

@@ -7,6 +7,7 @@ import type { Template } from "../../contracts/template.ts";
 import type { TokenConstraint } from "../../contracts/token_constraint.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import { DataError } from "../../contracts/errors.ts";
+import type { Grammars } from "../../engine/constrain/grammars.ts";
 import { specialIdsOf, stopIds } from "../../engine/generate/answer.ts";
 import type { RowGenerator } from "../../engine/generate/generation_row.ts";
 import type { RowSampling } from "../../engine/generate/sampling.ts";
@@ -37,6 +38,11 @@ export interface CompletionRequest {
   readonly scoresPrompt?: boolean;
   /** Says which tokens may come next; needs `logits`. */
   readonly constraint?: TokenConstraint;
+  /**
+   * A JSON schema that the answer follows, or `"json_object"`: any JSON object; needs `logits`. Null or absent: any
+   * text. Throws `ConfigError` for a schema that answers cannot be held to: see `checkSchema`.
+   */
+  readonly schema?: unknown;
   /** The adapter that answers, null: the base alone; absent: the one in use. */
   readonly adapter?: string | null;
   /** Receives each token that belongs to the answer, before its text. */
@@ -66,14 +72,16 @@ export interface Completing {
   readonly generator: RowGenerator;
   readonly tokenizer: Tokenizer;
   readonly template: Template;
+  /** Of the tokenizer. */
+  readonly grammars: Grammars;
 }
 
 /** Completes one prompt. Throws `DataError` for a prompt that does not fit. */
 export async function complete(
   request: CompletionRequest,
-  { generator, tokenizer, template }: Completing,
+  { generator, tokenizer, template, grammars }: Completing,
 ): Promise<Completion> {
-  const { prompt, maxNewTokens, sampling = {} } = request;
+  const { prompt, maxNewTokens, sampling = {}, schema = null } = request;
   const { capacity } = generator.limits;
   const least = maxNewTokens > 0 ? 1 : 0;
   if (prompt.length === 0) {
@@ -95,6 +103,7 @@ export async function complete(
     onText: (text) => request.onText?.(text),
   });
   watch.follow(prompt);
+  const grammar = schema === null ? null : grammars.of(schema).start(ends);
   const done = await generator.submit({
     prompt,
     maxNewTokens,
@@ -110,11 +119,12 @@ export async function complete(
     },
     top: request.top ?? null,
     scoresPrompt: request.scoresPrompt ?? false,
-    constraint: request.constraint,
+    constraint: request.constraint ?? grammar ?? undefined,
     signal: request.signal,
     onToken(id, score) {
       if (!ends.has(id)) request.onToken?.(id, score);
-      return watch.push(id);
+      // what is whole needs no end token
+      return watch.push(id) || grammar?.isComplete === true;
     },
   });
   return {

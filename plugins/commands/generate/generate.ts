@@ -5,18 +5,24 @@
 import {
   type Command,
   type CommandContext,
+  DataError,
   defineCommand,
   harmless,
   INTERRUPTED,
   type Json,
   library,
   type LoadedModel,
+  messageOf,
   onInterrupt,
+  readTextUpTo,
 } from "@denotune/denotune/core";
 import { z } from "zod";
 import { samplingFlags, samplingOf } from "../_sampling_flags.ts";
 import { storageFlags, storageOf } from "../_storage_flags.ts";
 import { linesOf } from "./lines.ts";
+
+/** Bytes of a schema. */
+const MOST_SCHEMA_BYTES = 10e6;
 
 const options = z.strictObject({
   prompt: z.array(z.string()).default([]).meta({ short: "p" }).describe(
@@ -27,6 +33,9 @@ const options = z.strictObject({
   ...samplingFlags,
   num_return_sequences: z.int().min(1, "must be 1 or more").default(1).describe(
     "answers to each prompt; more than one need a temperature",
+  ),
+  schema: z.string().optional().meta({ placeholder: "file" }).describe(
+    "a JSON schema that the answer follows; json_object: any JSON object",
   ),
   decoding: z.array(
     z.string().regex(/^[a-z_]+=/, "expected option=value: steps=8"),
@@ -66,6 +75,7 @@ export const generate: Command = defineCommand({
   ${start} generate outputs/masked_diffusion --prompt 'Reverse deno' --drafts --decoding steps=4
   ${start} generate outputs/capitals -t 0.8 --top-p 0.95 --seed 7
   ${start} generate outputs/capitals -p 'Say hello' -t 0.8 --num-return-sequences 3
+  ${start} generate outputs/capitals -p 'A person:' --schema person.json
   echo 'Once upon a time' | ${start} generate models/stories --raw
   ${start} generate outputs/capitals/checkpoint-120`,
   run: runGenerate,
@@ -76,17 +86,20 @@ async function runGenerate(
   context: CommandContext,
 ): Promise<void> {
   const { err, program, arguments: [folder] } = context;
+  const schema = schemaIn(flags.schema);
   await using model = await library.loadModel(program.builtIn, folder, {
     ...storageOf(flags),
     ...(flags.adapter === undefined
       ? {}
       : { adapters: { adapter: flags.adapter } }),
     contextLength: flags.context_length,
+    logits: schema !== null,
     decoding: optionsOf(flags.decoding),
     plugins: context.plugins,
     onNotice: (message) =>
       err.line(`${err.style("warning", "note")} ${message}`),
   });
+  if (schema !== null) model.checkSchema(schema);
   if (flags.adapter !== undefined) await model.use("adapter");
   if (!model.hasChatTemplate && !flags.raw) {
     err.line(
@@ -97,13 +110,18 @@ async function runGenerate(
   }
   if (flags.prompt.length > 0) {
     for (const prompt of flags.prompt) {
-      if (!await say(model, prompt, flags, context)) return;
+      if (!await say(model, prompt, { ...flags, schema }, context)) return;
     }
     return;
   }
   if (!Deno.stdin.isTerminal()) {
     const text = await new Response(Deno.stdin.readable).text();
-    await say(model, text.replace(/\r?\n$/, ""), flags, context);
+    await say(
+      model,
+      text.replace(/\r?\n$/, ""),
+      { ...flags, schema },
+      context,
+    );
     return;
   }
   err.line(
@@ -116,7 +134,23 @@ async function runGenerate(
     const line of linesOf(Deno.stdin.readable, () => err.write("> "))
   ) {
     if (line.trim() === "") return;
-    if (!await say(model, line, flags, context)) context.exitWith(0);
+    if (!await say(model, line, { ...flags, schema }, context)) {
+      context.exitWith(0);
+    }
+  }
+}
+
+/** The schema of a file; null: none is asked for. */
+function schemaIn(path: string | undefined): unknown {
+  if (path === undefined) return null;
+  if (path === "json_object") return path;
+  try {
+    return JSON.parse(readTextUpTo(path, MOST_SCHEMA_BYTES));
+  } catch (cause) {
+    throw new DataError(
+      `Cannot read the schema ${path}: ${messageOf(cause)}`,
+      { cause },
+    );
   }
 }
 
@@ -140,7 +174,7 @@ function optionsOf(
 async function say(
   model: LoadedModel,
   prompt: string,
-  flags: Flags,
+  flags: Omit<Flags, "schema"> & { readonly schema: unknown },
   { out, err, exitWith }: CommandContext,
 ): Promise<boolean> {
   using interrupt = onInterrupt(err, "Stopped.");
@@ -150,6 +184,7 @@ async function say(
       numReturnSequences: flags.num_return_sequences,
       maxNewTokens: flags.max_new_tokens,
       ...samplingOf(flags),
+      schema: flags.schema,
       raw: flags.raw,
       signal: interrupt.signal,
       ...(flags.drafts

@@ -28,6 +28,8 @@ import {
   usageOf,
 } from "./serving.ts";
 
+const NO_MARKS = { thoughts: [], calls: [], bareCalls: false, texts: [] };
+
 /** Answers with the next turn of the conversation, `n` times. */
 export async function chatCompletions(
   body: ChatBody,
@@ -43,6 +45,8 @@ export async function chatCompletions(
     tools === undefined ? {} : { tools },
   );
   const marks = replyMarks(model.tokenizer);
+  const schema = schemaOf(body);
+  if (schema !== null) model.checkSchema(schema);
   const maxNewTokens = roomFor({
     prompt: ids,
     wanted: body.max_completion_tokens ?? body.max_tokens,
@@ -68,6 +72,7 @@ export async function chatCompletions(
       stop: stopsOf(body),
       ignoresEnds: body.ignore_eos ?? false,
       keepSpecial: marks.texts,
+      schema,
       adapter,
       top,
       onToken(_, score) {
@@ -76,8 +81,11 @@ export async function chatCompletions(
       },
     };
   });
+  // an answer by a schema is all content, wherever the prompt ends
   const parser = () =>
-    new ReplyParser(marks, { prompt: text, tools: tools !== undefined });
+    schema === null
+      ? new ReplyParser(marks, { prompt: text, tools: tools !== undefined })
+      : new ReplyParser(NO_MARKS);
   const logprobs = (index: number) =>
     top === null ? null : {
       content: scores[index].splice(0).map((score) =>
@@ -292,4 +300,16 @@ function callBody(call: ToolCall) {
         JSON.stringify(call.function.arguments ?? {}),
     },
   };
+}
+
+/** The JSON schema that is asked for; null: none. */
+function schemaOf({ response_format }: ChatBody): unknown {
+  switch (response_format?.type) {
+    case "json_object":
+      return "json_object";
+    case "json_schema":
+      return response_format.json_schema.schema;
+    default:
+      return null;
+  }
 }
