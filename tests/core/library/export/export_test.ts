@@ -31,20 +31,20 @@ function exporterWith(over: (own: Exporter) => Partial<Exporter>) {
 const names = (path: string) =>
   [...Deno.readDirSync(path)].map(({ name }) => name).sort();
 
-Deno.test("a run, its checkpoint, its best model, a saved model and an adapter are exported", async () => {
+Deno.test("a run, its checkpoints, an adapter and an exported folder are exported", async () => {
   using folder = testFolder();
-  const eval_ = {
+  const training = {
     batch_size: 4,
     eval_steps: 2,
     save_steps: 2,
     max_steps: 4,
   };
-  const trained = await exportableRun(folder, { training: eval_ });
+  const trained = await exportableRun(folder, { training });
   const adapter = await exportableRun(folder, {
     name: "adapter",
     model: { path: trained },
     adapter: { use: "lora", r: 2 },
-    training: eval_,
+    training,
   });
   const exported: string[] = [];
   for (
