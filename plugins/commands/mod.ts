@@ -38,6 +38,11 @@ export const commands: readonly Part<
     async () => (await import("./ui/command.ts")).ui,
   ),
   command(
+    "report",
+    "summarize a run as text and as a page",
+    async () => (await import("./report/command.ts")).report,
+  ),
+  command(
     "generate",
     "ask a trained model",
     async () => (await import("./generate/generate.ts")).generate,

@@ -17,6 +17,7 @@ import {
   type RunResult,
 } from "@denotune/denotune/core";
 import { z } from "zod";
+import { writeReport } from "./report/write_report.ts";
 import { PageBeside } from "./ui/page_beside.ts";
 
 const options = z.strictObject({
@@ -78,12 +79,13 @@ async function runTrain(
     return;
   }
   const { run, quickstart, result } = done;
+  const report = await writeReport(result.outputDir, err);
   if (result.status === "interrupted") {
     context.exitWith(INTERRUPTED);
     return;
   }
   try {
-    showNext(run, { result, quickstart, ui, context });
+    showNext(run, { result, report, quickstart, ui, context });
   } catch (error) {
     if (!isOutputGone(error)) throw error; // the run is done and saved, whoever reads of it
   }
@@ -92,8 +94,10 @@ async function runTrain(
 /** What can be done with the model. */
 function showNext(
   { config }: LoadedRun,
-  { result, quickstart, ui, context }: {
+  { result, report, quickstart, ui, context }: {
     readonly result: RunResult;
+    /** Where the report is; null: there is none. */
+    readonly report: string | null;
     readonly quickstart: boolean;
     readonly ui: boolean;
     readonly context: CommandContext;
@@ -104,6 +108,9 @@ function showNext(
   const [prompt] = config.samples.prompts;
   const ask = prompt === undefined ? "" : ` --prompt ${quoted(prompt)}`;
   out.line();
+  if (report !== null) {
+    out.line(`Report:   ${quoted(relative(Deno.cwd(), report))}`);
+  }
   out.line(`Ask it:   ${invocation} generate ${folder}${ask}`);
   if (ui) {
     const runs = quoted(relative(Deno.cwd(), dirname(result.outputDir)) || ".");

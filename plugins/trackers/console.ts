@@ -22,6 +22,7 @@ import {
 } from "@denotune/denotune/core";
 import { z } from "zod";
 import { movingLine } from "./_bar.ts";
+import { LineCurve } from "./_curve.ts";
 import { duration, percent, rate, short } from "./_format.ts";
 import { profileLines } from "./_profile_lines.ts";
 import { startLines } from "./_start_lines.ts";
@@ -52,6 +53,9 @@ export const console: Part<"tracker", Partial<ConsoleOptions>, ConsoleOptions> =
 
 /** Least seconds between two pictures of the moving line. */
 const REDRAW_SECONDS = 0.1;
+/** Columns of a terminal in which the loss is drawn too, and columns of that curve. */
+const WIDE = 110;
+const CURVE_WIDTH = 16;
 
 /** The tracker over any streams; `now` gives seconds. */
 export class ConsoleTracker implements Tracker {
@@ -59,6 +63,7 @@ export class ConsoleTracker implements Tracker {
   readonly #terminal: Terminal;
   readonly #bar: boolean;
   readonly #now: () => number;
+  readonly #losses = new LineCurve();
   readonly #before = new Map<string, string>(); // prompt -> answer at the start
   #totalSteps = 0;
   #outputDir = "";
@@ -170,12 +175,13 @@ export class ConsoleTracker implements Tracker {
   }
 
   #step(event: StepEvent): void {
+    if (event.loss !== null) this.#losses.add(event.loss);
     const label = `${event.step}/${this.#totalSteps}`;
     if (this.#bar) {
       this.#draw(true, {
         share: this.#totalSteps === 0 ? 1 : event.step / this.#totalSteps,
         label,
-        fields: stepFields(event),
+        fields: stepFields(event, this.#curve()),
       });
       return;
     }
@@ -183,6 +189,11 @@ export class ConsoleTracker implements Tracker {
       [`step ${label}`, `epoch ${event.epoch.toFixed(2)}`, ...stepFields(event)]
         .join("  "),
     );
+  }
+
+  /** The loss so far, where there is room for it. */
+  #curve(): string {
+    return this.#terminal.width < WIDE ? "" : this.#losses.text(CURVE_WIDTH);
   }
 
   #progress(task: string, done: number, total: number | null): void {
@@ -273,11 +284,11 @@ export class ConsoleTracker implements Tracker {
   }
 }
 
-/** The fields of a step, most important first. */
-function stepFields(event: StepEvent): string[] {
+/** The fields of a step, most important first; `curve`: the loss so far, or empty. */
+function stepFields(event: StepEvent, curve = ""): string[] {
   const speed = event.trained_tokens_per_second;
   return [
-    `loss ${measure(event.loss)}`,
+    `loss ${measure(event.loss)}${curve === "" ? "" : ` ${curve}`}`,
     ...(event.seconds_left === null
       ? []
       : [`${duration(event.seconds_left)} left`]),

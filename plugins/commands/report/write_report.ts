@@ -1,0 +1,30 @@
+/**
+ * The report that a run leaves behind when it ends.
+ * @module
+ */
+import { join } from "node:path";
+import { messageOf, type Output } from "@denotune/denotune/core";
+import { writePage } from "../pages/write_page.ts";
+import { readReport } from "./facts.ts";
+import { reportPage } from "./page.ts";
+
+/** Name of the page in a run's folder. */
+export const REPORT_FILE = "report.html";
+
+/**
+ * Writes the page into a run's folder and gives its path. The run is over and saved: what fails here is said and
+ * changes nothing. Null: there is no report, because the run wrote no metrics.jsonl or the disk is full.
+ */
+export async function writeReport(
+  folder: string,
+  err: Output,
+): Promise<string | null> {
+  const path = join(folder, REPORT_FILE);
+  try {
+    await writePage(path, reportPage(await readReport(folder)));
+    return path;
+  } catch (error) {
+    err.line(`There is no report: ${messageOf(error)}`);
+    return null;
+  }
+}
