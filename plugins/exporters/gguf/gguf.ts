@@ -72,7 +72,15 @@ function exporterOf({ quantization }: GgufOptions, host: Host): Exporter {
       };
     },
     async check(request) {
-      (await heavy()).planOf(request, quantization);
+      const { kind } = (await heavy()).planOf(request, quantization).vocabulary;
+      const { PRE_TOKENIZERS } = await import("./text/pre_tokenizers.ts");
+      const pre = PRE_TOKENIZERS.find((one) =>
+        kind.model === "gpt2" && one.name === kind.pre
+      );
+      if (pre?.otherwise === undefined) return;
+      host.notice(
+        `llama.cpp's own way to cut text as ${pre.name} differs ${pre.otherwise}: there it has other tokens than were trained`,
+      );
     },
     async write(request) {
       const { writeModel } = await heavy();

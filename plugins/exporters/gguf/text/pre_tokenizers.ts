@@ -17,7 +17,12 @@ export interface PreTokenizer {
   /** Its steps before the bytes, as {@linkcode stepsOf} writes them. */
   readonly steps: readonly string[];
   readonly ignoreMerges: boolean;
+  /** Where llama.cpp's own expression cuts otherwise. Absent: nowhere that is known. */
+  readonly otherwise?: string;
 }
+
+/** llama.cpp has no classes of upper and lower case, and writes letters in their place. */
+const MARKS = "at combining marks (of Hindi and Arabic, of some emoji)";
 
 const CONTRACTION = "(?i:'s|'t|'re|'ve|'m|'ll|'d)";
 const WORD = String.raw`[^\r\n\p{L}\p{N}]?\p{L}+`;
@@ -51,8 +56,18 @@ export const PRE_TOKENIZERS: readonly PreTokenizer[] = [
   { name: "dbrx", steps: [LLAMA_3], ignoreMerges: false },
   { name: "qwen2", steps: [QWEN_2], ignoreMerges: false },
   { name: "qwen35", steps: [QWEN_35], ignoreMerges: false },
-  { name: "tekken", steps: [TEKKEN], ignoreMerges: true },
-  { name: "gpt-4o", steps: [GPT_4O], ignoreMerges: false },
+  {
+    name: "tekken",
+    steps: [TEKKEN],
+    ignoreMerges: true,
+    otherwise: MARKS,
+  },
+  {
+    name: "gpt-4o",
+    steps: [GPT_4O],
+    ignoreMerges: false,
+    otherwise: MARKS,
+  },
   {
     name: "deepseek-v3",
     steps: [String.raw`\p{N}{1,3}`, "[一-龥\u3040-ゟ゠-ヿ]+", DEEPSEEK_3],

@@ -20,7 +20,11 @@ import {
   tinyExport,
 } from "../onnx/_tiny_exports.ts";
 import { askLlama, distanceOf, type Job, ourLogits } from "./_llama.ts";
-import { hasModules } from "./_python.ts";
+import { hasModules, python } from "./_python.ts";
+import {
+  PRE_TOKENIZERS,
+  sectionOf,
+} from "../../../../plugins/exporters/gguf/text/pre_tokenizers.ts";
 
 const ALL = Deno.env.get("DENOTUNE_TEST_ALL") === "1";
 const HAS_LLAMA = await hasModules("xllamacpp");
@@ -416,6 +420,29 @@ function textsOf(count: number, specials: readonly string[]): string[] {
   });
 }
 
+/** A small tokenizer for each way to cut text that llama.cpp has a name for; none where Python cannot train any. */
+async function trainedTokenizers(folder: string): Promise<string[]> {
+  if (!await hasModules("tokenizers")) return [];
+  const exact = PRE_TOKENIZERS.filter(({ otherwise }) =>
+    otherwise === undefined
+  );
+  const known = ALL ? exact : exact.slice(1, 3);
+  const specs = known.map(({ name, ignoreMerges }) => {
+    const path = join(folder, `trained-${name}`);
+    Deno.mkdirSync(path);
+    return [name, {
+      folder: path,
+      pre_tokenizer: sectionOf(name),
+      ignore_merges: ignoreMerges,
+      texts: textsOf(400, []),
+    }] as const;
+  });
+  const path = join(folder, "specs.json");
+  Deno.writeTextFileSync(path, JSON.stringify(Object.fromEntries(specs)));
+  await python("train_tokenizers.py", path);
+  return specs.map(([, spec]) => spec.folder);
+}
+
 const MESSAGES = [
   [{ role: "user", content: "hello" }],
   [
@@ -440,6 +467,7 @@ Deno.test({
       await writeTokenizer(join(folder, "tokenizer"));
       const paths = [
         join(folder, "tokenizer"),
+        ...await trainedTokenizers(folder),
         testData("models/stories260k"),
         testData("tokenizers/minimind"),
         ...(ALL ? [testData("tokenizers/gpt2")] : []),
