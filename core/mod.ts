@@ -407,6 +407,7 @@ export {
   type WeightBy,
 } from "./data/types.ts";
 export { describeWhere } from "./data/where.ts";
+export { OBJECTIVE_KEY } from "./run/decoding_mark.ts";
 export { writeFiles, writeRecords } from "./run/evaluation/records.ts";
 export {
   type CurveRange,

@@ -4,9 +4,12 @@
  */
 import {
   bytesOfSize,
+  ConfigError,
   type Exporter,
   type ExportRequest,
   type ExportTensor,
+  isPlainObject,
+  OBJECTIVE_KEY,
   writeAll,
 } from "@denotune/denotune/core";
 import { join } from "node:path";
@@ -111,6 +114,7 @@ function shared(
   return {
     drift: DRIFT[quantization],
     check(request) {
+      refuseOwnDecoding(request);
       makeModel(request, quantization);
     },
     annotate(request, figures) {
@@ -120,7 +124,8 @@ function shared(
       return Promise.resolve();
     },
     async client(request, prompts) {
-      const { adapter, text: { stopIds } } = request;
+      const { adapter, model: { spec }, text: { stopIds } } = request;
+      if (spec.attention === "bidirectional") return null; // it writes no answers token by token
       using file = adapter === null ? null : readAdapter(request);
       return await askRuntime(graphPath(request, options), {
         prompts,
@@ -129,6 +134,18 @@ function shared(
       });
     },
   };
+}
+
+/** Refuses a model that is decoded by its objective: the graph of a decoder hides later tokens. */
+function refuseOwnDecoding(
+  { model: { spec }, text: { generation } }: Omit<ExportRequest, "folder">,
+): void {
+  const objective = generation[OBJECTIVE_KEY];
+  if (objective === undefined || spec.attention === "bidirectional") return;
+  const name = isPlainObject(objective) ? objective.use : objective;
+  throw new ConfigError(
+    `Cannot write ${spec.modelType} as ONNX: it was trained with the objective ${name}, and no client of ONNX decodes such a model; choose the exporter huggingface`,
+  );
 }
 
 function graphPath(

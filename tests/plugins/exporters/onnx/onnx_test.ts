@@ -204,3 +204,24 @@ Deno.test("onnx: the config of LFM2 names the types of its layers, as transforme
     "present.1.value",
   ]);
 });
+
+Deno.test("onnx: a model that its objective decodes is refused; one whose tokens always see later ones has no cache", async () => {
+  const exporter = await make();
+  const generation = { denotune_objective: { use: "masked-diffusion" } };
+  const marked = (config: Readonly<Record<string, unknown>>) => {
+    const request = tinyExport("", describe(config));
+    return { ...request, text: { ...request.text, generation } };
+  };
+  await assert.rejects(
+    async () => await exporter.check(marked(TINY)),
+    /Cannot write llama as ONNX: it was trained with the objective masked-diffusion/,
+  );
+  const encoder = marked({ ...TINY, model_type: "eurobert" });
+  await exporter.check(encoder);
+  const { model } = makeModel({ model: encoder.model, adapter: null }, "f32");
+  assert.deepEqual(model.graph.inputs.map(({ name }) => name), [
+    "input_ids",
+    "attention_mask",
+  ]);
+  assert.deepEqual(model.graph.outputs.map(({ name }) => name), ["logits"]);
+});
