@@ -79,12 +79,14 @@ export function trained(): Promise<string> {
 /** Serves a tiny model, and ends all. */
 export async function serving(
   body: (test: TestServer) => Promise<void>,
-  { options = {}, contextLength = 128 }: {
+  { options = {}, contextLength = 128, folder: given }: {
     readonly options?: Partial<ServerOptions>;
+    /** What is served; absent: the tiny model. */
+    readonly folder?: string;
     readonly contextLength?: number;
   } = {},
 ): Promise<void> {
-  const path = await trained();
+  const path = given ?? await trained();
   const rows = options.rows ?? 4;
   await using model = await loadModel(path, {
     backend: { use: "cpu", blas: "off", workers: 1 },

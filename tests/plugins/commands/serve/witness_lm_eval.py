@@ -121,10 +121,11 @@ metric_list:
         }
 
     both = {
-        "hf": run("hf", {"pretrained": folder, "dtype": "float32", "max_length": 512}),
+        "hf": run("hf", {"pretrained": folder, "dtype": "float32", "max_length": 512, "add_bos_token": True}),
         "server": run("local-completions", {
             "model": name, "base_url": f"{server}/v1/completions", "tokenizer": folder,
             "num_concurrent": 8, "max_retries": 1, "tokenized_requests": True, "max_length": 512,
+            "add_bos_token": True,
         }),
     }
 json.dump(both, sys.stdout)
