@@ -24,15 +24,15 @@ export interface GgufOptions {
 
 const NAMES = ["f32", "f16", "bf16", "q8_0", "q4_0", "q4_k_m", "q6_k"] as const;
 
-/** How far the log-probabilities of tokens may move in the mean, by quantization: what small models lose, and some. */
+/** How far the log-probabilities of tokens may move in the mean, by quantization: several times what tiny models lose. */
 const DRIFT: Readonly<Record<Quantization, number>> = {
   f32: 1e-3,
-  f16: 0.01,
-  bf16: 0.05,
-  q8_0: 0.05,
-  q6_k: 0.2,
-  q4_k_m: 0.7,
-  q4_0: 1,
+  f16: 0.03,
+  bf16: 0.15,
+  q8_0: 0.15,
+  q6_k: 0.5,
+  q4_k_m: 1.5,
+  q4_0: 2,
 };
 
 /** The part `gguf`. */
