@@ -8,6 +8,7 @@ import {
   type Dim,
   type KernelAttributes,
   type KernelCall,
+  type KernelCallOf,
   type KernelName,
   type ModelSpec,
   sameDim,
@@ -19,7 +20,7 @@ import { GraphBuilder, type Size } from "./builder.ts";
 import { TRANSLATIONS } from "./kernels.ts";
 import type { OnnxGraph } from "../file/proto.ts";
 import { stateNames } from "./state_names.ts";
-import type { Translation } from "./translation.ts";
+import type { Batch, Translation } from "./translation.ts";
 import type { StoredWeight } from "../file/weights.ts";
 
 /** What a graph reads that is no input of the host. */
@@ -121,24 +122,23 @@ class Translator {
   }
 
   #translate<K extends KernelName>(
-    call: KernelCall & { readonly kernel: K },
-    batch: Translation<unknown>["batch"],
+    call: KernelCallOf<K, KernelAttributes[K]> & { readonly label: string },
+    batch: Batch,
   ): void {
-    const translate = TRANSLATIONS[call.kernel];
     const t = this.#translation(call, batch);
+    const translate = TRANSLATIONS[call.kernel];
     if (translate === undefined) {
-      t.refuse(`needs the kernel ${call.kernel}, which is not translated`);
+      return t.refuse(
+        `needs the kernel ${call.kernel}, which is not translated`,
+      );
     }
-    // a call pairs the name of its kernel with its attributes
-    (translate as (t: Translation<KernelAttributes[K]>) => void)(
-      t as Translation<KernelAttributes[K]>,
-    );
+    translate(t);
   }
 
-  #translation(
-    call: KernelCall,
-    batch: Translation<unknown>["batch"],
-  ): Translation<unknown> {
+  #translation<A>(
+    call: KernelCallOf<string, A> & { readonly label: string },
+    batch: Batch,
+  ): Translation<A> {
     const onnx = this.#onnx;
     const { label, inputs, outputs } = call;
     const names = stateNames(this.#traced.states);

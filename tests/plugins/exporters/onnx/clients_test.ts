@@ -149,7 +149,7 @@ console.log("answers:" + JSON.stringify(await answer(transformers, { jobs, readB
 }
 
 /** Runs the jobs in a page. */
-async function inPage(folder: string): Promise<unknown> {
+async function inPage(folder: string): Promise<string> {
   const library = await Deno.realPath(
     join(clients ?? "", "node_modules/@huggingface/transformers"),
   );
@@ -178,7 +178,8 @@ async function inPage(folder: string): Promise<unknown> {
   );
   const root = `http://localhost:${server.addr.port}`;
   await using page = await Chromium.open();
-  return await page.evaluate(`(async () => {
+  return String(
+    await page.evaluate(`(async () => {
     const transformers = await import("${root}/library/transformers.min.js");
     const { answer } = await import("${root}/here/transformers_js.mjs");
     const { env } = transformers;
@@ -191,11 +192,12 @@ async function inPage(folder: string): Promise<unknown> {
     env.backends.onnx.wasm.numThreads = 1;
     const readBytes = async (path) =>
       await (await fetch("${root}/models/" + path)).arrayBuffer();
-    return await answer(transformers, {
+    return JSON.stringify(await answer(transformers, {
       jobs: ${JSON.stringify(JOBS)},
       readBytes,
-    });
-  })()`);
+    }));
+  })()`),
+  );
 }
 
 function check(
@@ -248,7 +250,7 @@ Deno.test({
       await test.step({
         name: "Chromium",
         ignore: chromiumPath === null,
-        fn: async () => check(await inPage(folder) as Answered[], ours),
+        fn: async () => check(JSON.parse(await inPage(folder)), ours),
       });
     } finally {
       await Deno.remove(folder, { recursive: true });
