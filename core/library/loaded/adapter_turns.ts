@@ -24,6 +24,9 @@ export class AdapterTurns {
   #running = 0;
   #isSwitching = false;
   #waiting: Waiting[] = [];
+  /** Number of each adapter's last turn. */
+  readonly #turns = new Map<string | null, number>();
+  #turn = 0;
 
   constructor(
     { current, most, switchTo }: {
@@ -69,9 +72,8 @@ export class AdapterTurns {
       if (isAlone) this.#letIn(Infinity);
       return;
     }
-    // the one that has waited longest among the others; the present one had its turn
-    const next = this.#waiting.find((w) => w.adapter !== this.#current) ??
-      this.#waiting[0];
+    const next = this.#longestWithout();
+    this.#turns.set(next.adapter, ++this.#turn);
     if (next.adapter !== this.#current) {
       this.#isSwitching = true;
       try {
@@ -87,6 +89,14 @@ export class AdapterTurns {
     }
     const others = this.#waiting.some((w) => w.adapter !== this.#current);
     this.#letIn(others ? this.#most : Infinity);
+  }
+
+  /** A request of the adapter whose last turn is longest ago; of those without one, the first that came. */
+  #longestWithout(): Waiting {
+    const turnOf = ({ adapter }: Waiting) => this.#turns.get(adapter) ?? 0;
+    return this.#waiting.reduce((best, one) =>
+      turnOf(one) < turnOf(best) ? one : best
+    );
   }
 
   #letIn(most: number): void {

@@ -212,6 +212,13 @@ function toolsOf(body: ChatBody): readonly unknown[] | undefined {
       param: "tool_choice",
     });
   }
+  if (choice !== "none" && choice !== "auto") {
+    throw new ApiError(
+      400,
+      "tool_choice: a call cannot be forced, because each template writes calls in its own way; leave it at auto or none, or ask for JSON by response_format",
+      { param: "tool_choice" },
+    );
+  }
   return choice === "none" ? undefined : tools ?? undefined;
 }
 

@@ -129,6 +129,8 @@ Deno.test("an echo with log-probabilities scores the prompt as the library does"
 });
 
 /** Bodies that cannot be answered, and a word of what the client is told. */
+const TOOLS = [{ type: "function", function: { name: "now" } }];
+
 const MALFORMED: readonly (readonly [string, unknown, number, RegExp])[] = [
   ["chat", "{not json", 400, /not JSON/],
   ["chat", "", 400, /not JSON/],
@@ -153,6 +155,12 @@ const MALFORMED: readonly (readonly [string, unknown, number, RegExp])[] = [
     { messages: [{ role: "user", content: "x".repeat(300) }] },
     400,
     /tokens; the context holds 128/,
+  ],
+  [
+    "chat",
+    { messages: MESSAGES, tools: TOOLS, tool_choice: "required" },
+    400,
+    /cannot be forced/,
   ],
   ["text", { prompt: "" }, 400, /prompt is empty/],
   ["text", { prompt: [] }, 400, /prompt/],
