@@ -89,6 +89,7 @@ class MlflowTracker implements Tracker {
   #status: (typeof STATUS)[keyof typeof STATUS] = "KILLED";
   readonly #over = new AbortController();
   #closing = false;
+  #began = 0;
   #wake: () => void = () => {};
   #sending: Promise<void> = Promise.resolve();
 
@@ -108,6 +109,7 @@ class MlflowTracker implements Tracker {
     }
     mustMayConnect(uri, "mlflow");
     this.#client = new MlflowClient(uri, this.#options.seconds);
+    this.#began = performance.now();
     this.#params = Object.entries(flatSettings(context.settings))
       .map(([key, value]) => ({
         key: allowed(key),
@@ -137,10 +139,11 @@ class MlflowTracker implements Tracker {
   async close(): Promise<void> {
     this.#closing = true;
     this.#wake();
-    // a server that already kept a request waiting is given one second, not as long again
+    // a server that is away is given a hundredth of the run's time, not as long again
+    const ran = (performance.now() - this.#began) / 1000;
     const patience = this.#failure === null
       ? this.#options.seconds
-      : Math.min(1, this.#options.seconds);
+      : Math.min(0.01 * ran, this.#options.seconds);
     const timer = setTimeout(() => this.#over.abort(), patience * 1000);
     await this.#sending;
     clearTimeout(timer);

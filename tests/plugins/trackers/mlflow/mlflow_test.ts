@@ -143,6 +143,36 @@ Deno.test("a server that hangs holds up the end by the seconds that are set, and
     held.forEach((release) => release());
   }));
 
+Deno.test("a server that hung while the run trained costs a hundredth of its time at the end", () =>
+  inFolder(async (folder) => {
+    const held: (() => void)[] = [];
+    await using server = serve(() =>
+      new Promise((resolve) => held.push(() => resolve(new Response("late"))))
+    );
+    try {
+      const tracker = await make(server.uri, { seconds: 0.2 });
+      await tracker.start({
+        outputDir: folder,
+        totalSteps: 10,
+        resumedAt: 0,
+        settings: {},
+      });
+      const began = performance.now();
+      while (performance.now() - began < 1500) {
+        for (const event of steps(1, 100)) {
+          tracker.event(event);
+        }
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      await assert.rejects(
+        Promise.resolve(tracker.close()),
+        /figures were not sent to MLflow/,
+      );
+    } finally {
+      held.forEach((release) => release());
+    }
+  }));
+
 Deno.test("an address that is no server's is refused before training", async () => {
   await assert.rejects(
     async () => await feed(await make("sqlite:///x.db"), "/", { events: [] }),
