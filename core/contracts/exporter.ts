@@ -158,7 +158,10 @@ export interface Exporter {
   read(request: ExportRequest): Promise<ExportReadBack>;
   /** Writes the figures of the comparison (JSON) into the metadata of the file. Absent: it has no room for them. */
   annotate?(request: ExportRequest, figures: string): Promise<void>;
-  /** Asks a program that loads this layout; null where none is installed. Absent: none can be asked. */
+  /**
+   * Asks a program that loads this layout; null where none is installed, or this process may not run it. Absent: none
+   * can be asked. Throws `DataError` where the program cannot load the files or ends: the export is refused.
+   */
   client?(
     request: ExportRequest,
     prompts: readonly ClientPrompt[],

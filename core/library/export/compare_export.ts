@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { Choice } from "../../contracts/plugin.ts";
 import { isDenotuneError } from "../../contracts/errors.ts";
 import type {
+  ClientAnswers,
   ClientPrompt,
   Exporter,
   ExportReadBack,
@@ -284,7 +285,14 @@ async function askClient(
     readonly faults: string[];
   },
 ): Promise<{ name: string; equal_answers: number } | null> {
-  const found = await client?.(request, prompts) ?? null;
+  let found: ClientAnswers | null = null;
+  try {
+    found = await client?.(request, prompts) ?? null;
+  } catch (error) {
+    request.signal?.throwIfAborted();
+    if (!isDenotuneError(error)) throw error;
+    faults.push(error.message);
+  }
   if (found === null) return null;
   const withoutEnd = (ids: readonly number[]) => {
     const end = ids.findIndex((id) => ends.has(id));

@@ -105,6 +105,14 @@ function exporterOf({ quantization }: GgufOptions, host: Host): Exporter {
       const { annotate } = await import("./file/annotate.ts");
       await annotate(findFile(request.folder), figures);
     },
+    async client({ folder, signal }, prompts) {
+      const { askServer } = await import("./_client.ts");
+      return await askServer(findFile(folder), {
+        prompts,
+        signal,
+        onNotice: (message) => host.notice(message),
+      });
+    },
   };
 }
 

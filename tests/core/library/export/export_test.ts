@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { exportModel } from "@denotune/denotune";
 import { join } from "node:path";
 import { z } from "zod";
+import { DataError } from "../../../../core/contracts/errors.ts";
 import type { Exporter } from "../../../../core/contracts/exporter.ts";
 import { choose, definePart } from "../../../../core/contracts/plugin.ts";
 import { huggingface } from "../../../../plugins/exporters/mod.ts";
@@ -169,6 +170,15 @@ Deno.test("a client that answers otherwise is a fault, one that agrees is report
     assert.match(wrong.report.faults[0], /^a client 1\.0 answers prompt 1/);
     assert.ok(asked.length > 0 && asked.every((n) => n === 32));
     assert.equal(wrong.report.client?.equal_answers, 0);
+    const ended = await exportModel(trained, {
+      to: exporterWith(() => ({
+        client: () => Promise.reject(new DataError("a client 1.0 ended")),
+      })),
+      output: folder.at("out"),
+      backend,
+    });
+    assert.equal(ended.passed, false);
+    assert.deepEqual(ended.report.faults, ["a client 1.0 ended"]);
   }));
 
 Deno.test("a full disk, an interrupt and an existing folder leave nothing half-written", () =>
