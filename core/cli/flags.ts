@@ -43,6 +43,16 @@ export function givenOptions(
   return given;
 }
 
+/** Whether a command has an option of that name. */
+export function hasOption(
+  { optionsSchema }: {
+    readonly optionsSchema: { readonly [key: string]: Json };
+  },
+  name: string,
+): boolean {
+  return fieldsOf(optionsSchema).some(([field]) => field === name);
+}
+
 function fieldsOf(
   schema: { readonly [key: string]: Json },
 ): [string, Field][] {

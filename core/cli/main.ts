@@ -27,8 +27,9 @@ import {
 } from "../config/schema/options_schema.ts";
 import { BUILT_IN } from "../contracts/plugin.ts";
 import { ourName } from "../config/schema/other_names.ts";
+import { namesModule } from "../config/parts/plugins.ts";
 import { askedRegistry } from "./asked_run.ts";
-import { addFlags, givenOptions } from "./flags.ts";
+import { addFlags, givenOptions, hasOption } from "./flags.ts";
 import { invocation } from "./invocation.ts";
 import { isFromSystem, showError } from "./show_error.ts";
 import { isOutputGone, processOutputs } from "./terminal.ts";
@@ -91,7 +92,7 @@ function seen(thrown: unknown): unknown {
   }
 }
 
-/** Removes every `--plugin <module>` from the words, at any position: plugins decide which commands exist. */
+/** Removes every `--plugin <module or name>` from the words, at any position: plugins decide which commands exist. */
 function withoutPlugins(
   args: readonly string[],
 ): { words: string[]; plugins: string[] } {
@@ -115,9 +116,9 @@ function withoutPlugins(
 
 async function commandLine(
   words: readonly string[],
-  context: CommandContext,
+  asked: CommandContext,
 ): Promise<Commander> {
-  const { out, err } = context;
+  const { out, err, plugins } = asked;
   const commander = new Commander("denotune")
     .description("Fine-tunes language models: one YAML file, one command.")
     .version(VERSION, "-V, --version", "show the version")
@@ -141,7 +142,11 @@ async function commandLine(
       outputError: (text, write) =>
         write(text.replace(/^error/, err.style("bad", "error"))),
     });
+  // a bare name is no module: a command may take it as its own option `plugin`
+  const names = plugins.filter((plugin) => !namesModule(plugin));
+  const context = { ...asked, plugins: plugins.filter(namesModule) };
   const registry = await askedRegistry(context);
+  let name: string | undefined;
   for (const registered of registry.list("command")) {
     const { part } = registered;
     const added = commander.command(part.name).summary(part.description)
@@ -149,15 +154,20 @@ async function commandLine(
     // what the others take is not asked: that would load them
     if (words.includes(part.name)) {
       const command = await makeCommand(part.name, registry);
+      const takesName = part.name === words[0] && hasOption(command, "plugin");
+      if (takesName) name = names.at(-1);
       addCommand(added.description(command.details ?? part.description), {
         command,
         described: describePart(registered),
         isBuiltIn: registered.module === BUILT_IN,
         registry,
         context,
+        plugin: takesName ? name : undefined,
       });
     }
   }
+  // refused as modules that are nowhere
+  if (names.length > 0 && name === undefined) await askedRegistry(asked);
   const start = context.invocation;
   return commander.addHelpText(
     "after",
@@ -181,13 +191,15 @@ async function makeCommand(name: string, registry: Registry): Promise<Command> {
 
 function addCommand(
   commander: Commander,
-  { command, described, isBuiltIn, registry, context }: {
+  { command, described, isBuiltIn, registry, context, plugin }: {
     readonly command: Command;
     /** The part and its plugin, for messages. */
     readonly described: string;
     readonly isBuiltIn: boolean;
     readonly registry: Registry;
     readonly context: CommandContext;
+    /** A bare name of `--plugin`, for a command that has this option. */
+    readonly plugin: string | undefined;
   },
 ): void {
   for (
@@ -213,7 +225,10 @@ function addCommand(
   );
   if (help !== undefined) commander.addHelpText("after", `\n${help}`);
   commander.action(async () => {
-    const given = givenOptions(command.optionsSchema, commander.opts());
+    const given = {
+      ...givenOptions(command.optionsSchema, commander.opts()),
+      ...(plugin === undefined ? {} : { plugin }),
+    };
     try {
       await command.run(given, { ...context, arguments: commander.args });
     } catch (error) {

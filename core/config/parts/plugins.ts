@@ -45,6 +45,15 @@ export function namedPlugins(run: Tree): NamedPlugin[] {
   );
 }
 
+/** Whether a text says where a module is. A bare name does not. */
+export function namesModule(written: string): boolean {
+  return isRemote(written) || written.startsWith("file:") || isPath(written);
+}
+
+function isPath(written: string): boolean {
+  return /^\.\.?[/\\]/.test(written) || isAbsolute(written);
+}
+
 function specifierOf(written: string, { origin }: Leaf): string {
   if (isRemote(written)) return written;
   if (written.startsWith("file:")) {
@@ -59,7 +68,7 @@ function specifierOf(written: string, { origin }: Leaf): string {
       );
     }
   }
-  if (/^\.\.?[/\\]/.test(written) || isAbsolute(written)) {
+  if (isPath(written)) {
     return resolve(origin.base, written);
   }
   throw new PluginError(

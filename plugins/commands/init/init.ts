@@ -31,6 +31,7 @@ import {
   unknownModel,
 } from "../_known_models.ts";
 import { modelFolder, positionLimit } from "./position_limit.ts";
+import { writePlugin } from "./plugin/write_plugin.ts";
 import { runNameOf } from "./run_name.ts";
 import { maxLengthFor, runFileText, text } from "./run_file_text.ts";
 
@@ -40,21 +41,26 @@ const options = z.strictObject({
       "folder, Hub id or short name of the model: `plugins --kind model` lists the names",
     ),
   out: z.string().optional().meta({ short: "o", placeholder: "file" }).describe(
-    "the run file; default: the data file's name with .yaml",
+    "the run file; default: the data file's name with .yaml. With --plugin: the folder",
   ),
   force: z.boolean().default(false).describe(
     "write over a run file that is there",
+  ),
+  plugin: z.string().optional().meta({ placeholder: "name" }).describe(
+    "write a plugin of this name instead, as a package with tests; --kind says what it brings",
+  ),
+  kind: z.string().optional().meta({ placeholder: "kind" }).describe(
+    "kind of the plugin's part: masker, objective, model, ...",
   ),
 });
 
 /** `denotune init` */
 export const init: Command = defineCommand({
   details:
-    "Looks at a data file (JSON, JSON Lines, CSV, text or Parquet, packed or not) or a folder of them, recognises what the columns mean, and writes a run file with a comment on every line worth changing.",
+    "Looks at a data file (JSON, JSON Lines, CSV, text or Parquet, packed or not) or a folder of them, recognises what the columns mean, and writes a run file with a comment on every line worth changing. With --plugin, writes a plugin to start from: a package with a part, its tests, a run that uses it and a README.",
   arguments: [{
     name: "data",
     description: "a file or a folder",
-    required: true,
   }],
   options,
   help: (start) =>
@@ -62,7 +68,8 @@ export const init: Command = defineCommand({
   ${start} init data.jsonl
   ${start} init data/
   ${start} init data.jsonl --model gemma-3-270m-it
-  ${start} init data.json --model models/my-llama --out run.yaml`,
+  ${start} init data.json --model models/my-llama --out run.yaml
+  ${start} init --plugin my-masker --kind masker`,
   run: runInit,
 });
 
@@ -71,6 +78,25 @@ async function runInit(
   context: CommandContext,
 ): Promise<void> {
   const { out, err, invocation, plugins, arguments: [given] } = context;
+  const { plugin, kind } = flags;
+  if (plugin !== undefined) {
+    if (given !== undefined) {
+      throw new ConfigError(
+        `init writes a run file for ${
+          harmless(given)
+        } or the plugin ${plugin}, not both; to load a module, write --plugin ./${plugin}`,
+      );
+    }
+    return await writePlugin({ plugin, kind, out: flags.out }, context);
+  }
+  if (kind !== undefined) {
+    throw new ConfigError("--kind is of a plugin: add --plugin NAME");
+  }
+  if (given === undefined) {
+    throw new ConfigError(
+      "init needs data to look at: name a file or a folder, or write a plugin with --plugin NAME --kind KIND",
+    );
+  }
   const data = resolve(given);
   if (await kindAt(data) === null && !/[*?[{]/.test(given)) {
     throw new DataError(`There is no file or folder ${given}`);

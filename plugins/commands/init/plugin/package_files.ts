@@ -1,0 +1,135 @@
+/**
+ * The files of a plugin package that `init --plugin` writes.
+ * @module
+ */
+import { type Kind, VERSION } from "@denotune/denotune/core";
+import type { KindTemplate, RunSections } from "./kind_template.ts";
+
+/** The zod that a package asks for: the one of denotune itself. */
+const ZOD = "npm:zod@^4.6.7";
+
+/** What a package is called. */
+export interface PackageName {
+  /** The plugin, its part, and the folder: `my-masker`. */
+  readonly name: string;
+  /** The package: `@your-scope/my-masker`. */
+  readonly full: string;
+  readonly kind: Kind;
+}
+
+/** All files of a package, name -> text. */
+export function packageFiles(
+  { name, full, kind }: PackageName,
+  template: KindTemplate,
+): Record<string, string> {
+  const named = (text: string) => text.replaceAll("NAME", name);
+  const extra = template.files ?? { "rows.jsonl": ROWS };
+  return {
+    "deno.json": denoJson(full),
+    "mod.ts": named(template.part) + named(PLUGIN),
+    "mod_test.ts": named(template.test),
+    "run.yaml": named(runFile(kind, template.run)),
+    ...Object.fromEntries(
+      Object.entries(extra).map(([file, text]) => [named(file), named(text)]),
+    ),
+    "README.md": named(readme(kind, template)),
+  };
+}
+
+/** The end of every `mod.ts`. */
+const PLUGIN = `
+const plugin: Plugin = definePlugin({
+  name: "NAME",
+  api: API_VERSION,
+  version: "0.1.0",
+  parts: [part],
+});
+export default plugin;
+`;
+
+/** Rows that every built-in format of instructions reads. */
+const ROWS = [
+  ["Name a colour.", "Blue."],
+  ["Name a number.", "Seven."],
+  ["Name a fruit.", "A ripe pear."],
+  ["Name a day.", "Monday, of all days."],
+].map(([instruction, output]) => `${JSON.stringify({ instruction, output })}\n`)
+  .join("");
+
+function denoJson(full: string): string {
+  const config = {
+    name: full,
+    version: "0.1.0",
+    license: "MIT",
+    exports: "./mod.ts",
+    imports: {
+      "@denotune/denotune": `jsr:@denotune/denotune@^${VERSION}`,
+      zod: ZOD,
+    },
+    // what runs write
+    exclude: ["outputs"],
+  };
+  return JSON.stringify(config, null, 2).replace(
+    /\[\s*"outputs"\s*\]/,
+    '["outputs"]',
+  ) + "\n";
+}
+
+const DEFAULT_RUN: RunSections = {
+  model: `model:
+  from_config:
+    model_type: llama
+    vocab_size: 259
+    hidden_size: 32
+    intermediate_size: 64
+    num_hidden_layers: 2
+    num_attention_heads: 4
+    num_key_value_heads: 2
+    max_position_embeddings: 128
+    tie_word_embeddings: true`,
+  tokenizer: "tokenizer: byte",
+  data: `data:
+  train: [{ path: rows.jsonl, format: alpaca }]
+  template: { use: plain, separator: "\\n" }
+  max_length: 128`,
+  more: "",
+};
+
+function runFile(kind: Kind, run: Partial<RunSections>): string {
+  const { model, tokenizer, data, more } = { ...DEFAULT_RUN, ...run };
+  const sections = [
+    `# A few steps with this ${kind}: a tiny model from random weights.`,
+    "output_dir: outputs/NAME",
+    "plugins: [./mod.ts]",
+    model,
+    tokenizer,
+    data,
+    ...(more === "" ? [] : [more]),
+    "training: { epochs: 2, batch_size: 2, logging_steps: 1 }",
+  ];
+  return sections.join("\n") + "\n";
+}
+
+function readme(kind: Kind, template: KindTemplate): string {
+  const commands = ["train run.yaml"];
+  if (template.then !== undefined) commands.push(template.then.join(" "));
+  return `# NAME
+
+${template.does}
+
+\`\`\`sh
+deno test -A
+${
+    commands.map((words) => `deno run -A jsr:@denotune/denotune ${words}`).join(
+      "\n",
+    )
+  }
+\`\`\`
+
+- \`mod.ts\` has the ${kind}, with its options.
+- \`mod_test.ts\` calls the tests that every ${kind} must pass.
+- \`run.yaml\` uses it.
+
+Before \`deno publish\`, put your own scope, licence and version in \`deno.json\`.
+`;
+}
