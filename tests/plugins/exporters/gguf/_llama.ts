@@ -60,6 +60,14 @@ export async function ourLogits(
   rows: readonly Int32Array[],
 ): Promise<Float32Array[]> {
   await saveForTransformers(folder, request);
+  return await savedLogits(folder, rows);
+}
+
+/** Logits (T, V) of rows of ids, by the model of a folder, on `cpu`. */
+export async function savedLogits(
+  folder: string,
+  rows: readonly Int32Array[],
+): Promise<Float32Array[]> {
   const registry = new Registry();
   registry.add(builtin, "denotune");
   registry.add(gptNeox, "gpt_neox.ts");

@@ -5,11 +5,14 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { Exporter, ExportRequest } from "@denotune/denotune/core";
+import { exportModel, train } from "@denotune/denotune";
 import { makePart, testHost } from "@denotune/denotune/testing";
 import { gguf, ggufLora } from "../../../../plugins/exporters/mod.ts";
 import { huggingface } from "../../../../plugins/tokenizers/mod.ts";
 import { jinja } from "../../../../plugins/templates/mod.ts";
 import { gptNeoxWith } from "../../../../examples/gpt_neox_model/gpt_neox.ts";
+import { quickstartRows } from "../../../../examples/quickstart/data.ts";
+import quickstart from "../../../../examples/quickstart/run.ts";
 import { builtinActivations } from "../../../conformance/model/architectures.ts";
 import { VOCABULARY, writeTokenizer } from "../../../exported_run.ts";
 import { testData } from "../../../test_data.ts";
@@ -19,7 +22,13 @@ import {
   tinyAdapterExport,
   tinyExport,
 } from "../onnx/_tiny_exports.ts";
-import { askLlama, distanceOf, type Job, ourLogits } from "./_llama.ts";
+import {
+  askLlama,
+  distanceOf,
+  type Job,
+  ourLogits,
+  savedLogits,
+} from "./_llama.ts";
 import { hasModules, python } from "./_python.ts";
 import {
   PRE_TOKENIZERS,
@@ -311,6 +320,122 @@ Deno.test({
         }
       }
       assert.deepEqual(wrong, []);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
+
+/** What a trained model is asked. */
+interface Trained {
+  readonly name: string;
+  readonly folder: string;
+  readonly prompts: readonly (readonly number[])[];
+  readonly count: number;
+  readonly banned: readonly number[];
+}
+
+/** 50 openings of stories, as the tokens of `stories260k`. */
+async function storyPrompts(folder: string): Promise<number[][]> {
+  const { tokenizer } = await textOf(folder);
+  const openings = [
+    "Once upon a time, there was a",
+    "One day, a",
+    "Lily saw a",
+    "In the park, the boy met a",
+    "Tom was sad. He had lost his",
+  ];
+  const words =
+    "big dog|red ball|tree|little bird|cake|cat named Sue|car|frog|hat|toy"
+      .split("|");
+  return openings.flatMap((opening) =>
+    words.map((word) => [
+      ...tokenizer.encode(`${opening} ${word}`, { addBos: true }).ids,
+    ])
+  );
+}
+
+/** The quickstart, trained as its run file says, and 50 of its held-out instructions. */
+async function trainedQuickstart(folder: string): Promise<Trained> {
+  await train({
+    ...quickstart,
+    output_dir: folder,
+    backend: "cpu",
+    trackers: [],
+  });
+  const { tokenizer } = await textOf(folder);
+  const prompts = quickstartRows().heldOut
+    .filter(({ input }) => input === undefined).slice(0, 50)
+    .map(({ instruction }) => [
+      ...tokenizer.encode(`${instruction}\n`, { addBos: true }).ids,
+    ]);
+  const longest = Math.max(...prompts.map(({ length }) => length));
+  // it has 64 positions
+  return {
+    name: "quickstart",
+    folder,
+    prompts,
+    count: 63 - longest,
+    banned: BANNED,
+  };
+}
+
+Deno.test({
+  name: ALL
+    ? "llama.cpp computes the answers of stories260k and of the quickstart in f32"
+    : "llama.cpp computes the answers of stories260k in f32",
+  ignore: !HAS_LLAMA || testData("models/stories260k") === null,
+  async fn() {
+    const folder = await Deno.makeTempDir();
+    try {
+      const stories = testData("models/stories260k") ?? "";
+      const models: Trained[] = [{
+        name: "stories260k",
+        folder: stories,
+        // all openings, but in CI a sample from each
+        prompts: (await storyPrompts(stories)).filter((_, i) =>
+          ALL || i % 9 === 0
+        ),
+        count: ALL ? 64 : 32,
+        banned: [2],
+      }];
+      if (ALL) models.push(await trainedQuickstart(join(folder, "quickstart")));
+      const jobs: Job[] = [];
+      for (const { name, folder: from, prompts, count, banned } of models) {
+        const output = join(folder, `${name}-gguf`);
+        const { passed, report } = await exportModel(from, {
+          to: { use: "gguf", quantization: "f32" },
+          output,
+          backend: "cpu",
+        });
+        assert.ok(passed, report.faults.join("\n"));
+        const file = report.files.find((f) => f.name.endsWith(".gguf"));
+        jobs.push({
+          file: join(output, file?.name ?? ""),
+          complete: prompts.map((ids) => ({ ids: [...ids], count })),
+          banned,
+        });
+      }
+      const answers = await askLlama(folder, jobs);
+      for (
+        const [i, { name, folder: from, prompts, count }] of models.entries()
+      ) {
+        const complete = answers[i].complete ?? [];
+        const logits = await savedLogits(
+          from,
+          complete.map(({ ids }, k) =>
+            Int32Array.from([...prompts[k], ...ids])
+          ),
+        );
+        const { tokens, others, largest } = distanceOf(
+          jobs[i],
+          complete,
+          logits,
+        );
+        assert.equal(tokens, prompts.length * count, name);
+        assert.equal(others, 0, name);
+        assert.ok(largest < 1e-3, `${name}: ${largest}`);
+      }
     } finally {
       await Deno.remove(folder, { recursive: true });
     }
