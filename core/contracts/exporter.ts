@@ -137,6 +137,8 @@ export interface ClientAnswers {
   readonly client: string;
   /** The ids of each answer, with or without the end token; null: it says none. */
   readonly answers: readonly (readonly number[])[];
+  /** Whether it rounds more than float32 does, so that near ties fall otherwise: answers are counted, not refused. */
+  readonly approximate?: boolean;
 }
 
 /** Writes models in one layout. */

@@ -303,7 +303,7 @@ async function askClient(
     const [a, b] = [withoutEnd(ids), withoutEnd(wanted[i])];
     const at = firstDifference(a, b);
     if (at < 0) equal++;
-    else if (exact) {
+    else if (exact && found.approximate !== true) {
       faults.push(
         `${found.client} answers prompt ${i + 1} with the id ${
           a[at] ?? "(end)"

@@ -11,6 +11,7 @@ import {
   type Exporter,
   type ExportRequest,
   type Host,
+  isPlainObject,
   type Part,
   type Template,
 } from "@denotune/denotune/core";
@@ -105,15 +106,25 @@ function exporterOf({ quantization }: GgufOptions, host: Host): Exporter {
       const { annotate } = await import("./file/annotate.ts");
       await annotate(findFile(request.folder), figures);
     },
-    async client({ folder, signal }, prompts) {
+    async client({ folder, signal, model }, prompts) {
       const { askServer } = await import("./_client.ts");
-      return await askServer(findFile(folder), {
+      const answers = await askServer(findFile(folder), {
         prompts,
         signal,
         onNotice: (message) => host.notice(message),
       });
+      return answers && { ...answers, approximate: isLookedUp(model) };
     },
   };
+}
+
+/** Whether llama.cpp looks the activation up in a table of float16, as it does for every GELU. */
+function isLookedUp({ spec: { config } }: ExportRequest["model"]): boolean {
+  const { text_config } = config;
+  const own = isPlainObject(text_config) ? text_config : config;
+  const name = own.hidden_act ?? own.hidden_activation ??
+    own.activation_function;
+  return name !== "silu";
 }
 
 /** What writes prompts as the trained template does; null where there is none, or it cannot be made here. */

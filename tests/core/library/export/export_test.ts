@@ -170,6 +170,20 @@ Deno.test("a client that answers otherwise is a fault, one that agrees is report
     assert.match(wrong.report.faults[0], /^a client 1\.0 answers prompt 1/);
     assert.ok(asked.length > 0 && asked.every((n) => n === 32));
     assert.equal(wrong.report.client?.equal_answers, 0);
+    const approximate = await exportModel(trained, {
+      to: exporterWith(() => ({
+        client: (_, prompts) =>
+          Promise.resolve({
+            client: "a client 1.0",
+            answers: prompts.map(() => [1]),
+            approximate: true,
+          }),
+      })),
+      output: folder.at("rounded"),
+      backend,
+    });
+    assert.deepEqual(approximate.report.faults, []);
+    assert.equal(approximate.report.client?.equal_answers, 0);
     const ended = await exportModel(trained, {
       to: exporterWith(() => ({
         client: () => Promise.reject(new DataError("a client 1.0 ended")),
