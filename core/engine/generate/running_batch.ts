@@ -358,24 +358,34 @@ export class RunningBatch {
     for (let step = 0; step < steps; step++) {
       this.#session.run("decode", extents, step === 0 ? inputs : {});
     }
-    const [ring, logits] = await Promise.all([
-      this.#session.readIntegers(STATE.ring),
-      live.some(readsLogits) ? this.#logits("decode", extents) : null,
-    ]);
     const V = this.#vocabSize;
+    const [ring, read] = await Promise.all([
+      this.#session.readIntegers(STATE.ring),
+      live.some(alwaysReadsLogits) ? this.#logits("decode", extents) : null,
+    ]);
+    const chosenOf = (b: number, step: number) =>
+      ring[(first[b] + 1 + step) % RING_STEPS * this.#limits.rows + b];
+    // constrained rows run one step at a time
+    const choices = live.map((own, b) => constrained(own, chosenOf(b, 0), V));
+    const logits = read === null && choices.some((c) => c?.id === null)
+      ? await this.#logits("decode", extents)
+      : read;
     for (let step = 0; step < steps; step++) {
       live.forEach((own, b) => {
         // what follows an end is dropped
         if (own.finish !== null || own.failure !== null) return;
-        const slot = (first[b] + 1 + step) % RING_STEPS;
         take(own, {
-          chosen: ring[slot * this.#limits.rows + b],
+          chosen: chosenOf(b, step),
+          choice: choices[b],
           logits: readsLogits(own)
             ? logits?.slice(b * V, (b + 1) * V) ?? null
             : null,
         });
       });
     }
+    const isOther = live.some((own, b) =>
+      choosesOnHost(own) && own.ids.at(-1) !== chosenOf(b, 0)
+    );
     for (const own of live) {
       // steps that were enqueued behind an end have read tokens that are not the row's
       if (own.finish === null || steps > 1) this.#prefixes.advance(own.slot);
@@ -384,7 +394,7 @@ export class RunningBatch {
         this.#prefixes.hold(own.slot, [...prompt, ...ids.slice(0, -1)]);
       }
     }
-    if (live.some(choosesOnHost)) this.#writeTokens(live);
+    if (isOther) this.#writeTokens(live);
   }
 
   async #logits(
@@ -430,7 +440,64 @@ function readsLogits(own: LiveRow): boolean {
   return choosesOnHost(own) || own.row.top != null;
 }
 
+/** Whether that is known before the device has chosen. */
+function alwaysReadsLogits({ row }: LiveRow): boolean {
+  return row.top != null || changesLogits(row.sampling);
+}
+
 const needsHost = readsLogits;
+
+/** What a constraint says of a row's next token. */
+interface ConstrainedChoice {
+  /** The token, where it can be known without the logits; null: they must be read. */
+  readonly id: number | null;
+  /** A bit for each token that may come; null: all. */
+  readonly allowed: Int32Array | null;
+}
+
+/**
+ * The largest of all scores is the largest of those that are allowed, if it is one of them: what the device chose
+ * stands then. So does the only token that is allowed. Null: the row has no constraint, or it failed.
+ */
+function constrained(
+  own: LiveRow,
+  chosen: number,
+  vocabSize: number,
+): ConstrainedChoice | null {
+  const { constraint, sampling } = own.row;
+  if (constraint === undefined) return null;
+  let allowed: Int32Array | null;
+  try {
+    // a copy: other rows may be given the same array
+    allowed = constraint.allowed()?.slice(0, Math.ceil(vocabSize / 32)) ?? null;
+  } catch (reason) {
+    own.failure = { reason };
+    return null;
+  }
+  if (changesLogits(sampling)) return { id: null, allowed };
+  if (allowed === null) return { id: chosen, allowed };
+  // of the k likeliest, or those that hold p, the constraint counts first; and for penalties the device remembers the
+  // tokens that it chose itself
+  const isWhole = sampling.repetitionPenalty === 1 &&
+    (sampling.temperature === 0 ||
+      sampling.topK === null && sampling.topP >= 1);
+  if (isWhole && (allowed[chosen >>> 5] >>> (chosen & 31) & 1) === 1) {
+    return { id: chosen, allowed };
+  }
+  return { id: onlyBit(allowed), allowed };
+}
+
+/** The index of the only bit; null where there are none or several. */
+function onlyBit(words: Int32Array): number | null {
+  let found: number | null = null;
+  for (let w = 0; w < words.length; w++) {
+    const word = words[w];
+    if (word === 0) continue;
+    if (found !== null || (word & (word - 1)) !== 0) return null;
+    found = 32 * w + 31 - Math.clz32(word);
+  }
+  return found;
+}
 
 function promptInputs(
   part: readonly LiveRow[],
@@ -457,8 +524,10 @@ function promptInputs(
 /** Gives a row its next token: the device's, or one that the host chooses. */
 function take(
   own: LiveRow,
-  { chosen, logits }: {
+  { chosen, choice, logits }: {
     readonly chosen: number;
+    /** What its constraint says; null: it has none. */
+    readonly choice: ConstrainedChoice | null;
     /** The row's own, where the host reads them: (V). */
     readonly logits: Float32Array | null;
   },
@@ -466,13 +535,12 @@ function take(
   const { row, ids } = own;
   try {
     let id = chosen;
-    if (logits !== null && choosesOnHost(own)) {
-      const allowed = row.constraint?.allowed() ?? null;
-      const found = chooseOnHost(logits.slice(), {
+    if (choosesOnHost(own)) {
+      const found = choice?.id ?? chooseOnHost(logitsOf(logits), {
         sampling: row.sampling,
         prompt: row.prompt,
         ids,
-        allowed,
+        allowed: choice?.allowed ?? null,
         key: keyOf(own),
         place: placeOf(own),
       });
@@ -495,4 +563,10 @@ function take(
   } catch (reason) {
     own.failure = { reason };
   }
+}
+
+/** A copy of logits that were read. */
+function logitsOf(logits: Float32Array | null): Float32Array {
+  if (logits === null) throw new RangeError("Logits were not read");
+  return logits.slice();
 }

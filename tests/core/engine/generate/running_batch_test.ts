@@ -225,6 +225,43 @@ Deno.test("a constraint is asked before each token, given the chosen one, and en
   });
 });
 
+Deno.test("what the device chose stands where it is allowed: the same tokens as from the logits of every step", async () => {
+  await using cpu = await openPlainCpu();
+  await withGenerator(cpu, LIMITS, async (generator) => {
+    // k likeliest of all tokens are all tokens, but only logits that are read can tell
+    const answers = (topK: number | null) =>
+      Promise.all(Array.from({ length: 24 }, (_, key) => {
+        const masks = randomFrom(23, key);
+        const constraint: TokenConstraint = {
+          allowed: () => {
+            const share = [0.5, 0.9, 0.02][masks.below(3)];
+            const allowed = new Int32Array(Math.ceil(259 / 32));
+            for (let id = 0; id < 259; id++) {
+              if (masks.below(1000) < 1000 * share) {
+                allowed[id >>> 5] |= 1 << (id & 31);
+              }
+            }
+            if (key % 4 === 0) allowed.fill(0);
+            allowed[3] |= 2; // the only one, now and then
+            return allowed;
+          },
+          accept: () => {},
+        };
+        const sampling: RowSampling = {
+          temperature: [0, 0.8, 1.3][key % 3],
+          topK,
+          topP: 1,
+          repetitionPenalty: key % 2 === 0 ? 1 : 1.3,
+          seed: key,
+        };
+        return generator.submit(
+          rowOf(key, { constraint, sampling, onToken: () => false }),
+        );
+      }));
+    assert.deepEqual(await answers(null), await answers(259));
+  });
+});
+
 const HYBRID = hybridArchitecture.describe({
   model_type: "hybrid",
   vocab_size: 259,
