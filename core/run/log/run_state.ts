@@ -36,7 +36,7 @@ export function runState(runFolder: string, log: RunLog): DescribedState {
     return {
       state: "stopped",
       reason: log.entryCount === 0
-        ? "It has not begun to train"
+        ? "It has not begun to train, or `jsonl` is missing in its `trackers`: there are no events"
         : "It did not say why: its process is gone, or runs on another machine",
     };
   }

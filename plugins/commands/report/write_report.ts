@@ -3,7 +3,7 @@
  * @module
  */
 import { join } from "node:path";
-import { messageOf, type Output } from "@denotune/denotune/core";
+import { DataError, messageOf, type Output } from "@denotune/denotune/core";
 import { writePage } from "../pages/write_page.ts";
 import { readReport } from "./facts.ts";
 import { reportPage } from "./page.ts";
@@ -24,7 +24,14 @@ export async function writeReport(
     await writePage(path, reportPage(await readReport(folder)));
     return path;
   } catch (error) {
-    err.line(`There is no report: ${messageOf(error)}`);
+    err.line(`There is no report: ${reasonOf(error)}`);
     return null;
   }
+}
+
+/** `DataError`: the run is without the tracker `jsonl`, whose file the report is made from. */
+function reasonOf(error: unknown): string {
+  return error instanceof DataError
+    ? "it is made from metrics.jsonl, which this run did not write. `ui` needs the file too: keep `jsonl` among `trackers`"
+    : messageOf(error);
 }

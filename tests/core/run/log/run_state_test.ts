@@ -32,6 +32,7 @@ Deno.test("the state follows from the last start, the last end and the process t
     reason: "No <b>memory</b>",
   });
   assert.equal((await state(START, end("interrupted"))).state, "stopped");
+  assert.match((await state()).reason ?? "", /`jsonl` is missing/);
   // killed: no end, and nobody holds the folder
   assert.equal((await state(START)).state, "stopped");
   {
