@@ -6,7 +6,7 @@ import type { LogEntry } from "@denotune/denotune/core";
 import { type Html, html } from "../pages/html.ts";
 import { page } from "../pages/page.ts";
 import { curve, CURVE_STYLE, type Point, short } from "./curve.ts";
-import { numberOf, type RunReport, textOf } from "./facts.ts";
+import { bytes, numberOf, type RunReport, textOf } from "./facts.ts";
 import { summaryRows } from "./summary.ts";
 
 const STYLE = `${CURVE_STYLE}
@@ -172,11 +172,16 @@ function samples(entries: readonly LogEntry[]): Html {
   }`;
 }
 
+/** Figures of a memory plan that follow its parts. */
+const SUMS: readonly string[] = ["total", "available"];
+
 function memory(fields: unknown): Html {
   if (typeof fields !== "object" || fields === null) return html``;
-  const parts = Object.entries(fields).filter((
-    entry,
-  ): entry is [string, number] => typeof entry[1] === "number" && entry[1] > 0);
+  const parts = Object.entries(fields)
+    .filter((entry): entry is [string, number] =>
+      typeof entry[1] === "number" && entry[1] > 0
+    )
+    .sort(([a], [b]) => SUMS.indexOf(a) - SUMS.indexOf(b));
   return html`
     <h2>Memory, as planned</h2>
     <div class="table card">
@@ -184,7 +189,7 @@ function memory(fields: unknown): Html {
         html`
           <tr>
             <th scope="row">${name}</th>
-            <td class="n">${short(value / 1e6)} MB</td>
+            <td class="n">${bytes(value)}</td>
           </tr>
         `
       )}</table>

@@ -19,7 +19,11 @@ function writeRun(folder: string): void {
     ...events.slice(start).filter(({ event }) => event !== "step")
       .map((event) => ({ ...event, step: 120 })),
   ].map((event) =>
-    event.event === "sample" ? { ...event, prompt: HOSTILE } : event
+    event.event === "sample"
+      ? { ...event, prompt: HOSTILE }
+      : event.event === "start"
+      ? { ...event, memory: { ...event.memory, runtime: 352_000 } }
+      : event
   );
   Deno.writeTextFileSync(
     `${folder}/metrics.jsonl`,
@@ -73,6 +77,20 @@ Deno.test("its page has curves, evaluations, samples before and after, memory an
       "four curves, and the loss smoothed",
     );
     assert.equal(page.match(/<circle class="point"/g)?.length, 1);
+    const rows = [
+      ...page.matchAll(
+        /<th scope="row">(\w+)<\/th>\s*<td class="n">([\d.]+ [kMG]?B)</g,
+      ),
+    ];
+    const names = rows.map(([, name]) => name);
+    assert.deepEqual(
+      names.slice(-2),
+      ["total", "available"],
+      "sums follow their parts",
+    );
+    assert.ok(
+      rows.some(([, name, size]) => name === "runtime" && size === "352 kB"),
+    );
     assert.ok(page.includes("Paris."));
     assert.ok(
       !page.includes("<img") && !page.includes("\u202e") &&
@@ -96,7 +114,7 @@ Deno.test("a folder without a run is refused by the command, and no report is no
       width: 80,
     };
     assert.equal(await writeReport(folder, output), null);
-    assert.match(said[0], /^There is no report: /);
+    assert.match(said[0], /^There is no report: .*`jsonl` among `trackers`$/);
   }));
 
 Deno.test("the command prints the table and writes the page", () =>
