@@ -88,7 +88,8 @@ export async function readRunFacts(run: string): Promise<RunFacts> {
     losses: pointsOf(events.filter((e) => e.event === "step"), "loss"),
     evalLosses: pointsOf(evals, "eval_loss"),
     metrics: Object.entries(last).flatMap(([name, value]) =>
-      name.startsWith("eval_") && typeof value === "number"
+      name.startsWith("eval_") && name !== "eval_seconds" &&
+        typeof value === "number"
         ? [[name, value] as const]
         : []
     ),

@@ -37,7 +37,13 @@ training: { epochs: 3 }
       { event: "start", rows: 20, tokens: 900, trained_tokens: 300 },
       { event: "step", step: 1, loss: 3.5 },
       { event: "step", step: 2, loss: 2.25 },
-      { event: "eval", step: 2, eval_loss: 2.4, eval_exact_match: 0.5 },
+      {
+        event: "eval",
+        step: 2,
+        eval_loss: 2.4,
+        eval_exact_match: 0.5,
+        eval_seconds: 3,
+      },
     ].map((event) => JSON.stringify(event)).join("\n"),
   };
   for (const [name, content] of Object.entries(files)) {
@@ -230,6 +236,7 @@ Deno.test("the card says what was trained on what, and no folder of this machine
     ]
   ) assert.ok(body.includes(wanted), `${wanted} in ${body}`);
   assert.doesNotMatch(card, /somebody|secret/);
+  assert.doesNotMatch(body, /eval_seconds/, "it measures the machine");
 });
 
 Deno.test("push --dry-run lists files and card and sends nothing; an export goes whole", async () => {
