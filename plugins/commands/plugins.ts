@@ -13,6 +13,7 @@ import {
   KINDS,
   library,
   type ModelFamily,
+  nearest,
   optionsJsonSchema,
   type Output,
   type Registry,
@@ -64,8 +65,11 @@ async function runPlugins(
     flags.kind === undefined || flags.kind === kind
   );
   if (kinds.length === 0) {
+    const near = nearest(flags.kind ?? "", KINDS);
     throw new ConfigError(
-      `There is no kind \`${flags.kind}\`; known: ${KINDS.join(", ")}`,
+      `There is no kind \`${flags.kind}\`${
+        near === null ? "." : `; did you mean \`${near}\`?`
+      } Known: ${KINDS.join(", ")}`,
     );
   }
   showPlugins(registry, out);

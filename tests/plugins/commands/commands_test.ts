@@ -163,6 +163,14 @@ Deno.test("plugins lists parts with options and who brought them", async () => {
   assert.match(out, /decayed .*\(plugin decayed-masker\)\n +decay = 0\.95: /);
   const unknown = await run("plugins", "--kind", "mask");
   assert.equal(unknown.code, 2);
+  assert.match(
+    unknown.err,
+    /There is no kind `mask`; did you mean `masker`\? Known: source, /,
+  );
+  assert.match(
+    (await run("plugins", "--kind", "xyzzy")).err,
+    /There is no kind `xyzzy`\. Known: source, /,
+  );
 });
 
 Deno.test("plugins --kind model lists types, usual sizes, what is special, and models known by name", async () => {
