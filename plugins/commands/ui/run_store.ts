@@ -47,8 +47,10 @@ export interface RunSummary {
   readonly bestEvalLoss: number | null;
   /** Its step. */
   readonly bestEvalStep: number | null;
-  /** Tokens a second. */
+  /** Tokens a second, without padding. */
   readonly tokensPerSecond: number | null;
+  /** Those of them that count in the loss. */
+  readonly trainedTokensPerSecond: number | null;
   /** Estimate. */
   readonly secondsLeft: number | null;
   /** Memory that its process has now; null: it is not known. */
@@ -166,6 +168,7 @@ export async function summaryOf(
     bestEvalLoss: bestEvaluation?.loss ?? null,
     bestEvalStep: bestEvaluation?.step ?? null,
     tokensPerSecond: finite(log.last("tokens_per_second")),
+    trainedTokensPerSecond: finite(log.last("trained_tokens_per_second")),
     secondsLeft: state === "running" ? finite(log.last("seconds_left")) : null,
     processBytes: state === "running" ? processBytes(path) : null,
     batchChanged: await changedAt(join(path, BATCH_FILE)),

@@ -126,7 +126,10 @@ export function compareView(app) {
         ...zoom,
       });
       runs = found.runs;
-      chart.setLabel(LABELS[column] ?? visible(column));
+      // the table below has the figures as logged, which differ from those of a smoothed curve
+      chart.setLabel(
+        `${LABELS[column] ?? visible(column)}${weight > 0 ? ", smoothed" : ""}`,
+      );
       chart.setCurves(
         runs.map(({ name }) => ({ name: visible(name), color: color(name) })),
         joined(runs),

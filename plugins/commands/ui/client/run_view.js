@@ -178,6 +178,9 @@ export function runView(app) {
           summary.tokensPerSecond === null
             ? "–"
             : short(summary.tokensPerSecond),
+          summary.trainedTokensPerSecond === null
+            ? ""
+            : `${short(summary.trainedTokensPerSecond)} trained`,
         ],
         [
           "time left",

@@ -148,6 +148,7 @@ Deno.test({
     );
     await page.getByRole("link", { name: "finished" }).focus();
     await page.keyboard.press("Enter");
+    await page.getByText("9 k trained", { exact: true }).waitFor();
     const plot = page.locator(".chart.main .plot");
     await plot.waitFor();
     await plot.focus();
@@ -173,6 +174,7 @@ Deno.test({
     await page.getByRole("button", { name: "Compare 2 runs" }).focus();
     await page.keyboard.press("Enter");
     await page.getByText("2 runs compared").waitFor();
+    await page.getByText("Loss, smoothed", { exact: true }).waitFor();
     await page.getByRole("rowheader", { name: "seed" }).waitFor();
     assert.equal(
       await page.getByRole("rowheader", { name: "learning_rate" }).count(),
