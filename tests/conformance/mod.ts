@@ -4,6 +4,7 @@
  */
 export { testActivation } from "./activation.ts";
 export { type BackendSuiteOptions, testBackend } from "./backend.ts";
+export { builtinHost } from "./builtin_host.ts";
 export { makePart, testHost, tokenizerFacts } from "./host.ts";
 export { checkCollective, testCollective } from "./collective.ts";
 export { type CommandRun, runCommand, testCommand } from "./command.ts";

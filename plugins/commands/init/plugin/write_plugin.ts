@@ -30,7 +30,7 @@ export interface PluginRequest {
 const SCOPE = "your-scope";
 
 /** The longest name that moves no line break of the files. */
-const LONGEST = 40;
+const LONGEST = 32;
 
 /** Writes the package. Throws `ConfigError` for names that cannot be, and for folders that hold something. */
 export async function writePlugin(
@@ -40,13 +40,6 @@ export async function writePlugin(
   const { out, invocation } = context;
   const names = nameOf(plugin, kindOf(kind));
   const template = templates[names.kind];
-  if (template === undefined) {
-    throw new ConfigError(
-      `There is no plugin to start from for the kind ${names.kind} yet; there is for ${
-        Object.keys(templates).join(", ")
-      }`,
-    );
-  }
   await refuseTaken(names, context);
   const to = resolve(folder ?? names.name);
   const shown = relative(Deno.cwd(), to) || ".";
