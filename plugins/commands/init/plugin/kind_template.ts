@@ -23,6 +23,8 @@ export interface KindTemplate {
 
 /** Sections of a run file as YAML. */
 export interface RunSections {
+  /** Names the module; empty for what only the command line can name. */
+  readonly plugins: string;
   readonly model: string;
   readonly tokenizer: string;
   readonly data: string;

@@ -76,6 +76,7 @@ function denoJson(full: string): string {
 }
 
 const DEFAULT_RUN: RunSections = {
+  plugins: "plugins: [./mod.ts]",
   model: `model:
   from_config:
     model_type: llama
@@ -96,11 +97,11 @@ const DEFAULT_RUN: RunSections = {
 };
 
 function runFile(kind: Kind, run: Partial<RunSections>): string {
-  const { model, tokenizer, data, more } = { ...DEFAULT_RUN, ...run };
+  const { plugins, model, tokenizer, data, more } = { ...DEFAULT_RUN, ...run };
   const sections = [
     `# A few steps with this ${kind}: a tiny model from random weights.`,
     "output_dir: outputs/NAME",
-    "plugins: [./mod.ts]",
+    ...(plugins === "" ? [] : [plugins]),
     model,
     tokenizer,
     data,

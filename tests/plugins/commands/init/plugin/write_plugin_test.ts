@@ -132,7 +132,7 @@ Deno.test("a package asks for the versions that denotune has", async () => {
     "@denotune/denotune": `jsr:@denotune/denotune@^${project.version}`,
     zod: project.imports.zod,
   });
-  assert.equal(written.name, "@your-scope/my-masker");
+  assert.equal(written.name, "@your-scope/my-source");
 });
 
 Deno.test("init refuses names and folders that are taken, and kinds that are not", async () => {
