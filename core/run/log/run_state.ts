@@ -2,7 +2,10 @@
  * Whether a run trains, and how it ended: from its events and from the lock beside its folder.
  * @module
  */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { kill } from "node:process";
+import { SUMMARY } from "../run_folder.ts";
 import { readLockOwner } from "../run_lock.ts";
 import type { RunLog } from "./run_log.ts";
 
@@ -31,6 +34,12 @@ export function runState(runFolder: string, log: RunLog): DescribedState {
       return {
         state: log.entryCount === 0 ? "preparing" : "running",
         reason: null,
+      };
+    }
+    if (log.entryCount === 0 && existsSync(join(runFolder, SUMMARY))) {
+      return {
+        state: "finished",
+        reason: "There are no events: `jsonl` is missing in its `trackers`",
       };
     }
     return {

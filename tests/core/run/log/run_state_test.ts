@@ -33,6 +33,9 @@ Deno.test("the state follows from the last start, the last end and the process t
   });
   assert.equal((await state(START, end("interrupted"))).state, "stopped");
   assert.match((await state()).reason ?? "", /`jsonl` is missing/);
+  Deno.writeTextFileSync(`${path}/summary.json`, "{}");
+  assert.equal((await state()).state, "finished");
+  Deno.removeSync(`${path}/summary.json`);
   // killed: no end, and nobody holds the folder
   assert.equal((await state(START)).state, "stopped");
   {
