@@ -119,6 +119,10 @@ export class Budget {
       );
     }
     if (failure.waitMs !== null) this.#deadline += wait;
+    else if (performance.now() + wait >= this.#deadline) {
+      // no time would be left for another try
+      throw this.#givenUp(this.#outOfTime(), failure);
+    }
     try {
       await sleep(wait, undefined, { signal: access.signal });
     } catch (aborted) {
@@ -126,14 +130,19 @@ export class Budget {
     }
   }
 
+  #outOfTime(): string {
+    const seconds = Math.ceil(this.#access.patienceMs / 1000);
+    return `${seconds} s without progress`;
+  }
+
   /** What is used up; null: nothing. */
   #exhausted(): string | null {
-    const { attempts, patienceMs } = this.#access;
+    const { attempts } = this.#access;
     if (this.#failures >= attempts) {
       return `${attempts} tries without progress`;
     }
     if (performance.now() >= this.#deadline) {
-      return `${Math.ceil(patienceMs / 1000)} s without progress`;
+      return this.#outOfTime();
     }
     const size = this.#size ?? 0;
     const tries = TRIES_IN_ALL * attempts + Math.ceil(size / TRY_BYTES);

@@ -101,6 +101,11 @@ const ANSWER = `A list, as it was written:
 
 ${"A long line of words that is wrapped where the page ends. ".repeat(5)}`;
 
+/** Waits until an expression is true in the page; its policy refuses what `waitForFunction` compiles. */
+async function until(page: Page, expression: string): Promise<void> {
+  while (!await page.evaluate(expression)) await page.waitForTimeout(50);
+}
+
 Deno.test({
   ...IN_BROWSER,
   name:
@@ -136,7 +141,8 @@ Deno.test({
           width,
           dark,
         });
-        await page.waitForFunction(
+        await until(
+          page,
           "document.querySelectorAll('#model option').length === 2",
         );
         await picture(page, `empty-${width}-${dark ? "dark" : "light"}`);
@@ -225,7 +231,8 @@ Deno.test({
     const { page } = await openPage(browser, server.url);
     await page.fill("#message", "Go on");
     await page.press("#message", "Enter");
-    await page.waitForFunction(
+    await until(
+      page,
       "document.querySelector('.turn.assistant .said')?.textContent.length > 20",
     );
     await page.keyboard.press("Escape");
@@ -260,7 +267,8 @@ Deno.test({
     assert.match(await page.locator("#problem").innerText(), /A key is needed/);
     await page.fill("#key", "secret");
     await page.press("#key", "Tab");
-    await page.waitForFunction(
+    await until(
+      page,
       "document.querySelectorAll('#model option').length === 2",
     );
     assert.equal(await page.locator("#problem").isVisible(), false);

@@ -103,8 +103,10 @@ Deno.test({
       timeout: 60_000,
     });
     errors.length = 0; // the browser logs the 404 of before
+    // a batch is read when it is in view
+    await page.locator("#batch").scrollIntoViewIfNeeded();
     const tokens = page.locator(".tokens").first();
-    await tokens.waitFor({ timeout: 20_000 });
+    await tokens.waitFor({ timeout: 60_000 });
     await page.getByText("Ask other prompts").click();
     await page.getByLabel("Prompts").fill(
       "first question\n\nsecond <b>one</b>",

@@ -158,6 +158,8 @@ Deno.test({
     await page.keyboard.press("ArrowRight");
     await readout.getByText("step 2:").waitFor();
     await page.goto(`http://127.0.0.1:${ui.port}/#/run/running`);
+    await page.getByRole("heading", { name: "running" }).waitFor();
+    await page.locator("#batch").scrollIntoViewIfNeeded();
     const tokens = page.locator(".tokens").first();
     await tokens.focus();
     for (let i = 0; i < 4; i++) await page.keyboard.press("ArrowRight");
