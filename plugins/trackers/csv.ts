@@ -12,37 +12,24 @@
  */
 import {
   definePart,
-  DeviceError,
   type Part,
+  temporaryBeside,
   type Tracker,
   type TrackerContext,
   type TrackerEvent,
 } from "@denotune/denotune/core";
-import { z } from "zod";
 import { figuresOf } from "./_figures.ts";
-
-/** Options of {@linkcode csv}. */
-export interface CsvOptions {
-  readonly file: string;
-}
-
-const options: z.ZodType<CsvOptions, Partial<CsvOptions>> = z.strictObject({
-  file: z.string().regex(
-    /^[^/\\]+$/,
-    "must be a file's name, without a folder",
-  ).default("metrics.csv").describe("Name of the file in the run's folder"),
-});
+import { type FileOptions, fileOptions, withFile } from "./_run_file.ts";
 
 /** The part `csv`. */
-export const csv: Part<"tracker", Partial<CsvOptions>, CsvOptions> = definePart(
-  {
+export const csv: Part<"tracker", Partial<FileOptions>, FileOptions> =
+  definePart({
     kind: "tracker",
     name: "csv",
     description: "Writes steps and evaluations as lines of metrics.csv",
-    options,
-    create: (o: CsvOptions): Tracker => new CsvTracker(o.file),
-  },
-);
+    options: fileOptions("metrics.csv"),
+    create: (o: FileOptions): Tracker => new CsvTracker(o.file),
+  });
 
 const PLACE = ["step", "epoch", "time", "event"];
 
@@ -50,7 +37,6 @@ class CsvTracker implements Tracker {
   readonly #name: string;
   #path = "";
   #columns: string[] = [...PLACE];
-  #rows: string[][] = [];
 
   constructor(name: string) {
     this.#name = name;
@@ -58,8 +44,10 @@ class CsvTracker implements Tracker {
 
   start({ outputDir, resumedAt }: TrackerContext): void {
     this.#path = `${outputDir}/${this.#name}`;
-    if (resumedAt > 0) this.#takeUp(resumedAt);
-    this.#guarded(() => this.#writeAll());
+    this.#guarded(() => {
+      const rows = resumedAt > 0 ? this.#takeUp(resumedAt) : [];
+      this.#writeAll(rows);
+    });
   }
 
   event(event: TrackerEvent): void {
@@ -71,7 +59,6 @@ class CsvTracker implements Tracker {
     const names = Object.keys(figures);
     if (names.length === 0) return;
     const added = names.filter((name) => !this.#columns.includes(name));
-    this.#columns.push(...added);
     const { step, epoch, time } = event;
     const values: Record<string, unknown> = {
       step,
@@ -80,10 +67,11 @@ class CsvTracker implements Tracker {
       event: event.event,
       ...figures,
     };
-    const row = this.#columns.map((name) => String(values[name] ?? ""));
-    this.#rows.push(row);
     this.#guarded(() => {
-      if (added.length > 0) this.#writeAll();
+      const rows = added.length > 0 ? this.#read().rows : null;
+      this.#columns.push(...added);
+      const row = this.#columns.map((name) => String(values[name] ?? ""));
+      if (rows !== null) this.#writeAll([...rows, row]);
       else Deno.writeTextFileSync(this.#path, line(row), { append: true });
     });
   }
@@ -91,44 +79,41 @@ class CsvTracker implements Tracker {
   close(): void {}
 
   /** The rows up to a step of a file that an earlier process wrote. */
-  #takeUp(step: number): void {
-    let text: string;
+  #takeUp(step: number): string[][] {
+    let file: { header: string[]; rows: string[][] };
     try {
-      text = Deno.readTextFileSync(this.#path);
+      file = this.#read();
     } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return;
+      if (error instanceof Deno.errors.NotFound) return [];
       throw error;
     }
-    // behind the last line break is at most half a line: the process was killed while it wrote
-    const [header, ...rows] = text.split("\n").slice(0, -1).map(cells);
-    if (header === undefined || PLACE.some((name, i) => header[i] !== name)) {
-      return;
-    }
+    const { header, rows } = file;
+    if (PLACE.some((name, i) => header[i] !== name)) return [];
     this.#columns = header;
-    this.#rows = rows.filter((row) =>
+    return rows.filter((row) =>
       row.length <= header.length && Number(row[0]) <= step
     );
   }
 
-  #writeAll(): void {
-    const width = this.#columns.length;
-    const text = [this.#columns, ...this.#rows].map((row) =>
-      line([...row, ...Array(width - row.length).fill("")])
-    ).join("");
-    Deno.writeTextFileSync(`${this.#path}.tmp`, text);
-    Deno.renameSync(`${this.#path}.tmp`, this.#path);
+  #read(): { header: string[]; rows: string[][] } {
+    // behind the last line break is at most half a line: the process was killed while it wrote
+    const [header = [], ...rows] = Deno.readTextFileSync(this.#path)
+      .split("\n").slice(0, -1).map(cells);
+    return { header, rows };
   }
 
-  #guarded(write: () => void): void {
-    try {
-      write();
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new DeviceError(
-        `Cannot write ${this.#path}: ${reason}. Free the disk or make the folder writable, or remove csv from \`trackers\``,
-        { cause },
-      );
-    }
+  #writeAll(rows: readonly string[][]): void {
+    const width = this.#columns.length;
+    const text = [this.#columns, ...rows].map((row) =>
+      line([...row, ...Array(width - row.length).fill("")])
+    ).join("");
+    const temporary = temporaryBeside(this.#path);
+    Deno.writeTextFileSync(temporary, text);
+    Deno.renameSync(temporary, this.#path);
+  }
+
+  #guarded(work: () => void): void {
+    withFile("csv", `write ${this.#path}`, work);
   }
 }
 

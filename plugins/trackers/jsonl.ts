@@ -12,34 +12,22 @@
  */
 import {
   definePart,
-  DeviceError,
   type Part,
   type Tracker,
   type TrackerContext,
   type TrackerEvent,
+  writeAll,
 } from "@denotune/denotune/core";
-import { z } from "zod";
-
-/** Options of {@linkcode jsonl}. */
-export interface JsonlOptions {
-  readonly file: string;
-}
-
-const options: z.ZodType<JsonlOptions, Partial<JsonlOptions>> = z.strictObject({
-  file: z.string().regex(
-    /^[^/\\]+$/,
-    "must be a file's name, without a folder",
-  ).default("metrics.jsonl").describe("Name of the file in the run's folder"),
-});
+import { type FileOptions, fileOptions, withFile } from "./_run_file.ts";
 
 /** The part `jsonl`. */
-export const jsonl: Part<"tracker", Partial<JsonlOptions>, JsonlOptions> =
+export const jsonl: Part<"tracker", Partial<FileOptions>, FileOptions> =
   definePart({
     kind: "tracker",
     name: "jsonl",
     description: "Writes every event as a line of metrics.jsonl",
-    options,
-    create: (o: JsonlOptions): Tracker => new JsonlTracker(o.file),
+    options: fileOptions("metrics.jsonl"),
+    create: (o: FileOptions): Tracker => new JsonlTracker(o.file),
   });
 
 class JsonlTracker implements Tracker {
@@ -54,7 +42,7 @@ class JsonlTracker implements Tracker {
 
   start({ outputDir, resumedAt }: TrackerContext): void {
     this.#path = `${outputDir}/${this.#name}`;
-    try {
+    withFile("jsonl", `open ${this.#path}`, () => {
       this.#file = Deno.openSync(this.#path, {
         read: true,
         write: true,
@@ -63,29 +51,24 @@ class JsonlTracker implements Tracker {
       const keep = resumedAt === 0 ? 0 : linesUpTo(this.#readAll(), resumedAt);
       this.#file.truncateSync(keep);
       this.#file.seekSync(keep, Deno.SeekMode.Start);
-    } catch (cause) {
-      throw this.#cannot("open", cause);
-    }
+    });
   }
 
   event(event: TrackerEvent): void {
     if (event.event === "progress") return;
-    if (this.#file === null) throw new RangeError("jsonl was not started");
+    const file = this.#file;
+    if (file === null) throw new RangeError("jsonl was not started");
     const kept = event.event === "result" && event.path !== null
       ? { ...event, records: event.records.length }
       : event;
     const line = this.#encoder.encode(`${JSON.stringify(kept, finite)}\n`);
-    try {
-      for (let at = 0; at < line.length;) {
-        at += this.#file.writeSync(line.subarray(at));
-      }
+    withFile("jsonl", `write ${this.#path}`, () => {
+      writeAll(file, line);
       // what a checkpoint promises must not be lost with the power either
       if (event.event === "save" || event.event === "end") {
-        this.#file.syncDataSync();
+        file.syncDataSync();
       }
-    } catch (cause) {
-      throw this.#cannot("write", cause);
-    }
+    });
   }
 
   close(): void {
@@ -103,14 +86,6 @@ class JsonlTracker implements Tracker {
       at += read;
     }
     return bytes.subarray(0, at);
-  }
-
-  #cannot(what: string, cause: unknown): DeviceError {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    return new DeviceError(
-      `Cannot ${what} ${this.#path}: ${reason}. Free the disk or make the folder writable, or remove jsonl from \`trackers\``,
-      { cause },
-    );
   }
 }
 

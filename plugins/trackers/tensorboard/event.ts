@@ -4,13 +4,15 @@
  * @module
  */
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
+import {
+  type Fields,
+  FIXED32,
+  FIXED64,
+  LENGTH,
+  message,
+  VARINT,
+} from "../_protobuf.ts";
 import type { Scalar } from "../_settings.ts";
-
-/** Writes fields into a message. */
-type Fields = (writer: BinaryWriter) => void;
-
-/** `tag = number * 8 + wire type`; `Length` delimits bytes, `Fixed` holds 4 or 8 of them. */
-const VARINT = 0, FIXED64 = 1, LENGTH = 2, FIXED32 = 5;
 
 /** An `Event` at a step, with one more field. */
 export function eventBytes(
@@ -178,10 +180,4 @@ function metadata(w: BinaryWriter, plugin: string, content: Fields): void {
       data.tag(1, LENGTH).string(plugin);
       message(data, 2, content);
     }));
-}
-
-function message(w: BinaryWriter, field: number, fields: Fields): void {
-  w.tag(field, LENGTH).fork();
-  fields(w);
-  w.join();
 }

@@ -8,15 +8,16 @@
 import { join } from "node:path";
 import {
   definePart,
-  DeviceError,
   type Part,
   type Tracker,
   type TrackerContext,
   type TrackerEvent,
+  writeAll,
 } from "@denotune/denotune/core";
 import { z } from "zod";
 import type * as Events from "./event.ts";
 import { figuresOf } from "../_figures.ts";
+import { withFile } from "../_run_file.ts";
 import { flatSettings } from "../_settings.ts";
 import { frameRecord } from "./record.ts";
 
@@ -145,23 +146,11 @@ class TensorboardTracker implements Tracker {
   /** At once and whole: readers follow the file while it grows, and a killed process leaves half a record at most. */
   #write(data: Uint8Array): void {
     const framed = frameRecord(data);
-    this.#guarded(() => {
-      for (let at = 0; at < framed.length;) {
-        at += this.#file!.writeSync(framed.subarray(at));
-      }
-    });
+    this.#guarded(() => writeAll(this.#file!, framed));
   }
 
-  #guarded(write: () => void): void {
-    try {
-      write();
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new DeviceError(
-        `Cannot write ${this.#path}: ${reason}. Free the disk or make the folder writable, or remove tensorboard from \`trackers\``,
-        { cause },
-      );
-    }
+  #guarded(work: () => void): void {
+    withFile("tensorboard", `write ${this.#path}`, work);
   }
 }
 

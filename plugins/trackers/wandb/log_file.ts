@@ -8,6 +8,7 @@
  * @module
  */
 import { crc32 } from "node:zlib";
+import { writeAll } from "@denotune/denotune/core";
 
 const BLOCK = 32768;
 const HEAD = 7;
@@ -59,9 +60,7 @@ export class LogFile {
   }
 
   #write(bytes: Uint8Array): void {
-    for (let at = 0; at < bytes.length;) {
-      at += this.#file.writeSync(bytes.subarray(at));
-    }
+    writeAll(this.#file, bytes);
     this.#at += bytes.length;
   }
 }

@@ -4,11 +4,10 @@
  */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import type { Json } from "@denotune/denotune/core";
+import { type Fields, LENGTH, message, VARINT } from "../_protobuf.ts";
 
-type Fields = (writer: BinaryWriter) => void;
 type Values = readonly (readonly [string, Json])[];
 
-const VARINT = 0, LENGTH = 2;
 const NUMBER = 1,
   HISTORY = 2,
   SUMMARY = 3,
@@ -145,10 +144,4 @@ function items(
       item.tag(16, LENGTH).string(JSON.stringify(value));
     });
   }
-}
-
-function message(w: BinaryWriter, field: number, fields: Fields): void {
-  w.tag(field, LENGTH).fork();
-  fields(w);
-  w.join();
 }

@@ -15,7 +15,6 @@ import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
 import {
   definePart,
-  DeviceError,
   type Json,
   type Part,
   type Tracker,
@@ -24,6 +23,7 @@ import {
 } from "@denotune/denotune/core";
 import { z } from "zod";
 import { figuresOf } from "../_figures.ts";
+import { withFile } from "../_run_file.ts";
 import { LogFile, readLog } from "./log_file.ts";
 import type * as Messages from "./record.ts";
 
@@ -210,16 +210,8 @@ class WandbTracker implements Tracker {
     };
   }
 
-  #guarded(write: () => void): void {
-    try {
-      write();
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new DeviceError(
-        `Cannot write the run in ${this.#folder}: ${reason}. Free the disk or make the folder writable, or remove wandb from \`trackers\``,
-        { cause },
-      );
-    }
+  #guarded(work: () => void): void {
+    withFile("wandb", `write the run in ${this.#folder}`, work);
   }
 }
 
