@@ -3,8 +3,8 @@
  * can send requests there under a name that leads to it (DNS rebinding). Where keys are set, each request brings one.
  * @module
  */
-import { timingSafeEqual } from "node:crypto";
 import type { MiddlewareHandler } from "hono";
+import { isLoopbackHost, isSame } from "../_loopback.ts";
 import { ApiError } from "./api_error.ts";
 
 /** Who may ask. */
@@ -17,12 +17,6 @@ export interface Access {
   readonly origins: readonly string[];
 }
 
-const LOOPBACK: ReadonlySet<string> = new Set([
-  "127.0.0.1",
-  "localhost",
-  "[::1]",
-]);
-
 /** Paths that need no key: a load balancer asks one, and the page asks its reader for the key. */
 const OPEN: ReadonlySet<string> = new Set(["/", "/health"]);
 
@@ -32,7 +26,7 @@ export function access(
 ): MiddlewareHandler {
   return async (c, next) => {
     const host = c.req.header("host") ?? "";
-    if (isLoopback && !LOOPBACK.has(host.replace(/:\d+$/, "").toLowerCase())) {
+    if (isLoopback && !isLoopbackHost(host.toLowerCase())) {
       throw new ApiError(
         403,
         "This server answers requests to 127.0.0.1 and localhost only; start it with --host to serve other names",
@@ -101,12 +95,6 @@ function isSameOrigin(origin: string, host: string): boolean {
 
 function keyOf(header: string | undefined): string {
   return /^Bearer +(.*)$/i.exec(header ?? "")?.[1] ?? "";
-}
-
-/** Compares in a time that says nothing of where they differ. */
-function isSame(given: string, key: string): boolean {
-  const [a, b] = [given, key].map((text) => new TextEncoder().encode(text));
-  return a.length === b.length && timingSafeEqual(a, b);
 }
 
 /** Keys of the environment: `DENOTUNE_API_KEY`, and `DENOTUNE_API_KEYS` with commas between. */

@@ -5,17 +5,11 @@
  * - a write needs the token that the terminal printed, in a header that no form can set, from the page's own origin.
  * @module
  */
-import { timingSafeEqual } from "node:crypto";
 import type { MiddlewareHandler } from "hono";
+import { isLoopbackHost, isSame } from "../_loopback.ts";
 
 /** Header of the token. */
 export const TOKEN_HEADER = "x-denotune-token";
-
-const LOOPBACK: ReadonlySet<string> = new Set([
-  "127.0.0.1",
-  "localhost",
-  "[::1]",
-]);
 
 /** Headers of every answer. None holds text from a file: control characters in a header end the server. */
 const HEADERS: Readonly<Record<string, string>> = {
@@ -31,7 +25,7 @@ const HEADERS: Readonly<Record<string, string>> = {
 export function guard(token: string): MiddlewareHandler {
   return async (c, next) => {
     const host = c.req.header("host") ?? "";
-    if (!LOOPBACK.has(host.replace(/:\d+$/, ""))) {
+    if (!isLoopbackHost(host)) {
       return c.text("This page is only for this machine", 403, HEADERS);
     }
     if (c.req.method !== "GET" && c.req.method !== "HEAD") {
@@ -60,9 +54,4 @@ function refusal(
     return "This needs the address with the token that the terminal printed";
   }
   return null;
-}
-
-function isSame(given: string, token: string): boolean {
-  const [a, b] = [given, token].map((text) => new TextEncoder().encode(text));
-  return a.length === b.length && timingSafeEqual(a, b);
 }
