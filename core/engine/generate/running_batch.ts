@@ -12,48 +12,35 @@
 import type { LayerState } from "../../contracts/model.ts";
 import type { Session } from "../session.ts";
 import { wordsOfBits } from "../../graph/kernels/mod.ts";
-import { hash32 } from "../../random.ts";
-import { chooseOnHost } from "./choose_on_host.ts";
-import type { Finish, GeneratedRow, SubmittedRow } from "./generation_row.ts";
+import type { GeneratedRow, SubmittedRow } from "./generation_row.ts";
+import {
+  isAborted,
+  keyOf,
+  type LiveRow,
+  placeOf,
+  readsNext,
+  toRead,
+  type WaitingRow,
+} from "./live_row.ts";
+import {
+  alwaysReadsLogits,
+  choosesOnHost,
+  constrained,
+  readsLogits,
+  take,
+} from "./next_token.ts";
 import {
   type GenerationLimits,
   RING_STEPS,
   scoredTokens,
   STATE,
 } from "./programs.ts";
-import { changesLogits, optionsOf } from "./sampling.ts";
+import { optionsOf } from "./sampling.ts";
 import { SlotPrefixes } from "./slot_prefixes.ts";
-import { scoreToken, type TokenScore } from "./token_scores.ts";
+import { scoreToken } from "./token_scores.ts";
 
 /** Runs of `prefill` that may be on their way, so that a signal is soon heard. */
 const MOST_QUEUED = 4;
-
-/** A row that waits for a slot. */
-interface WaitingRow {
-  readonly row: SubmittedRow;
-  /** Whether its prompt is read at once, before any other token is chosen. */
-  readonly readsAtOnce: boolean;
-  resolve(result: GeneratedRow): void;
-  reject(reason: unknown): void;
-}
-
-/** A row that has a slot. */
-interface LiveRow extends WaitingRow {
-  readonly slot: number;
-  readonly ids: number[];
-  /** Most tokens that it can get. */
-  readonly most: number;
-  /** Tokens of the prompt that were read. */
-  read: number;
-  /** Tokens of the prompt at which reading pauses once, to keep the states. */
-  pause: number;
-  /** Tokens of the prompt that were there already. */
-  readonly reused: number;
-  readonly scores: TokenScore[];
-  finish: Finish | null;
-  /** Why it failed, in a box: anything may be thrown. */
-  failure: { readonly reason: unknown } | null;
-}
 
 /** The rows of one session that holds the programs of `planGeneration`. */
 export class RunningBatch {
@@ -153,7 +140,7 @@ export class RunningBatch {
     if (live.length === 0) return;
     // no more than the longest answer so far, so that what is wasted behind a stop stays short; and for no row
     // more than it can get: it has no place for them
-    const steps = live.some(needsHost) ? 1 : Math.min(
+    const steps = live.some(readsLogits) ? 1 : Math.min(
       this.#mostAhead,
       this.#longest,
       ...live.map(({ ids, most }) => most - ids.length),
@@ -378,7 +365,7 @@ export class RunningBatch {
           chosen: chosenOf(b, step),
           choice: choices[b],
           logits: readsLogits(own)
-            ? logits?.slice(b * V, (b + 1) * V) ?? null
+            ? logits?.subarray(b * V, (b + 1) * V) ?? null
             : null,
         });
       });
@@ -407,98 +394,6 @@ export class RunningBatch {
   }
 }
 
-/** Tokens of the prompt that are still to be read: all but the last. */
-function toRead({ row, read }: LiveRow): number {
-  return row.prompt.length - 1 - read;
-}
-
-/** Tokens that may be read before it pauses. */
-function readsNext({ pause, read }: LiveRow): number {
-  return pause - read;
-}
-
-function isAborted({ signal }: SubmittedRow): boolean {
-  return signal?.aborted === true;
-}
-
-/** Place of the token that a row's next step reads. */
-function placeOf({ row, ids }: LiveRow): number {
-  return row.prompt.length - 1 + ids.length;
-}
-
-function keyOf({ row }: LiveRow): number {
-  return hash32(row.sampling.seed, row.key);
-}
-
-/** Whether the host chooses the row's tokens. */
-function choosesOnHost({ row }: LiveRow): boolean {
-  return row.constraint !== undefined || changesLogits(row.sampling);
-}
-
-/** Whether the host reads the row's logits. */
-function readsLogits(own: LiveRow): boolean {
-  return choosesOnHost(own) || own.row.top != null;
-}
-
-/** Whether that is known before the device has chosen. */
-function alwaysReadsLogits({ row }: LiveRow): boolean {
-  return row.top != null || changesLogits(row.sampling);
-}
-
-const needsHost = readsLogits;
-
-/** What a constraint says of a row's next token. */
-interface ConstrainedChoice {
-  /** The token, where it can be known without the logits; null: they must be read. */
-  readonly id: number | null;
-  /** A bit for each token that may come; null: all. */
-  readonly allowed: Int32Array | null;
-}
-
-/**
- * The largest of all scores is the largest of those that are allowed, if it is one of them: what the device chose
- * stands then. So does the only token that is allowed. Null: the row has no constraint, or it failed.
- */
-function constrained(
-  own: LiveRow,
-  chosen: number,
-  vocabSize: number,
-): ConstrainedChoice | null {
-  const { constraint, sampling } = own.row;
-  if (constraint === undefined) return null;
-  let allowed: Int32Array | null;
-  try {
-    // a copy: other rows may be given the same array
-    allowed = constraint.allowed()?.slice(0, Math.ceil(vocabSize / 32)) ?? null;
-  } catch (reason) {
-    own.failure = { reason };
-    return null;
-  }
-  if (changesLogits(sampling)) return { id: null, allowed };
-  if (allowed === null) return { id: chosen, allowed };
-  // of the k likeliest, or those that hold p, the constraint counts first; and for penalties the device remembers the
-  // tokens that it chose itself
-  const isWhole = sampling.repetitionPenalty === 1 &&
-    (sampling.temperature === 0 ||
-      sampling.topK === null && sampling.topP >= 1);
-  if (isWhole && (allowed[chosen >>> 5] >>> (chosen & 31) & 1) === 1) {
-    return { id: chosen, allowed };
-  }
-  return { id: onlyBit(allowed), allowed };
-}
-
-/** The index of the only bit; null where there are none or several. */
-function onlyBit(words: Int32Array): number | null {
-  let found: number | null = null;
-  for (let w = 0; w < words.length; w++) {
-    const word = words[w];
-    if (word === 0) continue;
-    if (found !== null || (word & (word - 1)) !== 0) return null;
-    found = 32 * w + 31 - Math.clz32(word);
-  }
-  return found;
-}
-
 function promptInputs(
   part: readonly LiveRow[],
   start: number,
@@ -519,54 +414,4 @@ function promptInputs(
     counts: Int32Array.from(part, (own) => Math.min(T, readsNext(own))),
     row_keys: new Int32Array(B * T),
   };
-}
-
-/** Gives a row its next token: the device's, or one that the host chooses. */
-function take(
-  own: LiveRow,
-  { chosen, choice, logits }: {
-    readonly chosen: number;
-    /** What its constraint says; null: it has none. */
-    readonly choice: ConstrainedChoice | null;
-    /** The row's own, where the host reads them: (V). */
-    readonly logits: Float32Array | null;
-  },
-): void {
-  const { row, ids } = own;
-  try {
-    let id = chosen;
-    if (choosesOnHost(own)) {
-      const found = choice?.id ?? chooseOnHost(logitsOf(logits), {
-        sampling: row.sampling,
-        prompt: row.prompt,
-        ids,
-        allowed: choice?.allowed ?? null,
-        key: keyOf(own),
-        place: placeOf(own),
-      });
-      if (found === null) {
-        // nothing may follow: the answer is whole
-        own.finish = "stop";
-        return;
-      }
-      id = found;
-      row.constraint?.accept(id);
-    }
-    const score = logits === null || row.top == null
-      ? undefined
-      : scoreToken(logits, id, row.top);
-    ids.push(id);
-    if (row.onToken(id, score)) own.finish = "stop";
-    else if (ids.length >= own.most) {
-      own.finish = own.most === row.maxNewTokens ? "length" : "capacity";
-    }
-  } catch (reason) {
-    own.failure = { reason };
-  }
-}
-
-/** A copy of logits that were read. */
-function logitsOf(logits: Float32Array | null): Float32Array {
-  if (logits === null) throw new RangeError("Logits were not read");
-  return logits.slice();
 }
