@@ -5,8 +5,10 @@
 import {
   isHubId,
   isPlainObject,
-  kindAt,
+  type LogEntry,
   readResolvedFile,
+  RunLog,
+  thinned,
 } from "@denotune/denotune/core";
 import { basename, join } from "node:path";
 
@@ -41,6 +43,9 @@ export interface RunFacts {
   readonly metrics: readonly (readonly [name: string, value: number])[];
 }
 
+/** Points of the curve at most. */
+const MOST_POINTS = 400;
+
 /** Settings that the card shows. */
 const SHOWN: readonly string[] = [
   "training_mode",
@@ -64,9 +69,10 @@ const SHOWN: readonly string[] = [
 /** Reads the run. */
 export async function readRunFacts(run: string): Promise<RunFacts> {
   const config = readResolvedFile(join(run, "config.resolved.yaml"));
-  const events = await eventsOf(join(run, "metrics.jsonl"));
-  const evals = events.filter((e) => e.event === "eval");
-  const last = evals.at(-1) ?? {};
+  const log = new RunLog(run);
+  await log.refresh();
+  const evals = log.entries({ event: "eval" });
+  const last = evals.at(-1)?.fields ?? {};
   const path = at(config, "model.path");
   return {
     base: typeof path === "string" && isHubId(path) ? path : null,
@@ -84,9 +90,9 @@ export async function readRunFacts(run: string): Promise<RunFacts> {
     }),
     adapter: nameOf(at(config, "adapter")),
     mode: String(config.training_mode ?? "sft"),
-    start: events.find((e) => e.event === "start") ?? {},
-    losses: pointsOf(events.filter((e) => e.event === "step"), "loss"),
-    evalLosses: pointsOf(evals, "eval_loss"),
+    start: log.entries({ event: "start" })[0]?.fields ?? {},
+    losses: lossesOf(log),
+    evalLosses: evalLossesOf(evals),
     metrics: Object.entries(last).flatMap(([name, value]) =>
       name.startsWith("eval_") && name !== "eval_seconds" &&
         typeof value === "number"
@@ -126,28 +132,20 @@ function dataOf(entries: unknown): RunFacts["data"] {
   });
 }
 
-function pointsOf(
-  events: readonly { readonly [key: string]: unknown }[],
-  key: string,
-): Point[] {
-  return events.flatMap(({ step, [key]: value }) =>
-    typeof step === "number" && typeof value === "number"
-      ? [{ step, value }]
-      : []
-  );
+function lossesOf(log: RunLog): Point[] {
+  const loss = log.column("loss");
+  if (loss === null) return [];
+  const { steps, columns: [values] } = thinned(log.steps, [loss], {
+    buckets: MOST_POINTS / 2,
+  });
+  return steps.flatMap((step, i) => {
+    const value = values[i];
+    return value === null ? [] : [{ step, value }];
+  });
 }
 
-async function eventsOf(
-  path: string,
-): Promise<{ readonly [key: string]: unknown }[]> {
-  if (await kindAt(path) !== "file") return [];
-  const lines = (await Deno.readTextFile(path)).split("\n");
-  return lines.flatMap((line) => {
-    try {
-      const value: unknown = JSON.parse(line);
-      return isPlainObject(value) ? [value] : [];
-    } catch {
-      return []; // an empty line, or one that was cut
-    }
-  });
+function evalLossesOf(evals: readonly LogEntry[]): Point[] {
+  return evals.flatMap(({ step, fields: { eval_loss: value } }) =>
+    typeof value === "number" ? [{ step, value }] : []
+  );
 }

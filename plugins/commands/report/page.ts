@@ -2,11 +2,11 @@
  * `report.html`: a run on one page that needs nothing else, for the screen and for paper.
  * @module
  */
-import type { LogEntry } from "@denotune/denotune/core";
+import { type LogEntry, showBytes } from "@denotune/denotune/core";
 import { type Html, html } from "../pages/html.ts";
 import { page } from "../pages/page.ts";
 import { curve, CURVE_STYLE, type Point, short } from "./curve.ts";
-import { bytes, numberOf, type RunReport, textOf } from "./facts.ts";
+import { numberOf, type RunReport, textOf } from "./facts.ts";
 import { summaryRows } from "./summary.ts";
 
 const STYLE = `${CURVE_STYLE}
@@ -189,7 +189,7 @@ function memory(fields: unknown): Html {
         html`
           <tr>
             <th scope="row">${name}</th>
-            <td class="n">${bytes(value)}</td>
+            <td class="n">${showBytes(value)}</td>
           </tr>
         `
       )}</table>

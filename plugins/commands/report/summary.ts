@@ -2,7 +2,8 @@
  * A run in a few lines of Markdown, to paste into a message or an issue.
  * @module
  */
-import { bytes, duration, numberOf, type RunReport, textOf } from "./facts.ts";
+import { showBytes } from "@denotune/denotune/core";
+import { duration, numberOf, type RunReport, textOf } from "./facts.ts";
 import { short } from "./curve.ts";
 
 /** A table of two columns. */
@@ -49,7 +50,7 @@ export function summaryRows(
       [duration(numberOf(end, "seconds")), rate(report)].filter((t) => t !== "")
         .join(", "),
     ],
-    ["memory", Number.isNaN(total) ? "" : `${bytes(total)} planned`],
+    ["memory", Number.isNaN(total) ? "" : `${showBytes(total)} planned`],
     ["device", `${textOf(start, "device")} (${textOf(start, "backend")})`],
     [
       "state",

@@ -34,7 +34,7 @@ optimizer: { use: adamw, learning_rate: 5.0e-5 }
 training: { epochs: 3 }
 `,
     "metrics.jsonl": [
-      { event: "start", rows: 20, tokens: 900, trained_tokens: 300 },
+      { event: "start", step: 0, rows: 20, tokens: 900, trained_tokens: 300 },
       { event: "step", step: 1, loss: 3.5 },
       { event: "step", step: 2, loss: 2.25 },
       {
@@ -44,7 +44,7 @@ training: { epochs: 3 }
         eval_exact_match: 0.5,
         eval_seconds: 3,
       },
-    ].map((event) => JSON.stringify(event)).join("\n"),
+    ].map((event) => `${JSON.stringify(event)}\n`).join(""),
   };
   for (const [name, content] of Object.entries(files)) {
     Deno.writeTextFileSync(join(path, name), content);
