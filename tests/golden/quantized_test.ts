@@ -40,7 +40,7 @@ const MIXED = {
   "*.v_proj.weight": "int8",
   "*.up_proj.weight": "int8",
 } as const;
-const LONG = Deno.env.get("DENOTUNE_LONG_TESTS") === "1";
+const LONG = Deno.env.get("DENOTUNE_TEST_ALL") === "1";
 
 for (const backend of BACKENDS) {
   // plain loops are slow: the reference takes one batch

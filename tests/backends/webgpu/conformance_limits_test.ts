@@ -1,5 +1,5 @@
 /**
- * The suite of all backends on a GPU that has no more than the limits of every adapter: a third of the cases,
+ * The suite of all backends on a GPU that has no more than the limits of every adapter: a third of the cases in CI,
  * because only tiles, shared memory and the number of bindings are others.
  */
 import { testBackend } from "../../conformance/mod.ts";
@@ -8,5 +8,8 @@ import { missing, openDevice, title } from "./_device.ts";
 testBackend(
   title("webgpu as a GPU with the limits that every adapter has"),
   () => openDevice({ limits: "default" }, { software: false, subgroup: null }),
-  { ignore: missing !== null, every: 3 },
+  {
+    ignore: missing !== null,
+    every: Deno.env.get("DENOTUNE_TEST_ALL") === "1" ? 1 : 3,
+  },
 );

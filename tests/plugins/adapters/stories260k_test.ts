@@ -1,7 +1,7 @@
 /**
  * Twenty steps of LoRA on stories260k against PEFT (`golden/stories260k_training.json`): losses and gradient
  * norms to 1e-4 relative, the trained tensors to 1e-4, the merged loss. Plain loops are slow: the reference
- * takes the first steps, and all with `DENOTUNE_LONG_TESTS=1`.
+ * takes the first steps, and all with `DENOTUNE_TEST_ALL=1`.
  */
 import assert from "node:assert/strict";
 import { loraAdapter } from "../../../plugins/adapters/_attach.ts";
@@ -42,7 +42,7 @@ const start = testData("golden/stories260k_lora_init");
 const end = testData("golden/stories260k_lora_final");
 const ignore = model === null || training === null || start === null ||
   end === null;
-const LONG = Deno.env.get("DENOTUNE_LONG_TESTS") === "1";
+const LONG = Deno.env.get("DENOTUNE_TEST_ALL") === "1";
 const LEARNING_RATE = 5e-3;
 
 /**
