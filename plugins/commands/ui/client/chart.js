@@ -314,5 +314,27 @@ export function chart(app) {
     return `--c${index % 10}`;
   }
 
-  return { make, hue };
+  /** The slider of how much curves are smoothed, which the browser remembers; `changed()` is called as it moves. */
+  function smoothing(changed) {
+    const KEY = "denotune smoothing";
+    const own = { weight: Number(localStorage.getItem(KEY) ?? 0.8) };
+    const shown = h("output", { class: "small" }, own.weight.toFixed(2));
+    const slider = h("input", {
+      type: "range",
+      min: 0,
+      max: 0.99,
+      step: 0.01,
+      value: own.weight,
+      oninput: ({ target }) => {
+        own.weight = Number(target.value);
+        localStorage.setItem(KEY, String(own.weight));
+        say(shown, own.weight.toFixed(2));
+        changed();
+      },
+    });
+    own.elements = [h("label", {}, "smoothing ", slider), shown];
+    return own;
+  }
+
+  return { make, hue, smoothing };
 }

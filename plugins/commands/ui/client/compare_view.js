@@ -5,7 +5,7 @@
 
 /** Compares runs. */
 export function compareView(app) {
-  const { h, fill, say, visible } = app.elements;
+  const { h, fill, visible } = app.elements;
   const { figure, whole } = app.numbers;
   const LABELS = {
     loss: "Loss",
@@ -43,12 +43,11 @@ export function compareView(app) {
 
   /** Fills `main` with a comparison; returns what ends it. */
   async function show(main, names) {
-    let weight = Number(localStorage.getItem("denotune smoothing") ?? 0.8);
+    const smoothing = app.chart.smoothing(() => soon(150));
     let column = "loss";
     let summaries = new Map();
     let runs = [];
     let timer = 0;
-    const smoothingText = h("output", { class: "small" }, weight.toFixed(2));
     const choice = h("select", {
       onchange: ({ target }) => {
         column = target.value;
@@ -71,25 +70,7 @@ export function compareView(app) {
         "div",
         { class: "bar small" },
         h("label", {}, "figure ", choice),
-        h(
-          "label",
-          {},
-          "smoothing ",
-          h("input", {
-            type: "range",
-            min: 0,
-            max: 0.99,
-            step: 0.01,
-            value: weight,
-            oninput: ({ target }) => {
-              weight = Number(target.value);
-              localStorage.setItem("denotune smoothing", String(weight));
-              say(smoothingText, weight.toFixed(2));
-              soon(150);
-            },
-          }),
-        ),
-        smoothingText,
+        smoothing.elements,
       ),
       h("h2", {}, "Curves"),
       h("div", { class: "charts" }, chart.element),
@@ -120,15 +101,19 @@ export function compareView(app) {
       if (range !== undefined) zoom = range;
       const found = await app.server.get("overlay", {
         name: names,
-        column: column === "loss" || weight > 0 ? `${column}~` : column,
-        smooth: weight,
+        column: column === "loss" || smoothing.weight > 0
+          ? `${column}~`
+          : column,
+        smooth: smoothing.weight,
         buckets: names.length > 8 ? 150 : 400,
         ...zoom,
       });
       runs = found.runs;
       // the table below has the figures as logged, which differ from those of a smoothed curve
       chart.setLabel(
-        `${LABELS[column] ?? visible(column)}${weight > 0 ? ", smoothed" : ""}`,
+        `${LABELS[column] ?? visible(column)}${
+          smoothing.weight > 0 ? ", smoothed" : ""
+        }`,
       );
       chart.setCurves(
         runs.map(({ name }) => ({ name: visible(name), color: color(name) })),

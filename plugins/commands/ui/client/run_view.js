@@ -16,7 +16,7 @@ export function runView(app) {
     let summary = null;
     let columns = [];
     let entries = [];
-    let weight = Number(localStorage.getItem("denotune smoothing") ?? 0.8);
+    const smoothing = app.chart.smoothing(() => soon());
     let charts = [];
     let known = null;
     let settings = [];
@@ -62,20 +62,6 @@ export function runView(app) {
     const steps = h("div", { class: "far" });
     const tiles = h("div", { class: "tiles" });
     const plots = h("div", { class: "charts" });
-    const smoothing = h("input", {
-      type: "range",
-      min: 0,
-      max: 0.99,
-      step: 0.01,
-      value: weight,
-      oninput: ({ target }) => {
-        weight = Number(target.value);
-        localStorage.setItem("denotune smoothing", String(weight));
-        say(smoothingText, weight.toFixed(2));
-        soon();
-      },
-    });
-    const smoothingText = h("output", { class: "small" }, weight.toFixed(2));
     const logarithmic = h("input", {
       type: "checkbox",
       onchange: ({ target }) => charts[0]?.chart.setLog(target.checked),
@@ -115,8 +101,7 @@ export function runView(app) {
         h(
           "div",
           { class: "bar small" },
-          h("label", {}, "smoothing ", smoothing),
-          smoothingText,
+          smoothing.elements,
           h("label", {}, logarithmic, " logarithmic loss"),
           h(
             "span",
@@ -258,7 +243,7 @@ export function runView(app) {
         const curves = await app.server.get("curves", {
           name,
           column: own.curves.map(({ column }) => column),
-          smooth: weight,
+          smooth: smoothing.weight,
           from: own.from,
           to: own.to,
           buckets: BUCKETS,
@@ -306,7 +291,9 @@ export function runView(app) {
             if (!isSmoothed || x === null) return line.push(x);
             const before = line.findLast((v) => v !== null);
             line.push(
-              before === undefined ? x : weight * before + (1 - weight) * x,
+              before === undefined
+                ? x
+                : smoothing.weight * before + (1 - smoothing.weight) * x,
             );
           });
         }
