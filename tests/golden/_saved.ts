@@ -10,16 +10,9 @@ import { ReferenceExecutor } from "../../backends/reference/mod.ts";
 import { localDevice } from "../../core/device/local_device.ts";
 import { layOut } from "../conformance/model/tiny_model.ts";
 import { close, loadGolden } from "./_model_checks.ts";
+import { python } from "../python.ts";
 
 const HERE = new URL(".", import.meta.url).pathname;
-
-async function python(...args: string[]): Promise<string> {
-  const { stdout, stderr, success } = await new Deno.Command("python3", {
-    args,
-  }).output();
-  assert.ok(success, new TextDecoder().decode(stderr));
-  return new TextDecoder().decode(stdout);
-}
 
 /** Saves a tiny model of a type in transformers, runs it through a training run, and loads it there again. */
 export async function checkSaved(
@@ -31,21 +24,21 @@ export async function checkSaved(
   const isMasked = type === "eurobert";
   const load = async (path: string, ...args: string[]) =>
     JSON.parse(
-      await python(
+      await python([
         `${HERE}witness_load.py`,
         path,
         ...(isMasked ? ["--masked"] : []),
         ...args,
-      ),
+      ]),
     );
   try {
-    await python(
+    await python([
       `${HERE}make_families.py`,
       "--types",
       type,
       "--save",
       `${folder}/model`,
-    );
+    ]);
     await train({
       output_dir: `${folder}/run`,
       plugins,

@@ -29,6 +29,7 @@ import {
 } from "../run_harness.ts";
 import { testData } from "../test_data.ts";
 import { openBackend } from "./_backends.ts";
+import { hasModules, python } from "../python.ts";
 
 const SCRIPT = new URL("witness_load.py", import.meta.url).pathname;
 const TEXT =
@@ -51,24 +52,7 @@ interface Witness {
   readonly chat_ids: readonly number[];
 }
 
-function hasTransformers(): boolean {
-  try {
-    const { success } = new Deno.Command("python3", {
-      args: ["-c", "import torch, transformers, peft"],
-      stdout: "null",
-      stderr: "null",
-    }).outputSync();
-    if (!success) {
-      console.log("skipped: python3 has no torch, transformers, peft");
-    }
-    return success;
-  } catch {
-    console.log("skipped: there is no python3");
-    return false;
-  }
-}
-
-const ignore = !hasTransformers();
+const ignore = !hasModules("torch", "transformers", "peft");
 
 async function witness(
   folder: string,
@@ -78,23 +62,19 @@ async function witness(
     resize?: number;
   },
 ): Promise<Witness> {
-  const { success, stdout, stderr } = await new Deno.Command("python3", {
-    args: [
-      SCRIPT,
-      folder,
-      ...base === undefined ? [] : [base],
-      ...resize === undefined ? [] : ["--resize", String(resize)],
-      "--ids",
-      ids.join(","),
-      `--text=${TEXT}`,
-      "--messages",
-      JSON.stringify(MESSAGES),
-      "--add-generation-prompt",
-    ],
-  }).output();
-  const decoder = new TextDecoder();
-  assert.ok(success, decoder.decode(stderr).slice(-2000));
-  return JSON.parse(decoder.decode(stdout));
+  const printed = await python([
+    SCRIPT,
+    folder,
+    ...base === undefined ? [] : [base],
+    ...resize === undefined ? [] : ["--resize", String(resize)],
+    "--ids",
+    ids.join(","),
+    `--text=${TEXT}`,
+    "--messages",
+    JSON.stringify(MESSAGES),
+    "--add-generation-prompt",
+  ]);
+  return JSON.parse(printed);
 }
 
 /** Logits, ids and chat of a saved folder, ours and theirs. */

@@ -9,6 +9,7 @@ import { Session } from "../../plugins/commands/chat/session.ts";
 import { program } from "../program.ts";
 import { testFolder } from "../run_harness.ts";
 import { testData } from "../test_data.ts";
+import { hasModules, python } from "../python.ts";
 
 const TOKENIZER = testData("tokenizers/minimind");
 const STORIES = testData("models/stories260k");
@@ -38,20 +39,8 @@ interface Turn {
   readonly text: string;
 }
 
-function hasTransformers(): boolean {
-  try {
-    return new Deno.Command("python3", {
-      args: ["-c", "import torch, transformers"],
-      stdout: "null",
-      stderr: "null",
-    }).outputSync().success;
-  } catch {
-    return false;
-  }
-}
-
 const ignore = TOKENIZER === null || STORIES === null || TEMPLATES === null ||
-  !hasTransformers();
+  !hasModules("torch", "transformers");
 if (ignore) {
   console.log("skipped: no test data, or python3 without transformers");
 }
@@ -64,25 +53,16 @@ async function witnessed(
   for (const [kind, name] of Object.entries(PUBLISHED)) {
     templates[kind] = Deno.readTextFileSync(`${TEMPLATES}/${name}.jinja`);
   }
-  const child = new Deno.Command("python3", {
-    args: [new URL("witness_chat.py", import.meta.url).pathname],
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const writer = child.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(JSON.stringify({
+  const input = JSON.stringify({
     folder,
     tokenizer: TOKENIZER,
     stories: STORIES,
     templates,
     conversation: CONVERSATION,
     tokens: TOKENS,
-  })));
-  await writer.close();
-  const { success, stdout, stderr } = await child.output();
-  assert.ok(success, new TextDecoder().decode(stderr));
-  return JSON.parse(new TextDecoder().decode(stdout));
+  });
+  const script = new URL("witness_chat.py", import.meta.url).pathname;
+  return JSON.parse(await python([script], { input }));
 }
 
 /** The same conversation by `chat`. */

@@ -44,6 +44,7 @@ import {
   type GoldenPairs,
   layOutPairs,
 } from "./_losses.ts";
+import { python } from "../python.ts";
 
 const GOLDEN = new URL(".", import.meta.url).pathname;
 
@@ -406,10 +407,13 @@ Deno.test({
   ignore: Deno.env.get("DENOTUNE_TEST_ALL") !== "1",
   async fn() {
     const seed = String(crypto.getRandomValues(new Uint16Array(1))[0]);
-    const { stdout, stderr, success } = await new Deno.Command("python3", {
-      args: [`${GOLDEN}make_losses.py`, "--random", "400", "--seed", seed],
-    }).output();
-    assert.ok(success, new TextDecoder().decode(stderr));
-    await checkExpressions(JSON.parse(new TextDecoder().decode(stdout)));
+    const printed = await python([
+      `${GOLDEN}make_losses.py`,
+      "--random",
+      "400",
+      "--seed",
+      seed,
+    ]);
+    await checkExpressions(JSON.parse(printed));
   },
 });

@@ -22,6 +22,7 @@ import { make } from "../core/data/_support.ts";
 import { BACKENDS, openBackend } from "./_backends.ts";
 import { hashed, writeHashed } from "./_hashed.ts";
 import { close, norm2 } from "./_model_checks.ts";
+import { python } from "../python.ts";
 
 interface Case {
   readonly config: { readonly [key: string]: unknown };
@@ -266,18 +267,15 @@ Deno.test({
   ignore: !ALL,
   async fn() {
     const seed = String(crypto.getRandomValues(new Uint16Array(1))[0]);
-    const { stdout, stderr, success } = await new Deno.Command("python3", {
-      args: [
-        `${FOLDER}make_masked_diffusion.py`,
-        "--sweep",
-        "100",
-        "--seed",
-        seed,
-      ],
-    }).output();
-    assert.ok(success, new TextDecoder().decode(stderr));
+    const printed = await python([
+      `${FOLDER}make_masked_diffusion.py`,
+      "--sweep",
+      "100",
+      "--seed",
+      seed,
+    ]);
     const cases: readonly Solved[] = JSON.parse(
-      new TextDecoder().decode(stdout),
+      printed,
     );
     const [reference] = BACKENDS;
     await using device = await openBackend(reference);

@@ -44,6 +44,7 @@ import {
 } from "../run_harness.ts";
 import { testData } from "../test_data.ts";
 import { openBackend } from "./_backends.ts";
+import { hasModules, python } from "../python.ts";
 
 const SCRIPT = new URL("witness_load.py", import.meta.url).pathname;
 const TEXT = 'Once upon a time, Lily said: "Hi!"\n3 × 4 = 12 🙂';
@@ -68,49 +69,28 @@ interface Witness {
   readonly chat_ids?: readonly number[];
 }
 
-function hasTransformers(): boolean {
-  try {
-    const { success } = new Deno.Command("python3", {
-      args: ["-c", "import torch, transformers, peft"],
-      stdout: "null",
-      stderr: "null",
-    }).outputSync();
-    if (!success) {
-      console.log("skipped: python3 has no torch, transformers, peft");
-    }
-    return success;
-  } catch {
-    console.log("skipped: there is no python3");
-    return false;
-  }
-}
-
-const ignore = !hasTransformers();
+const ignore = !hasModules("torch", "transformers", "peft");
 
 async function witness(
   folder: string,
   ids: readonly number[],
   options: { chat: boolean; base?: string },
 ): Promise<Witness> {
-  const { success, stdout, stderr } = await new Deno.Command("python3", {
-    args: [
-      SCRIPT,
-      folder,
-      ...options.base === undefined ? [] : [options.base],
-      "--ids",
-      ids.join(","),
-      "--text",
-      TEXT,
-      "--max-new-tokens",
-      "12",
-      ...options.chat
-        ? ["--messages", JSON.stringify(MESSAGES), "--add-generation-prompt"]
-        : [],
-    ],
-  }).output();
-  const decoder = new TextDecoder();
-  assert.ok(success, decoder.decode(stderr).slice(-2000));
-  return JSON.parse(decoder.decode(stdout));
+  const printed = await python([
+    SCRIPT,
+    folder,
+    ...options.base === undefined ? [] : [options.base],
+    "--ids",
+    ids.join(","),
+    "--text",
+    TEXT,
+    "--max-new-tokens",
+    "12",
+    ...options.chat
+      ? ["--messages", JSON.stringify(MESSAGES), "--add-generation-prompt"]
+      : [],
+  ]);
+  return JSON.parse(printed);
 }
 
 /** What we make of the saved folder, beside what Python makes of it. */

@@ -25,6 +25,7 @@ import {
 } from "../../plugins/models/mod.ts";
 import { builtinActivations } from "../conformance/model/architectures.ts";
 import { judge, type UnusualCase } from "./_unusual.ts";
+import { python } from "../python.ts";
 
 const HERE = new URL(".", import.meta.url).pathname;
 const activations = await builtinActivations();
@@ -86,20 +87,17 @@ for (const type of ARCHITECTURES.keys()) {
     ignore: Deno.env.get("DENOTUNE_TEST_ALL") !== "1",
     async fn() {
       const seed = String(crypto.getRandomValues(new Uint16Array(1))[0]);
-      const { stdout, stderr, success } = await new Deno.Command("python3", {
-        args: [
-          `${HERE}make_unusual.py`,
-          "--all",
-          "--types",
-          String(type),
-          "--combined",
-          "60",
-          "--seed",
-          seed,
-        ],
-      }).output();
-      assert.ok(success, new TextDecoder().decode(stderr));
-      const cases = new TextDecoder().decode(stdout).trim().split("\n")
+      const printed = await python([
+        `${HERE}make_unusual.py`,
+        "--all",
+        "--types",
+        String(type),
+        "--combined",
+        "60",
+        "--seed",
+        seed,
+      ]);
+      const cases = printed.trim().split("\n")
         .map((line): UnusualCase => JSON.parse(line));
       assert.ok(cases.length > 200, `${cases.length} cases`);
       await judgeAll(cases);

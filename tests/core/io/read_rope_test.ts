@@ -7,6 +7,7 @@ import { ConfigError } from "@denotune/denotune/core";
 import { ConfigReader } from "../../../core/io/config_reader.ts";
 import { readRope, type RopeReading } from "../../../core/io/read_rope.ts";
 import { rotaryFrequencies, rotaryTable } from "../../../core/io/rotary.ts";
+import { python } from "../../python.ts";
 
 const GOLDEN = new URL("../../golden/", import.meta.url).pathname;
 
@@ -62,11 +63,14 @@ Deno.test({
   ignore: Deno.env.get("DENOTUNE_TEST_ALL") !== "1",
   async fn() {
     const seed = String(crypto.getRandomValues(new Uint16Array(1))[0]);
-    const { stdout, stderr, success } = await new Deno.Command("python3", {
-      args: [`${GOLDEN}make_rotary.py`, "--sweep", "700", "--seed", seed],
-    }).output();
-    assert.ok(success, new TextDecoder().decode(stderr));
-    checkAll(JSON.parse(new TextDecoder().decode(stdout)));
+    const printed = await python([
+      `${GOLDEN}make_rotary.py`,
+      "--sweep",
+      "700",
+      "--seed",
+      seed,
+    ]);
+    checkAll(JSON.parse(printed));
   },
 });
 

@@ -11,6 +11,7 @@ import {
   builtinActivations,
   llamaArchitecture,
 } from "../../conformance/model/architectures.ts";
+import { python } from "../../python.ts";
 
 const TINY = {
   vocab_size: 23,
@@ -54,14 +55,11 @@ Deno.test({
   name: "the default targets of every type are those of PEFT",
   ignore: Deno.env.get("DENOTUNE_TEST_ALL") !== "1",
   async fn() {
-    const { stdout, success } = await new Deno.Command("python3", {
-      args: [
-        "-c",
-        "import json; from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as m; print(json.dumps(m))",
-      ],
-    }).output();
-    assert.ok(success);
-    const wanted = JSON.parse(new TextDecoder().decode(stdout));
+    const printed = await python([
+      "-c",
+      "import json; from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as m; print(json.dumps(m))",
+    ]);
+    const wanted = JSON.parse(printed);
     const registry = builtinRegistry();
     registry.add(gptNeox, "gpt_neox");
     const families = await Promise.all(

@@ -4,6 +4,7 @@ import { exportModel, loadModel } from "@denotune/denotune";
 import type { Json } from "../../../core/contracts/json.ts";
 import { exportableRun, VOCABULARY } from "../../exported_run.ts";
 import { testFolder } from "../../run_harness.ts";
+import { hasModules, python } from "../../python.ts";
 
 const GOLDEN = new URL("../../golden/", import.meta.url).pathname;
 const NEW_TOKENS = 12;
@@ -85,19 +86,6 @@ for (const [name, plain] of Object.entries(PLAIN)) {
 /** Types that are tried in every run of the tests. */
 const SAMPLE = ["llama", "qwen3", "gemma3_text"];
 
-async function hasMlx(): Promise<boolean> {
-  try {
-    const { success } = await new Deno.Command("python3", {
-      args: ["-c", "import mlx.core, mlx_lm"],
-      stdout: "null",
-      stderr: "null",
-    }).output();
-    return success;
-  } catch {
-    return false;
-  }
-}
-
 async function askMlx(
   asked: readonly {
     path: string;
@@ -105,19 +93,11 @@ async function askMlx(
     new_tokens: number;
   }[],
 ): Promise<{ answers?: number[][]; eos?: number[]; problem?: string }[]> {
-  const child = new Deno.Command("python3", {
-    args: [`${GOLDEN}witness_mlx.py`],
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const writer = child.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(JSON.stringify(asked)));
-  await writer.close();
-  const { success, stdout, stderr } = await child.output();
-  assert.ok(success, new TextDecoder().decode(stderr));
+  const printed = await python([`${GOLDEN}witness_mlx.py`], {
+    input: JSON.stringify(asked),
+  });
   return JSON.parse(
-    new TextDecoder().decode(stdout).trim().split("\n").at(-1)!,
+    printed.trim().split("\n").at(-1)!,
   );
 }
 
@@ -127,7 +107,7 @@ Deno.test({
   name: `mlx-lm answers as we do from exported folders of ${
     all ? "every type" : SAMPLE.join(", ")
   }`,
-  ignore: !await hasMlx(),
+  ignore: !hasModules("mlx", "mlx_lm"),
   async fn() {
     using folder = testFolder();
     const asked = [];

@@ -13,6 +13,7 @@ import { ReferenceExecutor } from "../../../backends/reference/mod.ts";
 import { localDevice } from "../../../core/device/local_device.ts";
 import { close } from "../../golden/_model_checks.ts";
 import { runConfig, testFolder, tinyRun } from "../../run_harness.ts";
+import { python } from "../../python.ts";
 
 const eurobert = eurobertWith(await builtinActivations());
 const CONFIG = {
@@ -91,17 +92,14 @@ Deno.test({
       objective: { use: "masked-diffusion", fill_answer_to: 4 },
     }));
     const ids = [1, 5, 77, 200, 3, 259, 9];
-    const { stdout, stderr, success } = await new Deno.Command("python3", {
-      args: [
-        new URL("../../golden/witness_load.py", import.meta.url).pathname,
-        folder.path,
-        "--masked",
-        "--ids",
-        ids.join(","),
-      ],
-    }).output();
-    assert.ok(success, new TextDecoder().decode(stderr));
-    const found = JSON.parse(new TextDecoder().decode(stdout));
+    const printed = await python([
+      new URL("../../golden/witness_load.py", import.meta.url).pathname,
+      folder.path,
+      "--masked",
+      "--ids",
+      ids.join(","),
+    ]);
+    const found = JSON.parse(printed);
     assert.deepEqual(found.problems, []);
     assert.equal(found.model_type, "eurobert");
     await using device = localDevice(new ReferenceExecutor());

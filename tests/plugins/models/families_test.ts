@@ -25,6 +25,7 @@ import {
 } from "../../conformance/model/architectures.ts";
 import { checkCases, type SweepCase } from "../../golden/_hashed.ts";
 import { checkSaved } from "../../golden/_saved.ts";
+import { python } from "../../python.ts";
 
 const activations = await builtinActivations();
 const FAMILIES: { readonly [type: string]: Architecture } = {
@@ -218,11 +219,14 @@ Deno.test({
   ignore: Deno.env.get("DENOTUNE_TEST_ALL") !== "1",
   async fn() {
     const seed = String(crypto.getRandomValues(new Uint16Array(1))[0]);
-    const { stdout, stderr, success } = await new Deno.Command("python3", {
-      args: [`${GOLDEN}make_families.py`, "--sweep", "300", "--seed", seed],
-    }).output();
-    assert.ok(success, new TextDecoder().decode(stderr));
-    await checkAll(JSON.parse(new TextDecoder().decode(stdout)));
+    const printed = await python([
+      `${GOLDEN}make_families.py`,
+      "--sweep",
+      "300",
+      "--seed",
+      seed,
+    ]);
+    await checkAll(JSON.parse(printed));
   },
 });
 

@@ -21,6 +21,7 @@ import { testModel } from "../../conformance/model.ts";
 import { builtinActivations } from "../../conformance/model/architectures.ts";
 import { layOut } from "../../conformance/model/tiny_model.ts";
 import { close, loadGolden } from "../../golden/_model_checks.ts";
+import { python } from "../../python.ts";
 
 const activations = await builtinActivations();
 const gemma3 = gemma3With(activations);
@@ -187,12 +188,9 @@ Deno.test("tensors of a vision tower are carried through a run byte for byte, an
   }
 });
 
-async function python(...args: string[]) {
-  const { stdout, stderr, success } = await new Deno.Command("python3", {
-    args: [`${GOLDEN}make_towers.py`, ...args],
-  }).output();
-  assert.ok(success, new TextDecoder().decode(stderr));
-  return JSON.parse(new TextDecoder().decode(stdout));
+/** What the script of towers prints. */
+async function towers(...args: string[]) {
+  return JSON.parse(await python([`${GOLDEN}make_towers.py`, ...args]));
 }
 
 for (const type of ["gemma3", "mistral3-mistral", "mistral3-ministral3"]) {
@@ -210,21 +208,21 @@ for (const type of ["gemma3", "mistral3-mistral", "mistral3-ministral3"]) {
         return await model.logits(layOut([[{ ids, labels: ids }]]));
       };
       try {
-        const wanted = await python(type, path);
+        const wanted = await towers(type, path);
         close(await logitsOf(wanted.ids), wanted.logits.flat(), {
           absolute: 1e-4,
         });
         await run(folder, path, {
           optimizer: { use: "adamw", learning_rate: 0, weight_decay: 0 },
         });
-        const saved = await python(type, join(folder, "run"), "--read");
+        const saved = await towers(type, join(folder, "run"), "--read");
         assert.deepEqual(saved.problems, []);
         assert.deepEqual(saved.digests, wanted.digests);
         await run(folder, path, {
           output_dir: join(folder, "lora"),
           adapter: { use: "lora", r: 2 },
         });
-        const adapted = await python(
+        const adapted = await towers(
           type,
           path,
           "--read",

@@ -23,6 +23,7 @@ import {
   JSON_CALL,
   OBJECT_CALL,
 } from "./_conversations.ts";
+import { hasModules, python } from "../../python.ts";
 
 const ALL = Deno.env.get("DENOTUNE_TEST_ALL") === "1";
 const FOLDER = testData("chat_templates");
@@ -50,19 +51,6 @@ interface Witness {
   readonly cases: readonly Case[];
 }
 
-function missing(): string | null {
-  try {
-    const { success } = new Deno.Command("python3", {
-      args: ["-c", "import transformers, jinja2, trl"],
-      stdout: "null",
-      stderr: "null",
-    }).outputSync();
-    return success ? null : "python3 has no transformers, jinja2, trl";
-  } catch {
-    return "there is no python3";
-  }
-}
-
 /** The conversations as the format reads their rows. */
 const READ: readonly (readonly Message[])[] = await Promise.all(
   CONVERSATIONS.map(async (one) => {
@@ -76,22 +64,9 @@ const READ: readonly (readonly Message[])[] = await Promise.all(
   }),
 );
 
-const reason = missing();
-if (reason !== null) console.log(`skipped: ${reason}`);
+const isMissing = !hasModules("transformers", "jinja2", "trl");
 
 async function witnesses(): Promise<readonly Witness[]> {
-  const child = new Deno.Command("python3", {
-    args: [
-      SCRIPT.pathname,
-      ...FOLDER === null ? [] : ["--folder", FOLDER],
-      "--trl",
-      "--every",
-      ALL ? "1" : "9",
-    ],
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
   const asked = {
     conversations: CONVERSATIONS.map((one) => ({
       ...one,
@@ -100,16 +75,14 @@ async function witnesses(): Promise<readonly Witness[]> {
     bos_token: BOS,
     eos_token: EOS,
   };
-  const writer = child.stdin.getWriter();
-  const sent = writer.write(new TextEncoder().encode(JSON.stringify(asked)))
-    .then(() => writer.close());
-  const { success, stdout, stderr } = await child.output();
-  await sent;
-  const decoder = new TextDecoder();
-  assert.ok(success, decoder.decode(stderr).slice(-2000));
-  return decoder.decode(stdout).trim().split("\n").map((line) =>
-    JSON.parse(line)
-  );
+  const printed = await python([
+    SCRIPT.pathname,
+    ...FOLDER === null ? [] : ["--folder", FOLDER],
+    "--trl",
+    "--every",
+    ALL ? "1" : "9",
+  ], { input: JSON.stringify(asked) });
+  return printed.trim().split("\n").map((line) => JSON.parse(line));
 }
 
 const templateOf = (source: string) =>
@@ -312,7 +285,7 @@ function checkTurn(
 Deno.test({
   name:
     "published templates: texts as transformers renders them, spans by the rule, masks of {% generation %}",
-  ignore: reason !== null,
+  ignore: isMissing,
   fn: async () => {
     let byRule = 0;
     let byMask = 0;
@@ -380,7 +353,7 @@ async function trainedRows(
 Deno.test({
   name:
     "published templates: a row trains the same in any order and with any number of workers",
-  ignore: reason !== null,
+  ignore: isMissing,
   fn: async () => {
     using folder = testFolder();
     const all = await witnesses();

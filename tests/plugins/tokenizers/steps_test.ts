@@ -7,6 +7,7 @@ import {
   randomStrings,
 } from "../../golden/_random_strings.ts";
 import { inFolder } from "./_folder.ts";
+import { python } from "../../python.ts";
 
 interface Golden extends Fragments {
   readonly models: Readonly<Record<string, unknown>>;
@@ -82,11 +83,8 @@ for (const rule of ["nmt_nfkc", "nmt_nfkc_cf", "nfkc"]) {
     ignore: Deno.env.get("DENOTUNE_TEST_ALL") !== "1",
     fn: async () => {
       await inFolder({}, async (folder) => {
-        const { stdout, success, stderr } = await new Deno.Command("python3", {
-          args: [SCRIPT, "rule", rule, folder],
-        }).output();
-        assert.ok(success, new TextDecoder().decode(stderr));
-        const expected = new TextDecoder().decode(stdout).trim();
+        const printed = await python([SCRIPT, "rule", rule, folder]);
+        const expected = printed.trim();
         const tokenizer = await loadTokenizer(folder);
         const ids = randomStrings(golden, 3000)
           .map((text) => tokenizer.encode(text, { addBos: false }).ids);

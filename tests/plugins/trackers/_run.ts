@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import type { Tracker, TrackerEvent } from "@denotune/denotune/core";
 import { exampleEvents } from "../../conformance/tracker.ts";
+import { python } from "../../python.ts";
 
 /** Whether programs are asked that CI does not install. */
 export const ALL = Deno.env.get("DENOTUNE_TEST_ALL") === "1";
@@ -53,18 +54,15 @@ export function steps(first: number, last: number): TrackerEvent[] {
   return Array.from({ length: last - first + 1 }, (_, i) => stepAt(first + i));
 }
 
-/** What a Python program prints, as JSON. */
-export async function python(
+/** What a Python program prints on its last line, as JSON. */
+export async function pythonJson(
   program: string,
   ...args: string[]
 ): Promise<unknown> {
-  const { stdout, stderr, success } = await new Deno.Command("python3", {
-    args: ["-c", program, ...args],
+  const printed = await python(["-c", program, ...args], {
     env: { WANDB_MODE: "offline", PYTHONWARNINGS: "ignore" },
-  }).output();
-  assert.ok(success, new TextDecoder().decode(stderr));
-  const lines = new TextDecoder().decode(stdout).trim().split("\n");
-  return JSON.parse(lines[lines.length - 1]);
+  });
+  return JSON.parse(printed.trim().split("\n").at(-1)!);
 }
 
 /** A folder for one test. */

@@ -17,6 +17,7 @@ import {
   TINY_LLAMA,
   tinyRun,
 } from "../../../run_harness.ts";
+import { hasModules, python } from "../../../python.ts";
 
 const GOLDEN = new URL("../../../golden/", import.meta.url).pathname;
 const backend = "reference";
@@ -207,7 +208,7 @@ Deno.test("what cannot be merged is refused, and nothing is left behind", async 
   assert.deepEqual(names(), before);
 });
 
-const python = await hasTransformers();
+const hasPeft = hasModules("transformers", "peft");
 for (
   const name of [
     "llama-gqa-untied-lora",
@@ -218,7 +219,7 @@ for (
 ) {
   Deno.test({
     name: `PEFT's ${name}, merged here, gives PEFT's logits in transformers`,
-    ignore: !python,
+    ignore: !hasPeft,
     async fn() {
       using folder = testFolder();
       const golden = JSON.parse(
@@ -262,31 +263,18 @@ for (
   });
 }
 
-async function hasTransformers(): Promise<boolean> {
-  try {
-    const { success } = await new Deno.Command("python3", {
-      args: ["-c", "import transformers, peft"],
-      stdout: "null",
-      stderr: "null",
-    }).output();
-    return success;
-  } catch {
-    return false;
-  }
-}
-
 async function witness(path: string, ids: readonly number[]): Promise<{
   kind: string;
   problems: string[];
   logits: number[][];
 }> {
-  const { success, stdout, stderr } = await new Deno.Command("python3", {
-    args: [`${GOLDEN}witness_load.py`, path, "--ids", ids.join(",")],
-    stdout: "piped",
-    stderr: "piped",
-  }).output();
-  assert.ok(success, new TextDecoder().decode(stderr));
-  return JSON.parse(new TextDecoder().decode(stdout));
+  const printed = await python([
+    `${GOLDEN}witness_load.py`,
+    path,
+    "--ids",
+    ids.join(","),
+  ]);
+  return JSON.parse(printed);
 }
 
 Deno.test("an adapter that is no number is refused by name, without advice on the tolerance", async () => {

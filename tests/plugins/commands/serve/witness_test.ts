@@ -5,51 +5,26 @@
 import assert from "node:assert/strict";
 import { testData } from "../../../test_data.ts";
 import { serving, trained } from "./_server.ts";
+import { hasModules, python } from "../../../python.ts";
 
 const HERE = new URL(".", import.meta.url).pathname;
 const EVERYTHING = Deno.env.get("DENOTUNE_TEST_ALL") === "1";
 const STORIES = testData("models/stories260k");
 
-function has(...modules: readonly string[]): boolean {
-  const code = `from importlib.util import find_spec as f; assert all(map(f, ${
-    JSON.stringify(modules)
-  }))`;
-  try {
-    const { success } = new Deno.Command("python3", {
-      args: ["-c", code],
-      stdout: "null",
-      stderr: "null",
-    }).outputSync();
-    if (!success) console.log(`skipped: python3 lacks one of ${modules}`);
-    return success;
-  } catch {
-    console.log("skipped: there is no python3");
-    return false;
-  }
-}
-
-async function python(script: string, ...args: string[]): Promise<string> {
-  const { stdout, stderr, success } = await new Deno.Command("python3", {
-    args: [`${HERE}${script}`, ...args],
-  }).output();
-  assert.ok(success, new TextDecoder().decode(stderr));
-  return new TextDecoder().decode(stdout);
-}
-
 Deno.test({
   name:
     "the openai package of Python is answered, 200 times eight at a time, and transformers writes the same answers",
-  ignore: !has("openai", "torch", "transformers"),
+  ignore: !hasModules("openai", "torch", "transformers"),
   async fn() {
     const folder = await trained();
     await serving(async ({ server, metrics }) => {
       const found = JSON.parse(
-        await python(
-          "witness_clients.py",
+        await python([
+          `${HERE}witness_clients.py`,
           folder,
           `${server.address}/v1`,
           "tiny",
-        ),
+        ]),
       );
       assert.deepEqual(found.models, ["tiny"]);
       assert.equal(found.answered, 200);
@@ -78,15 +53,15 @@ Deno.test({
   name:
     "lm-eval finds against the server what it finds with --model hf: choices, rolling, generate until",
   ignore: !EVERYTHING || STORIES === null ||
-    !has("lm_eval", "tenacity", "torch", "transformers"),
+    !hasModules("lm_eval", "tenacity", "torch", "transformers"),
   async fn() {
     await serving(async ({ server }) => {
-      const text = await python(
-        "witness_lm_eval.py",
+      const text = await python([
+        `${HERE}witness_lm_eval.py`,
         STORIES ?? "",
         server.address,
         "tiny",
-      );
+      ]);
       const { hf, server: own }: { hf: Found; server: Found } = JSON.parse(
         text.slice(text.indexOf('{"hf"')),
       );

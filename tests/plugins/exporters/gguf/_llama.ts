@@ -11,7 +11,9 @@ import { openBase } from "../../../../core/library/open_base.ts";
 import { Registry } from "../../../../core/contracts/plugin.ts";
 import { openBackend } from "../../../golden/_backends.ts";
 import { saveForTransformers } from "../onnx/_tiny_exports.ts";
-import { python } from "./_python.ts";
+import { python } from "../../../python.ts";
+
+const HERE = new URL("./", import.meta.url).pathname;
 
 /** A question to llama.cpp. */
 export interface Job {
@@ -47,7 +49,7 @@ export async function askLlama(
 ): Promise<JobAnswer[]> {
   const path = join(folder, "jobs.json");
   Deno.writeTextFileSync(path, JSON.stringify(jobs));
-  const out = await python("witness_llama.py", path);
+  const out = await python([`${HERE}witness_llama.py`, path]);
   const answers: JobAnswer[] = JSON.parse(out.trim().split("\n").at(-1) ?? "");
   assert.deepEqual(answers.flatMap(({ error }) => error ?? []), []);
   return answers;

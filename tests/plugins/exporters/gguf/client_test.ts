@@ -8,10 +8,10 @@ import { askServer } from "../../../../plugins/exporters/gguf/_client.ts";
 import { projectFile } from "../../../e2e/_denotune.ts";
 import { exportableRun } from "../../../exported_run.ts";
 import { type TestFolder, testFolder } from "../../../run_harness.ts";
-import { hasModules } from "./_python.ts";
+import { hasModules } from "../../../python.ts";
 
 const HERE = new URL("./", import.meta.url).pathname;
-const HAS_LLAMA = await hasModules("xllamacpp");
+const HAS_LLAMA = hasModules("xllamacpp");
 
 /** An executable that notes its process id in `pid`, and becomes a command. */
 function shim(folder: TestFolder, ...command: string[]): string {

@@ -29,14 +29,16 @@ import {
   ourLogits,
   savedLogits,
 } from "./_llama.ts";
-import { hasModules, python } from "./_python.ts";
 import {
   PRE_TOKENIZERS,
   sectionOf,
 } from "../../../../plugins/exporters/gguf/text/pre_tokenizers.ts";
+import { hasModules, python } from "../../../python.ts";
+
+const HERE = new URL("./", import.meta.url).pathname;
 
 const ALL = Deno.env.get("DENOTUNE_TEST_ALL") === "1";
-const HAS_LLAMA = await hasModules("xllamacpp");
+const HAS_LLAMA = hasModules("xllamacpp");
 
 type Config = { readonly [key: string]: unknown };
 
@@ -547,7 +549,7 @@ function textsOf(count: number, specials: readonly string[]): string[] {
 
 /** A small tokenizer for each way to cut text that llama.cpp has a name for; none where Python cannot train any. */
 async function trainedTokenizers(folder: string): Promise<string[]> {
-  if (!await hasModules("tokenizers")) return [];
+  if (!hasModules("tokenizers")) return [];
   const exact = PRE_TOKENIZERS.filter(({ otherwise }) =>
     otherwise === undefined
   );
@@ -564,7 +566,7 @@ async function trainedTokenizers(folder: string): Promise<string[]> {
   });
   const path = join(folder, "specs.json");
   Deno.writeTextFileSync(path, JSON.stringify(Object.fromEntries(specs)));
-  await python("train_tokenizers.py", path);
+  await python([`${HERE}train_tokenizers.py`, path]);
   return specs.map(([, spec]) => spec.folder);
 }
 

@@ -21,30 +21,10 @@ import {
   tinyAdapterExport,
   tinyExport,
 } from "./_tiny_exports.ts";
+import { hasModules, python } from "../../../python.ts";
 
 const HERE = new URL(".", import.meta.url).pathname;
 const EVERYTHING = Deno.env.get("DENOTUNE_TEST_ALL") === "1";
-
-function hasWitness(): boolean {
-  try {
-    const { success } = new Deno.Command("python3", {
-      // looked for, not imported: that takes seconds
-      args: [
-        "-c",
-        "from importlib.util import find_spec as f; assert f('torch') and f('transformers') and f('onnxruntime')",
-      ],
-      stdout: "null",
-      stderr: "null",
-    }).outputSync();
-    if (!success) {
-      console.log("skipped: python3 has no torch, transformers, onnxruntime");
-    }
-    return success;
-  } catch {
-    console.log("skipped: there is no python3");
-    return false;
-  }
-}
 
 type Config = { readonly [key: string]: unknown };
 
@@ -155,7 +135,7 @@ Deno.test({
   name: EVERYTHING
     ? "onnx: logits of every family in onnxruntime are transformers', in prefill and behind the cache, padded before or behind"
     : "onnx: logits of a sample of families in onnxruntime are transformers', in prefill and behind the cache, padded before or behind",
-  ignore: !hasWitness(),
+  ignore: !hasModules("torch", "transformers", "onnxruntime"),
   fn: async () => {
     const folder = await Deno.makeTempDir();
     try {
@@ -205,12 +185,12 @@ Deno.test({
         await loraExporter.write(request);
         folders.push(path);
       }
-      const { stdout, stderr, success } = await new Deno.Command("python3", {
-        args: [join(HERE, "witness_onnxruntime.py"), ...folders],
-      }).output();
-      assert.ok(success, new TextDecoder().decode(stderr));
+      const printed = await python([
+        join(HERE, "witness_onnxruntime.py"),
+        ...folders,
+      ]);
       const found: Record<string, { difference: number; largest: number }> =
-        JSON.parse(new TextDecoder().decode(stdout));
+        JSON.parse(printed);
       for (const [path, { difference, largest }] of Object.entries(found)) {
         assert.ok(largest > 0.1, `${path}: all logits are ${largest}`);
         assert.ok(difference < 1e-4, `${path}: off by ${difference}`);

@@ -7,7 +7,7 @@ import {
   type MlflowOptions,
 } from "../../../../plugins/trackers/mlflow/mlflow.ts";
 import { exampleEvents, testTracker } from "../../../conformance/tracker.ts";
-import { ALL, feed, inFolder, python, steps } from "../_run.ts";
+import { ALL, feed, inFolder, pythonJson, steps } from "../_run.ts";
 
 const DEFAULTS: MlflowOptions = {
   uri: null,
@@ -229,7 +229,7 @@ Deno.test({
         events: [...steps(1501, 2000), ...exampleEvents().slice(-7)],
         resumedAt: 1500,
       });
-      const read = await python(READ, uri) as Record<string, unknown>;
+      const read = await pythonJson(READ, uri) as Record<string, unknown>;
       const expected = steps(1, 2000).map((
         e,
       ) => [e.step, e.event === "step" ? e.loss : null]);

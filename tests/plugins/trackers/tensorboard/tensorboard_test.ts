@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { BinaryReader } from "@bufbuild/protobuf/wire";
 import { tensorboard } from "../../../../plugins/trackers/tensorboard/tensorboard.ts";
 import { exampleEvents, testTracker } from "../../../conformance/tracker.ts";
-import { ALL, feed, inFolder, python, steps } from "../_run.ts";
+import { ALL, feed, inFolder, pythonJson, steps } from "../_run.ts";
 
 const make = () =>
   Promise.resolve(
@@ -94,7 +94,7 @@ Deno.test({
         ],
         resumedAt: 50,
       });
-      const read = await python(READ, `${folder}/tensorboard`) as Read;
+      const read = await pythonJson(READ, `${folder}/tensorboard`) as Read;
       const expected = steps(1, 100);
       assert.deepEqual(
         read.scalars["train/loss"],

@@ -6,7 +6,7 @@ import { readLog } from "../../../../plugins/trackers/wandb/log_file.ts";
 import { stepOf } from "../../../../plugins/trackers/wandb/record.ts";
 import { wandb } from "../../../../plugins/trackers/wandb/wandb.ts";
 import { exampleEvents, testTracker } from "../../../conformance/tracker.ts";
-import { ALL, feed, inFolder, python, SETTINGS, steps } from "../_run.ts";
+import { ALL, feed, inFolder, pythonJson, SETTINGS, steps } from "../_run.ts";
 
 const make = () =>
   Promise.resolve(
@@ -97,7 +97,7 @@ Deno.test({
   fn: () =>
     inFolder(async (folder) => {
       await killedAndResumed(folder);
-      const read = await python(READ, runFile(folder)) as Read;
+      const read = await pythonJson(READ, runFile(folder)) as Read;
       assert.deepEqual(read.nums, read.nums.map((_, i) => i + 1));
       assert.deepEqual(read.run.config, SETTINGS);
       assert.deepEqual([read.run.project, read.run.name, read.run.tags], [

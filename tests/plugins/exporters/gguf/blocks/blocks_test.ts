@@ -6,7 +6,9 @@ import {
   BLOCK_TYPES,
   type BlockType,
 } from "../../../../../plugins/exporters/gguf/blocks/mod.ts";
-import { hasModules, python } from "../_python.ts";
+import { hasModules, python } from "../../../../python.ts";
+
+const HERE = new URL("../", import.meta.url).pathname;
 
 /** Numbers as weights have them, and as they seldom have them. */
 function numbers(count: number): Float32Array {
@@ -68,7 +70,7 @@ for (const type of BLOCK_TYPES) {
 Deno.test({
   name:
     "blocks are those of ggml, and of PyPI's gguf; none has a larger error than ggml's",
-  ignore: !await hasModules("numpy", "gguf", "xllamacpp"),
+  ignore: !hasModules("numpy", "gguf", "xllamacpp"),
   async fn() {
     const folder = await Deno.makeTempDir();
     try {
@@ -85,7 +87,7 @@ Deno.test({
           worse: number;
           different_numbers: number;
         }
-      > = JSON.parse(await python("witness_blocks.py", folder));
+      > = JSON.parse(await python([`${HERE}witness_blocks.py`, folder]));
       for (const type of BLOCK_TYPES) {
         const { same, gguf, worse, different_numbers } = answer[type.name];
         // ggml leaves the q of groups that are nothing as they were; their numbers are the same
