@@ -91,6 +91,12 @@ export type * from "./contracts/token_constraint.ts";
 export type * from "./contracts/tokenizer.ts";
 export type * from "./contracts/tracker.ts";
 export {
+  environmentVariable,
+  isGranted,
+  namingPermissions,
+  whyUnset,
+} from "./permissions.ts";
+export {
   gumbelAt,
   hash32,
   mix32,
@@ -270,7 +276,7 @@ export {
   type WriteOptions,
   writeSafetensors,
 } from "./io/write_safetensors.ts";
-export { cacheFolder } from "./io/cache_folder.ts";
+export { cacheFolder, temporaryFolder } from "./io/cache_folder.ts";
 export {
   completed,
   ConfigReader,

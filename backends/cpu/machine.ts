@@ -2,6 +2,7 @@
  * Facts about the machine that are read without a prompt to the user.
  * @module
  */
+import { isGranted } from "@denotune/denotune/core";
 
 /** Share of the machine's memory that a device may take: the rest is for the host and the system. */
 const SHARE = 0.9;
@@ -12,11 +13,9 @@ export function usableMemory(): number {
 }
 
 function systemMemory(): number {
-  const permission = { name: "sys", kind: "systemMemoryInfo" } as const;
-  if (Deno.permissions.querySync(permission).state !== "granted") {
-    return Infinity;
-  }
-  return Deno.systemMemoryInfo().total;
+  return isGranted({ name: "sys", kind: "systemMemoryInfo" })
+    ? Deno.systemMemoryInfo().total
+    : Infinity;
 }
 
 /** The limit of a Linux container. */
@@ -37,9 +36,7 @@ export function describeProcessor(): string {
 
 /** A file of the system, or null where it is not there or may not be read. */
 function readable(path: string): string | null {
-  if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") {
-    return null;
-  }
+  if (!isGranted({ name: "read", path })) return null;
   try {
     return Deno.readTextFileSync(path);
   } catch {

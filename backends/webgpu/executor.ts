@@ -7,6 +7,7 @@ import {
   type DeviceInfo,
   type Executor,
   type Extents,
+  isGranted,
   type KernelTime,
   type Plan,
   QUANTIZATIONS,
@@ -336,5 +337,7 @@ function slicesOf({ maxBindings }: AdapterLimits): number {
 /** A software adapter's memory is the system's; of others WebGPU says nothing. */
 function memoryBytes(options: WebGpuOptions, software: boolean): number {
   if (options.memory_gb !== null) return options.memory_gb * 1e9;
-  return software ? Deno.systemMemoryInfo().total : Infinity;
+  const isKnown = software &&
+    isGranted({ name: "sys", kind: "systemMemoryInfo" });
+  return isKnown ? Deno.systemMemoryInfo().total : Infinity;
 }

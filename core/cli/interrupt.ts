@@ -78,7 +78,8 @@ function watchForStuck(): Worker {
   }) Deno.addSignalListener(name, heard);
     parentPort.on("message", () => { clearTimeout(timer); timer = undefined; });`;
   const url = `data:text/javascript,${encodeURIComponent(code)}`;
-  const worker = new Worker(new URL(url));
+  // an environment of its own: the copy of this one would need permission for every variable
+  const worker = new Worker(new URL(url), { env: {} });
   worker.unref(); // it alone keeps no process alive
   return worker;
 }

@@ -4,6 +4,7 @@
  */
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { environmentVariable } from "../permissions.ts";
 
 /** What `invocation` looks at. */
 export interface Started {
@@ -29,7 +30,7 @@ export function invocation(started: Started = thisProcess()): string {
 function thisProcess(): Started {
   return {
     main: Deno.mainModule,
-    npx: Deno.env.get("npm_command") === "exec", // set by npx
+    npx: environmentVariable("npm_command") === "exec", // set by npx
     cwd: Deno.cwd(),
   };
 }

@@ -10,6 +10,7 @@ import {
   withCauses,
 } from "../contracts/errors.ts";
 import type { Output } from "../contracts/command.ts";
+import { missingPermission, namingPermissions } from "../permissions.ts";
 import { harmless, isOutputGone } from "./terminal.ts";
 
 /** Lines of a message that are shown; a terminal has some 24. */
@@ -25,7 +26,10 @@ export function showError(
 ): number {
   if (isOutputGone(error)) return 1; // nobody reads any more: nothing to say, nobody to hear
   const label = output.style("bad", "error");
-  const lines = named(described(error)).split("\n");
+  const missing = missingPermission(error);
+  const said = namingPermissions(namingInput(described(error)));
+  const lines = (missing === null ? said : `${said}\n${ALL_FLAGS}`)
+    .split("\n");
   const shown = options.verbose ? lines : lines.slice(0, LINES);
   if (shown.length < lines.length) {
     shown.push(`... ${lines.length - shown.length} more lines with --verbose`);
@@ -40,17 +44,7 @@ export function showError(
       }... ${rest} more characters with --verbose`,
   );
   if (options.verbose) output.line(stackOf(error));
-  return isDiskFull(error) ? 2 : exitCodeOf(error);
-}
-
-/** Standard input by its name; without the permission to read the environment, the message as it is. */
-function named(message: string): string {
-  try {
-    return namingInput(message);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) return message;
-    throw error;
-  }
+  return isDiskFull(error) || missing !== null ? 2 : exitCodeOf(error);
 }
 
 /** Whether a disk or a quota is full: that is for the user to mend, as any other wrong place to write to. */
@@ -69,13 +63,17 @@ function described(error: unknown): string {
   }
 }
 
+/** What to do where a permission is missing, besides adding the one that is named. */
+const ALL_FLAGS = "-A allows everything";
+
 const FAULT =
   "This is a fault in denotune or in a plugin; --verbose shows where";
 
 function describe(error: unknown): string {
   if (isDenotuneError(error)) return error.message;
-  if (error instanceof Deno.errors.NotCapable) {
-    return `${error.message}\ndenotune needs its permissions: run it with: deno run -A`;
+  // the flag to add is the whole of it
+  if (missingPermission(error) !== null && error instanceof Error) {
+    return error.message;
   }
   if (isDiskFull(error) && error instanceof Error) {
     return `${error.message}: what is written to is full; free space, or write elsewhere`;

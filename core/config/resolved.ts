@@ -5,6 +5,7 @@
 import { parse, stringify } from "yaml";
 import { ConfigError } from "../contracts/errors.ts";
 import type { Json } from "../contracts/json.ts";
+import { withoutEnvironment } from "../permissions.ts";
 import type { LoadedRun } from "./load.ts";
 import { readTextUpTo } from "../io/read_file.ts";
 import { isData } from "./schema/options_schema.ts";
@@ -91,7 +92,7 @@ export function readResolvedFile(path: string): ConfigData {
 export function readResolved(text: string, place: string): ConfigData {
   let data: unknown;
   try {
-    data = parse(text);
+    data = withoutEnvironment(() => parse(text));
   } catch (error) {
     throw new ConfigError(`${place} is not YAML: ${messageOf(error)}`, {
       cause: error,

@@ -10,6 +10,7 @@
  */
 import { basename, dirname, join } from "node:path";
 import { ConfigError, DeviceError } from "../contracts/errors.ts";
+import { permissionError } from "../permissions.ts";
 
 /** Temporary path beside `path`, on the same file system, named after this process. */
 export function temporaryBeside(path: string): string {
@@ -133,12 +134,8 @@ export function userError(what: string, error: unknown): unknown {
       { cause: error },
     );
   }
-  if (error instanceof Deno.errors.NotCapable) {
-    return new ConfigError(
-      `Cannot ${what}: Deno runs without permission (${error.message}); run with -A or --allow-read --allow-write`,
-      { cause: error },
-    );
-  }
+  const forbidden = permissionError(what, error);
+  if (forbidden !== null) return forbidden;
   const denied = code === "EACCES" || code === "EPERM" || code === "EROFS" ||
     code === "ENOTDIR" || code === "ENOENT" || code === "ENAMETOOLONG" ||
     code === "EEXIST" || code === "EISDIR" || code === "ELOOP" ||

@@ -12,6 +12,8 @@
  * bundle has one URL for all of its modules.
  * @module
  */
+import { fileURLToPath } from "node:url";
+import { isGranted, needs } from "../permissions.ts";
 
 /** Ends the URL of this very module wherever modules are files. */
 const OWN_PATH = /\/core\/io\/start_worker\.[jt]s$/;
@@ -30,9 +32,23 @@ export function bundleUrl(): string | null {
  */
 export function startWorker(name: string, url: URL): Worker {
   const bundle = bundleUrl();
+  mustRead(
+    bundle === null ? new URL("../../", import.meta.url) : new URL(bundle),
+  );
   return bundle === null
     ? new Worker(url, { type: "module" })
     : new Worker(bundle, { type: "module", name: `${NAME}${name}` });
+}
+
+/** Deno lets a worker load only code that its process may read, and says so on standard error alone. */
+function mustRead(code: URL): void {
+  if (code.protocol !== "file:") return;
+  const path = fileURLToPath(code).replace(/(?<=.)[/\\]$/, "");
+  if (isGranted({ name: "read", path })) return;
+  throw needs("start workers, which load denotune's own code", {
+    name: "read",
+    path,
+  });
 }
 
 /** How the modules of workers are loaded, by name. */

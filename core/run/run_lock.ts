@@ -12,10 +12,12 @@ import { basename, dirname, join } from "node:path";
 import { ConfigError } from "../contracts/errors.ts";
 import { asUserError } from "../io/atomic.ts";
 import { readTextUpTo } from "../io/read_file.ts";
+import { hostName } from "../permissions.ts";
 
 /** What the lock's file says of its owner. */
 export interface LockOwner {
   readonly pid: number;
+  /** Its machine; empty where it might not know the name. */
   readonly host: string;
   readonly since: string;
 }
@@ -63,7 +65,7 @@ export function lockRunFolder(outputDir: string): Disposable {
 function write(file: Deno.FsFile): void {
   const owner: LockOwner = {
     pid: Deno.pid,
-    host: Deno.hostname(),
+    host: hostName() ?? "",
     since: new Date().toISOString(),
   };
   file.truncateSync(0);
@@ -74,8 +76,10 @@ function refuse(outputDir: string, path: string): never {
   const owner = readOwner(path);
   const who = owner === null
     ? "another process"
-    : `process ${owner.pid} on ${owner.host}, since ${owner.since}`;
-  const end = owner === null || owner.host !== Deno.hostname()
+    : `process ${owner.pid}${
+      owner.host === "" ? "" : ` on ${owner.host}`
+    }, since ${owner.since}`;
+  const end = owner === null || !isHere(owner)
     ? "end it where it runs"
     : `end it (kill ${owner.pid}; it saves first)`;
   throw new ConfigError(
@@ -86,6 +90,12 @@ function refuse(outputDir: string, path: string): never {
 /** Who holds a run folder, or held it when it was killed; null: nobody. */
 export function readLockOwner(outputDir: string): LockOwner | null {
   return readOwner(lockPath(outputDir));
+}
+
+/** Whether the owner runs on this machine, as far as both may know its name. */
+export function isHere({ host }: LockOwner): boolean {
+  const own = hostName();
+  return host === "" || own === null || host === own;
 }
 
 /** Bytes of the lock's file at most. */

@@ -12,8 +12,10 @@ import {
   creatingWith,
   defineCommand,
   DeviceError,
+  environmentVariable,
   examplePlan,
   hubCacheFolder,
+  isGranted,
   type Json,
   messageOf,
   type Output,
@@ -46,7 +48,10 @@ interface Diagnosis {
   readonly deno: string;
   readonly system: string;
   readonly cores: number;
-  readonly memory: { readonly total: number; readonly available: number };
+  /** Null: this process may not know. */
+  readonly memory:
+    | { readonly total: number; readonly available: number }
+    | null;
   readonly permissions: Readonly<Record<string, string>>;
   readonly backends: readonly BackendState[];
   /** The backend that `auto` takes, or null where none can run. */
@@ -167,13 +172,20 @@ async function diagnose(creating: Creating): Promise<Diagnosis> {
   for (const name of creating.registry.names("backend")) {
     backends.push(await tryBackend(name, creating));
   }
-  const memory = Deno.systemMemoryInfo();
+  const memory = isGranted({ name: "sys", kind: "systemMemoryInfo" })
+    ? Deno.systemMemoryInfo()
+    : null;
+  const release = isGranted({ name: "sys", kind: "osRelease" })
+    ? ` ${Deno.osRelease()}`
+    : "";
   return {
     denotune: VERSION,
     deno: Deno.version.deno,
-    system: `${Deno.build.os} ${Deno.osRelease()}, ${Deno.build.arch}`,
+    system: `${Deno.build.os}${release}, ${Deno.build.arch}`,
     cores: navigator.hardwareConcurrency,
-    memory: { total: memory.total, available: memory.available },
+    memory: memory === null
+      ? null
+      : { total: memory.total, available: memory.available },
     permissions,
     backends,
     auto:
@@ -181,7 +193,7 @@ async function diagnose(creating: Creating): Promise<Diagnosis> {
         backends.some((b) => b.name === name && b.auto)
       ) ?? null,
     cache: cacheFolder(),
-    hub_cache: hubCacheFolder((name) => Deno.env.get(name)),
+    hub_cache: hubCacheFolder(environmentVariable),
   };
 }
 
@@ -238,9 +250,11 @@ function show(found: Diagnosis, out: Output): void {
   entry("system", `${found.system}, ${found.cores} cores`);
   entry(
     "memory",
-    `${showBytes(found.memory.available)} free of ${
-      showBytes(found.memory.total)
-    }`,
+    found.memory === null
+      ? "not known without --allow-sys=systemMemoryInfo"
+      : `${showBytes(found.memory.available)} free of ${
+        showBytes(found.memory.total)
+      }`,
   );
   entry(
     "permissions",

@@ -7,10 +7,12 @@ import {
   ConfigError,
   DataError,
   definePart,
+  environmentVariable,
   type Host,
   isPlainObject,
   messageOf,
   type Part,
+  whyUnset,
 } from "@denotune/denotune/core";
 import { z } from "zod";
 import { answeredRows } from "./answered_rows.ts";
@@ -74,10 +76,12 @@ export const judge: Part<"evaluator", Partial<JudgeOptions>, JudgeOptions> =
       host.notice(`judge: prompts and answers are sent to ${base_url}`);
       const key = o.api_key_env === null
         ? null
-        : Deno.env.get(o.api_key_env) ?? null;
+        : environmentVariable(o.api_key_env) ?? null;
       if (o.api_key_env !== null && key === null) {
         throw new ConfigError(
-          `judge has no key: the environment variable ${o.api_key_env} is not set`,
+          `judge has no key: the environment variable ${o.api_key_env} ${
+            whyUnset(o.api_key_env)
+          }`,
         );
       }
       const url = `${base_url.replace(/\/+$/, "")}/chat/completions`;

@@ -2,7 +2,7 @@
  * Requests of trackers: JSON, with a limit of time, and only to where the process may connect.
  * @module
  */
-import { ConfigError } from "@denotune/denotune/core";
+import { ConfigError, isGranted } from "@denotune/denotune/core";
 
 /** A server that answered with an error. */
 export class AnswerError extends Error {
@@ -60,17 +60,11 @@ export async function send(request: JsonRequest): Promise<string> {
 /** Refuses a server that the process may not connect to, before Deno would ask in the middle of the run. */
 export function mustMayConnect(url: string, tracker: string): void {
   const { host } = new URL(url);
-  if (Deno.permissions.querySync({ name: "net", host }).state !== "granted") {
+  if (!isGranted({ name: "net", host })) {
     throw new ConfigError(
       `The tracker ${tracker} may not connect to ${host}: run with --allow-net=${host}, or remove ${tracker} from \`trackers\``,
     );
   }
-}
-
-/** A variable of the environment; undefined where it is not set or may not be read. */
-export function environment(name: string): string | undefined {
-  const { state } = Deno.permissions.querySync({ name: "env", variable: name });
-  return state === "granted" ? Deno.env.get(name) : undefined;
 }
 
 /** `http` or `https`, and nothing else. */

@@ -6,14 +6,16 @@ import {
   ConfigError,
   definePart,
   type EndEvent,
+  environmentVariable,
   type Part,
   type StartEvent,
   type Tracker,
   type TrackerEvent,
+  whyUnset,
 } from "@denotune/denotune/core";
 import { z } from "zod";
 import { figuresOf } from "./_figures.ts";
-import { environment, isHttp, mustMayConnect, send } from "./_http.ts";
+import { isHttp, mustMayConnect, send } from "./_http.ts";
 
 /** Options of {@linkcode webhook}. */
 export interface WebhookOptions {
@@ -64,10 +66,14 @@ class WebhookTracker implements Tracker {
 
   start(): void {
     const { url, url_from } = this.#options;
-    this.#url = url ?? environment(url_from) ?? "";
+    this.#url = url ?? environmentVariable(url_from) ?? "";
     if (!isHttp(this.#url)) {
       throw new ConfigError(
-        `webhook has no address: set \`url\`, or the environment variable ${url_from} to an http or https address`,
+        `webhook has no address: set \`url\`, or the environment variable ${url_from} to an http or https address${
+          environmentVariable(url_from) === undefined
+            ? `; ${url_from} ${whyUnset(url_from)}`
+            : ""
+        }`,
       );
     }
     mustMayConnect(this.#url, "webhook");
@@ -85,7 +91,7 @@ class WebhookTracker implements Tracker {
     const { authorization_from, seconds } = this.#options;
     const authorization = authorization_from === null
       ? undefined
-      : environment(authorization_from);
+      : environmentVariable(authorization_from);
     await send({
       method: "POST",
       url: this.#url,

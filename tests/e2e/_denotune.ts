@@ -29,8 +29,17 @@ export interface Running {
 
 /** Starts `deno run -A` with these arguments in a folder. */
 export function start(cwd: string, ...args: string[]): Running {
+  return startWith(["-A"], cwd, ...args);
+}
+
+/** The same, with these permissions and no prompts. */
+export function startWith(
+  permissions: readonly string[],
+  cwd: string,
+  ...args: string[]
+): Running {
   const process = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", ...args],
+    args: ["run", ...permissions, "--no-prompt", "--no-check", ...args],
     cwd,
     env: { NO_COLOR: "1", DENOTUNE_CACHE: `${cwd}/cache` },
     stdin: "null",

@@ -3,7 +3,7 @@
  * workers are the threads, and each takes whole blocks that shapes alone decide (other blocks, other bits).
  * @module
  */
-import { DeviceError } from "@denotune/denotune/core";
+import { DeviceError, isGranted } from "@denotune/denotune/core";
 import type { BlasProduct } from "../kernels/launch.ts";
 import {
   type Candidate,
@@ -73,7 +73,7 @@ export function findBlas(choice: BlasChoice, path: string | null): BlasSearch {
     }
     return { found: null, reason };
   };
-  if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") {
+  if (!isGranted({ name: "ffi" })) {
     return refuse("the permission --allow-ffi has not been given");
   }
   const tried: string[] = [];

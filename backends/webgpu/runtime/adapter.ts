@@ -2,7 +2,7 @@
  * Finds an adapter and opens its device with all that it allows.
  * @module
  */
-import { DeviceError } from "@denotune/denotune/core";
+import { DeviceError, isGranted } from "@denotune/denotune/core";
 import type { WebGpuOptions } from "../options.ts";
 import type { TileTable } from "../kernels/matmul/tiles.ts";
 import { driverVersion } from "./driver.ts";
@@ -12,11 +12,7 @@ import type { AdapterLimits } from "./adapter_limits.ts";
 
 /** The system's release, where we may know it. */
 function osRelease(): string {
-  try {
-    return Deno.osRelease();
-  } catch {
-    return ""; // no permission
-  }
+  return isGranted({ name: "sys", kind: "osRelease" }) ? Deno.osRelease() : "";
 }
 
 /** Facts about an adapter before it is opened. */
@@ -77,13 +73,12 @@ export async function findAdapter(
  */
 function quietWayland(): () => void {
   const name = "XDG_RUNTIME_DIR";
-  try {
-    if (Deno.build.os !== "linux" || Deno.env.get(name)) return () => {};
-    Deno.env.set(name, "/tmp");
-    return () => Deno.env.delete(name);
-  } catch {
-    return () => {}; // no permission for the environment: the line is shown, and does no harm
-  }
+  // without permission for the environment the line is shown, and does no harm
+  const isOurs = Deno.build.os === "linux" &&
+    isGranted({ name: "env", variable: name }) && !Deno.env.get(name);
+  if (!isOurs) return () => {};
+  Deno.env.set(name, "/tmp");
+  return () => Deno.env.delete(name);
 }
 
 /** The adapter's description of itself. */

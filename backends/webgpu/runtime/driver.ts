@@ -4,6 +4,7 @@
  * @module
  */
 import { join } from "node:path";
+import { environmentVariable, isGranted } from "@denotune/denotune/core";
 
 /** Where Linux keeps the manifests of Vulkan drivers; a package's update writes them anew. */
 const MANIFESTS = ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"];
@@ -12,13 +13,18 @@ const MANIFESTS = ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"];
 export function driverVersion(): string {
   const seen = Deno.build.os === "linux"
     ? [
-      attempt(() => Deno.readTextFileSync("/sys/module/nvidia/version").trim()),
-      ...MANIFESTS.map((folder) => attempt(() => manifestsOf(folder))),
-      attempt(() => Deno.env.get("VK_DRIVER_FILES") ?? ""),
-      attempt(() => Deno.env.get("VK_ICD_FILENAMES") ?? ""),
+      attempt(
+        "/sys/module/nvidia/version",
+        (path) => Deno.readTextFileSync(path).trim(),
+      ),
+      ...MANIFESTS.map((folder) => attempt(folder, manifestsOf)),
+      environmentVariable("VK_DRIVER_FILES") ?? "",
+      environmentVariable("VK_ICD_FILENAMES") ?? "",
     ]
     // Metal and what Windows brings are updated with the system.
-    : [attempt(() => Deno.osRelease())];
+    : [
+      isGranted({ name: "sys", kind: "osRelease" }) ? Deno.osRelease() : "",
+    ];
   return seen.filter((text) => text !== "").join(", ");
 }
 
@@ -30,9 +36,10 @@ function manifestsOf(folder: string): string {
 }
 
 /** Nothing where there is no such file, or no permission to look. */
-function attempt(look: () => string): string {
+function attempt(path: string, look: (path: string) => string): string {
+  if (!isGranted({ name: "read", path })) return "";
   try {
-    return look();
+    return look(path);
   } catch {
     return "";
   }

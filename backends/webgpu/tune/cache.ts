@@ -3,6 +3,7 @@
  * one that cannot be read, counts as none: tuning can be repeated, a run must not fail for it.
  * @module
  */
+import { environmentVariable } from "@denotune/denotune/core";
 import { dirname, join } from "node:path";
 import { shapeKey } from "../kernels/matmul/choice.ts";
 import type { Tile, TileTable } from "../kernels/matmul/tiles.ts";
@@ -119,13 +120,7 @@ async function readTiles(
 
 /** The system's cache folder, or null if no environment variable names it. */
 export function cacheFolder(): string | null {
-  const get = (name: string): string | null => {
-    try {
-      return Deno.env.get(name) || null;
-    } catch {
-      return null; // no permission
-    }
-  };
+  const get = (name: string) => environmentVariable(name) || null;
   const own = get("DENOTUNE_CACHE");
   if (own !== null) return own;
   switch (Deno.build.os) {

@@ -14,6 +14,7 @@ import {
   parseDocument,
   visit as visitNodes,
 } from "yaml";
+import { withoutEnvironment } from "../../permissions.ts";
 import { configError, lowerFirst, type Problem, show } from "./problem.ts";
 import type { Entry, Origin, Tree } from "./tree.ts";
 
@@ -35,12 +36,14 @@ export interface TextOrigin {
 /** The tree of a YAML text; null where it holds nothing. Throws `ConfigError` with every problem of syntax. */
 export function parseYaml(text: string, source: TextOrigin): Tree | null {
   const lineCounter = new LineCounter();
-  const document = parseDocument(text, {
-    lineCounter,
-    prettyErrors: false,
-    uniqueKeys: false,
-    version: "1.2",
-  });
+  const document = withoutEnvironment(() =>
+    parseDocument(text, {
+      lineCounter,
+      prettyErrors: false,
+      uniqueKeys: false,
+      version: "1.2",
+    })
+  );
   const originAt = (offset: number): Origin => {
     if (!source.lines) return { place: source.place, base: source.base };
     const { line, col } = lineCounter.linePos(Math.min(offset, text.length));

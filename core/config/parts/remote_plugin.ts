@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { cacheFolder } from "../../io/cache_folder.ts";
 import { writeFileAtomic } from "../../io/atomic.ts";
 import type { Environment } from "../../io/hub/hub_cache.ts";
+import { environmentVariable } from "../../permissions.ts";
 
 /** Whether a plugin is named as something that is fetched. */
 export function isRemote(written: string): boolean {
@@ -15,7 +16,7 @@ export function isRemote(written: string): boolean {
 /** The host that a remote plugin's code is fetched from, as Deno is set up. */
 export function hostOf(
   specifier: string,
-  env: Environment = (name) => Deno.env.get(name),
+  env: Environment = environmentVariable,
 ): string {
   const url = /^npm:/i.test(specifier)
     ? env("NPM_CONFIG_REGISTRY") || "https://registry.npmjs.org"

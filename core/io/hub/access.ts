@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { cacheFolder } from "../cache_folder.ts";
 import { type Environment, hubCacheFolder } from "./hub_cache.ts";
 import { ConfigError } from "../../contracts/errors.ts";
+import { environmentVariable } from "../../permissions.ts";
 
 /** How far a download is. */
 export interface DownloadProgress {
@@ -67,7 +68,7 @@ export interface HubAccess {
 
 /** Reads the settings. Throws `ConfigError` where `HF_ENDPOINT` is no address. */
 export function hubAccess(options: HubOptions = {}): HubAccess {
-  const env = options.env ?? ((name: string) => Deno.env.get(name));
+  const env = options.env ?? environmentVariable;
   return {
     endpoint: endpointOf(env("HF_ENDPOINT")),
     token: tokenOf(env),

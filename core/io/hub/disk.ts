@@ -9,6 +9,7 @@ import {
   DeviceError,
   isDenotuneError,
 } from "../../contracts/errors.ts";
+import { permissionError } from "../../permissions.ts";
 import type { HubAccess } from "./access.ts";
 
 /** Throws `DeviceError` where the disk has not `needed` bytes and a little to spare. */
@@ -43,19 +44,16 @@ export async function checkSpace(
 export function hubCacheProblem(error: unknown, access: HubAccess): unknown {
   if (isDenotuneError(error) || !(error instanceof Error)) return error;
   const code = "code" in error ? error.code : undefined;
-  const where = `Cannot write to the Hub's cache ${access.cacheDir}`;
+  const what = `write to the Hub's cache ${access.cacheDir}`;
+  const where = `Cannot ${what}`;
   if (code === "ENOSPC" || code === "EDQUOT") {
     return new DeviceError(
       `${where}: the disk is full; free space, or set HF_HOME to a folder on another disk`,
       { cause: error },
     );
   }
-  if (error instanceof Deno.errors.NotCapable) {
-    return new ConfigError(
-      `${where}: Deno runs without permission (${error.message}); run with -A or --allow-read --allow-write`,
-      { cause: error },
-    );
-  }
+  const forbidden = permissionError(what, error);
+  if (forbidden !== null) return forbidden;
   if (code === "EACCES" || code === "EPERM" || code === "EROFS") {
     return new ConfigError(
       `${where}: ${error.message}; set HF_HOME to a folder that can be written`,

@@ -2,11 +2,8 @@
  * What the Hub and the network answer when they do not give what was asked for, said to people.
  * @module
  */
-import {
-  ConfigError,
-  DataError,
-  isDenotuneError,
-} from "../../contracts/errors.ts";
+import { DataError, isDenotuneError } from "../../contracts/errors.ts";
+import { permissionError, whyUnset } from "../../permissions.ts";
 import type { HubAccess } from "./access.ts";
 
 /** What a request was for. */
@@ -80,7 +77,11 @@ export async function failureOf(
     return new DataError(
       `The Hub (${access.endpoint}) has no ${repository}${
         access.token === null
-          ? ", or it is private: check the name, or set HF_TOKEN"
+          ? `, or it is private: check the name, or set HF_TOKEN${
+            whyUnset("HF_TOKEN") === "is not set"
+              ? ""
+              : `, which ${whyUnset("HF_TOKEN")}`
+          }`
           : ", or the account of HF_TOKEN may not see it: check the name and the token"
       }`,
     );
@@ -99,12 +100,8 @@ export async function failureOf(
 export function thrownFailure(error: unknown, access: HubAccess): unknown {
   if (access.signal?.aborted) return access.signal.reason;
   if (isDenotuneError(error) || error instanceof Passing) return error;
-  if (error instanceof Deno.errors.NotCapable) {
-    return new ConfigError(
-      `Cannot reach the Hub: Deno runs without permission (${error.message}); run with -A or --allow-net`,
-      { cause: error },
-    );
-  }
+  const forbidden = permissionError("reach the Hub", error);
+  if (forbidden !== null) return forbidden;
   return new Passing(error instanceof Error ? error.message : String(error));
 }
 

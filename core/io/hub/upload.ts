@@ -6,6 +6,7 @@
 import { createHash } from "node:crypto";
 import { pathToFileURL } from "node:url";
 import { ConfigError, DataError } from "../../contracts/errors.ts";
+import { permissionError } from "../../permissions.ts";
 import { type HubAccess, hubAccess, type HubOptions } from "./access.ts";
 import { type UploadPackage, uploadPackage } from "./hub_package.ts";
 
@@ -217,12 +218,8 @@ async function said<T>(
         cause,
       );
     }
-    if (error instanceof Deno.errors.NotCapable) {
-      throw new ConfigError(
-        `${what}: Deno runs without permission (${error.message}); run with -A or --allow-net`,
-        cause,
-      );
-    }
+    const forbidden = permissionError(`push to ${id}`, error);
+    if (forbidden !== null) throw forbidden;
     if (error instanceof TypeError) {
       throw new DataError(
         `${what}: ${access.endpoint} cannot be reached (${error.message}); what arrived is kept: run the same command again to send the rest`,

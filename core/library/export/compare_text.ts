@@ -13,7 +13,9 @@ import type {
 import type { Json } from "../../contracts/json.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import { asUserError } from "../../io/atomic.ts";
+import { temporaryFolder } from "../../io/cache_folder.ts";
 import { isPlainName } from "../../io/model_folder.ts";
+import { missingPermission } from "../../permissions.ts";
 import { compareTokenizerJson } from "./compare_tokenizer_json.ts";
 import { canonical, show } from "./show_values.ts";
 
@@ -100,6 +102,7 @@ export async function compareText(
     const tokenizer = await tokenizerOfFiles(files, template, creating);
     compareTokens(tokenizer, wanted.tokenizer, { texts: all, faults });
   } catch (error) {
+    if (missingPermission(error) !== null) throw error; // no fault of the file
     // the first fault says more than what follows from it
     if (faults.length === before) {
       faults.push(
@@ -178,27 +181,23 @@ async function tokenizerOfFiles(
   template: string | null | undefined,
   creating: Creating,
 ): Promise<Tokenizer> {
-  const folder = Deno.makeTempDirSync({ prefix: "denotune-export-" });
-  try {
-    const all = {
-      ...files,
-      ...(template == null ? {} : { "chat_template.jinja": template }),
-    };
-    for (const [name, content] of Object.entries(all)) {
-      if (!isPlainName(name)) throw new RangeError(`No file name: ${name}`);
-      asUserError(
-        `write ${name}`,
-        () => Deno.writeTextFileSync(join(folder, name), content),
-      );
-    }
-    return await createPart(
-      "tokenizer",
-      { use: "huggingface", path: folder },
-      creating,
+  using folder = temporaryFolder();
+  const all = {
+    ...files,
+    ...(template == null ? {} : { "chat_template.jinja": template }),
+  };
+  for (const [name, content] of Object.entries(all)) {
+    if (!isPlainName(name)) throw new RangeError(`No file name: ${name}`);
+    asUserError(
+      `write ${name}`,
+      () => Deno.writeTextFileSync(join(folder.path, name), content),
     );
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
   }
+  return await createPart(
+    "tokenizer",
+    { use: "huggingface", path: folder.path },
+    creating,
+  );
 }
 
 function compareTokens(

@@ -35,7 +35,8 @@ export async function findRuns(folder: string): Promise<FoundRun[]> {
         if (entry.isFile || entry.name.startsWith(".")) continue;
         folders.push(entry.name);
       }
-    } catch {
+    } catch (error) {
+      if (depth === 1 && error instanceof Deno.errors.NotCapable) throw error;
       return;
     }
     for (const own of folders) {

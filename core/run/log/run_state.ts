@@ -6,7 +6,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { kill } from "node:process";
 import { SUMMARY } from "../run_folder.ts";
-import { readLockOwner } from "../run_lock.ts";
+import { isHere, readLockOwner } from "../run_lock.ts";
 import type { RunLog } from "./run_log.ts";
 
 /** How far a run is. `stopped`: it can be resumed. */
@@ -64,7 +64,7 @@ export function runState(runFolder: string, log: RunLog): DescribedState {
 /** Bytes of memory that the process of a run has, where the operating system says it in a file (Linux); else null. */
 export function processBytes(runFolder: string): number | null {
   const owner = readLockOwner(runFolder);
-  if (owner === null || owner.host !== Deno.hostname()) return null;
+  if (owner === null || !isHere(owner)) return null;
   try {
     const status = Deno.readTextFileSync(`/proc/${owner.pid}/status`);
     const found = /^VmRSS:\s+(\d+) kB$/m.exec(status);
@@ -93,11 +93,13 @@ function endOf(
  */
 function isHeld(runFolder: string): boolean {
   const owner = readLockOwner(runFolder);
-  if (owner === null || owner.host !== Deno.hostname()) return false;
+  if (owner === null || !isHere(owner)) return false;
   try {
     kill(owner.pid, 0); // signal 0 asks, and sends nothing
     return true;
   } catch (error) {
+    // not for us to ask (without --allow-run): the file is there, so somebody is likely to hold it
+    if (error instanceof Deno.errors.NotCapable) return true;
     return error instanceof Error && "code" in error && error.code === "EPERM";
   }
 }

@@ -36,12 +36,16 @@ export class TailFile {
     this.#path = path;
   }
 
-  /** Gives what is new. Returns whether anything was; a file that cannot be read gives nothing. */
+  /**
+   * Gives what is new. Returns whether anything was; a file that cannot be read gives nothing. Throws where this
+   * process has no permission for it.
+   */
   async read(to: LineReceiver): Promise<boolean> {
     let info: Deno.FileInfo;
     try {
       info = await Deno.stat(this.#path);
-    } catch {
+    } catch (error) {
+      if (error instanceof Deno.errors.NotCapable) throw error;
       return this.#gone(to);
     }
     if (!info.isFile) return this.#gone(to); // opening a pipe would wait for its writer

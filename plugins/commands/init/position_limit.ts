@@ -4,6 +4,7 @@
  */
 import { join, resolve } from "node:path";
 import {
+  environmentVariable,
   findInHubCache,
   hubCacheFolder,
   isDenotuneError,
@@ -52,7 +53,7 @@ export async function modelFolder(model: string): Promise<string | null> {
   const found = await findInHubCache(model, {
     kind: "model",
     revision: "main",
-    cacheDir: hubCacheFolder((name) => Deno.env.get(name)),
+    cacheDir: hubCacheFolder(environmentVariable),
   });
   return found?.folder ?? null;
 }

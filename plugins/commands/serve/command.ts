@@ -7,8 +7,11 @@ import {
   type CommandContext,
   ConfigError,
   defineCommand,
+  environmentVariable,
+  isGranted,
   library,
   onInterrupt,
+  whyUnset,
 } from "@denotune/denotune/core";
 import { basename } from "node:path";
 import { z } from "zod";
@@ -88,11 +91,21 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/;
 
 async function runServe(flags: Flags, context: CommandContext): Promise<void> {
   const { out, err, program, arguments: [folder] } = context;
-  const keys = keysOf(Deno.env);
+  const keys = keysOf({ get: environmentVariable });
+  const mayReadKeys = isGranted({ name: "env", variable: "DENOTUNE_API_KEY" });
   const isLoopback = LOOPBACK.test(flags.host);
   if (!isLoopback && keys.length === 0 && !flags.no_key) {
     throw new ConfigError(
-      `--host ${flags.host} lets other machines ask: set a key in DENOTUNE_API_KEY, or say --no-key`,
+      `--host ${flags.host} lets other machines ask: set a key in DENOTUNE_API_KEY${
+        mayReadKeys ? "" : `, which ${whyUnset("DENOTUNE_API_KEY")}`
+      }, or say --no-key`,
+    );
+  }
+  if (!mayReadKeys && !flags.no_key) {
+    err.line(
+      `${err.style("warning", "note")} no key is asked for: DENOTUNE_API_KEY ${
+        whyUnset("DENOTUNE_API_KEY")
+      }`,
     );
   }
   const adapters = Object.fromEntries(flags.adapter.map((text) => {

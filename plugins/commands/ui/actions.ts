@@ -30,8 +30,8 @@ const prompts = ofRun.extend({
 export interface ActionContext {
   readonly store: RunStore;
   readonly jobs: Jobs;
-  /** Folder for reports. */
-  readonly temporary: string;
+  /** Folder for reports, made when it is first asked for. */
+  temporary(): string;
 }
 
 /** Adds the actions to the server. */
@@ -68,7 +68,7 @@ export function addActions(app: Hono, of: ActionContext): void {
     return null;
   });
   action(app, "/api/data-report", { of, schema: ofRun }, (run) => {
-    const page = reportPath(temporary, run);
+    const page = reportPath(temporary(), run);
     jobs.start(
       `report ${run.name}`,
       ["analyze", settingsFile(run), "--html", page],

@@ -10,6 +10,7 @@ import {
   harmless,
   kindAt,
   onInterrupt,
+  temporaryFolder,
 } from "@denotune/denotune/core";
 import { resolve } from "node:path";
 import { z } from "zod";
@@ -125,13 +126,13 @@ export async function startUi(
   const charts = await chartsPackage();
   const closing = new AbortController();
   const { signal } = closing;
-  const temporary = await Deno.makeTempDir({ prefix: "denotune-ui-" });
+  let temporary: ReturnType<typeof temporaryFolder> | null = null;
   const app = uiApp({
     store: new RunStore(folder),
     token,
     charts,
     jobs: new Jobs(program),
-    temporary,
+    temporary: () => (temporary ??= temporaryFolder()).path,
     signal,
   });
   const server = listen(port, (request) => app.fetch(request));
@@ -153,7 +154,7 @@ export async function startUi(
         new Promise((done) => timer = setTimeout(done, 1000)),
       ]);
       clearTimeout(timer);
-      await Deno.remove(temporary, { recursive: true }).catch(() => {});
+      temporary?.[Symbol.dispose]();
     },
   };
 }

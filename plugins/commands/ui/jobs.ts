@@ -5,7 +5,7 @@
  */
 import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
-import { readTextUpTo } from "@denotune/denotune/core";
+import { isGranted, readTextUpTo } from "@denotune/denotune/core";
 
 /** What became of a command. */
 export interface JobState {
@@ -45,7 +45,10 @@ export class Jobs {
       const child = spawn(command, [...before, ...args], {
         detached: true, // Ctrl-C for the page is not for the run
         stdio: ["ignore", output, output],
-        env: { ...Deno.env.toObject(), NO_COLOR: "1" },
+        env: {
+          ...(isGranted({ name: "env" }) ? Deno.env.toObject() : {}),
+          NO_COLOR: "1",
+        },
       });
       const ended = (code: number | null) => {
         job.isRunning = false;

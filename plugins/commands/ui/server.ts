@@ -3,7 +3,7 @@
  * else; a run never waits for it.
  * @module
  */
-import { smoothed, thinned } from "@denotune/denotune/core";
+import { namingPermissions, smoothed, thinned } from "@denotune/denotune/core";
 import { type Context, Hono } from "hono";
 import { streamSSE } from "hono/streaming";
 import { CLIENT_STYLE } from "./client_style.ts";
@@ -30,8 +30,8 @@ export interface UiServer {
   readonly charts: { readonly script: string; readonly style: string } | null;
   /** Commands that its buttons start. */
   readonly jobs: Jobs;
-  /** Folder for reports. */
-  readonly temporary: string;
+  /** Folder for reports, made when it is first asked for. */
+  temporary(): string;
   /** Ends what is sent by itself. */
   readonly signal: AbortSignal;
 }
@@ -139,7 +139,7 @@ export function uiApp(of: UiServer): Hono {
   app.get("/data-report", (c) =>
     withRun(c, store, async (run) => {
       try {
-        const page = await Deno.readTextFile(reportPath(temporary, run));
+        const page = await Deno.readTextFile(reportPath(temporary(), run));
         return c.html(page); // its own policy forbids what it does not need
       } catch {
         return c.json({ error: "The report is not made yet" }, 404);
@@ -147,7 +147,9 @@ export function uiApp(of: UiServer): Hono {
     }));
   addActions(app, { store, jobs, temporary });
   app.notFound((c) => c.json({ error: "There is no such page" }, 404));
-  app.onError((error, c) => c.json({ error: error.message }, 500));
+  app.onError((error, c) =>
+    c.json({ error: namingPermissions(error.message) }, 500)
+  );
   return app;
 }
 

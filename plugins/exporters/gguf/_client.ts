@@ -11,6 +11,8 @@ import {
   type ClientAnswers,
   type ClientPrompt,
   DataError,
+  environmentVariable,
+  isGranted,
   isPlainObject,
 } from "@denotune/denotune/core";
 import { request } from "node:http";
@@ -40,7 +42,7 @@ export async function askServer(
 ): Promise<ClientAnswers | null> {
   const { prompts, signal, onNotice } = options;
   const limitMs = options.limitMs ?? 60_000 + Deno.statSync(file).size / 5e4;
-  const named = options.program ?? environment(VARIABLE);
+  const named = options.program ?? environmentVariable(VARIABLE);
   if (named === "") return null;
   const program = named ?? PROGRAM;
   if (!isGranted({ name: "run", command: program })) {
@@ -303,20 +305,9 @@ function freePort(): number {
   return listener.addr.port;
 }
 
-function isGranted(descriptor: Deno.PermissionDescriptor): boolean {
-  return Deno.permissions.querySync(descriptor).state === "granted";
-}
-
-/** A variable of the environment; undefined where it is not set or may not be read. */
-function environment(variable: string): string | undefined {
-  return isGranted({ name: "env", variable })
-    ? Deno.env.get(variable)
-    : undefined;
-}
-
 /** Whether the program is in a folder of the PATH, as far as this process may look. */
 function isOnPath(): boolean {
-  return (environment("PATH") ?? "").split(delimiter).some((folder) => {
+  return (environmentVariable("PATH") ?? "").split(delimiter).some((folder) => {
     const path = join(folder, PROGRAM);
     if (folder === "" || !isGranted({ name: "read", path })) return false;
     try {

@@ -2,7 +2,8 @@
  * What a run needs of MLflow's REST API (2.0).
  * @module
  */
-import { AnswerError, environment, send } from "../_http.ts";
+import { environmentVariable } from "@denotune/denotune/core";
+import { AnswerError, send } from "../_http.ts";
 
 /** A figure at a step. */
 export interface Metric {
@@ -160,10 +161,10 @@ export class MlflowClient {
 
 /** As MLflow's own client takes it from the environment. */
 function authorization(): Record<string, string> {
-  const token = environment("MLFLOW_TRACKING_TOKEN");
+  const token = environmentVariable("MLFLOW_TRACKING_TOKEN");
   if (token !== undefined) return { authorization: `Bearer ${token}` };
-  const user = environment("MLFLOW_TRACKING_USERNAME");
-  const password = environment("MLFLOW_TRACKING_PASSWORD");
+  const user = environmentVariable("MLFLOW_TRACKING_USERNAME");
+  const password = environmentVariable("MLFLOW_TRACKING_PASSWORD");
   if (user === undefined || password === undefined) return {};
   const bytes = new TextEncoder().encode(`${user}:${password}`);
   return { authorization: `Basic ${btoa(String.fromCharCode(...bytes))}` };

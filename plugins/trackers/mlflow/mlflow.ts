@@ -10,6 +10,7 @@ import { basename, join } from "node:path";
 import {
   ConfigError,
   definePart,
+  environmentVariable,
   type Part,
   type Tracker,
   type TrackerContext,
@@ -17,7 +18,7 @@ import {
 } from "@denotune/denotune/core";
 import { z } from "zod";
 import { figuresOf } from "../_figures.ts";
-import { environment, isHttp, mustMayConnect } from "../_http.ts";
+import { isHttp, mustMayConnect } from "../_http.ts";
 import { flatSettings } from "../_settings.ts";
 import {
   type Entry,
@@ -98,7 +99,8 @@ class MlflowTracker implements Tracker {
   }
 
   start(context: TrackerContext): void {
-    const uri = this.#options.uri ?? environment("MLFLOW_TRACKING_URI") ??
+    const uri = this.#options.uri ??
+      environmentVariable("MLFLOW_TRACKING_URI") ??
       "http://127.0.0.1:5000";
     if (!isHttp(uri)) {
       throw new ConfigError(

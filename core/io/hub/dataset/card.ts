@@ -3,6 +3,7 @@
  * @module
  */
 import { parse } from "yaml";
+import { withoutEnvironment } from "../../../permissions.ts";
 import { DataError } from "../../../contracts/errors.ts";
 import { isObject } from "../../json_file.ts";
 
@@ -45,7 +46,9 @@ export function readCard(text: string, where: string): CardConfig[] {
   if (front === null) return [];
   let card: unknown;
   try {
-    card = parse(front[1], { logLevel: "error", uniqueKeys: false });
+    card = withoutEnvironment(() =>
+      parse(front[1], { logLevel: "error", uniqueKeys: false })
+    );
   } catch (cause) {
     throw new DataError(
       `${where}: the YAML at its top is broken: ${
