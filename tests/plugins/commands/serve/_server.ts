@@ -79,11 +79,13 @@ export function trained(): Promise<string> {
 /** Serves a tiny model, and ends all. */
 export async function serving(
   body: (test: TestServer) => Promise<void>,
-  { options = {}, contextLength = 128, folder: given }: {
+  { options = {}, contextLength = 128, folder: given, adapters = {} }: {
     readonly options?: Partial<ServerOptions>;
     /** What is served; absent: the tiny model. */
     readonly folder?: string;
     readonly contextLength?: number;
+    /** Folders of adapters on it, by name. */
+    readonly adapters?: Readonly<Record<string, string>>;
   } = {},
 ): Promise<void> {
   const path = given ?? await trained();
@@ -93,6 +95,7 @@ export async function serving(
     rows,
     logits: true,
     contextLength,
+    adapters,
   });
   const log: string[] = [];
   const server = startServer({

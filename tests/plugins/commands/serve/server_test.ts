@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
-import { eventsOf, serving } from "./_server.ts";
+import { loadModel, train } from "@denotune/denotune";
+import { testFolder, tinyRun } from "../../../run_harness.ts";
+import { CHATML, eventsOf, serving, trained } from "./_server.ts";
 
-const MESSAGES = [{ role: "user", content: "say 3" }];
+const MESSAGES = [{ role: "user" as const, content: "say 3" }];
 const GREEDY = { temperature: 0, max_tokens: 12 };
 
 Deno.test("eight clients at once get what each gets alone, streamed or not", async () => {
@@ -48,6 +50,60 @@ Deno.test("eight clients at once get what each gets alone, streamed or not", asy
       0,
     ]);
   });
+});
+
+Deno.test("requests to several adapters at once each get what their own model writes", async () => {
+  using folder = testFolder();
+  const base = await trained();
+  const adapters: Record<string, string> = {};
+  for (const name of ["ja", "nein"]) {
+    const rows = Array.from({ length: 16 }, (_, i) => ({
+      instruction: `say ${i}`,
+      output: name.repeat(1 + i % 3),
+    }));
+    adapters[name] = folder.at(name);
+    await train(tinyRun(folder.at(name), {
+      model: { path: base },
+      tokenizer: "huggingface",
+      data: { train: [{ rows, format: "alpaca" }], template: CHATML },
+      adapter: { use: "lora", r: 4, lora_alpha: 16 },
+      optimizer: { use: "adamw", learning_rate: 0.05 },
+      training: { max_steps: 12 },
+    }));
+  }
+  // each model alone, without a server
+  const own: Record<string, string> = {};
+  for (const [name, path] of Object.entries({ tiny: base, ...adapters })) {
+    await using model = await loadModel(path, {
+      backend: { use: "cpu", blas: "off", workers: 1 },
+      contextLength: 128,
+    });
+    const { text } = await model.generate(MESSAGES, {
+      temperature: 0,
+      maxNewTokens: 12,
+    });
+    own[name] = text;
+  }
+  assert.equal(new Set(Object.values(own)).size, 3, JSON.stringify(own));
+  await serving(async ({ post, server }) => {
+    assert.deepEqual(server.models, ["tiny", "ja", "nein"]);
+    const names = Array.from({ length: 24 }, (_, i) => server.models[i % 3]);
+    const found = await Promise.all(
+      names.map((model) =>
+        post("/v1/chat/completions", { model, messages: MESSAGES, ...GREEDY })
+      ),
+    );
+    assert.deepEqual(
+      found.map(({ body }) => body.choices[0].message.content),
+      names.map((name) => own[name]),
+    );
+    const refused = await post("/v1/chat/completions", {
+      model: "no",
+      messages: MESSAGES,
+    });
+    assert.equal(refused.status, 404);
+    assert.match(refused.body.error.message, /tiny.*ja.*nein/);
+  }, { adapters });
 });
 
 Deno.test("completions take texts, tokens, and lists of them; all in the order of the prompts, n of each", async () => {
