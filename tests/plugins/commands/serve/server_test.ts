@@ -106,6 +106,53 @@ Deno.test("requests to several adapters at once each get what their own model wr
   }, { adapters });
 });
 
+Deno.test("a model that decodes in its own way answers many at once as each alone, and refuses what it cannot do", async () => {
+  using folder = testFolder();
+  const rows = Array.from({ length: 16 }, (_, i) => ({
+    instruction: `say ${i}`,
+    output: "abcdefgh".slice(i % 4),
+  }));
+  await train(tinyRun(folder.at("run"), {
+    data: { train: [{ rows, format: "alpaca" }], template: CHATML },
+    objective: { use: "masked-diffusion", fill_answer_to: 12 },
+    training: { max_steps: 4 },
+  }));
+  await serving(async ({ post, server }) => {
+    const bodies = Array.from({ length: 12 }, (_, i) => ({
+      messages: [{ role: "user", content: `say ${"x".repeat(i)}` }],
+      max_tokens: 12,
+      temperature: i % 2, // two ways to draw: they are not decoded together
+      seed: 5,
+    }));
+    const ask = async (body: unknown) => {
+      const found = await post("/v1/chat/completions", body);
+      assert.equal(found.status, 200, JSON.stringify(found.body));
+      return found.body.choices[0].message.content;
+    };
+    const alone: string[] = [];
+    for (const body of bodies) alone.push(await ask(body));
+    assert.ok(new Set(alone).size > 3, JSON.stringify(alone));
+    // one of them hangs up: the others are answered all the same
+    const controller = new AbortController();
+    const left = fetch(`${server.address}/v1/chat/completions`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(bodies[0]),
+      signal: controller.signal,
+    }).then((response) => response.text()).catch(() => "left");
+    const together = Promise.all(bodies.map(ask));
+    controller.abort();
+    assert.deepEqual(await together, alone);
+    await left;
+    const refused = await post("/v1/chat/completions", {
+      ...bodies[0],
+      logprobs: true,
+    });
+    assert.equal(refused.status, 400, JSON.stringify(refused.body));
+    assert.match(refused.body.error.message, /decodes in its own way/);
+  }, { folder: folder.at("run") });
+});
+
 Deno.test("completions take texts, tokens, and lists of them; all in the order of the prompts, n of each", async () => {
   await serving(async ({ post, model }) => {
     const texts = ["say 1", "say 22", "it"];
