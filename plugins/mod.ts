@@ -14,7 +14,10 @@ import { formats } from "../formats/mod.ts";
 import { activations } from "./activations/mod.ts";
 import { adapters } from "./adapters/mod.ts";
 import { collators } from "./collators/mod.ts";
-import { collectives } from "./collectives/mod.ts";
+import {
+  collectives,
+  workers as collectiveWorkers,
+} from "./collectives/mod.ts";
 import { commands } from "./commands/mod.ts";
 import { evaluators } from "./evaluators/mod.ts";
 import { exporters } from "./exporters/mod.ts";
@@ -64,11 +67,12 @@ export const builtin: Plugin = definePlugin({
   ],
 });
 
-/** The workers of the backends, for a bundle. */
+/** The workers of the parts, for a bundle. */
 export const workers: WorkerModules = {
   ...webgpuWorkers,
   ...cpuWorkers,
   ...referenceWorkers,
+  ...collectiveWorkers,
 };
 
 export default builtin;

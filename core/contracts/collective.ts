@@ -1,7 +1,7 @@
 /**
  * A collective joins processes that train together: each computes some micro-batches of a step, and gradients and
- * loss sums are added up before the update. `single` is the built-in; others bring an existing engine (MPI), never a
- * protocol of our own.
+ * loss sums are added up before the update. `single` is one process, `mpi` calls an installed MPI library; others
+ * bring an existing engine too, never a protocol of our own.
  *
  * ```text
  * rank 0   micro 0, micro 2 ─┐                    ┌─ update
@@ -13,14 +13,24 @@
  * @module
  */
 
+/** What is summed, where that matters. */
+export interface SumOptions {
+  /** Gradients, which a collective may send with fewer bits; absent: numbers that keep all of theirs. */
+  readonly gradients?: boolean;
+}
+
 /** Several processes that train together. */
 export interface Collective {
   /** Number of this process, from 0. */
   readonly rank: number;
   /** How many there are. */
   readonly world: number;
+  /** Whether each rank keeps the optimizer states of its share alone (ZeRO-1); absent: all ranks keep all. */
+  readonly shardsOptimizer?: boolean;
+  /** Rejects with `DeviceError` when another rank has failed, ended or hangs; absent: nobody watches. */
+  readonly lost?: Promise<never>;
   /** Sums an array over all processes, in place. All get the same bits; a NaN of one is a NaN of all. */
-  sum(values: Float32Array): Promise<void>;
+  sum(values: Float32Array, options?: SumOptions): Promise<void>;
   /**
    * Sums an array (N) over all processes, and gives each its share (N / world) of the result, by rank. Throws
    * `RangeError` where N is no multiple of the world.
@@ -30,4 +40,10 @@ export interface Collective {
   allGather(share: Float32Array): Promise<Float32Array>;
   /** Gives all processes the array of one of them, in place. */
   broadcast(values: Float32Array, root: number): Promise<void>;
+  /** What joins processes here, for people: `Open MPI 4.1.4`. Throws where there is nothing. */
+  describe?(): Promise<string>;
+  /** Reports to the other ranks that this one has failed, as well as that can be done; their `lost` rejects. */
+  fail?(message: string): Promise<void>;
+  /** Ends it, once all ranks have called it. */
+  close?(): Promise<void>;
 }

@@ -40,7 +40,12 @@ import { RunRequests } from "./watch/requests.ts";
 import { RunHooks } from "./run_hooks.ts";
 import { startEvent } from "./start_event.ts";
 import { StepProfile } from "./step_profile.ts";
-import { stoppedBy } from "./stopped_run.ts";
+import { AgreedStop } from "./ranks/agreed_stop.ts";
+import { openRanks, settingsFacts } from "./ranks/open_ranks.ts";
+import { RankHooks } from "./ranks/rank_hooks.ts";
+import { amongRanks, type Ranks, refuseDifferences } from "./ranks/ranks.ts";
+import { shareTrained, weightsHash } from "./ranks/share_weights.ts";
+import { newestCheckpoint, type Stopped, stoppedBy } from "./stopped_run.ts";
 import { writeSummary } from "./summary.ts";
 import { runTraining } from "./trainer.ts";
 import { freshState, type TrainerState } from "./trainer_state.ts";
@@ -53,6 +58,8 @@ export interface RunOptions {
   readonly trackers?: readonly Tracker[];
   /** The command line that starts this run, for what is said where a device ends it. */
   readonly command?: string;
+  /** Receives what a rank says itself when it is asked to stop: trackers listen on rank 0 alone. */
+  readonly onRankStops?: (message: string) => void;
 }
 
 /** What a run gave. */
@@ -69,6 +76,10 @@ export interface RunResult {
   readonly metrics: Readonly<Record<string, number | null>>;
   /** The step of the best evaluation; null where evaluations are not compared, or the run is not over. */
   readonly bestStep: number | null;
+  /** Number of this process among those that trained together: 0 wrote the results. */
+  readonly rank: number;
+  /** SHA-256 of the trained weights, where several ranks trained together; else null. */
+  readonly weightsHash: string | null;
 }
 
 /**
@@ -99,7 +110,8 @@ export async function trainRun(
     tracker,
     described: null,
   }));
-  for (const i of config.trackers.keys()) {
+  const ranks = await openRanks(run, creating);
+  for (const i of ranks.isFirst ? config.trackers.keys() : []) {
     const chosen = chosenAt(run, "tracker", `trackers.${i}`);
     if (chosen === null) continue;
     trackers.push({
@@ -109,18 +121,17 @@ export async function trainRun(
   }
   events = new Events(trackers, now);
   for (const emit of pending) emit();
-  const going = new Run(run, creating, events, options.signal, now);
+  const going = new Run({ run, creating, events, ranks, options, now });
   try {
-    const result = await going.go(located);
+    const result = await amongRanks(ranks, () => going.go(located));
     await events.close();
+    await ranks.collective.close?.();
     return result;
   } catch (thrown) {
     const { signal } = options;
-    const error = going.state === null ? thrown : stoppedBy(thrown, {
-      outputDir: config.output_dir,
-      resume: config.training.resume,
-      command: options.command,
-    });
+    const error = going.state === null
+      ? thrown
+      : stoppedBy(thrown, going.stopped);
     const isStopped = signal?.aborted === true && error === signal.reason;
     events.emit({
       event: "end",
@@ -140,42 +151,51 @@ export async function trainRun(
   }
 }
 
+/** What a run works with. */
+interface RunContext {
+  readonly run: LoadedRun;
+  readonly creating: Creating;
+  readonly events: Events;
+  readonly ranks: Ranks;
+  readonly options: RunOptions;
+  readonly now: () => number;
+}
+
 class Run {
   /** How far the run has come, once it trains. */
   state: TrainerState | null = null;
-  readonly #run: LoadedRun;
-  readonly #creating: Creating;
-  readonly #events: Events;
-  readonly #signal: AbortSignal | undefined;
-  readonly #now: () => number;
+  readonly #of: RunContext;
+  /** How several ranks stop together; null: there is one. */
+  #stop: AgreedStop | null = null;
 
-  constructor(
-    run: LoadedRun,
-    creating: Creating,
-    events: Events,
-    signal: AbortSignal | undefined,
-    now: () => number,
-  ) {
-    this.#run = run;
-    this.#creating = creating;
-    this.#events = events;
-    this.#signal = signal;
-    this.#now = now;
+  constructor(of: RunContext) {
+    this.#of = of;
+  }
+
+  /** Where the run was, for what is said when it stops. */
+  get stopped(): Stopped {
+    const { run: { config }, options } = this.#of;
+    return {
+      outputDir: config.output_dir,
+      resume: config.training.resume,
+      command: options.command,
+      savedStep: this.#stop?.savedStep,
+    };
   }
 
   async go(
     located: Awaited<ReturnType<typeof modelFolderOf>>,
   ): Promise<RunResult> {
-    const run = this.#run;
-    const creating = this.#creating;
-    const events = this.#events;
-    const signal = this.#signal;
+    const { run, creating, events, ranks, now } = this.#of;
+    const { signal } = this.#of.options;
     const { config } = run;
-    using _lock = lockRunFolder(config.output_dir);
+    await refuseDifferences(ranks, settingsFacts(run));
+    using _lock = ranks.isFirst ? lockRunFolder(config.output_dir) : null;
     const settings = configData(config);
 
     const options = {
-      signal,
+      // one rank alone must not stop its data: all end with the same step
+      signal: ranks.areSeveral ? undefined : signal,
       onNotice: (message: string, level?: "info" | "warning") =>
         events.notice(message, level),
       onProgress: (
@@ -187,11 +207,18 @@ class Run {
     const { parts, model, request, totalSteps: steps } = await planRun(opened, {
       ...options,
       trains: true,
+      collective: ranks.collective,
     });
-    const folder = await decideRunFolder(run);
-    const checkpoint = folder.checkpoint === null
+    await refuseDifferences(ranks, {
+      "data (fingerprint)": data.feed.fingerprint,
+      "steps": steps,
+      model: model.name,
+    });
+    const folder = await ranks.fromFirst(() => decideRunFolder(run));
+    const { checkpoint: from } = folder;
+    const checkpoint = from === null
       ? null
-      : openCheckpoint(folder.checkpoint);
+      : await ranks.fromFirst(() => openCheckpoint(from));
     if (checkpoint !== null) {
       await resumeData(data, {
         outputDir: config.output_dir,
@@ -215,23 +242,35 @@ class Run {
     const need = memoryNeed(planned, device.info, config.memory_limit);
     refuseTooLarge(request, need, { config, info: device.info });
     await using engine = await Engine.open(planned, device);
-    const moved = enterRunFolder(config.output_dir, folder);
+    const moved = ranks.isFirst
+      ? enterRunFolder(config.output_dir, folder)
+      : null;
     if (moved !== null) {
       events.notice(
         `The run that was in ${config.output_dir} is now in ${moved}`,
       );
     }
-    if (!folder.continues) {
+    if (!folder.continues && ranks.isFirst) {
       writeFileAtomic(
         join(config.output_dir, RESOLVED),
         resolvedText(run, VERSION),
       );
     }
-    using requests = new RunRequests(config.output_dir);
-    const training = AbortSignal.any([
-      requests.signal,
-      ...(signal === undefined ? [] : [signal]),
-    ]);
+    using requests = ranks.isFirst ? new RunRequests(config.output_dir) : null;
+    const asked = AbortSignal.any(
+      [requests?.signal, signal].filter((one) => one !== undefined),
+    );
+    const stop = ranks.areSeveral
+      ? new AgreedStop(asked, {
+        isFirst: ranks.isFirst,
+        savedStep: checkpoint?.state.step ?? null,
+      })
+      : null;
+    this.#stop = stop;
+    if (stop !== null) this.#saysWhatIsSaved(asked);
+    const training = stop === null
+      ? asked
+      : AbortSignal.any([asked, stop.signal]);
     const resumedAt = checkpoint?.state.step ?? null;
     await events.start({
       outputDir: config.output_dir,
@@ -265,9 +304,11 @@ class Run {
       outputDir: config.output_dir,
       settings: config.training,
     };
-    if (folder.checkpoint !== null && checkpoint !== null) {
-      bringBest(folder.checkpoint, ofBest);
-      restoreCheckpoint(engine, folder.checkpoint);
+    if (from !== null && checkpoint !== null) {
+      if (ranks.isFirst) {
+        bringBest(from, ofBest);
+        restoreCheckpoint(engine, from);
+      }
       if (checkpoint.device !== device.info.fingerprint) {
         events.notice(
           "The checkpoint was made on another processor or backend: the run is resumed, but bits will differ",
@@ -275,6 +316,8 @@ class Run {
         );
       }
     }
+
+    if (ranks.areSeveral) await shareTrained(ranks, engine);
 
     const answers = stepAnswersOf(parts, {
       config,
@@ -300,21 +343,21 @@ class Run {
       requests,
       signal: training,
       deviceFingerprint: device.info.fingerprint,
-      now: this.#now,
+      now,
     });
     // an interrupt ends answers early; what it means for the run follows right after
     const samples = (at: "start" | "end") =>
       hooks.samples(at).catch((error) => {
         if (!training.aborted || error !== training.reason) throw error;
       });
-    if (state.step === 0) await samples("start");
+    if (state.step === 0 && ranks.isFirst) await samples("start");
     const profile = StepProfile.of(device);
     const batchView = new BatchView({
       outputDir: config.output_dir,
       tokenizer,
       data,
       asks: answers !== null,
-      now: this.#now,
+      now,
     });
     const status = await runTraining({
       engine,
@@ -323,7 +366,8 @@ class Run {
       answers,
       optimizer: parts.optimizer,
       schedule: parts.schedule,
-      collective: parts.collective,
+      collective: ranks.collective,
+      vote: stop,
       settings: {
         totalSteps: steps,
         mostEpochs: config.data.streaming ? config.training.epochs : null,
@@ -337,16 +381,17 @@ class Run {
         sources: data.feed.sourceNames.length,
       },
       state,
-      hooks,
+      hooks: stop === null ? hooks : new RankHooks(hooks, { ranks, stop }),
       batchView,
       profile,
-      signal: training,
-      now: this.#now,
+      signal: stop?.signal ?? training,
+      now,
     });
+    const hash = ranks.areSeveral ? await this.#compareWeights(engine) : null;
     const measured = profile?.measured() ?? null;
     if (measured !== null) events.emit({ event: "profile", ...measured });
     for (const notice of data.feed.closingNotices()) events.notice(notice);
-    const { best, notices } = status === "done"
+    const { best, notices } = status === "done" && ranks.isFirst
       ? loadBest(engine, ofBest)
       : { best: null, notices: [] };
     for (const notice of notices) events.notice(notice);
@@ -361,14 +406,16 @@ class Run {
       if (best !== null && config.training.load_best_model_at_end) {
         hooks.metrics = best.metrics;
       }
-      await samples("end");
-      await hooks.saves.final();
-      writeSummary(config, {
-        steps: state.step,
-        seconds: events.seconds,
-        metrics: hooks.metrics,
-        best,
-      });
+      if (ranks.isFirst) {
+        await samples("end");
+        await hooks.saves.final();
+        writeSummary(config, {
+          steps: state.step,
+          seconds: events.seconds,
+          metrics: hooks.metrics,
+          best,
+        });
+      }
     }
     const path = status === "done"
       ? config.output_dir
@@ -389,6 +436,34 @@ class Run {
       steps: state.step,
       metrics: hooks.metrics,
       bestStep: best?.step ?? null,
+      rank: ranks.collective.rank,
+      weightsHash: hash,
     };
+  }
+
+  /** Says at once, on every rank, from where a run resumes that is asked to stop: its launcher may be impatient. */
+  #saysWhatIsSaved(asked: AbortSignal): void {
+    const { ranks: { collective: { rank, world } }, options } = this.#of;
+    asked.addEventListener("abort", () =>
+      options.onRankStops?.(
+        `rank ${rank} of ${world}: ${newestCheckpoint(this.stopped)}`,
+      ));
+  }
+
+  /** The hash of the trained weights, which must be that of all ranks. */
+  async #compareWeights(engine: Engine): Promise<string> {
+    const { ranks, events } = this.#of;
+    const hash = await weightsHash(engine);
+    const others = await ranks.ofAll(hash);
+    const apart = others.flatMap((of, rank) => of === others[0] ? [] : [rank]);
+    if (apart.length > 0) {
+      events.notice(
+        `The weights of rank ${
+          apart.join(", ")
+        } differ from those of rank 0, which are saved: the ranks compute on different processors or devices`,
+        "warning",
+      );
+    }
+    return hash;
   }
 }

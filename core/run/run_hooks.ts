@@ -37,8 +37,8 @@ export interface HooksContext extends RunModel, SavesContext {
   readonly objective: Objective;
   /** Asks before a batch is evaluated; null: the objective does not. */
   readonly answers: StepAnswers | null;
-  /** What people ask of the run while it trains. */
-  readonly requests: RunRequests;
+  /** What people ask of the run while it trains; null: this rank is not asked. */
+  readonly requests: RunRequests | null;
   readonly now: () => number;
 }
 
@@ -252,7 +252,7 @@ export class RunHooks implements TrainerHooks {
 
   takeAsked(): boolean {
     return this.context.engine.generator !== null &&
-      this.context.requests.takeAsked();
+      this.context.requests?.takeAsked() === true;
   }
 
   async answerAsked(state: Readonly<TrainerState>): Promise<void> {
@@ -275,7 +275,7 @@ export class RunHooks implements TrainerHooks {
   /** Those that were asked for while the run trains, else those of the config. */
   #prompts(): readonly string[] {
     const { config, requests } = this.context;
-    return requests.prompts() ?? config.samples.prompts;
+    return requests?.prompts() ?? config.samples.prompts;
   }
 
   async #sampleAnswers(): Promise<readonly SampleAnswer[]> {

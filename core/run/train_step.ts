@@ -7,8 +7,13 @@ import type { Collective } from "../contracts/collective.ts";
 import type { Inputs, Objective } from "../contracts/objective.ts";
 import { type Engine, trainedBatchTokens } from "../engine/engine.ts";
 import { sequencesOf } from "../engine/inputs/level_inputs.ts";
-import { stepVariables, sumOverRanks } from "../engine/sum_over_ranks.ts";
+import {
+  lossVariables,
+  sumGradients,
+  sumOverRanks,
+} from "../engine/sum_over_ranks.ts";
 import { type AnsweredBatch, inputsOf } from "./ask/step_answers.ts";
+import type { StepVote } from "./ranks/agreed_stop.ts";
 
 /** The micro-batches of a step, those of other ranks too. */
 export function microBatches(
@@ -42,9 +47,11 @@ export type LastMicro = (inputs: Inputs, index: number) => Promise<void>;
  * nothing that is computed.
  */
 export async function runStep(
-  { engine, collective }: {
+  { engine, collective, vote = null }: {
     readonly engine: Engine;
     readonly collective: Collective;
+    /** What ranks decide together with the step; null or absent: nothing. */
+    readonly vote?: StepVote | null;
   },
   micro: readonly Inputs[],
   update: { readonly learningRate: number; readonly step: number },
@@ -56,7 +63,9 @@ export async function runStep(
   if (engine.windowVariables.length > 0) {
     for (const inputs of own) engine.window(inputs);
     if (collective.world > 1) {
-      await sumOverRanks(engine.session, engine.windowVariables, collective);
+      await sumOverRanks(engine.session, engine.windowVariables, {
+        collective,
+      });
     }
   }
   const tokens = micro.reduce((n, one) => n + trainedBatchTokens(one), 0);
@@ -69,8 +78,12 @@ export async function runStep(
   }
   const { trainables, metrics } = engine.planned;
   if (collective.world > 1 && trainables !== null) {
-    const names = stepVariables(trainables, metrics);
-    await sumOverRanks(engine.session, names, collective);
+    const sums = await sumOverRanks(engine.session, lossVariables(metrics), {
+      collective,
+      numbers: vote?.numbers(),
+    });
+    vote?.decide(sums);
+    await sumGradients(engine.session, trainables, collective);
   }
   engine.update(update);
   return divisor;

@@ -21,6 +21,7 @@ import {
   type Metrics,
 } from "./best_model.ts";
 import type { AnsweredBatch, StepAnswers } from "./ask/step_answers.ts";
+import type { StepVote } from "./ranks/agreed_stop.ts";
 import type { BatchView } from "./watch/batch_view.ts";
 import {
   addResult,
@@ -57,6 +58,8 @@ export interface TrainerRequest {
   readonly optimizer: Optimizer;
   readonly schedule: Schedule;
   readonly collective: Collective;
+  /** What ranks decide together with each step; null or absent: nothing. */
+  readonly vote?: StepVote | null;
   readonly settings: {
     readonly totalSteps: number;
     /** Epochs after which the run ends, whatever `totalSteps` says; null: any number. */

@@ -9,6 +9,16 @@ import {
 } from "@denotune/denotune/core";
 import { z } from "zod";
 
+/** A world of one: there is nothing to sum. */
+export const alone: Collective = {
+  rank: 0,
+  world: 1,
+  sum: () => Promise.resolve(),
+  reduceScatter: (values) => Promise.resolve(values.slice()),
+  allGather: (share) => Promise.resolve(share.slice()),
+  broadcast: () => Promise.resolve(),
+};
+
 /** `single` has no options. */
 export type SingleOptions = Record<string, never>;
 
@@ -21,12 +31,5 @@ export const single: Part<"collective", SingleOptions, SingleOptions> =
     name: "single",
     description: "One process trains alone",
     options,
-    create: (): Collective => ({
-      rank: 0,
-      world: 1,
-      sum: () => Promise.resolve(),
-      reduceScatter: (values) => Promise.resolve(values.slice()),
-      allGather: (share) => Promise.resolve(share.slice()),
-      broadcast: () => Promise.resolve(),
-    }),
+    create: (): Collective => alone,
   });

@@ -61,6 +61,7 @@ async function runTrain(
     const result = await library.trainRun(run, {
       signal,
       command: [invocation, "train", ...args.map(quoted)].join(" "),
+      onRankStops: (message) => err.line(message),
       trackers: [{
         start: () => void (isTraining = true),
         event: () => {},
@@ -79,6 +80,10 @@ async function runTrain(
     return;
   }
   const { run, quickstart, result } = done;
+  if (result.rank !== 0) {
+    if (result.status === "interrupted") context.exitWith(INTERRUPTED);
+    return;
+  }
   const report = await writeReport(result.outputDir, err);
   if (result.status === "interrupted") {
     context.exitWith(INTERRUPTED);

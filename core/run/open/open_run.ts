@@ -5,7 +5,6 @@
  */
 import {
   beside,
-  createPart,
   createResolved,
   type Creating,
 } from "../../config/parts/create_part.ts";
@@ -18,6 +17,7 @@ import type { Objective } from "../../contracts/objective.ts";
 import { decodingOf } from "../../engine/generate/decoding.ts";
 import { specWithHead } from "../../engine/objective_head.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
+import type { Collective } from "../../contracts/collective.ts";
 import { preflight } from "../../data/preflight.ts";
 import { ConfigError } from "../../contracts/errors.ts";
 import { cacheFolder } from "../../io/cache_folder.ts";
@@ -115,7 +115,8 @@ export interface RunParts {
   readonly optimizer: KindMap["optimizer"];
   readonly schedule: KindMap["schedule"];
   readonly adapter: KindMap["adapter"] | null;
-  readonly collective: KindMap["collective"];
+  /** How many processes train together. */
+  readonly world: number;
   readonly evaluators: readonly OpenedEvaluator[];
   /** The rows that evaluators were asked about. */
   readonly evaluationRows: readonly EvaluationRow[];
@@ -139,7 +140,11 @@ export interface RunPlan {
  */
 export async function planRun(
   { run, creating, model: base, tokenizer, data }: PreparedRun,
-  options: PrepareOptions & { readonly trains?: boolean } = {},
+  options: PrepareOptions & {
+    readonly trains?: boolean;
+    /** The ranks that train; absent: one process. */
+    readonly collective?: Collective;
+  } = {},
 ): Promise<RunPlan> {
   const { config } = run;
   const create = <K extends Kind>(kind: K, key: string = kind) =>
@@ -174,9 +179,7 @@ export async function planRun(
     adapter: chosenAt(run, "adapter", "adapter") === null
       ? null
       : await create("adapter"),
-    collective: chosenAt(run, "collective", "parallel") === null
-      ? await createPart("collective", "single", creating)
-      : await create("collective", "parallel"),
+    world: options.collective?.world ?? 1,
     evaluators: await openEvaluators(run, creating, {
       rows: evaluationRows,
       wording: wordingOf(data.template, data.asRequest),

@@ -4,7 +4,6 @@
  */
 import { decodingOf } from "../../engine/generate/decoding.ts";
 import type { Adapter, AttachedAdapter } from "../../contracts/adapter.ts";
-import type { Collective } from "../../contracts/collective.ts";
 import type { Objective } from "../../contracts/objective.ts";
 import type { Optimizer } from "../../contracts/optimizer.ts";
 import type { RunConfig } from "../../config/types.ts";
@@ -41,7 +40,8 @@ export function planRequest(of: {
   readonly adapter: Adapter | null;
   readonly tokenizer: Tokenizer;
   readonly evaluators: readonly OpenedEvaluator[];
-  readonly collective: Collective;
+  /** How many processes train together. */
+  readonly world: number;
 }): EngineRequest {
   const { config, model, data } = of;
   const { spec } = model;
@@ -137,10 +137,10 @@ export function planRequest(of: {
 
 /** Throws for an objective that asks what its model cannot answer, or what several processes would answer apart. */
 function checkAsking(
-  { objective, describedObjective, collective }: {
+  { objective, describedObjective, world }: {
     readonly objective: Objective;
     readonly describedObjective: string;
-    readonly collective: Collective;
+    readonly world: number;
   },
 ): void {
   if (objective.ask === undefined) return;
@@ -154,9 +154,9 @@ function checkAsking(
       `The ${describedObjective} asks for texts to be scored token by token, which a model that sees later tokens cannot do: remove \`ask.scores\``,
     );
   }
-  if (collective.world > 1) {
+  if (world > 1) {
     throw new ConfigError(
-      `The ${describedObjective} asks before each step, which ${collective.world} processes would answer each on its own; set parallel to single`,
+      `The ${describedObjective} asks before each step, which ${world} processes would answer each on its own; set parallel to single`,
     );
   }
 }

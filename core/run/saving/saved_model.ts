@@ -247,7 +247,7 @@ export function generationConfig(
 }
 
 /** Values as a variable stores them: states of optimizers may be kept in 16 or 8 bits. */
-function narrowed(
+export function narrowed(
   values: Float32Array,
   dtype: TensorDType,
 ): Float32Array | Uint16Array | Int8Array {

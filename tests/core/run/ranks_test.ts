@@ -73,10 +73,13 @@ for (
     const saved = more.adapter === undefined
       ? "model.safetensors"
       : "adapter_model.safetensors";
-    const bytes = two.map((_, rank) =>
-      Deno.readFileSync(folder.at(`2-${rank}`, saved))
-    );
-    assert.deepEqual(bytes[0], bytes[1]);
+    // rank 0 writes; the hash is of all trained weights
+    const [first, second] = two.map(({ result }) => result.weightsHash);
+    assert.match(first ?? "", /^[0-9a-f]{64}$/);
+    assert.equal(first, second);
+    assert.deepEqual(two.map(({ result }) => result.rank), [0, 1]);
+    assert.ok(Deno.statSync(folder.at("2-0", saved)).isFile);
+    assert.throws(() => Deno.statSync(folder.at("2-1")), Deno.errors.NotFound);
     assert.deepEqual(two[0].losses, two[1].losses);
     const norms = (of: RanRun) => of.of("step").map((e) => e.grad_norm ?? NaN);
     for (

@@ -1,0 +1,63 @@
+/**
+ * Joins the ranks of a run, and refuses those that were started differently.
+ * @module
+ */
+import {
+  createPart,
+  createResolved,
+  type Creating,
+} from "../../config/parts/create_part.ts";
+import { chosenAt } from "../../config/chosen_at.ts";
+import type { LoadedRun } from "../../config/load.ts";
+import { configData } from "../../config/resolved.ts";
+import type { Json } from "../../contracts/json.ts";
+import { isPlainObject } from "../../config/parse/tree.ts";
+import { VERSION } from "../../version.ts";
+import { Ranks } from "./ranks.ts";
+
+/** What joins processes where the run file does not say: one of a launcher, else nothing. */
+const DEFAULT = "mpi";
+
+/** Settings that each rank may have of its own: where it writes nothing, and what it computes on. */
+const OWN: readonly string[] = [
+  "output_dir",
+  "backend",
+  "memory_limit",
+  "trackers",
+];
+
+/** The ranks of a run: `parallel`, or those of the launcher that started this process. */
+export async function openRanks(
+  run: LoadedRun,
+  creating: Creating,
+): Promise<Ranks> {
+  const chosen = chosenAt(run, "collective", "parallel");
+  if (chosen !== null) return new Ranks(await createResolved(chosen, creating));
+  const name = run.registry.find("collective", DEFAULT) === undefined
+    ? "single"
+    : DEFAULT;
+  return new Ranks(await createPart("collective", name, creating));
+}
+
+/** What must be equal on all ranks before data are read. */
+export function settingsFacts(run: LoadedRun): Record<string, Json> {
+  const facts: Record<string, Json> = {
+    "version of denotune": VERSION,
+    "version of Deno": Deno.version.deno,
+  };
+  for (const { plugin, module } of run.registry.plugins()) {
+    facts[`plugin ${plugin.name}`] = plugin.version ?? module;
+  }
+  const add = (value: Json, path: string): void => {
+    if (OWN.includes(path)) return;
+    if (!isPlainObject(value)) {
+      facts[path] = value;
+      return;
+    }
+    for (const [key, inner] of Object.entries(value)) {
+      add(inner as Json, path === "" ? key : `${path}.${key}`);
+    }
+  };
+  add(configData(run.config), "");
+  return facts;
+}

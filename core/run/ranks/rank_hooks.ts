@@ -1,0 +1,89 @@
+/**
+ * What ranks do between steps: rank 0 evaluates, answers and saves; the others get its numbers and go on with the
+ * next step, where they wait for it.
+ * @module
+ */
+import type { Metrics } from "../best_model.ts";
+import { checkpointPath } from "../checkpoint.ts";
+import type { RunHooks } from "../run_hooks.ts";
+import type { StepReport } from "../step_report.ts";
+import type { TrainerHooks } from "../trainer.ts";
+import type { TrainerState } from "../trainer_state.ts";
+import type { AgreedStop } from "./agreed_stop.ts";
+import type { Ranks } from "./ranks.ts";
+
+/** The hooks of one of several ranks. */
+export class RankHooks implements TrainerHooks {
+  readonly #hooks: RunHooks;
+  readonly #ranks: Ranks;
+  readonly #stop: AgreedStop;
+
+  constructor(hooks: RunHooks, of: { ranks: Ranks; stop: AgreedStop }) {
+    this.#hooks = hooks;
+    this.#ranks = of.ranks;
+    this.#stop = of.stop;
+  }
+
+  onStep(state: Readonly<TrainerState>, report: StepReport): void {
+    this.#hooks.onStep(state, report);
+  }
+
+  onEpoch(state: Readonly<TrainerState>, epochLoss: number | null): void {
+    this.#hooks.onEpoch(state, epochLoss);
+  }
+
+  onSkipped(state: Readonly<TrainerState>, step: number): void {
+    this.#hooks.onSkipped(state, step);
+  }
+
+  async evaluate(state: Readonly<TrainerState>): Promise<Metrics> {
+    const hooks = this.#hooks;
+    const { metrics, isStopped } = await this.#ranks.fromFirst(async () => {
+      let metrics: Metrics = {};
+      const isDone = await this.#unlessStopped(async () => {
+        metrics = await hooks.evaluate(state);
+      });
+      return { metrics, isStopped: !isDone };
+    });
+    if (isStopped) {
+      this.#stop.agree();
+      throw this.#stop.signal.reason;
+    }
+    hooks.metrics = metrics;
+    return metrics;
+  }
+
+  /** Without a call that joins ranks: one whose data fails saves too, alone. */
+  async save(state: Readonly<TrainerState>): Promise<void> {
+    const { saves, context } = this.#hooks;
+    if (this.#ranks.isFirst) {
+      await this.#hooks.save(state);
+      this.#stop.savedStep = state.step;
+    } else {
+      saves.lastCheckpoint = checkpointPath(
+        context.config.output_dir,
+        state.step,
+      );
+    }
+  }
+
+  takeAsked(): boolean {
+    return this.#ranks.isFirst && this.#hooks.takeAsked();
+  }
+
+  /** An interrupt ends the answers; the run ends with the next step, when all ranks know. */
+  async answerAsked(state: Readonly<TrainerState>): Promise<void> {
+    await this.#unlessStopped(() => this.#hooks.answerAsked(state));
+  }
+
+  async #unlessStopped(body: () => Promise<void>): Promise<boolean> {
+    const { signal } = this.#hooks.context;
+    try {
+      await body();
+      return true;
+    } catch (error) {
+      if (signal?.aborted && error === signal.reason) return false;
+      throw error;
+    }
+  }
+}

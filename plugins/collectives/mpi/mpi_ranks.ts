@@ -1,0 +1,317 @@
+/**
+ * The ranks of an MPI world as a collective: all-to-all, a sum of our own in the order of the ranks, all-gather.
+ * @module
+ */
+import {
+  type Collective,
+  ConfigError,
+  DeviceError,
+  type SumOptions,
+} from "@denotune/denotune/core";
+import type { Launched } from "./launcher.ts";
+import { check, type MpiLibrary } from "./library.ts";
+import { BFLOAT16, FLOAT32, sumOfPieces, type Wire } from "./ordered_sum.ts";
+import { RankWatch } from "./rank_watch.ts";
+
+const THREAD_MULTIPLE = 3;
+/** Numbers that one call sends at most: MPI counts bytes in 32 bits, and copies stay small. */
+const CHUNK = 1 << 22;
+/** Bytes of what a rank is called in messages. */
+const LABEL_BYTES = 128;
+
+/** What the part's options say. */
+export interface MpiSettings {
+  readonly shardsOptimizer: boolean;
+  readonly gradientDtype: "float32" | "bfloat16";
+  readonly timeoutSeconds: number;
+}
+
+/** Ranks that are processes of an MPI launcher. */
+export class MpiRanks implements Collective {
+  readonly rank: number;
+  readonly world: number;
+  readonly shardsOptimizer: boolean;
+  readonly lost: Promise<never>;
+  readonly #library: MpiLibrary;
+  readonly #gradients: Wire;
+  readonly #comm: bigint;
+  readonly #watch: RankWatch;
+
+  private constructor(
+    library: MpiLibrary,
+    of: {
+      readonly rank: number;
+      readonly world: number;
+      readonly comm: bigint;
+      readonly watch: RankWatch;
+    },
+    settings: MpiSettings,
+  ) {
+    this.#library = library;
+    this.rank = of.rank;
+    this.world = of.world;
+    this.#comm = of.comm;
+    this.#watch = of.watch;
+    this.lost = of.watch.lost;
+    this.shardsOptimizer = settings.shardsOptimizer;
+    this.#gradients = settings.gradientDtype === "bfloat16"
+      ? BFLOAT16
+      : FLOAT32;
+  }
+
+  /** Joins the world. Throws `ConfigError` where library and launcher do not belong together. */
+  static async open(
+    library: MpiLibrary,
+    launched: Launched,
+    settings: MpiSettings,
+  ): Promise<MpiRanks> {
+    initialize(library);
+    const { functions, handles } = library;
+    const number = (name: "MPI_Comm_rank" | "MPI_Comm_size") => {
+      const found = new Int32Array(1);
+      check(library, name, functions[name](handles.world, found));
+      return found[0];
+    };
+    const [rank, world] = [number("MPI_Comm_rank"), number("MPI_Comm_size")];
+    if (world !== launched.world) {
+      throw new ConfigError(
+        `${launched.launcher} started ${launched.world} ranks, and ${library.version} (${library.path}) knows of ${world}: launcher and library are not of one MPI. Start with the launcher of ${library.version}, name the launcher's library in parallel.library, or, with Slurm, give srun --mpi=pmix or --mpi=pmi2`,
+      );
+    }
+    check(
+      library,
+      "MPI_Comm_set_errhandler",
+      functions.MPI_Comm_set_errhandler(handles.world, handles.errorsReturn),
+    );
+    const duplicate = () => {
+      const made = new BigUint64Array(1); // MPICH writes the lower half alone
+      check(
+        library,
+        "MPI_Comm_dup",
+        functions.MPI_Comm_dup(handles.world, made),
+      );
+      return made[0];
+    };
+    const comm = duplicate();
+    const watched = duplicate();
+    const labels = await labelsOf(library, { rank, world, comm });
+    const watch = new RankWatch({
+      path: library.path,
+      comm: watched,
+      rank,
+      world,
+      labels,
+      timeoutMs: settings.timeoutSeconds * 1000,
+    });
+    return new MpiRanks(library, { rank, world, comm, watch }, settings);
+  }
+
+  describe(): Promise<string> {
+    return Promise.resolve(this.#library.version);
+  }
+
+  async sum(values: Float32Array, options: SumOptions = {}): Promise<void> {
+    const wire = options.gradients === true ? this.#gradients : FLOAT32;
+    const { world } = this;
+    for (let start = 0; start < values.length; start += CHUNK) {
+      const part = values.subarray(start, start + CHUNK);
+      const share = Math.ceil(part.length / world);
+      const padded = new Float32Array(share * world);
+      padded.set(part);
+      const mine = await this.#reduced(padded, wire);
+      const all = await this.#gathered(mine, wire);
+      part.set(all.subarray(0, part.length));
+    }
+  }
+
+  async reduceScatter(values: Float32Array): Promise<Float32Array> {
+    const share = values.length / this.world;
+    if (!Number.isInteger(share)) {
+      throw new RangeError(
+        `Cannot share ${values.length} values among ${this.world} ranks`,
+      );
+    }
+    const mine = new Float32Array(share);
+    const step = Math.floor(CHUNK / this.world);
+    for (let at = 0; at < share; at += step) {
+      const n = Math.min(step, share - at);
+      const part = new Float32Array(n * this.world);
+      for (let r = 0; r < this.world; r++) {
+        const from = r * share + at;
+        part.set(values.subarray(from, from + n), r * n);
+      }
+      mine.set(await this.#reduced(part, FLOAT32), at);
+    }
+    return mine;
+  }
+
+  async allGather(share: Float32Array): Promise<Float32Array> {
+    const all = new Float32Array(share.length * this.world);
+    const step = Math.floor(CHUNK / this.world);
+    for (let at = 0; at < share.length; at += step) {
+      const part = share.subarray(at, at + step);
+      const found = await this.#gathered(part, FLOAT32);
+      for (let r = 0; r < this.world; r++) {
+        all.set(
+          found.subarray(r * part.length, (r + 1) * part.length),
+          r * share.length + at,
+        );
+      }
+    }
+    return all;
+  }
+
+  async broadcast(values: Float32Array, root: number): Promise<void> {
+    const { functions, handles } = this.#library;
+    for (let start = 0; start < values.length; start += CHUNK) {
+      const part = values.subarray(start, start + CHUNK);
+      const sent = Float32Array.from(part);
+      await this.#call(
+        "MPI_Bcast",
+        functions.MPI_Bcast(
+          sent,
+          sent.byteLength,
+          handles.byte,
+          root,
+          this.#comm,
+        ),
+      );
+      part.set(sent);
+    }
+  }
+
+  async fail(message: string): Promise<void> {
+    await this.#watch.fail(message);
+  }
+
+  async close(): Promise<void> {
+    const { functions } = this.#library;
+    const barrier = async () =>
+      await this.#call("MPI_Barrier", functions.MPI_Barrier(this.#comm));
+    await barrier();
+    await this.#watch.stop();
+    await barrier(); // nobody sends a sign any more
+    // not before the process ends: an MPI that was finalized cannot be started again
+    addEventListener("unload", () => finalize(functions), { once: true });
+  }
+
+  /** This rank's share of a sum: of (world * share) numbers. */
+  async #reduced(values: Float32Array, wire: Wire): Promise<Float32Array> {
+    const { functions, handles } = this.#library;
+    const share = values.length / this.world;
+    const bytes = share * wire.bytes;
+    const received = new ArrayBuffer(bytes * this.world);
+    await this.#call(
+      "MPI_Alltoall",
+      functions.MPI_Alltoall(
+        wire.encode(values),
+        bytes,
+        handles.byte,
+        new Uint8Array(received),
+        bytes,
+        handles.byte,
+        this.#comm,
+      ),
+    );
+    return sumOfPieces(wire.decode(received), share);
+  }
+
+  async #gathered(share: Float32Array, wire: Wire): Promise<Float32Array> {
+    const { functions, handles } = this.#library;
+    const bytes = share.length * wire.bytes;
+    const received = new ArrayBuffer(bytes * this.world);
+    await this.#call(
+      "MPI_Allgather",
+      functions.MPI_Allgather(
+        wire.encode(share),
+        bytes,
+        handles.byte,
+        new Uint8Array(received),
+        bytes,
+        handles.byte,
+        this.#comm,
+      ),
+    );
+    return wire.decode(received);
+  }
+
+  /** Waits for a call, or for the news that a rank is lost: then the call's thread is left behind. */
+  async #call(
+    name: Parameters<typeof check>[1],
+    call: Promise<number>,
+  ): Promise<void> {
+    check(this.#library, name, await Promise.race([call, this.lost]));
+  }
+}
+
+/** Starts MPI in this process, once. */
+function initialize(library: MpiLibrary): void {
+  const { functions } = library;
+  const isRunning = new Int32Array(1);
+  functions.MPI_Initialized(isRunning);
+  if (isRunning[0] !== 0) return;
+  const provided = new Int32Array(1);
+  check(
+    library,
+    "MPI_Init_thread",
+    functions.MPI_Init_thread(null, null, THREAD_MULTIPLE, provided),
+  );
+  if (provided[0] < THREAD_MULTIPLE) {
+    throw new DeviceError(
+      `${library.version} (${library.path}) was built without MPI_THREAD_MULTIPLE, which is needed to notice ranks that hang: install a build that has it, as Debian's`,
+    );
+  }
+}
+
+/** Ends MPI in this process, once. */
+function finalize(functions: MpiLibrary["functions"]): void {
+  const isOver = new Int32Array(1);
+  functions.MPI_Finalized(isOver);
+  if (isOver[0] === 0) functions.MPI_Finalize();
+}
+
+/** What each rank is called in messages: `rank 1 of 4 (process 4711 on box)`. */
+async function labelsOf(
+  library: MpiLibrary,
+  { rank, world, comm }: {
+    readonly rank: number;
+    readonly world: number;
+    readonly comm: bigint;
+  },
+): Promise<string[]> {
+  const { functions, handles: { byte } } = library;
+  const own = new Uint8Array(LABEL_BYTES);
+  new TextEncoder().encodeInto(
+    `rank ${rank} of ${world} (process ${Deno.pid} on ${hostname()})`,
+    own,
+  );
+  const all = new Uint8Array(LABEL_BYTES * world);
+  check(
+    library,
+    "MPI_Allgather",
+    await functions.MPI_Allgather(
+      own,
+      LABEL_BYTES,
+      byte,
+      all,
+      LABEL_BYTES,
+      byte,
+      comm,
+    ),
+  );
+  return Array.from(
+    { length: world },
+    (_, r) =>
+      new TextDecoder().decode(
+        all.subarray(r * LABEL_BYTES, (r + 1) * LABEL_BYTES),
+      ).replace(/\0+$/, ""),
+  );
+}
+
+function hostname(): string {
+  const { state } = Deno.permissions.querySync({
+    name: "sys",
+    kind: "hostname",
+  });
+  return state === "granted" ? Deno.hostname() : "a host without a name";
+}

@@ -1,0 +1,77 @@
+/**
+ * Ranks that an MPI launcher has started: `mpirun -n 4 deno run -A mod.ts train run.yaml`. Without a launcher it is
+ * one process, and no library is loaded.
+ * @module
+ */
+import {
+  type Collective,
+  definePart,
+  type Part,
+} from "@denotune/denotune/core";
+import { z } from "zod";
+import { alone } from "../single.ts";
+import { launchedBy } from "./launcher.ts";
+
+/** What `mpi` gets. */
+export interface MpiOptions {
+  readonly optimizer_sharding: boolean;
+  readonly gradient_dtype: "float32" | "bfloat16";
+  readonly timeout_seconds: number;
+  readonly library: string | null;
+}
+
+const options: z.ZodType<MpiOptions, Partial<MpiOptions>> = z.strictObject({
+  optimizer_sharding: z.boolean().default(false).describe(
+    "ZeRO-1: each rank keeps the optimizer states of its share of the weights alone.",
+  ),
+  gradient_dtype: z.enum(["float32", "bfloat16"]).default("float32").describe(
+    "How gradients are sent; bfloat16: half the bytes, for slow networks.",
+  ),
+  timeout_seconds: z.number().min(3).max(3600).default(15).describe(
+    "A rank that gives no sign of life for so long ends the run.",
+  ),
+  library: z.string().min(1).nullable().default(null).describe(
+    "File of the MPI library; null: Open MPI or MPICH, as installed and launched.",
+  ),
+});
+
+/** Open MPI: ranks that wait leave the processor to those that compute. */
+const YIELDS = "OMPI_MCA_mpi_yield_when_idle";
+
+/** The part `mpi`. */
+export const mpi: Part<"collective", Partial<MpiOptions>, MpiOptions> =
+  definePart({
+    kind: "collective",
+    name: "mpi",
+    description:
+      "Processes that mpirun, mpiexec or srun has started, by Open MPI or MPICH",
+    options,
+    async create(o): Promise<Collective> {
+      const launched = launchedBy(environment);
+      if (launched === null) return { ...alone, describe: () => describe(o) };
+      if (environment(YIELDS) === undefined) Deno.env.set(YIELDS, "1");
+      const [{ openLibrary }, { MpiRanks }] = await Promise.all([
+        import("./library.ts"),
+        import("./mpi_ranks.ts"),
+      ]);
+      const library = openLibrary({ path: o.library, first: launched.family });
+      return await MpiRanks.open(library, launched, {
+        shardsOptimizer: o.optimizer_sharding,
+        gradientDtype: o.gradient_dtype,
+        timeoutSeconds: o.timeout_seconds,
+      });
+    },
+  });
+
+/** The library that a launcher's ranks would call. */
+async function describe({ library }: MpiOptions): Promise<string> {
+  const { openLibrary } = await import("./library.ts");
+  const { version, path } = openLibrary({ path: library, first: null });
+  return `${version} (${path})`;
+}
+
+/** A variable of the environment; undefined where it is not set or may not be read. */
+function environment(name: string): string | undefined {
+  const { state } = Deno.permissions.querySync({ name: "env", variable: name });
+  return state === "granted" ? Deno.env.get(name) : undefined;
+}

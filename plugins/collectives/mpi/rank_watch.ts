@@ -1,0 +1,80 @@
+/**
+ * Watches the other ranks from a thread of its own, so that a long step of this one keeps no sign of life back.
+ * @module
+ */
+import { DeviceError, startWorker } from "@denotune/denotune/core";
+
+/** What the watching thread is given. */
+export interface WatchRequest {
+  /** The library's file. */
+  readonly path: string;
+  /** A communicator of its own. */
+  readonly comm: bigint;
+  readonly rank: number;
+  readonly world: number;
+  /** What each rank is called in messages. */
+  readonly labels: readonly string[];
+  /** How long a rank may give no sign of life. */
+  readonly timeoutMs: number;
+}
+
+/** What the watching thread is sent. */
+export type ToWatch =
+  | { readonly type: "start"; readonly request: WatchRequest }
+  | { readonly type: "fail"; readonly message: string }
+  | { readonly type: "stop" };
+
+/** What it answers. */
+export type FromWatch =
+  | { readonly type: "lost"; readonly message: string }
+  | { readonly type: "reported" }
+  | { readonly type: "stopped" };
+
+/** The watch of this rank over the others. */
+export class RankWatch {
+  /** Rejects when another rank is lost. */
+  readonly lost: Promise<never>;
+  readonly #worker: Worker;
+  readonly #reported = Promise.withResolvers<void>();
+  readonly #stopped = Promise.withResolvers<void>();
+
+  /** Starts to watch. */
+  constructor(request: WatchRequest) {
+    const lost = Promise.withResolvers<never>();
+    this.lost = lost.promise;
+    this.lost.catch(() => {}); // whoever waits for it is given it
+    this.#worker = startWorker(
+      "mpi watch",
+      new URL("./watch_worker.ts", import.meta.url),
+    );
+    this.#worker.onmessage = ({ data }: MessageEvent<FromWatch>) => {
+      if (data.type === "lost") lost.reject(new DeviceError(data.message));
+      else if (data.type === "reported") this.#reported.resolve();
+      else this.#stopped.resolve();
+    };
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      lost.reject(
+        new DeviceError(`The watch over the ranks failed: ${event.message}`),
+      );
+    };
+    this.#send({ type: "start", request });
+  }
+
+  /** Reports to all other ranks that this one has failed. */
+  async fail(message: string): Promise<void> {
+    this.#send({ type: "fail", message });
+    await this.#reported.promise;
+  }
+
+  /** Ends it, when all ranks are ready to. */
+  async stop(): Promise<void> {
+    this.#send({ type: "stop" });
+    await this.#stopped.promise;
+    this.#worker.terminate();
+  }
+
+  #send(message: ToWatch): void {
+    this.#worker.postMessage(message);
+  }
+}
