@@ -344,6 +344,7 @@ export type { QueuedDevice } from "./device/host_device.ts";
 export { serve } from "./device/serve.ts";
 export {
   bundleUrl,
+  ownModule,
   startWorker,
   type WorkerModules,
 } from "./io/start_worker.ts";

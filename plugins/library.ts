@@ -24,6 +24,7 @@ import {
   type LoadModelOptions,
   type MergeOptions,
   type MergeResult,
+  ownModule,
   type ParsedExample,
   type PrepareDataOptions,
   type PreparedData,
@@ -41,7 +42,7 @@ import type { QualityReport } from "./commands/analyze/types.ts";
 /** The built-in parts, for programs that use denotune. */
 export const builtIn: BuiltIn = {
   module: bundleUrl() === null
-    ? new URL("./mod.ts", import.meta.url).href
+    ? ownModule(new URL("./mod.ts", import.meta.url)).href
     : import.meta.url,
   load: async () => (await import("./mod.ts")).default,
   workers: async () => (await import("./mod.ts")).workers,

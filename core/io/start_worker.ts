@@ -2,7 +2,8 @@
  * Workers whose module is a file of denotune's own: in a checkout, as a package, and in a bundle.
  *
  * ```text
- * checkout, package   new Worker("…/backends/cpu/worker.ts")
+ * checkout, JSR       new Worker("…/backends/cpu/worker.ts")
+ * package of npm      new Worker("…/backends/cpu/worker.js")
  * bundle              new Worker("…/bundle.js", {name: "denotune worker cpu"})
  *                       evaluates the bundle up to `workInBundle` (core/library), which loads backends/cpu/worker.ts
  *                       from within the bundle and never resolves: the program behind it does not run again
@@ -27,6 +28,16 @@ export function bundleUrl(): string | null {
 }
 
 /**
+ * The URL of a module of denotune's own, written as in the checkout: a package of npm holds `.js` files where the
+ * checkout has `.ts`, and rewrites the specifiers of imports only.
+ */
+export function ownModule(url: URL): URL {
+  return import.meta.url.endsWith(".js")
+    ? new URL(url.href.replace(/\.ts$/, ".js"))
+    : url;
+}
+
+/**
  * Starts a worker of denotune's own. `name` is its key in the list of workers (`BuiltIn.workers`), which a bundle
  * finds it by; `url` is its module's.
  */
@@ -36,7 +47,7 @@ export function startWorker(name: string, url: URL): Worker {
     bundle === null ? new URL("../../", import.meta.url) : new URL(bundle),
   );
   return bundle === null
-    ? new Worker(url, { type: "module" })
+    ? new Worker(ownModule(url), { type: "module" })
     : new Worker(bundle, { type: "module", name: `${NAME}${name}` });
 }
 

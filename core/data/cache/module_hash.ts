@@ -6,7 +6,7 @@ import { createHash, type Hash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { Registry } from "../../contracts/plugin.ts";
-import { bundleUrl } from "../../io/start_worker.ts";
+import { bundleUrl, ownModule } from "../../io/start_worker.ts";
 import { VERSION } from "../../version.ts";
 
 /** Import and export specifiers, literal ones of `import()` and of `new URL(..., import.meta.url)` too. */
@@ -24,8 +24,8 @@ export async function codeHash(registry: Registry): Promise<string | null> {
   if (bundle !== null) {
     if (!await hashModules([bundle], hash)) return null;
   } else if (import.meta.url.startsWith("file:")) {
-    const own = new URL("../prepared/prepare_rows.ts", import.meta.url).href;
-    if (!await hashModules([own], hash)) return null;
+    const own = new URL("../prepared/prepare_rows.ts", import.meta.url);
+    if (!await hashModules([ownModule(own).href], hash)) return null;
     for (const name of ["../../../deno.json", "../../../deno.lock"]) {
       await hashFile(new URL(name, import.meta.url).href, hash);
     }
