@@ -13,7 +13,9 @@ import {
   QUANTIZATIONS,
   validatePlan,
 } from "@denotune/denotune/core";
+import { type Bfloat16Found, findBfloat16 } from "./blas/bfloat16.ts";
 import { type BlasChoice, findBlas } from "./blas/blas.ts";
+import type { LowerOptions } from "./lower.ts";
 import { describeProcessor } from "./machine.ts";
 import { compilePlan, type FunctionTable } from "./runtime/compile.ts";
 import { ALIGNMENT, Heap } from "./runtime/heap.ts";
@@ -31,6 +33,10 @@ export interface CpuOptions {
   readonly blas: BlasChoice;
   /** A library to use and no other, or null. */
   readonly blasPath: string | null;
+  /** Whether products of bf16 factors are asked for. */
+  readonly bfloat16: boolean;
+  /** A library for them and no other, or null. */
+  readonly bfloat16Path: string | null;
   readonly profile: boolean;
   /** Largest size of the memory, bytes. */
   readonly memoryBytes: number;
@@ -53,7 +59,7 @@ export class CpuExecutor {
   readonly #heap: Heap;
   readonly #team: Team;
   readonly #options: CpuOptions;
-  readonly #useBlas: boolean;
+  readonly #lowering: LowerOptions;
   readonly #buffers = new Map<BufferId, Buffer>();
   readonly #programs = new Map<ProgramId, Program>();
   readonly #functions: FunctionTable = new Map();
@@ -69,12 +75,17 @@ export class CpuExecutor {
 
   private constructor(
     options: CpuOptions,
-    parts: { heap: Heap; team: Team; info: DeviceInfo; useBlas: boolean },
+    parts: {
+      heap: Heap;
+      team: Team;
+      info: DeviceInfo;
+      lowering: LowerOptions;
+    },
   ) {
     this.#options = options;
     this.#heap = parts.heap;
     this.#team = parts.team;
-    this.#useBlas = parts.useBlas;
+    this.#lowering = parts.lowering;
     this.info = parts.info;
     if (options.profile) this.profile = () => this.#team.takeTimes();
   }
@@ -88,14 +99,20 @@ export class CpuExecutor {
       );
     }
     const heap = new Heap(options.memoryBytes);
-    const { found } = findBlas(options.blas, options.blasPath);
+    const { found: blas } = findBlas(options.blas, options.blasPath);
+    const bfloat16 = options.bfloat16
+      ? bfloat16Library(options.bfloat16Path)
+      : null;
     const team = await Team.start({
       memory: heap.memory,
       workers,
-      blas: found,
+      libraries: { blas, bfloat16 },
       profile,
     });
-    const arithmetic = found?.description ?? "WebAssembly SIMD";
+    const arithmetic = [
+      blas?.description ?? "WebAssembly SIMD",
+      ...(bfloat16 === null ? [] : [`${bfloat16.description} in bfloat16`]),
+    ].join(", ");
     const processor = describeProcessor();
     const info: DeviceInfo = {
       backend: "cpu",
@@ -107,6 +124,7 @@ export class CpuExecutor {
       sharesHostMemory: true,
       alignment: ALIGNMENT,
       storages: QUANTIZATIONS,
+      ...(bfloat16 === null ? {} : { precisions: ["bfloat16"] }),
       // the number of workers is not part of it: results do not depend on it
       fingerprint:
         `cpu ${KERNEL_VERSION}; ${processor}; ${Deno.build.arch}; ${arithmetic}`,
@@ -115,7 +133,7 @@ export class CpuExecutor {
       heap,
       team,
       info,
-      useBlas: found !== null,
+      lowering: { blas: blas !== null, bfloat16: bfloat16 !== null },
     });
   }
 
@@ -176,7 +194,7 @@ export class CpuExecutor {
       addressOf: (buffer) => this.#buffers.get(buffer)?.at ?? 0,
       reserve: (bytes) =>
         this.#heap.allocate(bytes, `temporary memory of program ${plan.name}`),
-      options: { blas: this.#useBlas },
+      options: this.#lowering,
     });
     const { program, binary, newNames } = compiled;
     const module = binary === null ? null : new WebAssembly.Module(binary);
@@ -256,4 +274,10 @@ export class CpuExecutor {
   close(): void {
     this.#team.close();
   }
+}
+
+function bfloat16Library(path: string | null): Bfloat16Found {
+  const { found, reason } = findBfloat16(path);
+  if (found === null) throw new DeviceError(reason);
+  return found;
 }

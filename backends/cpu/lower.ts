@@ -9,6 +9,7 @@ import {
   lowerCachedAttention,
 } from "./kernels/attention/forward.ts";
 import { lowerAttentionBackward } from "./kernels/attention/backward.ts";
+import { lowerBfloat16Matmul } from "./kernels/matmul/bfloat16.ts";
 import { lowerBlasMatmul } from "./kernels/matmul/blas.ts";
 import {
   lowerCachedConvolution,
@@ -42,6 +43,8 @@ import { lowerTakeTokens } from "./kernels/take_tokens.ts";
 export interface LowerOptions {
   /** Whether large matrix products go to a BLAS. */
   readonly blas: boolean;
+  /** Whether products of bf16 factors have a library; absent: no. */
+  readonly bfloat16?: boolean;
 }
 
 /** The launches of a call; `capacities` are the largest extents inside its segment. */
@@ -54,6 +57,11 @@ export function lower(
   const [out] = outputs;
   switch (call.kernel) {
     case "matmul":
+      if (call.attributes.factors === "bf16") {
+        return lowerBfloat16Matmul(call.attributes, inputs, out, {
+          available: options.bfloat16 === true,
+        });
+      }
       return (options.blas
         ? lowerBlasMatmul(call.attributes, inputs, out, capacities)
         : null) ??

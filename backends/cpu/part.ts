@@ -10,6 +10,7 @@ import {
   startWorker,
 } from "@denotune/denotune/core";
 import { z } from "zod";
+import { findBfloat16 } from "./blas/bfloat16.ts";
 import { findBlas } from "./blas/blas.ts";
 import type { CpuOptions } from "./executor.ts";
 import { describeProcessor, usableMemory } from "./machine.ts";
@@ -28,6 +29,8 @@ export interface CpuSettings {
   readonly blas: "auto" | "off" | "required";
   /** A BLAS library to use and no other. */
   readonly blas_path: string | null;
+  /** A library for products of bfloat16 and no other. */
+  readonly bfloat16_path: string | null;
   /** Whether the time of kernels is measured. */
   readonly profile: boolean;
   /** Largest memory, GiB. */
@@ -49,6 +52,10 @@ const options: z.ZodType<CpuSettings, CpuInput> = z.strictObject({
   blas_path: z.string().nullable().default(null)
     .describe(
       "A BLAS library to use and no other, as a path or a name that the system finds.",
+    ),
+  bfloat16_path: z.string().nullable().default(null)
+    .describe(
+      "A oneDNN library for `training.precision: bfloat16` and no other, as a path or a name that the system finds.",
     ),
   profile: z.boolean().default(false)
     .describe("Measure the time of every kernel; steps are a little slower."),
@@ -77,6 +84,8 @@ function cpuBackend(settings: CpuSettings): Backend {
     workers,
     blas: settings.blas,
     blasPath: settings.blas_path,
+    bfloat16: false,
+    bfloat16Path: settings.bfloat16_path,
     profile: settings.profile,
     memoryBytes: Math.min(
       settings.memory_limit_gb === null ? usableMemory() : Infinity,
@@ -84,7 +93,12 @@ function cpuBackend(settings: CpuSettings): Backend {
     ),
   };
   return {
-    available() {
+    precisions: ["bfloat16"],
+    available(context) {
+      if (context?.precision === "bfloat16") {
+        const { found, reason } = findBfloat16(settings.bfloat16_path);
+        if (found === null) return Promise.resolve({ ok: false, reason });
+      }
       try {
         const search = findBlas(settings.blas, settings.blas_path);
         const arithmetic = search.found?.description ??
@@ -103,14 +117,19 @@ function cpuBackend(settings: CpuSettings): Backend {
     },
     source(plan) {
       const { found } = findBlas(settings.blas, settings.blas_path);
-      return Promise.resolve(sourcesOf(plan, { blas: found !== null }));
+      return Promise.resolve(
+        sourcesOf(plan, { blas: found !== null, bfloat16: true }),
+      );
     },
-    open() {
+    open({ precision } = {}) {
       const worker = startWorker(
         "cpu",
         new URL("./worker.ts", import.meta.url),
       );
-      return connectWorker(worker, opened);
+      return connectWorker(worker, {
+        ...opened,
+        bfloat16: precision === "bfloat16",
+      });
     },
   };
 }

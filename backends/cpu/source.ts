@@ -22,7 +22,11 @@ export function sourcesOf(plan: Plan, options: LowerOptions): KernelSource[] {
           return {
             name,
             language: "WebAssembly",
-            text: ";; a product by the BLAS, block by block: cblas_sgemm\n",
+            text: `;; a product by a library, block by block: ${
+              launch.blas.factors === "bf16"
+                ? "dnnl_gemm_bf16bf16f32"
+                : "cblas_sgemm"
+            }\n`,
           };
         }
         const module = new ModuleBuilder(options.blas ? [SGEMM] : []);

@@ -3,6 +3,7 @@
  * is made of, every default filled in. The schemas of this folder hold these interfaces to their word.
  * @module
  */
+import type { Precision } from "../contracts/backend.ts";
 import type { Quantization } from "../graph/dtype.ts";
 import type { Json } from "../contracts/json.ts";
 import type { Choice } from "../contracts/plugin.ts";
@@ -178,6 +179,8 @@ export interface TrainingConfig {
   readonly max_grad_norm: number | null;
   /** Updates in a row that may be left out before the run stops; null: any. */
   readonly max_skipped_updates: number | null;
+  /** Storage of the factors of matrix products; sums and trained weights are in float32. */
+  readonly precision: Precision;
   /** Compute activations again instead of keeping them. */
   readonly gradient_checkpointing: boolean;
   /** Steps between two log lines. */

@@ -7,6 +7,9 @@ import type { Extents } from "../graph/dims.ts";
 import type { Quantization } from "../graph/dtype.ts";
 import type { BufferId, Plan } from "../graph/plan.ts";
 
+/** Storage of the factors of matrix products; their sums are in float32 always. */
+export type Precision = "float32" | "bfloat16" | "float16";
+
 /** What a device says of itself. */
 export interface DeviceInfo {
   /** Name of the backend part: `cpu`. */
@@ -46,6 +49,8 @@ export interface DeviceInfo {
    * of them larger than so many bytes. Absent: none, because nothing is gained by it there.
    */
   readonly epilogues?: { readonly tensors: number; readonly bytes: number };
+  /** Precisions of matrix products besides float32, as it was opened. None by default. */
+  readonly precisions?: readonly Precision[];
   /** Columns of the largest attention head that it trains; absent: any. */
   readonly largestHead?: number;
   /**
@@ -99,17 +104,28 @@ export interface KernelSource {
   readonly text: string;
 }
 
+/** What a device is opened for. */
+export interface OpenOptions {
+  /** Precision of the products of its programs; absent: float32. */
+  readonly precision?: Precision;
+}
+
 /** Opens devices. */
 export interface Backend {
+  /** Precisions of matrix products that its devices can be opened for, besides float32. None by default. */
+  readonly precisions?: readonly Precision[];
   /**
    * Whether it can run here, and why not: asked before it is opened. `explicit`: the run names this backend;
    * absent or false: it is one of those that `auto` tries, and should decline where another would do better.
+   * `precision`: one of `precisions` that a run asks for, which may need a library or a processor.
    */
-  available(context?: { readonly explicit: boolean }): Promise<
+  available(
+    context?: { readonly explicit: boolean; readonly precision?: Precision },
+  ): Promise<
     { ok: true; description: string } | { ok: false; reason: string }
   >;
   /** Opens the device. Throws `DeviceError` that says what to change. */
-  open(): Promise<Device>;
+  open(options?: OpenOptions): Promise<Device>;
   /**
    * Measures once how kernels are best run on this machine, and keeps the winners for later runs. `say` receives
    * each line to be shown. Absent: there is nothing to measure.

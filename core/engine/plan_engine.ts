@@ -12,6 +12,7 @@
  * @module
  */
 import type { AttachedAdapter } from "../contracts/adapter.ts";
+import type { Precision } from "../contracts/backend.ts";
 import { ConfigError } from "../contracts/errors.ts";
 import type { ModelDropout, ModelSpec } from "../contracts/model.ts";
 import type { Decoding, ObjectiveLoss } from "../contracts/objective.ts";
@@ -22,6 +23,8 @@ import {
   type MemoryLimits,
   type MemoryReport,
 } from "../graph/memory.ts";
+import type { Graph } from "../graph/graph.ts";
+import { narrowFactors } from "../graph/narrow_factors.ts";
 import { type PlannedProgram, planProgram } from "../graph/planner.ts";
 import { baseName, placeBase } from "./base_copy.ts";
 import {
@@ -71,6 +74,8 @@ export interface EngineRequest {
   readonly quantization?: Quantization | null;
   /** Storage of some of them by pattern of their names, instead of `quantization`; the first that matches counts. */
   readonly quantizationPattern?: Readonly<Record<string, Quantization | null>>;
+  /** Precision of the products of training and evaluation; absent: float32. Texts are scored and written in float32. */
+  readonly precision?: Precision;
   readonly causal: boolean;
   /** Whether micro-batches may be run with causal attention although `causal` is not set; absent: no. */
   readonly startsCausal?: boolean;
@@ -220,8 +225,15 @@ function placeFixed(
 
 /** The programs that compute a loss: of training, of evaluation, and of numbers of the whole step. */
 function planLosses(
-  { spec, train, evaluate, sources, loss = null, startsCausal = false }:
-    EngineRequest,
+  {
+    spec,
+    train,
+    evaluate,
+    sources,
+    precision,
+    loss = null,
+    startsCausal = false,
+  }: EngineRequest,
   { memory, build, trainables, loss: needs, metrics }: {
     readonly memory: Memory;
     readonly build: BuildOptions;
@@ -243,6 +255,13 @@ function planLosses(
       trainables?.names.has(name) === true ? baseName(name) : name,
   };
   const programs: PlannedProgram[] = [];
+  const plan = (
+    graph: Graph,
+    options: Omit<Parameters<typeof planProgram>[1], "memory">,
+  ) => {
+    if (precision === "bfloat16") narrowFactors(graph);
+    return planProgram(graph, { ...options, memory });
+  };
   if (train !== null && trainables !== null) {
     placeSums(memory, "train", { sources, metrics });
     memory.variable(
@@ -251,7 +270,7 @@ function planLosses(
       { role: "inputs" },
     );
     const micro = (options: { readonly causal?: boolean } = {}) =>
-      planProgram(
+      plan(
         microProgram(spec, {
           ...build,
           ...options,
@@ -262,7 +281,6 @@ function planLosses(
         }, { sources, loss, second, trainables }),
         {
           name: microName(options),
-          memory,
           capacities: capacities(train),
         },
       );
@@ -281,9 +299,8 @@ function planLosses(
   if (evaluate !== null) {
     placeSums(memory, "eval", { sources, metrics });
     programs.push(
-      planProgram(evaluateProgram(spec, build, { sources, loss, second }), {
+      plan(evaluateProgram(spec, build, { sources, loss, second }), {
         name: "evaluate",
-        memory,
         capacities: capacities(evaluate),
       }),
     );
@@ -293,9 +310,8 @@ function planLosses(
     const B = Math.max(train?.B ?? 0, evaluate?.B ?? 0);
     const T = Math.max(train?.T ?? 0, evaluate?.T ?? 0);
     programs.push(
-      planProgram(windowProgram(spec, build, { loss, second }), {
+      plan(windowProgram(spec, build, { loss, second }), {
         name: "window",
-        memory,
         capacities: capacities({ B, T }),
       }),
     );

@@ -96,7 +96,7 @@ const EXAMPLES: { readonly [K in KernelName]: KernelAttributes[K] } = {
 
 /** Attributes that an example leaves out. */
 const OPTIONAL: Partial<Record<KernelName, Readonly<Record<string, Json>>>> = {
-  matmul: { quantized: "nf4", exact: true },
+  matmul: { quantized: "nf4", exact: true, factors: "bf16" },
   copy: { quantized: {} },
 };
 

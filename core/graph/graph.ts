@@ -147,6 +147,8 @@ export interface Op<A extends Attributes = Attributes> {
   gradient?(context: GradientContext<A>): void;
   /** Emits the kernel calls. */
   lower(context: LowerContext<A>): void;
+  /** Inputs that are factors of matrix products of float32 sums: where all are stored in bf16, so they multiply. */
+  factors?(node: Node<A>): readonly number[];
   /** Pairs [output, input] that may share a buffer when the input is not needed any more. */
   inPlace?(node: Node<A>): readonly (readonly [number, number])[];
   /** The pairs of `inPlace` must share: where an input has to stay, the planner copies it first. */

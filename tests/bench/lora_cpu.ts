@@ -1,10 +1,11 @@
 /**
  * LoRA on the cpu backend: r 16 on all linear layers of a model with random weights and the sizes of one that people
- * fine-tune. With `--peft` each round also runs `lora_peft.py` (transformers and PEFT on as many threads), one after
- * the other. Prints trained tokens per second and peak memory of every round, medians, and ratios. The model is
+ * fine-tune; `--full` trains all weights instead. With `--peft` each round also runs `lora_peft.py` (transformers and
+ * PEFT on as many threads), one after the other. `--precisions float32,bfloat16` runs both in turn (PyTorch under
+ * autocast), and prints ratios to the first. `--bf16` stores frozen weights in bfloat16. Prints trained tokens per second and peak memory of every round, medians, and ratios. The model is
  * written by `lora_models.py` into a temporary folder, and kept there. Run: `deno run -A tests/bench/lora_cpu.ts
- * [--model llama-135m|gemma3-270m|lfm2-350m|smollm3-3b] [--layers 4] [--batch 4] [--length 512] [--rounds 3]
- * [--steps 3] [--peft] [--checkpointing] [--bf16] [--profile]`
+ * [--model gpt2-124m|llama-135m|gemma3-270m|lfm2-350m|smollm3-3b] [--layers 4] [--batch 4] [--length 512] [--rounds 3]
+ * [--steps 3] [--peft] [--checkpointing] [--bf16] [--full] [--precisions float32,bfloat16] [--profile]`
  * @module
  */
 import { tmpdir } from "node:os";
@@ -26,7 +27,7 @@ import type { AttachedAdapter, ModelSpec } from "@denotune/denotune/core";
 import { loraAdapter } from "../../plugins/adapters/_attach.ts";
 import { loraOptions } from "../../plugins/adapters/_options.ts";
 import { adamwRule } from "../../plugins/optimizers/adamw.ts";
-import { openCpu } from "../backends/cpu/open.ts";
+import { cpuBackend } from "../backends/cpu/open.ts";
 import { builtinRegistry } from "../run_harness.ts";
 
 const WORKERS = 2;
@@ -116,14 +117,13 @@ async function measure(): Promise<Round> {
     folder.path,
   );
   const spec = architecture.describe(folder.config);
-  await using device = await openCpu({
-    workers: WORKERS,
-    blas: "auto",
-    profile,
-  });
+  const precision = precisionOf(text("precision", "float32"));
+  const backend = await cpuBackend({ workers: WORKERS, profile });
+  await using device = await backend.open({ precision });
   const planned = planEngine({
     spec,
-    adapter: lora(spec),
+    precision,
+    adapter: flag("full") ? null : lora(spec),
     frozenDtype: flag("bf16") ? "bf16" : "f32",
     causal: true,
     train: {
@@ -214,6 +214,11 @@ function show(
   }
 }
 
+function precisionOf(name: string): "float32" | "bfloat16" {
+  if (name === "float32" || name === "bfloat16") return name;
+  throw new Error(`no precision ${name}: float32, bfloat16`);
+}
+
 /** One round in a process of its own: peaks are of a process. */
 async function child(command: string, args: readonly string[]): Promise<Round> {
   const { success, stdout } = await new Deno.Command(command, {
@@ -239,7 +244,7 @@ if (flag("child")) {
   const note = (name: string, round: Round) => {
     found.set(name, [...found.get(name) ?? [], round]);
     console.log(
-      `${name.padEnd(9)} ${
+      `${name.padEnd(18)} ${
         round.tokensPerSecond.toFixed(0).padStart(6)
       } trained tokens/s  ${round.processor.toFixed(1)} processor s a step  ${
         (round.peak / 2 ** 20).toFixed(0).padStart(6)
@@ -252,17 +257,27 @@ if (flag("child")) {
   };
   const folder = await modelFolder();
   const shared = Deno.args.filter((a) => a !== "--peft");
+  const precisions = text("precisions", "float32").split(",").map(precisionOf);
   for (let round = 0; round < number("rounds", 3); round++) {
-    const own = ["run", "-A", `${here}lora_cpu.ts`, "--child"];
-    note(
-      "denotune",
-      await child(Deno.execPath(), [...own, "--folder", folder, ...shared]),
-    );
-    if (!flag("peft")) continue;
-    const sizes = { model: folder, steps, batch: B, length: T };
-    const args = Object.entries(sizes).flatMap(([k, v]) => [`--${k}`, `${v}`]);
-    if (flag("checkpointing")) args.push("--checkpointing");
-    note("peft", await child("python3", [`${here}lora_peft.py`, ...args]));
+    for (const precision of precisions) {
+      const own = ["run", "-A", `${here}lora_cpu.ts`, "--child"];
+      const chosen = ["--folder", folder, "--precision", precision];
+      note(
+        `denotune ${precision}`,
+        await child(Deno.execPath(), [...own, ...chosen, ...shared]),
+      );
+      if (!flag("peft")) continue;
+      const sizes = { model: folder, steps, batch: B, length: T };
+      const args = Object.entries(sizes)
+        .flatMap(([k, v]) => [`--${k}`, `${v}`]);
+      if (flag("checkpointing")) args.push("--checkpointing");
+      if (flag("full")) args.push("--full");
+      if (precision === "bfloat16") args.push("--autocast");
+      note(
+        `peft ${precision}`,
+        await child("python3", [`${here}lora_peft.py`, ...args]),
+      );
+    }
   }
   const medians = [...found].map(([name, rounds]) => {
     const [speed, processor, peak] = [
@@ -271,17 +286,19 @@ if (flag("child")) {
       rounds.map((r) => r.peak),
     ].map(median);
     console.log(
-      `${name.padEnd(9)} median ${speed.toFixed(0)} trained tokens/s, ${
+      `${name.padEnd(18)} median ${speed.toFixed(0)} trained tokens/s, ${
         processor.toFixed(2)
       } processor s a step, ${(peak / 2 ** 20).toFixed(0)} MB`,
     );
-    return { speed, processor };
+    return { name, speed, processor };
   });
-  if (medians.length === 2) {
-    const [own, peer] = medians;
+  const [own, ...others] = medians;
+  for (const other of others) {
     console.log(
-      `ratio     ${(own.speed / peer.speed).toFixed(2)} by wall time, ${
-        (peer.processor / own.processor).toFixed(2)
+      `${own.name} / ${other.name}: ${
+        (own.speed / other.speed).toFixed(2)
+      } by wall time, ${
+        (other.processor / own.processor).toFixed(2)
       } by processor time`,
     );
   }

@@ -8,7 +8,11 @@
 import argparse
 
 import torch
-from transformers import AutoModelForCausalLM, Gemma3TextConfig, Lfm2Config, LlamaConfig, SmolLM3Config
+from transformers import AutoModelForCausalLM, Gemma3TextConfig, GPT2Config, Lfm2Config, LlamaConfig, SmolLM3Config
+
+
+def gpt2_124m():
+    return GPT2Config(resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0)
 
 
 def llama_135m():
@@ -70,6 +74,7 @@ def smollm3_3b():
 
 
 MODELS = {
+    "gpt2-124m": gpt2_124m,
     "llama-135m": llama_135m,
     "gemma3-270m": gemma3_270m,
     "lfm2-350m": lfm2_350m,

@@ -1,6 +1,9 @@
 """The same LoRA step as lora_cpu.ts with transformers and PEFT on two threads: prints one JSON object.
 
     python3 tests/bench/lora_peft.py --model FOLDER [--steps 3] [--batch 4] [--length 512] [--checkpointing]
+        [--full] [--autocast]
+
+`--full` trains all weights; `--autocast` multiplies in bfloat16 as torch.autocast does.
 """
 
 import argparse
@@ -22,6 +25,8 @@ def main():
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--length", type=int, default=512)
     parser.add_argument("--checkpointing", action="store_true")
+    parser.add_argument("--full", action="store_true")
+    parser.add_argument("--autocast", action="store_true")
     args = parser.parse_args()
     B, T = args.batch, args.length
     torch.set_num_threads(THREADS)
@@ -32,7 +37,9 @@ def main():
     if args.checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         model.enable_input_require_grads()
-    model = get_peft_model(model, LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM"))
+    if not args.full:
+        lora = LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM")
+        model = get_peft_model(model, lora)
     model.train()
     trained = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=1e-4, weight_decay=0.0)
@@ -40,7 +47,8 @@ def main():
     def step(number):
         i = torch.arange(B * T).reshape(B, T)
         ids = (i * 7919 + number * 104729) % vocabulary
-        loss = model(input_ids=ids, labels=ids).loss
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=args.autocast):
+            loss = model(input_ids=ids, labels=ids).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()

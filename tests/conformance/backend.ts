@@ -52,6 +52,8 @@ function hasNeeds({ info }: Device, needs: Case["needs"]): boolean {
   return needs === undefined ||
     (needs === "epilogues"
       ? info.epilogues !== undefined
+      : needs === "bfloat16"
+      ? info.precisions?.includes(needs) === true
       : info.storages?.includes(needs) === true);
 }
 

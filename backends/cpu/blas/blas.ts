@@ -5,6 +5,7 @@
  */
 import { DeviceError, isGranted } from "@denotune/denotune/core";
 import type { BlasProduct } from "../kernels/launch.ts";
+import { type Block, runBlocks } from "./blocks.ts";
 import {
   type Candidate,
   candidates,
@@ -52,13 +53,6 @@ const ROW_MAJOR = 101;
 const PLAIN = 111;
 const TRANSPOSED = 112;
 
-/** Blocks that a large product is cut into, so that so many workers have something to do. */
-const BLOCKS = 8;
-/** Multiply-adds for which a block of its own is worth while. */
-const BLOCK_WORK = 1 << 21;
-/** Blocks are multiples of this many rows and columns. */
-const BLOCK_UNIT = 16;
-
 /**
  * Looks for a BLAS without asking the user for anything: only where the permission `ffi` has been granted.
  * Throws `DeviceError` when one is required, or a path is given, and cannot be used.
@@ -105,49 +99,17 @@ export class Blas {
     this.#base = Number(Deno.UnsafePointer.value(pointer));
   }
 
-  /**
-   * Does blocks of a product until none is left. `slots` are the product's arguments: temporary memory, a, b (if
-   * not widened), out, batch, m, n, k.
-   */
+  /** Does blocks of a product until none is left. */
   run(product: BlasProduct, slots: Float64Array, take: () => number): void {
-    const shift = product.widened ? 2 : 3;
-    const a = slots[1],
-      b = product.widened ? slots[0] : slots[2],
-      out = slots[shift];
-    const batch = slots[shift + 1],
-      m = slots[shift + 2],
-      n = slots[shift + 3],
-      k = slots[shift + 4];
-    if (batch === 0 || m === 0 || n === 0) return;
-    const { rows, columns } = blasBlocks({ batch, m, n, k });
-    const across = Math.ceil(n / columns);
-    const blocks = Math.ceil(m / rows) * across;
-    for (let piece = take(); piece < batch * blocks; piece = take()) {
-      const which = Math.floor(piece / blocks);
-      const inside = piece - which * blocks;
-      const rowFrom = Math.floor(inside / across) * rows;
-      const columnFrom = (inside % across) * columns;
-      this.#multiply(product, {
-        a: a + 4 * which * m * k,
-        b: b + 4 * which * n * k,
-        out: out + 4 * which * m * n,
-        rowFrom,
-        rows: Math.min(rows, m - rowFrom),
-        columnFrom,
-        columns: Math.min(columns, n - columnFrom),
-        m,
-        n,
-        k,
-      });
-    }
+    runBlocks(product, slots, {
+      take,
+      multiply: (block) => this.#multiply(product, block),
+    });
   }
 
   #multiply(product: BlasProduct, s: Block): void {
     const { layout, alpha, accumulate } = product;
-    const { m, n, k } = s;
-    const a = s.a + 4 * (layout === "TN" ? s.rowFrom : s.rowFrom * k);
-    const b = s.b + 4 * (layout === "NT" ? s.columnFrom * k : s.columnFrom);
-    const out = s.out + 4 * (s.rowFrom * n + s.columnFrom);
+    const { m, n, k, a, b, out } = s;
     this.#library.symbols.cblas_sgemm(
       ROW_MAJOR,
       layout === "TN" ? TRANSPOSED : PLAIN,
@@ -206,37 +168,4 @@ export class Blas {
   close(): void {
     this.#library.close();
   }
-}
-
-/**
- * Rows and columns of the blocks that a product is cut into: the longer side is halved, because every call
- * packs its rows of a and its columns of b, until there are enough.
- */
-export function blasBlocks(
-  size: { batch: number; m: number; n: number; k: number },
-): { rows: number; columns: number } {
-  const half = (x: number) => Math.ceil(x / 2 / BLOCK_UNIT) * BLOCK_UNIT;
-  let rows = size.m, columns = size.n;
-  for (let blocks = size.batch; blocks < BLOCKS; blocks *= 2) {
-    const longer = Math.max(rows, columns);
-    if (rows * columns * size.k < 2 * BLOCK_WORK || longer <= 4 * BLOCK_UNIT) {
-      break;
-    }
-    if (rows >= columns) rows = half(rows);
-    else columns = half(columns);
-  }
-  return { rows, columns };
-}
-
-interface Block {
-  readonly a: number;
-  readonly b: number;
-  readonly out: number;
-  readonly rowFrom: number;
-  readonly rows: number;
-  readonly columnFrom: number;
-  readonly columns: number;
-  readonly m: number;
-  readonly n: number;
-  readonly k: number;
 }

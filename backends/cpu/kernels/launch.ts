@@ -16,10 +16,12 @@ import {
   type ModuleBuilder,
 } from "../assembler/mod.ts";
 
-/** A matrix product of a BLAS, done in slices of rows or columns by the workers. */
+/** A matrix product of a library, done in slices of rows or columns by the workers. */
 export interface BlasProduct {
   readonly layout: "NN" | "NT" | "TN";
   readonly alpha: number;
+  /** How both factors are stored: a BLAS multiplies float32, another library bf16. */
+  readonly factors: "f32" | "bf16";
   /** Whether the product is added to the output's values. */
   readonly accumulate: boolean;
   /** Whether b has been widened into the temporary memory (views a, out). */

@@ -2,7 +2,7 @@
  * A helper: sleeps until worker 0 sends a command. Programs come as messages, runs through shared memory.
  * @module
  */
-import { Blas, type BlasFound } from "../blas/blas.ts";
+import { type LibrariesFound, openLibraries } from "../blas/opened.ts";
 import { CELL, COMMAND } from "./layout.ts";
 import type { ProgramForWorker } from "./program.ts";
 import { Runner } from "./runner.ts";
@@ -14,7 +14,7 @@ export interface HelperOptions {
   readonly index: number;
   readonly workers: number;
   readonly profile: boolean;
-  readonly blas: BlasFound | null;
+  readonly libraries: LibrariesFound;
 }
 
 /** Messages to a helper. */
@@ -61,12 +61,12 @@ class Helper {
   #sequence: number;
 
   constructor(options: HelperOptions) {
-    const { memory, blas } = options;
+    const { memory, libraries } = options;
     this.#cells = new Int32Array(memory.buffer, 0, 256);
     this.#sequence = Atomics.load(this.#cells, CELL.sequence);
     this.#runner = new Runner(
       options,
-      blas === null ? null : new Blas(blas, memory),
+      openLibraries(libraries, memory),
     );
   }
 

@@ -3,7 +3,7 @@
  * them allocates on the way.
  * @module
  */
-import type { Blas } from "../blas/blas.ts";
+import type { Libraries } from "../blas/opened.ts";
 import {
   CELL,
   COUNTER_BYTES,
@@ -64,7 +64,7 @@ export class Runner {
   readonly #cells: Int32Array;
   readonly #given: Float64Array;
   readonly #barrier: Barrier;
-  readonly #blas: Blas | null;
+  readonly #libraries: Libraries;
   readonly #imports: WebAssembly.ModuleImports;
   readonly #functions: LaunchFunction[] = [];
   readonly #programs = new Map<number, ReadyProgram>();
@@ -75,9 +75,10 @@ export class Runner {
   /** Barriers passed so far, by all workers alike. */
   #barriers = 0;
 
-  constructor(options: RunnerOptions, blas: Blas | null) {
+  constructor(options: RunnerOptions, libraries: Libraries) {
+    const { blas } = libraries;
     this.#options = options;
-    this.#blas = blas;
+    this.#libraries = libraries;
     this.#cells = new Int32Array(
       options.memory.buffer,
       0,
@@ -223,19 +224,21 @@ export class Runner {
       }
       if (launch.run !== null) {
         launch.run(launch.argumentsAt, this.#scratchAt, 4 * counter);
-      } else this.#runBlas(launch, counter);
+      } else this.#runProduct(launch, counter);
     } catch (error) {
       this.#fail(explain(launch.data, error));
     }
   }
 
-  #runBlas(launch: ReadyLaunch, counter: number): void {
-    if (this.#blas === null || launch.data.blas === null) {
-      throw new Error("no BLAS is loaded");
+  #runProduct({ data, slots }: ReadyLaunch, counter: number): void {
+    const { blas, bfloat16 } = this.#libraries;
+    const library = data.blas?.factors === "bf16" ? bfloat16 : blas;
+    if (library === null || data.blas === null) {
+      throw new Error("no library for it is loaded");
     }
-    this.#blas.run(
-      launch.data.blas,
-      launch.slots,
+    library.run(
+      data.blas,
+      slots,
       () => Atomics.add(this.#cells, counter, 1),
     );
   }

@@ -4,7 +4,11 @@
  * @module
  */
 import { DeviceError, startWorker } from "@denotune/denotune/core";
-import { Blas, type BlasFound } from "../blas/blas.ts";
+import {
+  type Libraries,
+  type LibrariesFound,
+  openLibraries,
+} from "../blas/opened.ts";
 import { barrierModule } from "./barrier.ts";
 import type { FromHelper, HelperOptions, ToHelper } from "./helper.ts";
 import { CELL, COMMAND, EXTENTS_AT, MAX_NAMES } from "./layout.ts";
@@ -15,7 +19,7 @@ import { type KernelTime, Runner } from "./runner.ts";
 export interface TeamOptions {
   readonly memory: WebAssembly.Memory;
   readonly workers: number;
-  readonly blas: BlasFound | null;
+  readonly libraries: LibrariesFound;
   readonly profile: boolean;
 }
 
@@ -32,17 +36,17 @@ export class Team {
   readonly #helpers: Helper[] = [];
   readonly #cells: Int32Array;
   readonly #extents: Float64Array;
-  readonly #blas: Blas | null;
+  readonly #libraries: Libraries;
   #broken: DeviceError | null = null;
 
   private constructor(options: TeamOptions, barrier: WebAssembly.Module) {
-    const { memory, workers, profile, blas } = options;
+    const { memory, workers, profile, libraries } = options;
     this.#cells = new Int32Array(memory.buffer, 0, 256);
     this.#extents = new Float64Array(memory.buffer, EXTENTS_AT, MAX_NAMES);
-    this.#blas = blas === null ? null : new Blas(blas, memory);
+    this.#libraries = openLibraries(libraries, memory);
     this.#runner = new Runner(
       { memory, barrier, index: 0, workers, profile },
-      this.#blas,
+      this.#libraries,
     );
   }
 
@@ -52,9 +56,16 @@ export class Team {
     const team = new Team(options, barrier);
     const waits: Promise<void>[] = [];
     for (let index = 1; index < options.workers; index++) {
-      const { memory, workers, profile, blas } = options;
+      const { memory, workers, profile, libraries } = options;
       waits.push(
-        team.#startHelper({ memory, workers, profile, blas, barrier, index }),
+        team.#startHelper({
+          memory,
+          workers,
+          profile,
+          libraries,
+          barrier,
+          index,
+        }),
       );
     }
     try {
@@ -139,7 +150,8 @@ export class Team {
   close(): void {
     this.#command(COMMAND.quit);
     for (const { worker } of this.#helpers) worker.terminate();
-    this.#blas?.close();
+    this.#libraries.blas?.close();
+    this.#libraries.bfloat16?.close();
   }
 }
 

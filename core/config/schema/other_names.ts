@@ -18,6 +18,8 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
   gradient_accumulation: "training.gradient_accumulation_steps",
   gradient_accumulation_steps: "training.gradient_accumulation_steps",
   gradient_checkpointing: "training.gradient_checkpointing",
+  bf16: "training.precision=bfloat16",
+  mixed_precision: "training.precision",
   grad_clip: "training.max_grad_norm",
   max_grad_norm: "training.max_grad_norm",
   warmup_ratio: "schedule.warmup_ratio",

@@ -3,6 +3,7 @@
  * @module
  */
 import { z } from "zod";
+import type { Precision } from "../../contracts/backend.ts";
 import type {
   Every,
   GenerationConfig,
@@ -12,6 +13,8 @@ import type {
   TrainingConfig,
   TrainingInput,
 } from "../types.ts";
+
+const PRECISIONS: readonly Precision[] = ["float32", "bfloat16", "float16"];
 
 /** The schema of `training`. */
 export function trainingSchema(): z.ZodType<TrainingConfig, TrainingInput> {
@@ -31,6 +34,9 @@ export function trainingSchema(): z.ZodType<TrainingConfig, TrainingInput> {
     ),
     max_skipped_updates: z.int().min(1).nullable().default(20).describe(
       "Updates in a row that may be left out because a gradient is not finite, before the run stops; null: any.",
+    ),
+    precision: z.enum(PRECISIONS).default("float32").describe(
+      "Matrix products of training and evaluation: their factors are rounded to this, sums, weights, gradients and the optimizer stay in float32. bfloat16: on `cpu` with oneDNN, on a processor with AVX-512 BF16 or AMX.",
     ),
     gradient_checkpointing: z.boolean().default(false).describe(
       "Compute activations again instead of keeping them: less memory, more time.",

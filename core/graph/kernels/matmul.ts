@@ -44,6 +44,8 @@ export interface MatmulAttributes {
   readonly bias: boolean;
   /** Whether an input of the shape of out is added. */
   readonly addend: boolean;
+  /** Both factors are stored in bf16, and the device lists `bfloat16`. Absent: a in f32, b as any weight. */
+  readonly factors?: "bf16";
   /** How b is quantised: batch 1, n and k are numbers, and the device lists the storage. */
   readonly quantized?: Quantization;
   /**
@@ -74,19 +76,24 @@ export function quantizedFactor(
 
 /**
  * `a, b, bias?, addend?, epilogue inputs... -> out (batch, m, n)`: out = alpha * op(a) op(b) + bias + addend, for
- * each batch, or what the epilogue makes of it.
+ * each batch, or what the epilogue makes of it. Products of bf16 factors are exact and summed in float32.
  */
 export const matmul: KernelDefinition<"matmul", MatmulAttributes> = {
   name: "matmul",
   operands(attributes) {
-    const { layout, batch, m, n, k, bias, addend, epilogue } = attributes;
+    const { layout, batch, m, n, k, bias, addend, epilogue, factors } =
+      attributes;
     const quantized = quantizedFactor(attributes);
+    if (factors !== undefined && quantized !== null) {
+      throw new RangeError(`b is quantised: it is not stored in ${factors}`);
+    }
+    const stored = factors === undefined ? undefined : [factors];
     const product: Operand["shape"] = [batch, m, n];
     const factor: Operand = quantized === null
       ? {
         name: "b",
         shape: layout === "NT" ? [batch, n, k] : [batch, k, n],
-        dtypes: WEIGHTS,
+        dtypes: stored ?? WEIGHTS,
       }
       : {
         name: "b",
@@ -105,7 +112,11 @@ export const matmul: KernelDefinition<"matmul", MatmulAttributes> = {
       : epilogue.writes.map((_, o) => `output ${o}`);
     return {
       inputs: [
-        { name: "a", shape: layout === "TN" ? [batch, k, m] : [batch, m, k] },
+        {
+          name: "a",
+          shape: layout === "TN" ? [batch, k, m] : [batch, m, k],
+          ...(stored === undefined ? {} : { dtypes: stored }),
+        },
         factor,
         ...(bias ? [{ name: "bias", shape: [n] }] : []),
         ...(addend ? [{ name: "addend", shape: product }] : []),

@@ -5,15 +5,18 @@
 import { product } from "../dims.ts";
 import type { DType } from "../dtype.ts";
 import type { Graph, Op, Tensor } from "../graph.ts";
+import { widened } from "./dequantize.ts";
 
 const castOp: Op<{ readonly dtype: DType }> = {
   name: "cast",
   infer: ([x], { dtype }) => [{ shape: x.shape, dtype }],
-  lower({ node, input, output, emit }) {
+  lower(context) {
+    const { node, input, quantized, output, emit } = context;
+    const words = quantized(0);
     emit({
       kernel: "copy",
       attributes: { elements: product(node.inputs[0].shape) },
-      inputs: [input(0)],
+      inputs: [words === null ? input(0) : widened(context, words)],
       outputs: [output(0)],
     });
   },

@@ -4,6 +4,7 @@
  * ```text
  * for each chunk of rows:   x = h W^T + b           (chunk, V)   NT
  *                           the op's own kernels: x := d loss / d x, in place
+ *                           x in bf16, where h and W are
  *                           dH = x W                (chunk, C)   NN
  *                           dW += x^T h             (V, C)       TN
  *                           db += sum of rows of x  (V)
@@ -15,6 +16,7 @@ import { input as leaf } from "../expression.ts";
 import { advancing, type Attributes, type LowerContext } from "../graph.ts";
 import type { View } from "../plan.ts";
 import { matrix } from "./_check.ts";
+import { factorsOf } from "./matmul.ts";
 
 /** Logits memory of one chunk, in elements: 64 MB. */
 export const CHUNK_ELEMENTS = 16 * 1024 * 1024;
@@ -114,6 +116,22 @@ export function repeatChunks<A extends Attributes>(
     ...scratch({ shape: [chunk, V], dtype: "f32" }),
     shape: [R, V],
   }));
+  const factors = factorsOf(input(head.hidden), input(head.weight));
+  /** The gradient of a chunk's logits as its products read it. */
+  const narrowed = (x: View): View => {
+    if (factors.factors === undefined) return x;
+    const to: View = {
+      ...scratch({ shape: [chunk, V], dtype: factors.factors }),
+      shape: [R, V],
+    };
+    emit({
+      kernel: "copy",
+      attributes: { elements: product([R, V]) },
+      inputs: [x],
+      outputs: [to],
+    });
+    return to;
+  };
   repeat({ total: rows, chunk, as }, () => {
     projections.forEach(({ hidden, weight, bias }, i) =>
       emit({
@@ -124,6 +142,7 @@ export function repeatChunks<A extends Attributes>(
           m: R,
           n: V,
           k: matrix(node.inputs[hidden], "hidden")[1],
+          ...factorsOf(input(hidden), input(weight)),
           bias: bias !== null,
           addend: false,
         },
@@ -137,6 +156,7 @@ export function repeatChunks<A extends Attributes>(
     );
     body({ logits, R, V, cut });
     const [x] = logits;
+    const factor = gradients?.hidden != null || dW !== null ? narrowed(x) : x;
     if (gradients !== null && gradients.hidden !== null) {
       emit({
         kernel: "matmul",
@@ -146,10 +166,11 @@ export function repeatChunks<A extends Attributes>(
           m: R,
           n: columns,
           k: V,
+          ...factors,
           bias: false,
           addend: false,
         },
-        inputs: [x, input(head.weight)],
+        inputs: [factor, input(head.weight)],
         outputs: [cut(output(gradients.hidden))],
       });
     }
@@ -162,10 +183,11 @@ export function repeatChunks<A extends Attributes>(
           m: V,
           n: columns,
           k: R,
+          ...factors,
           bias: false,
           addend: true,
         },
-        inputs: [x, cut(input(head.hidden)), dW],
+        inputs: [factor, cut(input(head.hidden)), dW],
         outputs: [dW],
       });
     }

@@ -103,6 +103,7 @@ const lossOp: Op<LossAttributes> = {
         outputs: [cut(output(0)), cut(output(1)), ...(train ? [logits] : [])],
       }));
   },
+  factors: () => [0, 1],
   inPlace: (node) => sharedPlaces(placesOf(node.attributes).gradients),
 };
 

@@ -12,7 +12,7 @@ import type {
   Tensor,
   TensorType,
 } from "../graph.ts";
-import { isQuantized } from "../dtype.ts";
+import { isQuantized, type TensorDType } from "../dtype.ts";
 import type { ProductEpilogue } from "../plan.ts";
 import { expectDim, expectShape, matrix } from "./_check.ts";
 import { addTo } from "./add.ts";
@@ -79,10 +79,19 @@ export const matmulOp: Op<MatmulAttributes> = {
   },
   gradient: gradientOfMatmul,
   lower: (context) => lowerProduct(context),
+  factors: ({ attributes }) => attributes.exact ? [] : [0, 1],
   inPlace(node) {
     return node.attributes.addend ? [[0, node.inputs.length - 1]] : [];
   },
 };
+
+/** The attribute `factors` of a product of these two. */
+export function factorsOf(
+  a: { readonly dtype: TensorDType },
+  b: { readonly dtype: TensorDType },
+): { readonly factors?: "bf16" } {
+  return a.dtype === "bf16" && b.dtype === "bf16" ? { factors: "bf16" } : {};
+}
 
 /** Emits the call of a product, where there is one with an epilogue. */
 export function lowerProduct(
@@ -103,6 +112,7 @@ export function lowerProduct(
       alpha,
       bias,
       addend,
+      ...factorsOf(node.inputs[0], node.inputs[1]),
       ...(direct ? { quantized: b.format } : {}),
       ...(exact ? { exact } : {}),
       ...(epilogue === undefined ? {} : { epilogue }),

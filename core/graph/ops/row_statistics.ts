@@ -140,6 +140,7 @@ const statisticsOp: Op<StatisticAttributes> = {
         outputs: numbers.map((k) => cut(output(k))),
       }));
   },
+  factors: factorsOfRows,
 };
 
 const gradientOp: Op<StatisticAttributes> = {
@@ -186,8 +187,17 @@ const gradientOp: Op<StatisticAttributes> = {
         outputs: [logits],
       }));
   },
+  factors: factorsOfRows,
   inPlace: (node) => sharedPlaces(placesOf(node.attributes).gradients),
 };
+
+/** Hidden states and head of each projection. */
+function factorsOfRows(
+  { attributes }: { readonly attributes: StatisticAttributes },
+): number[] {
+  return placesOf(attributes).projections
+    .flatMap(({ hidden, weight }) => [hidden, weight]);
+}
 
 /** Statistics of rows of logits, and the way back from their gradients. */
 export interface RowStatistics {

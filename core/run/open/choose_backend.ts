@@ -3,7 +3,7 @@
  * processor. Says which and why.
  * @module
  */
-import type { Backend, Device } from "../../contracts/backend.ts";
+import type { Backend, Device, Precision } from "../../contracts/backend.ts";
 import {
   createPart,
   createResolved,
@@ -11,7 +11,7 @@ import {
 } from "../../config/parts/create_part.ts";
 import { chosenAt } from "../../config/chosen_at.ts";
 import type { LoadedRun } from "../../config/load.ts";
-import { DeviceError } from "../../contracts/errors.ts";
+import { ConfigError, DeviceError } from "../../contracts/errors.ts";
 import type { Choice } from "../../contracts/plugin.ts";
 
 /** Backends that `auto` tries, in order. */
@@ -25,16 +25,22 @@ export interface ChosenDevice {
   readonly reason: string | null;
 }
 
-/** Opens the device of a run. Throws `DeviceError` that says what to change. */
+/**
+ * Opens the device of a run. Throws `DeviceError` that says what to change, and `ConfigError` where the device cannot
+ * multiply in the precision that the run asks for.
+ */
 export async function openDevice(
   run: LoadedRun,
   creating: Creating,
 ): Promise<ChosenDevice> {
   const chosen = chosenAt(run, "backend", "backend");
-  return chosen === null ? await openAuto(creating) : await openNamed(
-    await createResolved(chosen, creating),
-    chosen.part.name,
-  );
+  const { precision } = run.config.training;
+  return chosen === null
+    ? await openAuto(creating, precision)
+    : await openNamed(await createResolved(chosen, creating), {
+      name: chosen.part.name,
+      precision,
+    });
 }
 
 /** Opens the device of a backend chosen outside of a run; `auto` is allowed. */
@@ -45,12 +51,13 @@ export async function openChosen(
   if (choice === "auto") return await openAuto(creating);
   const backend = await createPart("backend", choice, creating);
   const use = typeof choice === "string" ? choice : choice.use;
-  return await openNamed(backend, typeof use === "string" ? use : use.name);
+  const name = typeof use === "string" ? use : use.name;
+  return await openNamed(backend, { name, precision: "float32" });
 }
 
 async function openNamed(
   backend: Backend,
-  name: string,
+  { name, precision }: { readonly name: string; readonly precision: Precision },
 ): Promise<ChosenDevice> {
   const state = await backend.available({ explicit: true });
   if (!state.ok) {
@@ -58,23 +65,54 @@ async function openNamed(
       `The backend ${name} cannot run here: ${state.reason}`,
     );
   }
-  return { device: await backend.open(), name, reason: null };
+  const problem = await precisionProblem(backend, precision);
+  if (problem !== null) throw refusal(precision, `${name}: ${problem}`);
+  return { device: await backend.open({ precision }), name, reason: null };
 }
 
-async function openAuto(creating: Creating): Promise<ChosenDevice> {
+async function openAuto(
+  creating: Creating,
+  precision: Precision = "float32",
+): Promise<ChosenDevice> {
   const reasons: string[] = [];
+  let imprecise = false;
   for (const name of AUTO) {
     if (creating.registry.find("backend", name) === undefined) continue;
     const backend: Backend = await createPart("backend", name, creating);
     const state = await backend.available({ explicit: false });
-    if (!state.ok) {
-      reasons.push(`${name}: ${state.reason}`);
+    const problem = state.ok
+      ? await precisionProblem(backend, precision)
+      : state.reason;
+    if (problem !== null) {
+      reasons.push(`${name}: ${problem}`);
+      imprecise ||= state.ok;
       continue;
     }
     const reason = reasons.length === 0
       ? "backend: auto"
       : `backend: auto; ${reasons.join("; ")}`;
-    return { device: await backend.open(), name, reason };
+    return { device: await backend.open({ precision }), name, reason };
   }
+  if (imprecise) throw refusal(precision, reasons.join("; "));
   throw new DeviceError(`No backend can run here. ${reasons.join("; ")}`);
+}
+
+/** Why the devices of a backend cannot multiply in a precision; null: they can. */
+async function precisionProblem(
+  backend: Backend,
+  precision: Precision,
+): Promise<string | null> {
+  if (precision === "float32") return null;
+  const has = backend.precisions ?? [];
+  if (!has.includes(precision)) {
+    return `it multiplies in ${["float32", ...has].join(" or ")} only`;
+  }
+  const state = await backend.available({ explicit: true, precision });
+  return state.ok ? null : state.reason;
+}
+
+function refusal(precision: Precision, why: string): ConfigError {
+  return new ConfigError(
+    `\`training.precision\` is ${precision}, which no backend of the run can do (${why}); set it to float32, or change that`,
+  );
 }

@@ -102,6 +102,7 @@ export function planRequest(of: {
     frozenDtype: STORAGE[config.model.dtype],
     quantization: config.model.quantization,
     quantizationPattern: config.model.quantization_pattern,
+    precision: config.training.precision,
     causal: of.objective.attention === "causal",
     startsCausal: of.objective.startsCausal,
     loss: of.objective.loss ?? null,

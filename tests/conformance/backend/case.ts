@@ -64,8 +64,11 @@ export interface Case {
   readonly capacities?: Extents;
   /** The program is compiled once and run with each of these. */
   readonly runs?: readonly Extents[];
-  /** Storage that matrix products of the device must list, or that they take epilogues: else the case is left out. */
-  readonly needs?: Quantization | "epilogues";
+  /**
+   * Storage or precision that matrix products of the device must list, or that they take epilogues: else the case
+   * is left out.
+   */
+  readonly needs?: Quantization | "bfloat16" | "epilogues";
   /** What is compared, and how closely. Tensors not named here must stay as they were. */
   readonly outputs: Readonly<Record<string, Tolerance>>;
 }

@@ -30,6 +30,8 @@ export interface ProductOptions {
   readonly bias?: boolean;
   readonly addend?: "none" | "separate" | "in place";
   readonly dtype?: DType;
+  /** Both factors are stored in bf16. */
+  readonly narrow?: boolean;
   /** b is stored like this: sizes must be numbers. */
   readonly quantized?: Quantization;
 }
@@ -42,7 +44,8 @@ export function productOf(
     alpha = 1,
     bias = false,
     addend = "none",
-    dtype = "f32",
+    narrow = false,
+    dtype = narrow ? "bf16" : "f32",
     quantized,
     prefix = "",
   }: ProductOptions & { prefix?: string },
@@ -55,6 +58,7 @@ export function productOf(
     [`${prefix}a`]: {
       shape: layout === "TN" ? [batch, k, m] : [batch, m, k],
       data: normal,
+      ...(narrow ? { dtype } : {}),
     },
     [`${prefix}b`]: quantized === undefined
       ? {
@@ -91,6 +95,7 @@ export function productOf(
       bias,
       addend: addend !== "none",
       ...(quantized === undefined ? {} : { quantized }),
+      ...(narrow ? { factors: "bf16" } : {}),
     },
     inputs: inputs.map((name) => view(name)),
     outputs: [view(output)],
@@ -203,6 +208,48 @@ function extents(layout: Layout): Case {
   });
 }
 
+/** Factors in bf16: every size, bias, addend and extents. */
+function narrowFactors(layout: Layout): Case {
+  const rows = dim("B", "T");
+  const products = [
+    ...SHAPES.map(([m, n, k]) =>
+      productOf(layout, { m, n, k }, {
+        narrow: true,
+        prefix: `${m}x${n}x${k} `,
+      })
+    ),
+    ...[false, true].flatMap((bias) =>
+      (["none", "separate", "in place"] as const).map((addend) =>
+        productOf(layout, { m: rows, n: 40, k: 64 }, {
+          narrow: true,
+          bias,
+          addend,
+          alpha: -0.375,
+          prefix: `bias ${bias} addend ${addend} `,
+        })
+      )
+    ),
+    productOf(layout, { m: 48, n: 24, k: rows }, {
+      narrow: true,
+      addend: "in place",
+      prefix: "k ",
+    }),
+    productOf(layout, { batch: dim("B"), m: 4, n: 9, k: dim("T") }, {
+      narrow: true,
+      prefix: "batch ",
+    }),
+  ];
+  return caseOf({
+    title: `multiplies ${layout} factors of bf16 with sums of float32`,
+    tensors: Object.assign({}, ...products.map((p) => p.tensors)),
+    calls: (view) => products.map((p) => p.call(view)),
+    capacities: { B: 3, T: 19 },
+    runs: [{ B: 3, T: 19 }, { B: 2, T: 7 }, { B: 1, T: 1 }, { B: 0, T: 5 }],
+    needs: "bfloat16",
+    outputs: Object.fromEntries(products.map((p) => [p.output, SUM])),
+  });
+}
+
 /** Cases of matmul. */
 export const matmulCases: readonly Case[] = LAYOUTS.flatMap((layout) => [
   shapes(layout),
@@ -210,4 +257,5 @@ export const matmulCases: readonly Case[] = LAYOUTS.flatMap((layout) => [
   epilogues(layout, "bf16"),
   epilogues(layout, "f16"),
   extents(layout),
+  narrowFactors(layout),
 ]);

@@ -49,16 +49,7 @@ export function lowerBlasMatmul(
   if (quantized !== null) {
     launches.push(lowerDequantize(quantized, { x: b, out: null }));
   } else if (!wide) launches.push(widenLaunch(attributes, b, widenedBytes));
-  const added = addend ? inputs[inputs.length - 1] : null;
-  const inPlace = added !== null && added.buffer === out.buffer &&
-    added.offset === out.offset &&
-    (added.advance ?? 0) === (out.advance ?? 0);
-  if (bias || (added !== null && !inPlace)) {
-    launches.push(
-      startLaunch(attributes, { bias: bias ? inputs[2] : null, added, out }),
-    );
-  }
-  launches.push({
+  launches.push(...startOf(attributes, inputs, out), {
     key: "blas",
     views: wide ? [a, b, out] : [a, out],
     writes: [wide ? 2 : 1],
@@ -67,9 +58,32 @@ export function lowerBlasMatmul(
     build: () => {
       throw new Error("a BLAS launch has no code");
     },
-    blas: { layout, alpha, accumulate: bias || addend, widened: !wide },
+    blas: {
+      layout,
+      alpha,
+      factors: "f32",
+      accumulate: bias || addend,
+      widened: !wide,
+    },
   });
   return launches;
+}
+
+/** What puts bias and addend into the output first; nothing where the addend is there already. */
+export function startOf(
+  attributes: KernelAttributes["matmul"],
+  inputs: readonly View[],
+  out: View,
+): Launch[] {
+  const { bias, addend } = attributes;
+  const added = addend ? inputs[inputs.length - 1] : null;
+  const inPlace = added !== null && added.buffer === out.buffer &&
+    added.offset === out.offset &&
+    (added.advance ?? 0) === (out.advance ?? 0);
+  if (!bias && (added === null || inPlace)) return [];
+  return [
+    startLaunch(attributes, { bias: bias ? inputs[2] : null, added, out }),
+  ];
 }
 
 function widenLaunch(

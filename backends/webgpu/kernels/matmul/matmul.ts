@@ -2,7 +2,7 @@
  * Matrix products: checks the operands, chooses a tile, emits its dispatches.
  * @module
  */
-import { quantizedFactor } from "@denotune/denotune/core";
+import { DeviceError, quantizedFactor } from "@denotune/denotune/core";
 import type { Lower, Lowering } from "../../shader/dispatch.ts";
 import { broadcastMatmul } from "./broadcast.ts";
 import { chooseTileOf } from "./choice.ts";
@@ -17,6 +17,11 @@ import type { Tile } from "./tiles.ts";
 /** out = alpha * op(a) op(b) + bias + addend, for each batch. */
 export const matmul: Lower<"matmul"> = (lowering) => {
   const { attributes, outputs } = lowering;
+  if (attributes.factors !== undefined) {
+    throw new DeviceError(
+      `webgpu multiplies in float32: it has no products of ${attributes.factors} factors`,
+    );
+  }
   const [batch, m, n, k] = [
     attributes.batch,
     attributes.m,

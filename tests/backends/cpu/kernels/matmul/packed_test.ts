@@ -7,7 +7,8 @@ import {
   randomFrom,
   type View,
 } from "@denotune/denotune/core";
-import { blasBlocks, findBlas } from "../../../../../backends/cpu/blas/blas.ts";
+import { blasBlocks } from "../../../../../backends/cpu/blas/blocks.ts";
+import { findBlas } from "../../../../../backends/cpu/blas/blas.ts";
 import { blocksOf } from "../../../../../backends/cpu/kernels/matmul/packed.ts";
 import { openCpu } from "../../open.ts";
 

@@ -1,0 +1,88 @@
+/**
+ * How a product is cut into blocks that the workers share. Shapes alone decide: other blocks would give other bits.
+ * @module
+ */
+import type { BlasProduct } from "../kernels/launch.ts";
+
+/** Blocks that a large product is cut into, so that so many workers have something to do. */
+const BLOCKS = 8;
+/** Multiply-adds for which a block of its own is worth while. */
+const BLOCK_WORK = 1 << 21;
+/** Blocks are multiples of this many rows and columns. */
+const BLOCK_UNIT = 16;
+
+/** One block of a product: addresses of its first elements, its sizes, and those of the whole. */
+export interface Block {
+  readonly a: number;
+  readonly b: number;
+  readonly out: number;
+  readonly rows: number;
+  readonly columns: number;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+}
+
+/**
+ * Does blocks of a product until `take` gives a number beyond the last. `slots` are the product's arguments:
+ * temporary memory, a, b (if not widened), out, batch, m, n, k.
+ */
+export function runBlocks(
+  product: BlasProduct,
+  slots: Float64Array,
+  { take, multiply }: {
+    readonly take: () => number;
+    readonly multiply: (block: Block) => void;
+  },
+): void {
+  const { layout, widened, factors } = product;
+  const shift = widened ? 2 : 3;
+  const a = slots[1], b = widened ? slots[0] : slots[2], out = slots[shift];
+  const batch = slots[shift + 1],
+    m = slots[shift + 2],
+    n = slots[shift + 3],
+    k = slots[shift + 4];
+  if (batch === 0 || m === 0 || n === 0) return;
+  const bytes = factors === "bf16" ? 2 : 4;
+  const { rows, columns } = blasBlocks({ batch, m, n, k });
+  const across = Math.ceil(n / columns);
+  const blocks = Math.ceil(m / rows) * across;
+  for (let piece = take(); piece < batch * blocks; piece = take()) {
+    const which = Math.floor(piece / blocks);
+    const inside = piece - which * blocks;
+    const row = Math.floor(inside / across) * rows;
+    const column = (inside % across) * columns;
+    const aFrom = which * m * k + (layout === "TN" ? row : row * k);
+    const bFrom = which * n * k + (layout === "NT" ? column * k : column);
+    multiply({
+      a: a + bytes * aFrom,
+      b: b + bytes * bFrom,
+      out: out + 4 * (which * m * n + row * n + column),
+      rows: Math.min(rows, m - row),
+      columns: Math.min(columns, n - column),
+      m,
+      n,
+      k,
+    });
+  }
+}
+
+/**
+ * Rows and columns of the blocks that a product is cut into: the longer side is halved, because every call
+ * packs its rows of a and its columns of b, until there are enough.
+ */
+export function blasBlocks(
+  size: { batch: number; m: number; n: number; k: number },
+): { rows: number; columns: number } {
+  const half = (x: number) => Math.ceil(x / 2 / BLOCK_UNIT) * BLOCK_UNIT;
+  let rows = size.m, columns = size.n;
+  for (let blocks = size.batch; blocks < BLOCKS; blocks *= 2) {
+    const longer = Math.max(rows, columns);
+    if (rows * columns * size.k < 2 * BLOCK_WORK || longer <= 4 * BLOCK_UNIT) {
+      break;
+    }
+    if (rows >= columns) rows = half(rows);
+    else columns = half(columns);
+  }
+  return { rows, columns };
+}
