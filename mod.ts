@@ -35,6 +35,8 @@ export type {
   GenerationInput,
   ModelConfig,
   ModelInput,
+  PluginEntry,
+  PluginInput,
   RunConfig,
   RunInput,
   SamplesConfig,

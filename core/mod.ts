@@ -71,6 +71,7 @@ export {
   KINDS,
   type Part,
   type Plugin,
+  type PluginIdentity,
   type Registered,
   type RegisteredPlugin,
   Registry,
@@ -338,7 +339,7 @@ export {
   STANDARD_INPUT,
   STANDARD_INPUT_NAME,
 } from "./config/standard_input.ts";
-export type { RunInput } from "./config/types.ts";
+export type { PluginEntry, PluginInput, RunInput } from "./config/types.ts";
 export type { Executor, KernelTime } from "./device/executor.ts";
 export type { QueuedDevice } from "./device/host_device.ts";
 export { serve } from "./device/serve.ts";

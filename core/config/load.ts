@@ -15,7 +15,7 @@ import {
   parseOverrides,
   writtenMode,
 } from "./parse/override.ts";
-import { loadPlugins } from "./parts/plugins.ts";
+import { loadPlugins, pluginEntries } from "./parts/plugins.ts";
 import { configError, type Problem } from "./parse/problem.ts";
 import { groupOf } from "./parse/group.ts";
 import { mergeTrees } from "./parse/merge.ts";
@@ -100,7 +100,7 @@ export async function loadRun(request: RunRequest): Promise<LoadedRun> {
   const isOfPlugins = ({ path }: Override) => path[0] === "plugins";
   overrides.filter(isOfPlugins).forEach(lay);
   const registry = copyOf(request.registry);
-  const plugins = await loadPlugins(run, registry, request.notice);
+  await loadPlugins(run, { registry, notice: request.notice });
   const folders = [...new Set(files.map((path) => dirname(path)))];
   const groups = { folders, cwd, layout, registry };
   for (const override of overrides) {
@@ -136,7 +136,7 @@ export async function loadRun(request: RunRequest): Promise<LoadedRun> {
     data,
     output_dir: absoluteOutputDir(checked.parsed.output_dir, name, cwd),
     extends: null,
-    plugins,
+    plugins: pluginEntries(registry),
   };
   return {
     config,
@@ -150,8 +150,8 @@ export async function loadRun(request: RunRequest): Promise<LoadedRun> {
 /** The same plugins in a registry of its own: a run's plugins are that run's alone. */
 function copyOf(registry: Registry): Registry {
   const copy = new Registry();
-  for (const { plugin, module, url } of registry.plugins()) {
-    copy.add(plugin, module, url);
+  for (const { plugin, module, url, identity } of registry.plugins()) {
+    copy.add(plugin, module, url, identity);
   }
   return copy;
 }

@@ -50,7 +50,7 @@ export function resolvedText(run: LoadedRun, version: string): string {
   const header = [
     `denotune ${version}: a run with every default filled in; the command \`train\` with this file does it again.`,
     ...run.registry.plugins().filter(({ module }) =>
-      run.config.plugins.includes(module)
+      run.config.plugins.some(({ use }) => use === module)
     ).map(({ plugin, module }) =>
       `plugin ${plugin.name}${
         plugin.version === undefined ? "" : ` ${plugin.version}`

@@ -239,6 +239,19 @@ export type SamplesInput = {
   -readonly [K in keyof SamplesConfig]?: SamplesConfig[K];
 };
 
+/** A plugin, as a run that holds its defaults names it. */
+export interface PluginEntry {
+  /** The absolute path, or the `npm:`, `jsr:` or `https:` specifier. */
+  readonly use: string;
+  /** Version of the package, else the one that the plugin says; null: it has none. */
+  readonly version: string | null;
+  /** Hash of its modules; null: they could not be read. */
+  readonly hash: string | null;
+}
+
+/** A plugin as people name it where it must be a certain one. */
+export type PluginInput = Pick<PluginEntry, "use"> & Partial<PluginEntry>;
+
 /** A run file as people write it, in YAML or in TypeScript. */
 export interface RunInput {
   /** Where everything is written. */
@@ -247,8 +260,8 @@ export interface RunInput {
   extends?: string | readonly string[] | null;
   /** Key of everything random. */
   seed?: number;
-  /** Modules that bring parts. */
-  plugins?: readonly string[];
+  /** Modules that bring parts; with the version and the hash that one must have. */
+  plugins?: readonly (string | PluginInput)[];
   /** What computes. */
   backend?: Choice;
   /** Memory that the run may take: `8GB`; null: what the device has. */
@@ -294,8 +307,8 @@ export interface RunConfig {
   readonly extends: string | readonly string[] | null;
   /** Key of everything random. */
   readonly seed: number;
-  /** Absolute paths and `npm:`, `jsr:`, `https:` specifiers. */
-  readonly plugins: readonly string[];
+  /** Those that the run names, and those of the command line that bring more than commands. */
+  readonly plugins: readonly PluginEntry[];
   /** What computes. */
   readonly backend: Choice;
   /** Memory that the run may take: `8GB`; null: what the device has. */

@@ -213,6 +213,14 @@ export interface Registered {
 /** What people are shown as the module of the parts that come with the program. */
 export const BUILT_IN = "built-in";
 
+/** Which code a plugin is. */
+export interface PluginIdentity {
+  /** Version of the package that it was resolved to, else the one that the plugin says; null where there is none. */
+  readonly version: string | null;
+  /** `sha256-` and 64 hexadecimal digits, of its modules; null where they cannot be read. */
+  readonly hash: string | null;
+}
+
 /** A plugin of a registry. */
 export interface RegisteredPlugin {
   /** The plugin. */
@@ -221,6 +229,8 @@ export interface RegisteredPlugin {
   readonly module: string;
   /** What a worker imports to have the same plugin; null where only this thread holds it. */
   readonly url: string | null;
+  /** Which code it is; null where it was given in code, and for the built-in parts. */
+  readonly identity: PluginIdentity | null;
 }
 
 /** Holds parts by kind and name. A duplicate is refused, naming both plugins. */
@@ -229,10 +239,15 @@ export class Registry {
   readonly #plugins = new Map<string, RegisteredPlugin>();
 
   /**
-   * Adds a plugin, whose shape is checked here in every case. `url` is what a worker imports to have it too.
-   * Throws `PluginError` naming `module`.
+   * Adds a plugin, whose shape is checked here in every case. `url` is what a worker imports to have it too,
+   * `identity` which code that is. Throws `PluginError` naming `module`.
    */
-  add(plugin: unknown, module: string, url: string | null = null): void {
+  add(
+    plugin: unknown,
+    module: string,
+    url: string | null = null,
+    identity: PluginIdentity | null = null,
+  ): void {
     const checked = checkPlugin(plugin, module);
     const before = this.#plugins.get(checked.name);
     if (before !== undefined) {
@@ -254,7 +269,15 @@ export class Registry {
     }
     // all or nothing: a refused plugin leaves no parts behind
     for (const [key, part] of added) this.#parts.set(key, part);
-    this.#plugins.set(checked.name, { plugin: checked, module, url });
+    this.#plugins.set(checked.name, {
+      plugin: checked,
+      module,
+      url,
+      identity: identity === null ? null : {
+        version: identity.version ?? checked.version ?? null,
+        hash: identity.hash,
+      },
+    });
   }
 
   /** The part of that kind and name, or undefined. */

@@ -18,6 +18,7 @@ import { configData, readResolvedFile } from "../config/resolved.ts";
 import { ConfigError } from "../contracts/errors.ts";
 import { asUserError, recover, temporaryBeside } from "../io/atomic.ts";
 import { listCheckpoints } from "./checkpoint.ts";
+import { pluginDifferences } from "../config/plugin_difference.ts";
 
 /** File that a run writes last. */
 export const SUMMARY = "summary.json";
@@ -59,15 +60,19 @@ export async function decideRunFolder(run: LoadedRun): Promise<FolderDecision> {
   if (finished && explicit === null) return anew;
   const at = join(outputDir, RESOLVED);
   const was = readResolvedFile(at);
-  const changed = configDifference(was, configData(run.config));
+  const others = pluginDifferences(was, run.config.plugins, run.registry);
+  const changed = configDifference(
+    { ...was, plugins: [] },
+    { ...configData(run.config), plugins: [] },
+  );
   const differences = await withoutNewDefaults(
     changed.filter((d) => !d.harmless),
     run,
   );
   const newest = listCheckpoints(outputDir).at(-1)?.path ?? null;
-  if (differences.length > 0) {
+  if (differences.length + others.length > 0) {
     if (newest === null) return anew; // nothing was saved, so nothing is lost
-    refuseDifference(outputDir, differences);
+    refuseDifference(outputDir, differences, others);
   }
   return { continues: true, checkpoint: explicit ?? newest, stepsAside: false };
 }
@@ -128,6 +133,7 @@ function exists(path: string): boolean {
 function refuseDifference(
   outputDir: string,
   differences: readonly Difference[],
+  plugins: readonly string[],
 ): void {
   const show = (value: unknown) =>
     value === undefined ? "absent" : JSON.stringify(value);
@@ -138,10 +144,15 @@ function refuseDifference(
     ? [`  and ${differences.length - 12} more`]
     : [];
   throw new ConfigError([
-    `${outputDir} holds an unfinished run with other settings:`,
+    `${outputDir} holds an unfinished run with other ${
+      differences.length === 0 ? "plugins" : "settings"
+    }:`,
+    ...plugins.map((line) => `  ${line}`),
     ...lines,
     ...more,
-    "Resume with the same settings, start anew with training.resume=never (the old folder is renamed), or choose another output_dir",
+    plugins.length > 0
+      ? "Resume with the plugins that it began with (config.resolved.yaml there has their versions and hashes), start anew with training.resume=never (the old folder is renamed), or choose another output_dir"
+      : "Resume with the same settings, start anew with training.resume=never (the old folder is renamed), or choose another output_dir",
   ].join("\n"));
 }
 

@@ -20,8 +20,31 @@ interface Loaded {
 export async function importModule(specifier: string): Promise<Loaded> {
   if (!/^https?:/i.test(specifier)) return await import(specifier);
   const line = `export * as loaded from ${JSON.stringify(specifier)};`;
-  const bridge: { readonly loaded: Loaded } = await import(
-    `data:text/javascript,${encodeURIComponent(line)}`
-  );
+  const bridge: { readonly loaded: Loaded } = await import(dataModule(line));
   return bridge.loaded;
+}
+
+/** The text of a module, as Deno's cache has it: nothing is run. Null where it cannot be had. */
+export async function importText(url: string): Promise<string | null> {
+  try {
+    // Deno gives JSON as values alone
+    const isJson = new URL(url).pathname.endsWith(".json");
+    const type = isJson ? "json" : "text";
+    const { default: found } = /^https?:/i.test(url)
+      ? await importModule(dataModule(
+        `export { default } from ${
+          JSON.stringify(url)
+        } with { type: "${type}" };`,
+      ))
+      : await import(url, { with: { type } });
+    if (isJson) return JSON.stringify(found);
+    return typeof found === "string" ? found : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The URL of a module that consists of its code alone. */
+export function dataModule(code: string): string {
+  return `data:text/javascript,${encodeURIComponent(code)}`;
 }

@@ -37,8 +37,7 @@ export async function openRegistry(
     const origin = { place: "--plugin", base: cwd };
     await loadPlugins(
       treeOf({ plugins: [...plugins] }, origin),
-      registry,
-      options.notice,
+      { registry, notice: options.notice },
     );
   }
   return registry;

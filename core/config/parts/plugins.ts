@@ -5,7 +5,10 @@
 import { isAbsolute, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { isDenotuneError, PluginError } from "../../contracts/errors.ts";
-import type { Registry } from "../../contracts/plugin.ts";
+import type { PluginIdentity, Registry } from "../../contracts/plugin.ts";
+import { hashGraph, resolveLoaded } from "../trust/module_graph.ts";
+import { loadWithoutRunning } from "../trust/load_without_running.ts";
+import type { PluginEntry } from "../types.ts";
 import { importModule } from "./import_module.ts";
 import { firstUse, isRemote, rememberUse } from "./remote_plugin.ts";
 import { kindAt } from "../paths.ts";
@@ -18,30 +21,59 @@ export interface NamedPlugin {
   readonly specifier: string;
   /** Where it is named: `run.yaml:3:5`. */
   readonly place: string;
+  /** The version and the hash that it must have; null where the run says none. */
+  readonly pinned: PluginIdentity;
+}
+
+/** What plugins are loaded with. */
+export interface LoadingPlugins {
+  /** Receives what was loaded. */
+  readonly registry: Registry;
+  /** Called when a plugin of somebody else's host is used for the first time, and when one takes long to load. */
+  readonly notice?: (what: string) => void;
 }
 
 /**
- * Loads every plugin of a run into the registry, in order, and gives their specifiers with paths
- * made absolute. Throws `PluginError` that names the module, with the cause.
+ * Loads every plugin of a run into the registry, in order; one that the registry has is not loaded again. Throws
+ * `PluginError` that names the module, with the cause.
  */
 export async function loadPlugins(
   run: Tree,
-  registry: Registry,
-  notice?: (what: string) => void,
-): Promise<string[]> {
-  const named = namedPlugins(run);
-  for (const plugin of named) await loadPlugin(plugin, { registry, notice });
-  return named.map(({ specifier }) => specifier);
+  loading: LoadingPlugins,
+): Promise<void> {
+  for (const plugin of namedPlugins(run)) await loadPlugin(plugin, loading);
 }
 
 /** The plugins that a run names; none is loaded. Throws `PluginError` for a name that is no module's. */
 export function namedPlugins(run: Tree): NamedPlugin[] {
   const list = inside(run, "plugins");
-  return (list?.type === "list" ? list.items : []).flatMap((leaf) =>
+  return (list?.type === "list" ? list.items : []).flatMap((item) => {
+    const use = item.type === "map" ? inside(item, "use") : item;
     // what is not a text is the schema's to refuse
-    leaf.type === "leaf" && typeof leaf.value === "string"
-      ? [{ specifier: specifierOf(leaf.value, leaf), place: leaf.origin.place }]
-      : []
+    if (use?.type !== "leaf" || typeof use.value !== "string") return [];
+    const text = (key: string): string | null => {
+      const found = item.type === "map" ? inside(item, key) : undefined;
+      return found?.type === "leaf" && typeof found.value === "string"
+        ? found.value
+        : null;
+    };
+    return [{
+      specifier: specifierOf(use.value, use),
+      place: use.origin.place,
+      pinned: { version: text("version"), hash: text("hash") },
+    }];
+  });
+}
+
+/**
+ * The plugins that a run depends on, as its settings hold them: those that it names and those that the command line
+ * adds, but none that brings commands alone.
+ */
+export function pluginEntries(registry: Registry): PluginEntry[] {
+  return registry.plugins().flatMap(({ module, identity, plugin }) =>
+    identity === null || plugin.parts.every(({ kind }) => kind === "command")
+      ? []
+      : [{ use: module, ...identity }]
   );
 }
 
@@ -82,11 +114,8 @@ function specifierOf(written: string, { origin }: Leaf): string {
 const LONG_MS = 3000;
 
 async function loadPlugin(
-  { specifier, place }: NamedPlugin,
-  { registry, notice }: {
-    readonly registry: Registry;
-    readonly notice?: (what: string) => void;
-  },
+  { specifier, place, pinned }: NamedPlugin,
+  { registry, notice }: LoadingPlugins,
 ): Promise<void> {
   const fail = (message: string, cause?: unknown): never => {
     throw new PluginError(`${place}: ${message}`, { cause });
@@ -104,23 +133,26 @@ async function loadPlugin(
   const first = notice === undefined ? null : firstUse(specifier);
   if (first !== null) notice?.(first);
   const url = remote ? specifier : pathToFileURL(specifier).href;
-  let module: { default?: unknown };
   const timer = setTimeout(
     () => notice?.(`waiting for the plugin ${specifier} to be loaded`),
     LONG_MS,
   );
+  let loaded: LoadedModule | null;
   try {
-    module = await importModule(url);
+    loaded = await loadModule(url, { registry, pinned });
   } catch (error) {
     return fail(
-      `cannot load the plugin ${specifier}: ${messageOf(error)}`,
+      error instanceof NotThatModule
+        ? `the plugin ${specifier} ${error.message}`
+        : `cannot load the plugin ${specifier}: ${messageOf(error)}`,
       error,
     );
   } finally {
     clearTimeout(timer);
   }
+  if (loaded === null) return; // it is there already
   try {
-    registry.add(module.default, specifier, url);
+    registry.add(loaded.exported, specifier, url, loaded.identity);
   } catch (error) {
     // the registry names the module; the line that asked for it is added
     if (isDenotuneError(error)) return fail(lowerFirst(error.message), error);
@@ -130,4 +162,71 @@ async function loadPlugin(
     );
   }
   if (first !== null) rememberUse(specifier);
+}
+
+/** A module that was run. */
+interface LoadedModule {
+  /** Its default export. */
+  readonly exported: unknown;
+  readonly identity: PluginIdentity;
+}
+
+/** What is found is not what was asked for. Its message is the end of a sentence about the plugin. */
+class NotThatModule extends Error {}
+
+/** Loads and runs a module; null where the registry has it. */
+async function loadModule(
+  url: string,
+  { registry, pinned }: {
+    readonly registry: Registry;
+    readonly pinned: PluginIdentity;
+  },
+): Promise<LoadedModule | null> {
+  await loadWithoutRunning(url);
+  const known = registry.plugins().find((other) =>
+    other.url !== null && other.identity !== null &&
+    isSameModule(other.url, url)
+  );
+  const identity = known?.identity ?? await hashGraph(url);
+  const fault = pinFault(pinned, identity);
+  if (fault !== null) throw new NotThatModule(fault);
+  if (known !== undefined) return null;
+  const { default: exported } = await importModule(url);
+  const { hash } = await hashGraph(url, { onDisk: true });
+  if (hash !== identity.hash) {
+    // a process keeps the modules that it has loaded, whatever becomes of their files
+    throw new NotThatModule("was changed since it was loaded; start again");
+  }
+  return { exported, identity };
+}
+
+/** Whether two URLs of loaded modules are of one module: links and ranges of versions followed. */
+function isSameModule(one: string, other: string): boolean {
+  const real = (url: string): string | null => {
+    if (!url.startsWith("file:")) return resolveLoaded(url);
+    return Deno.realPathSync(fileURLToPath(url));
+  };
+  return one === other || real(one) === real(other);
+}
+
+/** How a plugin differs from what the run file says that it is, as the end of a sentence; null: it does not. */
+function pinFault(
+  pinned: PluginIdentity,
+  { version, hash }: PluginIdentity,
+): string | null {
+  const others = [
+    ...(pinned.hash === null || pinned.hash === hash
+      ? []
+      : [`its hash is ${hash ?? "not known"}, not ${pinned.hash}`]),
+    // where the hash is the same, the version is
+    ...(pinned.hash !== null || pinned.version === null || version === null ||
+        pinned.version === version
+      ? []
+      : [`its version is ${version}, not ${pinned.version}`]),
+  ];
+  return others.length === 0
+    ? null
+    : `is another one than this run names: ${
+      others.join("; ")
+    }. Restore it, or remove \`version\` and \`hash\` there to run with what there is now`;
 }

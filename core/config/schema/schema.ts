@@ -13,7 +13,13 @@ import {
   samplesSchema,
   trainingSchema,
 } from "./training_schema.ts";
-import type { RunConfig, RunInput, TrainingMode } from "../types.ts";
+import type {
+  PluginEntry,
+  PluginInput,
+  RunConfig,
+  RunInput,
+  TrainingMode,
+} from "../types.ts";
 
 /** A run whose `output_dir` is not known yet. */
 export type ParsedRun = Omit<RunConfig, "output_dir"> & {
@@ -33,9 +39,10 @@ export function runSchema(mode: TrainingMode): z.ZodType<ParsedRun, RunInput> {
     seed: z.int().min(0).max(0xffffffff).default(42).describe(
       "Key of everything random.",
     ),
-    plugins: z.array(z.string().min(1)).default([]).describe(
-      "Modules that bring parts: `./file.ts`, `npm:`, `jsr:`, `https:`.",
-    ),
+    plugins: z.array(pluginSchema()).prefault([])
+      .describe(
+        "Modules that bring parts: `./file.ts`, `npm:`, `jsr:`, `https:`.",
+      ),
     backend: partField("backend", { auto: true }).default("auto").describe(
       "What computes. `auto`: a hardware GPU, else the processor.",
     ),
@@ -77,6 +84,22 @@ export function runSchema(mode: TrainingMode): z.ZodType<ParsedRun, RunInput> {
     trackers: z.array(partField("tracker")).default(["console", "jsonl"])
       .describe("Parts that record what happens: console, jsonl, ..."),
   });
+}
+
+/** A module, or one that must be of a version and have a hash. */
+function pluginSchema(): z.ZodType<PluginEntry, string | PluginInput> {
+  return z.union([
+    z.string().min(1).transform((use) => ({ use, version: null, hash: null })),
+    z.strictObject({
+      use: z.string().min(1).describe("The module."),
+      version: z.string().nullable().default(null).describe(
+        "The version that it must be of; null: any.",
+      ),
+      hash: z.string().nullable().default(null).describe(
+        "The hash that its modules must have, as `plugins` shows it; null: any.",
+      ),
+    }),
+  ]);
 }
 
 /** The keys of the run file as JSON Schema (draft 2020-12), parts not filled in. */

@@ -5,7 +5,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import type { Registry } from "../../contracts/plugin.ts";
+import { BUILT_IN, type Registry } from "../../contracts/plugin.ts";
 import { bundleUrl, ownModule } from "../../io/start_worker.ts";
 import { VERSION } from "../../version.ts";
 
@@ -13,10 +13,7 @@ import { VERSION } from "../../version.ts";
 const SPECIFIER =
   /(?:\bfrom\s*|\bimport\s*\(?\s*|\bnew\s+URL\s*\(\s*)["'](\.{1,2}\/[^"'\n]+|file:[^"'\n]+)["']/g;
 
-/**
- * A hash of denotune's own code and of every plugin of the registry; null where a plugin's code cannot be
- * known: it was given in code, or is fetched from elsewhere and says no version.
- */
+/** A hash of denotune's own code and of every plugin of the registry; null where a plugin's code cannot be known. */
 export async function codeHash(registry: Registry): Promise<string | null> {
   const hash = createHash("sha256").update(`denotune ${VERSION}\n`);
   // a released version is fixed; a checkout changes while its version stays, and a bundle may be of either
@@ -30,14 +27,16 @@ export async function codeHash(registry: Registry): Promise<string | null> {
       await hashFile(new URL(name, import.meta.url).href, hash);
     }
   }
-  for (const { plugin, module, url } of registry.plugins()) {
-    if (url === null) return null;
-    hash.update(`${plugin.name} ${plugin.version ?? ""} ${module}\n`);
-    if (url.startsWith("file:")) {
-      if (!await hashModules([url], hash)) return null;
-    } else if (!plugin.version) {
-      return null;
+  for (const { plugin, module, url, identity } of registry.plugins()) {
+    if (module === BUILT_IN) {
+      // in a bundle, or fetched with its version, it is hashed above
+      const isCode = bundle === null && url !== null &&
+        url.startsWith("file:");
+      if (isCode && !await hashModules([url], hash)) return null;
+      continue;
     }
+    if (identity === null || identity.hash === null) return null;
+    hash.update(`${plugin.name} ${identity.hash}\n`);
   }
   return hash.digest("hex");
 }

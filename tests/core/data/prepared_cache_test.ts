@@ -174,15 +174,16 @@ Deno.test("a plugin that changed, or a file that it imports, makes the rows anew
   const set = kept(folder);
   const core = new URL("../../../core/mod.ts", import.meta.url).href;
   const write = (name: string, floor: number) => {
+    Deno.mkdirSync(folder.at(name), { recursive: true });
     Deno.writeTextFileSync(
-      folder.at(`${name}_floor.ts`),
+      folder.at(name, "floor.ts"),
       `export const floor = ${floor};\n`,
     );
     Deno.writeTextFileSync(
-      folder.at(`${name}.ts`),
+      folder.at(name, "p.ts"),
       `import { definePlugin } from ${JSON.stringify(core)};
 import { z } from ${JSON.stringify(import.meta.resolve("zod"))};
-import { floor } from "./${name}_floor.ts";
+import { floor } from "./floor.ts";
 export default definePlugin({ name: "p", api: 1, parts: [{
   kind: "masker", name: "mine", description: "For a test", options: z.strictObject({}),
   create: () => ({ weights: ({ spans }) => Float32Array.from(spans, (s) => s.generated ? 1 : floor) }),
@@ -198,15 +199,20 @@ export default definePlugin({ name: "p", api: 1, parts: [{
       train: [{ path: set.path, format: "alpaca" }],
     }, {
       cacheDir: folder.at("cache"),
-      run: { plugins: [folder.at(`${name}.ts`)] },
+      run: { plugins: [folder.at(name, "p.ts")] },
     });
   write("a", 0.5);
   using first = await open("a");
   using second = await open("a");
   assert.ok(!isTaken(first) && isTaken(second));
-  write("a", 0.25); // this process still holds the old module, a new one would not
-  using third = await open("a");
-  assert.ok(!isTaken(third));
+  write("b", 0.5); // the same code elsewhere
+  using third = await open("b");
+  assert.ok(isTaken(third));
+  write("c", 0.25);
+  using fourth = await open("c");
+  assert.ok(!isTaken(fourth));
+  write("a", 0.25); // this process holds the old module
+  await assert.rejects(open("a"), /was changed since it was loaded/);
 });
 
 Deno.test("sets unused for longest are removed when there are too many", async () => {

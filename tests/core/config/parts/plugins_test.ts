@@ -5,6 +5,9 @@ import {
   createResolved,
   creatingWith,
 } from "../../../../core/config/parts/create_part.ts";
+import { loadPlugins } from "../../../../core/config/parts/plugins.ts";
+import { treeOf } from "../../../../core/config/parse/tree.ts";
+import type { Registry } from "../../../../core/contracts/plugin.ts";
 import { chosenAt } from "../../../../core/config/chosen_at.ts";
 import {
   messageOf,
@@ -57,6 +60,14 @@ export default Object.freeze({
 });
 `;
 
+/** The registry with a plugin that the command line named. */
+async function withPlugin(named: string, cwd: string): Promise<Registry> {
+  const known = stubRegistry();
+  const origin = { place: "--plugin", base: cwd };
+  await loadPlugins(treeOf({ plugins: [named] }, origin), { registry: known });
+  return known;
+}
+
 async function refuse(
   files: Record<string, string>,
   plugins: string,
@@ -86,7 +97,11 @@ Deno.test("a plugin brings parts, without sharing a single class with the core",
       `plugins: [./parts/by_hand.ts]\nmodel: {path: model}\ndata: {train: [{path: rows.jsonl, format: alpaca}], masker: {use: decayed, table: t.csv}}\n`,
   });
   const run = await loadRun({ file: "run.yaml", cwd: folder.path, registry });
-  assert.deepEqual(run.config.plugins, [`${folder.path}/parts/by_hand.ts`]);
+  const [entry, ...others] = run.config.plugins;
+  assert.deepEqual(others, []);
+  assert.equal(entry.use, `${folder.path}/parts/by_hand.ts`);
+  assert.equal(entry.version, "3.1.4");
+  assert.match(entry.hash ?? "", /^sha256-[0-9a-f]{64}$/);
   assert.deepEqual(run.config.data.masker, {
     use: "decayed",
     decay: 0.9,
@@ -272,6 +287,52 @@ Deno.test("the error of a plugin keeps its cause", async () => {
   );
 });
 
+Deno.test("a module that a run file and the command line both name is loaded once", async () => {
+  using folder = testFolder({
+    ...FILES,
+    "p.ts": BY_HAND,
+    "run.yaml": `plugins: [./p.ts]\n${RUN}`,
+  });
+  await Deno.symlink(`${folder.path}/p.ts`, `${folder.path}/link.ts`);
+  for (const named of ["./p.ts", "./link.ts", `file://${folder.path}/p.ts`]) {
+    const loaded = await loadRun({
+      file: "run.yaml",
+      cwd: folder.path,
+      registry: await withPlugin(named, folder.path),
+    });
+    assert.equal(loaded.registry.find("masker", "decayed")?.plugin, "by-hand");
+    assert.equal(loaded.config.plugins.length, 1, named);
+  }
+});
+
+Deno.test("a run that names a hash is refused where the plugin has another, and says both", async () => {
+  const hash = `sha256-${"0".repeat(64)}`;
+  assert.match(
+    await refuse(
+      { "p.ts": `${BY_HAND}// pinned` },
+      `[{use: ./p.ts, hash: ${hash}}]`,
+    ),
+    /^run\.yaml:1:17: the plugin DIR\/p\.ts is another one than this run names: its hash is sha256-[0-9a-f]{64}, not sha256-0{64}\. Restore it/,
+  );
+});
+
+Deno.test("a plugin whose file was changed since this process loaded it is refused", async () => {
+  using folder = testFolder({
+    ...FILES,
+    "p.ts": `import "./q.ts";${BY_HAND}`,
+    "q.ts": "",
+    "run.yaml": `plugins: [./p.ts]\n${RUN}`,
+  });
+  const load = () => loadRun({ file: "run.yaml", cwd: folder.path, registry });
+  const { config } = await load();
+  assert.deepEqual((await load()).config.plugins, config.plugins);
+  Deno.writeTextFileSync(`${folder.path}/q.ts`, "export const other = 1;");
+  assert.match(
+    await messageOf(load, folder),
+    /the plugin DIR\/p\.ts was changed since it was loaded; start again/,
+  );
+});
+
 Deno.test("what is not a list of texts is left to the schema", async () => {
   assert.equal(
     await refuse({}, "./p.ts"),
@@ -279,7 +340,7 @@ Deno.test("what is not a list of texts is left to the schema", async () => {
   );
   assert.equal(
     await refuse({}, "[3]"),
-    "run.yaml:1:11: `plugins.0` is 3; expected a text",
+    "run.yaml:1:11: `plugins.0` is 3; expected a text or a map",
   );
 });
 
