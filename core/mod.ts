@@ -57,8 +57,12 @@ export {
 export type * from "./contracts/optimizer.ts";
 export type * from "./contracts/options.ts";
 export {
-  type AnyPart,
+  API_CHANGES,
   API_VERSION,
+  type ApiChange,
+} from "./contracts/api_changes.ts";
+export {
+  type AnyPart,
   BUILT_IN,
   type Choice,
   choose,

@@ -21,6 +21,7 @@ import type { Tokenizer, TokenizerFacts } from "./tokenizer.ts";
 import type { Tracker } from "./tracker.ts";
 import type { Activation } from "./activation.ts";
 import type { Command } from "./command.ts";
+import { apiFault } from "./api_changes.ts";
 import { PluginError } from "./errors.ts";
 import type { OptionsSchema } from "./options.ts";
 
@@ -89,9 +90,6 @@ export const KINDS: readonly Kind[] = [
   "command",
 ];
 
-/** The version of the plugin contract: a plugin names the one it was written for. */
-export const API_VERSION = 1;
-
 /**
  * What the framework offers to a part when it is created: what it was made beside. The same in workers. A run makes
  * its parts in this order: trackers, the model, the tokenizer, everything else.
@@ -153,7 +151,7 @@ export type AnyPart = { [K in Kind]: Part<K, any, any> }[Kind];
 export interface Plugin {
   /** Unique among the plugins of a run. */
   readonly name: string;
-  /** The plugin contract it was written for: {@linkcode API_VERSION}. */
+  /** The version of the plugin API that it was written for, as a number: `1`. {@linkcode API_CHANGES} has all. */
   readonly api: number;
   /** Its own version, recorded with each run. */
   readonly version?: string;
@@ -323,14 +321,13 @@ function checkPlugin(value: unknown, module: string): Plugin {
   if (typeof plugin.name !== "string" || plugin.name === "") {
     fail("its default export has no `name`; a plugin is {name, api, parts}");
   }
-  if (plugin.api !== API_VERSION) {
-    const found = plugin.api === undefined
-      ? "says no `api`"
-      : `is written for plugin API ${String(plugin.api)}`;
-    fail(
-      `plugin "${plugin.name}" ${found}; this denotune speaks API ${API_VERSION}`,
-    );
-  }
+  const parts: unknown[] = Array.isArray(plugin.parts) ? plugin.parts : [];
+  const kinds = parts.map((part) => {
+    const isPart = typeof part === "object" && part !== null && "kind" in part;
+    return isPart ? part.kind : null;
+  });
+  const fault = apiFault({ api: plugin.api, kinds });
+  if (fault !== null) fail(`plugin "${plugin.name}" ${fault}`);
   if (!Array.isArray(plugin.parts)) {
     fail(`plugin "${plugin.name}" has no list \`parts\``);
   }

@@ -1,6 +1,5 @@
 /** A plugin with a command: `longest run.yaml` shows the training examples with the most tokens. @module */
 import {
-  API_VERSION,
   defineCommand,
   definePart,
   definePlugin,
@@ -33,6 +32,6 @@ const longest = definePart({
 
 export default definePlugin({
   name: "longest-example",
-  api: API_VERSION,
+  api: 1,
   parts: [longest],
 });

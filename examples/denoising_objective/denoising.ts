@@ -12,7 +12,6 @@
  * @module
  */
 import {
-  API_VERSION,
   type Batch,
   type Decoder,
   definePart,
@@ -115,7 +114,7 @@ function decoder({ steps, answer_length }: Options): Decoder {
 
 const plugin: Plugin = definePlugin({
   name: "tiny-denoising",
-  api: API_VERSION,
+  api: 1,
   parts: [denoising],
 });
 export default plugin;

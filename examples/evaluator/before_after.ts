@@ -1,6 +1,5 @@
 /** A plugin with an evaluator: answers before and after training, side by side in a table. @module */
 import {
-  API_VERSION,
   definePart,
   definePlugin,
   type Evaluator,
@@ -53,6 +52,6 @@ const beforeAfter = definePart({
 
 export default definePlugin({
   name: "before-after-example",
-  api: API_VERSION,
+  api: 1,
   parts: [beforeAfter],
 });

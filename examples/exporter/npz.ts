@@ -2,7 +2,7 @@
  * A plugin with an exporter: the weights alone, as an `.npz` that NumPy loads.
  * @module
  */
-import { API_VERSION, definePart, definePlugin } from "@denotune/denotune/core";
+import { definePart, definePlugin } from "@denotune/denotune/core";
 import type { Exporter } from "@denotune/denotune/core";
 import { unzipSync, type Zippable, zipSync } from "fflate";
 import { z } from "zod";
@@ -56,4 +56,4 @@ const part = definePart({
   create: () => npz,
 });
 
-export default definePlugin({ name: "npz", api: API_VERSION, parts: [part] });
+export default definePlugin({ name: "npz", api: 1, parts: [part] });

@@ -1,6 +1,5 @@
 /** A plugin with a format: questions with choices, the right one by index. @module */
 import {
-  API_VERSION,
   DataError,
   definePart,
   definePlugin,
@@ -36,4 +35,4 @@ const choices = definePart({
 });
 
 const name = "choices-format";
-export default definePlugin({ name, api: API_VERSION, parts: [choices] });
+export default definePlugin({ name, api: 1, parts: [choices] });

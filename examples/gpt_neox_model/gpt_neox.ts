@@ -7,7 +7,6 @@
 import {
   type Activations,
   activationsOf,
-  API_VERSION,
   type Architecture,
   completed,
   ConfigReader,
@@ -280,7 +279,7 @@ export const gptNeox: Part<"model", None, None> = definePart({
 
 const plugin: Plugin = definePlugin({
   name: "gpt-neox-model",
-  api: API_VERSION,
+  api: 1,
   version: "1.0.0",
   parts: [gptNeox],
 });

@@ -6,7 +6,6 @@
  */
 import {
   add,
-  API_VERSION,
   type Architecture,
   ConfigReader,
   definePart,
@@ -113,7 +112,7 @@ export const hybrid: Part<"model", None, None> = definePart({
 
 const plugin: Plugin = definePlugin({
   name: "hybrid-model",
-  api: API_VERSION,
+  api: 1,
   version: "1.0.0",
   parts: [hybrid],
 });

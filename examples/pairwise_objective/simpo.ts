@@ -9,7 +9,6 @@
  * @module
  */
 import {
-  API_VERSION,
   type Batch,
   defineLoss,
   definePart,
@@ -68,7 +67,7 @@ export const simpo: Part<
 
 const plugin: Plugin = definePlugin({
   name: "simpo",
-  api: API_VERSION,
+  api: 1,
   parts: [simpo, pairs],
 });
 export default plugin;

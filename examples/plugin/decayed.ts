@@ -4,7 +4,6 @@
  * @module
  */
 import {
-  API_VERSION,
   definePart,
   definePlugin,
   type Part,
@@ -55,7 +54,7 @@ export const decayed: Part<"masker", Partial<DecayedOptions>, DecayedOptions> =
 
 const plugin: Plugin = definePlugin({
   name: "decayed-masker",
-  api: API_VERSION,
+  api: 1,
   version: "1.0.0",
   parts: [decayed],
 });

@@ -9,7 +9,6 @@
  * @module
  */
 import {
-  API_VERSION,
   type Batch,
   defineLoss,
   definePart,
@@ -101,7 +100,7 @@ export const letters: Part<
 
 const plugin: Plugin = definePlugin({
   name: "letters",
-  api: API_VERSION,
+  api: 1,
   parts: [letters],
 });
 export default plugin;

@@ -3,7 +3,6 @@
  * @module
  */
 import {
-  API_VERSION,
   definePart,
   definePlugin,
   type Tracker,
@@ -36,4 +35,4 @@ const markdown = definePart({
 });
 
 const name = "markdown-tracker";
-export default definePlugin({ name, api: API_VERSION, parts: [markdown] });
+export default definePlugin({ name, api: 1, parts: [markdown] });

@@ -11,7 +11,9 @@ import {
 
 /** A format, rows that it reads and the examples they are, and rows that it must refuse. */
 export interface FormatCase {
+  /** Makes the format. */
   readonly make: () => Format | Promise<Format>;
+  /** Rows and the examples that they are. */
   readonly rows: readonly {
     readonly row: unknown;
     readonly example: ParsedExample;

@@ -18,7 +18,7 @@ export {
 export { type FormatCase, testFormat } from "./format.ts";
 export { testMasker } from "./masker.ts";
 export { type SourceCase, testSource } from "./source.ts";
-export { testModel } from "./model.ts";
+export { type ModelConfig, testModel } from "./model.ts";
 export { builtinActivations } from "./model/architectures.ts";
 export { type AdapterSuiteOptions, testAdapter } from "./adapter.ts";
 export {

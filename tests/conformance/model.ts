@@ -29,8 +29,8 @@ import {
 } from "./model/tiny_model.ts";
 import { checkResume } from "./model/resume.ts";
 
-/** A `config.json`. */
-type Config = { readonly [key: string]: unknown };
+/** A `config.json` of a tiny model. */
+export type ModelConfig = { readonly [key: string]: unknown };
 
 /**
  * Registers the tests of an architecture. `configs` are tiny models by name, each with at least 32
@@ -39,7 +39,7 @@ type Config = { readonly [key: string]: unknown };
 export function testModel(
   name: string,
   architecture: Architecture,
-  configs: { readonly [name: string]: Config },
+  configs: { readonly [name: string]: ModelConfig },
 ): void {
   Deno.test(`${name} refuses a model_type that it does not list, by name`, () => {
     const [config] = Object.values(configs);

@@ -12,6 +12,7 @@ import {
 
 /** A source and a file that it should read. */
 export interface SourceCase {
+  /** Makes the source. */
   readonly make: () => Source | Promise<Source>;
   /** A name that it accepts. */
   readonly fileName: string;

@@ -9,6 +9,9 @@ import { root } from "../house/imports.ts";
 
 /** What strangers need although no part of ours does, and why. */
 const FOR_STRANGERS: Readonly<Record<string, string>> = {
+  API_CHANGES: "the changelog of the plugin API",
+  API_VERSION:
+    "the plugin API of this denotune; a plugin writes it as a number",
   BUILT_IN: "the module of a built-in part in a registry",
   choose: "a part chosen in TypeScript, with its options",
   DenotuneError: "the base of the four errors",

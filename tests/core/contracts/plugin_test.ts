@@ -110,11 +110,11 @@ Deno.test("what is no plugin is refused at the door, naming the module", () => {
     [{ ...whole, name: "" }, /has no `name`/],
     [
       { ...whole, api: undefined },
-      /plugin "p" says no `api`; this denotune speaks API 1/,
+      /plugin "p" says no `api`; add `api: 1`, the version/,
     ],
     [
       { ...whole, api: 2 },
-      /plugin "p" is written for plugin API 2; this denotune speaks API 1/,
+      /plugin "p" is written for plugin API 2, and this denotune has API 1: update/,
     ],
     [{ ...whole, parts: {} }, /plugin "p" has no list `parts`/],
     [{ ...whole, parts: [null] }, /plugin "p", parts\[0\] is not an object/],

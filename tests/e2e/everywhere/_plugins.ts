@@ -18,10 +18,9 @@ export function pluginFiles(
   { name, zod, core }: PluginOrigin,
 ): Record<string, string> {
   const helpers = core === null
-    ? `const API_VERSION = 1;
-const definePart = (part) => part;
+    ? `const definePart = (part) => part;
 const definePlugin = (plugin) => plugin;`
-    : `import { API_VERSION, definePart, definePlugin } from "${core}";`;
+    : `import { definePart, definePlugin } from "${core}";`;
   return {
     "index.js": `import { z } from "${zod}";
 import { weigh } from "./lib/weigh.js";
@@ -34,7 +33,7 @@ const part = definePart({
   options: z.strictObject({ first: z.int().default(8).describe("Tokens") }),
   create: ({ first }) => weigh(first),
 });
-export default definePlugin({ name: "${name}", api: API_VERSION, version: "1.2.0", parts: [part] });
+export default definePlugin({ name: "${name}", api: 1, version: "1.2.0", parts: [part] });
 `,
     "lib/weigh.js": `/** Weights of the first tokens of an answer. */
 export function weigh(first) {
@@ -64,7 +63,7 @@ export function jsrPluginFiles(version: string): Record<string, string> {
       },
     }),
     "mod.ts": `/** Trains the first tokens. @module */
-import { API_VERSION, definePart, definePlugin, type Plugin } from "@denotune/denotune/core";
+import { definePart, definePlugin, type Plugin } from "@denotune/denotune/core";
 import { z } from "zod";
 import { weigh } from "./lib/weigh.ts";
 
@@ -75,7 +74,7 @@ const part = definePart({
   options: z.strictObject({ first: z.int().default(8).describe("Tokens") }),
   create: ({ first }) => weigh(first),
 });
-const plugin: Plugin = definePlugin({ name: "from-jsr", api: API_VERSION, version: "1.2.0", parts: [part] });
+const plugin: Plugin = definePlugin({ name: "from-jsr", api: 1, version: "1.2.0", parts: [part] });
 export default plugin;
 `,
     "lib/weigh.ts": `/** What the masker does. @module */

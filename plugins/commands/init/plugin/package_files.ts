@@ -2,7 +2,7 @@
  * The files of a plugin package that `init --plugin` writes.
  * @module
  */
-import { type Kind, VERSION } from "@denotune/denotune/core";
+import { API_VERSION, type Kind, VERSION } from "@denotune/denotune/core";
 import type { KindTemplate, RunSections } from "./kind_template.ts";
 
 /** The zod that a package asks for: the one of denotune itself. */
@@ -40,7 +40,7 @@ export function packageFiles(
 const PLUGIN = `
 const plugin: Plugin = definePlugin({
   name: "NAME",
-  api: API_VERSION,
+  api: ${API_VERSION},
   version: "0.1.0",
   parts: [part],
 });

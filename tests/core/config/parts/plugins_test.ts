@@ -247,7 +247,7 @@ Deno.test("a module that is no plugin is refused, saying what it is", async () =
       "p.ts": 'export default { name: "mine", api: 7, parts: [] };',
     }, "[./p.ts]"),
     at +
-      'plugin "mine" is written for plugin API 7; this denotune speaks API 1',
+      'plugin "mine" is written for plugin API 7, and this denotune has API 1: update denotune, or use a version of the plugin for API 1',
   );
   assert.match(
     await refuse({

@@ -4,12 +4,7 @@ import type { KindTemplate } from "../kind_template.ts";
 export const activation: KindTemplate = {
   does: "An activation for denotune: the square of the positive part.",
   part: `/** The square of the positive part. @module */
-import {
-  API_VERSION,
-  definePart,
-  definePlugin,
-  type Plugin,
-} from "@denotune/denotune/core";
+import { definePart, definePlugin, type Plugin } from "@denotune/denotune/core";
 import { z } from "zod";
 
 // A config.json names activations by their name alone: options are for you.

@@ -6,7 +6,6 @@ export const adapter: KindTemplate = {
     "An adapter for denotune: low-rank updates beside every linear layer (LoRA).",
   part: `/** Low-rank updates beside every linear layer. @module */
 import {
-  API_VERSION,
   definePart,
   definePlugin,
   matmul,

@@ -6,7 +6,6 @@ export const backend: KindTemplate = {
     "A backend for denotune: another one with less memory, to see what fits.",
   part: `/** Another backend, with less memory. @module */
 import {
-  API_VERSION,
   definePart,
   definePlugin,
   type Device,

@@ -6,7 +6,6 @@ export const collator: KindTemplate = {
     "A collator for denotune: one example a row, filled to a multiple of 8.",
   part: `/** One example a row, filled at its end. @module */
 import {
-  API_VERSION,
   type Batch,
   definePart,
   definePlugin,

@@ -5,7 +5,6 @@ export const collective: KindTemplate = {
   does: "A collective for denotune: processes that add up gradients over TCP.",
   part: `/** Processes that add up gradients over TCP. @module */
 import {
-  API_VERSION,
   type Collective,
   definePart,
   definePlugin,

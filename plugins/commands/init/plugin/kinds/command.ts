@@ -6,7 +6,6 @@ export const command: KindTemplate = {
     "A command for denotune: it shows the longest training examples of a run.",
   part: `/** The longest training examples of a run. @module */
 import {
-  API_VERSION,
   defineCommand,
   definePart,
   definePlugin,

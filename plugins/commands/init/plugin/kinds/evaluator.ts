@@ -5,12 +5,7 @@ export const evaluator: KindTemplate = {
   does:
     "An evaluator for denotune: length of answers against what is expected.",
   part: `/** Length of answers against what is expected. @module */
-import {
-  API_VERSION,
-  definePart,
-  definePlugin,
-  type Plugin,
-} from "@denotune/denotune/core";
+import { definePart, definePlugin, type Plugin } from "@denotune/denotune/core";
 import { z } from "zod";
 
 const options = z.strictObject({

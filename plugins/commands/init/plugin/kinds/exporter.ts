@@ -6,7 +6,6 @@ export const exporter: KindTemplate = {
     "An exporter for denotune: the weights as one file of float32, with an index.",
   part: `/** Weights as one file of float32, with an index. @module */
 import {
-  API_VERSION,
   definePart,
   definePlugin,
   type Exporter,

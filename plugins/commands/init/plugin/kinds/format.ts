@@ -6,7 +6,6 @@ export const format: KindTemplate = {
     "A format for denotune: questions with choices, the right one by its index.",
   part: `/** Questions with choices, the right one by its index. @module */
 import {
-  API_VERSION,
   DataError,
   definePart,
   definePlugin,

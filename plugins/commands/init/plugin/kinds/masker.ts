@@ -4,12 +4,7 @@ import type { KindTemplate } from "../kind_template.ts";
 export const masker: KindTemplate = {
   does: "A masker for denotune: it trains the first tokens of each answer.",
   part: `/** Trains the first tokens of each answer. @module */
-import {
-  API_VERSION,
-  definePart,
-  definePlugin,
-  type Plugin,
-} from "@denotune/denotune/core";
+import { definePart, definePlugin, type Plugin } from "@denotune/denotune/core";
 import { z } from "zod";
 
 const options = z.strictObject({

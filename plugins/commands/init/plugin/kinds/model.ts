@@ -5,7 +5,6 @@ export const model: KindTemplate = {
   does: "A model family for denotune: a small decoder with rotary positions.",
   part: `/** A small decoder. @module */
 import {
-  API_VERSION,
   type Architecture,
   completed,
   ConfigReader,

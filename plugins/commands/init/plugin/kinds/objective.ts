@@ -7,7 +7,6 @@ export const objective: KindTemplate = {
   part:
     `/** Next tokens, those that the model knows already counting less. @module */
 import {
-  API_VERSION,
   defineLoss,
   definePart,
   definePlugin,

@@ -5,12 +5,7 @@ export const optimizer: KindTemplate = {
   does:
     "An optimizer for denotune: steps by the sign of the gradient's moving average.",
   part: `/** Steps by the sign of a moving average of the gradient. @module */
-import {
-  API_VERSION,
-  definePart,
-  definePlugin,
-  type Plugin,
-} from "@denotune/denotune/core";
+import { definePart, definePlugin, type Plugin } from "@denotune/denotune/core";
 import { z } from "zod";
 
 const options = z.strictObject({

@@ -4,12 +4,7 @@ import type { KindTemplate } from "../kind_template.ts";
 export const schedule: KindTemplate = {
   does: "A schedule for denotune: half the learning rate every few steps.",
   part: `/** Half the learning rate every few steps. @module */
-import {
-  API_VERSION,
-  definePart,
-  definePlugin,
-  type Plugin,
-} from "@denotune/denotune/core";
+import { definePart, definePlugin, type Plugin } from "@denotune/denotune/core";
 import { z } from "zod";
 
 const options = z.strictObject({

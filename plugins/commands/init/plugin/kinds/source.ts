@@ -5,7 +5,6 @@ export const source: KindTemplate = {
   does: "A source for denotune: it reads JSON Lines with comments.",
   part: `/** JSON Lines with comments. @module */
 import {
-  API_VERSION,
   DataError,
   definePart,
   definePlugin,

@@ -6,7 +6,6 @@ export const template: KindTemplate = {
     "A template for denotune: turns as lines, each with the name of its role.",
   part: `/** Turns as lines, each with the name of its role. @module */
 import {
-  API_VERSION,
   definePart,
   definePlugin,
   type Message,

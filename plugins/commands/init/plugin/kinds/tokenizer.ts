@@ -5,7 +5,6 @@ export const tokenizer: KindTemplate = {
   does: "A tokenizer for denotune: one token a character of an alphabet.",
   part: `/** One token a character. @module */
 import {
-  API_VERSION,
   definePart,
   definePlugin,
   type Plugin,

@@ -6,7 +6,6 @@ export const tracker: KindTemplate = {
     "A tracker for denotune: the course of a run as Markdown, in its folder.",
   part: `/** The course of a run as Markdown. @module */
 import {
-  API_VERSION,
   definePart,
   definePlugin,
   type Plugin,
