@@ -41,7 +41,7 @@ import { RunHooks } from "./run_hooks.ts";
 import { startEvent } from "./start_event.ts";
 import { StepProfile } from "./step_profile.ts";
 import { AgreedStop } from "./ranks/agreed_stop.ts";
-import { openRanks, settingsFacts } from "./ranks/open_ranks.ts";
+import { openRanks, seesFolder, settingsFacts } from "./ranks/open_ranks.ts";
 import { RankHooks } from "./ranks/rank_hooks.ts";
 import { amongRanks, type Ranks, refuseDifferences } from "./ranks/ranks.ts";
 import { shareTrained, weightsHash } from "./ranks/share_weights.ts";
@@ -94,23 +94,29 @@ export async function trainRun(
   const { config } = run;
   const pending: (() => void)[] = [];
   let events: Events | null = null;
-  const located = await modelFolderOf(config.model, {
-    signal: options.signal,
-  });
+  const notice = (message: string) =>
+    events === null
+      ? void pending.push(() => events?.notice(message))
+      : events.notice(message);
+  // first, so that a rank that fails or hangs is noticed from here on
+  const ranks = await openRanks(
+    run,
+    creatingWith(run.registry, { seed: config.seed, notice }),
+  );
+  const located = await amongRanks(
+    ranks,
+    () => modelFolderOf(config.model, { signal: options.signal }),
+  );
   const creating = creatingWith(run.registry, {
     modelDir: located?.path ?? null,
     seed: config.seed,
-    notice: (message) =>
-      events === null
-        ? void pending.push(() => events?.notice(message))
-        : events.notice(message),
+    notice,
     waiting: (what) => events?.waiting(what),
   });
   const trackers: NamedTracker[] = (options.trackers ?? []).map((tracker) => ({
     tracker,
     described: null,
   }));
-  const ranks = await openRanks(run, creating);
   for (const i of ranks.isFirst ? config.trackers.keys() : []) {
     const chosen = chosenAt(run, "tracker", `trackers.${i}`);
     if (chosen === null) continue;
@@ -167,6 +173,8 @@ class Run {
   readonly #of: RunContext;
   /** How several ranks stop together; null: there is one. */
   #stop: AgreedStop | null = null;
+  /** Whether this rank sees what rank 0 writes. */
+  #seesFolder = true;
 
   constructor(of: RunContext) {
     this.#of = of;
@@ -179,7 +187,7 @@ class Run {
       outputDir: config.output_dir,
       resume: config.training.resume,
       command: options.command,
-      savedStep: this.#stop?.savedStep,
+      savedStep: this.#seesFolder ? undefined : this.#stop?.savedStep ?? null,
     };
   }
 
@@ -189,7 +197,9 @@ class Run {
     const { run, creating, events, ranks, now } = this.#of;
     const { signal } = this.#of.options;
     const { config } = run;
-    await refuseDifferences(ranks, settingsFacts(run));
+    if (ranks.areSeveral) {
+      await refuseDifferences(ranks, await settingsFacts(run));
+    }
     using _lock = ranks.isFirst ? lockRunFolder(config.output_dir) : null;
     const settings = configData(config);
 
@@ -256,6 +266,7 @@ class Run {
         resolvedText(run, VERSION),
       );
     }
+    this.#seesFolder = await seesFolder(ranks, config.output_dir);
     using requests = ranks.isFirst ? new RunRequests(config.output_dir) : null;
     const asked = AbortSignal.any(
       [requests?.signal, signal].filter((one) => one !== undefined),

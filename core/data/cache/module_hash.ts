@@ -13,8 +13,14 @@ import { VERSION } from "../../version.ts";
 const SPECIFIER =
   /(?:\bfrom\s*|\bimport\s*\(?\s*|\bnew\s+URL\s*\(\s*)["'](\.{1,2}\/[^"'\n]+|file:[^"'\n]+)["']/g;
 
-/** A hash of denotune's own code and of every plugin of the registry; null where a plugin's code cannot be known. */
-export async function codeHash(registry: Registry): Promise<string | null> {
+/**
+ * A hash of denotune's own code and of every plugin of the registry; null where a plugin's code cannot be known.
+ * `more`: modules of denotune beside those that prepare data.
+ */
+export async function codeHash(
+  registry: Registry,
+  more: readonly URL[] = [],
+): Promise<string | null> {
   const hash = createHash("sha256").update(`denotune ${VERSION}\n`);
   // a released version is fixed; a checkout changes while its version stays, and a bundle may be of either
   const bundle = bundleUrl();
@@ -22,7 +28,8 @@ export async function codeHash(registry: Registry): Promise<string | null> {
     if (!await hashModules([bundle], hash)) return null;
   } else if (import.meta.url.startsWith("file:")) {
     const own = new URL("../prepared/prepare_rows.ts", import.meta.url);
-    if (!await hashModules([ownModule(own).href], hash)) return null;
+    const entries = [own, ...more].map((url) => ownModule(url).href);
+    if (!await hashModules(entries, hash)) return null;
     for (const name of ["../../../deno.json", "../../../deno.lock"]) {
       await hashFile(new URL(name, import.meta.url).href, hash);
     }
@@ -55,7 +62,8 @@ async function hashModules(
     for (const [i, text] of texts.entries()) {
       if (text === null) continue;
       readAny = true;
-      hash.update(`${wave[i]} ${text.length}\n`).update(text);
+      // not where it is: the same code may be in another folder on another machine
+      hash.update(`${text.length}\n`).update(text);
       for (const [, specifier] of text.matchAll(SPECIFIER)) {
         if (!URL.canParse(specifier, wave[i])) continue;
         const url = new URL(specifier, wave[i]).href;

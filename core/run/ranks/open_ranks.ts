@@ -2,6 +2,7 @@
  * Joins the ranks of a run, and refuses those that were started differently.
  * @module
  */
+import { join } from "node:path";
 import {
   createPart,
   createResolved,
@@ -12,7 +13,9 @@ import type { LoadedRun } from "../../config/load.ts";
 import { configData } from "../../config/resolved.ts";
 import type { Json } from "../../contracts/json.ts";
 import { isPlainObject } from "../../config/parse/tree.ts";
+import { codeHash } from "../../data/cache/module_hash.ts";
 import { VERSION } from "../../version.ts";
+import { RESOLVED } from "../run_folder.ts";
 import { Ranks } from "./ranks.ts";
 
 /** What joins processes where the run file does not say: one of a launcher, else nothing. */
@@ -40,7 +43,9 @@ export async function openRanks(
 }
 
 /** What must be equal on all ranks before data are read. */
-export function settingsFacts(run: LoadedRun): Record<string, Json> {
+export async function settingsFacts(
+  run: LoadedRun,
+): Promise<Record<string, Json>> {
   const facts: Record<string, Json> = {
     "version of denotune": VERSION,
     "version of Deno": Deno.version.deno,
@@ -59,5 +64,29 @@ export function settingsFacts(run: LoadedRun): Record<string, Json> {
     }
   };
   add(configData(run.config), "");
+  // null where it cannot be known, as of a plugin that was given in code
+  facts["code of denotune and its plugins (hash)"] = await codeHash(
+    run.registry,
+    [new URL(import.meta.url)],
+  );
   return facts;
+}
+
+/** Whether this rank sees the run folder that rank 0 writes: the settings in it are of the same moment. */
+export async function seesFolder(
+  ranks: Ranks,
+  outputDir: string,
+): Promise<boolean> {
+  if (!ranks.areSeveral) return true;
+  const path = join(outputDir, RESOLVED);
+  const first = await ranks.fromFirst(() => writtenAt(path));
+  return first !== null && first === writtenAt(path);
+}
+
+function writtenAt(path: string): number | null {
+  try {
+    return Deno.statSync(path).mtime?.getTime() ?? null;
+  } catch {
+    return null;
+  }
 }

@@ -65,6 +65,8 @@ export class MpiRanks implements Collective {
     launched: Launched,
     settings: MpiSettings,
   ): Promise<MpiRanks> {
+    const timeoutMs = settings.timeoutSeconds * 1000;
+    const watch = await RankWatch.joining(2 * timeoutMs);
     initialize(library);
     const { functions, handles } = library;
     const number = (name: "MPI_Comm_rank" | "MPI_Comm_size") => {
@@ -95,13 +97,13 @@ export class MpiRanks implements Collective {
     const comm = duplicate();
     const watched = duplicate();
     const labels = await labelsOf(library, { rank, world, comm });
-    const watch = new RankWatch({
+    watch.start({
       path: library.path,
       comm: watched,
       rank,
       world,
       labels,
-      timeoutMs: settings.timeoutSeconds * 1000,
+      timeoutMs,
     });
     return new MpiRanks(library, { rank, world, comm, watch }, settings);
   }

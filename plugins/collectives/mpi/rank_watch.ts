@@ -20,12 +20,14 @@ export interface WatchRequest {
 
 /** What the watching thread is sent. */
 export type ToWatch =
+  | { readonly type: "join"; readonly timeoutMs: number }
   | { readonly type: "start"; readonly request: WatchRequest }
   | { readonly type: "fail"; readonly message: string }
   | { readonly type: "stop" };
 
 /** What it answers. */
 export type FromWatch =
+  | { readonly type: "ready" }
   | { readonly type: "lost"; readonly message: string }
   | { readonly type: "reported" }
   | { readonly type: "stopped" };
@@ -35,11 +37,11 @@ export class RankWatch {
   /** Rejects when another rank is lost. */
   readonly lost: Promise<never>;
   readonly #worker: Worker;
+  readonly #ready = Promise.withResolvers<void>();
   readonly #reported = Promise.withResolvers<void>();
   readonly #stopped = Promise.withResolvers<void>();
 
-  /** Starts to watch. */
-  constructor(request: WatchRequest) {
+  private constructor() {
     const lost = Promise.withResolvers<never>();
     this.lost = lost.promise;
     this.lost.catch(() => {}); // whoever waits for it is given it
@@ -49,6 +51,7 @@ export class RankWatch {
     );
     this.#worker.onmessage = ({ data }: MessageEvent<FromWatch>) => {
       if (data.type === "lost") lost.reject(new DeviceError(data.message));
+      else if (data.type === "ready") this.#ready.resolve();
       else if (data.type === "reported") this.#reported.resolve();
       else this.#stopped.resolve();
     };
@@ -58,6 +61,21 @@ export class RankWatch {
         new DeviceError(`The watch over the ranks failed: ${event.message}`),
       );
     };
+  }
+
+  /**
+   * A watch that ends this process where the ranks have not met within so many milliseconds: MPI waits for all of
+   * them, for ever, and lets no other code of this thread run.
+   */
+  static async joining(timeoutMs: number): Promise<RankWatch> {
+    const watch = new RankWatch();
+    watch.#send({ type: "join", timeoutMs });
+    await Promise.race([watch.#ready.promise, watch.lost]);
+    return watch;
+  }
+
+  /** Starts to watch: the ranks have met. */
+  start(request: WatchRequest): void {
     this.#send({ type: "start", request });
   }
 

@@ -158,9 +158,16 @@ export interface WatchScope {
 export function beWatch(scope: WatchScope): void {
   const post = (message: FromWatch) => scope.postMessage(message);
   let watch: Watch | null = null;
+  let joining: ReturnType<typeof setTimeout> | undefined;
   scope.onmessage = async ({ data }) => {
-    if (data.type === "start") watch = new Watch(data.request, post);
-    else if (data.type === "fail") {
+    if (data.type === "join") {
+      const { timeoutMs } = data;
+      joining = setTimeout(() => endUnmet(timeoutMs), timeoutMs);
+      post({ type: "ready" });
+    } else if (data.type === "start") {
+      clearTimeout(joining);
+      watch = new Watch(data.request, post);
+    } else if (data.type === "fail") {
       await watch?.report(data.message);
       post({ type: "reported" });
     } else {
@@ -168,4 +175,17 @@ export function beWatch(scope: WatchScope): void {
       post({ type: "stopped" });
     }
   };
+}
+
+/** Ends this process: its main thread waits in MPI for a rank that does not come. */
+function endUnmet(timeoutMs: number): void {
+  const text = `error: the ranks have not all met within ${
+    Math.round(timeoutMs / 1000)
+  } seconds: one was killed, hangs, or starts slowly. Nothing was trained. parallel.timeout_seconds says how long they wait (twice that to meet)\n`;
+  try {
+    Deno.stderr.writeSync(new TextEncoder().encode(text));
+  } catch {
+    // nobody reads
+  }
+  Deno.kill(Deno.pid, "SIGKILL");
 }

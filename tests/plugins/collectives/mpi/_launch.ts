@@ -55,23 +55,23 @@ export const LAUNCH_ENV: Readonly<Record<string, string>> = {
   OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: "1",
 };
 
-/** The command that starts so many ranks of a script. */
+/** The command that starts ranks, each with its own words behind `deno run`. */
 export function launching(
   launcher: Launcher,
-  world: number,
-  args: readonly string[],
+  ranks: readonly (readonly string[])[],
 ): Deno.Command {
+  const args = ranks.flatMap((words, rank) => [
+    ...(rank === 0 ? [] : [":"]),
+    "-n",
+    "1",
+    Deno.execPath(),
+    "run",
+    "-A",
+    "--no-check",
+    ...words,
+  ]);
   return new Deno.Command(launcher.path, {
-    args: [
-      ...launcher.flags,
-      "-n",
-      String(world),
-      Deno.execPath(),
-      "run",
-      "-A",
-      "--no-check",
-      ...args,
-    ],
+    args: [...launcher.flags, ...args],
     env: LAUNCH_ENV,
     stdin: "null",
     stdout: "piped",
@@ -86,10 +86,11 @@ export async function launch(
   args: readonly string[],
 ): Promise<Launched> {
   const [script, ...rest] = args;
-  const { code, stdout, stderr } = await launching(launcher, world, [
-    fileURLToPath(new URL(script, import.meta.url)),
-    ...rest,
-  ]).output();
+  const words = [fileURLToPath(new URL(script, import.meta.url)), ...rest];
+  const { code, stdout, stderr } = await launching(
+    launcher,
+    Array.from({ length: world }, () => words),
+  ).output();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
   return { code, out: text(stdout), err: text(stderr) };
 }
