@@ -3,8 +3,14 @@
  * @module
  */
 
-/** Bytes of code. */
+/** Bytes of code, and {@linkcode VECTOR}s. */
 export type Code = readonly number[];
+
+/**
+ * In front of the sixteen bytes of a vector constant, where a byte would be: the function that the code becomes part
+ * of puts the constant into a local at its start. No byte has this value.
+ */
+export const VECTOR = 256;
 
 /** Unsigned LEB128 of an integer below 2^53. */
 export function unsigned(value: number): number[] {

@@ -15,6 +15,7 @@ import {
   float64,
   signed,
   unsigned,
+  VECTOR,
 } from "./encoding.ts";
 
 /** Types of values. */
@@ -85,6 +86,12 @@ function vector3(number: number): Ternary<"v128", "v128"> {
 }
 function shift(number: number): (a: Vector, by: number) => Vector {
   return (a, by) => join("v128", simd(number), [a, i32.const(by)]);
+}
+
+/** Zeros and ones are made by one instruction; other vectors are kept in locals. */
+function vectorConstant(bytes: readonly number[]): number[] {
+  const plain = bytes.every((b) => b === 0) || bytes.every((b) => b === 255);
+  return plain ? [...simd(12), ...bytes] : [VECTOR, ...bytes];
 }
 
 /** Alignment hint and offset of a memory instruction. */
@@ -269,7 +276,7 @@ export const v128 = {
   load32Splat: load("v128", ...simd(9)),
   const32: (lanes: readonly number[]): Vector => ({
     type: "v128",
-    code: [...simd(12), ...new Uint8Array(new Int32Array(lanes).buffer)],
+    code: vectorConstant([...new Uint8Array(new Int32Array(lanes).buffer)]),
   }),
   not: vector1(77),
   and: vector2(78),
@@ -306,7 +313,7 @@ export const v128 = {
 export const i8x16 = {
   const: (bytes: readonly number[]): Vector => ({
     type: "v128",
-    code: [...simd(12), ...bytes],
+    code: vectorConstant(bytes),
   }),
   /** Bytes of `a` by the numbers in `lanes`; 0 where one is above 15. */
   swizzle: (a: Vector, lanes: Vector): Vector =>

@@ -41,11 +41,12 @@ Deno.test("a statement is a line, with what it computes folded into it", () => {
   (import "env" "memory" (memory i64 1 262144 shared))
   (export "double" (func 0))
   (func (;0;) (param i64 i64)
-    (local i64)
+    (local i64 v128)
+    (local.set 3 (v128.const i32x4 0x40000000 0x40000000 0x40000000 0x40000000))
     (local.set 2 (local.get 0))
     (if (i64.lt_s (local.get 2) (local.get 1)) (then
       (loop
-        (v128.store align=1 (local.get 2) (f32x4.mul (v128.load offset=32 align=1 (local.get 2)) (v128.const i32x4 0x40000000 0x40000000 0x40000000 0x40000000)))
+        (v128.store align=1 (local.get 2) (f32x4.mul (v128.load offset=32 align=1 (local.get 2)) (local.get 3)))
         (local.set 2 (i64.add (local.get 2) (i64.const 16)))
         (br_if 0 (i64.lt_s (local.get 2) (local.get 1)))
       )

@@ -13,6 +13,7 @@ import {
   signed,
   unsigned,
 } from "../../../../backends/cpu/assembler/encoding.ts";
+import { printModule } from "../../../../backends/cpu/assembler/print.ts";
 import { assembled, DATA } from "../assembled.ts";
 
 Deno.test("integers are written in as few bytes as LEB128 allows", () => {
@@ -165,4 +166,19 @@ Deno.test("the assembler refuses values of the wrong type", () => {
     assert.throws(() => f.parameter("i64", 0), TypeError);
     assert.throws(() => f.call(callee, [f.parameter("f64", 0)]), TypeError);
   });
+});
+
+Deno.test("a vector constant is made once, at the start of its function, however often it is used", () => {
+  const module = new ModuleBuilder();
+  module.function({ parameters: ["i64"], name: "scale" }, (f) => {
+    f.for(i64.const(0), f.parameter("i64", 0), 1, (i) => {
+      const at = i64.add(i64.const(DATA), i64.mul(i, i64.const(16)));
+      const scaled = f32x4.mul(v128.load(at), f32x4.const(3));
+      f.store(at, f32x4.add(scaled, f32x4.const(3)));
+      f.store(at, f32x4.const(0), 16);
+    });
+  });
+  const text = printModule(module.finish());
+  assert.equal([...text.matchAll(/v128\.const/g)].length, 2, text); // 3, and 0 where it is used
+  assert.ok(text.indexOf("v128.const") < text.indexOf("(loop"), text);
 });
