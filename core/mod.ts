@@ -332,6 +332,7 @@ export {
   type CreatingOptions,
   creatingWith,
 } from "./config/parts/create_part.ts";
+export type { CallWatch, Guard } from "./config/parts/guard_part.ts";
 export { openRegistry } from "./config/parts/open_registry.ts";
 export { type ConfigData, readResolvedFile } from "./config/resolved.ts";
 export type { FileCheck } from "./config/run_paths.ts";

@@ -107,12 +107,16 @@ export class Events {
     this.#each("event", (tracker) => tracker.event(event));
   }
 
-  #each(method: string, call: (tracker: Tracker) => void): void {
+  #each(method: string, call: (tracker: Tracker) => unknown): void {
     for (const named of this.#trackers) {
       // a tracker that failed since receives no more events
       if (!this.#trackers.includes(named)) continue;
       try {
-        call(named.tracker);
+        // nobody waits for what a tracker still does, but what it throws is heard
+        const doing = call(named.tracker);
+        if (doing instanceof Promise) {
+          doing.catch((error) => this.#leave(named, method, error));
+        }
       } catch (error) {
         this.#leave(named, method, error);
       }
@@ -122,10 +126,14 @@ export class Events {
   /** Drops a tracker that failed, and reports it to the others. */
   #leave(named: NamedTracker, method: string, error: unknown): void {
     if (named.described === null) throw error;
+    if (!this.#trackers.includes(named) && method === "event") return; // it is out already
     this.#trackers = this.#trackers.filter((other) => other !== named);
+    const said = messageOf(error);
     this.notice(
-      `\`${method}\` of the ${named.described} threw: ${
-        messageOf(error)
+      `${
+        said.includes(named.described)
+          ? said
+          : `\`${method}\` of the ${named.described} threw: ${said}`
       }. It gets no more events; the run continues`,
       "warning",
     );

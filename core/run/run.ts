@@ -11,6 +11,7 @@ import {
   type Creating,
   creatingWith,
 } from "../config/parts/create_part.ts";
+import type { CallWatch } from "../config/parts/guard_part.ts";
 import { chosenAt } from "../config/chosen_at.ts";
 import type { LoadedRun } from "../config/load.ts";
 import { configData, resolvedText } from "../config/resolved.ts";
@@ -56,6 +57,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** Trackers besides those of the config: what they throw ends the run. */
   readonly trackers?: readonly Tracker[];
+  /** Is informed of which part runs, so that one that never returns can be named. */
+  readonly calls?: CallWatch;
   /** The command line that starts this run, for what is said where a device ends it. */
   readonly command?: string;
   /** Receives what a rank says itself when it is asked to stop: trackers listen on rank 0 alone. */
@@ -111,7 +114,11 @@ export async function trainRun(
     modelDir: located?.path ?? null,
     seed: config.seed,
     notice,
-    waiting: (what) => events?.waiting(what),
+    watch: {
+      signal: options.signal,
+      calls: options.calls,
+      waiting: (what) => events?.waiting(what),
+    },
   });
   const trackers: NamedTracker[] = (options.trackers ?? []).map((tracker) => ({
     tracker,

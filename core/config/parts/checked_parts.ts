@@ -4,32 +4,50 @@
  * `core/run/evaluation`, trackers in `core/run/events`.
  * @module
  */
-import type { Batch, Collator, RowPlan } from "../../contracts/collator.ts";
-import type { Format } from "../../contracts/format.ts";
+import type { Collator, WeightedExample } from "../../contracts/collator.ts";
+import type { Example, Format } from "../../contracts/format.ts";
 import type { Masker, Tokenized } from "../../contracts/masker.ts";
 import type { Schedule } from "../../contracts/schedule.ts";
+import type {
+  PromptRequest,
+  Rendered,
+  Template,
+} from "../../contracts/template.ts";
+import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import { PluginError } from "../../contracts/errors.ts";
 import type { Kind, KindMap } from "../../contracts/plugin.ts";
 import { show } from "../parse/problem.ts";
 import { partError } from "./call_part.ts";
+import { checkedSource } from "./checked_source.ts";
+import { batchFault, planFault } from "./faults/batch_fault.ts";
+import { exampleFault } from "./faults/example_fault.ts";
+import { encodingFault, renderedFault } from "./faults/text_faults.ts";
 
 /** Every member of a part, optional ones too, so that none is forgotten. */
 type AllOf<T> = { readonly [K in keyof Required<T>]: T[K] };
 
-/** Wraps what `create` of a part gave. `described`: the part and its plugin, in messages. */
-type Check<K extends Kind> = (
-  made: KindMap[K],
-  described: string,
-) => KindMap[K];
+/** Whose part it is. */
+interface Made {
+  /** The part and its plugin, in messages. */
+  readonly described: string;
+  /** Whether it came with the program: it then keeps what it is shown as it is. */
+  readonly isBuiltIn: boolean;
+}
+
+/** Wraps what `create` of a part gave. */
+export type Check<K extends Kind> = (made: KindMap[K], of: Made) => KindMap[K];
 
 const asIs = <T>(made: T): T => made;
 
 /** The checks by kind. */
 export const CHECKED_PARTS: { readonly [K in Kind]: Check<K> } = {
-  source: asIs,
+  source: (made, { described, isBuiltIn }) =>
+    isBuiltIn ? made : checkedSource(made, described),
   format: checkedFormat,
-  template: asIs,
-  tokenizer: asIs,
+  template: (made, { described, isBuiltIn }) =>
+    isBuiltIn ? made : checkedTemplate(made, described),
+  tokenizer: (made, { described, isBuiltIn }) =>
+    isBuiltIn ? made : checkedTokenizer(made, described),
   masker: checkedMasker,
   collator: checkedCollator,
   objective: asIs,
@@ -46,7 +64,7 @@ export const CHECKED_PARTS: { readonly [K in Kind]: Check<K> } = {
   command: asIs,
 };
 
-function checkedSchedule(made: Schedule, described: string): Schedule {
+function checkedSchedule(made: Schedule, { described }: Made): Schedule {
   const checked: AllOf<Schedule> = {
     factor(step, run) {
       const factor: unknown = called(
@@ -65,7 +83,8 @@ function checkedSchedule(made: Schedule, described: string): Schedule {
   return checked;
 }
 
-function checkedFormat(made: Format, described: string): Format {
+function checkedFormat(made: Format, of: Made): Format {
+  const { described } = of;
   const choose = made.choose === undefined
     ? undefined
     : (sample: Parameters<NonNullable<Format["choose"]>>[0]) => {
@@ -73,13 +92,13 @@ function checkedFormat(made: Format, described: string): Format {
       if (chosen === undefined) {
         throw new PluginError(`\`choose\` of the ${described} gave nothing`);
       }
-      return { ...chosen, format: checkedFormat(chosen.format, described) };
+      return { ...chosen, format: checkedFormat(chosen.format, of) };
     };
   const checked: AllOf<Format> = {
     recognises: (value) => made.recognises(value),
     parse(record) {
       const example = called(described, "parse", () => made.parse(record));
-      const fault = exampleFault(example);
+      const fault = called(described, "parse", () => exampleFault(example));
       if (fault === null) return example;
       throw new PluginError(`The ${described} gave ${fault}`);
     },
@@ -90,7 +109,10 @@ function checkedFormat(made: Format, described: string): Format {
   return checked;
 }
 
-function checkedCollator(made: Collator, described: string): Collator {
+function checkedCollator(
+  made: Collator,
+  { described, isBuiltIn }: Made,
+): Collator {
   const fail = (method: string, what: string): never => {
     throw new PluginError(`\`${method}\` of the ${described} gave ${what}`);
   };
@@ -111,151 +133,130 @@ function checkedCollator(made: Collator, described: string): Collator {
       const batch = called(
         described,
         "collate",
-        () => made.collate(rows, limits),
+        () => made.collate(isBuiltIn ? rows : rows.map(copied), limits),
       );
-      const fault = batchFault(batch, rows.length);
+      const fault = batchFault(batch, rows, limits);
       return fault === null ? batch : fail("collate", fault);
     },
   };
 }
 
-/** What it throws, and weights that are no numbers; how many there are is checked where they are used. */
-function checkedMasker(made: Masker, described: string): Masker {
-  const checked = (method: string, body: () => Float32Array): Float32Array => {
-    const weights = called(described, method, body);
-    const bad = weights?.find((weight) => !(weight >= 0 && weight < Infinity));
-    if (weights !== undefined && bad === undefined) return weights;
-    throw new PluginError(
-      `\`${method}\` of the ${described} gave ${
-        weights === undefined ? "nothing" : `the weight ${bad}`
-      }; expected finite numbers of at least 0`,
+/** Examples that a collator of a plugin may write to. */
+function copied(row: readonly WeightedExample[]): WeightedExample[] {
+  return row.map((example) => ({
+    ...example,
+    ids: example.ids.slice(),
+    weights: example.weights.slice(),
+  }));
+}
+
+/** What it throws, and what are no weights of the spans and tokens. */
+function checkedMasker(
+  made: Masker,
+  { described, isBuiltIn }: Made,
+): Masker {
+  const checked = (
+    method: "weights" | "tokenWeights",
+    count: number,
+    body: () => Float32Array,
+  ): Float32Array => {
+    const weights: unknown = called(described, method, body);
+    const fault = weightsFault(
+      weights,
+      count,
+      method === "weights" ? "spans" : "tokens",
     );
+    if (fault === null && weights instanceof Float32Array) return weights;
+    throw new PluginError(`\`${method}\` of the ${described} gave ${fault}`);
+  };
+  // a masker of a plugin may write to what it is shown: it changes nothing
+  const shown = (tokenized: Tokenized): Tokenized => {
+    if (isBuiltIn) return tokenized;
+    const { text, spans, encoding: { ids, starts, ends } } = tokenized;
+    return {
+      text,
+      spans: spans.map((span) => ({ ...span })),
+      encoding: {
+        ids: ids.slice(),
+        starts: starts.slice(),
+        ends: ends.slice(),
+      },
+    };
   };
   const { tokenWeights } = made;
   return {
     ...made,
-    weights: (tokenized) => checked("weights", () => made.weights(tokenized)),
+    weights: (tokenized) =>
+      checked(
+        "weights",
+        tokenized.spans.length,
+        () => made.weights(shown(tokenized)),
+      ),
     ...(tokenWeights === undefined ? {} : {
       tokenWeights: (tokenized: Tokenized, weights: Float32Array) =>
         checked(
           "tokenWeights",
-          () => tokenWeights.call(made, tokenized, weights),
+          tokenized.encoding.ids.length,
+          () => tokenWeights.call(made, shown(tokenized), weights),
         ),
     }),
   };
 }
 
-/** What keeps a plan from having each of so many examples once. */
-function planFault({ offsets, members }: RowPlan, examples: number) {
-  if (offsets[0] !== 0 || offsets[offsets.length - 1] !== members.length) {
-    return `offsets that do not go from 0 to its ${members.length} members`;
+function weightsFault(
+  weights: unknown,
+  count: number,
+  of: "spans" | "tokens",
+): string | null {
+  if (!(weights instanceof Float32Array)) {
+    return `${show(weights)}; expected a Float32Array`;
   }
-  for (let row = 1; row < offsets.length; row++) {
-    if (offsets[row] < offsets[row - 1]) {
-      return `row ${row} before row ${row - 1}`;
-    }
+  // by index: a detached array has none, and its methods throw
+  for (let i = 0; i < weights.length; i++) {
+    if (weights[i] >= 0 && weights[i] < Infinity) continue;
+    return `the weight ${weights[i]}; expected finite numbers of at least 0`;
   }
-  const seen = new Uint8Array(examples);
-  for (const member of members) {
-    if (member >= examples) return `example ${member} of ${examples}`;
-    if (seen[member]++ > 0) return `example ${member} twice`;
-  }
-  return members.length === examples
+  return weights.length === count
     ? null
-    : `${members.length} of ${examples} examples`;
+    : `${weights.length} weights for ${count} ${of}; it must give one for each`;
 }
 
-/** What keeps a batch from being a rectangle of so many rows. */
-function batchFault(batch: Batch, rows: number): string | null {
-  const { B, T } = batch;
-  if (B !== rows || !(Number.isInteger(T) && T >= 1)) {
-    return `${show(B)} rows of ${show(T)} tokens for ${rows} rows`;
-  }
-  const names = [
-    "tokens",
-    "weights",
-    "positions",
-    "segments",
-    "sources",
-  ] as const;
-  const short = names.find((name) => batch[name]?.length !== B * T);
-  return short === undefined
-    ? null
-    : `${batch[short]?.length ?? "no"} ${short} for ${B} rows of ${T} tokens`;
+function checkedTemplate(made: Template, described: string): Template {
+  const checked = (method: "render" | "prompt", body: () => Rendered) => {
+    const rendered = called(described, method, body);
+    const fault = renderedFault(rendered);
+    if (fault === null) return rendered;
+    throw new PluginError(`\`${method}\` of the ${described} gave ${fault}`);
+  };
+  return Object.create(made, {
+    render: {
+      value: (example: Example) =>
+        checked("render", () => made.render(example)),
+    },
+    prompt: {
+      value: (request: PromptRequest) =>
+        checked("prompt", () => made.prompt(request)),
+    },
+  });
 }
 
-const ROLES: readonly unknown[] = ["system", "user", "assistant", "tool"];
-
-/** What keeps a value from being an example, as the end of a sentence; null where it is one. */
-function exampleFault(given: unknown): string | null {
-  if (!isObject(given)) {
-    return `${
-      show(given)
-    }; expected {messages}, {prompt, completion}, {text}, {ids} or {sequences}`;
-  }
-  if ("sequences" in given) {
-    if (!Array.isArray(given.sequences) || given.sequences.length === 0) {
-      return `sequences ${
-        show(given.sequences)
-      }; expected a list of at least one`;
-    }
-    for (const [i, sequence] of given.sequences.entries()) {
-      const fault = exampleFault(sequence);
-      if (fault !== null) return `sequence ${i} as ${fault}`;
-    }
-    return null;
-  }
-  if ("ids" in given) {
-    return Array.isArray(given.ids) ? null : `ids ${show(given.ids)}, no list`;
-  }
-  if ("messages" in given) {
-    if (!Array.isArray(given.messages) || given.messages.length === 0) {
-      return `messages ${
-        show(given.messages)
-      }; expected a list of at least one`;
-    }
-    for (const [i, message] of given.messages.entries()) {
-      const fault = messageFault(message);
-      if (fault !== null) return `message ${i} ${fault}`;
-    }
-    return null;
-  }
-  const names = "prompt" in given ? ["prompt", "completion"] : ["text"];
-  for (const name of names) {
-    if (typeof given[name] !== "string") {
-      return `\`${name}\` ${show(given[name])}; expected a text`;
-    }
-  }
-  return null;
-}
-
-function messageFault(message: unknown): string | null {
-  if (!isObject(message)) return `${show(message)}; expected an object`;
-  const { role, content, content_is, weight } = message;
-  if (!ROLES.includes(role)) {
-    return `with role ${show(role)}; expected ${ROLES.join(", ")}`;
-  }
-  if (typeof content !== "string") {
-    return `with content ${show(content)}; expected a text`;
-  }
-  if (content_is !== undefined && !isEmptyAs(content_is, content)) {
-    return `with content_is ${
-      show(content_is)
-    }; expected "null" or "missing", and an empty content`;
-  }
-  const isWeight = weight === undefined ||
-    (typeof weight === "number" && Number.isFinite(weight) && weight >= 0);
-  return isWeight
-    ? null
-    : `with weight ${show(weight)}; expected a number of at least 0`;
-}
-
-function isEmptyAs(written: unknown, content: string): boolean {
-  return content === "" && (written === "null" || written === "missing");
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+function checkedTokenizer(made: Tokenizer, described: string): Tokenizer {
+  const encode: Tokenizer["encode"] = (text, options) => {
+    const encoding = made.encode(text, options);
+    const fault = encodingFault(encoding, { text, vocabSize: made.vocabSize });
+    if (fault === null) return encoding;
+    throw new PluginError(`\`encode\` of the ${described} gave ${fault}`);
+  };
+  const { withTokens } = made;
+  return Object.create(made, {
+    encode: { value: encode },
+    ...(withTokens === undefined ? {} : {
+      withTokens: {
+        value: async (tokens: readonly string[]) =>
+          checkedTokenizer(await withTokens.call(made, tokens), described),
+      },
+    }),
+  });
 }
 
 function called<T>(part: string, method: string, body: () => T): T {

@@ -8,15 +8,18 @@ import {
   isDenotuneError,
   PluginError,
 } from "../../contracts/errors.ts";
-import type {
-  AnyPart,
-  Choice,
-  Host,
-  Kind,
-  KindMap,
-  Registry,
+import {
+  type AnyPart,
+  BUILT_IN,
+  type Choice,
+  type Host,
+  type Kind,
+  type KindMap,
+  type Registry,
 } from "../../contracts/plugin.ts";
-import { CHECKED_PARTS } from "./checked_parts.ts";
+import { type Check, CHECKED_PARTS } from "./checked_parts.ts";
+import { type Guard, guardPart } from "./guard_part.ts";
+import { PART_SHAPES } from "./part_shapes.ts";
 import { resolveChoice, type ResolvedChoice } from "./choices.ts";
 import { describePart } from "../schema/options_schema.ts";
 import { messageOf } from "../parse/problem.ts";
@@ -37,7 +40,7 @@ export interface CreatingOptions {
   /** Says something to the user, once; absent: nobody listens. */
   notice?(message: string): void;
   /** As in {@linkcode Creating}. */
-  readonly waiting?: Creating["waiting"];
+  readonly watch?: Creating["watch"];
 }
 
 /** What parts are created with. */
@@ -46,8 +49,10 @@ export interface Creating {
   readonly registry: Registry;
   /** What parts are created with. */
   readonly host: Host;
-  /** Called with the name of a part that is still awaited, where its `create` takes long. */
-  readonly waiting?: (what: string) => void;
+  /** How calls of parts are watched; absent: nobody does. */
+  readonly watch?: Omit<Guard, "described">;
+  /** Parts that are being made, each by the one before; absent: none. */
+  readonly depth?: number;
 }
 
 /** What parts of a registry are created with: the registry, and a host that knows `options`. */
@@ -63,23 +68,25 @@ export function creatingWith(
     tokenizer: tokenizer ?? null,
     seed: seed ?? 0,
     notice: (message) => options.notice?.(message),
-    create: (kind, choice) => createPart(kind, choice, { registry, host }),
+    create: (kind, choice) => createPart(kind, choice, creating),
     list: (kind) => registry.list(kind).map(({ part }) => part.name),
   };
-  return { registry, host, waiting: options.waiting };
+  const creating = { registry, host, watch: options.watch };
+  return creating;
 }
 
 /** The same, with what has become known since: later parts are made beside it. */
 export function beside(
-  { registry, host: before, waiting }: Creating,
+  { registry, host: before, watch }: Creating,
   known: Partial<Pick<Host, "modelConfig" | "tokenizer" | "notice">>,
 ): Creating {
   const host: Host = {
     ...before,
     ...known,
-    create: (kind, choice) => createPart(kind, choice, { registry, host }),
+    create: (kind, choice) => createPart(kind, choice, creating),
   };
-  return { registry, host, waiting };
+  const creating = { registry, host, watch };
+  return creating;
 }
 
 /**
@@ -116,44 +123,60 @@ export async function createPart<K extends Kind>(
       }`,
     );
   }
-  return await callCreate(resolved, creating.host, creating.waiting);
+  return await callCreate(resolved, creating);
 }
 
 /** The part that a run chose, already checked; paths in its options start from where they were written. */
 export async function createResolved<K extends Kind>(
   choice: ResolvedChoice<K>,
-  { registry, host, waiting }: Creating,
+  creating: Creating,
 ): Promise<KindMap[K]> {
-  const bound: Host = {
-    ...host,
+  const host: Host = {
+    ...creating.host,
     resolvePath: (path) => choice.resolvePath(path),
-    create: (kind, inner) => createPart(kind, inner, { registry, host: bound }),
-    list: (kind) => host.list(kind),
   };
-  return await callCreate(choice, bound, waiting);
+  return await callCreate(choice, { ...creating, host });
 }
 
 /** How long a part may take before it is said that it is waited for. */
 const LONG_MS = 3000;
+/** Parts that may be made one by the other. */
+const MOST_DEPTH = 32;
 
 async function callCreate<K extends Kind>(
   choice: ResolvedChoice<K>,
-  host: Host,
-  waiting: Creating["waiting"],
+  creating: Creating,
 ): Promise<KindMap[K]> {
+  const { watch = {}, depth = 0 } = creating;
   const part: AnyPart = choice.part;
+  const described = describePart(choice);
+  if (depth === MOST_DEPTH) {
+    throw new PluginError(
+      `Cannot create the ${described}: ${MOST_DEPTH} parts are being made, each by the one before; \`create\` makes its own part, or two parts make each other`,
+    );
+  }
+  const host: Host = {
+    ...creating.host,
+    create: (kind, inner) =>
+      createPart(kind, inner, { ...creating, host, depth: depth + 1 }),
+  };
   let made: unknown;
   // the timer keeps the process alive until it has said what is waited for
   const timer = setTimeout(
-    () => waiting?.(`waiting for the ${describePart(choice)} to be made`),
+    () => watch.waiting?.(`waiting for the ${described} to be made`),
     LONG_MS,
   );
+  const { calls } = watch;
+  const before = calls?.enter(calls.number(`\`create\` of the ${described}`));
   try {
-    made = await part.create(choice.options, host);
+    const making: unknown = part.create(choice.options, host);
+    if (before !== undefined) calls?.leave(before);
+    made = await making;
   } catch (error) {
+    if (before !== undefined) calls?.leave(before);
     if (isDenotuneError(error)) throw error;
     throw new PluginError(
-      `Cannot create the ${describePart(choice)}: ${messageOf(error)}`,
+      `Cannot create the ${described}: ${messageOf(error)}`,
       { cause: error },
     );
   } finally {
@@ -161,12 +184,15 @@ async function callCreate<K extends Kind>(
   }
   if (typeof made !== "object" || made === null) {
     throw new PluginError(
-      `\`create\` of the ${describePart(choice)} gave ${
+      `\`create\` of the ${described} gave ${
         made === null ? "null" : typeof made
       }, not an object`,
     );
   }
-  const check: (made: KindMap[K], described: string) => KindMap[K] =
-    CHECKED_PARTS[choice.kind];
-  return check(made as KindMap[K], describePart(choice));
+  const isBuiltIn = choice.module === BUILT_IN;
+  const guarded = isBuiltIn
+    ? made
+    : guardPart(made, PART_SHAPES[choice.kind], { ...watch, described });
+  const check: Check<K> = CHECKED_PARTS[choice.kind];
+  return check(guarded as KindMap[K], { described, isBuiltIn });
 }

@@ -55,11 +55,12 @@ export function buildExamples(
 }
 
 /** Runs a part on a record; an error that does not name the record's place gets it. */
-function located<T>(record: RawRecord, run: () => T): T {
+function located<T>({ where }: RawRecord, run: () => T): T {
+  const { path, line, index } = where; // before a part of a plugin can change them
   try {
     return run();
   } catch (cause) {
-    const place = describeWhere(record.where);
+    const place = describeWhere({ path, line, index });
     if (!isDenotuneError(cause)) {
       const message = messageOf(cause);
       throw new PluginError(

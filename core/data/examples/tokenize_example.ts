@@ -5,6 +5,7 @@
  */
 import type { Example, ParsedExample } from "../../contracts/format.ts";
 import type { Masker, Tokenized } from "../../contracts/masker.ts";
+import { renderedFault } from "../../config/parts/faults/text_faults.ts";
 import type { Rendered, Template } from "../../contracts/template.ts";
 import type { Encoding, Tokenizer } from "../../contracts/tokenizer.ts";
 import {
@@ -72,7 +73,9 @@ export function tokenizeExample(
   }
   const kept = options.include_system_prompt ? example : withoutSystem(example);
   const rendered = template.render(kept);
-  checkSpans(rendered);
+  const fault = renderedFault(rendered);
+  // wrong spans would train the wrong tokens
+  if (fault !== null) throw new PluginError(`The template gave ${fault}`);
   let encoding = encode(tokenizer, rendered.text, rendered.addBos);
   let tokenized: Tokenized = {
     text: rendered.text,
@@ -129,21 +132,6 @@ function startsWithAddedBos(
 ): boolean {
   return ids.length > 0 && ids[0] === tokenizer.specialIds.bos &&
     starts[0] === ends[0];
-}
-
-/** A template with wrong spans would train the wrong tokens: it throws. */
-function checkSpans({ text, spans }: Rendered): void {
-  let end = 0;
-  for (const span of spans) {
-    if (
-      !(span.start >= end && span.end >= span.start && span.end <= text.length)
-    ) {
-      throw new PluginError(
-        `The template gave the span [${span.start}, ${span.end}) of a text of ${text.length} characters after one that ends at ${end}; spans must be in order, within the text, and must not overlap`,
-      );
-    }
-    end = span.end;
-  }
 }
 
 function weightSpans(masker: Masker, tokenized: Tokenized): WeightedSpans {

@@ -21,6 +21,37 @@ function listening(): { tracker: Tracker; told: string[] } {
   };
 }
 
+Deno.test("a tracker whose event rejects later is named once, and the others hear on", async () => {
+  const { tracker, told } = listening();
+  const events = new Events([
+    {
+      tracker: {
+        ...listening().tracker,
+        event: async () => {
+          await null;
+          throw new TypeError("no network");
+        },
+      },
+      described: 'tracker "far" of plugin "acme" (./a.ts)',
+    },
+    { tracker, described: 'tracker "near" of plugin "denotune" (built-in)' },
+  ], () => 0);
+  await events.start(context);
+  events.notice("one");
+  events.notice("two");
+  await new Promise((done) => setTimeout(done));
+  events.notice("three");
+  await events.close();
+  assert.deepEqual(told, [
+    "start",
+    "one",
+    "two",
+    '`event` of the tracker "far" of plugin "acme" (./a.ts) threw: no network. It gets no more events; the run continues',
+    "three",
+    "close",
+  ]);
+});
+
 const context = { outputDir: "/", totalSteps: 1, resumedAt: 0, settings: {} };
 
 for (const method of ["start", "event", "close"] as const) {

@@ -36,7 +36,6 @@ const user = { role: "user", content: "a" };
 const wrong: readonly [string, unknown, RegExp][] = [
   ["nothing", undefined, /gave nothing; expected \{messages\}/],
   ["a text", "hello", /gave "hello"; expected \{messages\}/],
-  ["a promise", Promise.resolve({ text: "a" }), /`text` nothing/],
   ["no turns", { messages: [] }, /gave messages \[\]; expected a list/],
   [
     "an odd role",
@@ -81,6 +80,20 @@ for (const [what, example, message] of wrong) {
     });
   });
 }
+
+Deno.test("a part that gives a promise where its result is used at once is named with the row", async () => {
+  const format = await made("format", {
+    template: "plain",
+    recognises: () => 1,
+    // one that rejects, too, is heard
+    parse: () => Promise.reject(new Error("later")),
+  });
+  assert.throws(() => parseRecord(record, format), {
+    name: "PluginError",
+    message:
+      /^data\/x\.jsonl:37: `parse` of the format "odd" of plugin .* gave a promise; .* cannot be async/,
+  });
+});
 
 Deno.test("a format that throws is named with the row; its DataErrors pass as they are", async () => {
   const throwing = (error: Error) =>
@@ -145,7 +158,7 @@ const collator = (change: {
   batch?: Record<string, unknown>;
 }) =>
   made("collator", {
-    plan: change.plan,
+    plan: change.plan ?? (() => ({})),
     collate: () => ({
       B: 1,
       T: 2,
