@@ -8,17 +8,20 @@ interface Loaded {
   readonly default?: unknown;
 }
 
+/** What is fetched. A package may not name all of it: one of JSR no `https:`, one of npm only its dependencies. */
+const FETCHED = /^(?:https?|jsr|npm):/i;
+
 /**
  * Imports a module by a specifier that is known at run time only. Throws what the module throws.
  *
  * ```text
- * denotune from JSR    may import jsr:, npm:, node:, data: and files, but no https: module
- *   └─ import("data:…")  a module without an address of its own may: one line that hands the plugin on
- *        └─ https://…      the same module, by its own URL, wherever else it is imported
+ * denotune, as a package   may not name every module
+ *   └─ import("data:…")      a module without an address of its own may: one line that hands the plugin on
+ *        └─ https://…          the same module, by its own URL, wherever else it is imported
  * ```
  */
 export async function importModule(specifier: string): Promise<Loaded> {
-  if (!/^https?:/i.test(specifier)) return await import(specifier);
+  if (!FETCHED.test(specifier)) return await import(specifier);
   const line = `export * as loaded from ${JSON.stringify(specifier)};`;
   const bridge: { readonly loaded: Loaded } = await import(dataModule(line));
   return bridge.loaded;
@@ -30,7 +33,7 @@ export async function importText(url: string): Promise<string | null> {
     // Deno gives JSON as values alone
     const isJson = new URL(url).pathname.endsWith(".json");
     const type = isJson ? "json" : "text";
-    const { default: found } = /^https?:/i.test(url)
+    const { default: found } = FETCHED.test(url)
       ? await importModule(dataModule(
         `export { default } from ${
           JSON.stringify(url)
@@ -42,6 +45,18 @@ export async function importText(url: string): Promise<string | null> {
   } catch {
     return null;
   }
+}
+
+/** The URL that a specifier leads to from here. Throws where Deno knows none. */
+export async function resolveModule(specifier: string): Promise<string> {
+  if (!FETCHED.test(specifier)) return import.meta.resolve(specifier);
+  const bridge: { readonly resolve: (specifier: string) => string } =
+    await import(
+      dataModule(
+        "export const resolve = (specifier) => import.meta.resolve(specifier);",
+      )
+    );
+  return bridge.resolve(specifier);
 }
 
 /** The URL of a module that consists of its code alone. */

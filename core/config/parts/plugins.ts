@@ -5,7 +5,11 @@
 import { isAbsolute, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { isDenotuneError, PluginError } from "../../contracts/errors.ts";
-import type { PluginIdentity, Registry } from "../../contracts/plugin.ts";
+import type {
+  PluginIdentity,
+  RegisteredPlugin,
+  Registry,
+} from "../../contracts/plugin.ts";
 import { hashGraph, resolveLoaded } from "../trust/module_graph.ts";
 import { loadWithoutRunning } from "../trust/load_without_running.ts";
 import type { PluginEntry } from "../types.ts";
@@ -183,10 +187,7 @@ async function loadModule(
   },
 ): Promise<LoadedModule | null> {
   await loadWithoutRunning(url);
-  const known = registry.plugins().find((other) =>
-    other.url !== null && other.identity !== null &&
-    isSameModule(other.url, url)
-  );
+  const known = await findModule(url, registry);
   const identity = known?.identity ?? await hashGraph(url);
   const fault = pinFault(pinned, identity);
   if (fault !== null) throw new NotThatModule(fault);
@@ -200,13 +201,21 @@ async function loadModule(
   return { exported, identity };
 }
 
-/** Whether two URLs of loaded modules are of one module: links and ranges of versions followed. */
-function isSameModule(one: string, other: string): boolean {
-  const real = (url: string): string | null => {
-    if (!url.startsWith("file:")) return resolveLoaded(url);
-    return Deno.realPathSync(fileURLToPath(url));
-  };
-  return one === other || real(one) === real(other);
+/** The plugin of the registry that has a loaded module: links and ranges of versions followed. */
+async function findModule(
+  url: string,
+  registry: Registry,
+): Promise<RegisteredPlugin | undefined> {
+  const real = async (of: string): Promise<string | null> =>
+    of.startsWith("file:")
+      ? Deno.realPathSync(fileURLToPath(of))
+      : await resolveLoaded(of);
+  const found = await real(url);
+  for (const other of registry.plugins()) {
+    if (other.url === null || other.identity === null) continue;
+    if (other.url === url || await real(other.url) === found) return other;
+  }
+  return undefined;
 }
 
 /** How a plugin differs from what the run file says that it is, as the end of a sentence; null: it does not. */

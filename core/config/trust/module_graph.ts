@@ -20,7 +20,7 @@ import { findPackageJSON } from "node:module";
 import { posix } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { bundleUrl } from "../../io/start_worker.ts";
-import { importText } from "../parts/import_module.ts";
+import { importText, resolveModule } from "../parts/import_module.ts";
 
 /** Literal specifiers of imports and exports, of `import()`, `require()` and `new URL(..., import.meta.url)`. */
 const SPECIFIER =
@@ -83,7 +83,7 @@ class Graph {
 
   /** Adds the entry and all behind it; gives its version. */
   async add(url: string): Promise<string | null> {
-    const resolved = resolveLoaded(url);
+    const resolved = await resolveLoaded(url);
     if (resolved === null) throw new Error(`${url} is not loaded`);
     this.#root = new URL(".", resolved).href;
     if (/^npm:/i.test(url)) {
@@ -97,7 +97,7 @@ class Graph {
   }
 
   async #module(named: string, isEntry = false): Promise<void> {
-    const url = resolveLoaded(named) ?? named; // an address may lead to another
+    const url = await resolveLoaded(named) ?? named; // an address may lead to another
     if (this.#seen.has(url) || isOwn(url)) return;
     this.#seen.add(url);
     const isFile = url.startsWith("file:");
@@ -120,10 +120,10 @@ class Graph {
   async #imported(specifier: string, from: string): Promise<void> {
     if (OWN_PACKAGE.test(specifier) || specifier.startsWith("node:")) return;
     if (/^npm:/i.test(specifier)) {
-      const resolved = resolveLoaded(specifier);
+      const resolved = await resolveLoaded(specifier);
       if (resolved !== null) await this.#package(resolved, false);
     } else if (/^jsr:/i.test(specifier)) {
-      const resolved = resolveLoaded(specifier);
+      const resolved = await resolveLoaded(specifier);
       if (resolved !== null) await this.#module(resolved);
     } else if (/^(\.{1,2}\/|\/|https?:|file:)/.test(specifier)) {
       if (URL.canParse(specifier, from)) {
@@ -131,7 +131,7 @@ class Graph {
       }
     } else {
       // a bare name: a file by the import map of the program, or a package that the program pins
-      const resolved = resolveLoaded(specifier);
+      const resolved = await resolveLoaded(specifier);
       if (resolved?.startsWith("file:") && !resolved.includes("/npm/")) {
         await this.#module(resolved);
       }
@@ -181,9 +181,11 @@ function isOwn(url: string): boolean {
 }
 
 /** Where Deno found a module that is loaded; null where it is not. */
-export function resolveLoaded(specifier: string): string | null {
+export async function resolveLoaded(
+  specifier: string,
+): Promise<string | null> {
   try {
-    const found = import.meta.resolve(specifier);
+    const found = await resolveModule(specifier);
     return /^(npm|jsr):/i.test(found) ? null : found;
   } catch {
     return null; // a bare name that nothing maps

@@ -11,46 +11,24 @@ import { startJsr } from "./_jsr.ts";
 import { jsrPluginFiles, pluginFiles } from "./_plugins.ts";
 import { npmPackage, startHttps, startNpm } from "./_hosts.ts";
 import { CERT } from "./_certificate.ts";
+import { LIBRARY_FILES, runFile, VERSION } from "./_runs.ts";
 import { ALL, type Stranger, stranger } from "./_stranger.ts";
 
 const DENOTUNE = "jsr:@denotune/denotune";
-const { version }: { version: string } = JSON.parse(
-  Deno.readTextFileSync(projectFile("deno.json")),
-);
-
-/** Two workers prepare the rows, two threads multiply. */
-const RUN = `output_dir: outputs/run
-backend: { use: cpu, workers: 2 }
-model:
-  from_config: { model_type: llama, vocab_size: 259, hidden_size: 16, intermediate_size: 32, num_hidden_layers: 1,
-    num_attention_heads: 2, num_key_value_heads: 1, max_position_embeddings: 64 }
-tokenizer: byte
-data:
-  train: [{ path: rows.jsonl, format: alpaca }]
-  template: { use: plain, separator: "\\n" }
-  max_length: 64
-  workers: 2
-training: { max_steps: 3, batch_size: 4 }
-`;
 
 /** The library example, with the package's name mapped as `deno add` does. */
 const LIBRARY = {
+  ...LIBRARY_FILES,
   "deno.json": JSON.stringify({
-    imports: { "@denotune/denotune": `${DENOTUNE}@^${version}` },
+    imports: { "@denotune/denotune": `${DENOTUNE}@^${VERSION}` },
   }),
-  ...Object.fromEntries(
-    ["main.ts", "tiny_llama.ts"].map((name) => [
-      name,
-      Deno.readTextFileSync(projectFile(`examples/library/${name}`)),
-    ]),
-  ),
 };
 
 const jsr = startJsr();
 await jsr.publish(dirname(projectFile("deno.json")));
 
 Deno.test("what deno publish lists is served, no specifier left that only the project's own deno.json explains", () => {
-  const files = jsr.files("@denotune/denotune", version);
+  const files = jsr.files("@denotune/denotune", VERSION);
   assert.ok(files.has("mod.ts") && files.has("backends/cpu/worker.ts"));
   const bare = /^(?:import|export)[^;"]*?from "(?!\.{0,2}\/|npm:|node:)[^"]+"/m;
   const found = [...files].filter(([path, bytes]) =>
@@ -64,7 +42,7 @@ Deno.test("what deno publish lists is served, no specifier left that only the pr
 async function publishPlugin(): Promise<void> {
   if (jsr.files("@acme/from-jsr", "1.2.0").size > 0) return;
   using author = await stranger();
-  author.write(jsrPluginFiles(version));
+  author.write(jsrPluginFiles(VERSION));
   await jsr.publish(author.path);
 }
 
@@ -94,7 +72,7 @@ Deno.test("denotune from JSR trains in a fresh cache with plugins by path, npm:,
     files: pluginFiles({ name: "from-npm", zod: "zod", core: null }),
   });
   const zod = "npm:zod@^4.6.7";
-  const core = `${DENOTUNE}@^${version}/core`;
+  const core = `${DENOTUNE}@^${VERSION}/core`;
   const npm = startNpm([acme]);
   const host = startHttps(pluginFiles({ name: "from-https", zod, core }));
   const env = { JSR_URL: jsr.url, DENO_CERT: "cert.pem" };
@@ -117,15 +95,7 @@ Deno.test("denotune from JSR trains in a fresh cache with plugins by path, npm:,
     ".npmrc": `@acme:registry=${npm.url}\n`,
     "cert.pem": CERT,
     "rows.jsonl": alpacaRows(60),
-    "run.yaml": RUN.replace(
-      /^ {2}train: .*$/m,
-      `  train:
-${
-        Object.keys(plugins).map((masker) =>
-          `    - { path: rows.jsonl, format: alpaca, masker: ${masker} }`
-        ).join("\n")
-      }`,
-    ) + `plugins: ${JSON.stringify(Object.values(plugins))}\n`,
+    "run.yaml": runFile(plugins),
   });
   const before = jsr.asked.length;
   const train = [DENOTUNE, "train", "run.yaml"];
@@ -139,9 +109,9 @@ ${
   const asked = jsr.asked.slice(before);
   for (
     const path of [
-      `/@denotune/denotune/${version}_meta.json`,
-      `/@denotune/denotune/${version}/backends/cpu/runtime/helper_worker.ts`,
-      `/@denotune/denotune/${version}/core/data/workers/worker.ts`,
+      `/@denotune/denotune/${VERSION}_meta.json`,
+      `/@denotune/denotune/${VERSION}/backends/cpu/runtime/helper_worker.ts`,
+      `/@denotune/denotune/${VERSION}/core/data/workers/worker.ts`,
       "/@acme/from-jsr/1.2.0/lib/weigh.ts",
     ]
   ) assert.ok(asked.includes(path), path);
@@ -185,7 +155,7 @@ Deno.test({
   ignore: !ALL,
   fn: async () => {
     using me = await stranger({ JSR_URL: jsr.url });
-    me.write({ "run.yaml": RUN, "rows.jsonl": alpacaRows(60) });
+    me.write({ "run.yaml": runFile({}), "rows.jsonl": alpacaRows(60) });
     for (const backend of ["reference", "webgpu"]) {
       const words = ["run.yaml", `backend=${backend}`, "training.max_steps=2"];
       const run = await me.deno("run", "-A", DENOTUNE, "train", ...words);

@@ -1,0 +1,46 @@
+/**
+ * What is run wherever denotune comes from: a run file whose sources have maskers of plugins, and the library example.
+ * @module
+ */
+import { projectFile } from "../_denotune.ts";
+
+/** The version of denotune. */
+export const { version: VERSION }: { version: string } = JSON.parse(
+  Deno.readTextFileSync(projectFile("deno.json")),
+);
+
+/** The modules of the library example, which import denotune by its name. */
+export const LIBRARY_FILES: Readonly<Record<string, string>> = Object
+  .fromEntries(
+    ["main.ts", "tiny_llama.ts"].map((name) => [
+      name,
+      Deno.readTextFileSync(projectFile(`examples/library/${name}`)),
+    ]),
+  );
+
+/**
+ * A run file: two workers prepare the rows, two threads multiply. `plugins`: maskers by name, and where each comes
+ * from; every one has the rows of `rows.jsonl` once.
+ */
+export function runFile(plugins: Readonly<Record<string, string>>): string {
+  const maskers = Object.keys(plugins);
+  const entries = maskers.length === 0
+    ? ["{ path: rows.jsonl, format: alpaca }"]
+    : maskers.map((name) =>
+      `{ path: rows.jsonl, format: alpaca, masker: ${name} }`
+    );
+  return `output_dir: outputs/run
+plugins: ${JSON.stringify(Object.values(plugins))}
+backend: { use: cpu, workers: 2 }
+model:
+  from_config: { model_type: llama, vocab_size: 259, hidden_size: 16, intermediate_size: 32, num_hidden_layers: 1,
+    num_attention_heads: 2, num_key_value_heads: 1, max_position_embeddings: 64 }
+tokenizer: byte
+data:
+  train: [${entries.join(", ")}]
+  template: { use: plain, separator: "\\n" }
+  max_length: 64
+  workers: 2
+training: { max_steps: 3, batch_size: 4 }
+`;
+}
