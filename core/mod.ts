@@ -95,10 +95,11 @@ export type * from "./contracts/template.ts";
 export type * from "./contracts/token_constraint.ts";
 export type * from "./contracts/tokenizer.ts";
 export type * from "./contracts/tracker.ts";
+export { namingPermissions } from "./permission_words.ts";
 export {
   environmentVariable,
   isGranted,
-  namingPermissions,
+  variables,
   whyUnset,
 } from "./permissions.ts";
 export {
@@ -318,6 +319,16 @@ export {
   type SafetensorsDType,
   type WeightDType,
 } from "./io/safetensors_header.ts";
+export {
+  configNeeds,
+  hubNeeds,
+  modelNeeds,
+  pathNeeds,
+  reads,
+  runNeeds,
+  savedRunNeeds,
+  writes,
+} from "./cli/needs.ts";
 export { chosenAt } from "./config/chosen_at.ts";
 export type { LoadedRun, RunRequest } from "./config/load.ts";
 export { bytesOfSize } from "./config/parse/bytes.ts";

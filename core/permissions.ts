@@ -4,7 +4,13 @@
  * @module
  */
 import process from "node:process";
-import { ConfigError, messageOf, withCauses } from "./contracts/errors.ts";
+import { ConfigError, withCauses } from "./contracts/errors.ts";
+import {
+  KINDS,
+  type MissingPermission,
+  permissionIn,
+  sentenceOf,
+} from "./permission_words.ts";
 
 /** Whether the process may do something, without asking the user for it. */
 export function isGranted(descriptor: Deno.PermissionDescriptor): boolean {
@@ -16,6 +22,12 @@ export function environmentVariable(name: string): string | undefined {
   return isGranted({ name: "env", variable: name })
     ? Deno.env.get(name)
     : undefined;
+}
+
+/** `env:` and the name of each variable that is set: what is not set, or empty, needs no permission to be missed. */
+export function variables(...names: readonly string[]): string[] {
+  return names.filter((name) => Boolean(environmentVariable(name)))
+    .map((name) => `env:${name}`);
 }
 
 /** Why {@linkcode environmentVariable} gives nothing: `is not set`, or that it may not be read, and what to add. */
@@ -45,35 +57,21 @@ export function hostName(): string | null {
   return isGranted({ name: "sys", kind: "hostname" }) ? Deno.hostname() : null;
 }
 
-/** A permission that was missing. */
-export interface MissingPermission {
-  /** What the process may not do: `read /data/rows.jsonl`. */
-  readonly what: string;
-  /** The flag that allows it: `--allow-read=/data/rows.jsonl`. */
-  readonly flag: string;
-  /** The flag that forbids it: `--deny-read`; null: it was only not allowed. */
-  readonly denied: string | null;
-}
-
-/** Deno's sentence: `Requires read access to "/data", run again with the --allow-read flag`. */
-const SENTENCE =
-  /Requires (\w+) access(?: to (?:"(.*?)"|<(\w+)>))?, run again with the --allow-\w+ flag/;
-
 /** The permission that an error, or one of its causes, is about; null: it is about something else. */
 export function missingPermission(error: unknown): MissingPermission | null {
   for (const at of withCauses(error)) {
-    const found = SENTENCE.exec(messageOf(at)); // what a plugin throws may be odd
-    if (found !== null) return read(found);
+    const found = permissionIn(textOf(at));
+    if (found !== null) return found;
   }
   return null;
 }
 
-/** A text with Deno's sentences replaced by what they mean. */
-export function namingPermissions(text: string): string {
-  return text.replaceAll(
-    new RegExp(SENTENCE, "g"),
-    (...found) => sentenceOf(read(found)),
-  );
+function textOf(error: Error): string {
+  try {
+    return String(error.message);
+  } catch {
+    return ""; // what a plugin throws may throw when it is looked at
+  }
 }
 
 /**
@@ -103,91 +101,22 @@ export function needs(
   return permissionError(what, error) ?? new ConfigError(error.message);
 }
 
-function sentenceOf({ what, flag, denied }: MissingPermission): string {
-  return `this process may not ${what}; ${
-    denied === null
-      ? `start it with ${flag}`
-      : `start it without ${denied}, and with ${flag}`
-  }`;
+/**
+ * What of `wanted` (`read:/data`, `net:a.example:443`) the process was granted, sorted; the name of a permission alone
+ * where all of its kind was. Deno lists no grants: only what is asked for can be found.
+ */
+export function grantedOf(wanted: readonly string[]): string[] {
+  const whole = Object.keys(KINDS).filter((name) => mayAll(name));
+  const things = wanted.filter((need) => {
+    const [name, ...rest] = need.split(":");
+    if (whole.includes(name) || rest.length === 0) return false;
+    const descriptor = KINDS[name]?.of(rest.join(":")) ?? null;
+    return descriptor !== null && isGranted(descriptor);
+  });
+  return [...new Set([...whole, ...things])].sort();
 }
 
-/** A kind of permission: what it lets a process do, as a whole and to one thing, and how Deno is asked about it. */
-interface PermissionKind {
-  readonly all: string;
-  does(thing: string): string;
-  of(thing: string | undefined): Deno.PermissionDescriptor | null;
-}
-
-const KINDS: Readonly<Record<string, PermissionKind>> = {
-  read: {
-    all: "read files",
-    does: (path) => `read ${path}`,
-    of: (path) => ({ name: "read", path }),
-  },
-  write: {
-    all: "write files",
-    does: (path) => `write ${path}`,
-    of: (path) => ({ name: "write", path }),
-  },
-  env: {
-    all: "read the environment",
-    does: (name) => `read the environment variable ${name}`,
-    of: (variable) => ({ name: "env", variable }),
-  },
-  net: {
-    all: "use the network",
-    does: (host) => `use the network at ${host}`,
-    of: (host) => ({ name: "net", host }),
-  },
-  sys: {
-    all: "ask the system about itself",
-    does: (kind) => `ask the system for ${kind}`,
-    of: () => ({ name: "sys" }),
-  },
-  ffi: {
-    all: "call libraries of the system",
-    does: (path) => `open the library ${path}`,
-    of: (path) => ({ name: "ffi", path }),
-  },
-  run: {
-    all: "start other programs",
-    does: (command) => `start ${command}`,
-    of: (command) => ({ name: "run", command }),
-  },
-  import: {
-    all: "load code from the network",
-    does: (host) => `load code from ${host}`,
-    of: () => null, // nothing to ask
-  },
-};
-
-/** Things for which Deno has a sign instead of a name. */
-const SIGNS: Readonly<Record<string, string>> = {
-  TMP: "the folder for temporary files",
-  CWD: "the working directory",
-  exec_path: "the path of Deno",
-};
-
-function read(
-  [, name = "", thing, sign = ""]: readonly (string | undefined)[],
-): MissingPermission {
-  const kind = KINDS[name];
-  const shown = thing ?? SIGNS[sign];
-  return {
-    what: kind === undefined
-      ? `use ${name}`
-      : shown === undefined
-      ? kind.all
-      : kind.does(shown),
-    flag: `--allow-${name}${thing === undefined ? "" : `=${thing}`}`,
-    denied: isDenied(kind?.of(thing)) ? `--deny-${name}` : null,
-  };
-}
-
-/** Whether a flag forbids it: Deno could still be asked for what was only not allowed. */
-function isDenied(
-  descriptor: Deno.PermissionDescriptor | null = null,
-): boolean {
-  return descriptor !== null &&
-    Deno.permissions.querySync(descriptor).state === "denied";
+function mayAll(name: string): boolean {
+  const descriptor = KINDS[name]?.of(undefined) ?? null;
+  return descriptor !== null && isGranted(descriptor);
 }

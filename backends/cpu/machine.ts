@@ -4,6 +4,17 @@
  */
 import { isGranted } from "@denotune/denotune/core";
 
+const MEMORY_FILE = "/sys/fs/cgroup/memory.max";
+const PROCESSOR_FILE = "/proc/cpuinfo";
+
+/** What the facts are read from. */
+export const MACHINE_PERMISSIONS: readonly string[] = [
+  "sys:systemMemoryInfo",
+  ...(Deno.build.os === "linux"
+    ? [`read:${MEMORY_FILE}`, `read:${PROCESSOR_FILE}`]
+    : []),
+];
+
 /** Share of the machine's memory that a device may take: the rest is for the host and the system. */
 const SHARE = 0.9;
 
@@ -20,7 +31,7 @@ function systemMemory(): number {
 
 /** The limit of a Linux container. */
 function controlGroupMemory(): number {
-  const text = readable("/sys/fs/cgroup/memory.max");
+  const text = readable(MEMORY_FILE);
   const bytes = text === null ? NaN : Number(text.trim()); // "max" where there is none
   return Number.isNaN(bytes) ? Infinity : bytes;
 }
@@ -30,7 +41,7 @@ export function describeProcessor(): string {
   const { os, arch } = Deno.build;
   const plain = `${arch} ${os}`;
   if (os !== "linux") return plain;
-  const text = readable("/proc/cpuinfo") ?? "";
+  const text = readable(PROCESSOR_FILE) ?? "";
   return field(text, "model name") ?? field(text, "Model") ?? plain;
 }
 

@@ -13,7 +13,11 @@ import { z } from "zod";
 import { findBfloat16 } from "./blas/bfloat16.ts";
 import { findBlas } from "./blas/blas.ts";
 import type { CpuOptions } from "./executor.ts";
-import { describeProcessor, usableMemory } from "./machine.ts";
+import {
+  describeProcessor,
+  MACHINE_PERMISSIONS,
+  usableMemory,
+} from "./machine.ts";
 import { sourcesOf } from "./source.ts";
 
 /** Most workers that are taken without being asked for. */
@@ -73,6 +77,10 @@ export const cpu: Part<"backend", CpuInput, CpuSettings> = definePart({
   description:
     "Every processor core: WebAssembly SIMD, with a BLAS of the system where there is one.",
   options,
+  permissions: ({ blas }) => [
+    ...(blas === "off" ? [] : ["ffi"]),
+    ...MACHINE_PERMISSIONS,
+  ],
   create: (settings): Backend => cpuBackend(settings),
 });
 

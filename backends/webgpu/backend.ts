@@ -12,6 +12,7 @@ import {
 import { type WebGpuOptions, webGpuOptions } from "./options.ts";
 import { factsOf, findAdapter, openGpu } from "./runtime/adapter.ts";
 import { type AdapterLimits, LEAST_LIMITS } from "./runtime/adapter_limits.ts";
+import { driverPermissions } from "./runtime/driver.ts";
 import { indented } from "./shader/indent.ts";
 import { shadersOf } from "./source.ts";
 import { openTiles } from "./tune/cache.ts";
@@ -24,6 +25,11 @@ export const webgpu: Part<"backend", Partial<WebGpuOptions>, WebGpuOptions> =
     description:
       "GPUs of NVIDIA, AMD, Intel and Apple through Deno's own WebGPU",
     options: webGpuOptions,
+    permissions: () => [
+      ...driverPermissions(),
+      "sys:systemMemoryInfo",
+      "sys:osRelease",
+    ],
     create(options: WebGpuOptions): Backend {
       return {
         async available(context) {

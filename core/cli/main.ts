@@ -31,8 +31,12 @@ import { namesModule } from "../config/parts/plugins.ts";
 import { askedRegistry } from "./asked_run.ts";
 import { addFlags, givenOptions, hasOption } from "./flags.ts";
 import { invocation } from "./invocation.ts";
+import { permissionFlags, permissionLine } from "./permission_line.ts";
 import { isFromSystem, showError } from "./show_error.ts";
 import { isOutputGone, processOutputs } from "./terminal.ts";
+
+/** Prints what a command needs of Deno instead of running it. */
+const PERMISSIONS = "--permissions";
 
 /** Runs a command line and returns the exit code. Never throws, never exits. */
 export async function main(
@@ -44,7 +48,7 @@ export async function main(
   const verbose = args.includes("--verbose");
   try {
     const { words, plugins } = withoutPlugins(
-      args.filter((a) => a !== "--verbose"),
+      args.filter((a) => a !== "--verbose" && a !== PERMISSIONS),
     );
     let code = 0;
     const context: CommandContext = {
@@ -55,7 +59,9 @@ export async function main(
       program,
       exitWith: (given) => code = given,
     };
-    const commander = await commandLine(words, context);
+    const commander = await commandLine(words, context, {
+      printsPermissions: args.includes(PERMISSIONS),
+    });
     await commander.parseAsync(words.length === 0 ? ["--help"] : words, {
       from: "user",
     });
@@ -117,6 +123,7 @@ function withoutPlugins(
 async function commandLine(
   words: readonly string[],
   asked: CommandContext,
+  { printsPermissions }: { readonly printsPermissions: boolean },
 ): Promise<Commander> {
   const { out, err, plugins } = asked;
   const commander = new Commander("denotune")
@@ -125,6 +132,10 @@ async function commandLine(
     .helpOption("-h, --help", "show this help")
     .helpCommand("help [command]", "show the help of a command")
     .option("--verbose", "show stack traces of errors")
+    .option(
+      PERMISSIONS,
+      "print the command line with the permissions that are needed, and do nothing",
+    )
     .option(
       "--plugin <module>",
       "a plugin to load; may be given several times",
@@ -163,6 +174,7 @@ async function commandLine(
         registry,
         context,
         plugin: takesName ? name : undefined,
+        printsPermissions: printsPermissions ? words : null,
       });
     }
   }
@@ -191,7 +203,15 @@ async function makeCommand(name: string, registry: Registry): Promise<Command> {
 
 function addCommand(
   commander: Commander,
-  { command, described, isBuiltIn, registry, context, plugin }: {
+  {
+    command,
+    described,
+    isBuiltIn,
+    registry,
+    context,
+    plugin,
+    printsPermissions,
+  }: {
     readonly command: Command;
     /** The part and its plugin, for messages. */
     readonly described: string;
@@ -200,6 +220,8 @@ function addCommand(
     readonly context: CommandContext;
     /** A bare name of `--plugin`, for a command that has this option. */
     readonly plugin: string | undefined;
+    /** The words whose permissions are printed; null: the command is run. */
+    readonly printsPermissions: readonly string[] | null;
   },
 ): void {
   for (
@@ -229,8 +251,16 @@ function addCommand(
       ...givenOptions(command.optionsSchema, commander.opts()),
       ...(plugin === undefined ? {} : { plugin }),
     };
+    const asked = { ...context, arguments: commander.args };
     try {
-      await command.run(given, { ...context, arguments: commander.args });
+      if (printsPermissions === null) await command.run(given, asked);
+      else {
+        await printPermissions(command, {
+          given,
+          asked,
+          words: printsPermissions,
+        });
+      }
     } catch (error) {
       // files, networks and closed outputs speak for themselves
       if (isBuiltIn || isFromSystem(error) || isOutputGone(error)) throw error;
@@ -238,3 +268,52 @@ function addCommand(
     }
   });
 }
+
+/** Prints how the command is started with the permissions that it needs. */
+async function printPermissions(
+  command: Command,
+  { given, asked, words }: {
+    readonly given: Readonly<Record<string, unknown>>;
+    readonly asked: CommandContext;
+    readonly words: readonly string[];
+  },
+): Promise<void> {
+  const needs = await command.permissions?.(given, asked);
+  if (needs === undefined) {
+    throw new ConfigError(
+      `The command ${
+        words[0]
+      } does not say which permissions it needs; -A allows everything`,
+    );
+  }
+  const flags = permissionFlags(needs, Deno.cwd());
+  const { invocation, plugins } = asked;
+  const named = plugins.flatMap((plugin) => ["--plugin", plugin]);
+  asked.out.line(
+    permissionLine({ invocation, words: [...words, ...named], flags }),
+  );
+  const spare = OPTIONAL.filter(([flag]) =>
+    flags.some((written) => written.startsWith(flag))
+  );
+  if (spare.length === 0) return;
+  asked.err.line("May be left out:");
+  for (const [flag, without] of spare) {
+    asked.err.line(`  ${flag.padEnd(11)}  ${without}`);
+  }
+}
+
+/** Permissions that every command does without, and what is then missing. */
+const OPTIONAL: readonly (readonly [string, string])[] = [
+  [
+    "--allow-ffi",
+    "without BLAS, training on the processor takes two to four times as long; native code has all rights of its user",
+  ],
+  [
+    "--allow-sys",
+    "the memory of this machine is not known, so a run that is too large is not refused",
+  ],
+  [
+    "--allow-env",
+    "caches are in the folder for temporary files; tokens and keys are not found",
+  ],
+];

@@ -10,7 +10,8 @@ import {
   withCauses,
 } from "../contracts/errors.ts";
 import type { Output } from "../contracts/command.ts";
-import { missingPermission, namingPermissions } from "../permissions.ts";
+import { namingPermissions } from "../permission_words.ts";
+import { missingPermission } from "../permissions.ts";
 import { harmless, isOutputGone } from "./terminal.ts";
 
 /** Lines of a message that are shown; a terminal has some 24. */
@@ -64,7 +65,8 @@ function described(error: unknown): string {
 }
 
 /** What to do where a permission is missing, besides adding the one that is named. */
-const ALL_FLAGS = "-A allows everything";
+const ALL_FLAGS =
+  "The same command with --permissions prints every flag that it needs; -A allows everything";
 
 const FAULT =
   "This is a fault in denotune or in a plugin; --verbose shows where";

@@ -100,6 +100,11 @@ export interface CommandFacts {
 export interface Command extends CommandFacts {
   /** JSON Schema of the options, an object: {@linkcode defineCommand} says how it becomes flags. */
   readonly optionsSchema: { readonly [key: string]: Json };
+  /** What it needs of Deno: {@linkcode CommandDefinition}. `given` as for `run`. */
+  permissions?(
+    given: Readonly<Record<string, unknown>>,
+    context: CommandContext,
+  ): Promise<readonly string[]>;
   /** Runs the command. `given`: the options that were written. Throws what the command line shows and exits with. */
   run(
     given: Readonly<Record<string, unknown>>,
@@ -111,6 +116,14 @@ export interface Command extends CommandFacts {
 export interface CommandDefinition<Options> extends CommandFacts {
   /** The options. */
   readonly options: OptionsSchema<unknown, Options>;
+  /**
+   * What it needs of Deno with these options and arguments (`read:/data`, `net:host:443`, `ffi`): what `--permissions`
+   * prints instead of running it. Absent: it is not known.
+   */
+  permissions?(
+    options: Options,
+    context: CommandContext,
+  ): readonly string[] | Promise<readonly string[]>;
   /** Runs the command with checked options. */
   run(options: Options, context: CommandContext): void | Promise<void>;
 }
@@ -145,7 +158,7 @@ export interface CommandDefinition<Options> extends CommandFacts {
 export function defineCommand<Options>(
   definition: CommandDefinition<Options>,
 ): Command {
-  const { options, run, ...facts } = definition;
+  const { options, run, permissions, ...facts } = definition;
   const standard = options["~standard"];
   const schema = standard.jsonSchema?.input({ target: "draft-2020-12" });
   if (schema === undefined) {
@@ -153,20 +166,23 @@ export function defineCommand<Options>(
       "The options of a command need a schema that describes itself as JSON Schema, as zod 4's do",
     );
   }
+  const checked = async (given: Readonly<Record<string, unknown>>) => {
+    const found = await standard.validate(given);
+    if (found.issues === undefined) return found.value;
+    throw new ConfigError(
+      found.issues.map(({ message, path = [] }) =>
+        `${flagOf(String(stepOf(path[0])))}: ${message}`
+      ).join("\n"),
+    );
+  };
   return {
     ...facts,
     optionsSchema: schema as { readonly [key: string]: Json },
-    async run(given, context) {
-      const checked = await standard.validate(given);
-      if (checked.issues !== undefined) {
-        throw new ConfigError(
-          checked.issues.map(({ message, path = [] }) =>
-            `${flagOf(String(stepOf(path[0])))}: ${message}`
-          ).join("\n"),
-        );
-      }
-      await run(checked.value, context);
-    },
+    ...(permissions === undefined ? {} : {
+      permissions: async (given, context) =>
+        await permissions(await checked(given), context),
+    }),
+    run: async (given, context) => await run(await checked(given), context),
   };
 }
 

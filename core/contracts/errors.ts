@@ -4,6 +4,8 @@
  * @module
  */
 
+import { namingPermissions } from "../permission_words.ts";
+
 /** What an error is about; `name` carries it across realms and copies of this module. */
 export type DenotuneErrorName =
   | "ConfigError"
@@ -60,13 +62,13 @@ export function isDenotuneError(
   }
 }
 
-/** What a thrown value says, however odd it is. */
+/** What a thrown value says, however odd it is; of a missing permission, which flag to add. */
 export function messageOf(error: unknown): string {
   try {
     const said: unknown = typeof error === "object" && error !== null
       ? Reflect.get(error, "message")
       : undefined;
-    return typeof said === "string" ? said : String(error);
+    return namingPermissions(typeof said === "string" ? said : String(error));
   } catch {
     return "a value that cannot be shown was thrown";
   }

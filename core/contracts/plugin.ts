@@ -139,6 +139,11 @@ export interface Part<
   readonly options: OptionsSchema<Input, Options>;
   /** JSON Schema of the options, where `options` cannot give it itself. */
   readonly jsonSchema?: Record<string, unknown>;
+  /**
+   * Deno permissions that the part uses with these options, as `Plugin.permissions` writes them: for the command line
+   * that `--permissions` prints. Optional ones too: without them the part does without.
+   */
+  permissions?(options: Options): readonly string[];
   /** Makes the part. Heavy modules are imported here, not at the top. */
   create(options: Options, host: Host): KindMap[K] | Promise<KindMap[K]>;
 }

@@ -67,6 +67,11 @@ export interface StartEvent extends EventPlace {
   readonly device: string;
   /** Why the backend was chosen; null where the run file names it. */
   readonly backend_reason: string | null;
+  /**
+   * What Deno allowed the process, as far as a run has use for it: `net` where all of the network, `net:a.example:443`
+   * where so much, and nothing of what it did not allow.
+   */
+  readonly permissions: readonly string[];
   /** Rows of the training data that are used; null, as other counts below: they are streamed. */
   readonly rows: number | null;
   /** Rows left out: nothing in them is trained, or they cannot be read. */

@@ -4,6 +4,7 @@
  */
 import type { LoadedRun } from "../config/load.ts";
 import { chosenAt } from "../config/chosen_at.ts";
+import { grantedOf } from "../permissions.ts";
 import { VERSION } from "../version.ts";
 import type { ChosenDevice } from "./open/choose_backend.ts";
 import type { PlannedEngine } from "../engine/plan_engine.ts";
@@ -43,6 +44,17 @@ export function startEvent(of: {
     backend: chosen.name,
     device: chosen.device.info.description,
     backend_reason: chosen.reason,
+    permissions: grantedOf([
+      `read:${config.output_dir}`,
+      `write:${config.output_dir}`,
+      "net:huggingface.co:443",
+      "env:HOME",
+      "sys:hostname",
+      "sys:systemMemoryInfo",
+      ...[...run.choices.values()].flatMap(({ part, options }) =>
+        part.permissions?.(options) ?? []
+      ),
+    ]),
     rows: report?.rows ?? null,
     skipped_rows: report === null
       ? null

@@ -12,6 +12,7 @@ import {
   library,
   loadAskedRun,
   type PlannedMemory,
+  runNeeds,
   showBytes,
   showCount,
   showWhole,
@@ -34,6 +35,7 @@ export const check: Command = defineCommand({
     `Examples:
   ${start} check run.yaml
   ${start} check run.yaml training.batch_size=8     does that fit?`,
+  permissions: (_, context) => runNeeds(context, { trains: false }),
   run: (_, context) => runCheck(context),
 });
 

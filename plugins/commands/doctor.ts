@@ -18,6 +18,7 @@ import {
   isGranted,
   type Json,
   messageOf,
+  modelNeeds,
   type Output,
   type Plan,
   showBytes,
@@ -81,6 +82,7 @@ export const doctor: Command = defineCommand({
   details:
     "Shows what a run would find here: Deno, permissions, memory, the backends with their devices (and the BLAS library that `cpu` uses), and the folders of caches. Exits with 1 where no backend can run.",
   options,
+  permissions: (_, context) => modelNeeds(context, []),
   async run(flags, context) {
     const creating = creatingWith(await askedRegistry(context));
     if (flags.tune) return await tune(creating, context.out);

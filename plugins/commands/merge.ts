@@ -2,12 +2,15 @@
  * `denotune merge`
  * @module
  */
+import { dirname } from "node:path";
 import {
   bytesOfSize,
   type Command,
   type CommandContext,
   defineCommand,
   library,
+  modelNeeds,
+  writes,
 } from "@denotune/denotune/core";
 import { z } from "zod";
 
@@ -43,6 +46,13 @@ export const merge: Command = defineCommand({
   ${start} merge outputs/capitals
   ${start} merge outputs/capitals/checkpoint-120 --to models/capitals --dtype bfloat16
   ${start} generate outputs/capitals/merged`,
+  permissions: async ({ to }, context) => {
+    const [folder] = context.arguments;
+    return [
+      ...await modelNeeds(context, [folder]),
+      ...writes(to === undefined ? folder : dirname(to)),
+    ];
+  },
   run: runMerge,
 });
 

@@ -17,6 +17,7 @@ import {
   optionsJsonSchema,
   type Output,
   type Registry,
+  runNeeds,
   showCount,
 } from "@denotune/denotune/core";
 import { z } from "zod";
@@ -48,6 +49,8 @@ export const plugins: Command = defineCommand({
   ${start} plugins --kind optimizer
   ${start} plugins run.yaml
   ${start} plugins --list run.yaml`,
+  permissions: (_, context) =>
+    context.arguments.length === 0 ? [] : runNeeds(context, { trains: false }),
   run: runPlugins,
 });
 

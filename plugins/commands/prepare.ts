@@ -2,7 +2,7 @@
  * `denotune prepare`
  * @module
  */
-import { relative } from "node:path";
+import { dirname, relative } from "node:path";
 import {
   type Command,
   type CommandContext,
@@ -10,7 +10,9 @@ import {
   harmless,
   library,
   loadAskedRun,
+  runNeeds,
   showWhole,
+  writes,
 } from "@denotune/denotune/core";
 import { z } from "zod";
 
@@ -32,6 +34,10 @@ export const prepare: Command = defineCommand({
   }],
   usage: "[run file ...] [group=name ...] [key=value ...]",
   options,
+  permissions: async ({ to }, context) => [
+    ...await runNeeds(context, { trains: false }),
+    ...writes(dirname(to)),
+  ],
   help: (start) =>
     `Examples:
   ${start} prepare run.yaml --to rows.jsonl

@@ -8,6 +8,7 @@ import {
   defineCommand,
   library,
   runJsonSchema,
+  runNeeds,
 } from "@denotune/denotune/core";
 import { z } from "zod";
 
@@ -26,6 +27,8 @@ export const schema: Command = defineCommand({
 
 and as the first line of a run file, for editors with the YAML language server:
   # yaml-language-server: $schema=denotune.schema.json`,
+  permissions: (_, context) =>
+    context.arguments.length === 0 ? [] : runNeeds(context, { trains: false }),
   async run(_, context) {
     const [file] = context.arguments;
     let registry = await askedRegistry(context);

@@ -14,6 +14,7 @@ import {
   type LoadedRun,
   onInterrupt,
   quoted,
+  runNeeds,
   type RunResult,
 } from "@denotune/denotune/core";
 import { z } from "zod";
@@ -39,6 +40,11 @@ export const train: Command = defineCommand({
   usage: "[run file ...] [group=name ...] [key=value ...]",
   options,
   help,
+  permissions: async ({ ui }, context) => [
+    ...await runNeeds(context, { trains: true }),
+    // the page beside the run is a process of its own, with all rights
+    ...(ui ? ["run", "env"] : []),
+  ],
   run: runTrain,
 });
 

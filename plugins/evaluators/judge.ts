@@ -12,6 +12,7 @@ import {
   isPlainObject,
   messageOf,
   type Part,
+  variables,
   whyUnset,
 } from "@denotune/denotune/core";
 import { z } from "zod";
@@ -66,6 +67,12 @@ export const judge: Part<"evaluator", Partial<JudgeOptions>, JudgeOptions> =
     description:
       "Scores by another model, at any OpenAI-compatible endpoint (off unless base_url and model are named)",
     options,
+    permissions: ({ base_url, api_key_env }) => [
+      ...(base_url !== null && URL.canParse(base_url)
+        ? [`net:${new URL(base_url).host}`]
+        : []),
+      ...(api_key_env === null ? [] : variables(api_key_env)),
+    ],
     create(o: JudgeOptions, host: Host) {
       const { base_url, model } = o;
       if (base_url === null || model === null) {

@@ -67,6 +67,15 @@ export function mustMayConnect(url: string, tracker: string): void {
   }
 }
 
+/** The permission to connect to an address; none where there is no address. */
+export function connects(url: string | null | undefined): string[] {
+  if (!url || !isHttp(url)) return [];
+  const { host, port, protocol } = new URL(url);
+  return [
+    `net:${port === "" ? `${host}:${protocol === "http:" ? 80 : 443}` : host}`,
+  ];
+}
+
 /** `http` or `https`, and nothing else. */
 export function isHttp(url: string): boolean {
   return URL.canParse(url) && /^https?:$/.test(new URL(url).protocol);

@@ -11,11 +11,12 @@ import {
   type StartEvent,
   type Tracker,
   type TrackerEvent,
+  variables,
   whyUnset,
 } from "@denotune/denotune/core";
 import { z } from "zod";
 import { figuresOf } from "./_figures.ts";
-import { isHttp, mustMayConnect, send } from "./_http.ts";
+import { connects, isHttp, mustMayConnect, send } from "./_http.ts";
 
 /** Options of {@linkcode webhook}. */
 export interface WebhookOptions {
@@ -50,6 +51,11 @@ export const webhook: Part<"tracker", Partial<WebhookOptions>, WebhookOptions> =
     name: "webhook",
     description: "Posts to a server when the run ends",
     options,
+    permissions: ({ url, url_from, authorization_from }) => [
+      ...connects(url ?? environmentVariable(url_from)),
+      ...(url === null ? variables(url_from) : []),
+      ...(authorization_from === null ? [] : variables(authorization_from)),
+    ],
     create: (o: WebhookOptions): Tracker => new WebhookTracker(o),
   });
 

@@ -33,6 +33,7 @@ export function exampleEvents(): TrackerEvent[] {
       backend: "cpu",
       device: "a processor, 2 workers",
       backend_reason: "no hardware GPU was found",
+      permissions: ["read", "write", "sys:hostname"],
       rows: 999,
       skipped_rows: 3,
       eval_rows: 50,

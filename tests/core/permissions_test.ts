@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import process from "node:process";
 import { ConfigError } from "../../core/contracts/errors.ts";
+import { namingPermissions } from "../../core/permission_words.ts";
 import {
   environmentVariable,
+  grantedOf,
   hostName,
   isGranted,
   missingPermission,
-  namingPermissions,
   permissionError,
   whyUnset,
   withoutEnvironment,
@@ -110,6 +111,29 @@ for (const [name, [act, wanted]] of Object.entries(needs)) {
     },
   });
 }
+
+Deno.test({
+  name:
+    "grantedOf lists what was granted, a kind as a whole where all of it was",
+  permissions: { read: ["/tmp"], net: true, env: ["PATH"], sys: ["hostname"] },
+  fn() {
+    assert.deepEqual(
+      grantedOf([
+        "read:/tmp/x",
+        "read:/etc",
+        "write:/tmp/x",
+        "net:a.example:443",
+        "env:HOME",
+        "env:PATH",
+        "sys:hostname",
+        "sys:osRelease",
+        "ffi",
+        "run:ls",
+      ]),
+      ["env:PATH", "net", "read:/tmp/x", "sys:hostname"],
+    );
+  },
+});
 
 Deno.test("errors about anything else are left alone", () => {
   assert.equal(missingPermission(new Error("Requires patience")), null);

@@ -4,22 +4,39 @@
  * @module
  */
 import { join } from "node:path";
-import { environmentVariable, isGranted } from "@denotune/denotune/core";
+import {
+  environmentVariable,
+  isGranted,
+  variables,
+} from "@denotune/denotune/core";
 
 /** Where Linux keeps the manifests of Vulkan drivers; a package's update writes them anew. */
 const MANIFESTS = ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"];
+
+const NVIDIA = "/sys/module/nvidia/version";
+/** Variables that name other manifests. */
+const VARIABLES = ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"];
+
+/** What the versions are read from, and the variable that `findAdapter` lends. */
+export function driverPermissions(): string[] {
+  if (Deno.build.os !== "linux") return [];
+  return [
+    ...[NVIDIA, ...MANIFESTS].map((path) => `read:${path}`),
+    ...variables(...VARIABLES),
+    "env:XDG_RUNTIME_DIR",
+  ];
+}
 
 /** Text that changes when a driver does, as far as the system lets us see. */
 export function driverVersion(): string {
   const seen = Deno.build.os === "linux"
     ? [
       attempt(
-        "/sys/module/nvidia/version",
+        NVIDIA,
         (path) => Deno.readTextFileSync(path).trim(),
       ),
       ...MANIFESTS.map((folder) => attempt(folder, manifestsOf)),
-      environmentVariable("VK_DRIVER_FILES") ?? "",
-      environmentVariable("VK_ICD_FILENAMES") ?? "",
+      ...VARIABLES.map((name) => environmentVariable(name) ?? ""),
     ]
     // Metal and what Windows brings are updated with the system.
     : [

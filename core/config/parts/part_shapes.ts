@@ -286,6 +286,7 @@ export const PART_SHAPES: { readonly [K in Kind]: ShapeOf<KindMap[K]> } = {
     usage: maybe("text"),
     help: mayNow(),
     optionsSchema: value("object"),
+    permissions: mayLater(),
     run: member("own", false),
   },
 };

@@ -15,7 +15,7 @@ import { ConfigError, DeviceError } from "../../contracts/errors.ts";
 import type { Choice } from "../../contracts/plugin.ts";
 
 /** Backends that `auto` tries, in order. */
-const AUTO = ["webgpu", "cpu"];
+export const AUTO: readonly string[] = ["webgpu", "cpu"];
 
 /** An open device and how it was chosen. */
 export interface ChosenDevice {

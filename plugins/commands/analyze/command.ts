@@ -2,6 +2,7 @@
  * `denotune analyze`
  * @module
  */
+import { dirname } from "node:path";
 import {
   type Command,
   type CommandContext,
@@ -10,6 +11,7 @@ import {
   loadAskedRun,
   progressLine,
   splitRunArguments,
+  writes,
 } from "@denotune/denotune/core";
 import { z } from "zod";
 import {
@@ -18,6 +20,7 @@ import {
   dataFile,
   isRunFile,
   refuseForRuns,
+  subjectNeeds,
 } from "./library.ts";
 import {
   emptyConditions,
@@ -80,6 +83,10 @@ export const analyze: Command = defineCommand({
   usage: "[run or data file] [key=value ...] [options]",
   options,
   help,
+  permissions: async (flags, context) => [
+    ...await subjectNeeds(context, flags),
+    ...(flags.html === undefined ? [] : writes(dirname(flags.html))),
+  ],
   run: runAnalyze,
 });
 

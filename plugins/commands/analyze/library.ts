@@ -4,13 +4,18 @@
  */
 import {
   type BuiltIn,
+  type CommandContext,
   ConfigError,
   isHubId,
   kindAt,
   library,
   type LoadedRun,
+  modelNeeds,
   openRegistry,
+  reads,
   type RunInput,
+  runNeeds,
+  splitRunArguments,
   STANDARD_INPUT,
   STANDARD_INPUT_NAME,
 } from "@denotune/denotune/core";
@@ -160,6 +165,24 @@ export function refuseForRuns(
 
 /** Bytes of a JSON file that may be a run file. */
 const RUN_FILE_BYTES = 2 ** 20;
+
+/** What a look at a run or at a data file needs of Deno. */
+export async function subjectNeeds(
+  context: CommandContext,
+  { tokenizer, eval: held = [] }: {
+    readonly tokenizer?: string;
+    readonly eval?: readonly string[];
+  },
+): Promise<string[]> {
+  const [file] = splitRunArguments(context.arguments).files;
+  if (file === undefined || await isRunFile(file)) {
+    return await runNeeds(context, { trains: false });
+  }
+  return [
+    ...await modelNeeds(context, []),
+    ...reads(file === STANDARD_INPUT ? null : file, tokenizer, ...held),
+  ];
+}
 
 /** Run files are YAML or TypeScript; a JSON file is one where it has the keys `model` and `data`. */
 export async function isRunFile(path: string): Promise<boolean> {

@@ -11,7 +11,10 @@ import {
   library,
   type LoadedModel,
   messageOf,
+  modelNeeds,
+  reads,
   readTextUpTo,
+  writes,
 } from "@denotune/denotune/core";
 import { basename } from "node:path";
 import { z } from "zod";
@@ -74,6 +77,14 @@ export const chat: Command = defineCommand({
   echo 'What is the capital of France?' | ${start} chat outputs/capitals
 
 /help within a conversation lists its commands.`,
+  permissions: async (flags, context) => [
+    ...await modelNeeds(context, [
+      context.arguments[0],
+      ...Object.values(adaptersOf(flags).adapters),
+    ]),
+    ...reads(flags.tools),
+    ...writes(flags.load),
+  ],
   run: runChat,
 });
 

@@ -38,6 +38,7 @@ Examples:
   ${start} completions bash > ~/.local/share/bash-completion/completions/denotune
   ${start} completions zsh > ~/.zfunc/_denotune
   ${start} completions fish > ~/.config/fish/completions/denotune.fish`,
+  permissions: () => [],
   async run({ name }, context) {
     const [shell] = context.arguments;
     if (shell !== "bash" && shell !== "zsh" && shell !== "fish") {

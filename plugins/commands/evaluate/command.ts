@@ -7,6 +7,7 @@ import {
   type Command,
   type CommandContext,
   ConfigError,
+  configNeeds,
   defineCommand,
   type EvaluatedModel,
   type Evaluation,
@@ -16,12 +17,14 @@ import {
   library,
   type LoadedRun,
   measure,
+  modelNeeds,
   onInterrupt,
   progressLine,
   writeFiles,
   writeRecords,
+  writes,
 } from "@denotune/denotune/core";
-import { basename, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { storageFlags, storageOf } from "../_storage_flags.ts";
 import { writePage } from "../pages/write_page.ts";
@@ -87,6 +90,17 @@ export const evaluate: Command = defineCommand({
   ${start} evaluate outputs/run --compare base -e rouge -e alignment-tax --html report.html
   ${start} evaluate outputs/a outputs/b --data test.jsonl -e '{use: exact-match, max_rows: 100}'
   ${start} evaluate outputs/run --fail-on 'rouge<0.3' --fail-on 'perplexity>base' --compare base`,
+  permissions: async (flags, context) => {
+    const { folders, overrides } = await wordsOf(context.arguments, flags);
+    const run = await evaluationRun(folders[0], flags, { context, overrides });
+    const base = flags.compare === "base" ? [] : [flags.compare];
+    return [
+      ...await modelNeeds(context, [...folders, ...base]),
+      ...await configNeeds(run),
+      ...writes(flags.records ?? folders[0]),
+      ...(flags.html === undefined ? [] : writes(dirname(flags.html))),
+    ];
+  },
   run: runEvaluate,
 });
 

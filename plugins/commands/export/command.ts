@@ -2,6 +2,7 @@
  * `denotune export`
  * @module
  */
+import { dirname } from "node:path";
 import {
   askedRegistry,
   type Command,
@@ -12,10 +13,13 @@ import {
   INTERRUPTED,
   isPlainObject,
   library,
+  modelNeeds,
   nearest,
   onInterrupt,
   optionsJsonSchema,
+  savedRunNeeds,
   splitRunArguments,
+  writes,
 } from "@denotune/denotune/core";
 import { z } from "zod";
 import { optionLines } from "../_option_lines.ts";
@@ -68,6 +72,14 @@ Examples:
   ${start} export outputs/capitals --to huggingface
   ${start} export outputs/capitals --to huggingface -q bf16 -o models/capitals
   ${start} export outputs/capitals --to huggingface --check models/capitals`,
+  permissions: async ({ output, check }, context) => {
+    const [folder] = context.arguments;
+    return [
+      ...await modelNeeds(context, [folder, check]),
+      ...await savedRunNeeds(folder, context),
+      ...(check === undefined ? writes(output ? dirname(output) : folder) : []),
+    ];
+  },
   run: runExport,
 });
 

@@ -13,7 +13,9 @@ import {
   library,
   type LoadedModel,
   messageOf,
+  modelNeeds,
   onInterrupt,
+  reads,
   readTextUpTo,
 } from "@denotune/denotune/core";
 import { z } from "zod";
@@ -78,6 +80,10 @@ export const generate: Command = defineCommand({
   ${start} generate outputs/capitals -p 'A person:' --schema person.json
   echo 'Once upon a time' | ${start} generate models/stories --raw
   ${start} generate outputs/capitals/checkpoint-120`,
+  permissions: async ({ schema, adapter }, context) => [
+    ...await modelNeeds(context, [context.arguments[0], adapter]),
+    ...reads(schema),
+  ],
   run: runGenerate,
 });
 

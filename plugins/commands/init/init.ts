@@ -19,8 +19,11 @@ import {
   isPlainObject,
   kindAt,
   openDataPath,
+  pathNeeds,
   quoted,
+  reads,
   showCount,
+  writes,
 } from "@denotune/denotune/core";
 import { z } from "zod";
 import {
@@ -70,6 +73,11 @@ export const init: Command = defineCommand({
   ${start} init data.jsonl --model gemma-3-270m-it
   ${start} init data.json --model models/my-llama --out run.yaml
   ${start} init --plugin my-masker --kind masker`,
+  permissions: async ({ out, model }, { arguments: [data] }) => [
+    ...reads(data),
+    ...await pathNeeds(model),
+    ...writes(out === undefined ? "." : dirname(out)),
+  ],
   run: runInit,
 });
 

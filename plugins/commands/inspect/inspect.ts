@@ -21,10 +21,16 @@ import {
   splitRunArguments,
   STANDARD_INPUT,
   STANDARD_INPUT_NAME,
+  writes,
 } from "@denotune/denotune/core";
-import { basename } from "node:path";
+import { basename, dirname } from "node:path";
 import { z } from "zod";
-import { dataFile, isRunFile, refuseForRuns } from "../analyze/library.ts";
+import {
+  dataFile,
+  isRunFile,
+  refuseForRuns,
+  subjectNeeds,
+} from "../analyze/library.ts";
 import {
   FINDABLE,
   findRows,
@@ -89,6 +95,10 @@ export const inspect: Command = defineCommand({
   ${start} inspect run.yaml --find zero-loss --examples 3
   ${start} inspect run.yaml --html rows.html
   ${start} inspect run.yaml --step 1 data.collator=packed`,
+  permissions: async (flags, context) => [
+    ...await subjectNeeds(context, flags),
+    ...(flags.html === undefined ? [] : writes(dirname(flags.html))),
+  ],
   run: runInspect,
 });
 

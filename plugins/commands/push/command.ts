@@ -8,11 +8,13 @@ import {
   ConfigError,
   defineCommand,
   harmless,
+  hubNeeds,
   INTERRUPTED,
   isHubId,
   library,
   onInterrupt,
   readJsonObject,
+  reads,
   showBytes,
   showCount,
 } from "@denotune/denotune/core";
@@ -58,6 +60,10 @@ export const push: Command = defineCommand({
   ${start} push outputs/capitals me/capitals --dry-run
   ${start} push outputs/capitals me/capitals --private --license apache-2.0
   ${start} push outputs/capitals/huggingface-bf16 me/capitals`,
+  permissions: (_, { arguments: [folder] }) => [
+    ...reads(folder),
+    ...hubNeeds(),
+  ],
   run: runPush,
 });
 

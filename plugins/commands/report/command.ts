@@ -2,11 +2,13 @@
  * `denotune report`
  * @module
  */
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import {
   type Command,
   ConfigError,
   defineCommand,
+  reads,
+  writes,
 } from "@denotune/denotune/core";
 import { z } from "zod";
 import { writePage } from "../pages/write_page.ts";
@@ -29,6 +31,10 @@ export const report: Command = defineCommand({
       .describe("where the page is written instead"),
   }),
   help: (start) => `Example:\n  ${start} report outputs/quickstart`,
+  permissions: ({ html }, { arguments: [folder] }) => [
+    ...reads(folder),
+    ...writes(html === null ? folder : dirname(html)),
+  ],
   async run({ html }, { out, err, arguments: [folder] }) {
     if (folder === undefined) throw new ConfigError("Name the folder of a run");
     const found = await readReport(folder);

@@ -52,6 +52,7 @@ export function summaryRows(
     ],
     ["memory", Number.isNaN(total) ? "" : `${showBytes(total)} planned`],
     ["device", `${textOf(start, "device")} (${textOf(start, "backend")})`],
+    ["permissions", permissionsText(start)],
     [
       "state",
       report.reason === null
@@ -88,6 +89,18 @@ function dataText(start: Readonly<Record<string, unknown>>): string {
       : `, ${tokens.toLocaleString("en-US")} trained tokens an epoch`
   }, template ${textOf(start, "template")}, mask ${textOf(start, "masker")}`;
 }
+
+/** `all`, or the kinds that Deno allowed; empty for runs from before these were recorded. */
+function permissionsText({ permissions }: RunReport["start"]): string {
+  if (!Array.isArray(permissions)) return "";
+  const given = permissions.filter((one) => typeof one === "string");
+  if (ALL_PERMISSIONS.every((name) => given.includes(name))) return "all";
+  const kinds = [...new Set(given.map((one) => one.split(":", 1)[0]))];
+  return kinds.map((name) => given.includes(name) ? name : `${name} (in part)`)
+    .join(", ");
+}
+
+const ALL_PERMISSIONS = ["read", "write", "net", "env", "sys", "ffi", "run"];
 
 function rate({ curves }: RunReport): string {
   const rates = (curves.trained_tokens_per_second ?? []).map(([, value]) =>

@@ -10,6 +10,7 @@ import {
   environmentVariable,
   isGranted,
   library,
+  modelNeeds,
   onInterrupt,
   whyUnset,
 } from "@denotune/denotune/core";
@@ -84,6 +85,15 @@ export const serve: Command = defineCommand({
   ${start} serve outputs/quickstart
   ${start} serve models/base --adapter support=outputs/support --adapter sales=outputs/sales
   DENOTUNE_API_KEY=secret ${start} serve outputs/quickstart --host 0.0.0.0 --rows 16`,
+  permissions: async ({ adapter, host, port }, context) => [
+    ...await modelNeeds(context, [
+      context.arguments[0],
+      ...adapter.map((named) => named.slice(named.indexOf("=") + 1)),
+    ]),
+    `net:${host}:${port}`,
+    "env:DENOTUNE_API_KEY",
+    "env:DENOTUNE_API_KEYS",
+  ],
   run: runServe,
 });
 

@@ -8,13 +8,20 @@ export async function chartsPackage(): Promise<
   { readonly script: string; readonly style: string } | null
 > {
   try {
-    // written out, so that publishing finds and rewrites them
-    const script = import.meta.resolve("uplot/dist/uPlot.iife.min.js");
-    const style = import.meta.resolve("uplot/dist/uPlot.min.css");
+    const [script, style] = chartsFiles();
     return { script: await fileOf(script), style: await fileOf(style) };
   } catch {
     return null;
   }
+}
+
+/** Where script and style are, as far as that is known before the package is loaded. */
+export function chartsFiles(): readonly [string, string] {
+  // written out, so that publishing finds and rewrites them
+  return [
+    import.meta.resolve("uplot/dist/uPlot.iife.min.js"),
+    import.meta.resolve("uplot/dist/uPlot.min.css"),
+  ];
 }
 
 async function fileOf(url: string): Promise<string> {

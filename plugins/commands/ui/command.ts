@@ -10,16 +10,20 @@ import {
   harmless,
   kindAt,
   onInterrupt,
+  reads,
   temporaryFolder,
+  writes,
 } from "@denotune/denotune/core";
 import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { z } from "zod";
-import { chartsPackage } from "./charts_package.ts";
+import { chartsFiles, chartsPackage } from "./charts_package.ts";
 import { Jobs } from "./jobs.ts";
 import { RunStore } from "./run_store.ts";
 import { uiApp } from "./server.ts";
 
 const DEFAULT_FOLDER = "outputs";
+const LOOPBACK = "127.0.0.1";
 const DEFAULT_PORT = 6007;
 /** Ports that are tried where none is named. */
 const PORTS = 20;
@@ -51,6 +55,15 @@ export const ui: Command = defineCommand({
   ${start} ui outputs/capitals
   ${start} train run.yaml --ui
   ssh -L 6007:127.0.0.1:6007 box    then open the address that ui prints there`,
+  permissions: ({ port }, { arguments: [folder = DEFAULT_FOLDER] }) => [
+    // what its buttons ask of a run is written into the run's folder
+    ...writes(folder),
+    ...chartsFiles().filter((url) => url.startsWith("file:"))
+      .flatMap((url) => reads(fileURLToPath(url))),
+    port === undefined || port === 0
+      ? `net:${LOOPBACK}`
+      : `net:${LOOPBACK}:${port}`,
+  ],
   run: runUi,
 });
 
@@ -167,7 +180,7 @@ function listen(
     const tried = port ?? DEFAULT_PORT + n;
     try {
       return Deno.serve(
-        { hostname: "127.0.0.1", port: tried, onListen: () => {} },
+        { hostname: LOOPBACK, port: tried, onListen: () => {} },
         handler,
       );
     } catch (cause) {

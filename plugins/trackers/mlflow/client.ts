@@ -2,7 +2,7 @@
  * What a run needs of MLflow's REST API (2.0).
  * @module
  */
-import { environmentVariable } from "@denotune/denotune/core";
+import { environmentVariable, variables } from "@denotune/denotune/core";
 import { AnswerError, send } from "../_http.ts";
 
 /** A figure at a step. */
@@ -159,12 +159,21 @@ export class MlflowClient {
   }
 }
 
+const [TOKEN, USER, PASSWORD] = ["TOKEN", "USERNAME", "PASSWORD"].map((name) =>
+  `MLFLOW_TRACKING_${name}`
+);
+
+/** The variables of the login, as permissions. */
+export function loginPermissions(): string[] {
+  return variables(TOKEN, USER, PASSWORD);
+}
+
 /** As MLflow's own client takes it from the environment. */
 function authorization(): Record<string, string> {
-  const token = environmentVariable("MLFLOW_TRACKING_TOKEN");
+  const token = environmentVariable(TOKEN);
   if (token !== undefined) return { authorization: `Bearer ${token}` };
-  const user = environmentVariable("MLFLOW_TRACKING_USERNAME");
-  const password = environmentVariable("MLFLOW_TRACKING_PASSWORD");
+  const user = environmentVariable(USER);
+  const password = environmentVariable(PASSWORD);
   if (user === undefined || password === undefined) return {};
   const bytes = new TextEncoder().encode(`${user}:${password}`);
   return { authorization: `Basic ${btoa(String.fromCharCode(...bytes))}` };

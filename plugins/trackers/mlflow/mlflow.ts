@@ -15,13 +15,15 @@ import {
   type Tracker,
   type TrackerContext,
   type TrackerEvent,
+  variables,
 } from "@denotune/denotune/core";
 import { z } from "zod";
 import { figuresOf } from "../_figures.ts";
-import { isHttp, mustMayConnect } from "../_http.ts";
+import { connects, isHttp, mustMayConnect } from "../_http.ts";
 import { flatSettings } from "../_settings.ts";
 import {
   type Entry,
+  loginPermissions,
   type Metric,
   MlflowClient,
   MOST_METRICS,
@@ -64,6 +66,11 @@ export const mlflow: Part<"tracker", Partial<MlflowOptions>, MlflowOptions> =
     name: "mlflow",
     description: "Sends settings and figures to an MLflow server",
     options,
+    permissions: ({ uri }) => [
+      ...connects(uri ?? defaultUri()),
+      ...(uri === null ? variables("MLFLOW_TRACKING_URI") : []),
+      ...loginPermissions(),
+    ],
     create: (o: MlflowOptions): Tracker => new MlflowTracker(o),
   });
 
@@ -78,6 +85,11 @@ const STATUS = {
   interrupted: "KILLED",
   failed: "FAILED",
 } as const;
+
+/** As MLflow's own client has it. */
+function defaultUri(): string {
+  return environmentVariable("MLFLOW_TRACKING_URI") ?? "http://127.0.0.1:5000";
+}
 
 class MlflowTracker implements Tracker {
   readonly #options: MlflowOptions;
@@ -99,9 +111,7 @@ class MlflowTracker implements Tracker {
   }
 
   start(context: TrackerContext): void {
-    const uri = this.#options.uri ??
-      environmentVariable("MLFLOW_TRACKING_URI") ??
-      "http://127.0.0.1:5000";
+    const uri = this.#options.uri ?? defaultUri();
     if (!isHttp(uri)) {
       throw new ConfigError(
         `mlflow speaks to servers by http or https, and MLFLOW_TRACKING_URI is ${
