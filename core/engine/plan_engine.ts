@@ -23,8 +23,8 @@ import {
   type MemoryLimits,
   type MemoryReport,
 } from "../graph/memory.ts";
+import { computeInBfloat16 } from "../graph/precision/bfloat16.ts";
 import type { Graph } from "../graph/graph.ts";
-import { narrowFactors } from "../graph/narrow_factors.ts";
 import { type PlannedProgram, planProgram } from "../graph/planner.ts";
 import { baseName, placeBase } from "./base_copy.ts";
 import {
@@ -259,7 +259,7 @@ function planLosses(
     graph: Graph,
     options: Omit<Parameters<typeof planProgram>[1], "memory">,
   ) => {
-    if (precision === "bfloat16") narrowFactors(graph);
+    if (precision === "bfloat16") computeInBfloat16(graph);
     return planProgram(graph, { ...options, memory });
   };
   if (train !== null && trainables !== null) {

@@ -27,6 +27,7 @@ export function gradients(
   graph: Graph,
   request: GradientRequest,
 ): Map<Tensor, Tensor | undefined> {
+  graph.beginBackward();
   const forward = [...graph.nodes];
   const needed = tensorsThatNeedGradients(forward, request.parameters);
   const sums = new Map<number, Tensor>(); // tensor id -> gradient so far
@@ -134,7 +135,9 @@ function emitAgain(
           ),
       );
       node.outputs.forEach((o, k) => copies.set(o.id, outputs[k]));
-      recomputed.set(node, graph.nodes[graph.nodes.length - 1]);
+      const again = graph.nodes[graph.nodes.length - 1];
+      recomputed.set(node, again);
+      graph.recomputed.set(again, node);
     }
   });
 }

@@ -147,6 +147,8 @@ export interface Op<A extends Attributes = Attributes> {
   gradient?(context: GradientContext<A>): void;
   /** Emits the kernel calls. */
   lower(context: LowerContext<A>): void;
+  /** Inputs besides factors that may be read rounded to bf16, if every pass reads them so. None by default. */
+  rounds?(node: Node<A>): readonly number[];
   /** Inputs that are factors of matrix products of float32 sums: where all are stored in bf16, so they multiply. */
   factors?(node: Node<A>): readonly number[];
   /** Pairs [output, input] that may share a buffer when the input is not needed any more. */
@@ -167,6 +169,12 @@ export function applies<A extends Attributes>(
 export class Graph {
   /** All nodes, in the order in which they run. */
   readonly nodes: Node[] = [];
+  /** Nodes of checkpointed blocks that the backward pass computes again, with those of the forward pass. */
+  readonly recomputed: Map<Node, Node> = new Map();
+  /** How many of `nodes` are the forward pass: all, until `gradients` adds the backward pass behind them. */
+  get forwardNodes(): number {
+    return this.#forward ?? this.nodes.length;
+  }
   /** Inputs by name. */
   readonly inputs: Map<string, Tensor> = new Map();
   /** Variables by name. */
@@ -175,6 +183,7 @@ export class Graph {
   readonly assignments: Map<string, Tensor> = new Map();
   /** Outputs by name. */
   readonly outputs: Map<string, Tensor> = new Map();
+  #forward: number | null = null;
   #nextId = 0;
   #labels: string[] = [];
   #block: number | null = null;
@@ -249,6 +258,11 @@ export class Graph {
       throw new RangeError("Only variables can be assigned");
     }
     this.assignments.set(variable.source.name, value);
+  }
+
+  /** Says that the nodes made from now on are the backward pass. */
+  beginBackward(): void {
+    this.#forward ??= this.nodes.length;
   }
 
   /** Makes a tensor readable by the host after a run. */

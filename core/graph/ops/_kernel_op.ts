@@ -30,12 +30,15 @@ export interface KernelOpOptions<K extends KernelName, A extends Attributes> {
   gradient?(context: GradientContext<A>): void;
   /** Set where the kernel's outputs must share. */
   readonly alwaysInPlace?: true;
+  /** Inputs that may be read rounded. */
+  rounds?(node: Node<A>): readonly number[];
 }
 
 /** An op of one kernel. Inputs beyond the kernel's are for the gradient rule. */
 export function kernelOp<K extends KernelName, A extends Attributes>(
   kernel: K,
-  { name = kernel, attributes, gradient, alwaysInPlace }: KernelOpOptions<K, A>,
+  { name = kernel, attributes, gradient, alwaysInPlace, rounds }:
+    KernelOpOptions<K, A>,
 ): Op<A> {
   const operandsOf = (inputs: readonly TensorType[], own: A): Operands =>
     definitionOf(kernel).operands(attributes(inputs, own));
@@ -55,6 +58,7 @@ export function kernelOp<K extends KernelName, A extends Attributes>(
     inPlace: (node: Node<A>) =>
       sharedPairs(operandsOf(node.inputs, node.attributes)),
     ...(alwaysInPlace ? { alwaysInPlace } : {}),
+    ...(rounds === undefined ? {} : { rounds }),
   };
 }
 

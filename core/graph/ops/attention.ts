@@ -28,6 +28,7 @@ export interface AttentionOptions {
 }
 
 const attentionOp: Op<AttentionAttributes> = kernelOp("attention", {
+  rounds: () => [0, 1, 2], // queries, keys and values
   attributes: (_, own: AttentionAttributes) => own,
   gradient(context) {
     const { graph, node, dOutputs } = context;
@@ -46,7 +47,11 @@ const attentionOp: Op<AttentionAttributes> = kernelOp("attention", {
 
 const attentionBackwardOp: Op<AttentionAttributes> = kernelOp(
   "attention_backward",
-  { attributes: (_, own: AttentionAttributes) => own },
+  {
+    // the same, and behind the other inputs of the forward pass what it gave: out, lse
+    rounds: ({ inputs }) => [0, 1, 2, inputs.length - 3],
+    attributes: (_, own: AttentionAttributes) => own,
+  },
 );
 
 /** Dropout of attention's probabilities. */

@@ -4,7 +4,7 @@
  */
 import { product } from "../dims.ts";
 import type { DType } from "../dtype.ts";
-import type { Graph, Op, Tensor } from "../graph.ts";
+import { applies, type Graph, type Op, type Tensor } from "../graph.ts";
 import { widened } from "./dequantize.ts";
 
 const castOp: Op<{ readonly dtype: DType }> = {
@@ -25,4 +25,11 @@ const castOp: Op<{ readonly dtype: DType }> = {
 /** x as `dtype` (f32 by default), to nearest even; x itself where it is stored so already. It has no gradient. */
 export function cast(graph: Graph, x: Tensor, dtype: DType = "f32"): Tensor {
   return x.dtype === dtype ? x : graph.apply1(castOp, [x], { dtype });
+}
+
+/** The bf16 numbers that a tensor was widened from; null where it was made otherwise. */
+export function roundedFrom({ source }: Tensor): Tensor | null {
+  if (source.kind !== "node" || !applies(source.node, castOp)) return null;
+  const [x] = source.node.inputs;
+  return x.dtype === "bf16" ? x : null;
 }

@@ -79,7 +79,7 @@ export const matmulOp: Op<MatmulAttributes> = {
   },
   gradient: gradientOfMatmul,
   lower: (context) => lowerProduct(context),
-  factors: ({ attributes }) => attributes.exact ? [] : [0, 1],
+  factors: () => [0, 1],
   inPlace(node) {
     return node.attributes.addend ? [[0, node.inputs.length - 1]] : [];
   },
@@ -100,6 +100,7 @@ export function lowerProduct(
 ): void {
   const { node, input, output, emit } = context;
   const { layout, alpha, bias, addend, exact } = node.attributes;
+  const factors = factorsOf(node.inputs[0], node.inputs[1]);
   const b = context.quantized(1);
   const direct = b?.inMatmul === true;
   const second = b === null ? input(1) : direct ? b.view : widened(context, b);
@@ -112,9 +113,10 @@ export function lowerProduct(
       alpha,
       bias,
       addend,
-      ...factorsOf(node.inputs[0], node.inputs[1]),
+      ...factors,
       ...(direct ? { quantized: b.format } : {}),
-      ...(exact ? { exact } : {}),
+      // rounded factors leave nothing to add up more exactly
+      ...(exact && factors.factors === undefined ? { exact } : {}),
       ...(epilogue === undefined ? {} : { epilogue }),
     },
     inputs: node.inputs.map((_, i) => i === 1 ? second : input(i)),

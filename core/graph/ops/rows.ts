@@ -57,6 +57,9 @@ export const rowsOp: Op<RowsAttributes> = {
       outputs: node.outputs.map((_, i) => output(i)),
     });
   },
+  // functions of one element alone: where there are sums over a row, as in norms, they see what was computed
+  rounds: (node) =>
+    elementwiseProgram(node) === null ? [] : node.inputs.keys().toArray(),
   inPlace: (node) =>
     sharedPairs(operandsOf({ kernel: "rows", attributes: node.attributes }))
       .filter(([o, i]) =>

@@ -10,6 +10,7 @@ import {
 } from "../../../core/engine/build_model.ts";
 import { stateShape } from "../../../core/engine/layer_states.ts";
 import { type InputData, Session } from "../../../core/engine/session.ts";
+import { computeInBfloat16 } from "../../../core/graph/precision/bfloat16.ts";
 import { dim } from "../../../core/graph/dims.ts";
 import { gradients } from "../../../core/graph/gradients.ts";
 import { Memory } from "../../../core/graph/memory.ts";
@@ -173,6 +174,8 @@ export const SLOTS = 3;
 export interface TinyOptions {
   /** Compute blocks again in the backward pass. */
   readonly checkpoint?: boolean;
+  /** Precision of the products of `logits` and `step`; default float32. */
+  readonly precision?: "float32" | "bfloat16";
   /** Storage of the weights; with it only `logits` can run. */
   storageOf?(name: string, shape: readonly number[]): Storage;
   /** Most tokens of a row, and one more than the largest position; default 32. */
@@ -229,12 +232,16 @@ export async function openTiny(
         ? { capacity: maxPositions, slots: SLOTS }
         : null,
     });
-  const plan = (name: string, graph: Graph) =>
-    planProgram(graph, {
+  const plan = (name: string, graph: Graph) => {
+    if (options.precision === "bfloat16" && name !== "cached") {
+      computeInBfloat16(graph);
+    }
+    return planProgram(graph, {
       name,
       memory,
       capacities: name === "cached" ? { ...capacities, B: SLOTS } : capacities,
     });
+  };
   const programs = (["logits", "cached"] as const).map((name) => {
     const { graph, hidden, head } = build(name);
     graph.output("logits", projectLogits(graph, hidden, head));

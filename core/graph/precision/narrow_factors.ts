@@ -10,13 +10,15 @@
  * ```
  * @module
  */
-import type { Graph, Node, Tensor } from "./graph.ts";
-import { cast } from "./ops/cast.ts";
+import type { Graph, Node, Tensor } from "../graph.ts";
+import { cast, roundedFrom } from "../ops/cast.ts";
 
 /** Rewrites the graph. Tensors that are stored in bf16 are read as they are. */
 export function narrowFactors(graph: Graph): void {
   const rounded = new Map<number, Tensor>();
   const narrow = (t: Tensor): Tensor => {
+    const stored = roundedFrom(t);
+    if (stored !== null) return { ...stored, shape: t.shape };
     const known = rounded.get(t.id);
     if (known !== undefined) return { ...known, shape: t.shape };
     const made = cast(graph, t, "bf16");
