@@ -58,6 +58,7 @@ export async function loadAskedRun(
   options: {
     readonly files?: RunRequest["files"];
     readonly notices?: CommandContext["out"];
+    readonly calls?: RunRequest["calls"];
   } = {},
 ): Promise<AskedRun> {
   const notices = options.notices ?? context.out;
@@ -67,6 +68,7 @@ export async function loadAskedRun(
     overrides,
     registry,
     files: options.files,
+    calls: options.calls,
     notice: (what: string) => context.err.line(harmless(what)),
   };
   const { loadRun } = library;

@@ -3,7 +3,9 @@
  * @module
  */
 import { Worker } from "node:worker_threads";
+import type { CallWatch } from "../config/parts/guard_part.ts";
 import type { Output } from "../contracts/command.ts";
+import { UNCAUGHT } from "./process.ts";
 
 /** Exit code of an interrupted run. */
 export const INTERRUPTED = 130;
@@ -12,6 +14,10 @@ export const INTERRUPTED = 130;
 export interface Interrupt extends Disposable {
   /** Aborted by the first interrupt. */
   readonly signal: AbortSignal;
+  /** With `watch`: is informed of which part of a plugin runs, so that one that never returns is named. */
+  readonly calls?: CallWatch;
+  /** With `watch`: the error that nothing caught, where one was the interrupt; else null. */
+  failure(): { readonly error: unknown } | null;
 }
 
 /** How interrupts are handled. */
@@ -20,7 +26,7 @@ export interface InterruptOptions {
   readonly exit?: (code: number) => void;
   /**
    * Whether a thread of its own ends the process where this one is too busy to hear the signal: code of a plugin that
-   * never returns. Default: false.
+   * never returns. An error that nothing caught is an interrupt too. Default: false.
    */
   readonly watch?: boolean;
 }
@@ -32,6 +38,8 @@ const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
 
 /** Seconds after which a thread that has not heard a signal counts as stuck. */
 const STUCK_SECONDS = 5;
+/** Seconds after which a call that has not returned is named, whether or not there was a signal. */
+const LONG_SECONDS = 20;
 
 /** Listens. Backends run in workers, so that signals are handled in the middle of a long step too. */
 export function onInterrupt(
@@ -41,8 +49,15 @@ export function onInterrupt(
 ): Interrupt {
   const controller = new AbortController();
   const watcher = watch ? watchForStuck() : null;
+  let failure: { readonly error: unknown } | null = null;
+  const onUncaught = (event: Event) => {
+    event.preventDefault();
+    failure ??= { error: event instanceof CustomEvent ? event.detail : event };
+    controller.abort();
+  };
+  if (watch) addEventListener(UNCAUGHT, onUncaught);
   const listen = () => {
-    watcher?.postMessage("heard");
+    watcher?.worker.postMessage("heard");
     if (controller.signal.aborted) exit(INTERRUPTED);
     controller.abort();
     try {
@@ -54,32 +69,77 @@ export function onInterrupt(
   for (const name of SIGNALS) Deno.addSignalListener(name, listen);
   return {
     signal: controller.signal,
+    calls: watcher?.calls,
+    failure: () => failure,
     [Symbol.dispose]: () => {
       for (const name of SIGNALS) Deno.removeSignalListener(name, listen);
-      void watcher?.terminate();
+      removeEventListener(UNCAUGHT, onUncaught);
+      void watcher?.worker.terminate();
     },
   };
 }
 
-/** The watching thread, as text: it must start wherever the program was loaded from, a bundle too. */
-function watchForStuck(): Worker {
+/**
+ * The watching thread, as text: it must start wherever the program was loaded from, a bundle too. Shared memory says
+ * which call of a part runs, and how many began: this thread cannot say it while it is busy.
+ */
+function watchForStuck(): {
+  readonly worker: Worker;
+  readonly calls: CallWatch;
+} {
+  const shared = new SharedArrayBuffer(8);
+  const running = new Int32Array(shared); // the number of the call that runs, 0: none; calls that began
   const code = `
-    import { parentPort } from "node:worker_threads";
+    import { parentPort, workerData } from "node:worker_threads";
+    const running = new Int32Array(workerData);
+    const names = new Map();
+    const say = (text) => {
+      try { Deno.stderr.writeSync(new TextEncoder().encode(text)); } catch { /* nobody reads */ }
+    };
     let timer;
     const heard = () => {
       timer ??= setTimeout(() => {
-        const text = "\\nerror: nothing has answered for ${STUCK_SECONDS} seconds: code of a part (a masker, a format, ...) never returns. Ended; complete checkpoints are kept\\n";
-        try { Deno.stderr.writeSync(new TextEncoder().encode(text)); } catch { /* nobody reads */ }
+        const name = names.get(Atomics.load(running, 0)) ?? "code of a part (a masker, a format, ...)";
+        say("\\nerror: nothing has answered for ${STUCK_SECONDS} seconds: " + name + " never returns. Ended; complete checkpoints are kept\\n");
         Deno.kill(Deno.pid, "SIGKILL");
       }, ${STUCK_SECONDS * 1000});
     };
     for (const name of ${
     JSON.stringify(SIGNALS)
   }) Deno.addSignalListener(name, heard);
-    parentPort.on("message", () => { clearTimeout(timer); timer = undefined; });`;
+    let last = -1, since = 0, said = -1;
+    setInterval(() => {
+      const [number, count] = [Atomics.load(running, 0), Atomics.load(running, 1)];
+      const now = performance.now();
+      if (number === 0 || count !== last) [last, since] = [count, now];
+      else if (said !== count && now - since > ${LONG_SECONDS * 1000}) {
+        said = count;
+        say("\\n" + names.get(number) + " has not returned for ${LONG_SECONDS} seconds, and nothing else can run; Ctrl-C ends the process\\n");
+      }
+    }, 1000);
+    parentPort.on("message", (message) => {
+      if (message !== "heard") return names.set(message.number, message.name);
+      clearTimeout(timer);
+      timer = undefined;
+    });`;
   const url = `data:text/javascript,${encodeURIComponent(code)}`;
-  // an environment of its own: the copy of this one would need permission for every variable
-  const worker = new Worker(new URL(url), { env: {} });
+  const worker = new Worker(new URL(url), { workerData: shared });
   worker.unref(); // it alone keeps no process alive
-  return worker;
+  const numbers = new Map<string, number>();
+  const calls: CallWatch = {
+    number(name) {
+      const known = numbers.get(name);
+      if (known !== undefined) return known;
+      const number = numbers.size + 1;
+      numbers.set(name, number);
+      worker.postMessage({ number, name });
+      return number;
+    },
+    enter(number) {
+      Atomics.add(running, 1, 1);
+      return Atomics.exchange(running, 0, number);
+    },
+    leave: (before) => void Atomics.store(running, 0, before),
+  };
+  return { worker, calls };
 }

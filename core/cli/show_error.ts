@@ -12,6 +12,7 @@ import {
 import type { Output } from "../contracts/command.ts";
 import { namingPermissions } from "../permission_words.ts";
 import { missingPermission } from "../permissions.ts";
+import { FAULT } from "./process.ts";
 import { harmless, isOutputGone } from "./terminal.ts";
 
 /** Lines of a message that are shown; a terminal has some 24. */
@@ -67,9 +68,6 @@ function described(error: unknown): string {
 /** What to do where a permission is missing, besides adding the one that is named. */
 const ALL_FLAGS =
   "The same command with --permissions prints every flag that it needs; -A allows everything";
-
-const FAULT =
-  "This is a fault in denotune or in a plugin; --verbose shows where";
 
 function describe(error: unknown): string {
   if (isDenotuneError(error)) return error.message;

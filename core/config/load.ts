@@ -15,6 +15,7 @@ import {
   parseOverrides,
   writtenMode,
 } from "./parse/override.ts";
+import type { CallWatch } from "./parts/guard_part.ts";
 import { loadPlugins, pluginEntries } from "./parts/plugins.ts";
 import { configError, type Problem } from "./parse/problem.ts";
 import { groupOf } from "./parse/group.ts";
@@ -47,6 +48,8 @@ export interface RunRequest {
   readonly hub?: HubOptions;
   /** Called when a plugin of somebody else's host is used for the first time, and when one takes long to load. */
   readonly notice?: (what: string) => void;
+  /** Is informed of which plugin is loaded, so that one that never returns can be named. */
+  readonly calls?: CallWatch;
   /** What the path `-` reads; standard input where absent. */
   readonly stdin?: ReadableStream<Uint8Array>;
 }
@@ -100,7 +103,11 @@ export async function loadRun(request: RunRequest): Promise<LoadedRun> {
   const isOfPlugins = ({ path }: Override) => path[0] === "plugins";
   overrides.filter(isOfPlugins).forEach(lay);
   const registry = copyOf(request.registry);
-  await loadPlugins(run, { registry, notice: request.notice });
+  await loadPlugins(run, {
+    registry,
+    notice: request.notice,
+    calls: request.calls,
+  });
   const folders = [...new Set(files.map((path) => dirname(path)))];
   const groups = { folders, cwd, layout, registry };
   for (const override of overrides) {

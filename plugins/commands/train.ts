@@ -7,12 +7,15 @@ import {
   type Command,
   type CommandContext,
   defineCommand,
+  type Interrupt,
   INTERRUPTED,
+  isDenotuneError,
   isOutputGone,
   library,
   loadAskedRun,
   type LoadedRun,
   onInterrupt,
+  PluginError,
   quoted,
   runNeeds,
   type RunResult,
@@ -58,14 +61,15 @@ async function runTrain(
     "Stopping: the run is saved after this step. Ctrl-C again ends it at once.",
     { watch: true },
   );
-  const { signal } = interrupt;
+  const { signal, calls } = interrupt;
   using page = new PageBeside();
   let isTraining = false;
   const work = async () => {
-    const { run, quickstart } = await loadAskedRun(context);
+    const { run, quickstart } = await loadAskedRun(context, { calls });
     if (ui) page.start(run.config.output_dir);
     const result = await library.trainRun(run, {
       signal,
+      calls,
       command: [invocation, "train", ...args.map(quoted)].join(" "),
       onRankStops: (message) => err.line(message),
       trackers: [{
@@ -81,6 +85,7 @@ async function runTrain(
     done = await Promise.race([work(), givenUp(signal, () => isTraining)]);
   } catch (error) {
     if (!isAbort(error, signal)) throw error;
+    throwFailure(interrupt);
     err.line("Stopped before the first step: there is nothing to save.");
     context.exitWith(INTERRUPTED);
     return;
@@ -92,6 +97,7 @@ async function runTrain(
   }
   const report = await writeReport(result.outputDir, err);
   if (result.status === "interrupted") {
+    throwFailure(interrupt, result);
     context.exitWith(INTERRUPTED);
     return;
   }
@@ -130,6 +136,19 @@ function showNext(
   if (quickstart) {
     out.line(`Your own: ${invocation} init data.jsonl`);
   }
+}
+
+/** Throws the error that nothing caught, where that is what ended the run. */
+function throwFailure(interrupt: Interrupt, result?: RunResult): void {
+  const failure = interrupt.failure();
+  if (failure === null) return;
+  if (result === undefined || !isDenotuneError(failure.error)) {
+    throw failure.error;
+  }
+  throw new PluginError(
+    `${failure.error.message}\nThe run stopped after step ${result.steps}, and is saved in ${result.path}; the same command resumes it`,
+    { cause: failure.error },
+  );
 }
 
 /** How long what is prepared may take to hear an interrupt. */

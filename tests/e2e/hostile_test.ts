@@ -14,7 +14,7 @@ import {
   TOKENIZERS,
 } from "./hostile/data_parts.ts";
 import { LOADING } from "./hostile/load.ts";
-import { tryOut } from "./hostile/_try.ts";
+import { tryOut } from "./hostile/try_out.ts";
 
 const all = [
   ...LOADING,

@@ -13,6 +13,7 @@ import type {
 import { hashGraph, resolveLoaded } from "../trust/module_graph.ts";
 import { loadWithoutRunning } from "../trust/load_without_running.ts";
 import type { PluginEntry } from "../types.ts";
+import type { CallWatch } from "./guard_part.ts";
 import { importModule } from "./import_module.ts";
 import { firstUse, isRemote, rememberUse } from "./remote_plugin.ts";
 import { kindAt } from "../paths.ts";
@@ -35,6 +36,8 @@ export interface LoadingPlugins {
   readonly registry: Registry;
   /** Called when a plugin of somebody else's host is used for the first time, and when one takes long to load. */
   readonly notice?: (what: string) => void;
+  /** Is informed of which plugin is loaded. */
+  readonly calls?: CallWatch;
 }
 
 /**
@@ -119,7 +122,7 @@ const LONG_MS = 3000;
 
 async function loadPlugin(
   { specifier, place, pinned }: NamedPlugin,
-  { registry, notice }: LoadingPlugins,
+  { registry, notice, calls }: LoadingPlugins,
 ): Promise<void> {
   const fail = (message: string, cause?: unknown): never => {
     throw new PluginError(`${place}: ${message}`, { cause });
@@ -142,6 +145,9 @@ async function loadPlugin(
     LONG_MS,
   );
   let loaded: LoadedModule | null;
+  const before = calls?.enter(
+    calls.number(`the module of the plugin ${specifier}`),
+  );
   try {
     loaded = await loadModule(url, { registry, pinned });
   } catch (error) {
@@ -153,6 +159,7 @@ async function loadPlugin(
     );
   } finally {
     clearTimeout(timer);
+    if (before !== undefined) calls?.leave(before);
   }
   if (loaded === null) return; // it is there already
   try {

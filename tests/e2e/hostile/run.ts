@@ -1,7 +1,7 @@
 /** Runs hostile plugins and prints what came of them: `run.ts [text of the title ...]`. */
 import { LOADING } from "./load.ts";
 import type { HostilePlugin } from "./_plugin.ts";
-import { tryOut } from "./_try.ts";
+import { tryOut } from "./try_out.ts";
 const lists: HostilePlugin[] = [...LOADING];
 for (const name of ["creating", "data_parts", "run_parts", "process"]) {
   try {
