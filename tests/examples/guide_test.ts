@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { KINDS } from "../../core/contracts/plugin.ts";
+import { guidePages, pagePath } from "../house/guide.ts";
 import * as testing from "@denotune/denotune/testing";
 
 const GUIDE = "examples/kinds";
@@ -16,6 +17,20 @@ Deno.test("the guide has a page for each kind, which names its suite", () => {
     const suite = `test${kind[0].toUpperCase()}${kind.slice(1)}`;
     assert.ok(text.includes(suite), `${kind}.md does not name ${suite}`);
     assert.ok(suite in testing, suite);
+  }
+});
+
+Deno.test("pages end with what init --plugin writes: `deno task guide` has been run", async () => {
+  for (const [kind, page] of await guidePages()) {
+    assert.equal(Deno.readTextFileSync(pagePath(kind)), page, kind);
+  }
+});
+
+Deno.test("every page has a table of what comes in and goes out, and says what its suite checks", () => {
+  for (const kind of KINDS) {
+    const text = Deno.readTextFileSync(pagePath(kind));
+    assert.match(text.split("## A whole one")[0], /^\| -+ \| -+ /m, kind);
+    assert.match(text, /## What the suite checks\n\n- /, kind);
   }
 });
 
