@@ -14,6 +14,7 @@ import { hashGraph, resolveLoaded } from "../trust/module_graph.ts";
 import { loadWithoutRunning } from "../trust/load_without_running.ts";
 import type { PluginEntry } from "../types.ts";
 import type { CallWatch } from "./guard_part.ts";
+import { importHint } from "./import_hint.ts";
 import { importModule } from "./import_module.ts";
 import { firstUse, isRemote, rememberUse } from "./remote_plugin.ts";
 import { kindAt } from "../paths.ts";
@@ -154,7 +155,9 @@ async function loadPlugin(
     return fail(
       error instanceof NotThatModule
         ? `the plugin ${specifier} ${error.message}`
-        : `cannot load the plugin ${specifier}: ${messageOf(error)}`,
+        : `cannot load the plugin ${specifier}: ${messageOf(error)}${
+          importHint(messageOf(error))
+        }`,
       error,
     );
   } finally {

@@ -23,6 +23,8 @@ export interface Stranger extends Disposable {
   write(files: Readonly<Record<string, string>>): void;
   /** Runs `deno ARGS` here. */
   deno(...args: readonly string[]): Promise<Ended>;
+  /** The same in a folder of this one. */
+  denoIn(folder: string, ...args: readonly string[]): Promise<Ended>;
   /** Empties the cache of Deno. */
   forget(): void;
 }
@@ -46,6 +48,24 @@ export async function stranger(
   };
   Deno.mkdirSync(path);
   fill();
+  const run = async (cwd: string, args: readonly string[]): Promise<Ended> => {
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [...args],
+      cwd,
+      env: {
+        NO_COLOR: "1",
+        DENO_DIR: cache,
+        DENOTUNE_CACHE: join(folder.path, "cache"),
+        ...env,
+      },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).output();
+    const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+    const err = text(stderr).replace(/^Download .*\n/gm, "");
+    return { code, out: text(stdout), err };
+  };
   return {
     path,
     write(files) {
@@ -55,24 +75,8 @@ export async function stranger(
         Deno.writeTextFileSync(file, text);
       }
     },
-    async deno(...args) {
-      const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-        args: [...args],
-        cwd: path,
-        env: {
-          NO_COLOR: "1",
-          DENO_DIR: cache,
-          DENOTUNE_CACHE: join(folder.path, "cache"),
-          ...env,
-        },
-        stdin: "null",
-        stdout: "piped",
-        stderr: "piped",
-      }).output();
-      const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-      const err = text(stderr).replace(/^Download .*\n/gm, "");
-      return { code, out: text(stdout), err };
-    },
+    deno: (...args) => run(path, args),
+    denoIn: (inner, ...args) => run(join(path, inner), args),
     forget() {
       Deno.removeSync(cache, { recursive: true });
       fill();

@@ -168,3 +168,32 @@ Deno.test({
     }
   },
 });
+
+Deno.test({
+  name:
+    "from JSR, a plugin that init writes passes its tests, trains as init says, and is published for others",
+  ignore: !ALL,
+  fn: async () => {
+    using me = await stranger({ JSR_URL: jsr.url });
+    const words = ["init", "--plugin=@me/my-masker", "--kind=masker"];
+    const init = await me.deno("run", "-A", DENOTUNE, ...words);
+    assert.match(
+      init.out,
+      /^Use it: +cd my-masker && deno run -A jsr:@denotune\/denotune train run\.yaml$/m,
+    );
+    const train = ["run", "-A", DENOTUNE, "train"];
+    for (const args of [["test", "-A"], [...train, "run.yaml"]]) {
+      const { code, out, err } = await me.denoIn("my-masker", ...args);
+      assert.equal(code, 0, out + err);
+    }
+    // nothing maps what it imports in the folder above
+    const above = await me.deno(...train, "my-masker/run.yaml");
+    assert.equal(above.code, 2);
+    assert.match(above.err, /Nothing here maps "[@\w/]+" to a package/);
+    await jsr.publish(`${me.path}/my-masker`);
+    const run = runFile({ "my-masker": "jsr:@me/my-masker@^0.1.0" });
+    me.write({ "run.yaml": run, "rows.jsonl": alpacaRows(20) });
+    const published = await me.deno(...train, "run.yaml");
+    assert.equal(published.code, 0, published.out + published.err);
+  },
+});

@@ -54,9 +54,14 @@ export async function writePlugin(
     out.line(`Wrote ${join(shown, file)}`);
   }
   out.line();
-  const here = (file: string) => quoted(join(shown, file));
-  out.line(`Test it:   cd ${quoted(shown)} && deno test -A`);
-  out.line(`Use it:    ${invocation} train ${here("run.yaml")}`);
+  const enter = `cd ${quoted(shown)} && `;
+  out.line(`Test it:   ${enter}deno test -A`);
+  // a checkout maps what the package imports; for a fetched program Deno reads the deno.json of the working directory
+  const isFetched = /\b(?:jsr|npm|https?):/.test(invocation);
+  const use = isFetched
+    ? `${enter}${invocation} train run.yaml`
+    : `${invocation} train ${quoted(join(shown, "run.yaml"))}`;
+  out.line(`Use it:    ${use}`);
 }
 
 /** The kind of that name. Throws `ConfigError` that names the nearest. */
