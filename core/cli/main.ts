@@ -197,6 +197,16 @@ Exit codes: 0 done, 1 failed, 2 wrong input, 130 interrupted and saved.`,
   );
 }
 
+/** The first command line of a help text, without what explains it. */
+function exampleIn(
+  help: string | undefined,
+  invocation: string,
+): string | undefined {
+  const lines = help?.split("Examples:").at(-1)?.split("\n") ?? [];
+  const found = lines.find((line) => line.trimStart().startsWith(invocation));
+  return found?.trim().split(/ {3,}/)[0];
+}
+
 async function makeCommand(name: string, registry: Registry): Promise<Command> {
   return await createPart("command", name, creatingWith(registry));
 }
@@ -246,6 +256,18 @@ function addCommand(
         })),
   );
   if (help !== undefined) commander.addHelpText("after", `\n${help}`);
+  const example = exampleIn(help, context.invocation);
+  if (example !== undefined) {
+    commander.configureOutput({
+      outputError: (text, write) =>
+        write(
+          text.replace(/^error/, context.err.style("bad", "error")) +
+            (text.includes("missing required argument")
+              ? `For example: ${example}\n`
+              : ""),
+        ),
+    });
+  }
   commander.action(async () => {
     const given = {
       ...givenOptions(command.optionsSchema, commander.opts()),

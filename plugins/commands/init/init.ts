@@ -102,7 +102,7 @@ async function runInit(
   }
   if (given === undefined) {
     throw new ConfigError(
-      "init needs data to look at: name a file or a folder, or write a plugin with --plugin NAME --kind KIND",
+      `init needs data to look at: name a file or a folder (${invocation} init data.jsonl), or write a plugin with --plugin NAME --kind KIND`,
     );
   }
   const data = resolve(given);

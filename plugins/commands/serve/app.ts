@@ -152,9 +152,23 @@ function checked<S extends z.ZodType>(schema: S) {
   });
 }
 
+/** What programs send that name no type: nothing, and what `curl -d` says by itself. */
+const UNNAMED = /^(application\/x-www-form-urlencoded)?$/i;
+
+/**
+ * Refuses what says that it is no JSON. Any page could send a body without a type, or a form, to this machine; browsers
+ * name the page that does, and programs, whose body is taken as JSON, name none.
+ */
 async function needsJson(c: Context, next: () => Promise<void>): Promise<void> {
   const type = c.req.header("content-type") ?? "";
-  if (!/^application\/([\w.-]+\+)?json\b/i.test(type)) {
+  const isOfPage = ["origin", "sec-fetch-site"].some((name) =>
+    c.req.header(name) !== undefined
+  );
+  if (!isOfPage && UNNAMED.test(type)) {
+    const headers = new Headers(c.req.raw.headers);
+    headers.set("content-type", "application/json");
+    c.req.raw = new Request(c.req.raw, { headers });
+  } else if (!/^application\/([\w.-]+\+)?json\b/i.test(type)) {
     throw new ApiError(
       415,
       "Send the request as JSON, with the header `Content-Type: application/json`",

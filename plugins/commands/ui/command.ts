@@ -86,7 +86,9 @@ async function runUi(
   );
   await using server = await startUi({ folder, port, show });
   out.line(`Runs of ${harmless(given ?? DEFAULT_FOLDER)}: ${server.address}`);
-  if (!isBeside) {
+  if (isBeside) {
+    out.line("The page ends with the run; afterwards the command ui shows it.");
+  } else {
     out.line(
       "Only this machine can open it. The address holds the token that its buttons need; Ctrl-C stops the page, not the runs.",
     );

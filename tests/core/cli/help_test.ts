@@ -36,6 +36,25 @@ Deno.test("an unknown command is exit code 2 with the nearest name", async () =>
   assert.match(err, /unknown command 'trian'\n\(Did you mean train\?\)/);
 });
 
+for (const name of ["push", "completions", "generate", "export", "report"]) {
+  Deno.test(`${name} without what it needs shows an example, exit code 2`, async () => {
+    const { code, err } = await run(name);
+    assert.equal(code, 2);
+    assert.match(
+      err,
+      new RegExp(
+        `^error: missing required argument '.*'\nFor example: .* ${name} \\S+`,
+      ),
+    );
+  });
+}
+
+Deno.test("--permissions prints a command line and runs nothing", async () => {
+  const { code, out, err } = await run("schema", "--permissions");
+  assert.equal(code, 0, err);
+  assert.match(out, /^deno run .*--no-prompt.*--deny-net.* schema\n$/s);
+});
+
 Deno.test("an unknown option is exit code 2", async () => {
   const { code, err } = await run("train", "--fast");
   assert.equal(code, 2);

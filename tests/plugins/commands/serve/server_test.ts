@@ -289,6 +289,22 @@ Deno.test("malformed requests each get a 4xx in OpenAI's shape that says what is
       headers: { "content-type": "text/plain" },
     });
     assert.equal(plain.status, 415);
+    // `curl -d` and programs that name no type are understood; forms of pages are not
+    const form = { "content-type": "application/x-www-form-urlencoded" };
+    const asked = { prompt: "a", max_tokens: 1 };
+    const curl = await post("/v1/completions", asked, { headers: form });
+    assert.equal(curl.status, 200);
+    const bytes = new TextEncoder().encode(JSON.stringify(asked));
+    const unnamed = await fetch(`${server.address}/v1/completions`, {
+      method: "POST",
+      body: bytes,
+    });
+    assert.equal(unnamed.status, 200);
+    await unnamed.body?.cancel();
+    const ofPage = await post("/v1/completions", asked, {
+      headers: { ...form, "sec-fetch-site": "cross-site" },
+    });
+    assert.equal(ofPage.status, 415);
     const get = await fetch(`${server.address}/v1/completions`);
     assert.equal(get.status, 405);
     assert.match((await get.json()).error.message, /does not take GET/);
