@@ -68,6 +68,8 @@ export class Engine implements AsyncDisposable {
   readonly generator: RowGenerator | null;
   #ringIndex = 0;
   #hasBase = false;
+  /** Optimizer states of all ranks, while they are saved: each rank's device has a share of them. */
+  #gathered: ReadonlyMap<string, Float32Array> = new Map();
 
   private constructor(planned: PlannedEngine, session: Session) {
     this.planned = planned;
@@ -314,6 +316,34 @@ export class Engine implements AsyncDisposable {
       sourceLossSums: [...bySource],
       metrics,
     };
+  }
+
+  /** Whether this process has a share of the optimizer's states alone. */
+  get isSharded(): boolean {
+    return this.planned.request.train?.shard != null;
+  }
+
+  /** Reads `range` of a variable, or of a state that `withStates` has given. */
+  async read(
+    name: string,
+    range: { readonly start: number; readonly count: number },
+  ): Promise<Float32Array> {
+    const { start, count } = range;
+    return this.#gathered.get(name)?.slice(start, start + count) ??
+      await this.session.read(name, range);
+  }
+
+  /** Runs `body` while `read` finds these optimizer states. */
+  async withStates<T>(
+    states: ReadonlyMap<string, Float32Array>,
+    body: () => Promise<T>,
+  ): Promise<T> {
+    this.#gathered = states;
+    try {
+      return await body();
+    } finally {
+      this.#gathered = new Map();
+    }
   }
 
   /** The gradient of a parameter as accumulated so far. */

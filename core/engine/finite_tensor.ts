@@ -22,7 +22,7 @@ export function finiteTensor(
     name,
     shape,
     read: async (start, count) => {
-      const values = await engine.session.read(variable, { start, count });
+      const values = await engine.read(variable, { start, count });
       for (let i = 0; i < values.length; i++) {
         // NaN and the infinities alone give NaN here; much faster than Number.isFinite
         if (values[i] - values[i] !== 0) {

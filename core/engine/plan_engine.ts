@@ -53,7 +53,9 @@ import {
   type LossInventory,
   windowName,
 } from "./objective_loss.ts";
+import { checkShardable } from "./optimizer_shards.ts";
 import { scoreProgram } from "./score.ts";
+import type { Shard } from "./shard.ts";
 import { weightStorage } from "./storage.ts";
 import {
   chooseTrainables,
@@ -93,6 +95,8 @@ export interface EngineRequest {
       readonly checkpointing: boolean;
       /** Dropout of the model's own; absent: none. */
       readonly dropout?: ModelDropout;
+      /** This rank's share of the optimizer's states (ZeRO-1); null or absent: it has all of them. */
+      readonly shard?: Shard | null;
     }
     | null;
   readonly evaluate: { readonly B: number; readonly T: number } | null;
@@ -196,7 +200,9 @@ function planTrainables(
       "Nothing is left to train: model.freeze covers every weight",
     );
   }
-  placeTrainables(memory, trainables, optimizer.slots);
+  const { shard = null } = train;
+  if (shard !== null) checkShardable(optimizer, trainables);
+  placeTrainables(memory, trainables, optimizer.slots, shard);
   return trainables;
 }
 
@@ -289,6 +295,7 @@ function planLosses(
       sources,
       metrics,
       window: needs?.window,
+      shard: train.shard,
     });
     programs.push(
       micro(),

@@ -14,6 +14,7 @@ import { ConfigError } from "../contracts/errors.ts";
 import { type Arena, count, type Memory } from "../graph/memory.ts";
 import { BLOCK, fitsBlocks, isBlockStorage } from "../graph/quantize/blocks.ts";
 import { namePattern } from "./name_pattern.ts";
+import { type Shard, shardName, shareOf } from "./shard.ts";
 
 /** Tensors updated with the same learning rate and decay. */
 export interface Group {
@@ -99,11 +100,12 @@ export function chooseTrainables(
   };
 }
 
-/** Places parameters, gradients and slots of everything that is trained. */
+/** Places parameters, gradients and slots of everything that is trained; with `shard` this rank's share of the slots. */
 export function placeTrainables(
   memory: Memory,
   trainables: Trainables,
   slots: readonly string[],
+  shard: Shard | null = null,
 ): void {
   for (const { arenas, updates } of trainables.groups) {
     for (const arena of arenas) {
@@ -125,6 +127,10 @@ export function placeTrainables(
           });
         }
       }
+      if (shard !== null) {
+        placeShare(memory, arena, { slots, shard });
+        continue;
+      }
       for (const slot of updates === null ? slots : []) {
         memory.place(arena, {
           name: slotName(slot, arena.name),
@@ -134,6 +140,23 @@ export function placeTrainables(
       }
     }
   }
+}
+
+/** Places a rank's share of an arena's slots, and of the weights that it updates. */
+function placeShare(
+  memory: Memory,
+  { name, elements }: Arena,
+  { slots, shard }: {
+    readonly slots: readonly string[];
+    readonly shard: Shard;
+  },
+): void {
+  const { width } = shareOf(elements, shard);
+  if (width === 0) return;
+  for (const variable of slots.map((slot) => slotName(slot, name))) {
+    memory.variable(variable, [width], { role: "optimizer" });
+  }
+  memory.variable(shardName(name), [width], { role: "weights" });
 }
 
 /** Name of the scales of a state that is stored in blocks. */

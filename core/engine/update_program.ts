@@ -13,13 +13,14 @@ import {
   write,
 } from "../graph/expression.ts";
 import { Graph, type Tensor } from "../graph/graph.ts";
-import { concatColumns } from "../graph/ops/columns.ts";
+import { concatColumns, sliceColumns } from "../graph/ops/columns.ts";
 import { zerosOp } from "../graph/ops/embedding.ts";
 import { readsInput, rows } from "../graph/ops/rows.ts";
 import { sum, writeRow } from "../graph/ops/sums.ts";
 import { metricNames, sumNames } from "./loss_program.ts";
 import { windowName } from "./objective_loss.ts";
 import { programInput } from "./inputs/program_inputs.ts";
+import { type Shard, shardName, shareOf } from "./shard.ts";
 import { gradientName, slotName, type Trainables } from "./trainables.ts";
 import { updateTensor } from "./update_tensor.ts";
 
@@ -64,6 +65,8 @@ export function updateProgram(
     metrics?: readonly string[];
     /** Numbers of the window, which each step starts at 0. */
     window?: readonly string[];
+    /** This rank's share of the optimizer; null or absent: all of it. */
+    shard?: Shard | null;
   },
 ): Graph {
   const graph = new Graph();
@@ -123,6 +126,7 @@ export function updateProgram(
         updateArena(graph, optimizer, {
           arena: arena.name,
           elements: arena.elements,
+          shard: options.shard ?? null,
           ...at,
         }));
     }
@@ -137,6 +141,7 @@ function updateArena(
   at: {
     arena: string;
     elements: number;
+    shard: Shard | null;
     scalars: Tensor;
     factor: Tensor;
     finite: Tensor;
@@ -144,9 +149,29 @@ function updateArena(
     ownScalars: number;
   },
 ): void {
-  const flat = (name: string) => graph.variable(name, [at.elements]);
-  const parameter = flat(`parameters:${at.arena}`);
-  const gradient = flat(gradientName(at.arena));
+  const gradients = graph.variable(gradientName(at.arena), [at.elements]);
+  const zero = () =>
+    graph.assign(
+      gradients,
+      graph.apply1(zerosOp, [], { shape: [at.elements] }),
+    );
+  const share = at.shard === null ? null : shareOf(at.elements, at.shard);
+  if (share?.width === 0) return zero();
+  const elements = share?.width ?? at.elements;
+  const flat = (name: string) => graph.variable(name, [elements]);
+  /** What this rank updates of a whole arena. */
+  const own = (whole: Tensor): Tensor =>
+    share === null ? whole : {
+      ...sliceColumns(graph, { ...whole, shape: [1, at.elements] }, {
+        offset: share.offset,
+        width: share.width,
+      }),
+      shape: [elements],
+    };
+  const whole = graph.variable(`parameters:${at.arena}`, [at.elements]);
+  const parameter = own(whole);
+  const gradient = own(gradients);
+  const updated = share === null ? whole : flat(shardName(at.arena));
   const slots = optimizer.slots.map((s) => flat(slotName(s, at.arena)));
   const n = 2 + slots.length;
   const [scalars, factor, finite] = [n, n + 1, n + 2];
@@ -180,7 +205,7 @@ function updateArena(
     at.finite,
   ], {
     rows: 1,
-    columns: at.elements,
+    columns: elements,
   }, {
     inputs: [
       "matrix",
@@ -200,9 +225,9 @@ function updateArena(
     ]).map(({ output, value }) => write(output, value)),
     outputs: ["matrix", ...slots.map(() => "matrix" as const)],
   });
-  graph.assign(parameter, results[0]);
+  graph.assign(updated, results[0]);
   slots.forEach((slot, i) => graph.assign(slot, results[1 + i]));
-  graph.assign(gradient, graph.apply1(zerosOp, [], { shape: [at.elements] }));
+  zero();
 }
 
 /**

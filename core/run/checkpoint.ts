@@ -182,7 +182,10 @@ export function checkpointState(
   return { format: CHECKPOINT_FORMAT, ...of };
 }
 
-/** Writes a checkpoint's weights and optimizer slots to the device. */
+/**
+ * Writes a checkpoint's weights and optimizer slots to the device; where ranks share the slots, weights alone (see
+ * `readSlot`).
+ */
 export function restoreCheckpoint(engine: Engine, path: string): void {
   if (savedAdapter(engine) !== null) {
     using file = new SafetensorsFile(join(path, ADAPTER_FILE));
@@ -197,10 +200,23 @@ export function restoreCheckpoint(engine: Engine, path: string): void {
       writeStored(engine, { stored, variable: spec.name });
     }
   }
+  if (engine.isSharded) return;
   using slots = new SafetensorsFile(join(path, OPTIMIZER));
   for (const { spec } of savedTensors(engine)) {
     for (const { variable } of savedStates(engine, spec.name)) {
       readInto(engine, { file: slots, name: variable, variable });
     }
   }
+}
+
+/** Reads an optimizer slot of a checkpoint. Throws `DataError` where it has none of that name. */
+export function readSlot(path: string, name: string): Float32Array {
+  using file = new SafetensorsFile(join(path, OPTIMIZER));
+  const stored = file.tensors.get(name);
+  if (stored === undefined) {
+    throw new DataError(
+      `${file.path} has no tensor ${name}: the checkpoint is of another optimizer, or its states were stored in another way`,
+    );
+  }
+  return stored.read();
 }

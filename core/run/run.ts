@@ -335,7 +335,7 @@ class Run {
       }
     }
 
-    if (ranks.areSeveral) await shareTrained(ranks, engine);
+    if (ranks.areSeveral) await shareTrained(ranks, engine, from);
 
     const answers = stepAnswersOf(parts, {
       config,

@@ -6,6 +6,7 @@
 import type { Collective } from "../contracts/collective.ts";
 import type { Inputs, Objective } from "../contracts/objective.ts";
 import { type Engine, trainedBatchTokens } from "../engine/engine.ts";
+import { gatherWeights } from "../engine/optimizer_shards.ts";
 import { sequencesOf } from "../engine/inputs/level_inputs.ts";
 import {
   lossVariables,
@@ -86,5 +87,8 @@ export async function runStep(
     await sumGradients(engine.session, trainables, collective);
   }
   engine.update(update);
+  if (engine.isSharded && trainables !== null) {
+    await gatherWeights(engine.session, trainables, collective);
+  }
   return divisor;
 }

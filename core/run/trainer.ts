@@ -41,7 +41,11 @@ export interface TrainerHooks {
   onSkipped(state: Readonly<TrainerState>, step: number): void;
   /** Evaluates; called when all steps before are done. Returns the numbers. */
   evaluate(state: Readonly<TrainerState>): Promise<Metrics>;
-  save(state: Readonly<TrainerState>): Promise<void>;
+  /** Saves. `failed`: this process alone does, because it cannot go on. */
+  save(
+    state: Readonly<TrainerState>,
+    options?: { readonly failed?: boolean },
+  ): Promise<void>;
   /** Whether somebody has asked the model something, since the last time. */
   takeAsked?(): boolean;
   /** Answers it; called when all steps before are done. */
@@ -180,7 +184,7 @@ class Loop {
       // what was learned so far is kept: the row can be mended, and the run resumed
       if (this.#state.step > 0) {
         await this.#collect(false);
-        await this.#save();
+        await this.#save({ failed: true });
       }
       throw error;
     }
@@ -392,10 +396,10 @@ class Loop {
     this.#paused += this.#r.now() - start;
   }
 
-  async #save(): Promise<void> {
+  async #save(options: { readonly failed?: boolean } = {}): Promise<void> {
     if (this.#savedAt === this.#state.step) return;
     this.#addSeconds();
-    await this.#pause(() => this.#r.hooks.save(this.#state));
+    await this.#pause(() => this.#r.hooks.save(this.#state, options));
     this.#savedAt = this.#state.step;
   }
 

@@ -43,6 +43,14 @@ interface BackendState {
   readonly advice: string | null;
 }
 
+/** What a collective says of itself. */
+interface CollectiveState {
+  readonly name: string;
+  readonly available: boolean;
+  /** The library, or why there is none. */
+  readonly description: string;
+}
+
 /** What `doctor --json` prints. */
 interface Diagnosis {
   readonly denotune: string;
@@ -57,6 +65,8 @@ interface Diagnosis {
   readonly backends: readonly BackendState[];
   /** The backend that `auto` takes, or null where none can run. */
   readonly auto: string | null;
+  /** What joins processes that train together, by name. */
+  readonly collectives: readonly CollectiveState[];
   readonly cache: string;
   readonly hub_cache: string;
 }
@@ -80,7 +90,7 @@ const options = z.strictObject({
 /** `denotune doctor` */
 export const doctor: Command = defineCommand({
   details:
-    "Shows what a run would find here: Deno, permissions, memory, the backends with their devices (and the BLAS library that `cpu` uses), and the folders of caches. Exits with 1 where no backend can run.",
+    "Shows what a run would find here: Deno, permissions, memory, the backends with their devices (and the BLAS library that `cpu` uses), the MPI library that several processes would use, and the folders of caches. Exits with 1 where no backend can run.",
   options,
   permissions: (_, context) => modelNeeds(context, []),
   async run(flags, context) {
@@ -194,9 +204,26 @@ async function diagnose(creating: Creating): Promise<Diagnosis> {
       ["webgpu", "cpu"].find((name) =>
         backends.some((b) => b.name === name && b.auto)
       ) ?? null,
+    collectives: await tryCollectives(creating),
     cache: cacheFolder(),
     hub_cache: hubCacheFolder(environmentVariable),
   };
+}
+
+/** What joins processes here; nothing is started. */
+async function tryCollectives(creating: Creating): Promise<CollectiveState[]> {
+  const states: CollectiveState[] = [];
+  for (const name of creating.registry.names("collective")) {
+    try {
+      const made = await createPart("collective", name, creating);
+      const description = await made.describe?.();
+      if (description === undefined) continue;
+      states.push({ name, available: true, description });
+    } catch (error) {
+      states.push({ name, available: false, description: messageOf(error) });
+    }
+  }
+  return states;
 }
 
 /** Opens the backend's device, so that the report shows what a run gets. */
@@ -281,6 +308,10 @@ function show(found: Diagnosis, out: Output): void {
     if (backend.advice !== null) entry("", backend.advice);
   });
   entry("auto", found.auto ?? out.style("bad", "no backend can run here"));
+  for (const { name, available, description } of found.collectives) {
+    const mark = available ? out.style("good", "ok") : out.style("dim", "no");
+    entry("parallel", `${mark}  ${name}: ${description}`);
+  }
   entry("cache", found.cache);
   entry("Hub cache", found.hub_cache);
 }

@@ -19,6 +19,7 @@ import {
   type Registry,
 } from "../../contracts/plugin.ts";
 import { type Explained, explainIssue } from "../schema/explain.ts";
+import { UNNAMED } from "../schema/part_field.ts";
 import { asChoiceMap, isChosenInCode } from "../parse/merge.ts";
 import { nearest } from "../parse/nearest.ts";
 import {
@@ -98,7 +99,11 @@ export async function resolveChoice<K extends Kind>(
   if (isChosenInCode(tree)) {
     return await resolveChosen(run, path, kind, tree, choosing);
   }
-  const use = tree.entries.get("use")?.tree;
+  const unnamed = UNNAMED[kind];
+  const use: Tree | undefined = tree.entries.get("use")?.tree ??
+    (unnamed === undefined || tree.entries.size === 0
+      ? undefined
+      : { type: "leaf", value: unnamed, origin: tree.origin });
   if (use === undefined) {
     return fail(
       `\`${key}\` does not say which ${kind}: add \`use: NAME\`; known: ${

@@ -5,7 +5,12 @@
  */
 import type { Kind, Registry } from "../../contracts/plugin.ts";
 import { optionsJsonSchema } from "./options_schema.ts";
-import { CODE_ONLY, PART_FIELD, type PartField } from "./part_field.ts";
+import {
+  CODE_ONLY,
+  PART_FIELD,
+  type PartField,
+  UNNAMED,
+} from "./part_field.ts";
 import { bareJsonSchema } from "./schema.ts";
 import { isPlainObject } from "../parse/tree.ts";
 
@@ -97,7 +102,7 @@ function alternatives(field: PartField, registry: Registry): Schema[] {
 
 /** `{use: name, ...options}`. */
 function choiceSchema(
-  part: { name: string; description: string },
+  part: { kind: Kind; name: string; description: string },
   options: Schema,
   name: string,
 ): Schema {
@@ -128,7 +133,9 @@ function choiceSchema(
       use,
       ...(isPlainObject(rest.properties) ? rest.properties : {}),
     },
-    required: ["use", ...required],
+    required: UNNAMED[part.kind] === part.name
+      ? required
+      : ["use", ...required],
   };
 }
 

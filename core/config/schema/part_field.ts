@@ -16,6 +16,11 @@ export interface PartField {
   readonly nullable: boolean;
 }
 
+/** The part of a choice that names none, by kind: `parallel: {optimizer_sharding: true}`. Other kinds need `use`. */
+export const UNNAMED: Readonly<Partial<Record<Kind, string>>> = {
+  collective: "mpi",
+};
+
 /** The name under which a field's JSON Schema carries its {@linkcode PartField}. */
 export const PART_FIELD = "x-denotune-part";
 

@@ -74,7 +74,7 @@ export function runSchema(mode: TrainingMode): z.ZodType<ParsedRun, RunInput> {
     }).describe("The learning rate over time."),
     training: trainingSchema().prefault({}),
     parallel: optionalPartField("collective").default(null).describe(
-      "How processes train together; null, as `single`: one process.",
+      "How processes train together; null: as mpirun or srun has started them, else one process.",
     ),
     evaluators: z.array(partField("evaluator")).default([]).describe(
       "What is asked of the model at each evaluation.",

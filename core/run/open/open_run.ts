@@ -18,6 +18,7 @@ import { decodingOf } from "../../engine/generate/decoding.ts";
 import { specWithHead } from "../../engine/objective_head.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import type { Collective } from "../../contracts/collective.ts";
+import type { Shard } from "../../engine/shard.ts";
 import { preflight } from "../../data/preflight.ts";
 import { ConfigError } from "../../contracts/errors.ts";
 import { cacheFolder } from "../../io/cache_folder.ts";
@@ -117,6 +118,8 @@ export interface RunParts {
   readonly adapter: KindMap["adapter"] | null;
   /** How many processes train together. */
   readonly world: number;
+  /** This process's share of the optimizer; null: all of it. */
+  readonly shard: Shard | null;
   readonly evaluators: readonly OpenedEvaluator[];
   /** The rows that evaluators were asked about. */
   readonly evaluationRows: readonly EvaluationRow[];
@@ -180,6 +183,7 @@ export async function planRun(
       ? null
       : await create("adapter"),
     world: options.collective?.world ?? 1,
+    shard: shardOf(options.collective),
     evaluators: await openEvaluators(run, creating, {
       rows: evaluationRows,
       wording: wordingOf(data.template, data.asRequest),
@@ -235,6 +239,12 @@ function tryFactors(schedule: KindMap["schedule"], totalSteps: number): void {
     const step = Math.round(i * (totalSteps - 1) / Math.max(1, tried - 1));
     schedule.factor(step, { totalSteps });
   }
+}
+
+function shardOf(collective: Collective | undefined): Shard | null {
+  if (collective === undefined || collective.world === 1) return null;
+  const { rank, world, shardsOptimizer } = collective;
+  return shardsOptimizer === true ? { rank, world } : null;
 }
 
 /** The model with the objective's head, where it brings one. */

@@ -18,6 +18,7 @@ import type { OpenedEvaluator } from "../evaluation/evaluators.ts";
 import { stateElements } from "../../engine/layer_states.ts";
 import { inventoryOf } from "../../engine/build_model.ts";
 import type { EngineRequest } from "../../engine/plan_engine.ts";
+import type { Shard } from "../../engine/shard.ts";
 import { frozenWeights } from "../../engine/trainables.ts";
 import { dropoutOf } from "./model_dropout.ts";
 import type { OpenedData } from "./open_data.ts";
@@ -42,6 +43,8 @@ export function planRequest(of: {
   readonly evaluators: readonly OpenedEvaluator[];
   /** How many processes train together. */
   readonly world: number;
+  /** This process's share of the optimizer; null: all of it. */
+  readonly shard: Shard | null;
 }): EngineRequest {
   const { config, model, data } = of;
   const { spec } = model;
@@ -115,6 +118,7 @@ export function planRequest(of: {
       maxGradNorm: config.training.max_grad_norm,
       checkpointing: config.training.gradient_checkpointing,
       dropout: dropoutOf(config.model.dropout, model),
+      shard: of.shard,
     },
     evaluate: data.evaluation === null ? null : { B, T: evaluationT },
     generate: generates

@@ -3,6 +3,7 @@
  * next step, where they wait for it.
  * @module
  */
+import { gatherStates } from "../../engine/optimizer_shards.ts";
 import type { Metrics } from "../best_model.ts";
 import { checkpointPath } from "../checkpoint.ts";
 import type { RunHooks } from "../run_hooks.ts";
@@ -53,11 +54,17 @@ export class RankHooks implements TrainerHooks {
     return metrics;
   }
 
-  /** Without a call that joins ranks: one whose data fails saves too, alone. */
-  async save(state: Readonly<TrainerState>): Promise<void> {
+  /** A rank that fails saves alone, if it can: nothing that joins ranks may be called. */
+  async save(
+    state: Readonly<TrainerState>,
+    { failed = false }: { readonly failed?: boolean } = {},
+  ): Promise<void> {
     const { saves, context } = this.#hooks;
+    const { engine } = context;
+    if (engine.isSharded && failed) return; // the states of the others are out of reach
+    const states = engine.isSharded ? await this.#states() : new Map();
     if (this.#ranks.isFirst) {
-      await this.#hooks.save(state);
+      await engine.withStates(states, () => this.#hooks.save(state));
       this.#stop.savedStep = state.step;
     } else {
       saves.lastCheckpoint = checkpointPath(
@@ -65,6 +72,17 @@ export class RankHooks implements TrainerHooks {
         state.step,
       );
     }
+  }
+
+  async #states(): Promise<Map<string, Float32Array>> {
+    const { session, planned: { trainables, request } } =
+      this.#hooks.context.engine;
+    if (trainables === null) return new Map();
+    return await gatherStates(session, {
+      trainables,
+      slots: request.train?.optimizer.slots ?? [],
+      collective: this.#ranks.collective,
+    });
   }
 
   takeAsked(): boolean {

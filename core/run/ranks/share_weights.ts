@@ -6,22 +6,32 @@
 import { createHash } from "node:crypto";
 import type { Engine } from "../../engine/engine.ts";
 import { statesOf } from "../../engine/trainables.ts";
+import { readSlot } from "../checkpoint.ts";
+import { spreadStates } from "../../engine/optimizer_shards.ts";
 import { narrowed } from "../saving/saved_model.ts";
 import type { Ranks } from "./ranks.ts";
 
 /** Numbers that are read and sent at once. */
 const CHUNK = 1 << 22;
 
-/** Passes what rank 0 trains, and the states of its optimizer, to all ranks. */
+/**
+ * Passes what rank 0 trains, and the states of its optimizer, to all ranks. `checkpoint` is what rank 0 has restored;
+ * null: the run starts.
+ */
 export async function shareTrained(
   { collective }: Ranks,
   engine: Engine,
+  checkpoint: string | null,
 ): Promise<void> {
   const { session, planned: { trainables, request } } = engine;
   if (trainables === null) return;
   const slots = request.train?.optimizer.slots ?? [];
+  if (engine.isSharded && checkpoint !== null) {
+    const read = (name: string) => readSlot(checkpoint, name);
+    await spreadStates(session, { trainables, slots, collective, read });
+  }
   for (const { name } of trainables.tensors) {
-    const states = statesOf(trainables, slots, name);
+    const states = engine.isSharded ? [] : statesOf(trainables, slots, name);
     for (const variable of [name, ...states.map((s) => s.variable)]) {
       const of = elementsOf(engine, variable);
       for (let start = 0; start < of.elements; start += CHUNK) {

@@ -25,8 +25,13 @@ async function together(
   world: number,
   folder: string,
   more: Partial<RunInput>,
+  shardsOptimizer = false,
 ): Promise<RanRun[]> {
-  const runs = ranksInProcess(world).map((collective) =>
+  const ranks = ranksInProcess(world).map((ranks) => ({
+    ...ranks,
+    shardsOptimizer,
+  }));
+  const runs = ranks.map((collective) =>
     runConfig({
       ...tinyRun(`${folder}/${world}-${collective.rank}`, more),
       backend: { use: "cpu", blas: "off", workers: 1 },
@@ -98,6 +103,86 @@ for (
     const last = (of: RanRun) => of.of("step").at(-1);
     assert.equal(last(two[0])?.trained_tokens, last(one)?.trained_tokens);
     assert.equal(last(two[0])?.token_accuracy, last(one)?.token_accuracy);
+  });
+}
+
+for (
+  const [what, more] of [
+    ["all weights", {}],
+    ["an adapter", { adapter: { use: "lora", r: 4 } }],
+  ] as readonly [string, Partial<RunInput>][]
+) {
+  const isSample = what === "all weights" ||
+    Deno.env.get("DENOTUNE_TEST_ALL") === "1";
+  const title =
+    `three ranks that share out the optimizer (ZeRO-1) have the bits of three that do not, and a third of its memory: ${what}`;
+  Deno.test({ name: title, ignore: !isSample }, async () => {
+    using folder = testFolder();
+    const run = (more: Partial<RunInput["training"]>): Partial<RunInput> => ({
+      data: { train: [{ rows: tinyRows(23), format: "alpaca" }] },
+      training: {
+        max_steps: 5,
+        batch_size: 2,
+        gradient_accumulation_steps: 4,
+        save_steps: 2,
+        ...more,
+      },
+    });
+    const whole = await together(3, folder.at("whole"), {
+      ...more,
+      ...run({}),
+    });
+    const sharded = await together(
+      3,
+      folder.at("sharded"),
+      { ...more, ...run({}) },
+      true,
+    );
+    const hash = whole[0].result.weightsHash;
+    assert.match(hash ?? "", /^[0-9a-f]{64}$/);
+    for (const { result, losses } of [...whole, ...sharded]) {
+      assert.equal(result.weightsHash, hash);
+      assert.deepEqual(losses, whole[0].losses);
+    }
+    const bytes = ([one]: RanRun[]) => one.of("start")[0].memory.optimizer;
+    // shares are multiples of 64 values
+    const third = bytes(whole) / 3;
+    assert.ok(bytes(sharded) >= third && bytes(sharded) <= third * 1.1 + 4096);
+
+    // to the bit with as many ranks, shared out or not; else as close as other sums are
+    const resume = folder.at("sharded", "3-0", "checkpoint-2");
+    const again = await together(
+      3,
+      folder.at("again"),
+      { ...more, ...run({ resume }) },
+      true,
+    );
+    assert.equal(again[0].result.weightsHash, hash);
+    const two = await together(2, folder.at("two"), {
+      ...more,
+      ...run({ resume }),
+    });
+    two[0].losses.forEach((loss, i) =>
+      assert.ok(Math.abs(loss / whole[0].losses[i + 2] - 1) <= 1e-6)
+    );
+    assert.equal(two[0].losses.length, 3);
+  });
+}
+
+for (
+  const [name, optimizer, reason] of [
+    ["adafactor", { use: "adafactor" }, /whole tensors/],
+    ["ema", { use: "ema", of: "adamw" }, /average/],
+  ] as const
+) {
+  Deno.test(`ranks do not share out the states of ${name}, and say why`, async () => {
+    using folder = testFolder();
+    await assert.rejects(
+      together(2, folder.path, { optimizer }, true),
+      (error: Error) =>
+        error.name === "ConfigError" && reason.test(error.message) &&
+        /optimizer_sharding/.test(error.message),
+    );
   });
 }
 

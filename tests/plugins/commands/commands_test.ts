@@ -231,6 +231,12 @@ Deno.test("doctor tells Deno, backends and folders, also as JSON", async () => {
   );
   assert.equal(reference.available, true);
   assert.ok(found.cores >= 1 && found.cache !== "" && found.auto !== null);
+  const mpi = found.collectives.find((c: { name: string }) => c.name === "mpi");
+  // installed or not, it says so
+  assert.match(
+    mpi.description,
+    mpi.available ? /^(Open MPI|MPICH) \d/ : /no MPI library.*openmpi-bin/,
+  );
 });
 
 Deno.test("doctor prints the code that backends make of a kernel", async () => {

@@ -35,7 +35,7 @@ for (const launcher of launchers().slice(0, ALL ? undefined : 1)) {
   Deno.test(`${launcher.name}: a stopped rank ends the run within ${MOST_SECONDS} seconds, the newest checkpoint named on every rank`, async () => {
     using folder = testFolder();
     const run = writeRun(folder, {
-      parallel: { use: "mpi", timeout_seconds: ALL ? 15 : 4 },
+      parallel: { use: "mpi", timeout_seconds: ALL ? 15 : 3 },
     });
     const training = startTraining(
       launcher,
