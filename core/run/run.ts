@@ -231,6 +231,18 @@ class Run {
       "steps": steps,
       model: model.name,
     });
+    const { gradient_accumulation_steps: micros } = config.training;
+    const { world } = ranks.collective;
+    if (micros < world) {
+      events.notice(
+        `A step has ${micros} micro-batch${
+          micros === 1 ? "" : "es"
+        } (training.gradient_accumulation_steps) for ${world} ranks: ${
+          world - micros
+        } of them only wait. More and smaller ones make the same steps`,
+        "warning",
+      );
+    }
     const folder = await ranks.fromFirst(() => decideRunFolder(run));
     const { checkpoint: from } = folder;
     const checkpoint = from === null
