@@ -53,9 +53,9 @@ import {
   type LossInventory,
   windowName,
 } from "./objective_loss.ts";
-import { checkShardable } from "./optimizer_shards.ts";
+import { checkShardable } from "./ranks/optimizer_shards.ts";
 import { scoreProgram } from "./score.ts";
-import type { Shard } from "./shard.ts";
+import type { Shard } from "./ranks/shard.ts";
 import { weightStorage } from "./storage.ts";
 import {
   chooseTrainables,

@@ -14,7 +14,7 @@ import { ConfigError } from "../contracts/errors.ts";
 import { type Arena, count, type Memory } from "../graph/memory.ts";
 import { BLOCK, fitsBlocks, isBlockStorage } from "../graph/quantize/blocks.ts";
 import { namePattern } from "./name_pattern.ts";
-import { type Shard, shardName, shareOf } from "./shard.ts";
+import { type Shard, shardName, shareOf } from "./ranks/shard.ts";
 
 /** Tensors updated with the same learning rate and decay. */
 export interface Group {

@@ -20,7 +20,7 @@ import { sum, writeRow } from "../graph/ops/sums.ts";
 import { metricNames, sumNames } from "./loss_program.ts";
 import { windowName } from "./objective_loss.ts";
 import { programInput } from "./inputs/program_inputs.ts";
-import { type Shard, shardName, shareOf } from "./shard.ts";
+import { type Shard, shardName, shareOf } from "./ranks/shard.ts";
 import { gradientName, slotName, type Trainables } from "./trainables.ts";
 import { updateTensor } from "./update_tensor.ts";
 

@@ -6,13 +6,13 @@
 import type { Collective } from "../contracts/collective.ts";
 import type { Inputs, Objective } from "../contracts/objective.ts";
 import { type Engine, trainedBatchTokens } from "../engine/engine.ts";
-import { gatherWeights } from "../engine/optimizer_shards.ts";
+import { gatherWeights } from "../engine/ranks/optimizer_shards.ts";
 import { sequencesOf } from "../engine/inputs/level_inputs.ts";
 import {
   lossVariables,
   sumGradients,
   sumOverRanks,
-} from "../engine/sum_over_ranks.ts";
+} from "../engine/ranks/sum_over_ranks.ts";
 import { type AnsweredBatch, inputsOf } from "./ask/step_answers.ts";
 import type { StepVote } from "./ranks/agreed_stop.ts";
 

@@ -18,7 +18,7 @@ import { decodingOf } from "../../engine/generate/decoding.ts";
 import { specWithHead } from "../../engine/objective_head.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import type { Collective } from "../../contracts/collective.ts";
-import type { Shard } from "../../engine/shard.ts";
+import type { Shard } from "../../engine/ranks/shard.ts";
 import { preflight } from "../../data/preflight.ts";
 import { ConfigError } from "../../contracts/errors.ts";
 import { cacheFolder } from "../../io/cache_folder.ts";

@@ -18,7 +18,7 @@ import type { OpenedEvaluator } from "../evaluation/evaluators.ts";
 import { stateElements } from "../../engine/layer_states.ts";
 import { inventoryOf } from "../../engine/build_model.ts";
 import type { EngineRequest } from "../../engine/plan_engine.ts";
-import type { Shard } from "../../engine/shard.ts";
+import type { Shard } from "../../engine/ranks/shard.ts";
 import { frozenWeights } from "../../engine/trainables.ts";
 import { dropoutOf } from "./model_dropout.ts";
 import type { OpenedData } from "./open_data.ts";

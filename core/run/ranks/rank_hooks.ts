@@ -3,7 +3,7 @@
  * next step, where they wait for it.
  * @module
  */
-import { gatherStates } from "../../engine/optimizer_shards.ts";
+import { gatherStates } from "../../engine/ranks/optimizer_shards.ts";
 import type { Metrics } from "../best_model.ts";
 import { checkpointPath } from "../checkpoint.ts";
 import type { RunHooks } from "../run_hooks.ts";

@@ -10,13 +10,13 @@
  * ```
  * @module
  */
-import type { Collective } from "../contracts/collective.ts";
-import { ConfigError } from "../contracts/errors.ts";
-import type { Optimizer } from "../contracts/optimizer.ts";
-import type { Arena } from "../graph/memory.ts";
-import type { Session } from "./session.ts";
+import type { Collective } from "../../contracts/collective.ts";
+import { ConfigError } from "../../contracts/errors.ts";
+import type { Optimizer } from "../../contracts/optimizer.ts";
+import type { Arena } from "../../graph/memory.ts";
+import type { Session } from "../session.ts";
 import { shardName, shareOf } from "./shard.ts";
-import { slotName, type Trainables } from "./trainables.ts";
+import { slotName, type Trainables } from "../trainables.ts";
 
 /** Refuses optimizers that are more than an expression an element. Throws `ConfigError`. */
 export function checkShardable(

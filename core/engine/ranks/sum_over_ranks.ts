@@ -4,10 +4,10 @@
  * step, and knows it.
  * @module
  */
-import type { Collective } from "../contracts/collective.ts";
-import { metricNames, sumNames } from "./loss_program.ts";
-import type { Session } from "./session.ts";
-import { gradientName, type Trainables } from "./trainables.ts";
+import type { Collective } from "../../contracts/collective.ts";
+import { metricNames, sumNames } from "../loss_program.ts";
+import type { Session } from "../session.ts";
+import { gradientName, type Trainables } from "../trainables.ts";
 
 /** Sums the gradients of a step over all ranks, in place: an arena at a time. */
 export async function sumGradients(
