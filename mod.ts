@@ -76,6 +76,10 @@ export type { InspectedToken } from "./core/data/inspect.ts";
 export type { Answer } from "./core/contracts/evaluator.ts";
 export type { SaveDType } from "./core/io/save_model.ts";
 export type { RegistryOptions } from "./core/config/parts/open_registry.ts";
+export type {
+  TrustOption,
+  WithTrust,
+} from "./core/config/trust/trust_option.ts";
 export type { PrepareOptions } from "./core/run/open/open_run.ts";
 export type { RunResult } from "./core/run/run.ts";
 export type {

@@ -73,14 +73,19 @@ export {
   type Kind,
   type KindMap,
   KINDS,
+  type LoadedFrom,
   type Part,
   type Plugin,
-  type PluginIdentity,
   type Registered,
   type RegisteredPlugin,
   Registry,
   tokenizerOf,
 } from "./contracts/plugin.ts";
+export type {
+  PluginIdentity,
+  TrustPolicy,
+  UntrustedPlugin,
+} from "./contracts/trust.ts";
 export {
   exactJson,
   type NumberText,
@@ -345,6 +350,8 @@ export {
 } from "./config/parts/create_part.ts";
 export type { CallWatch, Guard } from "./config/parts/guard_part.ts";
 export { openRegistry } from "./config/parts/open_registry.ts";
+export type { RegistryOptions } from "./config/parts/open_registry.ts";
+export type { TrustOption, WithTrust } from "./config/trust/trust_option.ts";
 export { type ConfigData, readResolvedFile } from "./config/resolved.ts";
 export type { FileCheck } from "./config/run_paths.ts";
 export { runJsonSchema, type Schema } from "./config/schema/json_schema.ts";
@@ -521,6 +528,7 @@ export type {
 } from "./library/open_data.ts";
 export type { TrainOptions } from "./library/train.ts";
 export {
+  askedPlugins,
   askedRegistry,
   type AskedRun,
   loadAskedRun,

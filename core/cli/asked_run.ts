@@ -4,7 +4,10 @@
  */
 import type { LoadedRun } from "../config/load.ts";
 import type { RunRequest } from "../config/load.ts";
-import { openRegistry } from "../config/parts/open_registry.ts";
+import {
+  openRegistry,
+  type RegistryOptions,
+} from "../config/parts/open_registry.ts";
 import { kindAt } from "../config/paths.ts";
 import type { CommandContext } from "../contracts/command.ts";
 import type { Registry } from "../contracts/plugin.ts";
@@ -24,15 +27,24 @@ export interface AskedRun {
 
 /** The built-in parts, and those of the plugins that the command line names. */
 export async function askedRegistry(
-  { program, plugins, err }: Pick<
-    CommandContext,
-    "program" | "plugins" | "err"
-  >,
+  context: Pick<CommandContext, "program" | "plugins" | "trust" | "err">,
 ): Promise<Registry> {
-  return await openRegistry(program.builtIn, {
+  return await openRegistry(
+    context.program.builtIn,
+    askedPlugins(context),
+  );
+}
+
+/** How the plugins that the command line names are loaded, for calls of the library that open a registry. */
+export function askedPlugins(
+  { plugins, trust, err }: Pick<CommandContext, "plugins" | "trust" | "err">,
+): RegistryOptions {
+  return {
     plugins,
+    namedBy: "command line",
+    ...(trust === null ? {} : { trust }),
     notice: (what) => err.line(harmless(what)),
-  });
+  };
 }
 
 /** Splits the arguments `[run file ...] [key=value ...]` into the two kinds. */
@@ -53,7 +65,7 @@ export function splitRunArguments(
 export async function loadAskedRun(
   context: Pick<
     CommandContext,
-    "arguments" | "program" | "plugins" | "out" | "err"
+    "arguments" | "program" | "plugins" | "trust" | "out" | "err"
   >,
   options: {
     readonly files?: RunRequest["files"];

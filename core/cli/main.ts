@@ -31,12 +31,17 @@ import { namesModule } from "../config/parts/plugins.ts";
 import { askedRegistry } from "./asked_run.ts";
 import { addFlags, givenOptions, hasOption } from "./flags.ts";
 import { invocation } from "./invocation.ts";
+import { cliTrust } from "./cli_trust.ts";
 import { permissionFlags, permissionLine } from "./permission_line.ts";
 import { isFromSystem, showError } from "./show_error.ts";
 import { isOutputGone, processOutputs } from "./terminal.ts";
 
 /** Prints what a command needs of Deno instead of running it. */
 const PERMISSIONS = "--permissions";
+/** Trusts every plugin that is named. */
+const TRUST = "--trust";
+/** Flags that any command takes, at any position. */
+const GLOBAL: readonly string[] = ["--verbose", PERMISSIONS, TRUST];
 
 /** Runs a command line and returns the exit code. Never throws, never exits. */
 export async function main(
@@ -48,7 +53,7 @@ export async function main(
   const verbose = args.includes("--verbose");
   try {
     const { words, plugins } = withoutPlugins(
-      args.filter((a) => a !== "--verbose" && a !== PERMISSIONS),
+      args.filter((a) => !GLOBAL.includes(a)),
     );
     let code = 0;
     const context: CommandContext = {
@@ -56,6 +61,7 @@ export async function main(
       invocation: invocation(),
       arguments: [],
       plugins,
+      trust: cliTrust({ all: args.includes(TRUST), err }),
       program,
       exitWith: (given) => code = given,
     };
@@ -139,6 +145,10 @@ async function commandLine(
     .option(
       "--plugin <module>",
       "a plugin to load; may be given several times",
+    )
+    .option(
+      TRUST,
+      "run the plugins that are named without asking, and remember them",
     )
     .showHelpAfterError(`(--help shows what can be given)`)
     .configureHelp({ showGlobalOptions: true })

@@ -16,6 +16,7 @@ import {
   writtenMode,
 } from "./parse/override.ts";
 import type { CallWatch } from "./parts/guard_part.ts";
+import { admitRunFile, type NamedBy } from "./trust/decide_trust.ts";
 import { loadPlugins, pluginEntries } from "./parts/plugins.ts";
 import { configError, type Problem } from "./parse/problem.ts";
 import { groupOf } from "./parse/group.ts";
@@ -78,15 +79,22 @@ export async function loadRun(request: RunRequest): Promise<LoadedRun> {
     ? []
     : [request.file].flat().map((file) => resolve(cwd, file));
   const file = files.at(0) ?? null;
+  const base = resolve(cwd, request.base ?? ".");
   const anyLayout = layoutOf("sft"); // keys and places of parts are the same in every mode
+  const folders = [...new Set(files.map((path) => dirname(path)))];
+  const named: NamedBy = {
+    by: "run file",
+    folders: file === null ? [base] : folders,
+  };
+  const reading = {
+    cwd,
+    layout: anyLayout,
+    admit: (path: string, place: string) =>
+      admitRunFile(path, { place, named, policy: request.registry.trust }),
+  };
   const written = file !== null
-    ? await readRunFiles(files, cwd, anyLayout)
-    : await readRunObject(
-      request.object ?? {},
-      resolve(cwd, request.base ?? "."),
-      cwd,
-      anyLayout,
-    );
+    ? await readRunFiles(files, reading)
+    : await readRunObject(request.object ?? {}, base, reading);
 
   const { overrides, problems } = parseOverrides(request.overrides ?? [], cwd);
   const mode = writtenMode(written, overrides) === "pretrain"
@@ -105,10 +113,10 @@ export async function loadRun(request: RunRequest): Promise<LoadedRun> {
   const registry = copyOf(request.registry);
   await loadPlugins(run, {
     registry,
+    named,
     notice: request.notice,
     calls: request.calls,
   });
-  const folders = [...new Set(files.map((path) => dirname(path)))];
   const groups = { folders, cwd, layout, registry };
   for (const override of overrides) {
     if (isOfPlugins(override)) continue;
@@ -156,9 +164,9 @@ export async function loadRun(request: RunRequest): Promise<LoadedRun> {
 
 /** The same plugins in a registry of its own: a run's plugins are that run's alone. */
 function copyOf(registry: Registry): Registry {
-  const copy = new Registry();
-  for (const { plugin, module, url, identity } of registry.plugins()) {
-    copy.add(plugin, module, url, identity);
+  const copy = new Registry(registry.trust);
+  for (const { plugin, module, url, ...from } of registry.plugins()) {
+    copy.add(plugin, module, url, from);
   }
   return copy;
 }

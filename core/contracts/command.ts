@@ -8,6 +8,7 @@ import { ConfigError } from "./errors.ts";
 import type { Json } from "./json.ts";
 import type { BuiltIn } from "./built_in.ts";
 import type { OptionsSchema } from "./options.ts";
+import type { TrustPolicy } from "./trust.ts";
 
 /** A style of text on a terminal, by meaning. */
 export type TextStyle = "bold" | "dim" | "good" | "warning" | "bad";
@@ -50,6 +51,8 @@ export interface CommandContext extends Outputs {
   readonly arguments: readonly string[];
   /** Plugins named by `--plugin`, as they were written. */
   readonly plugins: readonly string[];
+  /** Decides which plugins may run that neither the run's folder nor the user's own list vouches for. */
+  readonly trust: TrustPolicy | null;
   /** What was started. */
   readonly program: Program;
   /** Sets the exit code of a command that does not throw. */

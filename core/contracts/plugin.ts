@@ -24,6 +24,7 @@ import type { Command } from "./command.ts";
 import { apiFault } from "./api_changes.ts";
 import { PluginError } from "./errors.ts";
 import type { OptionsSchema } from "./options.ts";
+import type { PluginIdentity, TrustPolicy } from "./trust.ts";
 
 /** What each kind of part creates. The list of kinds is closed; parts are open. */
 export interface KindMap {
@@ -216,14 +217,6 @@ export interface Registered {
 /** What people are shown as the module of the parts that come with the program. */
 export const BUILT_IN = "built-in";
 
-/** Which code a plugin is. */
-export interface PluginIdentity {
-  /** Version of the package that it was resolved to, else the one that the plugin says; null where there is none. */
-  readonly version: string | null;
-  /** `sha256-` and 64 hexadecimal digits, of its modules; null where they cannot be read. */
-  readonly hash: string | null;
-}
-
 /** A plugin of a registry. */
 export interface RegisteredPlugin {
   /** The plugin. */
@@ -234,22 +227,33 @@ export interface RegisteredPlugin {
   readonly url: string | null;
   /** Which code it is; null where it was given in code, and for the built-in parts. */
   readonly identity: PluginIdentity | null;
+  /** Why its code may run: `it is in the folder of the run file`; null as for `identity`. */
+  readonly trusted: string | null;
 }
+
+/** What is known of a plugin that was loaded from a module. */
+export type LoadedFrom = Pick<RegisteredPlugin, "identity" | "trusted">;
 
 /** Holds parts by kind and name. A duplicate is refused, naming both plugins. */
 export class Registry {
+  /** Decides about plugins that are loaded into it, and into copies of it; null: nobody is asked. */
+  readonly trust: TrustPolicy | null;
   readonly #parts = new Map<string, Registered>();
   readonly #plugins = new Map<string, RegisteredPlugin>();
 
+  /** An empty registry. */
+  constructor(trust: TrustPolicy | null = null) {
+    this.trust = trust;
+  }
+
   /**
-   * Adds a plugin, whose shape is checked here in every case. `url` is what a worker imports to have it too,
-   * `identity` which code that is. Throws `PluginError` naming `module`.
+   * Adds a plugin, whose shape is checked here in every case. `url` is what a worker imports to have it too. Throws `PluginError` naming `module`.
    */
   add(
     plugin: unknown,
     module: string,
     url: string | null = null,
-    identity: PluginIdentity | null = null,
+    { identity, trusted }: LoadedFrom = { identity: null, trusted: null },
   ): void {
     const checked = checkPlugin(plugin, module);
     const before = this.#plugins.get(checked.name);
@@ -280,6 +284,7 @@ export class Registry {
         version: identity.version ?? checked.version ?? null,
         hash: identity.hash,
       },
+      trusted,
     });
   }
 

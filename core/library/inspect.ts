@@ -15,10 +15,11 @@ import { ConfigError } from "../contracts/errors.ts";
 import type { PreparedRun, PrepareOptions } from "../run/open/open_run.ts";
 import { totalSteps } from "../data/total_steps.ts";
 import { prepareRun } from "./prepare.ts";
+import type { WithTrust } from "../config/trust/trust_option.ts";
 import { openRegistry } from "../config/parts/open_registry.ts";
 
 /** Which examples are looked at. */
-export interface InspectOptions extends PrepareOptions {
+export interface InspectOptions extends PrepareOptions, WithTrust {
   /** Index of the row in its source, counted from 0 as in errors; absent: the first rows of every source. */
   readonly row?: number;
   /** Index of the source in `data.train`, counted from 0; absent: 0 with `row`, else all. */
@@ -50,7 +51,7 @@ export async function inspect(
   const loaded = await loadRun({
     ...(typeof run === "string" ? { file: run } : { object: run }),
     overrides: options.overrides,
-    registry: await openRegistry(builtIn),
+    registry: await openRegistry(builtIn, { trust: options.trust }),
   });
   return await inspectRun(loaded, options);
 }

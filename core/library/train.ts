@@ -9,10 +9,11 @@ import type { BuiltIn } from "../contracts/built_in.ts";
 import type { Tracker, TrackerEvent } from "../contracts/tracker.ts";
 import { callbackTracker } from "../run/callback_tracker.ts";
 import { type RunResult, trainRun } from "../run/run.ts";
+import type { WithTrust } from "../config/trust/trust_option.ts";
 import { openRegistry } from "../config/parts/open_registry.ts";
 
 /** How the library's caller follows and stops a run. */
-export interface TrainOptions {
+export interface TrainOptions extends WithTrust {
   /** Abort it: a checkpoint is saved and the result's `status` is `interrupted`. */
   readonly signal?: AbortSignal;
   /** Sees every event that a tracker sees: `start`, `step`, `eval`, `save`, ... */
@@ -30,7 +31,7 @@ export async function train(
   const loaded = await loadRun({
     ...(typeof run === "string" ? { file: run } : { object: run }),
     overrides: options.overrides,
-    registry: await openRegistry(builtIn),
+    registry: await openRegistry(builtIn, { trust: options.trust }),
   });
   const named = typeof run === "object" && run.trackers !== undefined;
   const trackers: Tracker[] = options.onEvent === undefined

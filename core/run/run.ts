@@ -15,6 +15,7 @@ import type { CallWatch } from "../config/parts/guard_part.ts";
 import { chosenAt } from "../config/chosen_at.ts";
 import type { LoadedRun } from "../config/load.ts";
 import { configData, resolvedText } from "../config/resolved.ts";
+import { rememberPlugins } from "../config/trust/decide_trust.ts";
 import { describePart } from "../config/schema/options_schema.ts";
 import { writeFileAtomic } from "../io/atomic.ts";
 import { VERSION } from "../version.ts";
@@ -284,6 +285,7 @@ class Run {
         join(config.output_dir, RESOLVED),
         resolvedText(run, VERSION),
       );
+      rememberPlugins(run.registry);
     }
     this.#seesFolder = await seesFolder(ranks, config.output_dir);
     using requests = ranks.isFirst ? new RunRequests(config.output_dir) : null;

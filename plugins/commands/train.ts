@@ -70,7 +70,13 @@ async function runTrain(
     const result = await library.trainRun(run, {
       signal,
       calls,
-      command: [invocation, "train", ...args.map(quoted)].join(" "),
+      command: [
+        invocation,
+        "train",
+        ...args.map(quoted),
+        // a run is resumed with the plugins that it began with
+        ...context.plugins.flatMap((plugin) => ["--plugin", quoted(plugin)]),
+      ].join(" "),
       onRankStops: (message) => err.line(message),
       trackers: [{
         start: () => void (isTraining = true),

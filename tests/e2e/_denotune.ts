@@ -41,7 +41,11 @@ export function startWith(
   const process = new Deno.Command(Deno.execPath(), {
     args: ["run", ...permissions, "--no-prompt", "--no-check", ...args],
     cwd,
-    env: { NO_COLOR: "1", DENOTUNE_CACHE: `${cwd}/cache` },
+    env: {
+      NO_COLOR: "1",
+      DENOTUNE_CACHE: `${cwd}/cache`,
+      DENOTUNE_CONFIG: `${cwd}/config`,
+    },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",

@@ -97,6 +97,7 @@ async function talked(folder: string): Promise<readonly Turn[]> {
       invocation: "denotune",
       arguments: [],
       plugins: [],
+      trust: null,
       program,
       exitWith: () => {},
     },

@@ -25,8 +25,8 @@ export function shownPath(path: string, cwd: string): string {
     : inner;
 }
 
-/** The tree of a run file (absolute path), what it extends merged. Throws `ConfigError`. */
-function readRunFile(
+/** The same without running any code: a run file in TypeScript, named or extended, is refused. */
+export function readRunText(
   file: string,
   cwd: string,
   layout: Layout,
@@ -34,28 +34,22 @@ function readRunFile(
   return read(file, null, [], { cwd, layout });
 }
 
-/** The same without running any code: a run file in TypeScript, named or extended, is refused. */
-export function readRunText(
-  file: string,
-  cwd: string,
-  layout: Layout,
-): Promise<Tree> {
-  return read(file, null, [], { cwd, layout, textOnly: true });
-}
+/** Says whether a run file in code may run that a text extends. Throws what keeps it from that. */
+export type AdmitRunFile = (file: string, place: string) => Promise<void>;
 
 /**
  * The tree of run files (absolute paths), each laid over those before it as over what it extends. Throws
- * `ConfigError`.
+ * `ConfigError`, and what `admit` throws.
  */
 export async function readRunFiles(
   files: readonly string[],
-  cwd: string,
-  layout: Layout,
+  reading: Reading & { readonly admit: AdmitRunFile },
 ): Promise<Tree> {
   const [first, ...others] = files;
-  let merged = await readRunFile(first, cwd, layout);
+  let merged = await read(first, null, [], reading);
   for (const file of others) {
-    merged = mergeTrees(merged, await readRunFile(file, cwd, layout), layout);
+    const over = await read(file, null, [], reading);
+    merged = mergeTrees(merged, over, reading.layout);
   }
   return merged;
 }
@@ -79,18 +73,20 @@ export async function readGroupFile(
 export function readRunObject(
   run: unknown,
   base: string,
-  cwd: string,
-  layout: Layout,
+  reading: Reading & { readonly admit: AdmitRunFile },
 ): Promise<Tree> {
   const tree = objectTree(run, { place: "run", base, code: true });
-  return withExtended(tree, [], { cwd, layout });
+  return withExtended(tree, [], reading);
 }
 
+/** What run files are read with. */
 interface Reading {
+  /** Absolute folder that paths are shown relative to. */
   readonly cwd: string;
+  /** The keys of a run, and where parts are chosen. */
   readonly layout: Layout;
-  /** Whether run files that are code are refused. */
-  readonly textOnly?: boolean;
+  /** Asked before a run file in code runs that a text extends; absent: run files that are code are refused. */
+  readonly admit?: AdmitRunFile;
 }
 
 async function read(
@@ -130,10 +126,14 @@ async function read(
     );
     fail(`run files extend each other in a circle: ${circle.join(" -> ")}`);
   }
-  if (isCode && reading.textOnly === true) {
+  if (isCode && reading.admit === undefined) {
     fail(
       `${place} is a program: what it names is known only when it runs; read it before you use it`,
     );
+  }
+  // whoever starts a program, or writes one that names another, runs it
+  if (isCode && from !== null && from.code !== true) {
+    await reading.admit?.(file, from.place);
   }
   const tree = isCode ? await readModule(file, place) : readText(file, place);
   return await withExtended(tree, [...above, real], reading);

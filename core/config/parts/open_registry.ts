@@ -4,6 +4,8 @@
  */
 import type { BuiltIn } from "../../contracts/built_in.ts";
 import { BUILT_IN, Registry } from "../../contracts/plugin.ts";
+import type { TrustPolicy } from "../../contracts/trust.ts";
+import { type TrustOption, trustPolicy } from "../trust/trust_option.ts";
 import { ConfigError } from "../../contracts/errors.ts";
 import { bundleUrl } from "../../io/start_worker.ts";
 import { treeOf } from "../parse/tree.ts";
@@ -17,6 +19,10 @@ export interface RegistryOptions {
   readonly cwd?: string;
   /** Called when a plugin of somebody else's host is used for the first time, and when one takes long to load. */
   readonly notice?: (what: string) => void;
+  /** Which plugins may run that run files name from outside their folder; absent: those that the user trusts already. */
+  readonly trust?: TrustOption | TrustPolicy;
+  /** Who wrote the names in `plugins`. Default: the program. */
+  readonly namedBy?: "code" | "command line";
 }
 
 /** The built-in parts and those of the plugins named. Throws `PluginError` that names the module. */
@@ -30,15 +36,25 @@ export async function openRegistry(
       "This program was bundled into several files, where workers cannot be started; bundle it into one file, without --code-splitting",
     );
   }
-  const registry = new Registry();
+  const registry = new Registry(policyOf(options.trust));
   registry.add(await builtIn.load(), BUILT_IN, builtIn.module);
   const { plugins = [], cwd = Deno.cwd() } = options;
   if (plugins.length > 0) {
     const origin = { place: "--plugin", base: cwd };
     await loadPlugins(
       treeOf({ plugins: [...plugins] }, origin),
-      { registry, notice: options.notice },
+      {
+        registry,
+        named: { by: options.namedBy ?? "code" },
+        notice: options.notice,
+      },
     );
   }
   return registry;
+}
+
+function policyOf(trust: RegistryOptions["trust"]): TrustPolicy | null {
+  return typeof trust === "object" && "refusal" in trust
+    ? trust
+    : trustPolicy(trust);
 }

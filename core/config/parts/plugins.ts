@@ -6,17 +6,20 @@ import { isAbsolute, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { isDenotuneError, PluginError } from "../../contracts/errors.ts";
 import type {
-  PluginIdentity,
+  LoadedFrom,
   RegisteredPlugin,
   Registry,
 } from "../../contracts/plugin.ts";
+import type { PluginIdentity } from "../../contracts/trust.ts";
+import { decideTrust, type NamedBy } from "../trust/decide_trust.ts";
+import { isKnown } from "../trust/remembered.ts";
 import { hashGraph, resolveLoaded } from "../trust/module_graph.ts";
 import { loadWithoutRunning } from "../trust/load_without_running.ts";
 import type { PluginEntry } from "../types.ts";
 import type { CallWatch } from "./guard_part.ts";
 import { importHint } from "./import_hint.ts";
 import { importModule } from "./import_module.ts";
-import { firstUse, isRemote, rememberUse } from "./remote_plugin.ts";
+import { hostOf, isRemote } from "./remote_plugin.ts";
 import { kindAt } from "../paths.ts";
 import { lowerFirst, messageOf, show } from "../parse/problem.ts";
 import { inside, type Leaf, type Tree } from "../parse/tree.ts";
@@ -27,6 +30,8 @@ export interface NamedPlugin {
   readonly specifier: string;
   /** Where it is named: `run.yaml:3:5`. */
   readonly place: string;
+  /** Whether a program wrote its name. */
+  readonly inCode: boolean;
   /** The version and the hash that it must have; null where the run says none. */
   readonly pinned: PluginIdentity;
 }
@@ -35,7 +40,9 @@ export interface NamedPlugin {
 export interface LoadingPlugins {
   /** Receives what was loaded. */
   readonly registry: Registry;
-  /** Called when a plugin of somebody else's host is used for the first time, and when one takes long to load. */
+  /** Who wrote the names that no program wrote. */
+  readonly named: NamedBy;
+  /** Called before a plugin is fetched for the first time, and when one takes long to load. */
   readonly notice?: (what: string) => void;
   /** Is informed of which plugin is loaded. */
   readonly calls?: CallWatch;
@@ -68,6 +75,7 @@ export function namedPlugins(run: Tree): NamedPlugin[] {
     return [{
       specifier: specifierOf(use.value, use),
       place: use.origin.place,
+      inCode: use.origin.code === true,
       pinned: { version: text("version"), hash: text("hash") },
     }];
   });
@@ -122,9 +130,11 @@ function specifierOf(written: string, { origin }: Leaf): string {
 const LONG_MS = 3000;
 
 async function loadPlugin(
-  { specifier, place, pinned }: NamedPlugin,
-  { registry, notice, calls }: LoadingPlugins,
+  plugin: NamedPlugin,
+  loading: LoadingPlugins,
 ): Promise<void> {
+  const { specifier, place } = plugin;
+  const { registry, notice } = loading;
   const fail = (message: string, cause?: unknown): never => {
     throw new PluginError(`${place}: ${message}`, { cause });
   };
@@ -138,20 +148,19 @@ async function loadPlugin(
       return fail(`the plugin module ${specifier} is no file`);
     }
   }
-  const first = notice === undefined ? null : firstUse(specifier);
-  if (first !== null) notice?.(first);
   const url = remote ? specifier : pathToFileURL(specifier).href;
-  const timer = setTimeout(
-    () => notice?.(`waiting for the plugin ${specifier} to be loaded`),
-    LONG_MS,
-  );
+  if (remote && notice !== undefined && !isKnown(specifier)) {
+    notice(
+      `First use of the plugin ${specifier}: its code comes from ${
+        hostOf(specifier)
+      } and would run with all rights of this process`,
+    );
+  }
   let loaded: LoadedModule | null;
-  const before = calls?.enter(
-    calls.number(`the module of the plugin ${specifier}`),
-  );
   try {
-    loaded = await loadModule(url, { registry, pinned });
+    loaded = await loadModule(url, plugin, loading);
   } catch (error) {
+    if (error instanceof Refused) throw error.reason;
     return fail(
       error instanceof NotThatModule
         ? `the plugin ${specifier} ${error.message}`
@@ -160,13 +169,10 @@ async function loadPlugin(
         }`,
       error,
     );
-  } finally {
-    clearTimeout(timer);
-    if (before !== undefined) calls?.leave(before);
   }
   if (loaded === null) return; // it is there already
   try {
-    registry.add(loaded.exported, specifier, url, loaded.identity);
+    registry.add(loaded.exported, specifier, url, loaded);
   } catch (error) {
     // the registry names the module; the line that asked for it is added
     if (isDenotuneError(error)) return fail(lowerFirst(error.message), error);
@@ -175,40 +181,76 @@ async function loadPlugin(
       error,
     );
   }
-  if (first !== null) rememberUse(specifier);
 }
 
 /** A module that was run. */
-interface LoadedModule {
+interface LoadedModule extends LoadedFrom {
   /** Its default export. */
   readonly exported: unknown;
-  readonly identity: PluginIdentity;
 }
 
 /** What is found is not what was asked for. Its message is the end of a sentence about the plugin. */
 class NotThatModule extends Error {}
 
-/** Loads and runs a module; null where the registry has it. */
+/** A module may not run. */
+class Refused extends Error {
+  readonly reason: unknown;
+
+  constructor(reason: unknown) {
+    super("refused");
+    this.reason = reason;
+  }
+}
+
+/** Loads a module, and runs it where it is trusted; null where the registry has it. */
 async function loadModule(
   url: string,
-  { registry, pinned }: {
-    readonly registry: Registry;
-    readonly pinned: PluginIdentity;
-  },
+  { specifier, place, inCode, pinned }: NamedPlugin,
+  { registry, named: by, notice, calls }: LoadingPlugins,
 ): Promise<LoadedModule | null> {
-  await loadWithoutRunning(url);
+  const announced = async <T>(work: Promise<T>): Promise<T> => {
+    const timer = setTimeout(
+      () => notice?.(`waiting for the plugin ${specifier} to be loaded`),
+      LONG_MS,
+    );
+    return await work.finally(() => clearTimeout(timer));
+  };
+  await announced(loadWithoutRunning(url));
   const known = await findModule(url, registry);
   const identity = known?.identity ?? await hashGraph(url);
   const fault = pinFault(pinned, identity);
   if (fault !== null) throw new NotThatModule(fault);
   if (known !== undefined) return null;
-  const { default: exported } = await importModule(url);
-  const { hash } = await hashGraph(url, { onDisk: true });
-  if (hash !== identity.hash) {
-    // a process keeps the modules that it has loaded, whatever becomes of their files
+  const named: NamedBy = inCode ? { by: "code" } : by;
+  const trusted = await decideTrust(
+    { type: "plugin", specifier, url, place, named, ...identity },
+    registry.trust,
+  ).catch((error) => {
+    throw new Refused(error);
+  });
+  // asking may have taken long
+  await refuseChanged(url, identity);
+  const before = calls?.enter(
+    calls.number(`the module of the plugin ${specifier}`),
+  );
+  const { default: exported } = await announced(importModule(url))
+    .finally(() => {
+      if (before !== undefined) calls?.leave(before);
+    });
+  await refuseChanged(url, identity);
+  return { exported, identity, trusted };
+}
+
+/** A process keeps the modules that it has loaded, whatever becomes of their files; a later one would not. */
+async function refuseChanged(
+  url: string,
+  { hash }: PluginIdentity,
+): Promise<void> {
+  if (!url.startsWith("file:")) return;
+  const now = await hashGraph(url, { onDisk: true });
+  if (now.hash !== hash) {
     throw new NotThatModule("was changed since it was loaded; start again");
   }
-  return { exported, identity };
 }
 
 /** The plugin of the registry that has a loaded module: links and ranges of versions followed. */

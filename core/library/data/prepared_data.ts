@@ -3,6 +3,7 @@
  * @module
  */
 import { type LoadedRun, loadRun } from "../../config/load.ts";
+import type { WithTrust } from "../../config/trust/trust_option.ts";
 import { openRegistry } from "../../config/parts/open_registry.ts";
 import type { RunInput } from "../../config/types.ts";
 import type { BuiltIn } from "../../contracts/built_in.ts";
@@ -15,7 +16,7 @@ import type { PreparedRun, PrepareOptions } from "../../run/open/open_run.ts";
 import { prepareRun } from "../prepare.ts";
 
 /** How data are prepared. */
-export interface PrepareDataOptions extends PrepareOptions {
+export interface PrepareDataOptions extends PrepareOptions, WithTrust {
   /** `key=value`, laid over the run as on the command line. */
   readonly overrides?: readonly string[];
 }
@@ -60,7 +61,7 @@ export async function prepare(
   const loaded = await loadRun({
     ...(typeof run === "string" ? { file: run } : { object: run }),
     overrides: options.overrides,
-    registry: await openRegistry(builtIn),
+    registry: await openRegistry(builtIn, { trust: options.trust }),
   });
   return preparedData(await prepareRun(loaded, options));
 }

@@ -8,6 +8,7 @@
  * @module
  */
 import { type LoadedRun, loadRun } from "../../config/load.ts";
+import type { WithTrust } from "../../config/trust/trust_option.ts";
 import { openRegistry } from "../../config/parts/open_registry.ts";
 import type { RunInput } from "../../config/types.ts";
 import type { BuiltIn } from "../../contracts/built_in.ts";
@@ -36,7 +37,9 @@ import { Switching } from "../switching.ts";
 
 /** How saved models are evaluated. */
 export interface EvaluateOptions
-  extends Pick<LoadModelOptions, "dtype" | "quantization" | "onNotice"> {
+  extends
+    Pick<LoadModelOptions, "dtype" | "quantization" | "onNotice">,
+    WithTrust {
   /** A backend by name, or with options; absent: the fastest that is there. */
   readonly backend?: Choice;
   /**
@@ -88,7 +91,7 @@ export async function evaluate(
 ): Promise<EvaluatedModel[]> {
   const loaded = await loadRun({
     ...(typeof run === "string" ? { file: run } : { object: run }),
-    registry: await openRegistry(builtIn),
+    registry: await openRegistry(builtIn, { trust: options.trust }),
   });
   return await evaluateRun(loaded, folders, options);
 }

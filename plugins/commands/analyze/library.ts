@@ -18,6 +18,7 @@ import {
   splitRunArguments,
   STANDARD_INPUT,
   STANDARD_INPUT_NAME,
+  type WithTrust,
 } from "@denotune/denotune/core";
 import { resolve } from "node:path";
 import { analyze as analyzeSources } from "./analyze.ts";
@@ -31,7 +32,7 @@ import {
 import type { QualityReport, QualitySettings } from "./types.ts";
 
 /** How rows are analysed. */
-export interface AnalyzeOptions {
+export interface AnalyzeOptions extends WithTrust {
   /** What differs from the defaults: openings of 20 characters seen more than 5 times, similarity 0.8, 5 examples. */
   readonly settings?: Partial<QualitySettings>;
   /** Of a data file: files of rows that it is compared with. */
@@ -95,7 +96,7 @@ async function subjectOf(
   options: AnalyzeOptions,
 ): Promise<AnalyzedRun> {
   const { overrides } = options;
-  const registry = await openRegistry(builtIn);
+  const registry = await openRegistry(builtIn, { trust: options.trust });
   if (typeof subject === "string" && !await isRunFile(subject)) {
     return await dataFile(builtIn, subject, options);
   }

@@ -3,6 +3,7 @@
  * @module
  */
 import {
+  askedPlugins,
   type Command,
   type CommandContext,
   ConfigError,
@@ -96,7 +97,7 @@ async function runChat(flags: Flags, context: CommandContext): Promise<void> {
     ...storageOf(flags),
     adapters,
     contextLength: flags.context_length,
-    plugins: context.plugins,
+    ...askedPlugins(context),
     onNotice: (message) =>
       err.line(`${err.style("warning", "note")} ${message}`),
   });

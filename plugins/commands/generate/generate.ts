@@ -3,6 +3,7 @@
  * @module
  */
 import {
+  askedPlugins,
   type Command,
   type CommandContext,
   DataError,
@@ -101,7 +102,7 @@ async function runGenerate(
     contextLength: flags.context_length,
     logits: schema !== null,
     decoding: optionsOf(flags.decoding),
-    plugins: context.plugins,
+    ...askedPlugins(context),
     onNotice: (message) =>
       err.line(`${err.style("warning", "note")} ${message}`),
   });

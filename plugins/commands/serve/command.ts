@@ -3,6 +3,7 @@
  * @module
  */
 import {
+  askedPlugins,
   type Command,
   type CommandContext,
   ConfigError,
@@ -128,7 +129,7 @@ async function runServe(flags: Flags, context: CommandContext): Promise<void> {
     contextLength: flags.context_length,
     rows: flags.rows,
     logits: true,
-    plugins: context.plugins,
+    ...askedPlugins(context),
     onNotice: (message) =>
       err.line(`${err.style("warning", "note")} ${message}`),
   });

@@ -11,7 +11,9 @@ import {
   type AnyPart,
   choose,
   definePart,
+  Registry,
 } from "../../../core/contracts/plugin.ts";
+import { trustPolicy } from "../../../core/config/trust/trust_option.ts";
 import { PARTS, stubRegistry, testFolder } from "./_parts.ts";
 
 const FILES = {
@@ -43,7 +45,11 @@ Deno.test("the resolved text of a run loads again as an equal run, from anywhere
     "sub/run.yaml": RUN,
     "sub/plugin.ts": PLUGIN,
   });
-  const registry = stubRegistry();
+  // a plugin of a run folder is elsewhere
+  const registry = new Registry(trustPolicy([folder.path]));
+  for (const { plugin, module } of stubRegistry().plugins()) {
+    registry.add(plugin, module);
+  }
   const first = await loadRun({
     file: "sub/run.yaml",
     cwd: folder.path,

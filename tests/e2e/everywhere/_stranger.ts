@@ -56,6 +56,7 @@ export async function stranger(
         NO_COLOR: "1",
         DENO_DIR: cache,
         DENOTUNE_CACHE: join(folder.path, "cache"),
+        DENOTUNE_CONFIG: join(folder.path, "config"),
         ...env,
       },
       stdin: "null",

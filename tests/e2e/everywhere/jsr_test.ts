@@ -100,7 +100,11 @@ Deno.test("denotune from JSR trains in a fresh cache with plugins by path, npm:,
   const before = jsr.asked.length;
   const train = [DENOTUNE, "train", "run.yaml"];
   const reload = ALL ? "--reload" : "--reload=jsr:";
-  const fresh = await me.deno("run", "-A", reload, ...train);
+  const untrusted = await me.deno("run", "-A", reload, ...train);
+  assert.equal(untrusted.code, 2, untrusted.out + untrusted.err);
+  assert.match(untrusted.err, /from-npm.* is not trusted yet/);
+  Deno.removeSync(`${me.path}/loaded`); // a file beside the run file needs no trust
+  const fresh = await me.deno("run", "-A", ...train, "--trust");
   assert.equal(fresh.code, 0, fresh.out + fresh.err);
   assert.match(fresh.out, /data +240 rows -> /);
   assert.match(fresh.out, /^Ask it: +deno run -A jsr:@denotune\/denotune gen/m);

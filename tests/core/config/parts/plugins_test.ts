@@ -64,7 +64,10 @@ export default Object.freeze({
 async function withPlugin(named: string, cwd: string): Promise<Registry> {
   const known = stubRegistry();
   const origin = { place: "--plugin", base: cwd };
-  await loadPlugins(treeOf({ plugins: [named] }, origin), { registry: known });
+  await loadPlugins(treeOf({ plugins: [named] }, origin), {
+    registry: known,
+    named: { by: "command line" },
+  });
   return known;
 }
 

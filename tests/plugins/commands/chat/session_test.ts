@@ -55,6 +55,7 @@ async function talking(
       invocation: "denotune",
       arguments: [],
       plugins: [],
+      trust: null,
       program,
       exitWith: () => {},
     },

@@ -1,0 +1,235 @@
+/**
+ * Whether the code of a module may run in this process.
+ *
+ * | the module                                              | may run                             |
+ * | ------------------------------------------------------- | ----------------------------------- |
+ * | is named by the program, or is a file named by --plugin  | yes: who writes its name runs it    |
+ * | is in the folder of the run file                        | yes: they come from one hand        |
+ * | is named by the user's own list                         | yes                                 |
+ * | has a hash that was trusted before                      | yes                                 |
+ * | is anything else                                        | as the policy of the registry says  |
+ *
+ * Until then it is loaded, and hashed, and none of it has run.
+ * @module
+ */
+import { pathToFileURL } from "node:url";
+import { ConfigError, messageOf, PluginError } from "../../contracts/errors.ts";
+import type { Registry } from "../../contracts/plugin.ts";
+import type {
+  PluginIdentity,
+  TrustPolicy,
+  UntrustedPlugin,
+} from "../../contracts/trust.ts";
+import { configFolder } from "./config_folder.ts";
+import { isGranted } from "../../permissions.ts";
+import { readManifest } from "../isolated/manifest.ts";
+import { hostOf, isRemote } from "../parts/remote_plugin.ts";
+import { loadWithoutRunning } from "./load_without_running.ts";
+import { hashGraph } from "./module_graph.ts";
+import { isProjectFolder, isWithin } from "./own_folder.ts";
+import { readRemembered, remember } from "./remembered.ts";
+import { entryFor, readTrustedList, trustedListPath } from "./trusted_list.ts";
+
+/** Who wrote a module's name. */
+export type NamedBy =
+  /** The text of a program, which could import it as well. */
+  | { readonly by: "code" }
+  /** The command line. */
+  | { readonly by: "command line" }
+  /** A run file: the folders of the run files that were asked for, not of those that they extend. */
+  | { readonly by: "run file"; readonly folders: readonly string[] };
+
+/** A module that is loaded, and has not run. */
+export interface LoadedCode extends PluginIdentity {
+  /** The package or address, or the absolute path of the file. */
+  readonly specifier: string;
+  /** What is imported. */
+  readonly url: string;
+  /** Where it is named. */
+  readonly place: string;
+  readonly named: NamedBy;
+  readonly type: UntrustedPlugin["type"];
+}
+
+/** Where the user's decisions are. */
+export interface TrustPlaces {
+  /** The user's config folder; by default that of the system. */
+  readonly folder?: string | null;
+}
+
+/** Why a module may run, as the end of a sentence. Throws `PluginError` where it may not. */
+export async function decideTrust(
+  code: LoadedCode,
+  policy: TrustPolicy | null,
+  { folder = configFolder() }: TrustPlaces = {},
+): Promise<string> {
+  const vouched = vouchedFor(code, folder);
+  if (vouched !== null) return vouched;
+  const { specifier, version, hash, place } = code;
+  const before = readRemembered(folder);
+  const asked: UntrustedPlugin = {
+    type: code.type,
+    specifier,
+    place,
+    version,
+    hash,
+    host: isRemote(specifier) ? hostOf(specifier) : null,
+    changed: before.some(({ plugin }) => plugin === specifier),
+    manifest: code.type === "plugin" ? await manifestOf(code) : null,
+  };
+  const refused = await (policy ?? NOBODY).refusal(asked);
+  if (refused !== null) {
+    throw new PluginError(
+      `${place}: ${describeUntrusted(asked)}\n${refused}`,
+    );
+  }
+  if (policy?.remembers === true) rememberCode(code, { policy, folder });
+  return "it was accepted when it was first used";
+}
+
+/** Throws `PluginError` where a run file in code may not run that another file extends. */
+export async function admitRunFile(
+  file: string,
+  { place, named, policy }: {
+    readonly place: string;
+    readonly named: NamedBy;
+    readonly policy: TrustPolicy | null;
+  },
+): Promise<void> {
+  const url = pathToFileURL(file).href;
+  const unhashed = { specifier: file, version: null, hash: null, named };
+  if (vouchedFor(unhashed) !== null) return;
+  try {
+    await loadWithoutRunning(url);
+  } catch (cause) {
+    throw new ConfigError(
+      `${place}: cannot load the run file ${file}: ${messageOf(cause)}`,
+      { cause },
+    );
+  }
+  const { hash } = await hashGraph(url);
+  const code = { ...unhashed, hash, type: "run file" as const, url, place };
+  await decideTrust(code, policy);
+}
+
+/** Why a module may run without anybody being asked, as the end of a sentence; null: somebody is to be asked. */
+export function vouchedFor(
+  { specifier, version, hash, named }: Omit<
+    LoadedCode,
+    "type" | "url" | "place"
+  >,
+  folder: string | null = configFolder(),
+): string | null {
+  const isFile = !isRemote(specifier);
+  if (named.by === "code") return "the program names it";
+  if (named.by === "command line" && isFile) return "the command line names it";
+  if (named.by === "run file" && isFile) {
+    const own = named.folders.find((one) =>
+      isProjectFolder(one) && isWithin(specifier, one)
+    );
+    if (own !== undefined) return "it is in the folder of the run file";
+  }
+  const entries = readTrustedList(folder);
+  const entry = entryFor({ specifier, version, hash }, entries);
+  if (entry !== null && folder !== null) {
+    return `${trustedListPath(folder)} lists ${entry}`;
+  }
+  const found = hash === null
+    ? undefined
+    : readRemembered(folder).find((one) => one.hash === hash);
+  return found === undefined
+    ? null
+    : `you trusted this code on ${found.since.slice(0, 10)}`;
+}
+
+/**
+ * Remembers the plugins of a run that trains, where decisions are remembered: commands that read its folder later name
+ * them by their hashes, from outside of the folder that vouched for them.
+ */
+export function rememberPlugins(registry: Registry): void {
+  const policy = registry.trust;
+  if (policy === null || !policy.remembers) return;
+  const known = new Set(readRemembered(configFolder()).map(({ hash }) => hash));
+  for (const { module, identity } of registry.plugins()) {
+    if (identity === null || identity.hash === null) continue;
+    if (known.has(identity.hash)) continue;
+    // nobody was asked, so nothing is said of a folder that cannot be written
+    rememberCode({ specifier: module, ...identity }, {
+      policy: { ...policy, notice: () => {} },
+    });
+  }
+}
+
+/** Remembers code that may run; where nothing can be written, says so in one line. */
+export function rememberCode(
+  { specifier, version, hash }: PluginIdentity & { readonly specifier: string },
+  { policy, folder = configFolder() }: TrustPlaces & {
+    readonly policy: TrustPolicy;
+  },
+): void {
+  const why = hash === null
+    ? "not all of its modules could be read, so it has no hash"
+    : remember({
+      plugin: specifier,
+      version,
+      hash,
+      since: new Date().toISOString(),
+    }, folder);
+  if (why === null) return;
+  policy.notice?.(
+    `That ${specifier} is trusted is not remembered: ${why}`,
+  );
+}
+
+/** What is known of a plugin that is not trusted, in lines. */
+export function describeUntrusted(plugin: UntrustedPlugin): string {
+  const { type, specifier, version, hash, host, changed, manifest } = plugin;
+  const code = [
+    ...(version === null ? [] : [`version ${version}`]),
+    ...(host === null ? [] : [`from ${host}`]),
+  ].join(" ");
+  return [
+    `the ${type} ${specifier} ${
+      changed
+        ? "is not the code that you trusted: it has changed"
+        : "is not trusted yet"
+    }`,
+    `  code      ${code === "" ? "" : `${code}, `}${hash ?? "no hash"}`,
+    ...(manifest === null ? [] : [
+      `  brings    ${
+        manifest.parts.map(({ kind, name }) => `${kind} ${name}`).join(", ") ||
+        "nothing"
+      }`,
+      `  asks for  ${manifest.permissions.join(", ") || "no permission"}`,
+    ]),
+  ].join("\n");
+}
+
+/** Where nobody is asked and no option was given. */
+const NOBODY: TrustPolicy = {
+  remembers: false,
+  refusal: (plugin) =>
+    Promise.resolve(
+      `To run its code, pass the option \`trust\`, or ${toList(plugin)}`,
+    ),
+};
+
+/** How a plugin is put on the user's list, as the end of a sentence. */
+export function toList({ hash, specifier }: UntrustedPlugin): string {
+  const folder = configFolder();
+  const path = folder === null ? "trust.yaml" : trustedListPath(folder);
+  return `add this line to ${path}:\n- ${hash ?? specifier}`;
+}
+
+/** What a plugin says of itself; null where no process can be started that reads it, or it does not load there. */
+async function manifestOf(
+  { url, specifier }: LoadedCode,
+): Promise<UntrustedPlugin["manifest"]> {
+  try {
+    return isGranted({ name: "run", command: Deno.execPath() })
+      ? await readManifest(url, specifier)
+      : null;
+  } catch {
+    return null; // the question is asked without it
+  }
+}
