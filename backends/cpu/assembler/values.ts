@@ -315,10 +315,9 @@ export const i8x16 = {
     type: "v128",
     code: vectorConstant(bytes),
   }),
-  /** Bytes of `a` by the numbers in `lanes`; 0 where one is above 15. */
-  swizzle: (a: Vector, lanes: Vector): Vector =>
-    join("v128", simd(14), [a, lanes]),
-  shrU: shift(109),
+  /** Bytes of `a` by the numbers in `lanes`, none above 15: what those give depends on the processor. */
+  lookUp: (a: Vector, lanes: Vector): Vector =>
+    join("v128", simd(0x100), [a, lanes]),
 };
 
 /** Four 32-bit integers. */
@@ -329,6 +328,8 @@ export const i32x4 = {
     join("i32", [...simd(27), lane], [a]),
   /** The low four of eight signed 16-bit numbers. */
   extendLowS: vector1(167),
+  /** The high four of eight signed 16-bit numbers. */
+  extendHighS: vector1(168),
   add: vector2(174),
   sub: vector2(177),
   mul: vector2(181),

@@ -99,7 +99,10 @@ export function decodeLine(
 
 type Line = Parameters<typeof decodeLine>[2];
 
-function firstOf({ columns }: MatrixAt, { row, column }: Line): Int {
+function firstOf(
+  { columns }: MatrixAt,
+  { row, column }: Pick<Line, "row" | "column">,
+): Int {
   return i64.add(i64.mul(row, i64.const(columns)), column);
 }
 
@@ -133,6 +136,60 @@ function decodeInt8(
       );
     },
   );
+}
+
+/** A row of an `int8` matrix: where its codes begin, its scale in every lane, and eight codes in 16 bits each. */
+export interface Int8Row {
+  readonly codes: Int;
+  readonly scale: Vector;
+  readonly eight: Local<"v128">;
+}
+
+/** Row `row` of the matrix. */
+export function int8Row(
+  f: FunctionBuilder,
+  matrix: MatrixAt,
+  row: Int,
+): Int8Row {
+  const { scales } = int8Layout(matrix);
+  const first = firstOf(matrix, { row, column: i64.const(0) });
+  return {
+    codes: f.local("i64", i64.add(matrix.base, first)),
+    scale: f.local(
+      "v128",
+      v128.load32Splat(element(matrix.base, row), 4 * scales),
+    ),
+    eight: f.local("v128"),
+  };
+}
+
+/** Four numbers of a row from column `index` on, or the four behind them, for which the first were asked before. */
+export function int8Four(
+  f: FunctionBuilder,
+  { codes, scale, eight }: Int8Row,
+  { index, second }: { index: Int; second: boolean },
+): Vector {
+  if (!second) f.set(eight, v128.load8x8S(i64.add(codes, index)));
+  const four = second ? i32x4.extendHighS(eight) : i32x4.extendLowS(eight);
+  return f32x4.mul(f32x4.fromI32(four), scale);
+}
+
+/** The 64 numbers of a block of `nf4` in registers, sixteen at a time: `body(four vectors, their first number)`. */
+export function eachSixteen(
+  f: FunctionBuilder,
+  matrix: MatrixAt,
+  block: Int,
+  body: (four: readonly Vector[], first: number) => void,
+): void {
+  const wide = f.local("v128", f32x4.splat(scaleOf(matrix, block)));
+  const bytes = f.local(
+    "i64",
+    i64.add(matrix.base, i64.mul(block, i64.const(NF4_BLOCK / 2))),
+  );
+  for (let first = 0; first < NF4_BLOCK; first += 16) {
+    const levels = sixteen(f, bytes, first / 2);
+    body(levels.map((four) => f32x4.mul(four, wide)), first);
+  }
 }
 
 function decodeNf4(
@@ -230,20 +287,17 @@ const LOW_PAIRS = [0, 1, 16, 17, 2, 3, 18, 19, 4, 5, 20, 21, 6, 7, 22, 23];
 const HIGH_PAIRS = LOW_PAIRS.map((lane) => lane + 8);
 
 /** The levels of sixteen numbers in eight bytes, four a vector. */
-function sixteen(f: FunctionBuilder, byte: Int): Local<"v128">[] {
+function sixteen(f: FunctionBuilder, byte: Int, offset = 0): Local<"v128">[] {
   const hold = (value: Vector) => f.local("v128", value);
-  const packed = hold(v128.load64Zero(byte));
-  const codes = hold(
-    v128.shuffle8(
-      v128.and(packed, i8x16.const(Array(16).fill(15))),
-      i8x16.shrU(packed, 4),
-      LOW,
-    ),
-  );
+  const packed = hold(v128.load64Zero(byte, offset));
+  const nibble = i8x16.const(Array(16).fill(15));
+  // words are shifted: the bits that come from the next byte are masked off
+  const upper = v128.and(i32x4.shrU(packed, 4), nibble);
+  const codes = hold(v128.shuffle8(v128.and(packed, nibble), upper, LOW));
   // Four byte lookups by the codes give the four bytes of every float32; interleaved twice they become
   // four vectors of floats.
   const planes = PLANES.map((plane) =>
-    hold(i8x16.swizzle(i8x16.const(plane), codes))
+    hold(i8x16.lookUp(i8x16.const(plane), codes))
   );
   const pair = (i: number, lanes: readonly number[]) =>
     hold(v128.shuffle8(planes[i], planes[i + 1], lanes));

@@ -6,6 +6,7 @@
 import {
   bytesOf,
   type KernelAttributes,
+  NF4_BLOCK,
   quantizedFactor,
   type View,
 } from "@denotune/denotune/core";
@@ -19,12 +20,20 @@ import {
 } from "../../assembler/mod.ts";
 import { loadWidened } from "../convert.ts";
 import { transpose4 } from "./pack.ts";
-import { decodeLine, type MatrixAt } from "../quantized.ts";
+import {
+  decodeLine,
+  eachSixteen,
+  int8Four,
+  int8Row,
+  type MatrixAt,
+} from "../quantized.ts";
 import { element, type Kernel, keyOf, type Launch } from "../launch.ts";
 import { laneMask, storeLanes, vectorLoop } from "../vector_loop.ts";
 
 /** Most rows for which this is the better way; with a quantised b in the layout NT only. */
 export const MOST_ROWS = 4;
+/** Most rows for which a quantised b is widened in registers: two rows share what is widened once. */
+const REGISTER_ROWS = 2;
 /** Numbers of b in one piece, about. */
 const PIECE = 1 << 16;
 /** Columns of one piece of NN, at least and at most. */
@@ -34,12 +43,12 @@ const LINES = 8;
 
 type Attributes = KernelAttributes["matmul"];
 
-/** The launches of a `matmul` call of few rows, NN or NT. `k` is its inner size at capacity. */
+/** The launches of a `matmul` call of few rows, NN or NT. `rows` and `depth` are m and k at capacity. */
 export function lowerFewRowsMatmul(
   attributes: Attributes,
   inputs: readonly View[],
   out: View,
-  depth: number,
+  { rows, depth }: { readonly rows: number; readonly depth: number },
 ): Launch[] {
   const { layout, alpha, bias, addend } = attributes;
   const dims = [attributes.batch, attributes.m, attributes.n, attributes.k];
@@ -50,17 +59,19 @@ export function lowerFewRowsMatmul(
   const columns = layout === "NT"
     ? span
     : Math.min(SPAN.most, Math.max(SPAN.least, span));
+  const inRegisters = quantized !== null && rows <= REGISTER_ROWS &&
+    (quantized.format === "int8" || quantized.columns % NF4_BLOCK === 0);
   return [{
     key: keyOf(
       "matmul_small",
-      [layout, alpha, bias, addend, dtype, quantized, columns],
+      [layout, alpha, bias, addend, dtype, quantized, columns, inRegisters],
       dims,
     ),
     views: [...inputs, out],
     writes: [inputs.length],
     dims,
-    // NN keeps a row of sums; a quantised b keeps four widened rows.
-    scratch: 4 * (quantized === null ? columns : 4 * depth) + 64,
+    // NN keeps a row of sums for each row of a; a quantised b keeps four widened rows.
+    scratch: 4 * (quantized === null ? columns * MOST_ROWS : 4 * depth) + 64,
     build: (k) => {
       const { f } = k;
       const [batch, m, n] = k.dims;
@@ -80,15 +91,16 @@ export function lowerFewRowsMatmul(
           from,
           to,
           matrix: null,
+          inRegisters,
           ...addressesOf(k, attributes, { dtype, which }),
         };
         if (quantized !== null) {
           const matrix = { ...quantized, base: block.b };
           return dotBlock(k, { ...block, matrix }, m);
         }
-        // NT reads rows of b against all rows of a; NN reads lines of b once for each row of a.
+        // NT reads rows of b against all rows of a; NN reads lines of b, eight at a time, for all rows of a.
         if (layout === "NT") dotBlock(k, block, m);
-        else f.for(i64.const(0), m, 1, (row) => addLines(k, block, row));
+        else addLines(k, block, m);
       });
     },
   }];
@@ -105,8 +117,9 @@ interface Block extends Attributes {
   readonly biasAt: Int | null;
   readonly addendAt: Int | null;
   readonly out: Int;
-  /** Where b is quantised: four of its rows at a time are widened into the worker's own memory. */
+  /** Where b is quantised: four of its rows at a time are widened into the worker's own memory, or in registers. */
   readonly matrix: MatrixAt | null;
+  readonly inRegisters: boolean;
 }
 
 function addressesOf(
@@ -164,6 +177,7 @@ function dotBlock(k: Kernel, block: Block, m: Int): void {
     const lines = [0, 1, 2, 3].map((i) => {
       const own = f.local("i64", i64.add(column, i64.const(i)));
       const line = i64.min(own, last);
+      if (block.inRegisters) return f.local("i64", line);
       // four rows are widened before any row of a uses them
       if (block.matrix !== null) {
         const depth = block.matrix.columns;
@@ -207,9 +221,19 @@ interface Dots {
   readonly row: Int;
   readonly column: Int;
   readonly rest: Int;
+  /** Addresses of four rows of b; their numbers where b is widened in registers. */
   readonly lines: readonly Int[];
   readonly count: number;
 }
+
+/**
+ * Adds the products of four values of k to the sums: those from `index + ahead` on, of every row of a, with as many of
+ * the columns of b in `wide`; null: a column that has its turn later.
+ */
+type Add = (
+  at: { copy: number; index: Int; ahead: number; rest: Int | null },
+  wide: readonly (Vector | null)[],
+) => void;
 
 function dotRows(k: Kernel, block: Block, dots: Dots): void {
   const { f } = k;
@@ -232,31 +256,44 @@ function dotRows(k: Kernel, block: Block, dots: Dots): void {
         element(block.a, i64.mul(i64.add(dots.row, i64.const(i)), depth)),
       ),
   );
-  vectorLoop(
-    f,
-    { from: i64.const(0), to: depth, unroll: copies },
-    ({ index, ahead, copy, rest }) => {
-      const offset = f.local("i64", i64.mul(index, i64.const(size)));
-      // Four numbers of each of the four rows of b, then each with the same four of every row of a.
-      const wide = lines.map((line) =>
-        f.local(
-          "v128",
-          loadWidened(f, block.dtype, i64.add(line, offset), ahead * size),
-        )
+  const add: Add = ({ copy, index, ahead, rest }, wide) => {
+    for (const [i, row] of rows.entries()) {
+      const a = f.local(
+        "v128",
+        partOf(v128.load(element(row, index), 4 * ahead), rest),
       );
-      for (const [i, row] of rows.entries()) {
-        const a = f.local(
-          "v128",
-          partOf(v128.load(element(row, index), 4 * ahead), rest),
-        );
-        for (const [c, b] of wide.entries()) {
-          const sum = sums[i * copies + copy][c];
-          const factor = rest === null ? b : partOf(b, rest); // numbers beyond may be NaN
-          f.set(sum, f32x4.madd(a, factor, sum));
-        }
+      for (const [c, b] of wide.entries()) {
+        if (b === null) continue;
+        const sum = sums[i * copies + copy % copies][c];
+        f.set(sum, f32x4.madd(a, partOf(b, rest), sum)); // numbers beyond the rest may be NaN
       }
-    },
-  );
+    }
+  };
+  if (block.matrix !== null && block.inRegisters) {
+    if (block.matrix.format === "int8") addInt8(k, block.matrix, lines, add);
+    else addNf4(k, block.matrix, lines, add);
+  } else {
+    vectorLoop(
+      f,
+      { from: i64.const(0), to: depth, unroll: copies },
+      (lanes) => {
+        const offset = f.local("i64", i64.mul(lanes.index, i64.const(size)));
+        // Four numbers of each of the four rows of b, then each with the same four of every row of a.
+        const wide = lines.map((line) =>
+          f.local(
+            "v128",
+            loadWidened(
+              f,
+              block.dtype,
+              i64.add(line, offset),
+              lanes.ahead * size,
+            ),
+          )
+        );
+        add(lanes, wide);
+      },
+    );
+  }
   for (let i = 0; i < count; i++) {
     // The lanes are added up at the end: transposed, four columns' partial sums become the lanes of one
     // vector, (x + y) + (z + w) for each column alike.
@@ -282,75 +319,134 @@ function partOf(value: Vector, rest: Int | null): Vector {
   return rest === null ? value : v128.and(value, laneMask(rest));
 }
 
-/** NN: lines of b times numbers of a row of a, added up in the worker's own memory. */
-function addLines(k: Kernel, block: Block, row: Int): void {
+/** The four rows of an `int8` matrix, eight codes a turn: the sums are those of rows that were widened first. */
+function addInt8(
+  k: Kernel,
+  matrix: MatrixAt,
+  lines: readonly Int[],
+  add: Add,
+): void {
+  const { f } = k;
+  const rows = lines.map((line) => int8Row(f, matrix, line));
+  vectorLoop(
+    f,
+    { from: i64.const(0), to: i64.const(matrix.columns), unroll: 2 },
+    (lanes) => {
+      const at = { index: lanes.index, second: lanes.copy === 1 };
+      const wide = rows.map((row) => f.local("v128", int8Four(f, row, at)));
+      add(lanes, wide);
+    },
+  );
+}
+
+/** The four rows of an `nf4` matrix, whose rows are whole blocks of 64 numbers, block by block. */
+function addNf4(
+  k: Kernel,
+  matrix: MatrixAt,
+  lines: readonly Int[],
+  add: Add,
+): void {
+  const { f } = k;
+  const perRow = matrix.columns / NF4_BLOCK;
+  const blocks = lines.map((line) =>
+    f.local("i64", i64.mul(line, i64.const(perRow)))
+  );
+  f.for(i64.const(0), i64.const(matrix.columns), NF4_BLOCK, (index) => {
+    // one row of b after the other: its sixteen numbers are in registers together
+    for (const [column, block] of blocks.entries()) {
+      eachSixteen(f, matrix, block, (vectors, first) => {
+        for (const [copy, four] of vectors.entries()) {
+          const wide = lines.map((_, line) =>
+            line === column ? f.local("v128", four) : null
+          );
+          add({ copy, index, ahead: first + 4 * copy, rest: null }, wide);
+        }
+      });
+      f.increase(block, i64.const(1));
+    }
+  });
+}
+
+/**
+ * NN: lines of b times numbers of the rows of a. The sums of all rows are in the worker's own memory; eight lines of
+ * b are added to each row in turn, so that b comes from memory once and from the nearest cache for the other rows.
+ */
+function addLines(k: Kernel, block: Block, m: Int): void {
   const { f } = k;
   const [, , n, depth] = k.dims;
   const size = bytesOf(block.dtype);
   const width = f.local("i64", i64.sub(block.to, block.from));
   // The sums are kept in whole vectors: lanes beyond `width` are read and written, never stored to out.
-  const padded = i64.mul(i64.ceilDiv(width, 4), i64.const(4));
+  const padded = f.local(
+    "i64",
+    i64.mul(i64.ceilDiv(width, 4), i64.const(4)),
+  );
+  const sumsOf = (row: Int) => element(k.scratch, i64.mul(row, padded));
   vectorLoop(
     f,
-    { from: i64.const(0), to: padded },
+    { from: i64.const(0), to: i64.mul(m, padded) },
     ({ index }) => f.store(element(k.scratch, index), f32x4.const(0)),
   );
-  // `number` walks along the row of a, `line` down the rows of b, `left` counts the terms still to add.
-  const number = f.local("i64", element(block.a, i64.mul(row, depth)));
+  // `line` walks down the rows of b, `term` counts the terms that are added.
   const line = f.local(
     "i64",
     i64.add(block.b, i64.mul(block.from, i64.const(size))),
   );
   const stride = f.hold(i64.mul(n, i64.const(size)));
-  const left = f.local("i64", depth);
-  /** Adds `count` lines. */
+  const term = f.local("i64", i64.const(0));
+  /** Adds `count` lines to every row. */
   const lines = (count: number) => {
-    // Eight lines a pass: the row of sums is read and written once for eight of them.
-    const factors = Array.from(
-      { length: count },
-      (_, i) => f.local("v128", v128.load32Splat(number, 4 * i)),
-    );
     const starts: Local<"i64">[] = [f.local("i64", line)];
     for (let i = 1; i < count; i++) {
       starts.push(f.local("i64", i64.add(starts[i - 1], stride)));
     }
-    vectorLoop(f, { from: i64.const(0), to: padded }, ({ index }) => {
-      const target = f.local("i64", element(k.scratch, index));
-      const offset = f.local("i64", i64.mul(index, i64.const(size)));
-      const sum = f.local("v128", v128.load(target));
-      for (const [i, start] of starts.entries()) {
-        f.set(
-          sum,
-          f32x4.madd(
-            factors[i],
-            loadWidened(f, block.dtype, i64.add(start, offset)),
+    f.for(i64.const(0), m, 1, (row) => {
+      const number = f.local(
+        "i64",
+        element(block.a, i64.add(i64.mul(row, depth), term)),
+      );
+      const sums = f.local("i64", sumsOf(row));
+      // Eight lines a pass: the row of sums is read and written once for eight of them.
+      const factors = Array.from(
+        { length: count },
+        (_, i) => f.local("v128", v128.load32Splat(number, 4 * i)),
+      );
+      vectorLoop(f, { from: i64.const(0), to: padded }, ({ index, rest }) => {
+        if (rest !== null) return; // whole vectors
+        const target = f.local("i64", element(sums, index));
+        const offset = f.local("i64", i64.mul(index, i64.const(size)));
+        const sum = f.local("v128", v128.load(target));
+        for (const [i, start] of starts.entries()) {
+          f.set(
             sum,
-          ),
-        );
-      }
-      f.store(target, sum);
+            f32x4.madd(
+              factors[i],
+              loadWidened(f, block.dtype, i64.add(start, offset)),
+              sum,
+            ),
+          );
+        }
+        f.store(target, sum);
+      });
     });
-    f.increase(number, i64.const(4 * count));
     f.set(line, i64.add(starts[count - 1], stride));
-    f.increase(left, i64.const(-count));
+    f.increase(term, i64.const(count));
   };
   // As many eights as there are, then one by one: the order of k, whatever the depth.
   for (const count of [LINES, 1]) {
     f.block((done) =>
       f.loop((again) => {
-        f.branch(done, i64.ltS(left, i64.const(count)));
+        f.branch(done, i64.gtS(i64.add(term, i64.const(count)), depth));
         lines(count);
         f.branch(again);
       })
     );
   }
-  vectorLoop(f, { from: i64.const(0), to: width }, ({ index, rest }) => {
-    const column = f.local("i64", i64.add(block.from, index));
-    finish(
-      k,
-      block,
-      { row, column, rest },
-      v128.load(element(k.scratch, index)),
-    );
+  f.for(i64.const(0), m, 1, (row) => {
+    const sums = f.local("i64", sumsOf(row));
+    vectorLoop(f, { from: i64.const(0), to: width }, ({ index, rest }) => {
+      const column = f.local("i64", i64.add(block.from, index));
+      finish(k, block, { row, column, rest }, v128.load(element(sums, index)));
+    });
   });
 }

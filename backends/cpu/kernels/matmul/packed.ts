@@ -82,7 +82,7 @@ export function lowerPackedMatmul(
   const quantized = quantizedFactor(attributes);
   const small = quantized === null ? layout !== "TN" : layout === "NT";
   if (m <= MOST_ROWS && small) {
-    return lowerFewRowsMatmul(attributes, inputs, out, k);
+    return lowerFewRowsMatmul(attributes, inputs, out, { rows: m, depth: k });
   }
   const blocks = blocksOf({ batch, m, n, k });
   const dtype = inputs[1].dtype;
