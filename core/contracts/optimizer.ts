@@ -95,6 +95,8 @@ export interface Optimizer<
   readonly learningRate: number;
   /** Decay of the tensors that are decayed. */
   readonly weightDecay: number;
+  /** Whether it brings warm-up and decay of its own: a run with a schedule other than a constant one is refused. */
+  readonly ownsSchedule?: boolean;
   /** Whether a tensor is decayed: by default all but biases and norms (tensors of one dimension). */
   decays(tensor: TrainedTensor): boolean;
   /** Factor on the learning rate of a tensor (groups); 1 where absent. */

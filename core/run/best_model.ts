@@ -44,6 +44,9 @@ export type BestModelSettings = Pick<
   | "early_stopping_threshold"
 >;
 
+/** Key of the run file that names the metric. */
+const BEST_KEY = "training.metric_for_best_model";
+
 /** Whether a run compares its evaluations. */
 export function choosesBest(settings: BestModelSettings): boolean {
   return settings.load_best_model_at_end ||
@@ -69,7 +72,9 @@ export function addEvaluation(
   settings: BestModelSettings,
 ): boolean {
   const name = bestMetricName(settings);
-  if (!Object.hasOwn(metrics, name)) throw noSuchMetric(name, metrics);
+  if (!Object.hasOwn(metrics, name)) {
+    throw noSuchMetric(BEST_KEY, name, metrics);
+  }
   const value = metrics[name];
   const { best } = soFar;
   const gain = value === null
@@ -96,41 +101,55 @@ export function isPatienceSpent(
     soFar.withoutGain >= early_stopping_patience;
 }
 
+/** What the evaluations of a run will measure. */
+export interface MetricsOfRun {
+  readonly measured: readonly string[];
+  readonly evaluators: readonly string[];
+}
+
 /**
  * Refuses a metric that no evaluation of the run will give, before a device wakes. `measured` are the run's own
  * names; an evaluator's begin with its own.
  */
 export function checkBestMetric(
   settings: BestModelSettings,
-  { measured, evaluators }: {
-    readonly measured: readonly string[];
-    readonly evaluators: readonly string[];
-  },
+  given: MetricsOfRun,
 ): void {
   if (!choosesBest(settings)) return;
-  const name = bestMetricName(settings);
+  checkMetric(BEST_KEY, bestMetricName(settings), given);
+}
+
+/** As {@linkcode checkBestMetric}, of the metric that a key of the run file names. */
+export function checkMetric(
+  key: string,
+  name: string,
+  { measured, evaluators }: MetricsOfRun,
+): void {
   const prefixes = evaluators.map((e) => `eval_${e.replaceAll("-", "_")}`);
   const isKnown = measured.includes(name) ||
     prefixes.some((p) => name === p || name.startsWith(`${p}_`));
   if (isKnown) return;
   if (measured.length === 0 && prefixes.length === 0) {
     throw new ConfigError(
-      `training.metric_for_best_model is ${name}, but the run has no rows to evaluate on: set data.eval_fraction or data.eval, or name an evaluator`,
+      `${key} is ${name}, but the run has no rows to evaluate on: set data.eval_fraction or data.eval, or name an evaluator`,
     );
   }
   throw noSuchMetric(
+    key,
     name,
     [...measured, ...prefixes.map((p) => `${p}...`)],
   );
 }
 
-function noSuchMetric(
+/** The error of a metric that is not measured. */
+export function noSuchMetric(
+  key: string,
   name: string,
   found: Metrics | readonly string[],
 ): ConfigError {
   const names = Array.isArray(found) ? found : Object.keys(found);
   return new ConfigError(
-    `training.metric_for_best_model is ${name}, which no evaluation of this run gives; choose one of ${
+    `${key} is ${name}, which no evaluation of this run gives; choose one of ${
       listed(names.filter((n) => n !== "eval_seconds"))
     }`,
   );

@@ -55,6 +55,7 @@ const trainerState = z.looseObject({
   epochTrainedTokens: count,
   epochSeconds: sum.optional(),
   evaluationDue: z.boolean().default(false),
+  measured: z.array(z.object({ step: count, value: sum })).optional(),
   trainedTokens: count,
   skippedUpdates: count,
   window: windowSums,

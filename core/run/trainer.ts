@@ -19,6 +19,7 @@ import {
   choosesBest,
   isPatienceSpent,
   type Metrics,
+  noSuchMetric,
 } from "./best_model.ts";
 import type { AnsweredBatch, StepAnswers } from "./ask/step_answers.ts";
 import type { StepVote } from "./ranks/agreed_stop.ts";
@@ -308,7 +309,12 @@ class Loop {
   /** The learning rate of a step, counted from 0. */
   #learningRate(step: number): number {
     const { optimizer, schedule, settings: { totalSteps } } = this.#r;
-    return optimizer.learningRate * schedule.factor(step, { totalSteps });
+    return optimizer.learningRate * schedule.factor(step, {
+      totalSteps,
+      ...(schedule.metric === undefined
+        ? {}
+        : { evaluations: this.#state.measured ?? [] }),
+    });
   }
 
   /** Adds the seconds since the last time to the epoch's. */
@@ -347,7 +353,10 @@ class Loop {
     if (!isDone) return false;
     state.evaluationDue = false;
     // a model that is not trained yet is no choice
-    if (state.step > 0) await this.#compare(metrics);
+    if (state.step > 0) {
+      this.#measure(metrics);
+      await this.#compare(metrics);
+    }
     return true;
   }
 
@@ -370,6 +379,18 @@ class Loop {
       if (signal?.aborted && error === signal.reason) return false;
       throw error;
     }
+  }
+
+  /** Keeps what the schedule depends on. */
+  #measure(metrics: Metrics): void {
+    const { schedule: { metric } } = this.#r;
+    if (metric === undefined) return;
+    if (!Object.hasOwn(metrics, metric)) {
+      throw noSuchMetric("schedule.metric", metric, metrics);
+    }
+    const value = metrics[metric] ?? NaN;
+    const { step } = this.#state;
+    (this.#state.measured ??= []).push({ step, value });
   }
 
   /** Compares an evaluation with the best before it, and saves a new best. */

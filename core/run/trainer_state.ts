@@ -3,6 +3,7 @@
  * @module
  */
 
+import type { MeasuredStep } from "../contracts/schedule.ts";
 import type { BestSoFar } from "./best_model.ts";
 
 /** The progress of a run: all that a checkpoint stores besides tensors. */
@@ -22,6 +23,8 @@ export interface TrainerState {
   evaluationDue: boolean;
   /** What the evaluations have decided; absent where they are not compared, and in checkpoints of older versions. */
   bestSoFar?: BestSoFar;
+  /** What the schedule's metric was in each evaluation; absent where the schedule reads none. */
+  measured?: MeasuredStep[];
   /** Sums over the run. */
   trainedTokens: number;
   skippedUpdates: number;

@@ -7,6 +7,8 @@ import { adafactor } from "./adafactor.ts";
 import { adamw } from "./adamw.ts";
 import { ema } from "./ema.ts";
 import { lion } from "./lion.ts";
+import { muon } from "./muon.ts";
+import { scheduleFree } from "./schedule_free.ts";
 import { sgd } from "./sgd.ts";
 
 /** Every part of this folder. */
@@ -15,5 +17,7 @@ export const optimizers: readonly AnyPart[] = [
   adamw,
   ema,
   lion,
+  muon,
+  scheduleFree,
   sgd,
 ];

@@ -12,7 +12,11 @@
  * ```
  * @module
  */
-import type { RunLength, Schedule } from "@denotune/denotune/core";
+import type {
+  MeasuredStep,
+  RunLength,
+  Schedule,
+} from "@denotune/denotune/core";
 import { z } from "zod";
 
 /** Options of every built-in schedule. */
@@ -74,6 +78,8 @@ export interface StepAfter {
   readonly rising: number;
   /** Steps of the run. */
   readonly totalSteps: number;
+  /** What evaluations measured, for a schedule with a `metric`. */
+  readonly evaluations: readonly MeasuredStep[];
 }
 
 /**
@@ -85,12 +91,20 @@ export function withWarmup(
   after: (progress: number, at: StepAfter) => number,
 ): Schedule {
   return {
-    factor(step: number, { totalSteps }: RunLength): number {
+    factor(
+      step: number,
+      { totalSteps, evaluations = [] }: RunLength,
+    ): number {
       const rising = options.warmup_steps ??
         Math.ceil((options.warmup_ratio ?? 0) * totalSteps);
       if (step < rising) return step / rising;
       const progress = (step - rising) / Math.max(1, totalSteps - rising);
-      return after(Math.min(1, progress), { step, rising, totalSteps });
+      return after(Math.min(1, progress), {
+        step,
+        rising,
+        totalSteps,
+        evaluations,
+      });
     },
   };
 }

@@ -9,6 +9,7 @@ import { cosineRestarts } from "./cosine_restarts.ts";
 import { inverseSqrt } from "./inverse_sqrt.ts";
 import { linear } from "./linear.ts";
 import { polynomial } from "./polynomial.ts";
+import { reduceOnPlateau } from "./reduce_on_plateau.ts";
 import { wsd } from "./wsd.ts";
 
 /** Every part of this folder. */
@@ -19,5 +20,6 @@ export const schedules: readonly AnyPart[] = [
   inverseSqrt,
   linear,
   polynomial,
+  reduceOnPlateau,
   wsd,
 ];

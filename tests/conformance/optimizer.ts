@@ -142,6 +142,9 @@ export async function programSteps(
   });
   await using session = await Session.open(device, memory, [planned]);
   session.write("parameter", start);
+  for (const [name, values] of Object.entries(startOf(rule, start).slots)) {
+    session.write(name, values);
+  }
   const found: StepOutput[] = [];
   for (const step of steps) {
     session.run("update", {}, {
@@ -162,18 +165,28 @@ export async function programSteps(
   return found;
 }
 
+/** Before the first step: an average starts as the parameter, every other state at zero. */
+function startOf(rule: Optimizer, parameter: Float32Array): StepOutput {
+  return {
+    parameter,
+    slots: Object.fromEntries(
+      rule.slots.map((name) => [
+        name,
+        name === rule.average?.slot
+          ? parameter.slice()
+          : new Float32Array(parameter.length),
+      ]),
+    ),
+  };
+}
+
 /** Steps by plain arithmetic, each behind the last. */
 export function plainSteps(
   rule: Optimizer,
   start: Float32Array,
   steps: readonly Omit<StepInput, "parameter" | "slots">[],
 ): StepOutput[] {
-  let state: StepOutput = {
-    parameter: start,
-    slots: Object.fromEntries(
-      rule.slots.map((name) => [name, new Float32Array(start.length)]),
-    ),
-  };
+  let state = startOf(rule, start);
   return steps.map((step) => state = plainStep(rule, { ...step, ...state }));
 }
 
@@ -256,12 +269,7 @@ export function testOptimizer(
   Deno.test(`${name}: goes downhill`, async () => {
     const rule = await make();
     // of x^2 / 2, whose gradient is x
-    let state: StepOutput = {
-      parameter: Float32Array.of(1, -1),
-      slots: Object.fromEntries(
-        rule.slots.map((slot) => [slot, new Float32Array(2)]),
-      ),
-    };
+    let state = startOf(rule, Float32Array.of(1, -1));
     for (let step = 1; step <= 500; step++) {
       state = plainStep(rule, {
         ...state,

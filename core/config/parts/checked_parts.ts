@@ -66,6 +66,7 @@ export const CHECKED_PARTS: { readonly [K in Kind]: Check<K> } = {
 
 function checkedSchedule(made: Schedule, { described }: Made): Schedule {
   const checked: AllOf<Schedule> = {
+    metric: made.metric,
     factor(step, run) {
       const factor: unknown = called(
         described,

@@ -231,6 +231,7 @@ export const PART_SHAPES: { readonly [K in Kind]: ShapeOf<KindMap[K]> } = {
   optimizer: {
     learningRate: value("number"),
     weightDecay: value("number"),
+    ownsSchedule: maybe("true or false"),
     decays: now(),
     learningRateFactor: mayNow(),
     tensorUpdate: mayNow(),
@@ -240,7 +241,7 @@ export const PART_SHAPES: { readonly [K in Kind]: ShapeOf<KindMap[K]> } = {
     scalars: now(),
     update: now(),
   },
-  schedule: { factor: now() },
+  schedule: { metric: maybe("text"), factor: now() },
   backend: {
     precisions: maybe("list"),
     available: later(),

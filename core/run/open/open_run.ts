@@ -37,7 +37,7 @@ import {
 } from "../evaluation/evaluators.ts";
 import { wordingOf } from "../evaluation/wording.ts";
 import type { EvaluationRow } from "../../contracts/evaluator.ts";
-import { checkBestMetric } from "../best_model.ts";
+import { checkBestMetric, checkMetric } from "../best_model.ts";
 import { modelFor } from "./untie_head.ts";
 import { totalSteps } from "../../data/total_steps.ts";
 
@@ -201,7 +201,7 @@ export async function planRun(
     alignment: 4,
     maxBufferBytes: 2 ** 50,
   });
-  checkBestMetric(config.training, {
+  const measuredMetrics = {
     measured: data.evaluation === null ? [] : [
       "eval_loss",
       ...(objective.loss === undefined
@@ -210,7 +210,16 @@ export async function planRun(
       ...metrics.map((name) => `eval_${name}`),
     ],
     evaluators: parts.evaluators.map(({ name }) => name),
-  });
+  };
+  checkBestMetric(config.training, measuredMetrics);
+  if (parts.schedule.metric !== undefined) {
+    checkMetric("schedule.metric", parts.schedule.metric, measuredMetrics);
+    if (config.training.eval_steps === null) {
+      throw new ConfigError(
+        `The schedule depends on ${parts.schedule.metric}, and training.eval_steps is null, so that nothing is evaluated before the end; set it to a number of steps or to epoch`,
+      );
+    }
+  }
   const surplus = checkWeights(model, inventory.weights);
   if (surplus.length > 0) {
     options.onNotice?.(
@@ -221,7 +230,7 @@ export async function planRun(
     );
   }
   const steps = totalSteps(data.feed, config.training);
-  tryFactors(parts.schedule, steps);
+  tryFactors(parts, steps);
   const { total = 0, trained = 0 } = trainables ?? {};
   return {
     parts,
@@ -233,11 +242,24 @@ export async function planRun(
 }
 
 /** Asks a schedule for steps of the whole run, so that a factor that is no number is found before any is trained. */
-function tryFactors(schedule: KindMap["schedule"], totalSteps: number): void {
+function tryFactors(
+  { schedule, optimizer }: {
+    readonly schedule: KindMap["schedule"];
+    readonly optimizer: KindMap["optimizer"];
+  },
+  totalSteps: number,
+): void {
   const tried = Math.min(totalSteps, 1000);
   for (let i = 0; i < tried; i++) {
     const step = Math.round(i * (totalSteps - 1) / Math.max(1, tried - 1));
-    schedule.factor(step, { totalSteps });
+    const factor = schedule.factor(step, { totalSteps });
+    if (optimizer.ownsSchedule === true && factor !== 1) {
+      throw new ConfigError(
+        `The optimizer has a warm-up of its own and averages its steps instead of lowering the learning rate, but the schedule gives the factor ${factor} at step ${
+          step + 1
+        }: set schedule: constant, and the warm-up among the optimizer's options`,
+      );
+    }
   }
 }
 

@@ -16,6 +16,7 @@ import {
   chooseTrainables,
   gradientName,
   placeTrainables,
+  slotName,
   statesOf,
 } from "../../../core/engine/trainables.ts";
 import type { Device, Optimizer, TrainedTensor } from "@denotune/denotune/core";
@@ -69,7 +70,13 @@ export async function trainSteps(
     capacities: {},
   });
   await using session = await Session.open(device, memory, [planned]);
-  for (const { name, values } of tensors) session.write(name, values);
+  for (const { name, values } of tensors) {
+    session.write(name, values);
+    // an average starts as the parameter itself
+    if (optimizer.average !== undefined) {
+      session.write(slotName(optimizer.average.slot, name), values);
+    }
+  }
   const found: TrainedValues[] = [];
   for (const [i, { gradients, learningRate }] of steps.entries()) {
     for (const [name, gradient] of Object.entries(gradients)) {

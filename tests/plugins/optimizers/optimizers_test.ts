@@ -108,6 +108,8 @@ Deno.test("optimizers have the defaults that the run file names", async () => {
     "adamw",
     "ema",
     "lion",
+    "muon",
+    "schedule-free",
     "sgd",
   ]);
 });
