@@ -1,10 +1,12 @@
 /**
- * Speed of matrix products on the cpu backend: GFLOP/s for shapes of training and decoding, by WebAssembly and
- * by BLAS, with 1 and 2 workers. Run: `deno run -A tests/bench/cpu_matmul.ts`
+ * Speed of matrix products on the cpu backend: GFLOP/s for shapes of training and decoding, by WebAssembly, by BLAS
+ * and by oneDNN from bf16 factors, with 1 and 2 workers. Run: `deno run -A tests/bench/cpu_matmul.ts`
  * @module
  */
 import type { Device, KernelCall, Plan, View } from "@denotune/denotune/core";
-import { openCpu } from "../backends/cpu/open.ts";
+import { f32ToBf16 } from "@denotune/denotune/core";
+import { findBfloat16 } from "../../backends/cpu/blas/bfloat16.ts";
+import { cpuBackend } from "../backends/cpu/open.ts";
 
 interface Shape {
   readonly layout: "NN" | "NT" | "TN";
@@ -37,20 +39,24 @@ const SECONDS = 0.3;
 
 async function measure(device: Device, shape: Shape): Promise<number> {
   const { layout, m, n, k } = shape;
-  const tensor = (rows: number, columns: number): View => {
+  const narrow = device.info.precisions?.includes("bfloat16") === true;
+  const factor = narrow ? "bf16" : "f32";
+  const tensor = (
+    rows: number,
+    columns: number,
+    dtype: View["dtype"],
+  ): View => {
     const buffer = device.allocate(4 * rows * columns, "bench");
-    device.write(
-      buffer,
-      Float32Array.from(
-        { length: rows * columns },
-        (_, i) => (i % 17) / 17 - 0.5,
-      ),
+    const values = Float32Array.from(
+      { length: rows * columns },
+      (_, i) => (i % 17) / 17 - 0.5,
     );
-    return { buffer, offset: 0, shape: [rows, columns], dtype: "f32" };
+    device.write(buffer, dtype === "bf16" ? f32ToBf16(values) : values);
+    return { buffer, offset: 0, shape: [rows, columns], dtype };
   };
-  const a = layout === "TN" ? tensor(k, m) : tensor(m, k);
-  const b = layout === "NT" ? tensor(n, k) : tensor(k, n);
-  const out = tensor(m, n);
+  const a = layout === "TN" ? tensor(k, m, factor) : tensor(m, k, factor);
+  const b = layout === "NT" ? tensor(n, k, factor) : tensor(k, n, factor);
+  const out = tensor(m, n, "f32");
   const call: KernelCall = {
     kernel: "matmul",
     label: "bench",
@@ -63,6 +69,7 @@ async function measure(device: Device, shape: Shape): Promise<number> {
       alpha: 1,
       bias: false,
       addend: false,
+      ...(narrow ? { factors: "bf16" } : {}),
     },
     inputs: [a, b],
     outputs: [out],
@@ -92,10 +99,18 @@ async function measure(device: Device, shape: Shape): Promise<number> {
 
 const columns: string[] = [];
 const results = SHAPES.map(() => [] as number[]);
-for (const blas of ["off", "auto"] as const) {
+const ways = {
+  wasm: { blas: "off", precision: "float32" },
+  blas: { blas: "auto", precision: "float32" },
+  ...(findBfloat16(null).found === null
+    ? {}
+    : { bf16: { blas: "auto", precision: "bfloat16" } as const }),
+} as const;
+for (const [name, { blas, precision }] of Object.entries(ways)) {
   for (const workers of [1, 2]) {
-    await using device = await openCpu({ workers, blas });
-    columns.push(`${blas === "off" ? "wasm" : "blas"} x${workers}`);
+    const backend = await cpuBackend({ workers, blas });
+    await using device = await backend.open({ precision });
+    columns.push(`${name} x${workers}`);
     for (const [i, shape] of SHAPES.entries()) {
       results[i].push(await measure(device, shape));
     }

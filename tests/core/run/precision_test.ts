@@ -55,6 +55,8 @@ const MODELS: Readonly<Record<string, Partial<RunInput> | null>> = {
       },
     },
     optimizer: { use: "adamw", learning_rate: 1e-3 },
+    // without a warm-up the loss jumps in the first steps, elsewhere for each rounding
+    schedule: { use: "cosine", warmup_steps: 10 },
     data: {
       train: [{ rows: tinyRows(8 * STEPS), format: "alpaca" }],
       template: { use: "plain", separator: "\n" },
