@@ -12,7 +12,7 @@ import { rowProblem } from "../run/open/row_problem.ts";
 import type { PreparedDataset } from "../data/prepared/prepared_dataset.ts";
 import type { DataReport } from "../data/types.ts";
 import { planEngine } from "../engine/plan_engine.ts";
-import { openDevice } from "../run/open/choose_backend.ts";
+import { checkPrecision, openDevice } from "../run/open/choose_backend.ts";
 import { memoryNeed, refuseTooLarge } from "../run/open/memory_check.ts";
 import {
   planRun,
@@ -76,6 +76,10 @@ export async function checkRun(
   run: LoadedRun,
   options: PrepareOptions = {},
 ): Promise<CheckedRun> {
+  await checkPrecision(
+    run,
+    creatingWith(run.registry, { seed: run.config.seed }),
+  );
   using opened = new DisposableStack();
   const prepared = opened.use(await prepareOrSayAll(run, options));
   const { request, totalSteps, parts, parameters } = await planRun(

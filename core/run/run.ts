@@ -23,7 +23,7 @@ import { BatchView } from "./watch/batch_view.ts";
 import { isPatienceSpent } from "./best_model.ts";
 import { bringBest, loadBest } from "./load_best.ts";
 import { openCheckpoint, restoreCheckpoint } from "./checkpoint.ts";
-import { openDevice } from "./open/choose_backend.ts";
+import { checkPrecision, openDevice } from "./open/choose_backend.ts";
 import { Engine } from "../engine/engine.ts";
 import { planEngine } from "../engine/plan_engine.ts";
 import { Events, type NamedTracker } from "./events.ts";
@@ -220,6 +220,7 @@ class Run {
         { task, rows, of }: { task: string; rows: number; of: number },
       ) => events.emit({ event: "progress", task, done: rows, total: of }),
     };
+    await checkPrecision(run, creating);
     using opened = await openRun(run, { located, creating }, options);
     const { tokenizer, data } = opened;
     const { parts, model, request, totalSteps: steps } = await planRun(opened, {

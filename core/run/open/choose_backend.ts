@@ -43,6 +43,30 @@ export async function openDevice(
     });
 }
 
+/**
+ * Throws `ConfigError` where no backend of the run can multiply in the precision that it asks for: before its data are
+ * read. Opens nothing.
+ */
+export async function checkPrecision(
+  run: LoadedRun,
+  creating: Creating,
+): Promise<void> {
+  const { precision } = run.config.training;
+  if (precision === "float32") return;
+  const chosen = chosenAt(run, "backend", "backend");
+  const problems: string[] = [];
+  for (const name of chosen === null ? AUTO : [chosen.part.name]) {
+    if (creating.registry.find("backend", name) === undefined) continue;
+    const backend: Backend = chosen === null
+      ? await createPart("backend", name, creating)
+      : await createResolved(chosen, creating);
+    const problem = await precisionProblem(backend, precision);
+    if (problem === null) return;
+    problems.push(`${name}: ${problem}`);
+  }
+  throw refusal(precision, problems.join("; "));
+}
+
 /** Opens the device of a backend chosen outside of a run; `auto` is allowed. */
 export async function openChosen(
   choice: Choice,
