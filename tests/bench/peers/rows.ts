@@ -27,7 +27,18 @@ function training(name: string, t: Training): Row {
     name,
     unit: "tokens/s",
     ours: () => train(t, profile()),
-    peers: [{ name: "transformers", python: ["train", options] }],
+    peers: t.precision === "bfloat16"
+      ? [
+        {
+          name: "transformers, autocast",
+          python: ["train", { ...options, autocast: true }],
+        },
+        {
+          name: "ours, float32",
+          ours: () => train({ ...t, precision: "float32" }),
+        },
+      ]
+      : [{ name: "transformers", python: ["train", options] }],
   };
 }
 
@@ -89,6 +100,21 @@ const short: readonly [ModelName, Omit<Training, "model">][] = [
 /** All rows. */
 export const ROWS: readonly Row[] = [
   training("gpt2-full", { model: "gpt2-124m", B: 4, T: 512, steps: 2 }),
+  training("gpt2-bfloat16", {
+    model: "gpt2-124m",
+    B: 4,
+    T: 512,
+    steps: 2,
+    precision: "bfloat16",
+  }),
+  training("llama-lora-bfloat16", {
+    model: "llama-135m",
+    B: 4,
+    T: 512,
+    steps: 2,
+    rank: 16,
+    precision: "bfloat16",
+  }),
   training("gpt2-quarter", {
     model: "gpt2-124m",
     B: 4,

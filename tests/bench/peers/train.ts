@@ -11,7 +11,7 @@ import { initialWeights } from "../../../core/io/initial_weights.ts";
 import { loraAdapter } from "../../../plugins/adapters/_attach.ts";
 import { loraOptions } from "../../../plugins/adapters/_options.ts";
 import { adamwRule } from "../../../plugins/optimizers/adamw.ts";
-import { openCpu } from "../../backends/cpu/open.ts";
+import { cpuBackend } from "../../backends/cpu/open.ts";
 import { productsOf, secondsOfProducts } from "./floor.ts";
 import { type ModelName, specOf } from "./models.ts";
 import { showProfile } from "./profile.ts";
@@ -29,6 +29,8 @@ export interface Training {
   /** Every how many tokens one is trained; absent: all are. */
   readonly every?: number;
   readonly checkpointing?: boolean;
+  /** Operands of products; absent: float32. The peer then computes under autocast. */
+  readonly precision?: "float32" | "bfloat16";
   /** Absent: a BLAS where there is one. */
   readonly blas?: "auto" | "off";
   /** Absent: as many as the peers have threads. */
@@ -64,11 +66,13 @@ function batch(t: Training, step: number, vocabulary: number): Inputs {
 /** Steps of training; work is the tokens of the batches, trained or not. With `profile` kernels are printed. */
 export async function train(t: Training, profile = false): Promise<Measured> {
   const spec = await specOf(t.model);
-  const device = await openCpu({
+  const { precision = "float32" } = t;
+  const backend = await cpuBackend({
     workers: t.workers ?? THREADS,
     blas: t.blas ?? "auto",
     profile,
   });
+  const device = await backend.open({ precision });
   const planned = planEngine({
     spec,
     adapter: t.rank === undefined
@@ -76,6 +80,7 @@ export async function train(t: Training, profile = false): Promise<Measured> {
       : loraAdapter(loraOptions.parse({ r: t.rank, lora_alpha: 32 }))
         .attach({ spec, ...inventoryOf(spec, t.T) }),
     frozenDtype: "f32",
+    precision,
     causal: true,
     train: {
       B: t.B,
@@ -132,5 +137,8 @@ export async function train(t: Training, profile = false): Promise<Measured> {
     productsOf(micro.plan, { ...micro.plan.capacities, B: t.B, T: t.T, rows });
   await engine[Symbol.asyncDispose]();
   await device[Symbol.asyncDispose]();
-  return { ...measured, floor: await secondsOfProducts(operations) };
+  // the floor is of products in float32
+  return precision === "float32"
+    ? { ...measured, floor: await secondsOfProducts(operations) }
+    : measured;
 }
