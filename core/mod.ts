@@ -337,6 +337,7 @@ export {
 export { chosenAt } from "./config/chosen_at.ts";
 export type { LoadedRun, RunRequest } from "./config/load.ts";
 export { bytesOfSize } from "./config/parse/bytes.ts";
+export { partPlaces } from "./config/parse/layout.ts";
 export { nearest } from "./config/parse/nearest.ts";
 export { messageOf } from "./config/parse/problem.ts";
 export { isPlainObject } from "./config/parse/tree.ts";
@@ -351,6 +352,7 @@ export {
 export type { CallWatch, Guard } from "./config/parts/guard_part.ts";
 export { openRegistry } from "./config/parts/open_registry.ts";
 export type { RegistryOptions } from "./config/parts/open_registry.ts";
+export { configFolder } from "./config/trust/config_folder.ts";
 export type { TrustOption, WithTrust } from "./config/trust/trust_option.ts";
 export { type ConfigData, readResolvedFile } from "./config/resolved.ts";
 export type { FileCheck } from "./config/run_paths.ts";

@@ -49,6 +49,7 @@ export function cliTrust(
       : "You did not trust it, and none of its code was run";
   };
   return {
+    shows: all || silence === null,
     remembers: true,
     notice: (message) =>
       err.line(`${err.style("warning", "note")}: ${harmless(message)}`),

@@ -38,6 +38,8 @@ export interface UntrustedPlugin extends PluginIdentity {
 export interface TrustPolicy {
   /** Null: it may run. Else why not, and what would do, as a sentence. */
   refusal(plugin: UntrustedPlugin): Promise<string | null>;
+  /** Whether it shows the plugin to the user, so that an error need not. */
+  readonly shows: boolean;
   /** Whether the user's config folder remembers what may run. */
   readonly remembers: boolean;
   /** Says something to the user. */

@@ -7,6 +7,7 @@ import {
   cacheFolder,
   type Command,
   ConfigError,
+  configFolder,
   createPart,
   type Creating,
   creatingWith,
@@ -68,6 +69,8 @@ interface Diagnosis {
   /** What joins processes that train together, by name. */
   readonly collectives: readonly CollectiveState[];
   readonly cache: string;
+  /** Folder of the user's list of trusted plugins and of what was trusted; null: none is known. */
+  readonly config: string | null;
   readonly hub_cache: string;
 }
 
@@ -206,6 +209,7 @@ async function diagnose(creating: Creating): Promise<Diagnosis> {
       ) ?? null,
     collectives: await tryCollectives(creating),
     cache: cacheFolder(),
+    config: configFolder(),
     hub_cache: hubCacheFolder(environmentVariable),
   };
 }
@@ -313,5 +317,6 @@ function show(found: Diagnosis, out: Output): void {
     entry("parallel", `${mark}  ${name}: ${description}`);
   }
   entry("cache", found.cache);
+  entry("config", found.config ?? "no folder: set XDG_CONFIG_HOME or HOME");
   entry("Hub cache", found.hub_cache);
 }

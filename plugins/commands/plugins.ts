@@ -10,6 +10,7 @@ import {
   defineCommand,
   harmless,
   type Kind,
+  kindAt,
   KINDS,
   library,
   type ModelFamily,
@@ -23,6 +24,7 @@ import {
 import { z } from "zod";
 import { familiesOf, shortName } from "./_known_models.ts";
 import { optionLines } from "./_option_lines.ts";
+import { showNamed } from "./_part_page.ts";
 
 const options = z.strictObject({
   kind: z.string().optional().meta({ placeholder: "kind" }).describe(
@@ -37,16 +39,21 @@ const options = z.strictObject({
 /** `denotune plugins` */
 export const plugins: Command = defineCommand({
   details:
-    "Lists every part that can be chosen, by kind: what it does, its options and their defaults, and which plugin brought it. With a run file, the parts of its plugins too, which runs their code; --list only says which they are.",
+    "Lists every part that can be chosen, by kind: what it does, its options and their defaults, and which plugin brought it. With the name of a part or of a plugin, shows that one whole: options, an example for the run file, where it comes from, its hash, and why its code may run. With a run file, the parts of its plugins too, which runs their code; --list only says which they are.",
   arguments: [{
-    name: "run file",
-    description: "a run file whose plugins are loaded",
+    name: "what",
+    description:
+      "a part (adamw, optimizer/adamw), a plugin, or a run file whose plugins are loaded",
+    repeated: true,
   }],
+  usage: "[name] [run file]",
   options,
   help: (start) =>
     `Examples:
   ${start} plugins --no-options
   ${start} plugins --kind optimizer
+  ${start} plugins adamw
+  ${start} plugins decayed run.yaml
   ${start} plugins run.yaml
   ${start} plugins --list run.yaml`,
   permissions: (_, context) =>
@@ -58,11 +65,18 @@ async function runPlugins(
   flags: z.output<typeof options>,
   context: CommandContext,
 ): Promise<void> {
-  const { out, arguments: [file] } = context;
-  if (flags.list) return await listPlugins(file, out);
+  const { out, invocation, arguments: words } = context;
+  const isFile = await Promise.all(words.map(isRunFile));
+  const file = words.find((_, i) => isFile[i]);
+  const names = words.filter((_, i) => !isFile[i]);
+  if (flags.list) return await listPlugins(file ?? names.at(0), out);
   let registry = await askedRegistry(context);
   if (file !== undefined) {
     ({ registry } = await library.loadRun({ file, registry, files: "ignore" }));
+  }
+  if (names.length > 0) {
+    for (const name of names) showNamed(name, { registry, invocation, out });
+    return;
   }
   const kinds = KINDS.filter((kind) =>
     flags.kind === undefined || flags.kind === kind
@@ -77,6 +91,11 @@ async function runPlugins(
   }
   showPlugins(registry, out);
   for (const kind of kinds) await showKind(kind, registry, out, flags.options);
+}
+
+/** Whether a word names a run file: parts have no ending and no slash that leads to a file. */
+async function isRunFile(word: string): Promise<boolean> {
+  return /\.(ya?ml|json|m?[jt]s)$/.test(word) || await kindAt(word) === "file";
 }
 
 async function listPlugins(

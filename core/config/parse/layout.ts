@@ -4,6 +4,7 @@
  * @module
  */
 import type { Json } from "../../contracts/json.ts";
+import type { Kind } from "../../contracts/plugin.ts";
 import { PART_FIELD, type PartField } from "../schema/part_field.ts";
 import { bareJsonSchema } from "../schema/schema.ts";
 import { isPlainObject, type Path } from "./tree.ts";
@@ -51,6 +52,13 @@ export function layoutOf(mode: TrainingMode): Layout {
         key.join(".").replaceAll("*", "0")
       ),
   };
+}
+
+/** The places of a run file where a part of that kind is chosen, those for the whole run first. */
+export function partPlaces(kind: Kind): readonly (readonly string[])[] {
+  return layoutOf("sft").places.filter(({ field }) => field.kind === kind)
+    .map(({ pattern }) => pattern)
+    .sort((a, b) => Number(a.includes("*")) - Number(b.includes("*")));
 }
 
 /** Names of the properties that a JSON Schema knows at a path; empty where it knows none. */

@@ -79,8 +79,10 @@ export async function decideTrust(
   };
   const refused = await (policy ?? NOBODY).refusal(asked);
   if (refused !== null) {
+    const lines = describeUntrusted(asked).split("\n");
+    const shown = policy?.shows === true ? lines.slice(0, 1) : lines;
     throw new PluginError(
-      `${place}: ${describeUntrusted(asked)}\n${refused}`,
+      [`${place}: ${shown.join("\n")}`, refused].join("\n"),
     );
   }
   if (policy?.remembers === true) rememberCode(code, { policy, folder });
@@ -207,6 +209,7 @@ export function describeUntrusted(plugin: UntrustedPlugin): string {
 
 /** Where nobody is asked and no option was given. */
 const NOBODY: TrustPolicy = {
+  shows: false,
   remembers: false,
   refusal: (plugin) =>
     Promise.resolve(

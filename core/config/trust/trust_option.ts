@@ -21,6 +21,7 @@ export function trustPolicy(
 ): TrustPolicy | null {
   if (option === undefined) return null;
   return {
+    shows: false,
     remembers: false,
     async refusal(plugin) {
       const accepts = option === true ||

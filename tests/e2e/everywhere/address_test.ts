@@ -69,7 +69,13 @@ Deno.test({
     assert.equal(bundle.code, 0, bundle.err);
     for (const main of [`${host.url}denotune/mod.ts`, "denotune.js"]) {
       // for a main module of another host, Deno looks for no deno.json here
-      const words = ["--config=deno.json", main, "train", "run.yaml"];
+      const words = [
+        "--config=deno.json",
+        main,
+        "train",
+        "run.yaml",
+        "--trust",
+      ];
       const run = await me.deno("run", "-A", ...words);
       assert.equal(run.code, 0, `${main}\n${run.out}${run.err}`);
       assert.match(run.out, /data +240 rows -> /);

@@ -197,7 +197,7 @@ Deno.test({
     await jsr.publish(`${me.path}/my-masker`);
     const run = runFile({ "my-masker": "jsr:@me/my-masker@^0.1.0" });
     me.write({ "run.yaml": run, "rows.jsonl": alpacaRows(20) });
-    const published = await me.deno(...train, "run.yaml");
+    const published = await me.deno(...train, "run.yaml", "--trust");
     assert.equal(published.code, 0, published.out + published.err);
   },
 });

@@ -115,7 +115,14 @@ for (
       const install = await me.deno("install");
       assert.equal(install.code, 0, install.err);
       const at = "node_modules/@denotune/denotune/mod.js";
-      const run = await me.deno("run", "-A", at, "train", "run.yaml");
+      const run = await me.deno(
+        "run",
+        "-A",
+        at,
+        "train",
+        "run.yaml",
+        "--trust",
+      );
       assert.equal(run.code, 0, run.out + run.err);
       assert.match(run.out, /data +240 rows -> /);
       assert.match(run.out, /^Ask it: +deno run -A node_modules\//m);

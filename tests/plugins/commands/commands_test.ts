@@ -4,6 +4,7 @@ import { loadRun } from "../../../core/config/load.ts";
 import { builtIn } from "../../../plugins/library.ts";
 import { openRegistry } from "../../../core/config/parts/open_registry.ts";
 import { alpacaRows, folderOf, run, tinyRun } from "../../core/cli/_run.ts";
+import { builtinRegistry } from "../../run_harness.ts";
 
 function tiny(more = "") {
   const folder = folderOf({ "rows.jsonl": alpacaRows(8) });
@@ -170,6 +171,49 @@ Deno.test("plugins lists parts with options and who brought them", async () => {
   assert.match(
     (await run("plugins", "--kind", "xyzzy")).err,
     /There is no kind `xyzzy`\. Known: source, /,
+  );
+});
+
+Deno.test("plugins NAME shows one part whole, with an example that loads, where it comes from and why it may run", async () => {
+  const file = new URL("../../../examples/plugin/run.yaml", import.meta.url);
+  const { code, out } = await run("plugins", "decayed", file.pathname);
+  assert.equal(code, 0);
+  assert.match(
+    out,
+    /^masker decayed\nTrains answers, the first tokens most\norigin {4}plugin decayed-masker 1\.0\.0, \/.*decayed\.ts\nhash {6}sha256-[0-9a-f]{64}\ntrusted {3}it is in the folder of the run file\nasks for {2}no permission\noptions\n {2}decay = 0\.95: .*\n {2}floor = 0\.1: .*\nexample\n {2}plugins:\n {4}- \/.*decayed\.ts\n {2}data:\n {4}masker:\n {6}use: decayed\n {6}decay: 0\.95\n {6}floor: 0\.1\n$/,
+  );
+  const plugin = await run("plugins", "decayed-masker", file.pathname);
+  assert.match(
+    plugin.out,
+    /^plugin decayed-masker\norigin .*\n {2}masker decayed /s,
+  );
+  const builtIn = await run("plugins", "optimizer/adamw", "padded");
+  assert.match(
+    builtIn.out,
+    /^optimizer adamw\n.*\norigin {4}built in, denotune /,
+  );
+  assert.match(
+    builtIn.out,
+    /example\n {2}optimizer:\n {4}use: adamw\n {4}learning_rate: /,
+  );
+  assert.match(builtIn.out, /collator padded\n/);
+  const unknown = await run("plugins", "adamv");
+  assert.equal(unknown.code, 2);
+  assert.match(
+    unknown.err,
+    /no part, plugin or run file `adamv`; did you mean `adamw`\?/,
+  );
+});
+
+Deno.test("every part is shown by plugins NAME", async () => {
+  const names = [
+    ...new Set(builtinRegistry().list().map(({ part }) => part.name)),
+  ];
+  const { code, out, err } = await run("plugins", ...names);
+  assert.equal(code, 0, err);
+  assert.equal(
+    out.split("\nexample\n").length - 1,
+    builtinRegistry().list().length,
   );
 });
 

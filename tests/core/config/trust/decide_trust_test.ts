@@ -179,6 +179,7 @@ Deno.test("what was accepted is remembered by its hash, and other code under the
   const asked: boolean[] = [];
   const notices: string[] = [];
   const policy: TrustPolicy = {
+    shows: false,
     remembers: true,
     notice: (what) => void notices.push(what),
     refusal: ({ changed }) => {
