@@ -63,12 +63,12 @@ export async function amongRanks<T>(
   body: () => Promise<T>,
 ): Promise<T> {
   const { lost } = collective;
+  let news: unknown = null;
+  lost?.catch((error) => news = error);
   try {
     return await (lost === undefined ? body() : Promise.race([body(), lost]));
   } catch (error) {
-    const told = lost?.then(() => false, (news) => news === error);
-    const isNews = await Promise.race([told, Promise.resolve(false)]);
-    if (isNews !== true) {
+    if (news === null || news !== error) {
       const message = error instanceof Error ? error.message : String(error);
       await collective.fail?.(
         `Rank ${collective.rank} of ${collective.world} failed: ${message}`,

@@ -21,7 +21,7 @@ export interface Training {
   pids(): number[];
   /** Waits for a checkpoint. */
   saved(): Promise<void>;
-  /** What was printed, and after how many seconds it ended since `from`. */
+  /** What was printed, and after how many seconds since `from` launcher and ranks had ended. */
   ended(from: number): Promise<{ code: number; text: string; seconds: number }>;
 }
 
@@ -96,6 +96,10 @@ export function startTraining(
     },
     async ended(from) {
       const { code } = await child.status;
+      // what the launcher has killed may still be giving its memory back
+      for (let i = 0; i < 300 && pidsOf(outputDir).length > 0; i++) {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
       const seconds = (performance.now() - from) / 1000;
       return { code, text: (await printed).join("\n"), seconds };
     },

@@ -28,7 +28,7 @@ for (const launcher of launchers().slice(0, ALL ? undefined : 1)) {
   for (const world of ALL ? [1, 2, 3, 4] : [2]) {
     Deno.test(`${world} ranks of ${launcher.name} make the steps of one process, and have the same bits`, async () => {
       using folder = testFolder();
-      const names = ALL ? Object.keys(RUNS) : ["full", "lora"];
+      const names = ALL ? Object.keys(RUNS) : ["full"];
       const { code, out, err } = await launch(launcher, world, [
         "_rank.ts",
         folder.at("ranks"),
