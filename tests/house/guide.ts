@@ -61,7 +61,7 @@ export async function guidePages(): Promise<Map<Kind, string>> {
 async function madeFor(kind: Kind): Promise<string> {
   const name = `my-${kind}`;
   const files = packageFiles(
-    { name, full: `@your-scope/${name}`, kind },
+    { name, full: `@your-scope/${name}`, kind, checkout: null },
     templates[kind],
   );
   const checks = await checksOf(name, files);

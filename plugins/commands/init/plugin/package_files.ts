@@ -15,17 +15,19 @@ export interface PackageName {
   /** The package: `@your-scope/my-masker`. */
   readonly full: string;
   readonly kind: Kind;
+  /** Where the checkout of denotune is, from the package; null: denotune comes from a registry. */
+  readonly checkout: string | null;
 }
 
 /** All files of a package, name -> text. */
 export function packageFiles(
-  { name, full, kind }: PackageName,
+  { name, full, kind, checkout }: PackageName,
   template: KindTemplate,
 ): Record<string, string> {
   const named = (text: string) => text.replaceAll("NAME", name);
   const extra = template.files ?? { "rows.jsonl": ROWS };
   return {
-    "deno.json": denoJson(full),
+    "deno.json": denoJson(full, checkout),
     "mod.ts": named(template.part) + named(PLUGIN),
     "mod_test.ts": named(template.test),
     "run.yaml": named(runFile(kind, template.run)),
@@ -56,7 +58,7 @@ const ROWS = [
 ].map(([instruction, output]) => `${JSON.stringify({ instruction, output })}\n`)
   .join("");
 
-function denoJson(full: string): string {
+function denoJson(full: string, checkout: string | null): string {
   const config = {
     name: full,
     version: "0.1.0",
@@ -66,12 +68,15 @@ function denoJson(full: string): string {
       "@denotune/denotune": `jsr:@denotune/denotune@^${VERSION}`,
       zod: ZOD,
     },
+    // the names of the published package are then those of the checkout; it may go before `deno publish`
+    ...(checkout === null ? {} : { links: [checkout] }),
     // what runs write
     exclude: ["outputs"],
   };
-  return JSON.stringify(config, null, 2).replace(
-    /\[\s*"outputs"\s*\]/,
-    '["outputs"]',
+  // a list of one stays on its line, as the formatter has it
+  return JSON.stringify(config, null, 2).replaceAll(
+    /\[\s*("[^"]*")\s*\]/g,
+    "[$1]",
   ) + "\n";
 }
 

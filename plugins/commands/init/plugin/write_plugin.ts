@@ -3,8 +3,10 @@
  * @module
  */
 import { join, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import {
   askedRegistry,
+  bundleUrl,
   type CommandContext,
   ConfigError,
   harmless,
@@ -38,10 +40,11 @@ export async function writePlugin(
   context: CommandContext,
 ): Promise<void> {
   const { out, invocation } = context;
-  const names = nameOf(plugin, kindOf(kind));
-  const template = templates[names.kind];
-  await refuseTaken(names, context);
-  const to = resolve(folder ?? names.name);
+  const called = nameOf(plugin, kindOf(kind));
+  const template = templates[called.kind];
+  await refuseTaken(called, context);
+  const to = resolve(folder ?? called.name);
+  const names = { ...called, checkout: checkoutFrom(to) };
   const shown = relative(Deno.cwd(), to) || ".";
   await refuseFull(to, shown);
   await Deno.mkdir(to, { recursive: true });
@@ -64,6 +67,15 @@ export async function writePlugin(
   out.line(`Use it:    ${use}`);
 }
 
+/** Where the checkout that this module is part of is, from a package; null where denotune is a package itself. */
+function checkoutFrom(folder: string): string | null {
+  const root = new URL("../../../../", import.meta.url);
+  if (root.protocol !== "file:" || bundleUrl() !== null) return null;
+  const path = fileURLToPath(root);
+  if (/[/\\]node_modules[/\\]/.test(path)) return null;
+  return relative(folder, path).replaceAll("\\", "/") || ".";
+}
+
 /** The kind of that name. Throws `ConfigError` that names the nearest. */
 function kindOf(written: string | undefined): Kind {
   const all = `one of ${KINDS.join(", ")}`;
@@ -83,7 +95,10 @@ function kindOf(written: string | undefined): Kind {
 }
 
 /** The names of a package. Throws `ConfigError` for what a part or a package cannot be called. */
-function nameOf(written: string, kind: Kind): PackageName {
+function nameOf(
+  written: string,
+  kind: Kind,
+): Omit<PackageName, "checkout"> {
   const found = /^(?:@([a-z0-9][a-z0-9-]*)\/)?([a-z][a-z0-9-]*)$/.exec(written);
   if (found === null || found[2].length > LONGEST || found[2].length < 2) {
     throw new ConfigError(
@@ -98,7 +113,7 @@ function nameOf(written: string, kind: Kind): PackageName {
 
 /** Throws `ConfigError` where another part or plugin has the name. */
 async function refuseTaken(
-  { name, kind }: PackageName,
+  { name, kind }: Omit<PackageName, "checkout">,
   context: CommandContext,
 ): Promise<void> {
   const registry = await askedRegistry(context);

@@ -3,7 +3,7 @@
  * run of publishing), and their runs run. The names of the published package are linked to this checkout.
  */
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import * as core from "@denotune/denotune/core";
 import project from "../../../../../deno.json" with { type: "json" };
 import { templates } from "../../../../../plugins/commands/init/plugin/kinds/mod.ts";
@@ -35,6 +35,17 @@ async function packages(root: string): Promise<Map<core.Kind, string>> {
     assert.equal(code, 0, err);
     assert.match(out, /Wrote .*mod_test\.ts[^]*deno test -A/);
     folders.set(kind, join(root, name));
+    // of a workspace only the root may link
+    const path = join(root, name, "deno.json");
+    const { links, ...config } = JSON.parse(await Deno.readTextFile(path));
+    assert.deepEqual(links.map((link: string) => resolve(root, name, link)), [
+      resolve(CHECKOUT),
+    ]);
+    await Deno.writeTextFile(
+      path,
+      JSON.stringify(config, null, 2).replace(/\[\s*("\w+")\s*\]/, "[$1]") +
+        "\n",
+    );
   }
   await Deno.writeTextFile(
     join(root, "deno.json"),
