@@ -19,6 +19,7 @@
  *
  * @module
  */
+import process from "node:process";
 import { denoProblem } from "./core/cli/deno_version.ts";
 import { runProcess } from "./core/cli/process.ts";
 import { builtIn } from "./plugins/library.ts";
@@ -187,12 +188,15 @@ export {
 export { linear } from "./plugins/schedules/linear.ts";
 export { plain, type PlainOptions } from "./plugins/templates/plain.ts";
 
+// a package of npm can be loaded by Node, too
+const problem = denoProblem(globalThis.Deno?.version.deno);
+if (problem !== null) {
+  if (!import.meta.main) throw new Error(problem);
+  console.error(problem);
+  process.exit(1);
+}
+
 if (import.meta.main) {
-  const problem = denoProblem(Deno.version.deno);
-  if (problem !== null) {
-    console.error(problem);
-    Deno.exit(1);
-  }
   const quickstart = async () => ({
     ...(await import("./examples/quickstart/run.ts")).default,
   });

@@ -6,8 +6,11 @@
 /** The oldest Deno that has what the backends need: 64-bit shared WebAssembly memory, WebGPU in workers. */
 export const OLDEST_DENO = "2.9.0";
 
-/** One line that says which Deno is needed, or null where this one is new enough. */
-export function denoProblem(version: string): string | null {
+/** One line that says which Deno is needed, or null where this one is new enough. Undefined: this is no Deno. */
+export function denoProblem(version: string | undefined): string | null {
+  if (version === undefined) {
+    return `denotune needs Deno ${OLDEST_DENO} or newer; this is another runtime. From Node, \`npx --yes deno@2.9.6 run -A\` runs the same program`;
+  }
   const found = version.split(/[.+-]/).map(Number);
   const needed = OLDEST_DENO.split(".").map(Number);
   for (let i = 0; i < needed.length; i++) {

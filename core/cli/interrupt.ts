@@ -32,9 +32,11 @@ export interface InterruptOptions {
 }
 
 /** Signals that ask for an end. SIGHUP: the terminal was closed, or its connection lost. */
-const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
-  ? ["SIGINT", "SIGBREAK"]
-  : ["SIGINT", "SIGTERM", "SIGHUP"];
+function signals(): readonly Deno.Signal[] {
+  return Deno.build.os === "windows"
+    ? ["SIGINT", "SIGBREAK"]
+    : ["SIGINT", "SIGTERM", "SIGHUP"];
+}
 
 /** Seconds after which a thread that has not heard a signal counts as stuck. */
 const STUCK_SECONDS = 5;
@@ -66,13 +68,13 @@ export function onInterrupt(
       // the terminal is gone: what follows needs none
     }
   };
-  for (const name of SIGNALS) Deno.addSignalListener(name, listen);
+  for (const name of signals()) Deno.addSignalListener(name, listen);
   return {
     signal: controller.signal,
     calls: watcher?.calls,
     failure: () => failure,
     [Symbol.dispose]: () => {
-      for (const name of SIGNALS) Deno.removeSignalListener(name, listen);
+      for (const name of signals()) Deno.removeSignalListener(name, listen);
       removeEventListener(UNCAUGHT, onUncaught);
       void watcher?.worker.terminate();
     },
@@ -105,7 +107,7 @@ function watchForStuck(): {
       }, ${STUCK_SECONDS * 1000});
     };
     for (const name of ${
-    JSON.stringify(SIGNALS)
+    JSON.stringify(signals())
   }) Deno.addSignalListener(name, heard);
     let last = -1, since = 0, said = -1;
     setInterval(() => {

@@ -24,3 +24,10 @@ Deno.test("this Deno and newer ones are taken", () => {
     assert.equal(denoProblem(version), null, version);
   }
 });
+
+Deno.test("another runtime is told that Deno is needed, and how Node comes by it", () => {
+  assert.match(
+    denoProblem(undefined) ?? "",
+    /^denotune needs Deno 2\.9\.0 or newer; this is another runtime\. From Node, `npx --yes deno@[\d.]+ run -A` runs/,
+  );
+});
