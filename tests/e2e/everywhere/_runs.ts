@@ -2,7 +2,12 @@
  * What is run wherever denotune comes from: a run file whose sources have maskers of plugins, and the library example.
  * @module
  */
+import assert from "node:assert/strict";
+import { dirname } from "node:path";
 import { projectFile } from "../_denotune.ts";
+import { type Jsr, startJsr } from "./_jsr.ts";
+import { jsrPluginFiles } from "./_plugins.ts";
+import { type Stranger, stranger } from "./_stranger.ts";
 
 /** The version of denotune. */
 export const { version: VERSION }: { version: string } = JSON.parse(
@@ -43,4 +48,33 @@ data:
   workers: 2
 training: { max_steps: 3, batch_size: 4 }
 `;
+}
+
+/** A registry as JSR's that has denotune and a plugin. */
+export async function jsrWithPlugin(): Promise<Jsr> {
+  const jsr = startJsr();
+  await jsr.publish(dirname(projectFile("deno.json")));
+  using author = await stranger();
+  author.write(jsrPluginFiles(VERSION));
+  await jsr.publish(author.path);
+  return jsr;
+}
+
+/**
+ * Trains `run.yaml`, with 240 rows, by `deno run -A WORDS`: on the processor, then offline and on WebGPU, with
+ * plugins that are trusted by then.
+ */
+export async function trains(
+  me: Stranger,
+  ...words: readonly string[]
+): Promise<void> {
+  const main = words.at(-1) ?? "";
+  const train = [...words, "train", "run.yaml"];
+  const cpu = await me.deno("run", "-A", ...train, "--trust");
+  assert.equal(cpu.code, 0, `${main}\n${cpu.out}${cpu.err}`);
+  assert.match(cpu.out, /data +240 rows -> /);
+  assert.ok(cpu.out.includes(`deno run -A ${main} generate`), cpu.out);
+  const webgpu = ["--cached-only", ...train, "backend=webgpu"];
+  const offline = await me.deno("run", "-A", ...webgpu, "training.max_steps=1");
+  assert.equal(offline.code, 0, `${main}\n${offline.out}${offline.err}`);
 }

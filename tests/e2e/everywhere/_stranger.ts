@@ -54,6 +54,7 @@ export async function stranger(
       cwd,
       env: {
         NO_COLOR: "1",
+        HOME: join(folder.path, "home"), // .npmrc is looked for there
         DENO_DIR: cache,
         DENOTUNE_CACHE: join(folder.path, "cache"),
         DENOTUNE_CONFIG: join(folder.path, "config"),

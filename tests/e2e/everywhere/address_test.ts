@@ -2,30 +2,28 @@
  * denotune from a plain host, and in a bundle: neither a checkout nor a registry is at hand.
  */
 import assert from "node:assert/strict";
-import { dirname } from "node:path";
 import { alpacaRows } from "../../core/cli/_run.ts";
 import { projectFile } from "../_denotune.ts";
 import { CERT } from "./_certificate.ts";
 import { npmPackage, startHttps, startNpm } from "./_hosts.ts";
-import { startJsr } from "./_jsr.ts";
-import { jsrPluginFiles, pluginFiles } from "./_plugins.ts";
-import { LIBRARY_FILES, runFile, VERSION } from "./_runs.ts";
+import { pluginFiles } from "./_plugins.ts";
+import {
+  jsrWithPlugin,
+  LIBRARY_FILES,
+  runFile,
+  trains,
+  VERSION,
+} from "./_runs.ts";
 import { ALL, stranger } from "./_stranger.ts";
 
 const zod = "npm:zod@^4.6.7";
 
 Deno.test({
   name:
-    "denotune from a plain https: address and bundled from JSR trains with plugins by path, npm:, jsr: and https:, and the library example passes",
+    "denotune from a plain https: address, bundled from JSR and in a checkout trains with plugins by path, npm:, jsr: and https:, and the library example passes",
   ignore: !ALL,
   fn: async () => {
-    const jsr = startJsr();
-    await jsr.publish(dirname(projectFile("deno.json")));
-    {
-      using author = await stranger();
-      author.write(jsrPluginFiles(VERSION));
-      await jsr.publish(author.path);
-    }
+    const jsr = await jsrWithPlugin();
     const acme = npmPackage({
       name: "@acme/from-npm",
       version: "1.2.0",
@@ -52,7 +50,7 @@ Deno.test({
       "deno.json": JSON.stringify({
         imports: { "@denotune/denotune": `${host.url}denotune/mod.ts` },
       }),
-      ".npmrc": `@acme:registry=${npm.url}\n`,
+      "../home/.npmrc": `@acme:registry=${npm.url}\n`,
       "mine/index.js": local["index.js"],
       "mine/lib/weigh.js": local["lib/weigh.js"],
       "cert.pem": CERT,
@@ -67,20 +65,10 @@ Deno.test({
     const bundling = ["jsr:@denotune/denotune", "-o", "denotune.js"];
     const bundle = await me.deno("bundle", "-q", ...bundling);
     assert.equal(bundle.code, 0, bundle.err);
-    for (const main of [`${host.url}denotune/mod.ts`, "denotune.js"]) {
-      // for a main module of another host, Deno looks for no deno.json here
-      const words = [
-        "--config=deno.json",
-        main,
-        "train",
-        "run.yaml",
-        "--trust",
-      ];
-      const run = await me.deno("run", "-A", ...words);
-      assert.equal(run.code, 0, `${main}\n${run.out}${run.err}`);
-      assert.match(run.out, /data +240 rows -> /);
-      assert.ok(run.out.includes(`deno run -A ${main} generate`), run.out);
-    }
+    // for a main module of another host, Deno looks for no deno.json here
+    await trains(me, "--config=deno.json", `${host.url}denotune/mod.ts`);
+    await trains(me, "denotune.js");
+    await trains(me, "--no-lock", projectFile("mod.ts"));
     const allowed = ["-q", "--allow-import", "main.ts", "-o", "main.js"];
     const library = await me.deno("bundle", ...allowed);
     assert.equal(library.code, 0, library.err);

@@ -3,15 +3,13 @@
  * offline afterwards.
  */
 import assert from "node:assert/strict";
-import { dirname } from "node:path";
 import { alpacaRows } from "../../core/cli/_run.ts";
 import { weightBytes } from "../../run_harness.ts";
 import { projectFile } from "../_denotune.ts";
-import { startJsr } from "./_jsr.ts";
-import { jsrPluginFiles, pluginFiles } from "./_plugins.ts";
+import { pluginFiles } from "./_plugins.ts";
 import { npmPackage, startHttps, startNpm } from "./_hosts.ts";
 import { CERT } from "./_certificate.ts";
-import { LIBRARY_FILES, runFile, VERSION } from "./_runs.ts";
+import { jsrWithPlugin, LIBRARY_FILES, runFile, VERSION } from "./_runs.ts";
 import { ALL, type Stranger, stranger } from "./_stranger.ts";
 
 const DENOTUNE = "jsr:@denotune/denotune";
@@ -24,8 +22,7 @@ const LIBRARY = {
   }),
 };
 
-const jsr = startJsr();
-await jsr.publish(dirname(projectFile("deno.json")));
+const jsr = await jsrWithPlugin();
 
 Deno.test("what deno publish lists is served, no specifier left that only the project's own deno.json explains", () => {
   const files = jsr.files("@denotune/denotune", VERSION);
@@ -37,14 +34,6 @@ Deno.test("what deno publish lists is served, no specifier left that only the pr
   );
   assert.deepEqual(found.map(([path]) => path), []);
 });
-
-/** Publishes the plugin, once. */
-async function publishPlugin(): Promise<void> {
-  if (jsr.files("@acme/from-jsr", "1.2.0").size > 0) return;
-  using author = await stranger();
-  author.write(jsrPluginFiles(VERSION));
-  await jsr.publish(author.path);
-}
 
 /** The weights that a run of the checkout gives. */
 async function bitsOfCheckout(
@@ -77,7 +66,6 @@ Deno.test("denotune from JSR trains in a fresh cache with plugins by path, npm:,
   const host = startHttps(pluginFiles({ name: "from-https", zod, core }));
   const env = { JSR_URL: jsr.url, DENO_CERT: "cert.pem" };
   using me = await stranger(env, [npm.url]);
-  await publishPlugin();
   const local = pluginFiles({ name: "from-path", zod, core });
   local["index.js"] +=
     `Deno.writeTextFileSync("loaded", "once\\n", { append: true });\n`;
@@ -91,8 +79,8 @@ Deno.test("denotune from JSR trains in a fresh cache with plugins by path, npm:,
     ...Object.fromEntries(
       Object.entries(local).map(([path, text]) => [`mine/${path}`, text]),
     ),
-    ...LIBRARY, // .npmrc is looked for beside its deno.json
-    ".npmrc": `@acme:registry=${npm.url}\n`,
+    ...LIBRARY,
+    "../home/.npmrc": `@acme:registry=${npm.url}\n`,
     "cert.pem": CERT,
     "rows.jsonl": alpacaRows(60),
     "run.yaml": runFile(plugins),

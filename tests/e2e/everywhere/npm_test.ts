@@ -7,9 +7,15 @@ import { alpacaRows } from "../../core/cli/_run.ts";
 import { projectFile } from "../_denotune.ts";
 import { CERT } from "./_certificate.ts";
 import { type NpmPackage, npmPackage, startHttps, startNpm } from "./_hosts.ts";
-import { startJsr } from "./_jsr.ts";
+import type { Jsr } from "./_jsr.ts";
 import { pluginFiles } from "./_plugins.ts";
-import { LIBRARY_FILES, runFile, VERSION } from "./_runs.ts";
+import {
+  jsrWithPlugin,
+  LIBRARY_FILES,
+  runFile,
+  trains,
+  VERSION,
+} from "./_runs.ts";
 import { ALL, stranger } from "./_stranger.ts";
 import { readTar } from "./_tar.ts";
 
@@ -34,9 +40,7 @@ async function pack(folder: string, name: string): Promise<NpmPackage> {
 }
 
 /** The package that JSR offers to clients of npm: its own files under a name of JSR's. */
-async function packOfJsr(): Promise<NpmPackage> {
-  const jsr = startJsr();
-  await jsr.publish(dirname(projectFile("deno.json")));
+async function packOfJsr(jsr: Jsr): Promise<NpmPackage> {
   const name = "@jsr/denotune__denotune";
   using folder = await stranger();
   const decoder = new TextDecoder();
@@ -55,7 +59,8 @@ for (
   const { title, made, written } of [
     {
       title: "as deno pack writes it",
-      made: () => pack(dirname(projectFile("deno.json")), "@denotune/denotune"),
+      made: (_: Jsr) =>
+        pack(dirname(projectFile("deno.json")), "@denotune/denotune"),
       written: `^${VERSION}`,
     },
     {
@@ -67,7 +72,7 @@ for (
 ) {
   Deno.test({
     name:
-      `from node_modules, ${title}, denotune trains with plugins by path, npm: and https:, and the library example passes`,
+      `from node_modules, ${title}, denotune trains with plugins by path, npm:, jsr: and https:, and the library example passes`,
     ignore: !ALL,
     fn: async () => {
       const acme = npmPackage({
@@ -76,7 +81,8 @@ for (
         dependencies: { zod: "^4.6.7" },
         files: pluginFiles({ name: "from-npm", zod: "zod", core: null }),
       });
-      const denotune = await made();
+      const jsr = await jsrWithPlugin();
+      const denotune = await made(jsr);
       const npm = startNpm([denotune, acme]);
       const core = "@denotune/denotune/core";
       const host = startHttps(
@@ -86,11 +92,13 @@ for (
           core: `npm:${denotune.name}@^${VERSION}/core`,
         }),
       );
-      using me = await stranger({ DENO_CERT: "cert.pem" }, [npm.url]);
+      const env = { JSR_URL: jsr.url, DENO_CERT: "cert.pem" };
+      using me = await stranger(env, [npm.url]);
       const local = pluginFiles({ name: "from-path", zod: "zod", core });
       const plugins = {
         "from-path": "./mine/index.js",
         "from-npm": "npm:@acme/from-npm@^1.2.0",
+        "from-jsr": "jsr:@acme/from-jsr@^1.2.0",
         "from-https": `${host.url}index.js`,
       };
       me.write({
@@ -103,29 +111,19 @@ for (
             zod: "^4.6.7",
           },
         }),
-        ".npmrc": ["@denotune", "@jsr", "@acme"].map((scope) =>
+        "../home/.npmrc": ["@denotune", "@jsr", "@acme"].map((scope) =>
           `${scope}:registry=${npm.url}\n`
         ).join(""),
         "mine/index.js": local["index.js"],
         "mine/lib/weigh.js": local["lib/weigh.js"],
         "cert.pem": CERT,
-        "rows.jsonl": alpacaRows(80),
+        "rows.jsonl": alpacaRows(60),
         "run.yaml": runFile(plugins),
       });
       const install = await me.deno("install");
       assert.equal(install.code, 0, install.err);
       const at = "node_modules/@denotune/denotune/mod.js";
-      const run = await me.deno(
-        "run",
-        "-A",
-        at,
-        "train",
-        "run.yaml",
-        "--trust",
-      );
-      assert.equal(run.code, 0, run.out + run.err);
-      assert.match(run.out, /data +240 rows -> /);
-      assert.match(run.out, /^Ask it: +deno run -A node_modules\//m);
+      await trains(me, at);
       const library = await me.deno("run", "-A", "main.ts");
       assert.equal(library.code, 0, library.out + library.err);
       assert.match(library.out, /^Epoch 3, average loss \d[^]*^Generated: /m);
