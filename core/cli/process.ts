@@ -9,7 +9,7 @@ import {
   PluginError,
   withCauses,
 } from "../contracts/errors.ts";
-import { faultPlace, placeOfError } from "./fault_place.ts";
+import { faultPlace, placeOfError } from "../fault_place.ts";
 
 /** Said of an error that is nobody's by its class. */
 export const FAULT =

@@ -16,6 +16,7 @@ export const FLOORS: readonly {
       "core/contracts/json.ts",
       "core/contracts/options.ts",
       "core/contracts/built_in.ts",
+      "core/fault_place.ts",
       "core/permission_words.ts",
       "core/permissions.ts",
       "core/random.ts",

@@ -4,23 +4,28 @@
  * `core/run/evaluation`, trackers in `core/run/events`.
  * @module
  */
+import type { Backend } from "../../contracts/backend.ts";
 import type { Collator, WeightedExample } from "../../contracts/collator.ts";
-import type { Example, Format } from "../../contracts/format.ts";
+import type { Format } from "../../contracts/format.ts";
 import type { Masker, Tokenized } from "../../contracts/masker.ts";
 import type { Schedule } from "../../contracts/schedule.ts";
-import type {
-  PromptRequest,
-  Rendered,
-  Template,
-} from "../../contracts/template.ts";
+import type { Rendered, Template } from "../../contracts/template.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import { PluginError } from "../../contracts/errors.ts";
 import type { Kind, KindMap } from "../../contracts/plugin.ts";
 import { show } from "../parse/problem.ts";
 import { partError } from "./call_part.ts";
+import {
+  checkedActivation,
+  checkedAdapter,
+  checkedModel,
+  checkedObjective,
+  checkedOptimizer,
+} from "./checked_graph_parts.ts";
 import { checkedSource } from "./checked_source.ts";
 import { batchFault, planFault } from "./faults/batch_fault.ts";
 import { exampleFault } from "./faults/example_fault.ts";
+import { withMethods } from "./guard_part.ts";
 import { encodingFault, renderedFault } from "./faults/text_faults.ts";
 
 /** Every member of a part, optional ones too, so that none is forgotten. */
@@ -50,17 +55,23 @@ export const CHECKED_PARTS: { readonly [K in Kind]: Check<K> } = {
     isBuiltIn ? made : checkedTokenizer(made, described),
   masker: checkedMasker,
   collator: checkedCollator,
-  objective: asIs,
-  model: asIs,
-  adapter: asIs,
-  optimizer: asIs,
+  objective: (made, { described, isBuiltIn }) =>
+    isBuiltIn ? made : checkedObjective(made, described),
+  model: (made, { described, isBuiltIn }) =>
+    isBuiltIn ? made : checkedModel(made, described),
+  adapter: (made, { described, isBuiltIn }) =>
+    isBuiltIn ? made : checkedAdapter(made, described),
+  optimizer: (made, { described, isBuiltIn }) =>
+    isBuiltIn ? made : checkedOptimizer(made, described),
   schedule: checkedSchedule,
-  backend: asIs,
+  backend: (made, { described, isBuiltIn }) =>
+    isBuiltIn ? made : checkedBackend(made, described),
   collective: asIs,
   evaluator: asIs,
   tracker: asIs,
   exporter: asIs,
-  activation: asIs,
+  activation: (made, { described, isBuiltIn }) =>
+    isBuiltIn ? made : checkedActivation(made, described),
   command: asIs,
 };
 
@@ -229,15 +240,9 @@ function checkedTemplate(made: Template, described: string): Template {
     if (fault === null) return rendered;
     throw new PluginError(`\`${method}\` of the ${described} gave ${fault}`);
   };
-  return Object.create(made, {
-    render: {
-      value: (example: Example) =>
-        checked("render", () => made.render(example)),
-    },
-    prompt: {
-      value: (request: PromptRequest) =>
-        checked("prompt", () => made.prompt(request)),
-    },
+  return withMethods(made, {
+    render: (example) => checked("render", () => made.render(example)),
+    prompt: (request) => checked("prompt", () => made.prompt(request)),
   });
 }
 
@@ -249,14 +254,39 @@ function checkedTokenizer(made: Tokenizer, described: string): Tokenizer {
     throw new PluginError(`\`encode\` of the ${described} gave ${fault}`);
   };
   const { withTokens } = made;
-  return Object.create(made, {
-    encode: { value: encode },
+  return withMethods(made, {
+    encode,
     ...(withTokens === undefined ? {} : {
-      withTokens: {
-        value: async (tokens: readonly string[]) =>
-          checkedTokenizer(await withTokens.call(made, tokens), described),
-      },
+      withTokens: async (tokens) =>
+        checkedTokenizer(await withTokens.call(made, tokens), described),
     }),
+  });
+}
+
+function checkedBackend(made: Backend, described: string): Backend {
+  return withMethods(made, {
+    async open() {
+      const device = await made.open();
+      return withMethods(device, {
+        async read(buffer, byteOffset, byteLength) {
+          const bytes: unknown = await device.read(
+            buffer,
+            byteOffset,
+            byteLength,
+          );
+          if (bytes instanceof ArrayBuffer && bytes.byteLength === byteLength) {
+            return bytes;
+          }
+          throw new PluginError(
+            `\`read\` of the ${described} gave ${
+              bytes instanceof ArrayBuffer
+                ? `${bytes.byteLength} bytes`
+                : show(bytes)
+            }; expected an ArrayBuffer of ${byteLength} bytes`,
+          );
+        },
+      });
+    },
   });
 }
 

@@ -57,6 +57,14 @@ export function guardPart<T extends object>(
   return guarded(made, shape, { guard, by: "create", prefix: "" });
 }
 
+/** The same part with other methods. */
+export function withMethods<T extends object>(made: T, methods: Partial<T>): T {
+  return Object.create(
+    made,
+    Object.getOwnPropertyDescriptors({ ...made, ...methods }),
+  );
+}
+
 /** Where an object came from. */
 interface From {
   readonly guard: Guard;

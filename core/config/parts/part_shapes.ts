@@ -5,7 +5,7 @@
  */
 import type { AttachedAdapter } from "../../contracts/adapter.ts";
 import type { ObjectiveAsk } from "../../contracts/ask.ts";
-import type { Device } from "../../contracts/backend.ts";
+import type { Device, DeviceInfo } from "../../contracts/backend.ts";
 import type { Decoder } from "../../contracts/decoder.ts";
 import type { ModelSpec } from "../../contracts/model.ts";
 import type { ObjectiveLoss } from "../../contracts/objective.ts";
@@ -149,8 +149,25 @@ const ATTACHED: ShapeOf<AttachedAdapter> = {
   ignores: mayNow(),
 };
 
+const INFO: ShapeOf<DeviceInfo> = {
+  backend: value("text"),
+  description: value("text"),
+  maxBufferBytes: value("number", "Infinity"),
+  memoryBytes: value("number", "Infinity"),
+  sharesHostMemory: maybe("true or false"),
+  readsAreCostly: maybe("true or false"),
+  advice: maybe("text"),
+  alignment: value("number"),
+  kernels: maybe("list"),
+  storages: maybe("list"),
+  epilogues: maybe("object"),
+  largestHead: maybe("number"),
+  precisions: maybe("list"),
+  fingerprint: value("text"),
+};
+
 const DEVICE: ShapeOf<Device> = {
-  info: value("object"),
+  info: member("value", false, { types: ["object"], gives: INFO }),
   allocate: now(),
   free: now(),
   write: now(),

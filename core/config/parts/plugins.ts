@@ -19,6 +19,7 @@ import type { PluginEntry } from "../types.ts";
 import type { CallWatch } from "./guard_part.ts";
 import { importHint } from "./import_hint.ts";
 import { importModule } from "./import_module.ts";
+import { readIntrinsics } from "./intrinsics.ts";
 import { hostOf, isRemote } from "./remote_plugin.ts";
 import { kindAt } from "../paths.ts";
 import { lowerFirst, messageOf, show } from "../parse/problem.ts";
@@ -233,10 +234,18 @@ async function loadModule(
   const before = calls?.enter(
     calls.number(`the module of the plugin ${specifier}`),
   );
+  const intrinsics = readIntrinsics();
+  let changed: string | null = null;
   const { default: exported } = await announced(importModule(url))
     .finally(() => {
+      changed = intrinsics.restore();
       if (before !== undefined) calls?.leave(before);
     });
+  if (changed !== null) {
+    throw new NotThatModule(
+      `changes ${changed} of JavaScript, which every other module computes with; a plugin must not`,
+    );
+  }
   await refuseChanged(url, identity);
   return { exported, identity, trusted };
 }

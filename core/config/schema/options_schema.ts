@@ -98,9 +98,18 @@ function isPathAt(schema: Record<string, unknown>, path: Path): boolean {
 
 /** Whether a value is made of what YAML can write and read back: no functions, no instances of classes. */
 export function isData(value: unknown): value is Json {
+  return isDataTo(MOST_LEVELS, value);
+}
+
+/** Levels of plain data: what goes deeper may go in a circle. */
+const MOST_LEVELS = 100;
+
+function isDataTo(levels: number, value: unknown): boolean {
   if (
     value === null || ["string", "number", "boolean"].includes(typeof value)
   ) return true;
-  if (Array.isArray(value)) return value.every(isData);
-  return isPlainObject(value) && Object.values(value).every(isData);
+  if (levels === 0) return false;
+  const inner = (one: unknown) => isDataTo(levels - 1, one);
+  if (Array.isArray(value)) return value.every(inner);
+  return isPlainObject(value) && Object.values(value).every(inner);
 }

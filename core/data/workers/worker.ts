@@ -10,6 +10,7 @@ import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import { DataError, PluginError } from "../../contracts/errors.ts";
 import { Registry } from "../../contracts/plugin.ts";
 import { importModule } from "../../config/parts/import_module.ts";
+import { faultPlace } from "../../fault_place.ts";
 import { bundleUrl } from "../../io/start_worker.ts";
 import { openParts } from "../open_parts.ts";
 import { prepareRows, type RowPipeline } from "../prepared/prepare_rows.ts";
@@ -35,6 +36,7 @@ interface WorkerScope {
       event: MessageEvent<OpenCommand | RowsCommand | DrawCommand>,
     ) => void,
   ): void;
+  addEventListener(type: "unload", listener: () => void): void;
 }
 
 /** A source, open. */
@@ -265,6 +267,16 @@ export function servePreparation(load: ImportModule): void {
   let before = Promise.resolve(); // one thing at a time, in order
   scope.addEventListener("message", ({ data }) => {
     before = before.then(() => answer(data));
+  });
+  // `Deno.exit` of a plugin ends the worker alone, and the main thread would wait for ever
+  scope.addEventListener("unload", () => {
+    const { plugin } = faultPlace(new Error().stack);
+    const error = new PluginError(
+      `A worker that prepares rows was ended by ${
+        plugin ?? "code of a plugin"
+      }`,
+    );
+    scope.postMessage({ type: "failed", error: errorToData(error) });
   });
   // a message that arrives before the listener is added would be lost: the main thread waits for this
   scope.postMessage({ type: "ready" });

@@ -3,6 +3,7 @@
  * train something else in silence.
  * @module
  */
+import { show } from "../../config/parse/problem.ts";
 import { PluginError } from "../../contracts/errors.ts";
 import type { Inputs, ObjectiveLoss } from "../../contracts/objective.ts";
 import { batchLevels } from "./level_inputs.ts";
@@ -20,12 +21,32 @@ export interface InputChecks {
   readonly loss: ObjectiveLoss | null;
 }
 
+const ARRAYS = [
+  "tokens",
+  "positions",
+  "segments",
+  "rowKeys",
+  "rows",
+  "targets",
+  "weights",
+  "sources",
+] as const;
+
 /** Throws `PluginError` that names the part, what is wrong and the row, for inputs that cannot be run. */
 export function checkInputs(inputs: Inputs, checks: InputChecks): void {
   const fail = (what: string): never => {
     throw new PluginError(`\`inputs\` of the ${checks.described} gave ${what}`);
   };
   const { B, T, rows } = inputs;
+  if (!(Number.isInteger(B) && B >= 1 && Number.isInteger(T) && T >= 1)) {
+    fail(`${show(B)} rows of ${show(T)} tokens`);
+  }
+  for (const name of ARRAYS) {
+    const array: unknown = inputs[name];
+    const type = name === "weights" ? Float32Array : Int32Array;
+    if (array instanceof type) continue;
+    fail(`${show(array)} as \`${name}\`; expected a ${type.name}`);
+  }
   const N = B * T;
   const R = rows.length;
   for (const name of ["tokens", "positions", "segments", "rowKeys"] as const) {
@@ -43,6 +64,14 @@ export function checkInputs(inputs: Inputs, checks: InputChecks): void {
       Math.floor(rows[r] / T)
     })`;
   for (let n = 0; n < N; n++) {
+    const position = inputs.positions[n];
+    if (position < 0) {
+      fail(
+        `the position ${position} at place ${n % T} of row ${
+          Math.floor(n / T)
+        }`,
+      );
+    }
     if (inputs.tokens[n] >= 0 && inputs.tokens[n] < checks.vocabSize) continue;
     fail(
       `the token ${inputs.tokens[n]} at place ${n % T} of row ${

@@ -14,16 +14,16 @@ export interface HostilePlugin {
   readonly run?: Readonly<Record<string, unknown>>;
   /** Words of the command line instead of `train run.json`. */
   readonly words?: readonly string[];
+  /** Flags of Deno besides. */
+  readonly flags?: readonly string[];
   /** The exit code. */
   readonly code: number;
   /** What the output must say. */
   readonly says: readonly RegExp[];
   /** Steps of the newest checkpoint that must be there and whole; absent: none has to be. */
   readonly saved?: number;
-  /** Ctrl-C is pressed once, so many ms after the start, and must end the run; absent: it is not. */
-  readonly interrupt?: number;
-  /** Whether it is tried in each run of the tests, not only under `DENOTUNE_TEST_ALL=1`. */
-  readonly inCi?: boolean;
+  /** Ctrl-C is pressed once, so many ms after the start or when a text is shown, and must end the run; absent: never. */
+  readonly interrupt?: number | string;
 }
 
 /** What every module begins with: a schema without options, and plain values as parts and plugins. */

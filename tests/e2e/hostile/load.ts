@@ -121,7 +121,6 @@ export const LOADING: readonly HostilePlugin[] = [
     "throws in a timer",
     `setTimeout(boom, 20); await new Promise((done) => setTimeout(done, 300)); export default plugin();`,
     /plugin\.js:6:28 threw where nothing could catch it .*: boom/,
-    { inCi: true },
   ),
   loads(
     "leaves a promise that rejects",

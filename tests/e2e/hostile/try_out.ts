@@ -8,11 +8,20 @@ import {
   listCheckpoints,
   openCheckpoint,
 } from "../../../core/run/checkpoint.ts";
-import { type Done, emptyFolder, projectFile, start } from "../_denotune.ts";
+import {
+  type Done,
+  emptyFolder,
+  projectFile,
+  type Running,
+  start,
+} from "../_denotune.ts";
 import type { HostilePlugin } from "./_plugin.ts";
 
 /** Rows of the data: the last ones are wrong in some plugins' eyes. */
 const ROWS = 520;
+
+/** What a process may take, on a busy machine. */
+const LIMIT_MS = 60_000;
 
 /** What came of a hostile plugin. */
 export interface Outcome {
@@ -83,30 +92,37 @@ export async function tryOut(hostile: HostilePlugin): Promise<Outcome> {
   );
   const running = start(
     folder.path,
+    ...(hostile.flags ?? []),
     projectFile("mod.ts"),
     ...(hostile.words ?? ["train", "run.json"]),
   );
-  if (hostile.interrupt !== undefined) {
-    await new Promise((done) => setTimeout(done, hostile.interrupt));
-    try {
-      running.process.kill("SIGINT");
-    } catch { /* ended */ }
-  }
-  let killed = false;
+  const { interrupt } = hostile;
+  if (typeof interrupt === "string") await running.until(interrupt);
+  else if (interrupt !== undefined) await sleep(interrupt);
+  if (interrupt !== undefined) kill(running, "SIGINT");
+  let isLate = false;
   const limit = setTimeout(() => {
-    killed = true;
-    try {
-      running.process.kill("SIGKILL");
-    } catch { /* ended */ }
-  }, 40_000);
+    isLate = true;
+    kill(running, "SIGKILL");
+  }, LIMIT_MS);
   const done = await running.end();
   clearTimeout(limit);
   const faults = [
-    ...(killed ? ["did not end in 40 s"] : []),
+    ...(isLate ? [`does not end within ${LIMIT_MS} ms`] : []),
     ...faultsOf(hostile, done),
     ...faultsOfFolder(hostile, join(folder.path, "run")),
   ];
   return { done, faults };
+}
+
+const sleep = (ms: number) => new Promise((done) => setTimeout(done, ms));
+
+function kill({ process }: Running, signal: Deno.Signal): void {
+  try {
+    process.kill(signal);
+  } catch {
+    // it has ended
+  }
 }
 
 function faultsOf(hostile: HostilePlugin, done: Done): string[] {

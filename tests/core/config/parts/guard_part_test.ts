@@ -77,11 +77,13 @@ Deno.test("a member of another type is named, also one that may be absent, also 
   for (const [kind, part, message] of wrong) {
     await assert.rejects(made(kind, part), { name: "PluginError", message });
   }
-  const odd = await made("objective", { ...objective, ask: { asks: 5 } });
-  assert.throws(() => odd.ask, {
-    name: "PluginError",
-    message: /gave 5 as `ask.asks`; expected function/,
-  });
+  await assert.rejects(
+    made("objective", { ...objective, ask: { asks: 5 } }),
+    {
+      name: "PluginError",
+      message: /gave 5 as `ask.asks`; expected function/,
+    },
+  );
 });
 
 Deno.test("what any method throws names the part and keeps the cause; our own errors pass", async () => {

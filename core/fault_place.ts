@@ -4,8 +4,8 @@
  */
 
 /** Folder of denotune's own modules; in a bundle the one module that all of them are in. */
-const OWN = /\/core\/cli\/fault_place\.[jt]s$/.test(import.meta.url)
-  ? new URL("../../", import.meta.url).href
+const OWN = /\/core\/fault_place\.[jt]s$/.test(import.meta.url)
+  ? new URL("../", import.meta.url).href
   : import.meta.url;
 
 /** Where in a stack trace the code of a plugin is. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { faultPlace, placeOfError } from "../../../core/cli/fault_place.ts";
+import { faultPlace, placeOfError } from "../../core/fault_place.ts";
 
-const own = new URL("../../../core/run/run.ts", import.meta.url).href;
+const own = new URL("../../core/run/run.ts", import.meta.url).href;
 
 Deno.test("the place of a fault is the innermost one in somebody else's file", () => {
   const stack = `Error: boom
