@@ -70,6 +70,7 @@ export {
   definePart,
   definePlugin,
   type Host,
+  type Isolation,
   type Kind,
   type KindMap,
   KINDS,

@@ -247,6 +247,14 @@ export interface PluginEntry {
   readonly version: string | null;
   /** Hash of its modules; null: they could not be read. */
   readonly hash: string | null;
+  /** Whether its parts run in a process of their own, without permissions; absent: no. */
+  readonly isolated?: boolean;
+  /** How long a call of an isolated plugin may take, seconds; absent: 10. */
+  readonly time_limit?: number;
+  /** Most memory of an isolated plugin's process, such as 512MB, which it is where absent. */
+  readonly memory_limit?: string;
+  /** Permissions that an isolated plugin asks for and is granted, such as `read:/data`; absent: none. */
+  readonly permissions?: readonly string[];
 }
 
 /** A plugin as people name it where it must be a certain one. */

@@ -217,6 +217,16 @@ export interface Registered {
 /** What people are shown as the module of the parts that come with the program. */
 export const BUILT_IN = "built-in";
 
+/** How a plugin is kept apart: its parts run in a process of its own. */
+export interface Isolation {
+  /** How long a call may take, ms. */
+  readonly timeMs: number;
+  /** Most memory of its process, MB. */
+  readonly memoryMB: number;
+  /** Permissions that it asks for and is granted: `read:/data`, `net:example.com`, `env:NAME`. */
+  readonly granted: readonly string[];
+}
+
 /** A plugin of a registry. */
 export interface RegisteredPlugin {
   /** The plugin. */
@@ -229,10 +239,15 @@ export interface RegisteredPlugin {
   readonly identity: PluginIdentity | null;
   /** Why its code may run: `it is in the folder of the run file`; null as for `identity`. */
   readonly trusted: string | null;
+  /** How it is isolated; null: its code runs in this process. */
+  readonly isolation: Isolation | null;
 }
 
 /** What is known of a plugin that was loaded from a module. */
-export type LoadedFrom = Pick<RegisteredPlugin, "identity" | "trusted">;
+export type LoadedFrom = Pick<
+  RegisteredPlugin,
+  "identity" | "trusted" | "isolation"
+>;
 
 /** Holds parts by kind and name. A duplicate is refused, naming both plugins. */
 export class Registry {
@@ -253,9 +268,10 @@ export class Registry {
     plugin: unknown,
     module: string,
     url: string | null = null,
-    { identity, trusted }: LoadedFrom = { identity: null, trusted: null },
+    from: Partial<LoadedFrom> = {},
   ): void {
     const checked = checkPlugin(plugin, module);
+    const { identity = null } = from;
     const before = this.#plugins.get(checked.name);
     if (before !== undefined) {
       throw new PluginError(
@@ -284,7 +300,8 @@ export class Registry {
         version: identity.version ?? checked.version ?? null,
         hash: identity.hash,
       },
-      trusted,
+      trusted: from.trusted ?? null,
+      isolation: from.isolation ?? null,
     });
   }
 

@@ -33,6 +33,16 @@ export interface ChildOptions {
 
 /** The command that starts the process; its three streams are pipes. Throws `PluginError` where none can be started. */
 export function denoChild(options: ChildOptions): Deno.Command {
+  return new Deno.Command(Deno.execPath(), {
+    args: childArgs(options),
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  });
+}
+
+/** The arguments of the Deno that is started. Throws `PluginError` where none can be started. */
+export function childArgs(options: ChildOptions): string[] {
   const { url, served, args = [], heapMB, flags = [] } = options;
   if (Deno.build.standalone || bundleUrl() !== null) {
     throw new PluginError(
@@ -43,32 +53,39 @@ export function denoChild(options: ChildOptions): Deno.Command {
   const program = `import { serve } from ${JSON.stringify(served)};
 import plugin from ${JSON.stringify(url)};
 await serve(plugin${args.map((arg) => `, ${JSON.stringify(arg)}`).join("")});`;
-  const config = configFile();
-  return new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "--quiet",
-      "--no-prompt",
-      "--cached-only",
-      "--no-check",
-      `--v8-flags=--max-old-space-size=${heapMB}`,
-      ...(config === null ? [] : ["--config", config]),
-      ...flags,
-      `data:application/typescript;charset=utf-8,${
-        encodeURIComponent(program)
-      }`,
-    ],
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  });
+  return [
+    "run",
+    "--quiet",
+    "--no-prompt",
+    "--cached-only",
+    "--no-check",
+    `--v8-flags=--max-old-space-size=${heapMB}`,
+    ...configArgs(),
+    ...flags,
+    `data:application/typescript;charset=utf-8,${encodeURIComponent(program)}`,
+  ];
 }
 
 /** The configuration of the program that runs: bare names of packages mean there what they mean here. */
-function configFile(): string | null {
-  const main = mainModule();
-  if (!main.startsWith("file:")) return null;
-  let folder = dirname(fileURLToPath(main));
+export function configArgs(): string[] {
+  for (const start of [mainModule(), Deno.cwd, import.meta.url]) {
+    const found = configAbove(start);
+    if (found !== null) return ["--config", found];
+  }
+  return [];
+}
+
+function configAbove(start: string | (() => string) | null): string | null {
+  let folder: string;
+  try {
+    if (start === null) return null;
+    if (typeof start === "string" && !start.startsWith("file:")) return null;
+    folder = typeof start === "string"
+      ? dirname(fileURLToPath(start))
+      : start();
+  } catch {
+    return null; // it may not be asked for
+  }
   while (true) {
     for (const name of ["deno.json", "deno.jsonc"]) {
       if (existsSync(join(folder, name))) return join(folder, name);
@@ -79,10 +96,10 @@ function configFile(): string | null {
   }
 }
 
-function mainModule(): string {
+function mainModule(): string | null {
   try {
     return Deno.mainModule;
   } catch {
-    return import.meta.url; // it may not be asked for
+    return null; // it may not be asked for
   }
 }

@@ -6,6 +6,7 @@
 import { z } from "zod";
 import { PluginError } from "../../contracts/errors.ts";
 import { KINDS } from "../../contracts/plugin.ts";
+import { ownModule } from "../../io/start_worker.ts";
 import { denoChild } from "./deno_child.ts";
 
 /** A part as its plugin describes it. */
@@ -75,7 +76,7 @@ export async function readManifest(
   const mark = `${MARK}${crypto.randomUUID()} `;
   const child = denoChild({
     url,
-    served: new URL("./describe_plugin.ts", import.meta.url).href,
+    served: ownModule(new URL("./describe_plugin.ts", import.meta.url)).href,
     args: [module, mark],
     heapMB: HEAP_MB,
   }).spawn();
@@ -106,7 +107,9 @@ export async function readManifest(
     }
     const why = isLate
       ? `it did not load within ${timeoutMs / 1000} s`
-      : reasonIn(err);
+      : err.includes("out of memory")
+      ? `it needs more than ${HEAP_MB} MB of memory`
+      : reasonIn(err) ?? "its process ended without a word";
     throw new PluginError(`Cannot read the plugin ${module}: ${why}`);
   } finally {
     clearTimeout(timer);
@@ -119,6 +122,14 @@ function parsed(text: string, module: string): PluginManifest {
   if (typeof given === "object" && given !== null && "fault" in given) {
     throw new PluginError(String(given.fault));
   }
+  return checkedManifest(given, module);
+}
+
+/** A manifest that came from another process. Throws `PluginError` where it is none. */
+export function checkedManifest(
+  given: unknown,
+  module: string,
+): PluginManifest {
   const result = MANIFEST.safeParse(given);
   if (result.success) return result.data;
   throw new PluginError(
@@ -130,17 +141,12 @@ function parsed(text: string, module: string): PluginManifest {
   );
 }
 
-/** The first error that a process wrote, without colours. */
-export function reasonIn(stderr: string): string {
+/** The first error that a process wrote, without colours; null where there is none. */
+export function reasonIn(stderr: string): string | null {
   // deno-lint-ignore no-control-regex -- colours of a terminal
   const plain = stderr.replace(/\x1b\[[0-9;]*m/g, "");
-  if (plain.includes("out of memory")) {
-    return `it needs more than ${HEAP_MB} MB of memory`;
-  }
-  const lines = plain.split("\n").map((line) => line.trim());
-  const error = lines.find((line) => /^error: /.test(line));
-  return error?.replace(/^error: (Uncaught )?(\(in promise\) )?/, "") ??
-    lines.find((line) => line !== "") ?? "its process ended without a word";
+  const error = plain.split("\n").find((line) => /^error: /.test(line));
+  return error?.replace(/^error: (Uncaught )?(\(in promise\) )?/, "") ?? null;
 }
 
 /** The text of a stream; one that is longer than any manifest ends the process. */

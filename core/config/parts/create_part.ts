@@ -17,6 +17,7 @@ import {
   type KindMap,
   type Registry,
 } from "../../contracts/plugin.ts";
+import { BATCHED, batchedCalls } from "../isolated/part_members.ts";
 import { type Check, CHECKED_PARTS } from "./checked_parts.ts";
 import { type Guard, guardPart } from "./guard_part.ts";
 import { PART_SHAPES } from "./part_shapes.ts";
@@ -194,5 +195,10 @@ async function callCreate<K extends Kind>(
     ? made
     : guardPart(made, PART_SHAPES[choice.kind], { ...watch, described });
   const check: Check<K> = CHECKED_PARTS[choice.kind];
-  return check(guarded as KindMap[K], { described, isBuiltIn });
+  const checked = check(guarded as KindMap[K], { described, isBuiltIn });
+  const batched = batchedCalls(made);
+  if (batched !== null) {
+    Object.defineProperty(checked, BATCHED, { value: batched });
+  }
+  return checked;
 }

@@ -6,11 +6,17 @@ import { isAbsolute, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { isDenotuneError, PluginError } from "../../contracts/errors.ts";
 import type {
+  Isolation,
   LoadedFrom,
+  Plugin,
   RegisteredPlugin,
   Registry,
 } from "../../contracts/plugin.ts";
 import type { PluginIdentity } from "../../contracts/trust.ts";
+import { DEFAULT_ISOLATION, loadIsolated } from "../isolated/load_isolated.ts";
+import { checkModules } from "../isolated/own_modules.ts";
+import { permissionFault } from "../isolated/permissions.ts";
+import { parseBytes } from "../parse/bytes.ts";
 import { decideTrust, type NamedBy } from "../trust/decide_trust.ts";
 import { isKnown } from "../trust/remembered.ts";
 import { hashGraph, resolveLoaded } from "../trust/module_graph.ts";
@@ -23,7 +29,7 @@ import { readIntrinsics } from "./intrinsics.ts";
 import { hostOf, isRemote } from "./remote_plugin.ts";
 import { kindAt } from "../paths.ts";
 import { lowerFirst, messageOf, show } from "../parse/problem.ts";
-import { inside, type Leaf, type Tree } from "../parse/tree.ts";
+import { inside, type Leaf, plain, type Tree } from "../parse/tree.ts";
 
 /** A plugin as a run names it. */
 export interface NamedPlugin {
@@ -35,6 +41,8 @@ export interface NamedPlugin {
   readonly inCode: boolean;
   /** The version and the hash that it must have; null where the run says none. */
   readonly pinned: PluginIdentity;
+  /** How it is isolated; null: its code runs in this process. */
+  readonly isolation: Isolation | null;
 }
 
 /** What plugins are loaded with. */
@@ -65,8 +73,10 @@ export function namedPlugins(run: Tree): NamedPlugin[] {
   const list = inside(run, "plugins");
   return (list?.type === "list" ? list.items : []).flatMap((item) => {
     const use = item.type === "map" ? inside(item, "use") : item;
-    // what is not a text is the schema's to refuse
+    // what is not a text is the schema's to refuse; code is not run because `isolated` was misspelt
     if (use?.type !== "leaf" || typeof use.value !== "string") return [];
+    const keys = item.type === "map" ? [...item.entries.keys()] : [];
+    if (keys.some((key) => !KEYS.includes(key))) return [];
     const text = (key: string): string | null => {
       const found = item.type === "map" ? inside(item, key) : undefined;
       return found?.type === "leaf" && typeof found.value === "string"
@@ -78,6 +88,7 @@ export function namedPlugins(run: Tree): NamedPlugin[] {
       place: use.origin.place,
       inCode: use.origin.code === true,
       pinned: { version: text("version"), hash: text("hash") },
+      isolation: item.type === "map" ? isolationOf(item) : null,
     }];
   });
 }
@@ -87,11 +98,61 @@ export function namedPlugins(run: Tree): NamedPlugin[] {
  * adds, but none that brings commands alone.
  */
 export function pluginEntries(registry: Registry): PluginEntry[] {
-  return registry.plugins().flatMap(({ module, identity, plugin }) =>
+  return registry.plugins().flatMap(({ module, identity, isolation, plugin }) =>
     identity === null || plugin.parts.every(({ kind }) => kind === "command")
       ? []
-      : [{ use: module, ...identity }]
+      : [{ use: module, ...identity, ...isolationKeys(isolation) }]
   );
+}
+
+/** Keys of a plugin in a run file. */
+const KEYS: readonly string[] = [
+  "use",
+  "version",
+  "hash",
+  "isolated",
+  "time_limit",
+  "memory_limit",
+  "permissions",
+];
+
+/** How a plugin is isolated; what is not of its type is the schema's to refuse, and isolated until then. */
+function isolationOf(item: Extract<Tree, { type: "map" }>): Isolation | null {
+  const written = (key: string): unknown => {
+    const found = inside(item, key);
+    return found === undefined ? undefined : plain(found);
+  };
+  const isolated = written("isolated");
+  if (isolated === undefined || isolated === false) return null;
+  const { time_limit, memory_limit, permissions } = {
+    time_limit: written("time_limit"),
+    memory_limit: written("memory_limit"),
+    permissions: written("permissions"),
+  };
+  const bytes = typeof memory_limit === "string"
+    ? parseBytes(memory_limit)
+    : null;
+  return {
+    ...DEFAULT_ISOLATION,
+    ...(typeof time_limit === "number" && time_limit > 0
+      ? { timeMs: 1000 * time_limit }
+      : {}),
+    ...(bytes === null ? {} : { memoryMB: Math.ceil(bytes / 1e6) }),
+    granted: Array.isArray(permissions)
+      ? permissions.filter((one) =>
+        typeof one === "string" && permissionFault(one) === null
+      )
+      : [],
+  };
+}
+
+function isolationKeys(isolation: Isolation | null): Partial<PluginEntry> {
+  return isolation === null ? {} : {
+    isolated: true,
+    time_limit: isolation.timeMs / 1000,
+    memory_limit: `${isolation.memoryMB}MB`,
+    permissions: isolation.granted,
+  };
 }
 
 /** Whether a text says where a module is. A bare name does not. */
@@ -206,7 +267,7 @@ class Refused extends Error {
 /** Loads a module, and runs it where it is trusted; null where the registry has it. */
 async function loadModule(
   url: string,
-  { specifier, place, inCode, pinned }: NamedPlugin,
+  { specifier, place, inCode, pinned, isolation }: NamedPlugin,
   { registry, named: by, notice, calls }: LoadingPlugins,
 ): Promise<LoadedModule | null> {
   const announced = async <T>(work: Promise<T>): Promise<T> => {
@@ -221,14 +282,22 @@ async function loadModule(
   const identity = known?.identity ?? await hashGraph(url);
   const fault = pinFault(pinned, identity);
   if (fault !== null) throw new NotThatModule(fault);
-  if (known !== undefined) return null;
+  if (known !== undefined) {
+    if (isolation === null || known.isolation !== null) return null;
+    throw new NotThatModule(
+      "is loaded already, and not isolated; name it in one place, with `isolated`",
+    );
+  }
   const named: NamedBy = inCode ? { by: "code" } : by;
-  const trusted = await decideTrust(
-    { type: "plugin", specifier, url, place, named, ...identity },
-    registry.trust,
-  ).catch((error) => {
-    throw new Refused(error);
-  });
+  // what runs without permissions needs nobody's trust
+  const trusted = isolation === null
+    ? await decideTrust(
+      { type: "plugin", specifier, url, place, named, ...identity },
+      registry.trust,
+    ).catch((error) => {
+      throw new Refused(error);
+    })
+    : "it runs in a process without permissions";
   // asking may have taken long
   await refuseChanged(url, identity);
   const before = calls?.enter(
@@ -236,7 +305,11 @@ async function loadModule(
   );
   const intrinsics = readIntrinsics();
   let changed: string | null = null;
-  const { default: exported } = await announced(importModule(url))
+  const exported = await announced(
+    isolation === null
+      ? importModule(url).then((loaded) => loaded.default)
+      : isolatedPlugin({ url, module: specifier, isolation }),
+  )
     .finally(() => {
       changed = intrinsics.restore();
       if (before !== undefined) calls?.leave(before);
@@ -247,7 +320,7 @@ async function loadModule(
     );
   }
   await refuseChanged(url, identity);
-  return { exported, identity, trusted };
+  return { exported, identity, trusted, isolation };
 }
 
 /** A process keeps the modules that it has loaded, whatever becomes of their files; a later one would not. */
@@ -260,6 +333,14 @@ async function refuseChanged(
   if (now.hash !== hash) {
     throw new NotThatModule("was changed since it was loaded; start again");
   }
+}
+
+async function isolatedPlugin(
+  plugin: Parameters<typeof loadIsolated>[0],
+): Promise<Plugin> {
+  const { url, module, isolation: { granted } } = plugin;
+  await checkModules(url, { module, granted });
+  return await loadIsolated(plugin);
 }
 
 /** The plugin of the registry that has a loaded module: links and ranges of versions followed. */

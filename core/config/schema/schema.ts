@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import { parseBytes } from "../parse/bytes.ts";
+import { permissionFault } from "../isolated/permissions.ts";
 import { dataSchema } from "./data_schema.ts";
 import { modelSchema } from "./model_schema.ts";
 import { optionalPartField, partField } from "./part_field.ts";
@@ -97,6 +98,25 @@ function pluginSchema(): z.ZodType<PluginEntry, string | PluginInput> {
       ),
       hash: z.string().nullable().default(null).describe(
         "The hash that its modules must have, as `plugins` shows it; null: any.",
+      ),
+      isolated: z.boolean().optional().describe(
+        "Whether its parts run in a process of their own, without permissions: sources, formats, templates, maskers and evaluators; default: false.",
+      ),
+      time_limit: z.number().positive().optional().describe(
+        "Seconds that a call of an isolated plugin may take; default: 10.",
+      ),
+      memory_limit: z.string().refine((text) => parseBytes(text) !== null, {
+        error: "expected a size such as 512MB",
+      }).optional().describe(
+        "Memory that the process of an isolated plugin may take; default: 512MB.",
+      ),
+      permissions: z.array(
+        z.string().superRefine((text, context) => {
+          const message = permissionFault(text);
+          if (message !== null) context.addIssue({ code: "custom", message });
+        }),
+      ).optional().describe(
+        "What an isolated plugin asks for and is granted: `read:/data`, `net:example.com`, `env:NAME`; default: nothing.",
       ),
     }),
   ]);

@@ -23,6 +23,7 @@ import type {
 import { configFolder } from "./config_folder.ts";
 import { isGranted } from "../../permissions.ts";
 import { readManifest } from "../isolated/manifest.ts";
+import { isIsolable } from "../isolated/part_members.ts";
 import { hostOf, isRemote } from "../parts/remote_plugin.ts";
 import { loadWithoutRunning } from "./load_without_running.ts";
 import { hashGraph } from "./module_graph.ts";
@@ -82,7 +83,10 @@ export async function decideTrust(
     const lines = describeUntrusted(asked).split("\n");
     const shown = policy?.shows === true ? lines.slice(0, 1) : lines;
     throw new PluginError(
-      [`${place}: ${shown.join("\n")}`, refused].join("\n"),
+      [
+        `${place}: ${shown.join("\n")}`,
+        `${refused}${isolatedToo(asked)}`,
+      ].join("\n"),
     );
   }
   if (policy?.remembers === true) rememberCode(code, { policy, folder });
@@ -152,8 +156,9 @@ export function rememberPlugins(registry: Registry): void {
   const policy = registry.trust;
   if (policy === null || !policy.remembers) return;
   const known = new Set(readRemembered(configFolder()).map(({ hash }) => hash));
-  for (const { module, identity } of registry.plugins()) {
+  for (const { module, identity, isolation } of registry.plugins()) {
     if (identity === null || identity.hash === null) continue;
+    if (isolation !== null) continue; // nobody has trusted it
     if (known.has(identity.hash)) continue;
     // nobody was asked, so nothing is said of a folder that cannot be written
     rememberCode({ specifier: module, ...identity }, {
@@ -205,6 +210,16 @@ export function describeUntrusted(plugin: UntrustedPlugin): string {
       `  asks for  ${manifest.permissions.join(", ") || "no permission"}`,
     ]),
   ].join("\n");
+}
+
+/** The other way, for a plugin that works without permissions. */
+function isolatedToo({ specifier, manifest }: UntrustedPlugin): string {
+  return manifest !== null && manifest.parts.length > 0 &&
+      manifest.parts.every(({ kind }) => isIsolable(kind))
+    ? `\nTo run it without trust, in a process without permissions, name it as {use: ${
+      JSON.stringify(specifier)
+    }, isolated: true}`
+    : "";
 }
 
 /** Where nobody is asked and no option was given. */

@@ -54,12 +54,16 @@ export function buildExamples(
   });
 }
 
+/** What a part throws that has not been asked yet: the row is built again with its answer. */
+export const NOT_YET = new Error("the answer of a part is not there yet");
+
 /** Runs a part on a record; an error that does not name the record's place gets it. */
 function located<T>({ where }: RawRecord, run: () => T): T {
   const { path, line, index } = where; // before a part of a plugin can change them
   try {
     return run();
   } catch (cause) {
+    if (cause === NOT_YET) throw cause;
     const place = describeWhere({ path, line, index });
     if (!isDenotuneError(cause)) {
       const message = messageOf(cause);

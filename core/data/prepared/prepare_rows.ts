@@ -3,13 +3,15 @@
  * depends on the rows alone, not on how they are cut into ranges.
  * @module
  */
-import type { Format } from "../../contracts/format.ts";
-import type { Masker } from "../../contracts/masker.ts";
 import type { RawRecord } from "../../contracts/source.ts";
-import type { Template } from "../../contracts/template.ts";
-import type { Tokenizer } from "../../contracts/tokenizer.ts";
-import { buildExamples, parseRecord } from "../examples/build_examples.ts";
-import { isOnSide } from "../content_hash.ts";
+import type { Built } from "../examples/build_examples.ts";
+import {
+  BATCH_ROWS,
+  type BuildRow,
+  isBatched,
+  rowBuilders,
+  type RowPipeline,
+} from "./build_rows.ts";
 import { ExamplePacker, type PackedExamples } from "./packed_examples.ts";
 import { DataError, isDenotuneError } from "../../contracts/errors.ts";
 import {
@@ -17,20 +19,9 @@ import {
   Statistics,
   type StatisticsData,
 } from "../statistics.ts";
-import type { DataOptions, DataSource } from "../types.ts";
+import type { DataOptions } from "../types.ts";
 
-/** What rows of a source are made into examples with. */
-export interface RowPipeline {
-  /** Index of the source, and the number of all. */
-  readonly source: number;
-  readonly sources: number;
-  readonly format: Format;
-  readonly template: Template;
-  readonly masker: Masker;
-  readonly tokenizer: Tokenizer;
-  readonly options: DataOptions;
-  readonly side: NonNullable<DataSource["side"]>;
-}
+export type { RowPipeline };
 
 /** Rows `from` to before `to`, read by `at`. */
 export interface RowRange {
@@ -67,11 +58,23 @@ export function prepareRows(
   const began = performance.now();
   let failure: PreparedRows["failure"] = null;
   let record = from;
+  const batch = isBatched(pipeline) ? BATCH_ROWS : 1;
+  let builders: BuildRow[] = [];
+  let next = 0; // of the batch
   for (; record < to; record++) {
-    if (record > from && performance.now() - began > limitMs) break;
+    if (next === builders.length) {
+      if (record > from && performance.now() - began > limitMs) break;
+      const count = Math.min(batch, to - record);
+      const first = record;
+      builders = rowBuilders(Array.from({ length: count }, (_, i) => ({
+        pipeline,
+        read: () => range.at(first + i),
+      })));
+      next = 0;
+    }
     try {
-      const into = { statistics, packer, record };
-      const made = prepareRecord(range.at(record), pipeline, into);
+      const built = builders[next++]();
+      const made = keepBuilt(built, pipeline, { statistics, packer, record });
       for (let i = 0; i < made; i++) records.push(record);
     } catch (error) {
       const place = { source: pipeline.source, record };
@@ -115,10 +118,10 @@ export function checkBadRows(
   );
 }
 
-/** Prepares one row; gives the number of its examples. Throws what is wrong with it. */
-export function prepareRecord(
-  raw: RawRecord,
-  pipeline: RowPipeline,
+/** Packs and counts what a row was built into; gives the number of its examples. */
+export function keepBuilt(
+  built: Built | null,
+  { source, tokenizer }: RowPipeline,
   { statistics, packer, record }: {
     readonly statistics: Statistics;
     readonly packer: ExamplePacker;
@@ -126,10 +129,7 @@ export function prepareRecord(
     readonly record: number;
   },
 ): number {
-  const { source, format, tokenizer, options, side } = pipeline;
-  const example = parseRecord(raw, format);
-  if (!isOnSide(example, side, options)) return 0;
-  const built = buildExamples(example, raw, pipeline);
+  if (built === null) return 0;
   const place = { source, record };
   if (built.refused !== null) {
     statistics.refuse(built.refused, place);

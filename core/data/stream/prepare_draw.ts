@@ -6,9 +6,10 @@ import type { RawRecord, Where } from "../../contracts/source.ts";
 import { DataError } from "../../contracts/errors.ts";
 import { buildExamples, parseRecord } from "../examples/build_examples.ts";
 import { type InspectedToken, inspectExample } from "../inspect.ts";
+import { rowBuilders } from "../prepared/build_rows.ts";
 import { ExamplePacker } from "../prepared/packed_examples.ts";
 import {
-  prepareRecord,
+  keepBuilt,
   type RowPipeline,
   skipsBad,
 } from "../prepared/prepare_rows.ts";
@@ -57,13 +58,19 @@ export function prepareDraw(
   const packer = new ExamplePacker();
   const madeOf: number[] = [];
   let failure: PreparedDraw["failure"] = null;
+  const pipelineOf = ({ source }: DrawnRow): DrawPipeline => {
+    const pipeline = pipelines[source];
+    if (pipeline !== undefined) return pipeline;
+    throw new RangeError(`There is no source ${source}`);
+  };
+  const builders = rowBuilders(rows.map((row) => {
+    const pipeline = pipelineOf(row);
+    return { pipeline, read: () => pipeline.parse(row) };
+  }));
   for (const [r, row] of rows.entries()) {
-    const pipeline = pipelines[row.source];
-    if (pipeline === undefined) {
-      throw new RangeError(`There is no source ${row.source}`);
-    }
+    const pipeline = pipelineOf(row);
     try {
-      const made = prepareRecord(pipeline.parse(row), pipeline, {
+      const made = keepBuilt(builders[r](), pipeline, {
         statistics,
         packer,
         record: row.record.where.index,

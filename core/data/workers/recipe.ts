@@ -16,6 +16,7 @@ import { isPlainObject } from "../../config/parse/tree.ts";
 import { PluginError } from "../../contracts/errors.ts";
 import type {
   Choice,
+  Isolation,
   Kind,
   KindMap,
   Registry,
@@ -47,6 +48,8 @@ export interface HostRecipe {
   readonly plugins: readonly {
     readonly url: string;
     readonly module: string;
+    /** How it is isolated; null: the worker imports it. */
+    readonly isolation: Isolation | null;
   }[];
   /** Folder of the run's model. */
   readonly modelDir: string | null;
@@ -151,8 +154,8 @@ export async function remake<K extends Kind>(
 /** The values that build a worker's host. The main thread has reported the notices already. */
 export function hostRecipe({ registry, host }: Creating): HostRecipe {
   return {
-    plugins: registry.plugins().flatMap(({ url, module }) =>
-      url === null ? [] : [{ url, module }]
+    plugins: registry.plugins().flatMap(({ url, module, isolation }) =>
+      url === null ? [] : [{ url, module, isolation }]
     ),
     modelDir: host.modelDir,
     modelConfig: host.modelConfig,

@@ -10,6 +10,7 @@ import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import { DataError, PluginError } from "../../contracts/errors.ts";
 import { Registry } from "../../contracts/plugin.ts";
 import { importModule } from "../../config/parts/import_module.ts";
+import { loadIsolated } from "../../config/isolated/load_isolated.ts";
 import { faultPlace } from "../../fault_place.ts";
 import { bundleUrl } from "../../io/start_worker.ts";
 import { openParts } from "../open_parts.ts";
@@ -73,8 +74,11 @@ class PrepareWorker {
   ): Promise<PrepareWorker> {
     const { host, tokenizer: recipe, addedTokens } = command.recipe;
     const registry = new Registry();
-    for (const { url, module } of host.plugins) {
-      registry.add((await load(url)).default, module, url);
+    for (const { url, module, isolation } of host.plugins) {
+      const plugin = isolation === null
+        ? (await load(url)).default
+        : await loadIsolated({ url, module, isolation });
+      registry.add(plugin, module, url, { isolation });
     }
     const creating = remakeHost(host, registry);
     const made = await remake("tokenizer", recipe, creating);

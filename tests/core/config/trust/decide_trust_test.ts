@@ -75,7 +75,7 @@ Deno.test("a plugin in the folder of the run file runs; one outside is named wit
     const message = await messageOf(() => outside.load(), outside.folder);
     assert.match(
       message,
-      /^run\/run\.yaml:1:11: the plugin DIR\/.*\.ts is not trusted yet\n {2}code {6}sha256-[0-9a-f]{64}\n {2}brings {4}masker m\n {2}asks for {2}net\nTo run its code, pass the option `trust`, or add this line to .*trust\.yaml:\n- sha256-[0-9a-f]{64}$/,
+      /^run\/run\.yaml:1:11: the plugin DIR\/.*\.ts is not trusted yet\n {2}code {6}sha256-[0-9a-f]{64}\n {2}brings {4}masker m\n {2}asks for {2}net\nTo run its code, pass the option `trust`, or add this line to .*trust\.yaml:\n- sha256-[0-9a-f]{64}\nTo run it without trust, in a process without permissions, name it as \{use: "DIR\/.*\.ts", isolated: true\}$/,
     );
   }
   assert.equal(ran(), 1, "none of them ran");

@@ -1,0 +1,231 @@
+/**
+ * The thread that owns the process of an isolated plugin: it starts the process, passes frames on, holds it to its
+ * limits and ends it. No code of the plugin runs here.
+ * @module
+ */
+import { readFileSync } from "node:fs";
+import { parentPort } from "node:worker_threads";
+import { messageOf } from "../../contracts/errors.ts";
+import { Mailbox, type MailboxMemory } from "./mailbox.ts";
+import { FRAME_HEAD, MOST_FRAME_BYTES } from "./messages.ts";
+
+/** What a process may take. */
+export interface Limits {
+  /** Longest silence while it works, ms. */
+  readonly timeMs: number;
+  /** Most memory of the whole process, MB. */
+  readonly memoryMB: number;
+}
+
+/** What the thread is asked for. */
+export type BridgeCommand =
+  | {
+    readonly type: "start";
+    /** The Deno that is started, and its arguments. */
+    readonly program: string;
+    readonly args: readonly string[];
+    readonly limits: Limits;
+    readonly memory: MailboxMemory;
+  }
+  /** A request of so many bytes is in the mailbox. */
+  | { readonly type: "send"; readonly bytes: number }
+  | { readonly type: "end" };
+
+/** Why a process has ended. */
+export interface Ended {
+  /** `late`, `memory`, `long`: it was ended, because a limit was passed; `none`: it could not be started. */
+  readonly why: "late" | "memory" | "long" | "none" | null;
+  readonly code: number;
+  readonly signal: string | null;
+  /** The end of what it wrote to its error output. */
+  readonly stderr: string;
+}
+
+/** How long a process may take to start and to load its modules, ms. */
+export const LOAD_MS = 30_000;
+/** How often memory is looked at while a call is out, ms. */
+const WATCH_MS = 50;
+const MOST_STDERR = 8192;
+
+class Bridge {
+  readonly #mailbox: Mailbox;
+  readonly #child: Deno.ChildProcess;
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
+  readonly #limits: Limits;
+  #why: Ended["why"] = null;
+  #stderr = "";
+  #hasLoaded = false;
+  /** When the request that is out was sent; null while none is. */
+  #since: number | null = null;
+  #timer: ReturnType<typeof setInterval> | null = null;
+
+  constructor(command: Extract<BridgeCommand, { type: "start" }>) {
+    this.#mailbox = new Mailbox(command.memory);
+    this.#limits = command.limits;
+    this.#child = new Deno.Command(command.program, {
+      args: [...command.args],
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    this.#writer = this.#child.stdin.getWriter();
+    this.#run();
+  }
+
+  /** Passes a request on. */
+  send(bytes: number): void {
+    this.#since = performance.now();
+    this.#timer ??= setInterval(() => this.#watch(), WATCH_MS);
+    // a process that has ended says so by its status
+    this.#writer.write(this.#mailbox.readRequest(bytes)).catch(() => {});
+  }
+
+  /** Ends the process. */
+  end(): void {
+    try {
+      this.#child.kill("SIGKILL");
+    } catch {
+      // it has ended
+    }
+  }
+
+  async #run(): Promise<void> {
+    const reading = this.#read().catch((error) => {
+      this.#stderr += messageOf(error);
+      this.end();
+    });
+    const errors = this.#readErrors().catch(() => {});
+    const { code, signal } = await this.#child.status;
+    await Promise.all([reading, errors]);
+    this.#rest();
+    const ended: Ended = {
+      why: this.#why,
+      code,
+      signal,
+      stderr: this.#stderr,
+    };
+    this.#mailbox.answer(
+      "ended",
+      new TextEncoder().encode(JSON.stringify(ended)),
+    );
+  }
+
+  async #read(): Promise<void> {
+    let parts: Uint8Array[] = [];
+    let have = 0;
+    let need = FRAME_HEAD;
+    let inHead = true;
+    for await (const bytes of this.#child.stdout) {
+      parts.push(bytes);
+      have += bytes.length;
+      while (have >= need) {
+        const all = joined(parts, have);
+        const own = all.subarray(0, need);
+        parts = [all.subarray(need)];
+        have -= need;
+        if (inHead) {
+          need = new DataView(own.buffer, own.byteOffset).getUint32(0, true);
+          if (need > MOST_FRAME_BYTES) return this.#stop("long");
+        } else {
+          this.#rest();
+          this.#hasLoaded = true;
+          this.#mailbox.answer("frame", own);
+          need = FRAME_HEAD;
+        }
+        inHead = !inHead;
+      }
+    }
+  }
+
+  async #readErrors(): Promise<void> {
+    const decoder = new TextDecoder();
+    for await (const bytes of this.#child.stderr) {
+      const text = this.#stderr + decoder.decode(bytes, { stream: true });
+      // the first words say why, the last are of a stack
+      this.#stderr = text.slice(0, MOST_STDERR);
+    }
+  }
+
+  /** No request is out. */
+  #rest(): void {
+    this.#since = null;
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#timer = null;
+  }
+
+  #watch(): void {
+    if (this.#since === null) return;
+    const { timeMs } = this.#limits;
+    const limit = this.#hasLoaded ? timeMs : Math.max(timeMs, LOAD_MS);
+    if (performance.now() - this.#since > limit) {
+      return this.#stop("late");
+    }
+    const used = memoryOf(this.#child.pid);
+    if (used !== null && used > this.#limits.memoryMB) this.#stop("memory");
+  }
+
+  #stop(why: Ended["why"]): void {
+    this.#why ??= why;
+    this.end();
+  }
+}
+
+function joined(parts: readonly Uint8Array[], bytes: number): Uint8Array {
+  if (parts.length === 1) return parts[0];
+  const all = new Uint8Array(bytes);
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+/** Memory that a process holds, MB; null where the system does not say. */
+function memoryOf(pid: number): number | null {
+  try {
+    if (Deno.build.os === "linux") {
+      const pages = Number(
+        readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1],
+      );
+      return pages * 4096 / 2 ** 20;
+    }
+    if (Deno.build.os !== "darwin") return null;
+    const { stdout } = new Deno.Command("ps", {
+      args: ["-o", "rss=", "-p", String(pid)],
+      stderr: "null",
+    }).outputSync();
+    return Number(new TextDecoder().decode(stdout)) / 1024 || null;
+  } catch {
+    return null;
+  }
+}
+
+/** Makes this thread one that owns a process: called once. */
+export function serveBridge(): void {
+  let bridge: Bridge | null = null;
+  parentPort?.on("message", (command: BridgeCommand) => {
+    switch (command.type) {
+      case "start":
+        try {
+          bridge = new Bridge(command);
+        } catch (error) {
+          const ended: Ended = {
+            why: "none",
+            code: 1,
+            signal: null,
+            stderr: messageOf(error),
+          };
+          new Mailbox(command.memory).answer(
+            "ended",
+            new TextEncoder().encode(JSON.stringify(ended)),
+          );
+        }
+        return;
+      case "send":
+        return bridge?.send(command.bytes);
+      case "end":
+        bridge?.end();
+    }
+  });
+}

@@ -1,0 +1,82 @@
+/**
+ * Memory that a thread shares with the thread that owns a plugin's process: the first waits, blocked or not, until
+ * the second has put one message in. Parts are synchronous, pipes are not.
+ * @module
+ */
+import { MOST_FRAME_BYTES } from "./messages.ts";
+
+/** What is in a mailbox. */
+export type Mail =
+  /** A frame's bytes. */
+  | { readonly kind: "frame"; readonly bytes: Uint8Array }
+  /** The process has ended, and why, as JSON: see `Ended`. */
+  | { readonly kind: "ended"; readonly bytes: Uint8Array };
+
+/** The memory of a mailbox, as it is sent to another thread. */
+export interface MailboxMemory {
+  readonly head: SharedArrayBuffer;
+  readonly request: SharedArrayBuffer;
+  readonly answer: SharedArrayBuffer;
+}
+
+const KINDS = ["frame", "ended"] as const;
+/** Cells of the head: whether an answer is there, its bytes, its kind. */
+const FULL = 0, BYTES = 1, KIND = 2;
+const MOST = { maxByteLength: MOST_FRAME_BYTES + 16 };
+
+/** One side of it. */
+export class Mailbox {
+  readonly #head: Int32Array<SharedArrayBuffer>;
+
+  constructor(
+    readonly memory: MailboxMemory = {
+      head: new SharedArrayBuffer(16),
+      request: new SharedArrayBuffer(2 ** 12, MOST),
+      answer: new SharedArrayBuffer(2 ** 12, MOST),
+    },
+  ) {
+    this.#head = new Int32Array(memory.head);
+  }
+
+  /** Writes a request; the owner of the process is told of it by a message. */
+  writeRequest(frame: Uint8Array): void {
+    write(this.memory.request, frame);
+  }
+
+  /** The request, copied. */
+  readRequest(bytes: number): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.memory.request, 0, bytes).slice();
+  }
+
+  /** Puts an answer in and wakes who waits. */
+  answer(kind: Mail["kind"], bytes: Uint8Array): void {
+    write(this.memory.answer, bytes);
+    this.#head[BYTES] = bytes.length;
+    this.#head[KIND] = KINDS.indexOf(kind);
+    Atomics.store(this.#head, FULL, 1);
+    Atomics.notify(this.#head, FULL);
+  }
+
+  /** The answer, which is taken out; null where none is there after so long. Blocks the thread. */
+  wait(timeoutMs: number): Mail | null {
+    Atomics.wait(this.#head, FULL, 0, timeoutMs);
+    return this.take();
+  }
+
+  /** The answer, which is taken out; null where none is there. */
+  take(): Mail | null {
+    if (Atomics.load(this.#head, FULL) === 0) return null;
+    const bytes = new Uint8Array(this.memory.answer, 0, this.#head[BYTES])
+      .slice();
+    const kind = KINDS[this.#head[KIND]];
+    Atomics.store(this.#head, FULL, 0);
+    return { kind, bytes };
+  }
+}
+
+function write(memory: SharedArrayBuffer, bytes: Uint8Array): void {
+  if (memory.byteLength < bytes.length) {
+    memory.grow(Math.min(MOST.maxByteLength, 2 * bytes.length));
+  }
+  new Uint8Array(memory, 0, bytes.length).set(bytes);
+}

@@ -1,0 +1,172 @@
+/**
+ * What this process and the process of an isolated plugin say to each other, one message at a time: each side waits
+ * for the other's.
+ *
+ * ```text
+ * this process                       the plugin's
+ *   {describe}                 ──►
+ *                              ◄──   {answers: [manifest], done}
+ *   {call, seat, method, calls}──►
+ *                              ◄──   {callback, method, args}       (what the host knows, other parts)
+ *   {returned, outcome}        ──►
+ *                              ◄──   {answers: [...], done: false}  (so many in so much time)
+ *   {more}                     ──►
+ *                              ◄──   {answers: [...], done: true}
+ * ```
+ *
+ * Values are written as the structured clone of V8; a frame is its length and its bytes.
+ * @module
+ */
+import { deserialize, serialize } from "node:v8";
+import {
+  ConfigError,
+  DataError,
+  DeviceError,
+  isDenotuneError,
+  messageOf,
+  PluginError,
+} from "../../contracts/errors.ts";
+import { packTyped, unpackTyped } from "./typed_arrays.ts";
+import type { Kind } from "../../contracts/plugin.ts";
+
+/** What a call gave, or threw. */
+export type Outcome =
+  | { readonly value: unknown }
+  | {
+    readonly error: { readonly name: string; readonly message: string };
+  };
+
+/** What a part is created with. */
+export interface HostData {
+  /** As in `Host`. */
+  readonly modelDir: string | null;
+  readonly modelConfig: Readonly<Record<string, unknown>> | null;
+  readonly seed: number;
+  /** The facts of the tokenizer that are data; null where there is none. */
+  readonly tokenizer: Readonly<Record<string, unknown>> | null;
+}
+
+/** To the plugin's process. `seat` numbers what it holds: parts, stores, formats that `choose` gave. */
+export type ToPlugin =
+  | { readonly type: "describe"; readonly module: string }
+  | {
+    readonly type: "validate";
+    readonly kind: Kind;
+    readonly name: string;
+    readonly value: unknown;
+  }
+  | {
+    readonly type: "create";
+    readonly seat: number;
+    readonly kind: Kind;
+    readonly name: string;
+    readonly options: unknown;
+    readonly host: HostData;
+  }
+  | {
+    readonly type: "call";
+    readonly seat: number;
+    readonly method: string;
+    /** Arguments of each call. */
+    readonly calls: readonly (readonly unknown[])[];
+  }
+  | { readonly type: "returned"; readonly outcome: Outcome }
+  | { readonly type: "more" };
+
+/** From the plugin's process. */
+export type FromPlugin =
+  | {
+    readonly type: "answers";
+    readonly outcomes: readonly Outcome[];
+    readonly done: boolean;
+  }
+  | {
+    readonly type: "callback";
+    readonly method: string;
+    readonly args: readonly unknown[];
+  };
+
+/** What a part that was created is, as far as it is data. */
+export interface Described {
+  readonly seat: number;
+  /** Methods that it has, of those that its kind may have. */
+  readonly methods: readonly string[];
+  /** Its other members. */
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** Bytes of a frame's length. */
+export const FRAME_HEAD = 4;
+/** Longest frame, in bytes. */
+export const MOST_FRAME_BYTES = 2 ** 27;
+
+/** A message with its length before it. Throws where a value is no data (a function). */
+export function toFrame(message: ToPlugin | FromPlugin): Uint8Array {
+  const bytes = serialize(packTyped(message));
+  const frame = new Uint8Array(FRAME_HEAD + bytes.length);
+  new DataView(frame.buffer).setUint32(0, bytes.length, true);
+  frame.set(bytes, FRAME_HEAD);
+  return frame;
+}
+
+/** The message of a frame's bytes, its length taken off. Throws where they are none. */
+export function fromFrame(bytes: Uint8Array): unknown {
+  return unpackTyped(deserialize(bytes));
+}
+
+/** What was thrown, as data: ours keep their class. */
+export function errorOutcome(error: unknown): Outcome {
+  return {
+    error: {
+      name: isDenotuneError(error) ? error.name : "Error",
+      message: error instanceof Deno.errors.NotCapable
+        ? notGranted(error)
+        : messageOf(error),
+    },
+  };
+}
+
+/** Deno's words without the flag that it suggests, which would be given to another process. */
+function notGranted({ message }: Error): string {
+  return `${
+    message.replace(/,? run again with .*$/s, "")
+  }, which an isolated plugin is granted only where it asks for it and the run file lists it under \`permissions\``;
+}
+
+/** The value of an outcome. Throws its error. */
+export function valueOf(outcome: Outcome): unknown {
+  if ("value" in outcome) return outcome.value;
+  const { name, message } = outcome.error;
+  switch (name) {
+    case "ConfigError":
+      throw new ConfigError(message);
+    case "DataError":
+      throw new DataError(message);
+    case "PluginError":
+      throw new PluginError(message);
+    case "DeviceError":
+      throw new DeviceError(message);
+  }
+  throw new Error(message);
+}
+
+/** Whether a value that came from a plugin's process is a message. */
+export function isFromPlugin(value: unknown): value is FromPlugin {
+  if (typeof value !== "object" || value === null) return false;
+  const found = value as Record<string, unknown>;
+  if (found.type === "callback") {
+    return typeof found.method === "string" && Array.isArray(found.args);
+  }
+  return found.type === "answers" && typeof found.done === "boolean" &&
+    Array.isArray(found.outcomes) && found.outcomes.every(isOutcome);
+}
+
+function isOutcome(value: unknown): value is Outcome {
+  if (typeof value !== "object" || value === null) return false;
+  if ("value" in value) return true;
+  if (!("error" in value)) return false;
+  const { error } = value;
+  return typeof error === "object" && error !== null && "name" in error &&
+    "message" in error && typeof error.name === "string" &&
+    typeof error.message === "string";
+}
