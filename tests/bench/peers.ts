@@ -10,7 +10,13 @@
  * @module
  */
 import { PYTHON, ROWS } from "./peers/rows.ts";
-import { child, type Measured, type Peer, type Row } from "./peers/row.ts";
+import {
+  child,
+  type Measured,
+  type Peer,
+  type PeerOptions,
+  type Row,
+} from "./peers/row.ts";
 
 const flag = (name: string) => Deno.args.includes(`--${name}`);
 const option = (name: string) =>
@@ -62,14 +68,20 @@ const median = (values: readonly number[]) =>
 const processorOf = (m: Measured) => m.processor / m.work;
 const clockOf = (m: Measured) => m.seconds / m.work;
 
-function run(
+async function run(
   row: Row,
   index: number,
 ): Promise<Measured | { readonly missing: string }> {
   const peer: Peer | undefined = row.peers[index];
   if (peer?.python !== undefined) {
-    const [command, options] = peer.python;
-    return child("python3", {
+    const [command, given] = peer.python;
+    let options: PeerOptions;
+    try {
+      options = typeof given === "function" ? await given() : given;
+    } catch (error) {
+      return { missing: error instanceof Error ? error.message : `${error}` };
+    }
+    return await child("python3", {
       args: [PYTHON, command, JSON.stringify(options)],
       environment: peer.environment,
     });
@@ -83,7 +95,10 @@ function run(
     "--peer",
     `${index}`,
   ];
-  return child(Deno.execPath(), { args, environment: peer?.environment });
+  return await child(Deno.execPath(), {
+    args,
+    environment: peer?.environment,
+  });
 }
 
 const digits = (x: number) => x >= 100 ? x.toFixed(0) : x.toPrecision(3);

@@ -108,7 +108,6 @@ console.log(JSON.stringify({ work: 1, seconds, processor: (user + system) / 1e6,
   return found;
 }
 
-const TOKENIZER = testData("tokenizers/gpt2");
 const ROWS = 16000;
 
 /** The rows that are prepared; the third argument of `prepare_data.ts make` is their seed. */
@@ -134,10 +133,11 @@ export async function rowsFile(): Promise<string> {
 
 /** The folder of GPT-2's tokenizer. */
 export function tokenizerFolder(): string {
-  if (TOKENIZER === null) {
+  const folder = testData("tokenizers/gpt2");
+  if (folder === null) {
     throw new Error("GPT-2's tokenizer is absent (DENOTUNE_TEST_DATA)");
   }
-  return TOKENIZER;
+  return folder;
 }
 
 /** Rows to ids and weights; work is tokens. Processor time and memory are those of the whole process. */

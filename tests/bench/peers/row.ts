@@ -17,12 +17,16 @@ export interface Measured {
   readonly floor?: number;
 }
 
+/** What a command of `peers.py` is given. */
+export type PeerOptions = Readonly<Record<string, unknown>>;
+
 /** Somebody who does the same work: a command of `peers.py`, or ourselves with another setting. */
 export interface Peer {
   readonly name: string;
+  /** Where the options are a function, what it throws is why the row is left out. */
   readonly python?: readonly [
     command: string,
-    options: Readonly<Record<string, unknown>>,
+    options: PeerOptions | (() => Promise<PeerOptions>),
   ];
   readonly ours?: () => Promise<Measured>;
   /** Environment of its process. */

@@ -194,7 +194,10 @@ export const ROWS: readonly Row[] = [
     ours: encode,
     peers: [{
       name: "tokenizers",
-      python: ["encode", { folder: tokenizerFolder(), file: await rowsFile() }],
+      python: [
+        "encode",
+        async () => ({ folder: tokenizerFolder(), file: await rowsFile() }),
+      ],
     }],
   },
   ...[{ m: 512, n: 512, k: 512 }, { m: 2048, n: 768, k: 768 }, {
