@@ -248,6 +248,9 @@ async function checkOptions<K extends Kind>(
   };
 }
 
+/** How long a schema may take to validate options. */
+const LONG_SECONDS = 10;
+
 /** Validates options. Throws `PluginError` where the schema itself fails. */
 async function validate(
   registered: Registered,
@@ -255,8 +258,16 @@ async function validate(
 ): Promise<ValidationResult<unknown>> {
   const options: OptionsSchema = registered.part.options;
   let result: ValidationResult<unknown>;
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => reject(new Error(`it did not answer within ${LONG_SECONDS} s`)),
+    LONG_SECONDS * 1000,
+  );
   try {
-    result = await options["~standard"].validate(input);
+    result = await Promise.race([
+      options["~standard"].validate(input),
+      late,
+    ]);
   } catch (error) {
     throw new PluginError(
       `The options schema of ${describePart(registered)} threw: ${
@@ -264,6 +275,8 @@ async function validate(
       }`,
       { cause: error },
     );
+  } finally {
+    clearTimeout(timer);
   }
   const isResult = typeof result === "object" && result !== null &&
     (Array.isArray(result.issues) ||

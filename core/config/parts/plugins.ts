@@ -305,15 +305,18 @@ async function loadModule(
   );
   const intrinsics = readIntrinsics();
   let changed: string | null = null;
-  const exported = await announced(
-    isolation === null
-      ? importModule(url).then((loaded) => loaded.default)
-      : isolatedPlugin({ url, module: specifier, isolation }),
-  )
-    .finally(() => {
+  const loading = async (): Promise<unknown> => {
+    // with no method of promises, which may be what was changed
+    try {
+      return isolation === null
+        ? (await importModule(url)).default
+        : await isolatedPlugin({ url, module: specifier, isolation });
+    } finally {
       changed = intrinsics.restore();
       if (before !== undefined) calls?.leave(before);
-    });
+    }
+  };
+  const exported = await announced(loading());
   if (changed !== null) {
     throw new NotThatModule(
       `changes ${changed} of JavaScript, which every other module computes with; a plugin must not`,

@@ -152,7 +152,7 @@ export default plugin({ ...odd, options: { "~standard": { version: 1, vendor: "x
 export default plugin({ ...odd, options: { "~standard": { version: 1, vendor: "x", validate: never } } });`,
     ),
     run: { data: { masker: { use: "odd", x: 1 } } },
-    code: 1,
-    says: [/odd/, /never comes/],
+    code: 2,
+    says: [/masker "odd" of plugin "odd-plugin"/, /did not answer within 10 s/],
   },
 ];
