@@ -27,8 +27,6 @@ export type BridgeCommand =
     readonly limits: Limits;
     readonly memory: MailboxMemory;
   }
-  /** A request of so many bytes is in the mailbox. */
-  | { readonly type: "send"; readonly bytes: number }
   | { readonly type: "end" };
 
 /** Why a process has ended. */
@@ -70,14 +68,17 @@ class Bridge {
     }).spawn();
     this.#writer = this.#child.stdin.getWriter();
     this.#run();
+    this.#send();
   }
 
-  /** Passes a request on. */
-  send(bytes: number): void {
-    this.#since = performance.now();
-    this.#timer ??= setInterval(() => this.#watch(), WATCH_MS);
-    // a process that has ended says so by its status
-    this.#writer.write(this.#mailbox.readRequest(bytes)).catch(() => {});
+  /** Passes requests on. */
+  async #send(): Promise<void> {
+    for await (const request of this.#mailbox.requests()) {
+      this.#since = performance.now();
+      this.#timer ??= setInterval(() => this.#watch(), WATCH_MS);
+      // a process that has ended says so by its status
+      this.#writer.write(request).catch(() => {});
+    }
   }
 
   /** Ends the process. */
@@ -222,8 +223,6 @@ export function serveBridge(): void {
           );
         }
         return;
-      case "send":
-        return bridge?.send(command.bytes);
       case "end":
         bridge?.end();
     }

@@ -111,11 +111,15 @@ export class Carrier implements Disposable {
     return valueOf(outcome);
   }
 
-  /** Many calls that block: what each gave or threw, in order, up to one that ends the process. */
+  /**
+   * Many calls that block: what each gave or threw, in order, up to one that ends the process. `answer`: answers what
+   * is asked meanwhile; absent: who answered when the part was made.
+   */
   many(
     seat: number,
     method: string,
     calls: readonly (readonly unknown[])[],
+    answer?: Callback,
   ): Outcome[] {
     if (this.#isBusy) {
       throw new PluginError(
@@ -123,7 +127,7 @@ export class Carrier implements Disposable {
       );
     }
     const outcomes: Outcome[] = [];
-    const callback = this.#seats.get(seat)?.callback ?? noCallback;
+    const callback = answer ?? this.#seats.get(seat)?.callback ?? noCallback;
     let isAlone = false;
     while (outcomes.length < calls.length) {
       const rest = calls.slice(
@@ -277,9 +281,7 @@ export class Carrier implements Disposable {
   }
 
   #send(message: ToPlugin): void {
-    const frame = toFrame(message);
-    this.#mailbox.writeRequest(frame);
-    this.#post({ type: "send", bytes: frame.length });
+    this.#mailbox.writeRequest(toFrame(message));
   }
 
   /** What is sent next; null where nothing is. */

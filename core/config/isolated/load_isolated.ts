@@ -6,6 +6,7 @@
 import { PluginError } from "../../contracts/errors.ts";
 import type { Evaluator, Wording } from "../../contracts/evaluator.ts";
 import type { Format } from "../../contracts/format.ts";
+import type { Masker, Tokenized } from "../../contracts/masker.ts";
 import { flagOf } from "./permissions.ts";
 import type {
   OptionsSchema,
@@ -28,8 +29,7 @@ import type {
 } from "../../contracts/source.ts";
 import { type Callback, Carrier, type CarrierOptions } from "./carrier.ts";
 import { checkedManifest, type ManifestPart } from "./manifest.ts";
-import type { HostData, Outcome } from "./messages.ts";
-import { valueOf } from "./messages.ts";
+import { type HostData, type Outcome, TOKENS_OF, valueOf } from "./messages.ts";
 import {
   BATCHED,
   describeMade,
@@ -168,8 +168,12 @@ const CREATE: Create = {
     const { seat, described } = await make(making, making.shared.carrier);
     return formatOf(described, { seat, making });
   },
-  template: (making) => plainPart("template", making),
-  masker: (making) => plainPart("masker", making),
+  template: async (making) => {
+    const { seat, described } = await make(making, making.shared.carrier);
+    const calls = callsOf(seat, making);
+    return { ...partOf("template", described, calls), ...calls.batched };
+  },
+  masker: maskerOf,
   source: sourceOf,
   evaluator: evaluatorOf,
 };
@@ -192,10 +196,12 @@ async function make(making: Making, carrier: Carrier) {
   return { seat, described };
 }
 
-function callsOf(seat: number, making: Making) {
-  const { carrier } = making.shared;
-  const many = (method: string, calls: readonly (readonly unknown[])[]) =>
-    carrier.many(seat, method, calls);
+function callsOf(
+  seat: number,
+  making: Making,
+  many: RemoteMany = (method, calls) =>
+    making.shared.carrier.many(seat, method, calls),
+) {
   return {
     many,
     call: (method: string, args: readonly unknown[]) =>
@@ -204,13 +210,32 @@ function callsOf(seat: number, making: Making) {
   };
 }
 
-async function plainPart<K extends "template" | "masker">(
-  kind: K,
-  making: Making,
-): Promise<KindMap[K]> {
-  const { seat, described } = await make(making, making.shared.carrier);
-  const calls = callsOf(seat, making);
-  return { ...partOf(kind, described, calls), ...calls.batched };
+type RemoteMany = (
+  method: string,
+  calls: readonly (readonly unknown[])[],
+) => readonly Outcome[];
+
+/** A masker gets the tokens of rows, which are most of what it is shown, from the first time that it looks at them. */
+async function maskerOf(making: Making): Promise<Masker> {
+  const { carrier } = making.shared;
+  const { seat, described } = await make(making, carrier);
+  let looks = false;
+  const calls = callsOf(seat, making, (method, calls) => {
+    if (looks) return carrier.many(seat, method, calls);
+    const without = calls.map(([tokenized, ...rest], row) => {
+      const { text, spans } = tokenized as Tokenized;
+      return [{ text, spans, [TOKENS_OF]: row }, ...rest];
+    });
+    return carrier.many(seat, method, without, (asked, [row]) => {
+      const call = calls[Number(row)];
+      if (asked !== TOKENS_OF || call === undefined) {
+        throw new PluginError(`a masker has no \`${asked}\` to ask for`);
+      }
+      looks = true;
+      return (call[0] as Tokenized).encoding;
+    });
+  });
+  return { ...partOf("masker", described, calls), ...calls.batched };
 }
 
 function formatOf(

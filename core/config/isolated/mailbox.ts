@@ -20,8 +20,8 @@ export interface MailboxMemory {
 }
 
 const KINDS = ["frame", "ended"] as const;
-/** Cells of the head: whether an answer is there, its bytes, its kind. */
-const FULL = 0, BYTES = 1, KIND = 2;
+/** Cells of the head: whether an answer is there, its bytes, its kind; requests so far, the bytes of the last. */
+const FULL = 0, BYTES = 1, KIND = 2, REQUESTS = 3, REQUEST_BYTES = 4;
 const MOST = { maxByteLength: MOST_FRAME_BYTES + 16 };
 
 /** One side of it. */
@@ -30,7 +30,7 @@ export class Mailbox {
 
   constructor(
     readonly memory: MailboxMemory = {
-      head: new SharedArrayBuffer(16),
+      head: new SharedArrayBuffer(20),
       request: new SharedArrayBuffer(2 ** 12, MOST),
       answer: new SharedArrayBuffer(2 ** 12, MOST),
     },
@@ -38,14 +38,24 @@ export class Mailbox {
     this.#head = new Int32Array(memory.head);
   }
 
-  /** Writes a request; the owner of the process is told of it by a message. */
+  /** Writes a request and wakes the owner of the process. A message to its thread would cost 500 times as much. */
   writeRequest(frame: Uint8Array): void {
     write(this.memory.request, frame);
+    this.#head[REQUEST_BYTES] = frame.length;
+    Atomics.add(this.#head, REQUESTS, 1);
+    Atomics.notify(this.#head, REQUESTS);
   }
 
-  /** The request, copied. */
-  readRequest(bytes: number): Uint8Array<ArrayBuffer> {
-    return new Uint8Array(this.memory.request, 0, bytes).slice();
+  /** The requests, copied, as they come. */
+  async *requests(): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+    for (let seen = 0;; seen++) {
+      while (Atomics.load(this.#head, REQUESTS) === seen) {
+        const { async, value } = Atomics.waitAsync(this.#head, REQUESTS, seen);
+        if (async) await value;
+      }
+      const bytes = this.#head[REQUEST_BYTES];
+      yield new Uint8Array(this.memory.request, 0, bytes).slice();
+    }
   }
 
   /** Puts an answer in and wakes who waits. */

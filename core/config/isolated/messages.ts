@@ -95,6 +95,9 @@ export interface Described {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
+/** In the place of the tokens of a row: the number by which they are asked for. */
+export const TOKENS_OF = "tokens of";
+
 /** Bytes of a frame's length. */
 export const FRAME_HEAD = 4;
 /** Longest frame, in bytes. */

@@ -23,6 +23,7 @@ import {
   type HostData,
   type Outcome,
   toFrame,
+  TOKENS_OF,
   type ToPlugin,
   valueOf,
 } from "./messages.ts";
@@ -34,7 +35,7 @@ for (const name of ["log", "info", "debug", "dir", "table"] as const) {
 }
 
 /** Answers are sent after so much time, so that who waits knows that it is worked. */
-const FLUSH_MS = 25;
+const FLUSH_MS = 250;
 
 /** Serves a plugin until nobody asks any more. */
 export async function serve(plugin: unknown, module: string): Promise<void> {
@@ -197,8 +198,26 @@ class ServedPlugin {
         written: (prompt: unknown) => ask("written", [prompt]),
       }]);
     }
+    const [first] = args;
+    if (isObject(first) && TOKENS_OF in first) {
+      const { [TOKENS_OF]: row, ...tokenized } = first;
+      return called(made, method, [
+        withTokens(tokenized, row),
+        ...args.slice(1),
+      ]);
+    }
     return called(made, method, args);
   }
+}
+
+/** A row whose tokens are asked for when somebody looks at them. */
+function withTokens(tokenized: object, row: unknown): object {
+  let encoding: unknown;
+  return Object.defineProperty(tokenized, "encoding", {
+    enumerable: true,
+    configurable: true,
+    get: () => encoding ??= ask(TOKENS_OF, [row]),
+  });
 }
 
 function called(

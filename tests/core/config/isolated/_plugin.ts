@@ -152,7 +152,8 @@ const masker = definePart({
           spans,
           ({ generated }) => bad === "NaN" ? NaN : generated ? 1 : 0,
         ),
-    tokenWeights: (_, weights) => weights.map((w, i) => w * decay ** (i % 7)),
+    tokenWeights: ({ encoding }, weights) =>
+      weights.map((w, i) => w * decay ** (encoding.ids[i] % 7)),
   }),
 });
 

@@ -93,12 +93,15 @@ Deno.test("an error keeps its class, and says what was not granted without a fla
   );
 });
 
-Deno.test("a mailbox gives an answer once, and grows with it", () => {
+Deno.test("a mailbox gives an answer once, and grows with it", async () => {
   const mine = new Mailbox();
   const theirs = new Mailbox(mine.memory);
   assert.equal(mine.wait(0), null);
   mine.writeRequest(new Uint8Array(5000).fill(1));
-  assert.equal(theirs.readRequest(5000)[4999], 1);
+  for await (const request of theirs.requests()) {
+    assert.deepEqual(request, new Uint8Array(5000).fill(1));
+    break;
+  }
   theirs.answer("frame", new Uint8Array(9000).fill(2));
   assert.deepEqual(mine.wait(0), {
     kind: "frame",
