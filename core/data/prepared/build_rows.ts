@@ -59,7 +59,7 @@ export interface RowToBuild {
 export type BuildRow = () => Built | null;
 
 /** Rows that are built at once where a part runs in another process. */
-export const BATCH_ROWS = 384;
+export const BATCH_ROWS = 128;
 
 /** Whether rows are built many at once: a part of theirs runs in another process. */
 export function isBatched({ format, template, masker }: RowPipeline): boolean {
