@@ -1,5 +1,5 @@
 /**
- * Plugins that do harm, trusted: each ends with a message that names it, without a stack trace, and what was saved is
+ * Plugins that do harm, trusted and isolated: each ends with a message that names it, without a stack trace, and what was saved is
  * whole. `DENOTUNE_TEST_ALL=1` tries all of them, CI some that differ; `tests/core/config/parts/guard_part_test.ts` has
  * what can be seen without a process.
  */
@@ -15,6 +15,7 @@ import {
   TOKENIZERS,
 } from "./hostile/data_parts.ts";
 import { HARMING, NOT_HELD } from "./hostile/process.ts";
+import { ISOLATED } from "./hostile/isolated.ts";
 import { LOADING } from "./hostile/load.ts";
 import { RUNNING } from "./hostile/run_parts.ts";
 import { tryOut } from "./hostile/try_out.ts";
@@ -33,6 +34,7 @@ const all = [
   ...RUNNING,
   ...HARMING,
   ...NOT_HELD,
+  ...ISOLATED,
 ];
 
 /** What each run of the tests tries: harms that differ. */
@@ -46,6 +48,7 @@ const SAMPLE: readonly string[] = [
   "an evaluator that never answers",
   "changes Array.prototype.map",
   "ends a worker that prepares rows",
+  "isolated: starts a program",
 ];
 
 Deno.test("there are at least sixty hostile plugins, each of another kind of harm", () => {

@@ -29,11 +29,22 @@ export async function callPart<T>(
   }
 }
 
-/** The error that a part's throw becomes. */
+/**
+ * The error that a part's throw becomes. Our own errors pass: they say what is wrong with the user's input; a
+ * `PluginError` that names no plugin gets the name.
+ */
 export function partError({ part, method }: PartCall, error: unknown): unknown {
-  if (isDenotuneError(error)) return error;
-  return new PluginError(
-    `\`${method}\` of the ${part} threw: ${messageOf(error)}`,
-    { cause: error },
-  );
+  if (!isDenotuneError(error)) {
+    return new PluginError(
+      `\`${method}\` of the ${part} threw: ${messageOf(error)}`,
+      { cause: error },
+    );
+  }
+  const isNameless = error.name === "PluginError" &&
+    !/ (?:of|isolated) plugin /.test(error.message);
+  return isNameless
+    ? new PluginError(`\`${method}\` of the ${part}: ${error.message}`, {
+      cause: error,
+    })
+    : error;
 }

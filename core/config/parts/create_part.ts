@@ -18,6 +18,7 @@ import {
   type Registry,
 } from "../../contracts/plugin.ts";
 import { BATCHED, batchedCalls } from "../isolated/part_members.ts";
+import { partError } from "./call_part.ts";
 import { type Check, CHECKED_PARTS } from "./checked_parts.ts";
 import { type Guard, guardPart } from "./guard_part.ts";
 import { PART_SHAPES } from "./part_shapes.ts";
@@ -175,7 +176,9 @@ async function callCreate<K extends Kind>(
     made = await making;
   } catch (error) {
     if (before !== undefined) calls?.leave(before);
-    if (isDenotuneError(error)) throw error;
+    if (isDenotuneError(error)) {
+      throw partError({ part: described, method: "create" }, error);
+    }
     throw new PluginError(
       `Cannot create the ${described}: ${messageOf(error)}`,
       { cause: error },

@@ -22,6 +22,8 @@ export interface HostilePlugin {
   readonly says: readonly RegExp[];
   /** Steps of the newest checkpoint that must be there and whole; absent: none has to be. */
   readonly saved?: number;
+  /** A file of the run's folder that must not be there in the end. */
+  readonly absent?: string;
   /** Ctrl-C is pressed once, so many ms after the start or when a text is shown, and must end the run; absent: never. */
   readonly interrupt?: number | string;
 }

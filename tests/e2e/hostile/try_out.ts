@@ -110,6 +110,10 @@ export async function tryOut(hostile: HostilePlugin): Promise<Outcome> {
   const faults = [
     ...(isLate ? [`does not end within ${LIMIT_MS} ms`] : []),
     ...faultsOf(hostile, done),
+    ...(hostile.absent !== undefined &&
+        existsSync(join(folder.path, hostile.absent))
+      ? [`${hostile.absent} is there`]
+      : []),
     ...faultsOfFolder(hostile, join(folder.path, "run")),
   ];
   return { done, faults };

@@ -12,7 +12,7 @@ import {
   KINDS,
   type Part,
 } from "../../../../core/contracts/plugin.ts";
-import { DataError } from "../../../../core/contracts/errors.ts";
+import { DataError, PluginError } from "../../../../core/contracts/errors.ts";
 import { builtinRegistry } from "../../../run_harness.ts";
 
 const registry = builtinRegistry();
@@ -114,6 +114,24 @@ Deno.test("what any method throws names the part and keeps the cause; our own er
     message: /^`asks` of the evaluator "odd" .* threw: ouch$/,
   });
   await assert.rejects(async () => await evaluator.score({} as never), data);
+});
+
+Deno.test("a PluginError that names no plugin gets the name; one that does passes as it is", async () => {
+  const say = async (message: string) => {
+    const schedule = await made("schedule", {
+      factor() {
+        throw new PluginError(message);
+      },
+    });
+    return () => schedule.factor(0, { totalSteps: 1 });
+  };
+  assert.throws(await say("it needs the run's tokenizer"), {
+    name: "PluginError",
+    message:
+      /^`factor` of the schedule "odd" of plugin .*: it needs the run's tokenizer$/,
+  });
+  const inner = 'The masker "own" of plugin "odd" (x.ts) gave nothing';
+  assert.throws(await say(inner), { message: inner });
 });
 
 Deno.test("what a method gives is guarded too: rows, streams, devices, attached adapters", async () => {
