@@ -34,7 +34,7 @@ export function packageFiles(
     ...Object.fromEntries(
       Object.entries(extra).map(([file, text]) => [named(file), named(text)]),
     ),
-    "README.md": named(readme(kind, template)),
+    "README.md": named(readme(kind, template, checkout)),
   };
 }
 
@@ -116,7 +116,13 @@ function runFile(kind: Kind, run: Partial<RunSections>): string {
   return sections.join("\n") + "\n";
 }
 
-function readme(kind: Kind, template: KindTemplate): string {
+function readme(
+  kind: Kind,
+  template: KindTemplate,
+  checkout: string | null,
+): string {
+  const own = "jsr:@denotune/denotune";
+  const program = checkout === null ? own : `${checkout}/mod.ts`;
   const commands = ["train run.yaml"];
   if (template.then !== undefined) commands.push(template.then.join(" "));
   return `# NAME
@@ -126,7 +132,7 @@ ${template.does}
 \`\`\`sh
 deno test -A
 ${
-    commands.map((words) => `deno run -A jsr:@denotune/denotune ${words}`).join(
+    commands.map((words) => `deno run -A ${program} ${words}`).join(
       "\n",
     )
   }
@@ -135,7 +141,12 @@ ${
 - \`mod.ts\` has the ${kind}, with its options.
 - \`mod_test.ts\` calls the tests that every ${kind} must pass.
 - \`run.yaml\` uses it.
-
+${
+    checkout === null ? "" : `
+Without the checkout, write \`${own}\` in place of that path, and
+remove \`links\` from \`deno.json\`.
+`
+  }
 Before \`deno publish\`, put your own scope, licence and version in \`deno.json\`.
 `;
 }
