@@ -112,9 +112,9 @@ export function asUserError<T>(what: string, body: () => T): T {
   }
 }
 
-/** {@linkcode asUserError} as a function of the error. */
-export function userError(what: string, error: unknown): unknown {
-  if (!(error instanceof Error)) return error;
+/** The error of a disk that is full or broken; null for every other error. */
+export function diskFault(what: string, error: unknown): DeviceError | null {
+  if (!(error instanceof Error)) return null;
   const code = "code" in error ? error.code : undefined;
   if (code === "ENOSPC" || code === "EDQUOT" || code === "EFBIG") {
     return new DeviceError(
@@ -134,6 +134,15 @@ export function userError(what: string, error: unknown): unknown {
       { cause: error },
     );
   }
+  return null;
+}
+
+/** {@linkcode asUserError} as a function of the error. */
+export function userError(what: string, error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const fault = diskFault(what, error);
+  if (fault !== null) return fault;
+  const code = "code" in error ? error.code : undefined;
   const forbidden = permissionError(what, error);
   if (forbidden !== null) return forbidden;
   const denied = code === "EACCES" || code === "EPERM" || code === "EROFS" ||

@@ -3,6 +3,7 @@
  * @module
  */
 import { isDenotuneError, PluginError } from "../../contracts/errors.ts";
+import { diskFault } from "../../io/atomic.ts";
 import { messageOf } from "../parse/problem.ts";
 
 /** A call of a part. */
@@ -35,6 +36,9 @@ export async function callPart<T>(
  */
 export function partError({ part, method }: PartCall, error: unknown): unknown {
   if (!isDenotuneError(error)) {
+    // a full disk is no fault of the part's
+    const fault = diskFault(`${method} with the ${part}`, error);
+    if (fault !== null) return fault;
     return new PluginError(
       `\`${method}\` of the ${part} threw: ${messageOf(error)}`,
       { cause: error },
