@@ -39,6 +39,8 @@ const FLUSH_MS = 250;
 
 /** Serves a plugin until nobody asks any more. */
 export async function serve(plugin: unknown, module: string): Promise<void> {
+  // Ctrl-C is sent to the whole group: the process that asks decides what becomes of it
+  Deno.addSignalListener("SIGINT", () => {});
   const served = new ServedPlugin(plugin, module);
   for (let request = read(); request !== null; request = read()) {
     await served.answer(request);

@@ -140,3 +140,42 @@ export default { name: keys.key, api: 1, parts: [] };`,
     /imports .*keys\.json, which is not in its folder/,
   );
 });
+
+Deno.test(
+  "Ctrl-C, which its whole group gets, does not end the process of an isolated plugin",
+  {
+    ignore: Deno.build.os !== "linux",
+  },
+  async () => {
+    const before = children();
+    const { registry } = await load({});
+    const format = await createPart(
+      "format",
+      "bar-format",
+      creatingWith(registry),
+    );
+    const parse = (index: number) =>
+      format.parse({ value: { q: "q", a: "a" }, where: { path: "x", index } });
+    parse(0);
+    const own = children().filter((pid) => !before.includes(pid));
+    assert.equal(own.length, 1);
+    Deno.kill(own[0], "SIGINT");
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.deepEqual(parse(1), { prompt: "q", completion: "a" });
+    assert.ok(children().includes(own[0]));
+  },
+);
+
+/** Processes that this one has started. */
+function children(): number[] {
+  return [...Deno.readDirSync("/proc")].map(({ name }) => Number(name))
+    .filter((pid) => {
+      try {
+        const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+        return Number(stat.slice(stat.lastIndexOf(")")).split(" ")[2]) ===
+          Deno.pid;
+      } catch {
+        return false; // no process, or one that has ended
+      }
+    });
+}
