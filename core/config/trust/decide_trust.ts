@@ -5,6 +5,7 @@
  * | ------------------------------------------------------- | ----------------------------------- |
  * | is named by the program, or is a file named by --plugin  | yes: who writes its name runs it    |
  * | is in the folder of the run file                        | yes: they come from one hand        |
+ * | is in the checkout that denotune runs from              | yes: its code runs already          |
  * | is named by the user's own list                         | yes                                 |
  * | has a hash that was trusted before                      | yes                                 |
  * | is anything else                                        | as the policy of the registry says  |
@@ -27,7 +28,7 @@ import { isIsolable } from "../isolated/part_members.ts";
 import { hostOf, isRemote } from "../parts/remote_plugin.ts";
 import { loadWithoutRunning } from "./load_without_running.ts";
 import { hashGraph } from "./module_graph.ts";
-import { isProjectFolder, isWithin } from "./own_folder.ts";
+import { isProjectFolder, isWithin, programFolder } from "./own_folder.ts";
 import { readRemembered, remember } from "./remembered.ts";
 import { entryFor, readTrustedList, trustedListPath } from "./trusted_list.ts";
 
@@ -134,6 +135,10 @@ export function vouchedFor(
       isProjectFolder(one) && isWithin(specifier, one)
     );
     if (own !== undefined) return "it is in the folder of the run file";
+    const program = programFolder();
+    if (program !== null && isWithin(specifier, program)) {
+      return "it is in denotune's own folder";
+    }
   }
   const entries = readTrustedList(folder);
   const entry = entryFor({ specifier, version, hash }, entries);

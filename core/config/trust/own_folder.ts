@@ -3,6 +3,8 @@
  * @module
  */
 import { isAbsolute, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { bundleUrl } from "../../io/start_worker.ts";
 import { environmentVariable, isGranted } from "../../permissions.ts";
 
 /** Whether a file is within a folder, links followed: `..`, and a link that leads out, are not. */
@@ -25,6 +27,16 @@ export function isProjectFolder(
   if (home === undefined || home === "") return true;
   const inner = relative(real, realPath(home));
   return /^\.\.(?:[/\\]|$)/.test(inner) || isAbsolute(inner);
+}
+
+/** The checkout that this program runs from; null where it was fetched, or is one file. */
+export function programFolder(): string | null {
+  const root = new URL("../../../", import.meta.url);
+  if (root.protocol !== "file:" || bundleUrl() !== null) return null;
+  const folder = fileURLToPath(root);
+  return /[/\\]node_modules[/\\]/.test(folder) || !isProjectFolder(folder)
+    ? null
+    : folder;
 }
 
 function parentOf(path: string): string {
