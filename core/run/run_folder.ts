@@ -72,7 +72,7 @@ export async function decideRunFolder(run: LoadedRun): Promise<FolderDecision> {
   const newest = listCheckpoints(outputDir).at(-1)?.path ?? null;
   if (differences.length + others.length > 0) {
     if (newest === null) return anew; // nothing was saved, so nothing is lost
-    refuseDifference(outputDir, differences, others);
+    refuseDifference(outputDir, differences, { plugins: others, newest });
   }
   return { continues: true, checkpoint: explicit ?? newest, stepsAside: false };
 }
@@ -133,7 +133,12 @@ function exists(path: string): boolean {
 function refuseDifference(
   outputDir: string,
   differences: readonly Difference[],
-  plugins: readonly string[],
+  { plugins, newest }: {
+    /** What is said of plugins that differ. */
+    readonly plugins: readonly string[];
+    /** The newest checkpoint. */
+    readonly newest: string;
+  },
 ): void {
   const show = (value: unknown) =>
     value === undefined ? "absent" : JSON.stringify(value);
@@ -150,9 +155,11 @@ function refuseDifference(
     ...plugins.map((line) => `  ${line}`),
     ...lines,
     ...more,
-    plugins.length > 0
-      ? "Resume with the plugins that it began with (config.resolved.yaml there has their versions and hashes), start anew with training.resume=never (the old folder is renamed), or choose another output_dir"
-      : "Resume with the same settings, start anew with training.resume=never (the old folder is renamed), or choose another output_dir",
+    `${
+      plugins.length > 0
+        ? "Resume with the plugins that it began with (config.resolved.yaml there has their versions and hashes)"
+        : "Resume with the same settings"
+    }, start anew with training.resume=never (the old folder is renamed), or choose another output_dir; with training.resume=${newest} that one begins where this run was saved`,
   ].join("\n"));
 }
 

@@ -4,7 +4,11 @@
  * what can be seen without a process.
  */
 import assert from "node:assert/strict";
-import { CREATING, EMPTY } from "./hostile/creating.ts";
+import { join } from "node:path";
+import { weightBytes } from "../run_harness.ts";
+import { denotune, emptyFolder } from "./_denotune.ts";
+import { partModule } from "./hostile/hostile_plugin.ts";
+import { CHOSEN, CREATING, EMPTY } from "./hostile/creating.ts";
 import {
   COLLATORS,
   FORMATS,
@@ -18,7 +22,7 @@ import { HARMING, NOT_HELD } from "./hostile/process.ts";
 import { ISOLATED } from "./hostile/isolated.ts";
 import { LOADING } from "./hostile/load.ts";
 import { RUNNING } from "./hostile/run_parts.ts";
-import { tryOut } from "./hostile/try_out.ts";
+import { tryOut, writeRun } from "./hostile/try_out.ts";
 
 const all = [
   ...LOADING,
@@ -67,3 +71,42 @@ for (
     assert.deepEqual(faults, [], `code ${code}\n${out}\n${err}`);
   });
 }
+
+Deno.test({
+  name:
+    "a run that a plugin ended goes on with the mended plugin, and ends with the bits of one that nothing ended",
+  ignore: !isAll,
+  fn: async () => {
+    using folder = emptyFolder();
+    const writePlugin = (throwsIn: number) =>
+      Deno.writeTextFileSync(
+        join(folder.path, "plugin.js"),
+        partModule(
+          "collator",
+          `async (o, host) => { const own = await host.create("collator", "padded"); let batches = 0;
+  return { plan: (l, m) => own.plan(l, m), collate: (r, m) => ++batches === ${throwsIn} ? boom() : own.collate(r, m) }; }`,
+        ),
+      );
+    writeRun(folder.path, CHOSEN.collator);
+    const train = (...more: string[]) =>
+      denotune(folder.path, "train", "run.json", ...more);
+    writePlugin(4);
+    const ended = await train();
+    assert.equal(ended.code, 2);
+    assert.match(
+      ended.err,
+      /threw: boom\nThe run in .* stopped\. Its last complete checkpoint is .*checkpoint-2 \(step 2\)\.\nResume it with: .*\nWith the plugin mended, .* training\.resume=.*checkpoint-2/,
+    );
+    writePlugin(0);
+    const same = await train();
+    assert.equal(same.code, 2);
+    assert.match(same.err, /training\.resume=.*checkpoint-2 that one begins/);
+    const on = "training.resume=run/checkpoint-2";
+    assert.equal((await train("output_dir=mended", on)).code, 0);
+    assert.equal((await train("output_dir=whole")).code, 0);
+    assert.deepEqual(
+      weightBytes(join(folder.path, "mended")),
+      weightBytes(join(folder.path, "whole")),
+    );
+  },
+});

@@ -3,7 +3,7 @@
  * @module
  */
 import { type Kind, KINDS } from "../../../core/contracts/plugin.ts";
-import { type HostilePlugin, named, partModule } from "./_plugin.ts";
+import { type HostilePlugin, named, partModule } from "./hostile_plugin.ts";
 
 /** What a run file says to have the part of a kind called `odd`. */
 export const CHOSEN: {

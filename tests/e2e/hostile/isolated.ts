@@ -6,7 +6,7 @@ import { CREATING } from "./creating.ts";
 import { FORMATS, MASKERS, SOURCES, STREAMS, TEMPLATES } from "./data_parts.ts";
 import { LOADING } from "./load.ts";
 import { HARMING } from "./process.ts";
-import { type HostilePlugin, moduleOf, named } from "./_plugin.ts";
+import { type HostilePlugin, moduleOf, named } from "./hostile_plugin.ts";
 
 /** What harms nobody there: a promise is waited for, what it changes is its own, and another worker does its rows. */
 const HARMLESS: readonly string[] = [

@@ -2,7 +2,7 @@
  * Plugins that do harm while their module is loaded.
  * @module
  */
-import { type HostilePlugin, moduleOf } from "./_plugin.ts";
+import { type HostilePlugin, moduleOf } from "./hostile_plugin.ts";
 
 const masker = `part("masker", () => ({ weights: boom }))`;
 

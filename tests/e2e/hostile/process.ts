@@ -3,7 +3,7 @@
  * @module
  */
 import { CHOSEN } from "./creating.ts";
-import { type HostilePlugin, moduleOf } from "./_plugin.ts";
+import { type HostilePlugin, moduleOf } from "./hostile_plugin.ts";
 
 const GOOD =
   `export default plugin(part("schedule", () => ({ factor: () => 1 })));`;

@@ -4,7 +4,7 @@
  */
 import type { Kind } from "../../../core/contracts/plugin.ts";
 import { CHOSEN } from "./creating.ts";
-import { type HostilePlugin, named, partModule } from "./_plugin.ts";
+import { type HostilePlugin, named, partModule } from "./hostile_plugin.ts";
 
 type More = Partial<HostilePlugin>;
 

@@ -15,7 +15,7 @@ import {
   type Running,
   start,
 } from "../_denotune.ts";
-import type { HostilePlugin } from "./_plugin.ts";
+import type { HostilePlugin } from "./hostile_plugin.ts";
 
 /** Rows of the data: the last ones are wrong in some plugins' eyes. */
 const ROWS = 520;
@@ -76,13 +76,14 @@ function ordinaryRun(more: Readonly<Record<string, unknown>>): unknown {
   };
 }
 
-/** Runs it and compares with the table. */
-export async function tryOut(hostile: HostilePlugin): Promise<Outcome> {
-  using folder = emptyFolder();
+/** Writes the ordinary run with other settings, and its rows. */
+export function writeRun(
+  folder: string,
+  more: Readonly<Record<string, unknown>>,
+): void {
   const write = (name: string, text: string) =>
-    Deno.writeTextFileSync(join(folder.path, name), text);
-  write("plugin.js", hostile.module);
-  write("run.json", JSON.stringify(ordinaryRun(hostile.run ?? {})));
+    Deno.writeTextFileSync(join(folder, name), text);
+  write("run.json", JSON.stringify(ordinaryRun(more)));
   write(
     "rows.jsonl",
     Array.from(
@@ -90,6 +91,13 @@ export async function tryOut(hostile: HostilePlugin): Promise<Outcome> {
       (_, i) => JSON.stringify({ instruction: `q${i}`, output: "a" }) + "\n",
     ).join(""),
   );
+}
+
+/** Runs it and compares with the table. */
+export async function tryOut(hostile: HostilePlugin): Promise<Outcome> {
+  using folder = emptyFolder();
+  Deno.writeTextFileSync(join(folder.path, "plugin.js"), hostile.module);
+  writeRun(folder.path, hostile.run ?? {});
   const running = start(
     folder.path,
     ...(hostile.flags ?? []),
