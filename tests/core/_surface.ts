@@ -15,6 +15,7 @@ export async function coreSurface(): Promise<string> {
   const door = new URL("../../core/mod.ts", import.meta.url).href;
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["doc", "--json", door],
+    env: { NO_COLOR: "1" }, // else the texts of types are in colours
     stdout: "piped",
     stderr: "piped",
   }).output();
