@@ -31,6 +31,24 @@ export const CHOSEN: {
   command: {},
 };
 
+/** Makes plugins whose part of a kind does harm in a run; `also` is said besides what each of them says. */
+export function harmsSaying(...also: readonly RegExp[]): (
+  kind: Kind,
+  does: string,
+  create: string,
+  says: RegExp,
+  more?: Partial<HostilePlugin>,
+) => HostilePlugin {
+  return (kind, does, create, says, more = {}) => ({
+    does,
+    module: partModule(kind, create),
+    run: CHOSEN[kind],
+    code: 2,
+    says: [named(kind), ...also, says],
+    ...more,
+  });
+}
+
 const created = (
   does: string,
   create: string,

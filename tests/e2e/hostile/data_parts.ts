@@ -2,28 +2,12 @@
  * Plugins whose data-side parts do harm at row 500.
  * @module
  */
-import type { Kind } from "../../../core/contracts/plugin.ts";
-import { CHOSEN } from "./creating.ts";
-import { type HostilePlugin, named, partModule } from "./hostile_plugin.ts";
+import { CHOSEN, harmsSaying } from "./creating.ts";
+import { type HostilePlugin, named } from "./hostile_plugin.ts";
 
 type More = Partial<HostilePlugin>;
 const at500 = /rows\.jsonl:500/;
-function harms(
-  kind: Kind,
-  does: string,
-  create: string,
-  says: RegExp,
-  more: More = {},
-): HostilePlugin {
-  return {
-    does,
-    module: partModule(kind, create),
-    run: CHOSEN[kind],
-    code: 2,
-    says: [named(kind), at500, says],
-    ...more,
-  };
-}
+const harms = harmsSaying(at500);
 
 /** A format that is an ordinary one up to row 500. */
 const format = (does: string, odd: string, says: RegExp, more: More = {}) =>

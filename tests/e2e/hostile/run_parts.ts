@@ -2,28 +2,12 @@
  * Plugins whose parts do harm while a run trains, measures and saves.
  * @module
  */
-import type { Kind } from "../../../core/contracts/plugin.ts";
-import { CHOSEN } from "./creating.ts";
-import { type HostilePlugin, named, partModule } from "./hostile_plugin.ts";
+import { CHOSEN, harmsSaying } from "./creating.ts";
+import { type HostilePlugin, named } from "./hostile_plugin.ts";
 
 type More = Partial<HostilePlugin>;
 
-function harms(
-  kind: Kind,
-  does: string,
-  create: string,
-  says: RegExp,
-  more: More = {},
-): HostilePlugin {
-  return {
-    does,
-    module: partModule(kind, create),
-    run: CHOSEN[kind],
-    code: 2,
-    says: [named(kind), says],
-    ...more,
-  };
-}
+const harms = harmsSaying();
 
 /** After some checkpoints. */
 const LATE: More = { saved: 4 };
