@@ -7,7 +7,7 @@
 const here = new URL(".", import.meta.url);
 const names = [...Deno.readDirSync(here)]
   .map((entry) => entry.name)
-  .filter((name) => name.endsWith(".ts") && name !== "mod.ts")
+  .filter((name) => /^[^_].*\.ts$/.test(name) && name !== "mod.ts")
   .map((name) => name.slice(0, -3))
   .sort();
 

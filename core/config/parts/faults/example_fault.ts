@@ -2,6 +2,7 @@
  * What keeps a value from being an example.
  * @module
  */
+import { isObject } from "../../../io/json_file.ts";
 import { show } from "../../parse/problem.ts";
 
 const ROLES: readonly unknown[] = ["system", "user", "assistant", "tool"];
@@ -103,8 +104,4 @@ function messageFault(message: unknown): string | null {
 
 function isEmptyAs(written: unknown, content: string): boolean {
   return content === "" && (written === "null" || written === "missing");
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
