@@ -96,10 +96,33 @@ function isHeld(runFolder: string): boolean {
   if (owner === null || !isHere(owner)) return false;
   try {
     kill(owner.pid, 0); // signal 0 asks, and sends nothing
-    return true;
+    const began = beginOf(owner.pid);
+    return !(began !== null && began > Date.parse(owner.since) + CLOCK_SLACK);
   } catch (error) {
     // not for us to ask (without --allow-run): the file is there, so somebody is likely to hold it
     if (error instanceof Deno.errors.NotCapable) return true;
     return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
+}
+
+/** Milliseconds by which a process may seem to begin after it took its lock: the system counts in ticks, and clocks are set. */
+const CLOCK_SLACK = 60_000;
+
+/**
+ * When a process began, in milliseconds since 1970, where the operating system says it in files (Linux); else null.
+ * In a container every start has the same few numbers: a process of this number may be another one.
+ */
+function beginOf(pid: number): number | null {
+  try {
+    const status = Deno.readTextFileSync(`/proc/${pid}/stat`);
+    // the name, in brackets, may have blanks and brackets; the 20th field after it counts ticks, 100 a second
+    const ticks = status.slice(status.lastIndexOf(")") + 2).split(" ")[19];
+    const boot = /^btime (\d+)$/m.exec(Deno.readTextFileSync("/proc/stat"));
+    const began = boot === null
+      ? NaN
+      : 1000 * Number(boot[1]) + 10 * Number(ticks);
+    return Number.isFinite(began) ? began : null;
+  } catch {
+    return null;
   }
 }
