@@ -115,6 +115,15 @@ details summary { cursor: pointer; margin: .6rem 0; color: var(--accent); }
 .log td.n { white-space: nowrap; }
 .log .warned td { color: var(--warning); }
 .table.card { max-height: 32rem; overflow: auto; }
+/* a shadow at the edge behind which columns are hidden: the covers scroll with the table, the shadows do not */
+.table.card {
+  background:
+    linear-gradient(to right, var(--card) 40%, transparent) left / 2rem 100% local no-repeat,
+    linear-gradient(to left, var(--card) 40%, transparent) right / 2rem 100% local no-repeat,
+    linear-gradient(to right, var(--line), transparent) left / .7rem 100% scroll no-repeat,
+    linear-gradient(to left, var(--line), transparent) right / .7rem 100% scroll no-repeat,
+    var(--card);
+}
 .table.runs { max-height: none; }
 .settings th { min-width: 11rem; overflow-wrap: anywhere; }
 td.bars { width: 40%; }

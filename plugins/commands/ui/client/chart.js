@@ -118,6 +118,10 @@ export function chart(app) {
             {
               ...axis,
               size: 30,
+              label: "step",
+              labelSize: 16,
+              labelGap: -2,
+              labelFont: axis.font,
               values: (_, ticks) => ticks.map((t) => t % 1 ? "" : whole(t)),
             },
             {
