@@ -40,11 +40,15 @@ export async function openBrowser(
   const browser = await chromium.launch({
     executablePath: chromiumPath() ?? undefined,
     args: ["--no-sandbox", "--disable-gpu", ...args],
+    timeout: PATIENCE,
   });
   return Object.assign(browser, {
     [Symbol.asyncDispose]: () => browser.close(),
   });
 }
+
+/** Milliseconds that anything in a page may take: other tests share the cores, and only a defect takes this long. */
+const PATIENCE = 180_000;
 
 /** A page that is watched: what it logged, and what went wrong in it. */
 export interface WatchedPage {
@@ -66,6 +70,7 @@ export async function openPage(
     viewport: { width, height: 900 },
     colorScheme: dark ? "dark" : "light",
   });
+  page.setDefaultTimeout(PATIENCE);
   const errors: string[] = [];
   page.on("console", (message) => {
     if (message.type() === "error" || message.type() === "warning") {

@@ -40,9 +40,8 @@ Deno.test({
     const far = page.locator(".far");
     const shows = async (step: number) => {
       const began = performance.now();
-      await far.getByText(`${step.toLocaleString("en-US")} of 20,000`).waitFor({
-        timeout: 10_000,
-      });
+      await far.getByText(`${step.toLocaleString("en-US")} of 20,000`)
+        .waitFor();
       return performance.now() - began;
     };
     await shows(2);
@@ -52,7 +51,7 @@ Deno.test({
       took.push(await shows(step));
       await page.locator(
         `.chart.main .plot[aria-label*="to ${step.toLocaleString("en-US")}."]`,
-      ).waitFor({ timeout: 10_000 });
+      ).waitFor();
     }
     // the page asks, so every step takes as long as the others: the quickest is the one that no other test held up
     assert.ok(Math.min(...took) < SHOWN_WITHIN, `${took} ms`);
@@ -65,11 +64,11 @@ Deno.test({
     appendLine(path, stepLine(3));
     await shows(3);
     await page.locator('.chart.main .plot[aria-label*="steps 1 to 3."]')
-      .waitFor({ timeout: 10_000 });
+      .waitFor();
     assert.deepEqual(errors, []);
     // the server ends and comes back on its port
     await ui[Symbol.asyncDispose]();
-    await page.getByText("not connected").waitFor({ timeout: 10_000 });
+    await page.getByText("not connected").waitFor();
     appendLine(path, stepLine(7));
     ui = await startUi({ folder: folder.path, port, token });
     await shows(7);
@@ -90,7 +89,7 @@ Deno.test({
       ...tinyRun(folder.at("run")),
       trackers: ["jsonl"],
       training: {
-        epochs: 5000,
+        epochs: 50_000,
         batch_size: 2,
         logging_steps: 1,
         eval_steps: null,
@@ -101,22 +100,18 @@ Deno.test({
     });
     const { page, errors } = await openPage(browser, viewOf(ui, "/run/run"));
     // the folder appears when training begins, and the page with it
-    await page.getByRole("button", { name: "Stop and save" }).waitFor({
-      timeout: 60_000,
-    });
+    await page.getByRole("button", { name: "Stop and save" }).waitFor();
     errors.length = 0; // the browser logs the 404 of before
     // a batch is read when it is in view
     await page.locator("#batch").scrollIntoViewIfNeeded();
     const tokens = page.locator(".tokens").first();
-    await tokens.waitFor({ timeout: 60_000 });
+    await tokens.waitFor();
     await page.getByText("Ask other prompts").click();
     await page.getByLabel("Prompts").fill(
       "first question\n\nsecond <b>one</b>",
     );
     await page.getByRole("button", { name: "Ask these" }).click();
-    await page.getByRole("heading", { name: "second <b>one</b>" }).waitFor({
-      timeout: 20_000,
-    });
+    await page.getByRole("heading", { name: "second <b>one</b>" }).waitFor();
     await page.getByRole("button", { name: "Stop and save" }).click();
     const { result, of } = await training;
     assert.equal(result.status, "interrupted");
@@ -125,7 +120,7 @@ Deno.test({
       of("sample").map(({ prompt, at }) => `${at}: ${prompt}`),
       ["start: abc", "request: first question", "request: second <b>one</b>"],
     );
-    await page.locator(".badge.state-stopped").waitFor({ timeout: 10_000 });
+    await page.locator(".badge.state-stopped").waitFor();
     await page.getByRole("button", { name: "Resume" }).waitFor();
     assert.deepEqual(errors, []);
   },

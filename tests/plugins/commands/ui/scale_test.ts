@@ -68,7 +68,7 @@ Deno.test({
           ? `http://127.0.0.1:${ui.port}/#/`
           : viewOf(ui, view);
         const { page, errors } = await openPage(browser, url);
-        await page.locator("main:not(.busy) h1").waitFor({ timeout: 60_000 });
+        await page.locator("main:not(.busy) h1").waitFor();
         const opened = performance.now() - began;
         const timer = setInterval(append, 100);
         try {
