@@ -11,6 +11,7 @@
 import { join } from "node:path";
 import { loadRun } from "../../core/config/load.ts";
 import { prepareRun } from "../../core/library/prepare.ts";
+import { type HeldBytes, heldBytes } from "../held_bytes.ts";
 import { builtinRegistry, tinyRun } from "../run_harness.ts";
 
 /** What one process measured. */
@@ -22,12 +23,32 @@ export interface RowsMemory {
   /** Largest resident memory of the process, bytes. */
   readonly peakBytes: number;
   readonly seconds: number;
+  /** The most that was held; null unless it was asked for. */
+  readonly held: RowsHeld | null;
+}
+
+/** What was held at most after collections of garbage, bytes. */
+export interface RowsHeld {
+  /** On the heap, at any time. */
+  readonly heap: number;
+  /** On the heap and outside it, once all rows were prepared: until then tokens may fill the token store. */
+  readonly prepared: number;
+  /** How often garbage was collected to see it. */
+  readonly looks: number;
+}
+
+/** How one size is measured. */
+export interface RowsMemoryOptions {
+  readonly gzip: boolean;
+  readonly workers: "auto" | number;
+  /** Whether to collect garbage and count what is held, which lowers the peak of resident memory. */
+  readonly held?: boolean;
 }
 
 /** Prepares that many rows in a process of its own. */
 export async function measureRows(
   rows: number,
-  options: { readonly gzip: boolean; readonly workers: "auto" | number },
+  options: RowsMemoryOptions,
 ): Promise<RowsMemory> {
   const folder = await Deno.makeTempDir({ prefix: "denotune-rows-" });
   try {
@@ -41,7 +62,7 @@ export async function measureRows(
         import.meta.filename!,
         "--child",
         file,
-        String(options.workers),
+        JSON.stringify(options),
       ],
       env: { DENOTUNE_CACHE: join(folder, "cache") },
       stderr: "inherit",
@@ -84,13 +105,21 @@ export async function writeRows(
 /** The child: prepares the file, takes batches from all over two epochs, prints its peak. */
 async function prepare(
   file: string,
-  workers: "auto" | number,
+  { workers, held: looks = false }: RowsMemoryOptions,
 ): Promise<void> {
   const began = performance.now();
+  const held = { heap: 0, prepared: 0, looks: 0 };
+  const look = (): HeldBytes => {
+    const { heap, arrays } = heldBytes();
+    held.heap = Math.max(held.heap, heap);
+    held.looks++;
+    return { heap, arrays };
+  };
   let sampled = 0; // where the system keeps no high-water mark
   const sample = () => {
     sampled = Math.max(sampled, Deno.memoryUsage().rss);
   };
+  let next = 0;
   const run = await loadRun({
     object: tinyRun(join(file, "..", "out"), {
       data: {
@@ -104,7 +133,14 @@ async function prepare(
     }),
     registry: builtinRegistry(),
   });
-  using prepared = await prepareRun(run, { onProgress: sample });
+  using prepared = await prepareRun(run, {
+    onProgress: ({ rows, of }) => {
+      sample();
+      if (!looks || rows < next) return;
+      next = rows + of / 10;
+      look();
+    },
+  });
   const { train } = prepared.data;
   const rows = new Set<number>();
   for (let epoch = 0; epoch < 2; epoch++) {
@@ -113,12 +149,16 @@ async function prepare(
       const step = Math.floor((i * steps) / 200);
       for (const batch of train.batches(epoch, step)) rows.add(batch.firstRow);
       sample();
+      if (!looks || i % 40 !== 0) continue;
+      const { heap, arrays } = look();
+      held.prepared = Math.max(held.prepared, heap + arrays);
     }
   }
   if (rows.size < 100) throw new Error("The batches are not from all over");
   console.log(JSON.stringify({
     peakBytes: highWaterMark() ?? sampled,
     seconds: (performance.now() - began) / 1000,
+    held: looks ? held : null,
   }));
 }
 
@@ -135,10 +175,7 @@ export function highWaterMark(): number | null {
 
 async function main(args: readonly string[]): Promise<void> {
   if (args[0] === "--child") {
-    return await prepare(
-      args[1],
-      args[2] === "auto" ? "auto" : Number(args[2]),
-    );
+    return await prepare(args[1], JSON.parse(args[2]));
   }
   const counts = args.length > 0 ? args.map(Number) : [20_000, 2_000_000];
   const mb = (bytes: number) => `${(bytes / 1e6).toFixed(0)} MB`;

@@ -14,6 +14,7 @@ import { loadRun } from "../../core/config/load.ts";
 import { prepareRun } from "../../core/library/prepare.ts";
 import { callbackTracker } from "../../core/run/callback_tracker.ts";
 import { trainRun } from "../../core/run/run.ts";
+import { heldBytes } from "../held_bytes.ts";
 import { builtinRegistry, tinyRun } from "../run_harness.ts";
 import { highWaterMark, writeRows } from "./rows_memory.ts";
 
@@ -22,6 +23,8 @@ interface Task {
   readonly what: "pass" | "first step";
   readonly file: string;
   readonly data: Partial<DataInput>;
+  /** Whether to collect garbage during a pass and count what is held. */
+  readonly held?: boolean;
 }
 
 function runOf({ file, data }: Task): RunInput {
@@ -47,13 +50,21 @@ async function pass(task: Task): Promise<Record<string, number>> {
   const { feed } = prepared.data;
   const began = performance.now();
   let rows = 0;
+  let heldPeak = 0;
+  let looks = 0;
   for (let step = 0;; step++) {
     const { batches, endsEpoch } = await feed.step(0, step);
     for (const batch of batches) rows += batch.examples;
+    if (task.held && step % 50 === 49) {
+      const { heap, arrays } = heldBytes();
+      heldPeak = Math.max(heldPeak, heap + arrays);
+      looks++;
+    }
     if (endsEpoch) break;
   }
   const seconds = (performance.now() - began) / 1000;
-  return { rows, seconds, peakBytes: highWaterMark() ?? NaN };
+  const peakBytes = highWaterMark() ?? NaN;
+  return { rows, seconds, peakBytes, heldPeak, looks };
 }
 
 async function firstStep(task: Task): Promise<Record<string, number>> {
@@ -89,21 +100,22 @@ async function measure(task: Task): Promise<Record<string, number>> {
   return JSON.parse(new TextDecoder().decode(child.stdout));
 }
 
-/** Peak memory of one pass over that many rows, streamed in a process of its own; bytes. */
+/** What one pass over that many rows holds at most, streamed in a process of its own. */
 export async function measureStream(
   rows: number,
   data: Partial<DataInput>,
-): Promise<number> {
+): Promise<{ readonly heldPeak: number; readonly looks: number }> {
   const folder = await Deno.makeTempDir({ prefix: "denotune-streaming-" });
   try {
     const file = join(folder, "rows.jsonl");
     await writeRows(file, rows, false);
-    const task: Task = {
+    const { heldPeak, looks } = await measure({
       what: "pass",
       file,
       data: { streaming: true, ...data },
-    };
-    return (await measure(task)).peakBytes;
+      held: true,
+    });
+    return { heldPeak, looks };
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
