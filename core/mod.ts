@@ -466,6 +466,8 @@ export {
 } from "./run/log/run_state.ts";
 export type { RunOptions, RunResult } from "./run/run.ts";
 export type { CheckedRun, PlannedMemory } from "./library/check.ts";
+export type { Cluster, RanksEstimate } from "./library/estimate_ranks.ts";
+export type { Network, StepEstimate } from "./run/ranks/step_time.ts";
 export type {
   InspectedExample,
   InspectedRow,

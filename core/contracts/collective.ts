@@ -19,6 +19,26 @@ export interface SumOptions {
   readonly gradients?: boolean;
 }
 
+/** A call of a rehearsal: what one rank would send, and when. */
+export interface RehearsedCall {
+  /** When the call came, milliseconds of `performance.now`. */
+  readonly at: number;
+  /** Seconds that this process worked for it. */
+  readonly busy: number;
+  /** What this rank would send. */
+  readonly bytes: number;
+  /** Messages that follow on one another, each of which takes the network's latency. */
+  readonly messages: number;
+}
+
+/** Rank 0 of a world that is not there: the calls do the work of this process, and send nothing. */
+export interface Rehearsal {
+  /** What sums and gathers; the numbers of other ranks are this one's. */
+  readonly collective: Collective;
+  /** All calls so far, in order. */
+  readonly calls: readonly RehearsedCall[];
+}
+
 /** Several processes that train together. */
 export interface Collective {
   /** Number of this process, from 0. */
@@ -40,6 +60,8 @@ export interface Collective {
   allGather(share: Float32Array): Promise<Float32Array>;
   /** Gives all processes the array of one of them, in place. */
   broadcast(values: Float32Array, root: number): Promise<void>;
+  /** A world of so many ranks to measure a step with before there is one; absent: nothing is known of its cost. */
+  rehearse?(world: number): Rehearsal;
   /** What joins processes here, for people: `Open MPI 4.1.4`. Throws where there is nothing. */
   describe?(): Promise<string>;
   /** Reports to the other ranks that this one has failed, as well as that can be done; their `lost` rejects. */

@@ -19,6 +19,11 @@ import {
   type PreparedRun,
   type PrepareOptions,
 } from "../run/open/open_run.ts";
+import {
+  type Cluster,
+  estimateRanks,
+  type RanksEstimate,
+} from "./estimate_ranks.ts";
 import { prepareRun } from "./prepare.ts";
 
 /** What a run would take on the backend that it would train on. */
@@ -69,6 +74,11 @@ export interface CheckedRun extends Disposable {
   sample(): string;
   /** Plans the run on its device. Throws `DeviceError` where it does not fit, naming what would make it fit. */
   memory(): Promise<PlannedMemory>;
+  /**
+   * What clusters would give: one rank of each is measured here. Throws `ConfigError` for a run that can have no
+   * ranks.
+   */
+  estimate(clusters: readonly Cluster[]): Promise<RanksEstimate[]>;
 }
 
 /** Opens and checks a run. Throws what `train` would throw before its first step. */
@@ -82,10 +92,8 @@ export async function checkRun(
   );
   using opened = new DisposableStack();
   const prepared = opened.use(await prepareOrSayAll(run, options));
-  const { request, totalSteps, parts, parameters } = await planRun(
-    prepared,
-    options,
-  );
+  const plan = await planRun(prepared, options);
+  const { request, totalSteps, parts, parameters } = plan;
   const { model, data, creating } = prepared;
   const held = opened.move();
   return {
@@ -120,6 +128,7 @@ export async function checkRun(
         limit: need.limit,
       };
     },
+    estimate: (clusters) => estimateRanks(prepared, plan, clusters),
     [Symbol.dispose]: () => held.dispose(),
   };
 }

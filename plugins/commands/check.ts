@@ -19,6 +19,12 @@ import {
 } from "@denotune/denotune/core";
 import { z } from "zod";
 import { adviceOn } from "./_advice.ts";
+import {
+  CLUSTER_FLAGS,
+  type ClusterFlags,
+  clustersOf,
+  estimateLines,
+} from "./_network.ts";
 
 /** `denotune check` */
 export const check: Command = defineCommand({
@@ -30,16 +36,20 @@ export const check: Command = defineCommand({
     repeated: true,
   }],
   usage: "[run file ...] [group=name ...] [key=value ...]",
-  options: z.strictObject({}),
+  options: z.strictObject(CLUSTER_FLAGS),
   help: (start) =>
     `Examples:
   ${start} check run.yaml
-  ${start} check run.yaml training.batch_size=8     does that fit?`,
+  ${start} check run.yaml training.batch_size=8     does that fit?
+  ${start} check run.yaml --ranks 8 --network 1Gbit  what would 8 machines give?`,
   permissions: (_, context) => runNeeds(context, { trains: false }),
-  run: (_, context) => runCheck(context),
+  run: (flags, context) => runCheck(flags, context),
 });
 
-async function runCheck(context: CommandContext): Promise<void> {
+async function runCheck(
+  flags: ClusterFlags,
+  context: CommandContext,
+): Promise<void> {
   const { out, err, invocation, arguments: args } = context;
   const { run } = await loadAskedRun(context);
   const notices: string[] = [];
@@ -83,6 +93,14 @@ async function runCheck(context: CommandContext): Promise<void> {
     } steps in all · batch ${config.training.batch_size} x ${config.training.gradient_accumulation_steps} · into ${config.output_dir}`,
   );
   showMemory(await checked.memory(), entry);
+  const clusters = clustersOf(flags);
+  if (clusters.length > 0) {
+    for (const estimate of await checked.estimate(clusters)) {
+      estimateLines(estimate, flags).forEach((line, i) =>
+        entry(i === 0 ? "ranks" : "", line)
+      );
+    }
+  }
   notices.push(...duplicateNotices(checked));
   for (const notice of notices) {
     err.line(`${err.style("warning", "note")}     ${harmless(notice)}`);

@@ -275,6 +275,7 @@ export const PART_SHAPES: { readonly [K in Kind]: ShapeOf<KindMap[K]> } = {
     reduceScatter: later(),
     allGather: later(),
     broadcast: later(),
+    rehearse: mayNow(),
     describe: mayLater(),
     fail: mayLater(),
     close: mayLater(),

@@ -11,6 +11,7 @@ import {
 import { chosenAt } from "../../config/chosen_at.ts";
 import type { LoadedRun } from "../../config/load.ts";
 import { configData } from "../../config/resolved.ts";
+import type { Collective } from "../../contracts/collective.ts";
 import type { Json } from "../../contracts/json.ts";
 import { isPlainObject } from "../../config/parse/tree.ts";
 import { codeHash } from "../../data/cache/module_hash.ts";
@@ -34,12 +35,20 @@ export async function openRanks(
   run: LoadedRun,
   creating: Creating,
 ): Promise<Ranks> {
+  return new Ranks(await openCollective(run, creating));
+}
+
+/** The collective of a run: that of `parallel`, else the one that looks for a launcher. */
+export async function openCollective(
+  run: LoadedRun,
+  creating: Creating,
+): Promise<Collective> {
   const chosen = chosenAt(run, "collective", "parallel");
-  if (chosen !== null) return new Ranks(await createResolved(chosen, creating));
+  if (chosen !== null) return await createResolved(chosen, creating);
   const name = run.registry.find("collective", DEFAULT) === undefined
     ? "single"
     : DEFAULT;
-  return new Ranks(await createPart("collective", name, creating));
+  return await createPart("collective", name, creating);
 }
 
 /** What must be equal on all ranks before data are read. */

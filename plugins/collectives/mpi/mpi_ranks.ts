@@ -10,12 +10,16 @@ import {
 } from "@denotune/denotune/core";
 import type { Launched } from "./launcher.ts";
 import { check, type MpiLibrary } from "./library.ts";
-import { BFLOAT16, FLOAT32, sumOfPieces, type Wire } from "./ordered_sum.ts";
+import {
+  CHUNK,
+  FLOAT32,
+  sumOfPieces,
+  type Wire,
+  wireOf,
+} from "./ordered_sum.ts";
 import { RankWatch } from "./rank_watch.ts";
 
 const THREAD_MULTIPLE = 3;
-/** Numbers that one call sends at most: MPI counts bytes in 32 bits, and copies stay small. */
-const CHUNK = 1 << 22;
 /** Bytes of what a rank is called in messages. */
 const LABEL_BYTES = 128;
 
@@ -54,9 +58,7 @@ export class MpiRanks implements Collective {
     this.#watch = of.watch;
     this.lost = of.watch.lost;
     this.shardsOptimizer = settings.shardsOptimizer;
-    this.#gradients = settings.gradientDtype === "bfloat16"
-      ? BFLOAT16
-      : FLOAT32;
+    this.#gradients = wireOf(settings.gradientDtype);
   }
 
   /** Joins the world. Throws `ConfigError` where library and launcher do not belong together. */

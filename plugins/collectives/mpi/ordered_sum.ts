@@ -34,6 +34,11 @@ export const BFLOAT16: Wire = {
   decode: (bytes) => bf16ToF32(new Uint16Array(bytes)),
 };
 
+/** How gradients of a type are sent. */
+export function wireOf(dtype: "float32" | "bfloat16"): Wire {
+  return dtype === "bfloat16" ? BFLOAT16 : FLOAT32;
+}
+
 /** The sum of the pieces of all ranks (world * share), added by rank (share). */
 export function sumOfPieces(
   pieces: Float32Array,
@@ -45,3 +50,6 @@ export function sumOfPieces(
   }
   return sum;
 }
+
+/** Numbers that one call sends at most: MPI counts bytes in 32 bits, and copies stay small. */
+export const CHUNK: number = 1 << 22;

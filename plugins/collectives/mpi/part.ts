@@ -11,6 +11,8 @@ import {
 import { z } from "zod";
 import { alone } from "../single.ts";
 import { launchedBy } from "./launcher.ts";
+import { wireOf } from "./ordered_sum.ts";
+import { rehearse } from "./rehearse.ts";
 
 /** What `mpi` gets. */
 export interface MpiOptions {
@@ -48,7 +50,17 @@ export const mpi: Part<"collective", Partial<MpiOptions>, MpiOptions> =
     options,
     async create(o): Promise<Collective> {
       const launched = launchedBy(environment);
-      if (launched === null) return { ...alone, describe: () => describe(o) };
+      if (launched === null) {
+        return {
+          ...alone,
+          describe: () => describe(o),
+          rehearse: (world) =>
+            rehearse(world, {
+              gradients: wireOf(o.gradient_dtype),
+              shardsOptimizer: o.optimizer_sharding,
+            }),
+        };
+      }
       if (environment(YIELDS) === undefined) Deno.env.set(YIELDS, "1");
       const [{ openLibrary }, { MpiRanks }] = await Promise.all([
         import("./library.ts"),

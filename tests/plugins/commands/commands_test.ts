@@ -28,6 +28,35 @@ Deno.test("check tells data, steps, memory and a sample, and writes nothing", as
   );
 });
 
+Deno.test("check --ranks says what a cluster would give, and what is wrong with its flags", async () => {
+  using folder = tiny();
+  const { code, out, err } = await run(
+    "check",
+    folder.at("run.yaml"),
+    "--ranks",
+    "1,3",
+    "--network",
+    "100Mbit",
+  );
+  assert.equal(code, 0, err);
+  assert.match(
+    out,
+    /1 rank on 100Mbit, 100us: \S+ s a step · [\d,]+ tokens\/s · \S+ times one rank \(efficiency \d+%\)/,
+  );
+  assert.match(out, /3 ranks on [^]*with parallel.optimizer_sharding /);
+  assert.match(out, /1 micro-batch, so that 2 ranks would only wait/);
+  const wrong = await run(
+    "check",
+    folder.at("run.yaml"),
+    "--ranks",
+    "2",
+    "--network",
+    "fast",
+  );
+  assert.equal(wrong.code, 2);
+  assert.match(wrong.err, /a rate such as 1Gbit/);
+});
+
 Deno.test("check says what is wrong with the rows though the model cannot be opened", async () => {
   using folder = folderOf({
     "rows.jsonl": '{"instruction": "a", "output": "b"}\n{"instruction": "a"}\n',
