@@ -91,6 +91,20 @@ function withSign(magnitude: Vector, x: Vector): Vector {
 /** e to the x; 0 below -87.3, infinite above 88.7. */
 export function exp(f: FunctionBuilder, value: Vector): Vector {
   const x = f.hold(value);
+  // x + infinity: infinite above the limit, NaN for NaN
+  return f.local(
+    "v128",
+    v128.select(
+      expOfNumber(f, x),
+      f32x4.add(x, f32x4.const(Infinity)),
+      f32x4.le(x, f32x4.const(EXP_LIMIT)),
+    ),
+  );
+}
+
+/** e to the x for x up to 88.7, which is not NaN: the same bits as `exp`; 0 below -87.3, minus infinity included. */
+export function expOfNumber(f: FunctionBuilder, value: Vector): Vector {
+  const x = f.hold(value);
   const rounded = f.local(
     "v128",
     f32x4.madd(x, f32x4.const(LOG2_E), f32x4.const(ROUNDER)),
@@ -108,15 +122,9 @@ export function exp(f: FunctionBuilder, value: Vector): Vector {
   const mantissa = f32x4.add(f32x4.madd(p, f32x4.mul(r, r), r), f32x4.const(1));
   // times 2^n, by adding n to the exponent: n is in the low bits of `rounded`
   const scaled = i32x4.add(mantissa, i32x4.shl(rounded, 23));
-  const flushed = v128.and(scaled, f32x4.ge(x, f32x4.const(EXP_FLUSH)));
-  // x + infinity: infinite above the limit, NaN for NaN
   return f.local(
     "v128",
-    v128.select(
-      flushed,
-      f32x4.add(x, f32x4.const(Infinity)),
-      f32x4.le(x, f32x4.const(EXP_LIMIT)),
-    ),
+    v128.and(scaled, f32x4.ge(x, f32x4.const(EXP_FLUSH))),
   );
 }
 

@@ -35,6 +35,7 @@ import {
   sumOfQueries,
   type Variant,
 } from "./block_pair.ts";
+import { sameSegment } from "./sight.ts";
 import { element, type Kernel, keyOf, type Launch } from "../launch.ts";
 import { storeLanes, vectorLoop } from "../vector_loop.ts";
 
@@ -187,6 +188,15 @@ function keyBlock(
   const blockOf = (base: Int) =>
     f.local("i64", headAt(base, g.kRow, row, own.kvHead, g));
   const keys = blockOf(k.at[1]), values = blockOf(k.at[2]);
+  const segments = f.local("i64", element(k.at[3], row));
+  const block = {
+    firstKey,
+    count,
+    segments: {
+      at: segments,
+      same: sameSegment(f, { at: segments, count }),
+    },
+  };
   for (
     const [source, target] of [[keys, s.keys], [values, s.values]] as const
   ) {
@@ -211,8 +221,7 @@ function keyBlock(
         f.set(queries, i64.min(queries, i64.const(g.queries)));
         const head = f.local("i64", headOf(own, g, member));
         emitBlockPair(k, variant, own, {
-          firstKey,
-          count,
+          block,
           keys,
           values,
           member,

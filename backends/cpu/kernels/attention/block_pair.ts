@@ -3,15 +3,16 @@
  * @module
  */
 import type { AttentionAttributes } from "@denotune/denotune/core";
-import { f32x4, i64, type Int, v128 } from "../../assembler/mod.ts";
-import { exp } from "../../simd_math.ts";
 import {
-  type Geometry,
-  geometryOf,
-  scoreOf,
-  sightMask,
-  sightOf,
-} from "./geometry.ts";
+  f32x4,
+  i64,
+  type Int,
+  v128,
+  type Vector,
+} from "../../assembler/mod.ts";
+import { exp, expOfNumber } from "../../simd_math.ts";
+import { type Geometry, geometryOf, scoreOf } from "./geometry.ts";
+import { eachHidden, eachSeen, type KeySegments, sightOf } from "./sight.ts";
 import { dropoutKey, keptFactor } from "./dropout.ts";
 import {
   packedBytes,
@@ -20,7 +21,6 @@ import {
   scoresByQueries,
 } from "./products.ts";
 import { element, type Kernel } from "../launch.ts";
-import { vectorLoop } from "../vector_loop.ts";
 
 /** Offsets into the worker's own memory. */
 export function scratchOf(g: Geometry, capacity: number) {
@@ -115,8 +115,7 @@ export function headAt(
 
 /** A block of queries and a block of keys. */
 export interface BlockPair {
-  readonly firstKey: Int;
-  readonly count: Int;
+  readonly block: KeySegments;
   /** Addresses of the block's keys and values. */
   readonly keys: Int;
   readonly values: Int;
@@ -146,7 +145,7 @@ export function emitBlockPair(
   const queries = f.local("i64", headAt(k.at[0], g.qRow, row, p.head, g));
   const dOut = f.local("i64", headAt(k.at[5], g.qRow, row, p.head, g));
   const ofQueries = (at: Int) => ({ at, count: p.queries });
-  const ofKeys = (at: Int) => ({ at, count: p.count });
+  const ofKeys = (at: Int) => ({ at, count: p.block.count });
   queriesByKeys(k, g, {
     queries: ofQueries(queries),
     keys: ofKeys(p.keys),
@@ -168,13 +167,13 @@ export function emitBlockPair(
   scoresByQueries(k, g, {
     scores: at(s.scores),
     queries: ofQueries(dOut),
-    keys: p.count,
+    keys: p.block.count,
     out: at(s.dValues),
   });
   scoresByQueries(k, g, {
     scores: at(s.slopes),
     queries: ofQueries(queries),
-    keys: p.count,
+    keys: p.block.count,
     out: at(s.dKeys),
   });
   const target = sumOfQueries(k, variant, own, p.member);
@@ -201,12 +200,11 @@ function gradientRow(
   // The query's position in its row, its place over the batch, and the keys of the block that it sees.
   const query = f.local("i64", i64.add(p.query, p.i));
   const position = f.local("i64", i64.add(own.row0, query));
-  const end = f.local("i64", i64.add(p.firstKey, p.count));
-  const { low, high } = sightOf(f, attributes, { position: query, end });
-  const segment = {
-    own: f.local("v128", v128.load32Splat(element(k.at[3], position))),
-    keys: f.local("i64", element(k.at[3], i64.add(own.row0, p.firstKey))),
-  };
+  const sight = sightOf(f, attributes, {
+    position: query,
+    segment: f.local("i64", element(k.at[3], position)),
+    block: p.block,
+  });
   // Two numbers for each query and head: the log of the sum of exponents, and the sum of dO * O.
   const perHead = f.local(
     "i64",
@@ -225,41 +223,47 @@ function gradientRow(
     rowKeys: attributes.dropout === undefined ? undefined : k.at[9],
     row: position,
   });
-  const width = f.local("i64", i64.mul(i64.ceilDiv(p.count, 4), i64.const(4)));
+  // a row of which the forward pass made no number: every vector is computed with care
+  f.if(v128.anyTrue(f32x4.ne(f32x4.sub(lse, lse), f32x4.const(0))), () => {
+    f.set(sight.plainFrom, sight.maskedFrom);
+    f.set(sight.plainTo, sight.maskedFrom);
+  });
   // Four keys at a time, in place: the row of S becomes P, the row of dP becomes dS.
-  vectorLoop(f, { from: i64.const(0), to: width }, ({ index, rest }) => {
-    if (rest !== null) return; // the width is a multiple of four
-    const mask = sightMask(f, { low, high, segment }, {
-      first: i64.add(p.firstKey, index),
-      index,
-    });
+  const change = (index: Int, mask: Vector | null): void => {
     const address = f.local("i64", element(row, index));
     const { score, slope } = scoreOf(
       f,
       attributes,
       v128.load(address, s.scores),
     );
+    const own = (value: Vector) =>
+      mask === null ? value : v128.and(value, mask);
     // P = exp(score - lse): normalised at once, because lse holds the maximum and the sum.
     // dS = P * (dP - delta) * d score / d raw.
-    const weight = f.local(
-      "v128",
-      v128.and(exp(f, f32x4.sub(score, lse)), mask),
-    );
+    const shifted = f32x4.sub(score, lse);
+    const power = mask === null ? expOfNumber(f, shifted) : exp(f, shifted);
+    const weight = f.local("v128", own(power));
     // with dropout: dV of what was kept, and dP = keep (dO Vt)
     const factor = drawn === null ? null : keptFactor(f, attributes, {
       key: drawn,
       head: p.head,
-      first: i64.add(p.firstKey, index),
+      first: i64.add(p.block.firstKey, index),
     });
     const raw = v128.load(address, s.slopes);
     const dP = factor === null ? raw : f32x4.mul(raw, factor);
-    const change = f32x4.mul(f32x4.sub(dP, delta), slope);
+    const dScore = f32x4.mul(f32x4.sub(dP, delta), slope);
     f.store(
       address,
       factor === null ? weight : f32x4.mul(weight, factor),
       s.scores,
     );
     // masked again: scores beyond the keys may be anything, NaN included
-    f.store(address, v128.and(f32x4.mul(weight, change), mask), s.slopes);
+    f.store(address, own(f32x4.mul(weight, dScore)), s.slopes);
+  };
+  eachSeen(f, sight, { masked: change, plain: (index) => change(index, null) });
+  eachHidden(f, sight, (index) => {
+    const address = f.local("i64", element(row, index));
+    f.store(address, f32x4.const(0), s.scores);
+    f.store(address, f32x4.const(0), s.slopes);
   });
 }

@@ -31,13 +31,13 @@ import {
   attentionKey,
   type Geometry,
   geometryOf,
-  HIDDEN,
   rangeBytes,
   rangesLaunch,
   segmentSpan,
   suitsBlas,
 } from "./geometry.ts";
 import { packKeys, queriesByKeys, scoresByKeys } from "./products.ts";
+import { HIDDEN, type KeySegments, sameSegment } from "./sight.ts";
 import { scratchOf, softmaxRow, type Variant } from "./softmax.ts";
 import { checkedIndex } from "../convert.ts";
 import { element, type Kernel, keyOf, type Launch } from "../launch.ts";
@@ -205,11 +205,15 @@ function block(k: Kernel, variant: Variant, own: Block): void {
       packed: at(s.keys),
       scores: at(s.scores),
     });
+    const seen = segmentsOf(k, variant, {
+      firstKey,
+      count,
+      row0: i64.sub(row0, own.first),
+    });
     f.for(i64.const(0), own.queries, 1, (i) => {
       const query = {
         i,
-        firstKey,
-        count,
+        block: seen,
         row0,
         first: own.first,
         shift: own.shift,
@@ -226,6 +230,18 @@ function block(k: Kernel, variant: Variant, own: Block): void {
     });
   });
   finish(k, variant, { own, row0, headBytes });
+}
+
+/** A block of keys with their segments, of which a cache has one alone; `row0` is the row's first position. */
+function segmentsOf(
+  k: Kernel,
+  { cache }: Variant,
+  { firstKey, count, row0 }: { firstKey: Int; count: Int; row0: Int },
+): KeySegments {
+  if (cache !== null) return { firstKey, count, segments: null };
+  const at = k.f.local("i64", element(k.at[3], i64.add(row0, firstKey)));
+  const same = sameSegment(k.f, { at, count });
+  return { firstKey, count, segments: { at, same } };
 }
 
 /** Keys that any query of the block can see. */

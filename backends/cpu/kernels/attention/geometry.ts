@@ -1,5 +1,5 @@
 /**
- * Code that forward and backward attention share: blocks, distances in bytes, ranges of segments, masks.
+ * Code that forward and backward attention share: blocks, distances in bytes, ranges of segments, scores.
  *
  * Scores are made block by block (queries x keys) with the micro-kernel of matrix products, in the worker's
  * own memory; blocks that no query of the block can see are never touched.
@@ -10,11 +10,9 @@ import {
   f32x4,
   type FunctionBuilder,
   i32,
-  i32x4,
   i64,
   type Int,
   type Local,
-  v128,
   type Vector,
 } from "../../assembler/mod.ts";
 import { tanh } from "../../simd_math.ts";
@@ -27,11 +25,6 @@ const TILED = { queries: 48, keys: 64 };
 const BY_BLAS = { queries: 96, keys: 128 };
 /** Row length and head size from which on a BLAS does the products. */
 const BLAS_FROM = { positions: 128, headDim: 32 };
-
-/** Scores that count for nothing; finite, so that differences are numbers. */
-export const HIDDEN = -3e38;
-/** Scores up to here are hidden. */
-export const HIDDEN_LIMIT = -1e38;
 
 /** Literal sizes of an attention kernel. */
 export interface Geometry {
@@ -188,58 +181,6 @@ export function segmentSpan(
     f.set(low, i64.min(low, start));
     f.set(high, i64.max(high, end));
   });
-  return { low, high };
-}
-
-/** The keys of a block that one query sees: positions from `low` up to `high`, in its own segment. */
-export interface Sight {
-  /** First position that is seen, or null: from the start. */
-  readonly low: Int | null;
-  /** First position that is not seen any more. */
-  readonly high: Int;
-  /** Segment in every lane, and address of the segments of the block's keys; null: one segment. */
-  readonly segment: { readonly own: Vector; readonly keys: Int } | null;
-}
-
-/** All ones where the query sees the keys at positions `first` .. `first` + 3, `index` in the block. */
-export function sightMask(
-  f: FunctionBuilder,
-  sight: Sight,
-  at: { first: Int; index: Int },
-): Vector {
-  const splat = (value: Int) => i32x4.splat(i32.wrap(value));
-  const positions = f.local(
-    "v128",
-    i32x4.add(splat(at.first), v128.const32([0, 1, 2, 3])),
-  );
-  let mask = i32x4.ltS(positions, splat(sight.high));
-  if (sight.low !== null) {
-    mask = v128.and(mask, i32x4.geS(positions, splat(sight.low)));
-  }
-  if (sight.segment !== null) {
-    const keys = v128.load(element(sight.segment.keys, at.index));
-    mask = v128.and(mask, i32x4.eq(keys, sight.segment.own));
-  }
-  return f.local("v128", mask);
-}
-
-/** Positions that a query at `position` sees, within keys up to `end`. */
-export function sightOf(
-  f: FunctionBuilder,
-  attributes: AttentionAttributes,
-  query: { position: Int; end: Int },
-): { low: Int | null; high: Int } {
-  const { causal, window } = attributes;
-  const high = f.local("i64", query.end);
-  // A causal query sees itself and earlier positions; with a window alone also as much after.
-  const reach = causal ? 1 : window;
-  if (reach !== null) {
-    const beyond = f.local("i64", i64.add(query.position, i64.const(reach)));
-    f.set(high, i64.min(high, beyond));
-  }
-  const low = window === null
-    ? null
-    : f.local("i64", i64.add(query.position, i64.const(1 - window)));
   return { low, high };
 }
 

@@ -3,21 +3,26 @@
  * @module
  */
 import type { AttentionAttributes } from "@denotune/denotune/core";
-import { f32x4, i64, type Int, v128 } from "../../assembler/mod.ts";
-import { exp, maxLanes, sumLanes } from "../../simd_math.ts";
 import {
-  type Geometry,
-  geometryOf,
+  f32x4,
+  i64,
+  type Int,
+  v128,
+  type Vector,
+} from "../../assembler/mod.ts";
+import { exp, expOfNumber, maxLanes, sumLanes } from "../../simd_math.ts";
+import { type Geometry, geometryOf, scoreOf } from "./geometry.ts";
+import {
+  eachHidden,
+  eachSeen,
   HIDDEN,
   HIDDEN_LIMIT,
-  scoreOf,
-  sightMask,
+  type KeySegments,
   sightOf,
-} from "./geometry.ts";
+} from "./sight.ts";
 import { dropoutKey, keptFactor } from "./dropout.ts";
 import { packedBytes } from "./products.ts";
 import { element, type Kernel } from "../launch.ts";
-import { vectorLoop } from "../vector_loop.ts";
 
 /** Offsets into the worker's own memory: a block of scores, its result, and the running statistics. */
 export function scratchOf(g: Geometry) {
@@ -51,8 +56,7 @@ export function softmaxRow(
   variant: Variant,
   query: {
     i: Int;
-    firstKey: Int;
-    count: Int;
+    block: KeySegments;
     row0: Int;
     first: Int;
     shift: Int;
@@ -63,57 +67,62 @@ export function softmaxRow(
   const { attributes, cache } = variant;
   const g = geometryOf(variant);
   const s = scratchOf(g);
-  const { i, firstKey, count } = query;
+  const { i, block } = query;
   // The query's position among the keys, and the part of this block of keys that it sees.
-  const own = f.local("i64", i64.add(query.shift, i64.add(query.first, i)));
-  const end = f.local("i64", i64.add(firstKey, count));
-  const { low, high } = sightOf(f, attributes, { position: own, end });
-  const segment = cache !== null ? null : {
-    own: f.local(
-      "v128",
-      v128.load32Splat(element(k.at[3], i64.add(query.row0, i))),
-    ),
-    keys: f.local(
-      "i64",
-      element(k.at[3], i64.add(i64.sub(query.row0, query.first), firstKey)),
-    ),
-  };
+  const sight = sightOf(f, attributes, {
+    position: f.local("i64", i64.add(query.shift, i64.add(query.first, i))),
+    segment: cache !== null
+      ? null
+      : f.local("i64", element(k.at[3], i64.add(query.row0, i))),
+    block,
+  });
   const row = f.local(
     "i64",
     i64.add(k.scratch, i64.mul(i, i64.const(g.scoreRow))),
   );
-  const width = f.local("i64", i64.mul(i64.ceilDiv(count, 4), i64.const(4)));
-  // First pass: raw products become scores (scaled, capped), hidden ones -3e38; the row's maximum.
+  const capped = attributes.softcap !== null;
+  // First pass: the row's maximum. Scores with hidden ones among them are stored, hidden ones as -3e38, and so
+  // are capped ones, which are expensive; others are one multiplication away from the raw product.
   const best = f.local("v128", f32x4.const(HIDDEN));
-  vectorLoop(f, { from: i64.const(0), to: width }, ({ index, rest }) => {
-    if (rest !== null) return; // the width is a multiple of four
-    const mask = sightMask(f, { low, high, segment }, {
-      first: i64.add(firstKey, index),
-      index,
-    });
-    const address = f.local("i64", element(row, index));
-    const { score } = scoreOf(f, attributes, v128.load(address));
-    const seen = f.local("v128", v128.select(score, f32x4.const(HIDDEN), mask));
-    f.store(address, seen);
-    f.set(best, f32x4.max(best, seen));
+  const peak = f.local("v128", f32x4.const(HIDDEN));
+  const missing = f.local("v128", f32x4.const(0));
+  eachSeen(f, sight, {
+    masked: (index, mask) => {
+      const address = f.local("i64", element(row, index));
+      const { score } = scoreOf(f, attributes, v128.load(address));
+      const seen = f.local(
+        "v128",
+        v128.select(score, f32x4.const(HIDDEN), mask),
+      );
+      f.store(address, seen);
+      f.set(best, f32x4.max(best, seen));
+    },
+    plain: (index) => {
+      const address = f.local("i64", element(row, index));
+      const { score } = scoreOf(f, attributes, v128.load(address));
+      if (capped) f.store(address, score);
+      // `max` takes eight instructions to keep NaN, `pmax` one: NaN is looked for beside it
+      f.set(peak, f32x4.pmax(peak, score));
+      f.set(missing, v128.or(missing, f32x4.ne(score, score)));
+    },
   });
   // The maximum so far may have been smaller: the sums so far are scaled by exp(before - now).
   const slot = f.local("i64", element(k.scratch, i));
   const before = f.local("v128", v128.load32Splat(slot, s.maxima));
-  const now = f.local("v128", f32x4.max(before, maxLanes(f, best)));
+  const now = f.local(
+    "v128",
+    f32x4.max(before, maxLanes(f, f32x4.max(best, peak))),
+  );
+  // A score that is NaN or infinite makes the maximum NaN, and with it all that the row gives.
+  f.set(now, f32x4.add(now, f32x4.sub(now, now)));
+  f.if(v128.anyTrue(missing), () => f.set(now, f32x4.const(NaN)));
   const drawn = dropoutKey(f, attributes, {
     rowKeys: attributes.dropout === undefined ? undefined : k.at[6],
     row: i64.add(query.row0, i),
   });
   // Second pass: weights exp(score - maximum), 0 where hidden, and their sum.
   const total = f.local("v128", f32x4.const(0));
-  vectorLoop(f, { from: i64.const(0), to: width }, ({ index, rest }) => {
-    if (rest !== null) return;
-    const address = f.local("i64", element(row, index));
-    const seen = f.local("v128", v128.load(address));
-    const power = exp(f, f32x4.sub(seen, now));
-    const hidden = f32x4.le(seen, f32x4.const(HIDDEN_LIMIT)); // false for NaN, which stays
-    const weight = f.local("v128", v128.andNot(power, hidden));
+  const store = (address: Int, index: Int, weight: Vector): void => {
     // dropped weights count in the sum all the same
     f.set(total, f32x4.add(total, weight));
     const kept = drawn === null ? weight : f32x4.mul(
@@ -121,11 +130,31 @@ export function softmaxRow(
       keptFactor(f, attributes, {
         key: drawn,
         head: query.head,
-        first: i64.add(firstKey, index),
+        first: i64.add(block.firstKey, index),
       }),
     );
     f.store(address, kept);
+  };
+  eachSeen(f, sight, {
+    masked: (index) => {
+      const address = f.local("i64", element(row, index));
+      const seen = f.local("v128", v128.load(address));
+      const power = exp(f, f32x4.sub(seen, now));
+      const hidden = f32x4.le(seen, f32x4.const(HIDDEN_LIMIT)); // false for NaN, which stays
+      store(address, index, f.local("v128", v128.andNot(power, hidden)));
+    },
+    plain: (index) => {
+      const address = f.local("i64", element(row, index));
+      const stored = v128.load(address);
+      const score = capped ? stored : scoreOf(f, attributes, stored).score;
+      store(address, index, expOfNumber(f, f32x4.sub(score, now)));
+    },
   });
+  eachHidden(
+    f,
+    sight,
+    (index) => f.store(element(row, index), f32x4.const(0)),
+  );
   // sum = sum * correction + total, and the same for the row of O where the maximum has changed.
   const correction = exp(f, f32x4.sub(before, now));
   const sum = f32x4.add(
