@@ -49,6 +49,7 @@ export type {
   TrainingInput,
   TrainingMode,
   Truncation,
+  UntrustedPlugins,
 } from "./core/config/types.ts";
 export type {
   DataValues,

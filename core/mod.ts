@@ -83,6 +83,7 @@ export {
   tokenizerOf,
 } from "./contracts/plugin.ts";
 export type {
+  Deciding,
   PluginIdentity,
   TrustPolicy,
   UntrustedPlugin,
@@ -365,7 +366,12 @@ export {
   STANDARD_INPUT,
   STANDARD_INPUT_NAME,
 } from "./config/standard_input.ts";
-export type { PluginEntry, PluginInput, RunInput } from "./config/types.ts";
+export type {
+  PluginEntry,
+  PluginInput,
+  RunInput,
+  UntrustedPlugins,
+} from "./config/types.ts";
 export type { Executor, KernelTime } from "./device/executor.ts";
 export type { QueuedDevice } from "./device/host_device.ts";
 export { serve } from "./device/serve.ts";

@@ -1,6 +1,6 @@
 /**
  * How the command line decides about plugins that are not trusted yet: it asks on a terminal, accepts all under
- * `--trust`, and refuses where nobody can be asked.
+ * `--trust`, and refuses where nobody can be asked, or where it then runs isolated.
  * @module
  */
 import { describeUntrusted, toList } from "../config/trust/decide_trust.ts";
@@ -26,7 +26,11 @@ export function cliTrust(
   { all, err, silence = whyNobody(), answer = readLine }: CliTrust,
 ): TrustPolicy {
   const answered = new Map<string, string | null>();
-  const decide = async (plugin: UntrustedPlugin): Promise<string | null> => {
+  const decide = async (
+    plugin: UntrustedPlugin,
+    isolates: boolean,
+  ): Promise<string | null> => {
+    if (!all && isolates) return "It runs isolated";
     if (!all && silence !== null) {
       return `${silence}, so nobody is asked. To run its code, use --trust, or ${
         toList(plugin)
@@ -53,11 +57,11 @@ export function cliTrust(
     remembers: true,
     notice: (message) =>
       err.line(`${err.style("warning", "note")}: ${harmless(message)}`),
-    async refusal(plugin) {
-      const key = `${plugin.specifier}\n${plugin.hash}`;
+    async refusal(plugin, { isolates } = { isolates: false }) {
+      const key = `${plugin.specifier}\n${plugin.hash}\n${isolates}`;
       const before = answered.get(key);
       if (before !== undefined) return before;
-      const refused = await decide(plugin);
+      const refused = await decide(plugin, isolates);
       answered.set(key, refused);
       return refused;
     },

@@ -29,6 +29,7 @@ export interface Difference {
 const HARMLESS: readonly string[] = [
   "output_dir",
   "extends",
+  "untrusted_plugins",
   "backend",
   "memory_limit",
   "parallel",

@@ -24,8 +24,9 @@ import { mergeTrees } from "./parse/merge.ts";
 import { readRunFiles, readRunObject } from "./parse/read.ts";
 import { absoluteOutputDir, type FileCheck } from "./run_paths.ts";
 import { withStandardInput } from "./standard_input.ts";
-import { originAt, type Tree } from "./parse/tree.ts";
-import type { RunConfig, RunInput } from "./types.ts";
+import { inside, originAt, type Tree } from "./parse/tree.ts";
+import { isUntrustedPlugins } from "./trust/trusted_list.ts";
+import type { RunConfig, RunInput, UntrustedPlugins } from "./types.ts";
 
 /** What is to be run: a file, or an object. */
 export interface RunRequest {
@@ -108,12 +109,14 @@ export async function loadRun(request: RunRequest): Promise<LoadedRun> {
     else problems.push(changed);
   };
   // plugins first: the name of a part wins over a group
-  const isOfPlugins = ({ path }: Override) => path[0] === "plugins";
+  const isOfPlugins = ({ path }: Override) =>
+    path[0] === "plugins" || path[0] === "untrusted_plugins";
   overrides.filter(isOfPlugins).forEach(lay);
   const registry = copyOf(request.registry);
   await loadPlugins(run, {
     registry,
     named,
+    untrusted: untrustedPlugins(run),
     notice: request.notice,
     calls: request.calls,
   });
@@ -160,6 +163,14 @@ export async function loadRun(request: RunRequest): Promise<LoadedRun> {
     file,
     whereIs: (key) => placeOf(run, key),
   };
+}
+
+/** What a run says of plugins that are not trusted; what is not of its type is the schema's to refuse. */
+export function untrustedPlugins(run: Tree): UntrustedPlugins | undefined {
+  const found = inside(run, "untrusted_plugins");
+  return found?.type === "leaf" && isUntrustedPlugins(found.value)
+    ? found.value
+    : undefined;
 }
 
 /** The same plugins in a registry of its own: a run's plugins are that run's alone. */

@@ -260,6 +260,12 @@ export interface PluginEntry {
 /** A plugin as people name it where it must be a certain one. */
 export type PluginInput = Pick<PluginEntry, "use"> & Partial<PluginEntry>;
 
+/**
+ * What becomes of plugins that are not trusted: `ask` asks the user, and refuses them where nobody can be asked;
+ * `isolate` runs those that can be isolated in a process without permissions.
+ */
+export type UntrustedPlugins = "ask" | "isolate";
+
 /** A run file as people write it, in YAML or in TypeScript. */
 export interface RunInput {
   /** Where everything is written. */
@@ -270,6 +276,8 @@ export interface RunInput {
   seed?: number;
   /** Modules that bring parts; with the version and the hash that one must have. */
   plugins?: readonly (string | PluginInput)[];
+  /** What becomes of plugins that are not trusted. */
+  untrusted_plugins?: UntrustedPlugins;
   /** What computes. */
   backend?: Choice;
   /** Memory that the run may take: `8GB`; null: what the device has. */
@@ -317,6 +325,8 @@ export interface RunConfig {
   readonly seed: number;
   /** Those that the run names, and those of the command line that bring more than commands. */
   readonly plugins: readonly PluginEntry[];
+  /** What becomes of plugins that are not trusted. */
+  readonly untrusted_plugins: UntrustedPlugins;
   /** What computes. */
   readonly backend: Choice;
   /** Memory that the run may take: `8GB`; null: what the device has. */

@@ -34,10 +34,16 @@ export interface UntrustedPlugin extends PluginIdentity {
   } | null;
 }
 
+/** How a plugin is decided about. */
+export interface Deciding {
+  /** Where it is refused it runs isolated: nobody needs to be asked. */
+  readonly isolates: boolean;
+}
+
 /** Decides whether the code of plugins may run that neither the run's folder nor the user's own list vouches for. */
 export interface TrustPolicy {
-  /** Null: it may run. Else why not, and what would do, as a sentence. */
-  refusal(plugin: UntrustedPlugin): Promise<string | null>;
+  /** Null: it may run in this process. Else why not, and what would do, as a sentence. */
+  refusal(plugin: UntrustedPlugin, deciding?: Deciding): Promise<string | null>;
   /** Whether it shows the plugin to the user, so that an error need not. */
   readonly shows: boolean;
   /** Whether the user's config folder remembers what may run. */

@@ -86,7 +86,7 @@ function showPart(
 }
 
 function showOrigin(
-  { plugin, module, identity, trusted }: RegisteredPlugin,
+  { plugin, module, identity, trusted, isolation }: RegisteredPlugin,
   out: Output,
 ): void {
   if (module === BUILT_IN) {
@@ -102,7 +102,18 @@ function showOrigin(
     out,
   );
   entry("hash", identity?.hash ?? "not known", out);
-  if (trusted !== null) entry("trusted", trusted, out);
+  if (isolation === null) {
+    if (trusted !== null) entry("trusted", trusted, out);
+  } else {
+    const { timeMs, memoryMB, granted } = isolation;
+    entry(
+      "isolated",
+      `in a process without permissions: ${
+        timeMs / 1000
+      } s a call, ${memoryMB} MB, granted ${granted.join(", ") || "nothing"}`,
+      out,
+    );
+  }
   entry("asks for", plugin.permissions?.join(", ") || "no permission", out);
 }
 

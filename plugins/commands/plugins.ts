@@ -31,7 +31,7 @@ const options = z.strictObject({
     "only parts of this kind",
   ),
   list: z.boolean().default(false).describe(
-    "name the run file's plugins without loading them",
+    "name the run file's plugins, where they come from and whether they are trusted, without running them",
   ),
   options: z.boolean().default(true).describe("names and descriptions only"),
 });
@@ -39,7 +39,7 @@ const options = z.strictObject({
 /** `denotune plugins` */
 export const plugins: Command = defineCommand({
   details:
-    "Lists every part that can be chosen, by kind: what it does, its options and their defaults, and which plugin brought it. With the name of a part or of a plugin, shows that one whole: options, an example for the run file, where it comes from, its hash, and why its code may run. With a run file, the parts of its plugins too, which runs their code; --list only says which they are.",
+    "Lists every part that can be chosen, by kind: what it does, its options and their defaults, and which plugin brought it. With the name of a part or of a plugin, shows that one whole: options, an example for the run file, where it comes from, its hash, and why its code may run. With a run file, the parts of its plugins too, which runs their code; --list only says which they are, where they come from and whether they are trusted.",
   arguments: [{
     name: "what",
     description:
@@ -107,12 +107,13 @@ async function listPlugins(
   }
   const listed = await library.listPlugins(file);
   if (listed.length === 0) out.line(`${harmless(file)} names no plugins`);
-  for (const { specifier, place, host } of listed) {
+  for (const { specifier, place, host, trust } of listed) {
     out.line(
       `${place}: ${harmless(specifier)}${
         host === null ? "" : `, from ${harmless(host)}`
       }`,
     );
+    out.line(out.style("dim", `  ${harmless(trust)}`));
   }
 }
 

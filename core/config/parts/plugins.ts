@@ -21,7 +21,7 @@ import { decideTrust, type NamedBy } from "../trust/decide_trust.ts";
 import { isKnown } from "../trust/remembered.ts";
 import { hashGraph, resolveLoaded } from "../trust/module_graph.ts";
 import { loadWithoutRunning } from "../trust/load_without_running.ts";
-import type { PluginEntry } from "../types.ts";
+import type { PluginEntry, UntrustedPlugins } from "../types.ts";
 import type { CallWatch } from "./guard_part.ts";
 import { importHint } from "./import_hint.ts";
 import { importModule } from "./import_module.ts";
@@ -51,6 +51,8 @@ export interface LoadingPlugins {
   readonly registry: Registry;
   /** Who wrote the names that no program wrote. */
   readonly named: NamedBy;
+  /** What becomes of plugins that are not trusted; by default `ask`. */
+  readonly untrusted?: UntrustedPlugins;
   /** Called before a plugin is fetched for the first time, and when one takes long to load. */
   readonly notice?: (what: string) => void;
   /** Is informed of which plugin is loaded. */
@@ -267,8 +269,8 @@ class Refused extends Error {
 /** Loads a module, and runs it where it is trusted; null where the registry has it. */
 async function loadModule(
   url: string,
-  { specifier, place, inCode, pinned, isolation }: NamedPlugin,
-  { registry, named: by, notice, calls }: LoadingPlugins,
+  { specifier, place, inCode, pinned, isolation: written }: NamedPlugin,
+  { registry, named: by, untrusted, notice, calls }: LoadingPlugins,
 ): Promise<LoadedModule | null> {
   const announced = async <T>(work: Promise<T>): Promise<T> => {
     const timer = setTimeout(
@@ -283,21 +285,28 @@ async function loadModule(
   const fault = pinFault(pinned, identity);
   if (fault !== null) throw new NotThatModule(fault);
   if (known !== undefined) {
-    if (isolation === null || known.isolation !== null) return null;
+    if (written === null || known.isolation !== null) return null;
     throw new NotThatModule(
       "is loaded already, and not isolated; name it in one place, with `isolated`",
     );
   }
   const named: NamedBy = inCode ? { by: "code" } : by;
   // what runs without permissions needs nobody's trust
-  const trusted = isolation === null
+  const trusted = written === null
     ? await decideTrust(
       { type: "plugin", specifier, url, place, named, ...identity },
       registry.trust,
+      { untrusted },
     ).catch((error) => {
       throw new Refused(error);
     })
-    : "it runs in a process without permissions";
+    : null;
+  const isolation = trusted === null ? written ?? DEFAULT_ISOLATION : null;
+  if (isolation !== written) {
+    notice?.(
+      `The plugin ${specifier} is not trusted: it runs isolated, in a process without permissions`,
+    );
+  }
   // asking may have taken long
   await refuseChanged(url, identity);
   const before = calls?.enter(
@@ -323,8 +332,16 @@ async function loadModule(
     );
   }
   await refuseChanged(url, identity);
-  return { exported, identity, trusted, isolation };
+  return {
+    exported,
+    identity,
+    trusted: trusted ?? NOT_TRUSTED,
+    isolation,
+  };
 }
+
+/** Why the code of an isolated plugin runs, as the end of a sentence. */
+const NOT_TRUSTED = "it runs in a process without permissions";
 
 /** A process keeps the modules that it has loaded, whatever becomes of their files; a later one would not. */
 async function refuseChanged(

@@ -44,6 +44,9 @@ export function runSchema(mode: TrainingMode): z.ZodType<ParsedRun, RunInput> {
       .describe(
         "Modules that bring parts: `./file.ts`, `npm:`, `jsr:`, `https:`.",
       ),
+    untrusted_plugins: z.enum(["ask", "isolate"]).default("ask").describe(
+      "What becomes of plugins that are not trusted. `ask`: the user is asked; they are refused where nobody can be. `isolate`: they run in a process without permissions, where their kinds allow it.",
+    ),
     backend: partField("backend", { auto: true }).default("auto").describe(
       "What computes. `auto`: a hardware GPU, else the processor.",
     ),

@@ -10,7 +10,8 @@
  * | has a hash that was trusted before                      | yes                                 |
  * | is anything else                                        | as the policy of the registry says  |
  *
- * Until then it is loaded, and hashed, and none of it has run.
+ * Until then it is loaded, and hashed, and none of it has run. What the policy refuses runs isolated where the user,
+ * the environment or the run file says so (`untrusted_plugins: isolate`).
  * @module
  */
 import { pathToFileURL } from "node:url";
@@ -22,15 +23,24 @@ import type {
   UntrustedPlugin,
 } from "../../contracts/trust.ts";
 import { configFolder } from "./config_folder.ts";
-import { isGranted } from "../../permissions.ts";
+import { environmentVariable, isGranted } from "../../permissions.ts";
 import { readManifest } from "../isolated/manifest.ts";
-import { isIsolable } from "../isolated/part_members.ts";
+import { isIsolable, ISOLABLE_KINDS } from "../isolated/part_members.ts";
 import { hostOf, isRemote } from "../parts/remote_plugin.ts";
+import { lowerFirst, show } from "../parse/problem.ts";
+import type { UntrustedPlugins } from "../types.ts";
 import { loadWithoutRunning } from "./load_without_running.ts";
 import { hashGraph } from "./module_graph.ts";
 import { isProjectFolder, isWithin, programFolder } from "./own_folder.ts";
 import { readRemembered, remember } from "./remembered.ts";
-import { entryFor, readTrustedList, trustedListPath } from "./trusted_list.ts";
+import {
+  entryFor,
+  isUntrustedPlugins,
+  readTrustedList,
+  readTrustSettings,
+  trustedListPath,
+  UNTRUSTED_PLUGINS,
+} from "./trusted_list.ts";
 
 /** Who wrote a module's name. */
 export type NamedBy =
@@ -57,18 +67,27 @@ export interface LoadedCode extends PluginIdentity {
 export interface TrustPlaces {
   /** The user's config folder; by default that of the system. */
   readonly folder?: string | null;
+  /** What the run says of plugins that are not trusted; by default `ask`. */
+  readonly untrusted?: UntrustedPlugins;
 }
 
-/** Why a module may run, as the end of a sentence. Throws `PluginError` where it may not. */
+/** Says for all commands of an environment what becomes of plugins that are not trusted, as `trust.yaml` does. */
+const VARIABLE = "DENOTUNE_UNTRUSTED_PLUGINS";
+
+/**
+ * Why a module may run in this process, as the end of a sentence; null: it may not, and runs isolated. Throws
+ * `PluginError` where it may do neither.
+ */
 export async function decideTrust(
   code: LoadedCode,
   policy: TrustPolicy | null,
-  { folder = configFolder() }: TrustPlaces = {},
-): Promise<string> {
+  { folder = configFolder(), untrusted = "ask" }: TrustPlaces = {},
+): Promise<string | null> {
   const vouched = vouchedFor(code, folder);
   if (vouched !== null) return vouched;
   const { specifier, version, hash, place } = code;
   const before = readRemembered(folder);
+  const read = code.type === "plugin" ? await manifestOf(code) : null;
   const asked: UntrustedPlugin = {
     type: code.type,
     specifier,
@@ -77,16 +96,24 @@ export async function decideTrust(
     hash,
     host: isRemote(specifier) ? hostOf(specifier) : null,
     changed: before.some(({ plugin }) => plugin === specifier),
-    manifest: code.type === "plugin" ? await manifestOf(code) : null,
+    manifest: read !== null && "parts" in read ? read : null,
   };
-  const refused = await (policy ?? NOBODY).refusal(asked);
+  const wanted = code.type === "plugin" && isolatesUntrusted(untrusted, folder);
+  const obstacle = wanted ? isolationFault(read) : null;
+  const isolates = wanted && obstacle === null;
+  const refused = await (policy ?? NOBODY).refusal(asked, { isolates });
   if (refused !== null) {
+    if (isolates) return null;
     const lines = describeUntrusted(asked).split("\n");
     const shown = policy?.shows === true ? lines.slice(0, 1) : lines;
     throw new PluginError(
       [
         `${place}: ${shown.join("\n")}`,
-        `${refused}${isolatedToo(asked)}`,
+        `${refused}${
+          obstacle === null
+            ? isolatedToo(asked)
+            : `\nIt cannot be isolated instead: ${obstacle}`
+        }`,
       ].join("\n"),
     );
   }
@@ -217,10 +244,41 @@ export function describeUntrusted(plugin: UntrustedPlugin): string {
   ].join("\n");
 }
 
+/** Whether plugins that are not trusted run isolated: the run says so, else the environment, else the user's file. */
+export function isolatesUntrusted(
+  run: UntrustedPlugins,
+  folder: string | null = configFolder(),
+): boolean {
+  const variable = environmentVariable(VARIABLE) || null;
+  if (variable !== null && !isUntrustedPlugins(variable)) {
+    throw new ConfigError(
+      `The environment variable ${VARIABLE} is ${
+        UNTRUSTED_PLUGINS.join(" or ")
+      }; found ${show(variable)}`,
+    );
+  }
+  return run === "isolate" ||
+    (variable ?? readTrustSettings(folder).untrusted) === "isolate";
+}
+
+/** What keeps a plugin from being isolated, as a sentence without its end; null where nothing does. */
+function isolationFault(manifest: ManifestOrFault): string | null {
+  if (manifest === null || "fault" in manifest) {
+    return manifest?.fault ?? "it is no plugin";
+  }
+  const { parts } = manifest;
+  const inside = parts.filter(({ kind }) => !isIsolable(kind));
+  if (parts.length === 0) return "it brings nothing";
+  return inside.length === 0
+    ? null
+    : `${inside.map(({ kind, name }) => `${kind} ${name}`).join(", ")} ${
+      inside.length === 1 ? "runs" : "run"
+    } in this process (isolated are: ${ISOLABLE_KINDS.join(", ")})`;
+}
+
 /** The other way, for a plugin that works without permissions. */
 function isolatedToo({ specifier, manifest }: UntrustedPlugin): string {
-  return manifest !== null && manifest.parts.length > 0 &&
-      manifest.parts.every(({ kind }) => isIsolable(kind))
+  return manifest !== null && isolationFault(manifest) === null
     ? `\nTo run it without trust, in a process without permissions, name it as {use: ${
       JSON.stringify(specifier)
     }, isolated: true}`
@@ -244,15 +302,25 @@ export function toList({ hash, specifier }: UntrustedPlugin): string {
   return `add this line to ${path}:\n- ${hash ?? specifier}`;
 }
 
-/** What a plugin says of itself; null where no process can be started that reads it, or it does not load there. */
+/** What a plugin says of itself, or why that is not known. Null of what is no plugin. */
+type ManifestOrFault =
+  | NonNullable<UntrustedPlugin["manifest"]>
+  | { readonly fault: string }
+  | null;
+
+/** What a plugin says of itself, in a process without permissions. Never throws: the question is asked without it. */
 async function manifestOf(
   { url, specifier }: LoadedCode,
-): Promise<UntrustedPlugin["manifest"]> {
+): Promise<ManifestOrFault> {
+  const deno = Deno.execPath();
+  if (!isGranted({ name: "run", command: deno })) {
+    return {
+      fault: `this process may not start Deno (add --allow-run=${deno})`,
+    };
+  }
   try {
-    return isGranted({ name: "run", command: Deno.execPath() })
-      ? await readManifest(url, specifier)
-      : null;
-  } catch {
-    return null; // the question is asked without it
+    return await readManifest(url, specifier);
+  } catch (error) {
+    return { fault: lowerFirst(messageOf(error)) };
   }
 }

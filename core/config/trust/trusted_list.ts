@@ -1,13 +1,15 @@
 /**
- * The user's own list of what is trusted without a question, `trust.yaml` in the config folder. denotune never
- * writes it.
+ * The user's own settings of trust, `trust.yaml` in the config folder: what is trusted without a question, and what
+ * becomes of other plugins. denotune never writes it. Without `untrusted_plugins`, the list alone may be written.
  *
  * ```yaml
- * - npm:@acme/                   # every package of a scope
- * - npm:@acme/maskers@1          # version 1 and what is compatible with it
- * - https://acme.dev/plugins/    # everything below an address
- * - /home/me/plugins             # everything in a folder
- * - sha256-9f86d08188...         # this code, wherever it is
+ * untrusted_plugins: isolate       # ask, the default: isolate nothing
+ * trusted:
+ *   - npm:@acme/                   # every package of a scope
+ *   - npm:@acme/maskers@1          # version 1 and what is compatible with it
+ *   - https://acme.dev/plugins/    # everything below an address
+ *   - /home/me/plugins             # everything in a folder
+ *   - sha256-9f86d08188...         # this code, wherever it is
  * ```
  * @module
  */
@@ -17,7 +19,10 @@ import { ConfigError, messageOf } from "../../contracts/errors.ts";
 import { readTextUpTo } from "../../io/read_file.ts";
 import { isGranted } from "../../permissions.ts";
 import { isRemote } from "../parts/remote_plugin.ts";
+import { show } from "../parse/problem.ts";
+import { inside, type Tree } from "../parse/tree.ts";
 import { parseYaml } from "../parse/yaml.ts";
+import type { UntrustedPlugins } from "../types.ts";
 import { isWithin } from "./own_folder.ts";
 
 const NAME = "trust.yaml";
@@ -30,14 +35,40 @@ export function trustedListPath(folder: string): string {
   return join(folder, NAME);
 }
 
-/**
- * The entries of the list; none where there is no list or no folder. Throws `ConfigError` where it cannot be read: a
- * list that is broken trusts nothing, and its owner should know.
- */
+/** What the file says. */
+export interface TrustSettings {
+  /** What is trusted without a question. */
+  readonly trusted: readonly string[];
+  /** What becomes of other plugins; null where it is not said. */
+  readonly untrusted: UntrustedPlugins | null;
+}
+
+const NOTHING: TrustSettings = { trusted: [], untrusted: null };
+
+/** What may become of plugins that are not trusted. */
+export const UNTRUSTED_PLUGINS: readonly UntrustedPlugins[] = [
+  "ask",
+  "isolate",
+];
+
+/** Whether a value is one of {@linkcode UNTRUSTED_PLUGINS}. */
+export function isUntrustedPlugins(value: unknown): value is UntrustedPlugins {
+  return UNTRUSTED_PLUGINS.some((one) => one === value);
+}
+
+/** The entries of the list; none where there is no list or no folder. Throws as {@linkcode readTrustSettings}. */
 export function readTrustedList(folder: string | null): readonly string[] {
-  if (folder === null) return [];
+  return readTrustSettings(folder).trusted;
+}
+
+/**
+ * The settings; nothing where there is no file or no folder. Throws `ConfigError` where they cannot be read: a file
+ * that is broken trusts nothing, and its owner should know.
+ */
+export function readTrustSettings(folder: string | null): TrustSettings {
+  if (folder === null) return NOTHING;
   const path = trustedListPath(folder);
-  if (!isGranted({ name: "read", path })) return [];
+  if (!isGranted({ name: "read", path })) return NOTHING;
   let text: string;
   try {
     text = readTextUpTo(path, MOST_BYTES);
@@ -45,17 +76,46 @@ export function readTrustedList(folder: string | null): readonly string[] {
     if (
       error instanceof Deno.errors.NotFound ||
       error instanceof Deno.errors.NotADirectory
-    ) return [];
+    ) return NOTHING;
     throw new ConfigError(
       `Cannot read the list of trusted plugins ${path}: ${messageOf(error)}`,
       { cause: error },
     );
   }
   const tree = parseYaml(text, { place: path, base: folder, lines: true });
-  if (tree === null || (tree.type === "leaf" && tree.value === null)) return [];
+  if (tree === null || isNothing(tree)) return NOTHING;
+  const isMap = tree.type === "map" &&
+    [...tree.entries.keys()].every((key) =>
+      ["trusted", "untrusted_plugins"].includes(key)
+    );
+  const list = isMap ? inside(tree, "trusted") : tree;
+  const untrusted = isMap ? inside(tree, "untrusted_plugins") : undefined;
+  return {
+    trusted: list === undefined || (isMap && isNothing(list))
+      ? []
+      : entriesOf(list, path),
+    untrusted: untrusted === undefined ? null : untrustedOf(untrusted),
+  };
+}
+
+function isNothing(tree: Tree): boolean {
+  return tree.type === "leaf" && tree.value === null;
+}
+
+function untrustedOf(tree: Tree): UntrustedPlugins {
+  const value = tree.type === "leaf" ? tree.value : undefined;
+  if (isUntrustedPlugins(value)) return value;
+  throw new ConfigError(
+    `${tree.origin.place}: untrusted_plugins is ${
+      UNTRUSTED_PLUGINS.join(" or ")
+    }; found ${tree.type === "leaf" ? show(value) : `a ${tree.type}`}`,
+  );
+}
+
+function entriesOf(tree: Tree, path: string): readonly string[] {
   if (tree.type !== "list") {
     throw new ConfigError(
-      `${path}: expected a list of specifiers and hashes, a line each: - npm:@acme/`,
+      `${path}: expected a list of specifiers and hashes, a line each (- npm:@acme/), or the keys trusted, with such a list, and untrusted_plugins`,
     );
   }
   return tree.items.map((item) => {

@@ -3,6 +3,8 @@ import { parse } from "yaml";
 import { loadRun } from "../../../core/config/load.ts";
 import { builtIn } from "../../../plugins/library.ts";
 import { openRegistry } from "../../../core/config/parts/open_registry.ts";
+import { loadWithoutRunning } from "../../../core/config/trust/load_without_running.ts";
+import { hashGraph } from "../../../core/config/trust/module_graph.ts";
 import { alpacaRows, folderOf, run, tinyRun } from "../../core/cli/_run.ts";
 import { builtinRegistry } from "../../run_harness.ts";
 
@@ -272,9 +274,13 @@ Deno.test("plugins --list names a run file's plugins, and where they come from, 
     out.trim().split("\n").map((line) => line.replace(/^.*run\.yaml/, "")),
     [
       ":2:11: npm:@acme/lion@1, from registry.npmjs.org",
+      "  not trusted yet: you would be asked",
       `:2:31: ${folder.at("mine.ts")}`,
+      "  trusted: it is in the folder of the run file",
       ":2:42: https://example.org/p.ts, from example.org",
+      "  not trusted yet: you would be asked",
       ":2:70: jsr:@acme/x, from jsr.io",
+      "  not trusted yet: you would be asked",
     ],
   );
   const none = await run("plugins", "--list", folder.at("none.yaml"));
@@ -285,6 +291,55 @@ Deno.test("plugins --list names a run file's plugins, and where they come from, 
     assert.match(refused.err, /code\.ts is a program/);
   }
   assert.throws(() => Deno.statSync(folder.at("ran")), Deno.errors.NotFound);
+});
+
+Deno.test("plugins --list says of each plugin whether it is trusted, isolated, changed or broken", async () => {
+  const code = (text: string) =>
+    `globalThis.ranOf ??= []; export default ${JSON.stringify(text)};`;
+  using folder = folderOf({
+    "run/run.yaml":
+      "untrusted_plugins: isolate\nplugins: [../new.ts, ../known.ts, ../changed.ts, ../broken.ts, {use: ../own.ts, isolated: true}, 'npm:@acme/lion@1', 'npm:@acme/old', 'npm:@acme/gone']\n",
+    "new.ts": code("new"),
+    "known.ts": code("known"),
+    "changed.ts": code("changed"),
+    "broken.ts": 'import "./gone.ts";',
+    "own.ts": code("own"),
+  });
+  const known = `file://${folder.at("known.ts")}`;
+  await loadWithoutRunning(known);
+  const { hash } = await hashGraph(known);
+  const decided = (plugin: string, hash: string | null) =>
+    `${JSON.stringify({ plugin, version: null, hash, since: "2026-02-03" })}\n`;
+  const other = `sha256-${"0".repeat(64)}`;
+  using config = folderOf({
+    "trust.yaml": "- npm:@acme/lion\n",
+    "trusted_plugins.jsonl": decided(folder.at("elsewhere.ts"), hash) +
+      decided(folder.at("changed.ts"), other) + decided("npm:@acme/old", other),
+  });
+  const before = Deno.env.get("DENOTUNE_CONFIG");
+  Deno.env.set("DENOTUNE_CONFIG", config.path);
+  try {
+    const { out } = await run("plugins", "--list", folder.at("run/run.yaml"));
+    assert.deepEqual(
+      out.split("\n").filter((line) => line.startsWith("  ")).map((line) =>
+        line.replace(/Module not found.*/, "Module not found")
+          .replace(/\/.*trust\.yaml/, "trust.yaml")
+      ),
+      [
+        "  not trusted yet: it would run isolated",
+        "  trusted: you trusted this code on 2026-02-03",
+        "  not the code that you trusted: it would run isolated",
+        "  cannot be loaded: Module not found",
+        "  isolated: it runs in a process without permissions",
+        "  trusted: trust.yaml lists npm:@acme/lion",
+        "  trusted before: it would run isolated if its code has changed since",
+        "  not trusted yet: it would run isolated",
+      ],
+    );
+  } finally {
+    if (before === undefined) Deno.env.delete("DENOTUNE_CONFIG");
+    else Deno.env.set("DENOTUNE_CONFIG", before);
+  }
 });
 
 Deno.test("every option of every built-in part has a description, and a default or is required", async () => {

@@ -4,6 +4,8 @@ import {
   decideTrust,
   rememberCode,
 } from "../../../../core/config/trust/decide_trust.ts";
+import { cliTrust } from "../../../../core/cli/cli_trust.ts";
+import { loadWithoutRunning } from "../../../../core/config/trust/load_without_running.ts";
 import { readRemembered } from "../../../../core/config/trust/remembered.ts";
 import {
   type TrustOption,
@@ -107,6 +109,123 @@ Deno.test("the option `trust` accepts all, what it lists, or what a function acc
   await outside.load(({ hash }) => hash === plugin.hash);
 });
 
+Deno.test("with `untrusted_plugins: isolate` an untrusted plugin runs isolated, nobody is asked and it is not trusted", async () => {
+  const before = ran();
+  using outside = project("../p.ts", {
+    "p.ts": PLUGIN.replace('["net"]', "[]"),
+  });
+  const notices: string[] = [];
+  const load = (trust?: TrustOption | TrustPolicy, overrides?: string[]) =>
+    loadRun({
+      file: "run/run.yaml",
+      cwd: outside.folder.path,
+      registry: registry(trust),
+      overrides: overrides ?? ["untrusted_plugins=isolate"],
+      notice: (what) => void notices.push(what),
+    });
+  const asking = cliTrust({
+    all: false,
+    silence: null,
+    answer: () => Promise.reject(new Error("asked")),
+    err: { line: () => {}, write: () => {}, style: (_, text) => text },
+  });
+  for (const trust of [undefined, asking]) {
+    const { config, registry: loaded } = await load(trust);
+    const plugin = loaded.plugins().at(-1);
+    assert.equal(plugin?.trusted, "it runs in a process without permissions");
+    assert.equal(plugin?.isolation?.timeMs, 10_000);
+    const [entry] = config.plugins;
+    assert.equal(entry.isolated, true, "the run's folder keeps it so");
+    assert.equal(entry.time_limit, 10);
+  }
+  const said = notices.filter((what) => !what.startsWith("waiting"));
+  assert.equal(said.length, 2);
+  assert.match(
+    said[0],
+    /^The plugin .*p\.ts is not trusted: it runs isolated, in a process without permissions$/,
+  );
+  assert.equal(ran(), before, "nothing ran here");
+  const ends = /is not trusted yet/;
+  await assert.rejects(load([], []), ends, "without the setting");
+  const accepted = await load([outside.folder.path]);
+  assert.equal(accepted.registry.plugins().at(-1)?.isolation, null);
+  assert.equal(ran(), before + 1, "what is trusted runs here");
+});
+
+Deno.test("`trust.yaml` and the environment isolate untrusted plugins too; a run file cannot ask for less", async () => {
+  using outside = project("../p.ts", {
+    "p.ts": PLUGIN.replace('["net"]', "[]"),
+    "config/trust.yaml": "untrusted_plugins: isolate\n",
+    "empty/trust.yaml": "trusted: []\n",
+  });
+  const { path } = outside.folder;
+  const url = `file://${path}/p.ts`;
+  await loadWithoutRunning(url);
+  const decide = (folder: string, untrusted?: "ask" | "isolate") =>
+    decideTrust(
+      {
+        type: "plugin",
+        specifier: `${path}/p.ts`,
+        url,
+        place: "run.yaml:1:2",
+        named: { by: "run file", folders: [`${path}/run`] },
+        version: null,
+        hash: null,
+      },
+      null,
+      { folder: `${path}/${folder}`, untrusted },
+    );
+  assert.equal(await decide("config"), null);
+  assert.equal(await decide("config", "ask"), null);
+  assert.equal(await decide("empty", "isolate"), null);
+  await assert.rejects(decide("empty"), /is not trusted yet/);
+  const variable = "DENOTUNE_UNTRUSTED_PLUGINS";
+  try {
+    Deno.env.set(variable, "isolate");
+    assert.equal(await decide("empty"), null);
+    Deno.env.set(variable, "ask");
+    await assert.rejects(decide("config"), /is not trusted yet/);
+    Deno.env.set(variable, "isolated");
+    await assert.rejects(
+      decide("empty"),
+      /DENOTUNE_UNTRUSTED_PLUGINS is ask or isolate; found "isolated"/,
+    );
+  } finally {
+    Deno.env.delete(variable);
+  }
+});
+
+Deno.test("an untrusted plugin that cannot be isolated is refused with the parts or the permission that keep it from that", async () => {
+  const before = ran();
+  const refusals: [string, RegExp][] = [
+    [
+      PLUGIN.replace('"masker"', '"optimizer"'),
+      /\nIt cannot be isolated instead: optimizer m runs in this process \(isolated are: source, format, template, masker, evaluator\)$/,
+    ],
+    [
+      `if (true) throw new Error("not here"); ${PLUGIN}`,
+      /\nIt cannot be isolated instead: cannot read the plugin .*p\.ts: Error: not here/,
+    ],
+    [
+      PLUGIN.replace('["net"]', '["net:acme.dev"]'),
+      /asks for the permission net:acme\.dev: add it to its `permissions` to grant it/,
+    ],
+  ];
+  for (const [text, says] of refusals) {
+    using outside = project("../p.ts", { "p.ts": text });
+    await assert.rejects(
+      loadRun({
+        file: "run/run.yaml",
+        cwd: outside.folder.path,
+        registry: registry(),
+        overrides: ["untrusted_plugins=isolate"],
+      }),
+      says,
+    );
+  }
+  assert.equal(ran(), before);
+});
+
 Deno.test("a plugin that a program names needs no trust", async () => {
   using folder = testFolder({ ...MODEL, "elsewhere/p.ts": PLUGIN });
   const { registry: loaded } = await loadRun({
@@ -193,7 +312,10 @@ Deno.test("what was accepted is remembered by its hash, and other code under the
     await decide(code.hash),
     "it was accepted when it was first used",
   );
-  assert.match(await decide(code.hash), /^you trusted this code on \d{4}-/);
+  assert.match(
+    await decide(code.hash) ?? "",
+    /^you trusted this code on \d{4}-/,
+  );
   assert.deepEqual(asked, [false]);
   const other = `sha256-${"b".repeat(64)}`;
   await decide(other);

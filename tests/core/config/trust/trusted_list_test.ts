@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import {
   entryFor,
   readTrustedList,
+  readTrustSettings,
 } from "../../../../core/config/trust/trusted_list.ts";
 import { testFolder } from "../_parts.ts";
 
@@ -80,6 +81,22 @@ Deno.test("a list is read from YAML; one that is not there is empty", () => {
   }
 });
 
+Deno.test("the file may be keys: the list, and what becomes of other plugins", () => {
+  const files: [string, ReturnType<typeof readTrustSettings>][] = [
+    ["- npm:x\n", { trusted: ["npm:x"], untrusted: null }],
+    ["untrusted_plugins: isolate\n", { trusted: [], untrusted: "isolate" }],
+    ["trusted:\nuntrusted_plugins: ask\n", { trusted: [], untrusted: "ask" }],
+    [
+      "trusted: [npm:x]\nuntrusted_plugins: isolate\n",
+      { trusted: ["npm:x"], untrusted: "isolate" },
+    ],
+  ];
+  for (const [text, settings] of files) {
+    using folder = testFolder({ "trust.yaml": text });
+    assert.deepEqual(readTrustSettings(folder.path), settings);
+  }
+});
+
 Deno.test("a list that is broken trusts nothing and says where", () => {
   const broken: [string, RegExp][] = [
     ["- [", /trust\.yaml/],
@@ -89,6 +106,16 @@ Deno.test("a list that is broken trusts nothing and says where", () => {
     ["- acme", /trust\.yaml:1:3: .*found acme/],
     ["- sha256-abc", /trust\.yaml:1:3: .*found sha256-abc/],
     ['- "npm:"', /trust\.yaml:1:3: /],
+    ["trusted: npm:x", /trust\.yaml: expected a list/],
+    ["trusted: [acme]", /trust\.yaml:1:11: .*found acme/],
+    [
+      "untrusted_plugins: isolated",
+      /trust\.yaml:1:20: untrusted_plugins is ask or isolate; found "isolated"/,
+    ],
+    [
+      "untrusted: isolate",
+      /trust\.yaml: expected a list .*, or the keys trusted/,
+    ],
     ["- http://acme.dev", /trust\.yaml:1:3: /],
   ];
   for (const [text, message] of broken) {
