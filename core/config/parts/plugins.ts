@@ -20,6 +20,7 @@ import { parseBytes } from "../parse/bytes.ts";
 import { decideTrust, type NamedBy } from "../trust/decide_trust.ts";
 import { isKnown } from "../trust/remembered.ts";
 import { hashGraph, resolveLoaded } from "../trust/module_graph.ts";
+import { CHANGED, isChanged } from "../trust/changed_code.ts";
 import { loadWithoutRunning } from "../trust/load_without_running.ts";
 import type { PluginEntry, UntrustedPlugins } from "../types.ts";
 import type { CallWatch } from "./guard_part.ts";
@@ -343,16 +344,11 @@ async function loadModule(
 /** Why the code of an isolated plugin runs, as the end of a sentence. */
 const NOT_TRUSTED = "it runs in a process without permissions";
 
-/** A process keeps the modules that it has loaded, whatever becomes of their files; a later one would not. */
 async function refuseChanged(
   url: string,
   { hash }: PluginIdentity,
 ): Promise<void> {
-  if (!url.startsWith("file:")) return;
-  const now = await hashGraph(url, { onDisk: true });
-  if (now.hash !== hash) {
-    throw new NotThatModule("was changed since it was loaded; start again");
-  }
+  if (await isChanged(url, hash)) throw new NotThatModule(CHANGED);
 }
 
 async function isolatedPlugin(

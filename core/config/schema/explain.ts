@@ -80,7 +80,7 @@ function unknownKey(key: string, path: Path, about: Explained): Problem {
   const near = about.elsewhere?.(key)[0] ?? nearest(key, known) ??
     (about.at.length === 0 ? ourName(key) : null);
   const hint = near === null && known.length > 0
-    ? `; known: ${listed(known, 20)}`
+    ? `; known: ${listed(known, 24)}`
     : didYouMean(near);
   const name = about.at.length > 0 ? [...path, key] : full;
   return {

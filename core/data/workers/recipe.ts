@@ -50,6 +50,8 @@ export interface HostRecipe {
     readonly module: string;
     /** How it is isolated; null: the worker imports it. */
     readonly isolation: Isolation | null;
+    /** Hash of the code that the main thread has; null where it knows none. */
+    readonly hash: string | null;
   }[];
   /** Folder of the run's model. */
   readonly modelDir: string | null;
@@ -154,8 +156,11 @@ export async function remake<K extends Kind>(
 /** The values that build a worker's host. The main thread has reported the notices already. */
 export function hostRecipe({ registry, host }: Creating): HostRecipe {
   return {
-    plugins: registry.plugins().flatMap(({ url, module, isolation }) =>
-      url === null ? [] : [{ url, module, isolation }]
+    plugins: registry.plugins().flatMap(
+      ({ url, module, isolation, identity }) =>
+        url === null
+          ? []
+          : [{ url, module, isolation, hash: identity?.hash ?? null }],
     ),
     modelDir: host.modelDir,
     modelConfig: host.modelConfig,

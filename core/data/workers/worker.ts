@@ -11,6 +11,7 @@ import { DataError, PluginError } from "../../contracts/errors.ts";
 import { Registry } from "../../contracts/plugin.ts";
 import { importModule } from "../../config/parts/import_module.ts";
 import { loadIsolated } from "../../config/isolated/load_isolated.ts";
+import { loadSameCode } from "../../config/trust/changed_code.ts";
 import { faultPlace } from "../../fault_place.ts";
 import { bundleUrl } from "../../io/start_worker.ts";
 import { openParts } from "../open_parts.ts";
@@ -74,7 +75,8 @@ class PrepareWorker {
   ): Promise<PrepareWorker> {
     const { host, tokenizer: recipe, addedTokens } = command.recipe;
     const registry = new Registry();
-    for (const { url, module, isolation } of host.plugins) {
+    for (const { url, module, isolation, hash } of host.plugins) {
+      await loadSameCode({ url, module, hash });
       const plugin = isolation === null
         ? (await load(url)).default
         : await loadIsolated({ url, module, isolation });

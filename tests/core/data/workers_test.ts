@@ -216,6 +216,39 @@ Deno.test("a worker that crashes is an error that says so", async () => {
   );
 });
 
+Deno.test("a plugin whose file is changed after it was loaded is refused by workers", async () => {
+  using folder = testFolder();
+  const path = write(folder, "a.jsonl", alpacaLines(80));
+  const text = maskerModule("");
+  const plugin = write(folder, "strange.ts", text);
+  const own = definePart({
+    kind: "template",
+    name: "own",
+    description: "Changes the plugin once it is loaded",
+    options: z.strictObject({}),
+    create: (_, host) => {
+      write(folder, "strange.ts", text.replace("s.generated", "!s.generated"));
+      return host.create("template", { use: "plain", separator: "\n" });
+    },
+  });
+  await assert.rejects(
+    openRun({
+      ...plain,
+      workers: 2,
+      template: choose(own, {}),
+      train: [
+        { path, format: "alpaca" },
+        { path, format: "alpaca", masker: "strange", template: "alpaca" },
+      ],
+    }, { cacheDir: folder.at("cache"), run: { plugins: [plugin] } }),
+    {
+      name: "PluginError",
+      message:
+        /^The plugin .*strange\.ts was changed since it was loaded; start again$/,
+    },
+  );
+});
+
 Deno.test("a tokenizer that workers cannot make the same stays on this thread, and that is said", async () => {
   using folder = testFolder();
   const path = write(folder, "a.jsonl", alpacaLines(100));
