@@ -9,6 +9,7 @@ import {
   type RegistryOptions,
 } from "../config/parts/open_registry.ts";
 import { kindAt } from "../config/paths.ts";
+import { ConfigError } from "../contracts/errors.ts";
 import type { CommandContext } from "../contracts/command.ts";
 import type { Registry } from "../contracts/plugin.ts";
 import { harmless } from "./terminal.ts";
@@ -47,11 +48,20 @@ export function askedPlugins(
   };
 }
 
-/** Splits the arguments `[run file ...] [key=value ...]` into the two kinds. */
+/** Splits the arguments `[run file ...] [key=value ...]` into the two kinds. Throws `ConfigError` for `key = value`. */
 export function splitRunArguments(
   args: readonly string[],
 ): { files: string[]; overrides: string[] } {
   const isOverride = (arg: string) => /^[\w.-]+=/.test(arg);
+  const at = args.findIndex((arg) => arg.startsWith("="));
+  if (at > 0) {
+    const value = args[at].slice(1) || args[at + 1] || "VALUE";
+    throw new ConfigError(
+      `A setting has no spaces around its =; write ${
+        args[at - 1]
+      }=${value}, in quotes where the value has spaces`,
+    );
+  }
   return {
     files: args.filter((arg) => !isOverride(arg)),
     overrides: args.filter(isOverride),

@@ -1,5 +1,6 @@
 /**
- * How the base of an adapter was stored in the run that trained it: its answers are those of that base.
+ * What the settings beside a saved model say of the run that trained it: how the base of an adapter was stored (its
+ * answers are those of that base), and its plugins.
  * @module
  */
 import { join } from "node:path";
@@ -30,10 +31,7 @@ export const PLAIN_STORAGE: BaseStorage = {
  * where a folder has neither.
  */
 export async function storageTrainedOn(path: string): Promise<BaseStorage> {
-  const resolved = join(path, "config.resolved.yaml");
-  const config = await kindAt(resolved) === "file"
-    ? readResolvedFile(resolved)
-    : readJsonObject(join(path, "state.json"))?.config;
+  const config = await savedSettings(path);
   const model = isObject(config) && isObject(config.model) ? config.model : {};
   const { dtype, quantization_pattern: pattern } = model;
   return {
@@ -44,6 +42,25 @@ export async function storageTrainedOn(path: string): Promise<BaseStorage> {
         .map(([name, value]) => [name, quantizationOf(value)]),
     ),
   };
+}
+
+/** The plugins that the run named which saved a folder, as they are given to `--plugin`; none where it was no run. */
+export async function pluginsTrainedWith(
+  path: string,
+): Promise<readonly string[]> {
+  const config = await savedSettings(path);
+  const plugins = isObject(config) ? config.plugins : null;
+  if (!Array.isArray(plugins)) return [];
+  return plugins.flatMap((plugin) =>
+    isObject(plugin) && typeof plugin.use === "string" ? [plugin.use] : []
+  );
+}
+
+async function savedSettings(path: string): Promise<unknown> {
+  const resolved = join(path, "config.resolved.yaml");
+  return await kindAt(resolved) === "file"
+    ? readResolvedFile(resolved)
+    : readJsonObject(join(path, "state.json"))?.config;
 }
 
 /** The first quantisation that a storage names, or null. */

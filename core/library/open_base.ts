@@ -9,6 +9,7 @@ import { ADAPTER_FILE, openAdapterFile } from "../io/adapter_file.ts";
 import { openModelFolder } from "../io/model_folder.ts";
 import { fitRows, vocabularyTables } from "../run/open/grow_vocabulary.ts";
 import { describeFolder, findArchitecture } from "../run/open/open_model.ts";
+import { pluginsTrainedWith } from "./base_storage.ts";
 import type { OpenedModel } from "../run/open/opened_model.ts";
 
 /**
@@ -22,7 +23,7 @@ export async function openBase(
   },
   creating: Creating,
 ): Promise<OpenedModel> {
-  const model = await openFolder({ base }, creating);
+  const model = await openFolder({ base, adapters }, creating);
   try {
     return fitRows(
       model,
@@ -49,7 +50,7 @@ function rowsIn(adapter: string, model: OpenedModel): number {
 }
 
 async function openFolder(
-  saved: { readonly base: string },
+  saved: { readonly base: string; readonly adapters: readonly string[] },
   creating: Creating,
 ): Promise<OpenedModel> {
   const folder = openModelFolder(saved.base);
@@ -58,6 +59,13 @@ async function openFolder(
       folder.config.model_type,
       creating,
       join(saved.base, "config.json"),
+      [
+        ...new Set(
+          (await Promise.all(
+            [saved.base, ...saved.adapters].map(pluginsTrainedWith),
+          )).flat(),
+        ),
+      ],
     );
     return {
       spec: describeFolder(folder, architecture),

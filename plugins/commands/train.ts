@@ -2,7 +2,7 @@
  * `denotune train`
  * @module
  */
-import { dirname, relative } from "node:path";
+import { dirname, isAbsolute, join, relative } from "node:path";
 import {
   type Command,
   type CommandContext,
@@ -11,12 +11,15 @@ import {
   INTERRUPTED,
   isDenotuneError,
   isOutputGone,
+  type Kind,
   library,
   loadAskedRun,
   type LoadedRun,
+  OBJECTIVE_KEY,
   onInterrupt,
   PluginError,
   quoted,
+  readJsonObject,
   runNeeds,
   type RunResult,
 } from "@denotune/denotune/core";
@@ -116,7 +119,7 @@ async function runTrain(
 
 /** What can be done with the model. */
 function showNext(
-  { config }: LoadedRun,
+  run: LoadedRun,
   { result, report, quickstart, ui, context }: {
     readonly result: RunResult;
     /** Where the report is; null: there is none. */
@@ -128,8 +131,14 @@ function showNext(
 ): void {
   const { out, invocation } = context;
   const folder = quoted(relative(Deno.cwd(), result.outputDir));
-  const [prompt] = config.samples.prompts;
-  const ask = prompt === undefined ? "" : ` --prompt ${quoted(prompt)}`;
+  const [prompt] = run.config.samples.prompts;
+  const ask = [
+    ...(prompt === undefined ? [] : ["--prompt", prompt]),
+    ...pluginsToAnswer(run, result.outputDir).flatMap((module) => [
+      "--plugin",
+      module,
+    ]),
+  ].map((word) => ` ${quoted(word)}`).join("");
   out.line();
   if (report !== null) {
     out.line(`Report:   ${quoted(relative(Deno.cwd(), report))}`);
@@ -142,6 +151,27 @@ function showNext(
   if (quickstart) {
     out.line(`Your own: ${invocation} init data.jsonl`);
   }
+}
+
+/** Kinds whose parts a saved model is run with. */
+const ANSWERING: readonly Kind[] = ["model", "activation", "adapter"];
+
+/** Modules of the plugins that answers need, as the command line takes them: what is saved names none that is run. */
+function pluginsToAnswer(
+  { registry, config }: LoadedRun,
+  folder: string,
+): string[] {
+  const generation = readJsonObject(join(folder, "generation_config.json"));
+  const decodes = generation?.[OBJECTIVE_KEY] !== undefined;
+  const kinds = [...ANSWERING, ...(decodes ? ["objective" as const] : [])];
+  return registry.plugins().filter(({ plugin, module }) =>
+    config.plugins.some(({ use }) => use === module) &&
+    plugin.parts.some(({ kind }) => kinds.includes(kind))
+  ).map(({ module }) => {
+    if (!isAbsolute(module)) return module;
+    const path = relative(Deno.cwd(), module);
+    return path.startsWith("..") ? path : `./${path}`;
+  });
 }
 
 /** Throws the error that nothing caught, where that is what ended the run. */

@@ -2,20 +2,30 @@
  * Reads run files, in YAML, JSON or TypeScript, and merges what they extend.
  * @module
  */
-import { dirname, extname, isAbsolute, relative, resolve } from "node:path";
+import {
+  basename,
+  dirname,
+  extname,
+  isAbsolute,
+  relative,
+  resolve,
+} from "node:path";
 import { pathToFileURL } from "node:url";
 import { ConfigError, isDenotuneError } from "../../contracts/errors.ts";
 import { readFileUpTo } from "../../io/read_file.ts";
 import { importModule } from "../parts/import_module.ts";
 import type { Layout } from "./layout.ts";
 import { mergeTrees } from "./merge.ts";
-import { configError, messageOf, show } from "./problem.ts";
+import { nearest } from "./nearest.ts";
+import { configError, didYouMean, messageOf, show } from "./problem.ts";
 import { inside, type Origin, type Path, type Tree, treeOf } from "./tree.ts";
 import { parseYaml } from "./yaml.ts";
 
 /** Bytes of a run file at most: rows belong into files of their own. */
 const MOST_BYTES = 1e6;
 const CODE = [".ts", ".mts", ".js", ".mjs"];
+/** Names that a run file may have. */
+const RUN_FILE = /\.(ya?ml|json|m?[jt]s)$/i;
 
 /** A path as it is shown: relative to the working directory where it is inside of it. */
 export function shownPath(path: string, cwd: string): string {
@@ -89,6 +99,20 @@ interface Reading {
   readonly admit?: AdmitRunFile;
 }
 
+/** The run file in the same folder whose name is near; null: none is. */
+async function nearFile(file: string): Promise<string | null> {
+  const stem = (name: string) => basename(name, extname(name));
+  const names = new Map<string, string>(); // by stem: a common suffix makes no name near
+  try {
+    for await (const { name } of Deno.readDir(dirname(file))) {
+      if (RUN_FILE.test(name)) names.set(stem(name), name);
+    }
+  } catch {
+    return null; // there is no such folder, or it may not be read
+  }
+  return names.get(nearest(stem(file), names.keys()) ?? "") ?? null;
+}
+
 async function read(
   file: string,
   from: Origin | null,
@@ -116,7 +140,10 @@ async function read(
   } catch (error) {
     if (isDenotuneError(error)) throw error;
     if (error instanceof Deno.errors.NotFound) {
-      return fail(`There is no run file ${file}`, error);
+      return fail(
+        `There is no run file ${file}${didYouMean(await nearFile(file))}`,
+        error,
+      );
     }
     return fail(`Cannot read the run file ${file}: ${messageOf(error)}`, error);
   }

@@ -15,8 +15,9 @@ import {
   visit as visitNodes,
 } from "yaml";
 import { withoutEnvironment } from "../../permissions.ts";
-import { configError, lowerFirst, type Problem, show } from "./problem.ts";
+import { configError, type Problem, show } from "./problem.ts";
 import type { Entry, Origin, Tree } from "./tree.ts";
+import { firstErrors, syntaxMessage } from "./yaml_syntax.ts";
 
 /** Values in one file, aliases followed: more is not a run file. */
 const MAX_NODES = 100_000;
@@ -54,13 +55,15 @@ export function parseYaml(text: string, source: TextOrigin): Tree | null {
       column: col,
     };
   };
-  const problems: Problem[] = [...document.errors, ...document.warnings].map((
-    error,
-  ) => ({
+  const broken = [...document.errors, ...document.warnings];
+  const problems: Problem[] = firstErrors(
+    broken,
+    (offset) => lineCounter.linePos(offset).line,
+  ).map((error) => ({
     origin: originAt(error.pos[0]),
     message: /call stack/i.test(error.message)
       ? TOO_DEEP
-      : lowerFirst(error.message),
+      : syntaxMessage(error, text),
   }));
   if (problems.length > 0) throw configError(problems);
   const tree = document.contents === null

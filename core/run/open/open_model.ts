@@ -27,11 +27,15 @@ import type {} from "./opened_model.ts";
 import { asStored, writeQuantized } from "../../engine/quantized_weights.ts";
 import { storedWeights } from "./stored_weights.ts";
 
-/** The architecture that reads a `model_type`. Throws `ConfigError` that lists the known ones. */
+/**
+ * The architecture that reads a `model_type`. Throws `ConfigError` that lists the known ones, and names `trainedWith`:
+ * the plugins of the run that saved the model.
+ */
 export async function findArchitecture(
   modelType: unknown,
   creating: Creating,
   where: string,
+  trainedWith: readonly string[] = [],
 ): Promise<Architecture> {
   const known: string[] = [];
   for (const { part } of creating.registry.list("model")) {
@@ -42,13 +46,17 @@ export async function findArchitecture(
     ) return architecture;
     known.push(...architecture.modelTypes);
   }
-  throw new ConfigError(unknownType(modelType, { known, where }));
+  throw new ConfigError(unknownType(modelType, { known, where, trainedWith }));
 }
 
 /** Says what is near, and what a plugin for the type would have to bring. */
 function unknownType(
   modelType: unknown,
-  { known, where }: { known: readonly string[]; where: string },
+  { known, where, trainedWith }: {
+    readonly known: readonly string[];
+    readonly where: string;
+    readonly trainedWith: readonly string[];
+  },
 ): string {
   const all = [...known].sort().join(", ");
   if (typeof modelType !== "string") {
@@ -56,13 +64,20 @@ function unknownType(
       JSON.stringify(modelType) ?? "missing"
     }, which no plugin reads; known: ${all}`;
   }
+  if (trainedWith.length > 0) {
+    return `${where}: model_type is ${
+      JSON.stringify(modelType)
+    }, which no built-in part reads, and the run that saved it had plugins: add ${
+      trainedWith.map((module) => `--plugin ${module}`).join(" ")
+    }`;
+  }
   const near = nearest(modelType, known);
   const nearby = near === null
     ? ""
     : ` The nearest is ${near}: if the files are of that type, correct model_type; else its numbers would be wrong.`;
   return `${where}: model_type is ${
     JSON.stringify(modelType)
-  }, which no plugin reads; known: ${all}.${nearby} A plugin for ${modelType} brings a part of the kind model: its modelTypes, describe (config.json read with ConfigReader) and forward (a graph over named sites); see examples/gpt_neox_model`;
+  }, which no plugin reads; known: ${all}.${nearby} A plugin for ${modelType} brings a part of the kind model: its modelTypes, describe (config.json read with ConfigReader) and forward (a graph over named sites); see examples/gpt_neox_model. Name its module under \`plugins\` in the run file, or with --plugin`;
 }
 
 /** Folder of the run's model files (downloaded where they are on the Hub), or null: before any part is made. */

@@ -4,6 +4,7 @@
  */
 import { dirname } from "node:path";
 import {
+  askedRegistry,
   type Command,
   type CommandContext,
   defineCommand,
@@ -163,7 +164,7 @@ async function askedRun(
   const { files, overrides } = splitRunArguments(context.arguments);
   const [file = null] = files;
   if (file !== null && files.length === 1 && !await isRunFile(file)) {
-    return await dataFile(context.program.builtIn, file, {
+    return await dataFile(await askedRegistry(context), file, {
       ...flags,
       overrides,
     });

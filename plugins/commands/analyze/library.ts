@@ -13,6 +13,7 @@ import {
   modelNeeds,
   openRegistry,
   reads,
+  type Registry,
   type RunInput,
   runNeeds,
   splitRunArguments,
@@ -98,7 +99,7 @@ async function subjectOf(
   const { overrides } = options;
   const registry = await openRegistry(builtIn, { trust: options.trust });
   if (typeof subject === "string" && !await isRunFile(subject)) {
-    return await dataFile(builtIn, subject, options);
+    return await dataFile(registry, subject, options);
   }
   refuseForRuns(options);
   if (typeof subject === "string") {
@@ -117,9 +118,9 @@ function hasModel(subject: RunInput | DataOnly): subject is RunInput {
   return "model" in subject && subject.model !== undefined;
 }
 
-/** A data file, or standard input, as what is analysed. */
+/** A data file, or standard input, as what is analysed, with the parts of a registry. */
 export async function dataFile(
-  builtIn: BuiltIn,
+  registry: Registry,
   path: string,
   { eval: held = [], format, tokenizer, overrides }: AnalyzeOptions,
 ): Promise<AnalyzedRun> {
@@ -132,7 +133,6 @@ export async function dataFile(
       : { tokenizer: { use: "huggingface", path: tokenizer } }),
     data: { train: [entry(path)], eval: held.map(entry) },
   });
-  const registry = await openRegistry(builtIn);
   return {
     run: await library.loadRun({ object, overrides, registry }),
     name: path === STANDARD_INPUT ? STANDARD_INPUT_NAME : path,

@@ -3,6 +3,7 @@
  * @module
  */
 import {
+  askedRegistry,
   type Command,
   type CommandContext,
   ConfigError,
@@ -112,7 +113,7 @@ async function runInspect(
   context: CommandContext,
 ): Promise<void> {
   if (flags.find !== undefined) refuseWith("--find", flags);
-  const { out, err, program, arguments: args } = context;
+  const { out, err, arguments: args } = context;
   const { files, overrides } = splitRunArguments(args);
   const [file = null] = files;
   const isData = file !== null && files.length === 1 && !await isRunFile(file);
@@ -123,7 +124,10 @@ async function runInspect(
   }
   if (!isData) refuseForRuns(flags);
   const { run } = isData
-    ? await dataFile(program.builtIn, file, { ...flags, overrides })
+    ? await dataFile(await askedRegistry(context), file, {
+      ...flags,
+      overrides,
+    })
     : await loadAskedRun(context);
   const name = shownName(file ?? run.file);
   const onNotice = (message: string) =>

@@ -19,3 +19,18 @@ Deno.test("several run files keep their order", () => {
     { files: ["base.yaml", "lora.yaml"], overrides: ["seed=1"] },
   );
 });
+
+Deno.test("a setting with spaces around its = is refused with how it is written", () => {
+  for (
+    const words of [
+      ["training.epochs", "=", "1"],
+      ["training.epochs", "=1"],
+    ]
+  ) {
+    assert.throws(() => splitRunArguments(["run.yaml", ...words]), {
+      name: "ConfigError",
+      message:
+        "A setting has no spaces around its =; write training.epochs=1, in quotes where the value has spaces",
+    });
+  }
+});

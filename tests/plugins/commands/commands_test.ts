@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { resolve } from "node:path";
 import { parse } from "yaml";
 import { loadRun } from "../../../core/config/load.ts";
 import { builtIn } from "../../../plugins/library.ts";
@@ -7,6 +8,8 @@ import { loadWithoutRunning } from "../../../core/config/trust/load_without_runn
 import { hashGraph } from "../../../core/config/trust/module_graph.ts";
 import { alpacaRows, folderOf, run, tinyRun } from "../../core/cli/_run.ts";
 import { builtinRegistry } from "../../run_harness.ts";
+
+const ROOT = new URL("../../../", import.meta.url).pathname;
 
 function tiny(more = "") {
   const folder = folderOf({ "rows.jsonl": alpacaRows(8) });
@@ -108,6 +111,55 @@ Deno.test("inspect marks what is trained, of a row and of a step", async () => {
   assert.match(table.out, /257 +1 {2}assistant end +<\|eos\|>/);
   const step = await run("inspect", folder.at("run.yaml"), "--step", "2");
   assert.equal(step.out.match(/^step 2, micro-batch 0, row/gm)?.length, 4);
+});
+
+Deno.test("inspect and analyze of a data file know the parts of --plugin", async () => {
+  using folder = folderOf({ "rows.jsonl": alpacaRows(2) });
+  const decayed = `${ROOT}examples/plugin/decayed.ts`;
+  const words = [
+    folder.at("rows.jsonl"),
+    "data.masker={use: decayed, decay: 0.5}",
+    "--plugin",
+    decayed,
+  ];
+  const { code, out, err } = await run("inspect", ...words, "--table");
+  assert.equal(code, 0, err);
+  assert.match(out, / 0\.5 +assistant/);
+  assert.equal((await run("analyze", ...words)).code, 0);
+});
+
+Deno.test("a run with a model of a plugin ends with a command that answers; without the plugin it is named", async () => {
+  using folder = folderOf({ "rows.jsonl": alpacaRows(4) });
+  const module = `${ROOT}examples/gpt_neox_model/gpt_neox.ts`;
+  Deno.writeTextFileSync(
+    folder.at("run.yaml"),
+    tinyRun(folder.path).replace(
+      /from_config: \{[^}]*\}/,
+      "from_config: { model_type: gpt_neox, vocab_size: 259, hidden_size: 16, intermediate_size: 32, " +
+        "num_hidden_layers: 1, num_attention_heads: 2, max_position_embeddings: 64 }",
+    ) + `plugins: [${module}]\n`,
+  );
+  const trained = await run("train", folder.at("run.yaml"));
+  assert.equal(trained.code, 0, trained.err);
+  const [, plugin] = /Ask it: .* --plugin (\S+)/.exec(trained.out) ?? [];
+  assert.equal(resolve(plugin), module);
+  const ask = ["generate", folder.at("outputs/run"), "-p", "a", "-n", "1"];
+  const without = await run(...ask);
+  assert.equal(without.code, 2);
+  assert.match(
+    without.err,
+    new RegExp(
+      `model_type is "gpt_neox", which no built-in part reads, .*: add --plugin ${module}`,
+    ),
+  );
+  const answered = await run(
+    ...ask,
+    "--backend",
+    "reference",
+    "--plugin",
+    module,
+  );
+  assert.equal(answered.code, 0, answered.err);
 });
 
 Deno.test("check and inspect look at the first rows of a stream, and say so", async () => {

@@ -149,6 +149,10 @@ Deno.test("a missing run file is named, by whom it was asked for too", async () 
     messageOf(() => loadRun({ file, cwd: folder.path, registry }), folder);
   assert.equal(await load("no.yaml"), "There is no run file DIR/no.yaml");
   assert.equal(
+    await load("rum.yml"),
+    "There is no run file DIR/rum.yml; did you mean `run.yaml`?",
+  );
+  assert.equal(
     await load("run.yaml"),
     "run.yaml:1:10: There is no run file DIR/gone.yaml",
   );

@@ -89,7 +89,7 @@ Deno.test("broken YAML is refused with line and column, every break at once", ()
 Deno.test("several documents, unknown tags and keys that are lists are refused", () => {
   assert.throws(
     () => tree("a: 1\n---\nb: 2\n"),
-    /run\.yaml:2:1: source contains multiple documents/,
+    /run\.yaml:2:1: begins a second document/,
   );
   assert.throws(
     () => tree("a: !secret x\n"),
