@@ -105,6 +105,15 @@ export function exp(f: FunctionBuilder, value: Vector): Vector {
 /** e to the x for x up to 88.7, which is not NaN: the same bits as `exp`; 0 below -87.3, minus infinity included. */
 export function expOfNumber(f: FunctionBuilder, value: Vector): Vector {
   const x = f.hold(value);
+  return f.local(
+    "v128",
+    v128.and(expInside(f, x), f32x4.ge(x, f32x4.const(EXP_FLUSH))),
+  );
+}
+
+/** e to the x for x between -87.3 and 88.7: the same bits as `exp`. */
+function expInside(f: FunctionBuilder, value: Vector): Vector {
+  const x = f.hold(value);
   const rounded = f.local(
     "v128",
     f32x4.madd(x, f32x4.const(LOG2_E), f32x4.const(ROUNDER)),
@@ -121,11 +130,7 @@ export function expOfNumber(f: FunctionBuilder, value: Vector): Vector {
   const p = polynomial(f, r, EXP);
   const mantissa = f32x4.add(f32x4.madd(p, f32x4.mul(r, r), r), f32x4.const(1));
   // times 2^n, by adding n to the exponent: n is in the low bits of `rounded`
-  const scaled = i32x4.add(mantissa, i32x4.shl(rounded, 23));
-  return f.local(
-    "v128",
-    v128.and(scaled, f32x4.ge(x, f32x4.const(EXP_FLUSH))),
-  );
+  return i32x4.add(mantissa, i32x4.shl(rounded, 23));
 }
 
 /** Natural logarithm: -infinity of 0, NaN below. */
@@ -175,14 +180,17 @@ export function tanh(f: FunctionBuilder, value: Vector): Vector {
   const p = polynomial(f, square, TANH);
   const small = f.local("v128", f32x4.madd(f32x4.mul(p, square), x, x));
   const size = f.local("v128", f32x4.abs(x));
-  const power = exp(f, f32x4.add(size, size));
+  // from 44 on the result is 1 in single precision, so the power needs no limits
+  const limited = f.local("v128", f32x4.pmin(size, f32x4.const(44)));
+  const power = expInside(f, f.local("v128", f32x4.add(limited, limited)));
   const large = f32x4.sub(
     f32x4.const(1),
     f32x4.div(f32x4.const(2), f32x4.add(power, f32x4.const(1))),
   );
+  // not "less than": NaN takes the polynomial, which stays NaN
   return f.local(
     "v128",
-    v128.select(small, withSign(large, x), f32x4.lt(size, f32x4.const(0.625))),
+    v128.select(withSign(large, x), small, f32x4.ge(size, f32x4.const(0.625))),
   );
 }
 

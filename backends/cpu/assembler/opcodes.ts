@@ -116,7 +116,6 @@ const SIMD: readonly Row[] = [
   [79, "v128.andnot", 2],
   [80, "v128.or", 2],
   [81, "v128.xor", 2],
-  [82, "v128.bitselect", 3],
   [83, "v128.any_true", 1],
   [90, "v128.store32_lane", 2, "memory and lane", "gives nothing"],
   [91, "v128.store64_lane", 2, "memory and lane", "gives nothing"],
@@ -148,6 +147,7 @@ const SIMD: readonly Row[] = [
   [0x100, "i8x16.relaxed_swizzle", 2],
   [0x105, "f32x4.relaxed_madd", 3],
   [0x106, "f32x4.relaxed_nmadd", 3],
+  [0x10b, "i32x4.relaxed_laneselect", 3],
 ];
 
 const ATOMIC: readonly Row[] = [

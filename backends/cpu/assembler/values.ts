@@ -284,9 +284,12 @@ export const v128 = {
   andNot: vector2(79),
   or: vector2(80),
   xor: vector2(81),
-  /** Bits of `a` where the mask is 1, else of `b`. */
+  /**
+   * 32-bit lanes of `a` where those of the mask are all ones, of `b` where they are all zeros: one instruction, where
+   * a choice bit by bit takes three. A lane of both ones and zeros gives what depends on the processor.
+   */
   select: (a: Vector, b: Vector, mask: Vector): Vector =>
-    join("v128", simd(82), [a, b, mask]),
+    join("v128", simd(0x10b), [a, b, mask]),
   anyTrue: unary<"v128", "i32">("i32", ...simd(83)),
   /** Bytes of two vectors: 0..15 of `a`, 16..31 of `b`. */
   shuffle8: (a: Vector, b: Vector, lanes: readonly number[]): Vector =>
@@ -374,6 +377,8 @@ export const f32x4 = {
   fromI32: vector1(250),
   /** To the nearest integer toward zero, saturating. */
   toI32: vector1(248),
+  /** b where b < a, else a: `a` if either is NaN. */
+  pmin: (a: Vector, b: Vector): Vector => join("v128", simd(234), [a, b]),
   /** b where a < b, else a: `a` if `b` is NaN. */
   pmax: (a: Vector, b: Vector): Vector => join("v128", simd(235), [a, b]),
   /** a * b + c, rounded once where the processor can. */
