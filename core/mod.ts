@@ -331,11 +331,10 @@ export {
   hubNeeds,
   modelNeeds,
   pathNeeds,
-  reads,
   runNeeds,
   savedRunNeeds,
-  writes,
 } from "./cli/needs.ts";
+export { reads, writes } from "./cli/path_needs.ts";
 export { chosenAt } from "./config/chosen_at.ts";
 export type { LoadedRun, RunRequest } from "./config/load.ts";
 export { bytesOfSize } from "./config/parse/bytes.ts";

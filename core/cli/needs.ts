@@ -6,7 +6,6 @@
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { LoadedRun } from "../config/load.ts";
-import { isRemote } from "../config/parts/remote_plugin.ts";
 import { kindAt } from "../config/paths.ts";
 import { STANDARD_INPUT } from "../config/standard_input.ts";
 import type { CommandContext } from "../contracts/command.ts";
@@ -20,25 +19,9 @@ import { variables } from "../permissions.ts";
 import { library } from "../library/mod.ts";
 import { AUTO } from "../run/open/choose_backend.ts";
 import { RESOLVED } from "../run/run_folder.ts";
+import { reads, writes } from "./path_needs.ts";
+import { pluginNeeds, rememberingNeeds } from "./plugin_needs.ts";
 import { askedRegistry, loadAskedRun, splitRunArguments } from "./asked_run.ts";
-
-/** `read:` and the absolute path of each that is given. */
-export function reads(
-  ...paths: readonly (string | null | undefined)[]
-): string[] {
-  return given(paths).map((path) => `read:${path}`);
-}
-
-/** The same for `write:`, and for `read:`, which atomic writing needs too. */
-export function writes(
-  ...paths: readonly (string | null | undefined)[]
-): string[] {
-  return given(paths).flatMap((path) => [`read:${path}`, `write:${path}`]);
-}
-
-function given(paths: readonly (string | null | undefined)[]): string[] {
-  return paths.filter((path) => path != null).map((path) => resolve(path));
-}
 
 /** What workers load, and the cache. */
 function baseNeeds(): string[] {
@@ -114,21 +97,6 @@ function autoNeeds(registry: Registry): string[] {
   });
 }
 
-/** What every plugin of a registry declares, and what its module needs to be loaded. */
-function pluginNeeds(registry: Registry): string[] {
-  return registry.plugins().flatMap(({ plugin, url }) => [
-    ...(plugin.permissions ?? []),
-    ...(url !== null && isRemote(url)
-      ? variables("NPM_CONFIG_REGISTRY", "JSR_URL")
-      : []),
-    // a module may import its neighbours
-    ...(url?.startsWith("file:") ? reads(dirname(fileURLToPath(url))) : []),
-    ...(url !== null && /^https:/.test(url)
-      ? [`import:${new URL(url).host}`]
-      : []),
-  ]);
-}
-
 /** What a run needs that is read, prepared and trained. `trains`: its output_dir is written. */
 export async function runNeeds(
   context: CommandContext,
@@ -147,6 +115,7 @@ export async function runNeeds(
       : reads(...files.map((file) => dirname(resolve(file))))),
     ...await configNeeds(run),
   ];
+  if (trains) needs.push(...rememberingNeeds(run.registry));
   // the lock and an older run of the same name are beside the folder
   if (trains) needs.push(...writes(dirname(run.config.output_dir)));
   return needs;
@@ -158,7 +127,7 @@ export async function configNeeds(run: LoadedRun): Promise<string[]> {
   const paths = [model, ...data.train, ...data.eval].map(({ path }) => path);
   const needs = [
     ...(await Promise.all(paths.map(pathNeeds))).flat(),
-    ...pluginNeeds(run.registry),
+    ...await pluginNeeds(run.registry),
   ];
   for (const { part, options } of run.choices.values()) {
     needs.push(...part.permissions?.(options) ?? [], ...pathsIn(options));
@@ -187,7 +156,7 @@ export async function modelNeeds(
   const needs = [
     ...baseNeeds(),
     ...autoNeeds(registry),
-    ...pluginNeeds(registry),
+    ...await pluginNeeds(registry),
   ];
   for (const folder of folders) {
     needs.push(...await pathNeeds(folder), ...await pathNeeds(baseOf(folder)));

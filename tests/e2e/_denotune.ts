@@ -38,6 +38,18 @@ export function startWith(
   cwd: string,
   ...args: string[]
 ): Running {
+  return startIn({ cwd, permissions }, ...args);
+}
+
+/** The same, with variables of the environment besides. */
+export function startIn(
+  { cwd, permissions, env = {} }: {
+    readonly cwd: string;
+    readonly permissions: readonly string[];
+    readonly env?: Readonly<Record<string, string>>;
+  },
+  ...args: string[]
+): Running {
   const process = new Deno.Command(Deno.execPath(), {
     args: ["run", ...permissions, "--no-prompt", "--no-check", ...args],
     cwd,
@@ -45,6 +57,7 @@ export function startWith(
       NO_COLOR: "1",
       DENOTUNE_CACHE: `${cwd}/cache`,
       DENOTUNE_CONFIG: `${cwd}/config`,
+      ...env,
     },
     stdin: "null",
     stdout: "piped",

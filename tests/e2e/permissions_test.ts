@@ -4,12 +4,15 @@
  */
 import assert from "node:assert/strict";
 import { alpacaRows, tinyRun } from "../core/cli/_run.ts";
+import { CERT } from "./everywhere/_certificate.ts";
+import { startHttps } from "./everywhere/_hosts.ts";
 import { randomFrom } from "../../core/random.ts";
 import {
   type Done,
   emptyFolder,
   projectFile,
   start,
+  startIn,
   startWith,
 } from "./_denotune.ts";
 
@@ -154,6 +157,77 @@ Deno.test("commands work with the permissions that --permissions prints, and say
     }
     await t.step(words.join(" "), async () => {
       assertDone(await run(folder.path, flags, words), words);
+    });
+  }
+});
+
+/** A format without imports, for an isolated plugin. */
+const FORMAT = `export default { name: "shape", api: 1, parts: [{
+  kind: "format", name: "shape", description: "x", jsonSchema: { type: "object" },
+  options: { "~standard": { version: 1, vendor: "x", validate: () => ({ value: {} }) } },
+  create: () => ({ template: "alpaca", recognises: () => true, parse: ({ value }) => ({ messages: [{ role: "user", content: value.instruction }, { role: "assistant", content: value.output }] }) }),
+}] };`;
+
+Deno.test("plugins from elsewhere, those that are trusted and those that are isolated, run with exactly the flags that are printed", async (t) => {
+  using folder = emptyFolder();
+  const { path } = folder;
+  const cwd = `${path}/run`;
+  for (const name of ["run", "else", "alike"]) {
+    Deno.mkdirSync(`${path}/${name}`);
+  }
+  Deno.writeTextFileSync(`${path}/else/own.ts`, MASKER);
+  Deno.writeTextFileSync(
+    `${path}/else/role.ts`,
+    'export { ROLE } from "../alike/role.ts";',
+  );
+  Deno.writeTextFileSync(
+    `${path}/alike/role.ts`,
+    'export const ROLE = "assistant";',
+  );
+  Deno.writeTextFileSync(`${path}/shape.js`, FORMAT);
+  Deno.writeTextFileSync(`${cwd}/rows.jsonl`, alpacaRows(16));
+  const host = startHttps({
+    "remote.js": `export { default } from "./lib/remote.js";`,
+    "lib/remote.js": FORMAT.replaceAll("shape", "remote"),
+  });
+  Deno.writeTextFileSync(`${cwd}/cert.pem`, CERT);
+  const env = { DENO_CERT: `${cwd}/cert.pem` };
+  const lines = (more: string) =>
+    tinyRun(cwd).replace("format: alpaca", "format: shape, masker: own") +
+    `plugins: [../else/own.ts, {use: ../shape.js, isolated: true}${more}]\n`;
+  Deno.writeTextFileSync(`${cwd}/run.yaml`, lines(""));
+  Deno.writeTextFileSync(`${cwd}/web.yaml`, lines(`, "${host.url}remote.js"`));
+  const all: readonly (readonly string[])[] = [
+    ["schema", "run.yaml"],
+    ["train", "run.yaml"],
+    ["evaluate", "outputs/run", "--data", "rows.jsonl", "-e", "perplexity"],
+    ["schema", "web.yaml"],
+    ["train", "web.yaml", "output_dir=outputs/web"],
+  ];
+  for (const words of all.slice(0, IS_FULL ? undefined : 1)) {
+    await t.step(words.join(" "), async () => {
+      const starting = { cwd, env };
+      const printed = await startIn(
+        { ...starting, permissions: ["-A"] },
+        MOD,
+        ...words,
+        "--trust",
+        "--permissions",
+      ).end();
+      assert.equal(printed.code, 0, printed.err);
+      const flags = printed.out.split(" \\\n  ").slice(1, -1)
+        .map((flag) => flag.replaceAll("'", ""));
+      const isRun = flags.some((flag) =>
+        flag === `--allow-run=${Deno.execPath()}`
+      );
+      assert.ok(isRun, printed.out);
+      const done = await startIn(
+        { ...starting, permissions: flags },
+        MOD,
+        ...words,
+      ).end();
+      assertDone(done, words);
+      assert.doesNotMatch(done.err, /is not remembered/);
     });
   }
 });

@@ -72,7 +72,7 @@ export interface TrustPlaces {
 }
 
 /** Says for all commands of an environment what becomes of plugins that are not trusted, as `trust.yaml` does. */
-const VARIABLE = "DENOTUNE_UNTRUSTED_PLUGINS";
+export const UNTRUSTED_VARIABLE = "DENOTUNE_UNTRUSTED_PLUGINS";
 
 /**
  * Why a module may run in this process, as the end of a sentence; null: it may not, and runs isolated. Throws
@@ -146,6 +146,19 @@ export async function admitRunFile(
   await decideTrust(code, policy);
 }
 
+/** Why a module may run whose name is enough: nothing of the user's is read. */
+const BY_NAME = {
+  code: "the program names it",
+  commandLine: "the command line names it",
+  folder: "it is in the folder of the run file",
+  program: "it is in denotune's own folder",
+} as const;
+
+/** Whether a reason of {@linkcode vouchedFor} needs no file of the user's config folder. */
+export function isTrustedByName(reason: string): boolean {
+  return Object.values<string>(BY_NAME).includes(reason);
+}
+
 /** Why a module may run without anybody being asked, as the end of a sentence; null: somebody is to be asked. */
 export function vouchedFor(
   { specifier, version, hash, named }: Omit<
@@ -155,16 +168,16 @@ export function vouchedFor(
   folder: string | null = configFolder(),
 ): string | null {
   const isFile = !isRemote(specifier);
-  if (named.by === "code") return "the program names it";
-  if (named.by === "command line" && isFile) return "the command line names it";
+  if (named.by === "code") return BY_NAME.code;
+  if (named.by === "command line" && isFile) return BY_NAME.commandLine;
   if (named.by === "run file" && isFile) {
     const own = named.folders.find((one) =>
       isProjectFolder(one) && isWithin(specifier, one)
     );
-    if (own !== undefined) return "it is in the folder of the run file";
+    if (own !== undefined) return BY_NAME.folder;
     const program = programFolder();
     if (program !== null && isWithin(specifier, program)) {
-      return "it is in denotune's own folder";
+      return BY_NAME.program;
     }
   }
   const entries = readTrustedList(folder);
@@ -249,10 +262,10 @@ export function isolatesUntrusted(
   run: UntrustedPlugins,
   folder: string | null = configFolder(),
 ): boolean {
-  const variable = environmentVariable(VARIABLE) || null;
+  const variable = environmentVariable(UNTRUSTED_VARIABLE) || null;
   if (variable !== null && !isUntrustedPlugins(variable)) {
     throw new ConfigError(
-      `The environment variable ${VARIABLE} is ${
+      `The environment variable ${UNTRUSTED_VARIABLE} is ${
         UNTRUSTED_PLUGINS.join(" or ")
       }; found ${show(variable)}`,
     );

@@ -48,6 +48,8 @@ export interface HashedGraph {
   readonly hash: string | null;
   /** Version of the package, of npm or JSR; null for files and addresses. */
   readonly version: string | null;
+  /** URLs of its modules, as Deno found them; of packages of npm only the plugin's own. */
+  readonly modules: readonly string[];
 }
 
 /**
@@ -60,7 +62,7 @@ export async function hashGraph(
 ): Promise<HashedGraph> {
   const graph = new Graph(onDisk);
   const version = await graph.add(url);
-  return { version, hash: graph.hash() };
+  return { version, hash: graph.hash(), modules: graph.modules() };
 }
 
 class Graph {
@@ -79,6 +81,10 @@ class Graph {
     if (!this.#isWhole) return null;
     const lines = [...this.#found].map(([name, text]) => `${name} ${text}\n`);
     return `sha256-${sha256(lines.sort().join(""))}`;
+  }
+
+  modules(): string[] {
+    return [...this.#seen];
   }
 
   /** Adds the entry and all behind it; gives its version. */
