@@ -12,6 +12,7 @@ import {
 import { type WebGpuOptions, webGpuOptions } from "./options.ts";
 import { factsOf, findAdapter, openGpu } from "./runtime/adapter.ts";
 import { type AdapterLimits, LEAST_LIMITS } from "./runtime/adapter_limits.ts";
+import { cardPermissions, describeCard, listCards } from "./runtime/cards.ts";
 import { driverPermissions } from "./runtime/driver.ts";
 import { indented } from "./shader/indent.ts";
 import { shadersOf } from "./source.ts";
@@ -25,8 +26,9 @@ export const webgpu: Part<"backend", Partial<WebGpuOptions>, WebGpuOptions> =
     description:
       "GPUs of NVIDIA, AMD, Intel and Apple through Deno's own WebGPU",
     options: webGpuOptions,
-    permissions: () => [
+    permissions: ({ adapter }) => [
       ...driverPermissions(),
+      ...adapter === "auto" ? [] : cardPermissions(),
       "sys:systemMemoryInfo",
       "sys:osRelease",
     ],
@@ -57,6 +59,7 @@ export const webgpu: Part<"backend", Partial<WebGpuOptions>, WebGpuOptions> =
             startWorker("webgpu", new URL("./worker.ts", import.meta.url)),
             options,
           ),
+        devices: () => (listCards() ?? []).map(describeCard),
         tune: async (say) => {
           const { tuneAndShow } = await import("./tune/show.ts");
           await tuneAndShow(say);

@@ -6,7 +6,9 @@ import { z } from "zod";
 
 /** The WebGPU backend's options in a run file. */
 export interface WebGpuOptions {
-  /** Which of several adapters. */
+  /** Which of several adapters: its number or part of its name in `doctor`, its PCI address, or one for each rank. */
+  readonly adapter: "auto" | "local-rank" | number | string;
+  /** What kind of adapter to ask for. */
   readonly power_preference: "high-performance" | "low-power";
   /** Whether an adapter that computes on the processor will do. */
   readonly allow_software: "auto" | boolean;
@@ -29,6 +31,14 @@ export const webGpuOptions: z.ZodType<
   WebGpuOptions,
   Partial<WebGpuOptions>
 > = z.strictObject({
+  adapter: z.union([
+    z.literal("auto"),
+    z.literal("local-rank"),
+    z.int().min(0),
+    z.string().min(1),
+  ]).default("auto").describe(
+    "Which of several cards: its number in `doctor`, part of its name, or its PCI address; local-rank: each rank of a machine takes the card of its number (on Linux, through Vulkan and Mesa's layer for choosing devices)",
+  ),
   power_preference: z.enum(["high-performance", "low-power"]).default(
     "high-performance",
   ).describe("Which adapter to ask for where there are several"),

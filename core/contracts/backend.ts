@@ -127,6 +127,11 @@ export interface Backend {
   /** Opens the device. Throws `DeviceError` that says what to change. */
   open(options?: OpenOptions): Promise<Device>;
   /**
+   * The devices among which its options choose, a line each, as `doctor` shows them where there are several. Absent:
+   * there is one, or the system lists none.
+   */
+  devices?(): readonly string[];
+  /**
    * Measures once how kernels are best run on this machine, and keeps the winners for later runs. `say` receives
    * each line to be shown. Absent: there is nothing to measure.
    */

@@ -42,6 +42,8 @@ interface BackendState {
   readonly largest_head: number | null;
   /** What would make it faster, or null. */
   readonly advice: string | null;
+  /** The devices among which its options choose; empty: nothing to choose. */
+  readonly devices: readonly string[];
 }
 
 /** What a collective says of itself. */
@@ -240,6 +242,7 @@ async function tryBackend(
     largest_buffer_bytes: null,
     largest_head: null,
     advice: null,
+    devices: [],
   };
   try {
     const backend = await createPart("backend", name, creating);
@@ -263,6 +266,7 @@ async function tryBackend(
       largest_buffer_bytes: device.info.maxBufferBytes,
       largest_head: device.info.largestHead ?? null,
       advice: device.info.advice ?? null,
+      devices: backend.devices?.() ?? [],
     };
   } catch (error) {
     return {
@@ -310,6 +314,9 @@ function show(found: Diagnosis, out: Output): void {
       `${mark}  ${backend.name}: ${backend.description}${memory}${head}`,
     );
     if (backend.advice !== null) entry("", backend.advice);
+    if (backend.devices.length > 1) {
+      for (const device of backend.devices) entry("", `    adapter ${device}`);
+    }
   });
   entry("auto", found.auto ?? out.style("bad", "no backend can run here"));
   for (const { name, available, description } of found.collectives) {

@@ -5,6 +5,14 @@
 import { DeviceError, isGranted } from "@denotune/denotune/core";
 import type { WebGpuOptions } from "../options.ts";
 import type { TileTable } from "../kernels/matmul/tiles.ts";
+import {
+  type Card,
+  chooseCard,
+  hasSelectionLayer,
+  listCards,
+  localRank,
+  selectionOf,
+} from "./cards.ts";
 import { driverVersion } from "./driver.ts";
 import { Gpu } from "./gpu.ts";
 import { installAdvice } from "./install_advice.ts";
@@ -41,15 +49,20 @@ const LIMITS = [
 
 /** The adapter, or why there is none. Options that say nothing of it are not looked at. */
 export async function findAdapter(
-  options: Pick<WebGpuOptions, "power_preference">,
+  options: Pick<WebGpuOptions, "power_preference" | "adapter">,
 ): Promise<GPUAdapter | { readonly reason: string }> {
   const gpu = (globalThis.navigator as { gpu?: GPU } | undefined)?.gpu;
   if (gpu === undefined) {
     return { reason: "this runtime has no WebGPU (navigator.gpu)" };
   }
+  const card = cardFor(options.adapter);
+  if (card !== null && "reason" in card) return card;
   let adapter: GPUAdapter | null = null;
   let cause = "";
-  const quiet = quietWayland();
+  const giveBack = lend({
+    ...quietWayland(),
+    ...card === null ? {} : selectionOf(card),
+  });
   try {
     adapter = await gpu.requestAdapter({
       powerPreference: options.power_preference,
@@ -57,28 +70,79 @@ export async function findAdapter(
   } catch (error) {
     cause = `: ${error instanceof Error ? error.message : String(error)}`;
   } finally {
-    quiet();
+    giveBack();
   }
-  return adapter ??
-    {
+  if (adapter === null) {
+    return {
       reason: `no GPU adapter was found${cause}. ${
         installAdvice(Deno.build.os, osRelease())
       }`,
     };
+  }
+  return isMeant(adapter, card?.name ?? options.adapter) ? adapter : {
+    reason:
+      `\`adapter: ${options.adapter}\` was asked for, and WebGPU offers only ${adapter.info.description}. Where a system has no way to choose (DirectX, Metal), try \`power_preference: low-power\`, or the system's own settings for graphics`,
+  };
+}
+
+/** The card that the run file names; null: any, or there is no list to look it up in. */
+function cardFor(
+  adapter: WebGpuOptions["adapter"],
+): Card | null | { readonly reason: string } {
+  if (adapter === "auto") return null;
+  const cards = listCards();
+  if (cards === null) {
+    if (typeof adapter === "string" && adapter !== "local-rank") return null;
+    return {
+      reason:
+        `\`adapter: ${adapter}\` needs Vulkan's list of cards, which there is on Linux with libvulkan.so.1 and --allow-ffi. Name the adapter instead`,
+    };
+  }
+  const card = chooseCard(cards, adapter, localRank());
+  if ("reason" in card || cards.length === 1 || hasSelectionLayer()) {
+    return card;
+  }
+  return {
+    reason:
+      `\`adapter: ${adapter}\` needs Mesa's layer that chooses devices, for other makers' cards too: install mesa-vulkan-drivers, or show this process one card only (a container's devices)`,
+  };
+}
+
+/** Whether an adapter is the one that was named. */
+function isMeant(
+  { info }: GPUAdapter,
+  adapter: WebGpuOptions["adapter"],
+): boolean {
+  return typeof adapter === "number" || adapter === "auto" ||
+    info.description.toLowerCase().includes(adapter.toLowerCase());
 }
 
 /**
  * Wayland's library writes an error to the terminal where XDG_RUNTIME_DIR is not set (containers, root), each
  * time that drivers look for a display. Nothing here needs one: the variable is lent while they look.
  */
-function quietWayland(): () => void {
+function quietWayland(): Record<string, string> {
   const name = "XDG_RUNTIME_DIR";
   // without permission for the environment the line is shown, and does no harm
   const isOurs = Deno.build.os === "linux" &&
     isGranted({ name: "env", variable: name }) && !Deno.env.get(name);
-  if (!isOurs) return () => {};
-  Deno.env.set(name, "/tmp");
-  return () => Deno.env.delete(name);
+  return isOurs ? { [name]: "/tmp" } : {};
+}
+
+/** Sets variables of the environment for as long as drivers read them; returns what sets them back. */
+function lend(values: Readonly<Record<string, string>>): () => void {
+  const before = Object.keys(values).map((name) =>
+    [name, Deno.env.get(name)] as const
+  );
+  for (const [name, value] of Object.entries(values)) {
+    Deno.env.set(name, value);
+  }
+  return () => {
+    for (const [name, value] of before) {
+      if (value === undefined) Deno.env.delete(name);
+      else Deno.env.set(name, value);
+    }
+  };
 }
 
 /** The adapter's description of itself. */

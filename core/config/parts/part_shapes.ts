@@ -263,6 +263,7 @@ export const PART_SHAPES: { readonly [K in Kind]: ShapeOf<KindMap[K]> } = {
     precisions: maybe("list"),
     available: later(),
     open: later({ gives: DEVICE }),
+    devices: mayNow(),
     tune: mayLater(),
     source: mayLater(),
   },

@@ -14,7 +14,10 @@ import {
 } from "../../../backends/webgpu/runtime/adapter.ts";
 import type { AdapterLimits } from "../../../backends/webgpu/runtime/adapter_limits.ts";
 
-const found = await findAdapter({ power_preference: "high-performance" });
+const found = await findAdapter({
+  adapter: "auto",
+  power_preference: "high-performance",
+});
 
 /** Why there is no adapter; null where there is one. */
 export const missing: string | null = "reason" in found ? found.reason : null;
