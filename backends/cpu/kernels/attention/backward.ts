@@ -1,7 +1,7 @@
 /**
- * Attention backward. A piece is one key/value head of one row of the batch with all its query heads: key
- * blocks outside, query blocks inside, so that dK and dV of a block are summed in the worker's own memory and
- * dQ where it ends up, always in the same order and without atomics.
+ * Attention backward. A piece is one key/value head of one row of the batch with all its query heads, or a part of
+ * its keys where heads are few: key blocks outside, query blocks inside, so that dK and dV of a block are summed in
+ * the worker's own memory and dQ where it ends up, always in the same order and without atomics.
  *
  * ```text
  * S = Q Kt   P = exp(S - lse)   dP = dO Vt   dS = P (dP - delta) slope
@@ -26,6 +26,12 @@ import {
 } from "./geometry.ts";
 import { buildDeltas } from "./deltas.ts";
 import { packKeys } from "./products.ts";
+import {
+  eachKeyBlock,
+  partBytes,
+  partsOf,
+  sumPartsLaunch,
+} from "./query_parts.ts";
 import {
   emitBlockPair,
   headAt,
@@ -52,10 +58,22 @@ export function lowerAttentionBackward(
   const dims = [attributes.B, attributes.T];
   const capacity = sizeOf(attributes.T, capacities);
   const positions = sizeOf(attributes.B, capacities) * capacity;
-  const deltasAt = rangeBytes(positions);
-  const bytes = deltasAt + 4 * positions * attributes.heads;
   const blas = hasBlas && suitsBlas(attributes, capacity);
   const g = geometryOf({ attributes, blas });
+  const direct = scratchOf(g, 0).direct;
+  const parts = direct ? partsOf(attributes, g, capacities) : 1;
+  const ofPart = partBytes(attributes, g, capacities);
+  // ranges of segments, sums of dO * O, dQ of all parts but the first
+  const deltasAt = rangeBytes(positions);
+  const partsAt = deltasAt + 4 * positions * attributes.heads;
+  const bytes = partsAt + (parts - 1) * ofPart;
+  const variant: Variant = {
+    attributes,
+    blas,
+    deltasAt,
+    capacity,
+    parts: { count: parts, at: partsAt, bytes: ofPart },
+  };
   return [
     rangesLaunch(attributes, segments, bytes),
     {
@@ -72,15 +90,24 @@ export function lowerAttentionBackward(
         blas,
         deltasAt,
         capacity,
+        variant.parts,
       ], dims),
       views: [q, k, v, segments, lse, dOut, ...outputs, ...rowKeys],
       writes: [6, 7, 8],
       dims,
-      temporary: { bytes, use: "read" },
+      temporary: { bytes, use: parts === 1 ? "read" : "write" },
       scratch: scratchOf(g, capacity).bytes,
-      build: (kernel) =>
-        build(kernel, { attributes, blas, deltasAt, capacity }),
+      build: (kernel) => build(kernel, variant),
     },
+    ...(parts === 1 ? [] : [
+      sumPartsLaunch(attributes, outputs[0], {
+        g,
+        from: partsAt,
+        bytes: ofPart,
+        count: parts,
+        temporaryBytes: bytes,
+      }),
+    ]),
   ];
 }
 
@@ -88,16 +115,32 @@ function build(k: Kernel, variant: Variant): void {
   const { f } = k;
   const g = geometryOf(variant);
   const [B, T] = k.dims;
-  // A piece is one key/value head of one row of the batch, with all query heads of its group: dK, dV and dQ
-  // of these are written by nobody else, so that no sum needs an atomic.
-  k.pieces(i64.mul(B, i64.const(g.kvHeads)), (piece) => {
-    const b = f.local("i64", i64.divU(piece, i64.const(g.kvHeads)));
+  const { parts } = variant;
+  // A piece is one key/value head of one row of the batch, with all query heads of its group, or a part of its
+  // keys: dK, dV and the part's dQ of these are written by nobody else, so that no sum needs an atomic.
+  k.pieces(i64.mul(B, i64.const(g.kvHeads * parts.count)), (piece) => {
+    const head = f.local("i64", i64.divU(piece, i64.const(parts.count)));
+    const part = f.local(
+      "i64",
+      i64.sub(piece, i64.mul(head, i64.const(parts.count))),
+    );
+    const b = f.local("i64", i64.divU(head, i64.const(g.kvHeads)));
     const kvHead = f.local(
       "i64",
-      i64.sub(piece, i64.mul(b, i64.const(g.kvHeads))),
+      i64.sub(head, i64.mul(b, i64.const(g.kvHeads))),
     );
     const row0 = f.local("i64", i64.mul(b, T));
-    const own = { row0, kvHead };
+    // the first part sums in the output, the others in the temporary memory
+    const dQ = f.local("i64", k.at[6]);
+    f.if(i64.gtS(part, i64.const(0)), () =>
+      f.set(
+        dQ,
+        i64.add(
+          i64.add(k.temporary, i64.const(parts.at - parts.bytes)),
+          i64.mul(part, i64.const(parts.bytes)),
+        ),
+      ));
+    const own = { row0, kvHead, dQ };
     // dQ begins at 0, where it is summed: in the output or, in whole tiles, in the worker's own memory.
     eachQueryRow(
       k,
@@ -117,10 +160,10 @@ function build(k: Kernel, variant: Variant): void {
     );
     // Blocks of keys outside, queries inside: dK and dV of a block stay in the worker's own memory until all
     // queries have added to them; dQ is added to once a block of keys, in the order of the keys.
-    f.for(
-      i64.const(0),
-      T,
-      g.keys,
+    eachKeyBlock(
+      k,
+      g,
+      { part, parts: parts.count },
       (firstKey) => keyBlock(k, variant, own, firstKey),
     );
     // From there to the output, without what pads a head to whole tiles.

@@ -57,6 +57,12 @@ export interface Variant {
   readonly blas: boolean;
   readonly deltasAt: number;
   readonly capacity: number;
+  /** Parts of each head: how many, and in the temporary memory dQ of all but the first and the bytes of each. */
+  readonly parts: {
+    readonly count: number;
+    readonly at: number;
+    readonly bytes: number;
+  };
 }
 
 /** One key/value head of one row of the batch. */
@@ -64,6 +70,8 @@ export interface KvHead {
   /** First row of the batch row's tensors. */
   readonly row0: Int;
   readonly kvHead: Int;
+  /** Base of dQ of the part. */
+  readonly dQ: Int;
 }
 
 /** Where dQ of a query head is summed: address of query 0, and bytes from query to query. */
@@ -77,7 +85,7 @@ export function sumOfQueries(
   const s = scratchOf(g, variant.capacity);
   if (s.direct) {
     return {
-      at: headAt(k.at[6], g.qRow, own.row0, headOf(own, g, member), g),
+      at: headAt(own.dQ, g.qRow, own.row0, headOf(own, g, member), g),
       row: g.qRow,
     };
   }
