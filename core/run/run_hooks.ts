@@ -5,23 +5,21 @@
 import { join } from "node:path";
 import type { Answer, EvaluationRow } from "../contracts/evaluator.ts";
 import { isDenotuneError } from "../contracts/errors.ts";
-import type { Inputs, Objective } from "../contracts/objective.ts";
-import type { EvalEvent, SampleEvent } from "../contracts/tracker.ts";
+import type { Objective } from "../contracts/objective.ts";
+import type { SampleEvent } from "../contracts/tracker.ts";
 import { answer, type AnswerOptions } from "../engine/generate/answer.ts";
-import type { EvaluationSums } from "../engine/engine.ts";
-import { sequencesOf } from "../engine/inputs/level_inputs.ts";
 import { evaluationsOf, type RunModel } from "./ask/asked_in_run.ts";
-import {
-  type AnsweredBatch,
-  inputsOf,
-  type StepAnswers,
-} from "./ask/step_answers.ts";
+import type { StepAnswers } from "./ask/step_answers.ts";
 import type { Metrics } from "./best_model.ts";
 import type { Evaluations } from "./evaluation/evaluations.ts";
 import type { MetricName } from "./evaluation/check_result.ts";
+import {
+  type EvaluationDraw,
+  evaluationDraws,
+  lossMetrics,
+} from "./evaluation/evaluation_loss.ts";
 import type { OpenedEvaluator } from "./evaluation/evaluators.ts";
 import { EVALUATIONS, writeFiles, writeRecords } from "./evaluation/records.ts";
-import type { OpenedData } from "./open/open_data.ts";
 import { allBatches } from "./open/plan_request.ts";
 import { RunSaves, type SavesContext } from "./saving/run_saves.ts";
 import { PROMPTS_FILE, type RunRequests } from "./watch/requests.ts";
@@ -40,6 +38,12 @@ export interface HooksContext extends RunModel, SavesContext {
   /** What people ask of the run while it trains; null: this rank is not asked. */
   readonly requests: RunRequests | null;
   readonly now: () => number;
+}
+
+/** A loss that ranks have measured together. */
+export interface MeasuredLoss {
+  readonly draws: readonly EvaluationDraw[];
+  readonly seconds: number;
 }
 
 /** A prompt and what the model made of it. */
@@ -111,7 +115,11 @@ export class RunHooks implements TrainerHooks {
     );
   }
 
-  async evaluate(state: Readonly<TrainerState>): Promise<Metrics> {
+  /** `measured`: the loss that all ranks have measured together, and how long that took; absent: to be measured. */
+  async evaluate(
+    state: Readonly<TrainerState>,
+    measured: MeasuredLoss | null = null,
+  ): Promise<Metrics> {
     this.#moveTo(state);
     const { engine, data } = this.context;
     const measures = data.evaluation !== null || this.#evaluations !== null;
@@ -119,18 +127,19 @@ export class RunHooks implements TrainerHooks {
     await engine.withAverages(async () => {
       // before anything is reported: an interrupt leaves the whole evaluation to the resumed run
       const answers = this.#asksAt("eval") ? await this.#sampleAnswers() : [];
-      if (measures) await this.#evaluate(state.step);
+      if (measures) await this.#evaluate(state.step, measured);
       this.#emitSamples("eval", answers);
     });
     return this.metrics;
   }
 
-  async #evaluate(step: number): Promise<void> {
-    const { data, events, config, now } = this.context;
-    const started = now();
-    const loss = data.evaluation === null
+  async #evaluate(step: number, measured: MeasuredLoss | null): Promise<void> {
+    const { events, config, now, objective } = this.context;
+    const started = now() - (measured?.seconds ?? 0);
+    const draws = measured?.draws ?? await this.draws({ rank: 0, world: 1 });
+    const loss = draws === null
       ? { eval_loss: null, eval_perplexity: null, eval_token_accuracy: null }
-      : await this.#lossOf(data.evaluation);
+      : lossMetrics(draws, objective);
     const numbers: Record<MetricName, number> = {};
     const given = await this.#evaluations?.run() ?? [];
     for (const { metrics } of given) {
@@ -157,92 +166,30 @@ export class RunHooks implements TrainerHooks {
     this.metrics = metrics;
   }
 
-  /** Average loss of the rows for evaluation, over as many draws as the objective wants. */
-  async #lossOf(
-    evaluation: NonNullable<OpenedData["evaluation"]>,
-  ): Promise<
-    & Pick<EvalEvent, "eval_loss" | "eval_perplexity" | "eval_token_accuracy">
-    & Record<MetricName, number | null>
-  > {
-    const { engine, objective, signal, answers } = this.context;
-    const { draws = 1 } = objective;
-    const losses: number[] = [];
-    const all: EvaluationSums[] = [];
-    let weight = 0;
-    const given = [...allBatches(evaluation)];
+  /**
+   * The loss of the rows for evaluation: this process's share of the batches. Null where there are none. What ranks
+   * do together, before `evaluate`.
+   */
+  async draws(
+    share: { readonly rank: number; readonly world: number },
+  ): Promise<EvaluationDraw[] | null> {
+    const { engine, objective, signal, answers, data, events, config } =
+      this.context;
+    if (data.evaluation === null) return null;
+    const given = [...allBatches(data.evaluation)];
     const batches =
       await answers?.of(given, { step: 0, training: false }, signal) ??
         given.map((batch) => ({ batch, own: {} }));
-    for (let draw = 0; draw < draws; draw++) {
-      let own = 0;
-      const sums = await engine.evaluate(
-        this.#evaluationInputs(batches, draw, (n) => own += n),
-        signal,
-      );
-      weight += own;
-      all.push(sums);
-      if (own > 0) losses.push(sums.lossSum / own);
-    }
-    const loss = losses.length > 0
-      ? losses.reduce((a, b) => a + b) / losses.length
-      : null;
-    const measured: Record<MetricName, number | null> = {};
-    for (const name of Object.keys(all[0].metrics)) {
-      const metric = (of: "sum" | "weight") =>
-        all.reduce((sum, { metrics }) => sum + metrics[name][of], 0);
-      measured[`eval_${name}`] = metric("weight") > 0
-        ? finite(metric("sum") / metric("weight"))
-        : null;
-    }
-    if (draws > 1) {
-      measured.eval_loss_error = finite(standardError(losses));
-      measured.eval_draws = draws;
-    }
-    // e to the loss and shares of right tokens are of cross-entropy
-    const isOwn = objective.loss !== undefined;
-    const correct = all.reduce((sum, { correctSum }) => sum + correctSum, 0);
-    return {
-      ...measured,
-      eval_loss: finite(loss),
-      eval_perplexity: loss === null || isOwn ? null : finite(Math.exp(loss)),
-      eval_token_accuracy: weight > 0 && !isOwn
-        ? finite(correct / weight)
-        : null,
-    };
-  }
-
-  /** The rows for evaluation as the model is run on them. */
-  *#evaluationInputs(
-    batches: readonly AnsweredBatch[],
-    draw: number,
-    onDivisor: (divisor: number) => void,
-  ): Generator<Inputs> {
-    const { events, objective, config } = this.context;
-    const { draws = 1 } = objective;
-    let done = draw * batches.length;
-    let firstSequence = 0;
-    for (const given of batches) {
-      const { batch } = given;
-      const sequences = sequencesOf(batch);
-      const inputs = inputsOf(objective, given, {
-        seed: config.seed,
-        step: 0,
-        firstRow: batch.firstRow,
-        firstSequence,
-        sequences,
-        draw,
-        training: false,
-      });
-      firstSequence += sequences;
-      onDivisor(inputs.divisor);
-      events.emit({
-        event: "progress",
-        task: "evaluating",
-        done: done++,
-        total: draws * batches.length,
-      });
-      yield inputs;
-    }
+    return await evaluationDraws({
+      engine,
+      objective,
+      batches,
+      seed: config.seed,
+      share,
+      signal,
+      onProgress: (done, total) =>
+        events.emit({ event: "progress", task: "evaluating", done, total }),
+    });
   }
 
   /** Answers the prompts of samples. */
@@ -350,13 +297,4 @@ export class RunHooks implements TrainerHooks {
 
 function finite(value: number | null): number | null {
   return value !== null && Number.isFinite(value) ? value : null;
-}
-
-/** Standard error of the mean of some numbers; null of fewer than two. */
-function standardError(values: readonly number[]): number | null {
-  const n = values.length;
-  if (n < 2) return null;
-  const mean = values.reduce((a, b) => a + b) / n;
-  const squares = values.reduce((sum, v) => sum + (v - mean) ** 2, 0);
-  return Math.sqrt(squares / (n - 1) / n);
 }

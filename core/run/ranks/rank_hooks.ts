@@ -1,12 +1,13 @@
 /**
- * What ranks do between steps: rank 0 evaluates, answers and saves; the others get its numbers and go on with the
- * next step, where they wait for it.
+ * What ranks do between steps: all measure the loss of the rows for evaluation; rank 0 asks, answers and saves; the
+ * others get its numbers and go on with the next step, where they wait for it.
  * @module
  */
 import { gatherStates } from "../../engine/ranks/optimizer_shards.ts";
 import type { Metrics } from "../best_model.ts";
 import { checkpointPath } from "../checkpoint.ts";
-import type { RunHooks } from "../run_hooks.ts";
+import { addDraws } from "../evaluation/evaluation_loss.ts";
+import type { MeasuredLoss, RunHooks } from "../run_hooks.ts";
 import type { StepReport } from "../step_report.ts";
 import type { TrainerHooks } from "../trainer.ts";
 import type { TrainerState } from "../trainer_state.ts";
@@ -37,21 +38,43 @@ export class RankHooks implements TrainerHooks {
     this.#hooks.onSkipped(state, step);
   }
 
+  /** The loss by all ranks; questions and samples are rank 0's. */
   async evaluate(state: Readonly<TrainerState>): Promise<Metrics> {
     const hooks = this.#hooks;
+    const measured = await this.#measureLoss();
     const { metrics, isStopped } = await this.#ranks.fromFirst(async () => {
-      let metrics: Metrics = {};
-      const isDone = await this.#unlessStopped(async () => {
-        metrics = await hooks.evaluate(state);
-      });
-      return { metrics, isStopped: !isDone };
+      const metrics = await this.#unlessStopped(() =>
+        hooks.evaluate(state, measured)
+      );
+      return { metrics: metrics ?? {}, isStopped: metrics === null };
     });
-    if (isStopped) {
-      this.#stop.agree();
-      throw this.#stop.signal.reason;
-    }
+    if (isStopped) this.#endEvaluation();
     hooks.metrics = metrics;
     return metrics;
+  }
+
+  /** The loss of the rows for evaluation, shared out; null where there are none. */
+  async #measureLoss(): Promise<MeasuredLoss | null> {
+    const { engine, data, now } = this.#hooks.context;
+    const { collective } = this.#ranks;
+    if (data.evaluation === null) return null;
+    const started = now();
+    const own = await engine.withAverages(() =>
+      this.#unlessStopped(() => this.#hooks.draws(collective))
+    );
+    // an interrupt comes to ranks at different moments: none goes on where one has stopped
+    const stopped = Float32Array.of(own === null ? 1 : 0);
+    await collective.sum(stopped);
+    if (own === null || stopped[0] > 0) return this.#endEvaluation();
+    return {
+      draws: await addDraws(own, collective),
+      seconds: now() - started,
+    };
+  }
+
+  #endEvaluation(): never {
+    this.#stop.agree();
+    throw this.#stop.signal.reason;
   }
 
   /** A rank that fails saves alone, if it can: nothing that joins ranks may be called. */
@@ -94,13 +117,13 @@ export class RankHooks implements TrainerHooks {
     await this.#unlessStopped(() => this.#hooks.answerAsked(state));
   }
 
-  async #unlessStopped(body: () => Promise<void>): Promise<boolean> {
+  /** What `body` gives; null where the signal ended it. */
+  async #unlessStopped<T>(body: () => Promise<T>): Promise<T | null> {
     const { signal } = this.#hooks.context;
     try {
-      await body();
-      return true;
+      return await body();
     } catch (error) {
-      if (signal?.aborted && error === signal.reason) return false;
+      if (signal?.aborted && error === signal.reason) return null;
       throw error;
     }
   }

@@ -12,6 +12,7 @@ import { testCollective } from "../../conformance/collective.ts";
 import {
   type RanRun,
   runConfig,
+  type RunTestOptions,
   testFolder,
   tinyRows,
   tinyRun,
@@ -28,7 +29,11 @@ async function together(
   world: number,
   folder: string,
   more: Partial<RunInput>,
-  shardsOptimizer = false,
+  { shardsOptimizer = false, optionsOf = () => ({}) }: {
+    readonly shardsOptimizer?: boolean;
+    /** How each rank is watched and stopped. */
+    readonly optionsOf?: (rank: number) => RunTestOptions;
+  } = {},
 ): Promise<RanRun[]> {
   const ranks = ranksInProcess(world).map((ranks) => ({
     ...ranks,
@@ -48,7 +53,7 @@ async function together(
         }),
         {},
       ),
-    })
+    }, optionsOf(collective.rank))
   );
   return await Promise.all(runs);
 }
@@ -138,7 +143,7 @@ for (
       WORLD,
       folder.at("sharded"),
       { ...more, ...run({}) },
-      true,
+      { shardsOptimizer: true },
     );
     const hash = whole[0].result.weightsHash;
     assert.match(hash ?? "", /^[0-9a-f]{64}$/);
@@ -157,7 +162,7 @@ for (
       WORLD,
       folder.at("again"),
       { ...more, ...run({ resume }) },
-      true,
+      { shardsOptimizer: true },
     );
     assert.equal(again[0].result.weightsHash, hash);
     if (!ALL) return;
@@ -181,7 +186,7 @@ for (
   Deno.test(`ranks do not share out the states of ${name}, and say why`, async () => {
     using folder = testFolder();
     await assert.rejects(
-      together(2, folder.path, { optimizer }, true),
+      together(2, folder.path, { optimizer }, { shardsOptimizer: true }),
       (error: Error) =>
         error.name === "ConfigError" && reason.test(error.message) &&
         /optimizer_sharding/.test(error.message),
@@ -189,14 +194,91 @@ for (
   });
 }
 
-Deno.test("parallel: null and {use: single} are one process", async () => {
+for (const world of ALL ? [2, 3, 4] : [3]) {
+  Deno.test(`${world} ranks share out the rows for evaluation, and have the figures of one`, async () => {
+    using folder = testFolder();
+    const run: Partial<RunInput> = {
+      data: {
+        train: [{ rows: tinyRows(4), format: "alpaca" }],
+        eval: [{ rows: tinyRows(11, 2), format: "alpaca" }],
+      },
+      training: { batch_size: 2, eval_steps: 1 },
+    };
+    const [one] = await together(1, folder.path, run);
+    const ranks = await together(world, folder.path, run);
+    const figures = (of: RanRun) =>
+      of.of("eval").map(({ eval_loss, eval_perplexity, eval_token_accuracy }) =>
+        [eval_loss, eval_perplexity, eval_token_accuracy].map((n) => n ?? NaN)
+      );
+    assert.equal(figures(one).length, 2);
+    figures(ranks[0]).forEach((found, i) =>
+      found.forEach((value, k) => {
+        const wanted = figures(one)[i][k];
+        assert.ok(Math.abs(value / wanted - 1) <= 1e-6, `${value}, ${wanted}`);
+      })
+    );
+    for (const { result } of ranks) {
+      assert.equal(result.metrics.eval_loss, ranks[0].result.metrics.eval_loss);
+    }
+    // six batches an evaluation: each is run by one rank
+    const evaluated = ranks.map((of) =>
+      of.of("progress").filter(({ task }) => task === "evaluating")
+        .map(({ done }) => done)
+    );
+    for (const [rank, done] of evaluated.entries()) {
+      assert.ok(done.length > 0 && done.every((i) => i % world === rank));
+    }
+    assert.equal(evaluated.flat().length, 2 * 6);
+  });
+}
+
+Deno.test("a rank that is interrupted while it evaluates ends all, and the evaluation is left to the resumed run", async () => {
   using folder = testFolder();
-  const run = (name: string, parallel: RunInput["parallel"]) =>
-    runConfig({
-      ...tinyRun(folder.at(name), { training: { max_steps: 2 } }),
-      parallel,
-    });
-  const alone = await run("null", null);
-  const single = await run("single", { use: "single" });
-  assert.deepEqual(single.losses, alone.losses);
+  const controller = new AbortController();
+  const run: Partial<RunInput> = {
+    data: {
+      train: [{ rows: tinyRows(8), format: "alpaca" }],
+      eval: [{ rows: tinyRows(11, 2), format: "alpaca" }],
+    },
+    training: { batch_size: 2, eval_steps: 2 },
+  };
+  const stop = (rank: number): RunTestOptions => ({
+    signal: controller.signal,
+    onEvent: (event) => {
+      if (
+        rank === 1 && event.event === "progress" && event.task === "evaluating"
+      ) controller.abort();
+    },
+  });
+  const ranks = await together(2, folder.path, run, { optionsOf: stop });
+  for (const { result } of ranks) {
+    assert.deepEqual([result.status, result.steps], ["interrupted", 2]);
+  }
+  assert.deepEqual(ranks.flatMap((of) => of.of("eval")), []);
+});
+
+Deno.test({
+  name:
+    "without a launcher a run is one process, whatever parallel says, and opens no library",
+  permissions: { ffi: false, read: true, write: true, env: true, sys: true },
+  async fn() {
+    using folder = testFolder();
+    const run = (name: string, parallel?: RunInput["parallel"]) =>
+      runConfig({
+        ...tinyRun(folder.at(name), { training: { max_steps: 2 } }),
+        ...(parallel === undefined ? {} : { parallel }),
+      });
+    const alone = await run("default");
+    for (
+      const [name, parallel] of [
+        ["null", null],
+        ["single", { use: "single" }],
+        ["mpi", { use: "mpi", optimizer_sharding: true }],
+      ] as const
+    ) {
+      const { losses, result } = await run(name, parallel);
+      assert.deepEqual(losses, alone.losses);
+      assert.deepEqual([result.rank, result.weightsHash], [0, null]);
+    }
+  },
 });
