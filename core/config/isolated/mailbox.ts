@@ -69,8 +69,13 @@ export class Mailbox {
 
   /** The answer, which is taken out; null where none is there after so long. Blocks the thread. */
   wait(timeoutMs: number): Mail | null {
-    Atomics.wait(this.#head, FULL, 0, timeoutMs);
-    return this.take();
+    const until = performance.now() + timeoutMs;
+    for (let left = timeoutMs;; left = until - performance.now()) {
+      // who answers may be held up between the answer and its notice, which then ends the wait for the next one
+      Atomics.wait(this.#head, FULL, 0, Math.max(0, left));
+      const mail = this.take();
+      if (mail !== null || left <= 0) return mail;
+    }
   }
 
   /** The answer, which is taken out; null where none is there. */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Worker as NodeWorker } from "node:worker_threads";
 import {
   errorOutcome,
   FRAME_HEAD,
@@ -108,4 +109,25 @@ Deno.test("a mailbox gives an answer once, and grows with it", async () => {
     bytes: new Uint8Array(9000).fill(2),
   });
   assert.equal(mine.take(), null);
+});
+
+Deno.test("who waits for a mailbox is not woken by the notice of an answer that it has taken already", async () => {
+  const mine = new Mailbox();
+  const late = `import(${
+    JSON.stringify(
+      import.meta.resolve("../../../../core/config/isolated/mailbox.ts"),
+    )
+  }).then(({ Mailbox }) => {
+    const { workerData } = process.getBuiltinModule("node:worker_threads");
+    const head = new Int32Array(workerData.head);
+    // of the thread that waits
+    while (Atomics.notify(head, 0) === 0);
+    new Mailbox(workerData).answer("frame", new Uint8Array([7]));
+  });`;
+  const worker = new NodeWorker(late, { eval: true, workerData: mine.memory });
+  assert.deepEqual(mine.wait(60_000), {
+    kind: "frame",
+    bytes: new Uint8Array([7]),
+  });
+  await worker.terminate();
 });
