@@ -17,14 +17,18 @@ import { childArgs } from "./deno_child.ts";
 import { reasonIn } from "./manifest.ts";
 import { Mailbox } from "./mailbox.ts";
 import {
+  type ChainStep,
   errorOutcome,
   fromFrame,
   isFromPlugin,
+  isOutcome,
   type Outcome,
   toFrame,
+  TOKENS,
   type ToPlugin,
   valueOf,
 } from "./messages.ts";
+import type { BatchedCalls } from "./part_members.ts";
 
 /** What a carrier is made for. */
 export interface CarrierOptions {
@@ -39,7 +43,20 @@ export interface CarrierOptions {
 }
 
 /** Answers what the plugin's process asks while it works. May be a promise where the call is awaited. */
-export type Callback = (method: string, args: readonly unknown[]) => unknown;
+export type Callback = (
+  method: string,
+  args: readonly unknown[],
+  /** The part that asks. */
+  seat: number,
+) => unknown;
+
+/** How many calls are made. */
+export interface ManyOptions {
+  /** Whether each is sent in a message of its own. */
+  readonly isAlone?: boolean;
+  /** Answers what is asked meanwhile; where it gives nothing, who answered when the part was made. */
+  readonly answer?: Callback;
+}
 
 /** Something that a process holds, and how it is made again in a new one. */
 interface Seat {
@@ -95,7 +112,8 @@ export class Carrier implements Disposable {
 
   /** What holds a number, once its call has been answered: it is made again where the process is. */
   keep(seat: number, request: Seat["request"]): void {
-    this.#seats.set(seat, { request, callback: noCallback });
+    const callback = this.#callbackOf(request.seat);
+    this.#seats.set(seat, { request, callback });
   }
 
   /** One call that is awaited. Throws what it throws, and `PluginError` where the process ends twice. */
@@ -111,48 +129,82 @@ export class Carrier implements Disposable {
     return valueOf(outcome);
   }
 
-  /**
-   * Many calls that block: what each gave or threw, in order, up to one that ends the process. `answer`: answers what
-   * is asked meanwhile; absent: who answered when the part was made.
-   */
+  /** Many calls that block: what each gave or threw, in order, up to one that ends the process. */
   many(
     seat: number,
     method: string,
     calls: readonly (readonly unknown[])[],
-    answer?: Callback,
+    { isAlone = false, answer }: ManyOptions = {},
   ): Outcome[] {
+    const outcomes: Outcome[] = [];
+    const callback = this.#callbackOf(seat, answer);
+    let oneByOne = isAlone;
+    while (outcomes.length < calls.length) {
+      const rest = calls.slice(
+        outcomes.length,
+        oneByOne ? outcomes.length + 1 : undefined,
+      );
+      const request = { type: "call", seat, method, calls: rest } as const;
+      const ended = this.#attempt(request, { callback, outcomes });
+      if (ended === null) continue;
+      // which of them it was is known when it is called alone
+      if (oneByOne) {
+        outcomes.push(errorOutcome(this.#errorOf(ended, method)));
+        return outcomes;
+      }
+      oneByOne = true;
+      this.#mayRestart(ended, method);
+    }
+    return outcomes;
+  }
+
+  /** See `BatchedCalls.chain`. Blocks. */
+  chain(
+    steps: readonly ChainStep[],
+    calls: readonly (readonly unknown[])[],
+    tokens: Parameters<BatchedCalls["chain"]>[2],
+  ): readonly Outcome[][] {
+    const outcomes: Outcome[] = [];
+    const callback: Callback = (method, args, seat) =>
+      method === TOKENS
+        ? tokens({ text: String(args[0]), addBos: args[1] === true })
+        : this.#callbackOf(seat)(method, args, seat);
+    const request = { type: "chain", steps, calls } as const;
+    const ended = this.#attempt(request, { callback, outcomes });
+    if (ended !== null) this.#mayRestart(ended, steps[0].method);
+    return outcomes.map((outcome) => {
+      const gave = valueOf(outcome);
+      if (
+        Array.isArray(gave) && gave.length > 0 &&
+        gave.length <= steps.length && gave.every(isOutcome)
+      ) return gave;
+      throw this.#noAnswer();
+    });
+  }
+
+  /** Who answers what a part asks. */
+  #callbackOf(seat: number, first?: Callback): Callback {
+    const known = this.#seats.get(seat)?.callback ?? noCallback;
+    if (first === undefined) return known;
+    return (...asked) => first(...asked) ?? known(...asked);
+  }
+
+  /** Sends calls; gives why the process has ended, null where it has not. */
+  #attempt(request: ToPlugin, into: Receiving): Ended | null {
     if (this.#isBusy) {
       throw new PluginError(
         `The plugin ${this.module} cannot be called while it is waited for`,
       );
     }
-    const outcomes: Outcome[] = [];
-    const callback = answer ?? this.#seats.get(seat)?.callback ?? noCallback;
-    let isAlone = false;
-    while (outcomes.length < calls.length) {
-      const rest = calls.slice(
-        outcomes.length,
-        isAlone ? outcomes.length + 1 : undefined,
-      );
-      try {
-        this.#start();
-        this.#block({ type: "call", seat, method, calls: rest }, {
-          callback,
-          outcomes,
-        });
-      } catch (error) {
-        if (!(error instanceof ProcessEnded)) throw error;
-        this.#hasEnded();
-        // which of them it was is known when it is called alone
-        if (isAlone) {
-          outcomes.push(errorOutcome(this.#errorOf(error.ended, method)));
-          return outcomes;
-        }
-        isAlone = true;
-        this.#mayRestart(error.ended, method);
-      }
+    try {
+      this.#start();
+      this.#block(request, into);
+      return null;
+    } catch (error) {
+      if (!(error instanceof ProcessEnded)) throw error;
+      this.#hasEnded();
+      return error.ended;
     }
-    return outcomes;
   }
 
   /** Ends the process. */
@@ -300,10 +352,7 @@ export class Carrier implements Disposable {
       message = null;
     }
     if (!isFromPlugin(message)) {
-      this.#hasEnded();
-      throw new PluginError(
-        `The plugin ${this.module} broke off: its process wrote what is no answer`,
-      );
+      throw this.#noAnswer();
     }
     if (message.type === "answers") {
       outcomes.push(...message.outcomes);
@@ -314,13 +363,20 @@ export class Carrier implements Disposable {
       outcome,
     });
     try {
-      const value = callback(message.method, message.args);
+      const value = callback(message.method, message.args, message.seat);
       return value instanceof Promise
         ? value.then((value) => back({ value }), (e) => back(errorOutcome(e)))
         : back({ value });
     } catch (error) {
       return back(errorOutcome(error));
     }
+  }
+
+  #noAnswer(): PluginError {
+    this.#hasEnded();
+    return new PluginError(
+      `The plugin ${this.module} broke off: its process wrote what is no answer`,
+    );
   }
 
   #errorOf(ended: Ended, method: string): PluginError {

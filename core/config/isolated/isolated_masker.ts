@@ -1,32 +1,47 @@
 /**
- * A masker in the process of its plugin.
+ * A masker in the process of its plugin. It gets the text and the tokens of rows, which are most of what it is shown,
+ * from the first time that it looks at them.
  * @module
  */
-import { PluginError } from "../../contracts/errors.ts";
 import type { Masker, Tokenized } from "../../contracts/masker.ts";
 import { callsOf, make, type Making } from "./making.ts";
-import { TOKENS_OF } from "./messages.ts";
+import { ROW } from "./messages.ts";
 import { partOf } from "./part_members.ts";
 
-/** A masker gets the tokens of rows, which are most of what it is shown, from the first time that it looks at them. */
+/** What is not sent to a masker that does not look at it. */
+const LATER = ["text", "encoding"] as const;
+type Later = (typeof LATER)[number];
+
+/** Makes it. */
 export async function isolatedMasker(making: Making): Promise<Masker> {
   const { carrier } = making.shared;
   const { seat, described } = await make(making, carrier);
-  let looks = false;
-  const calls = callsOf(seat, making, (method, calls) => {
-    if (looks) return carrier.many(seat, method, calls);
-    const without = calls.map(([tokenized, ...rest], row) => {
-      const { text, spans } = tokenized as Tokenized;
-      return [{ text, spans, [TOKENS_OF]: row }, ...rest];
-    });
-    return carrier.many(seat, method, without, (asked, [row]) => {
-      const call = calls[Number(row)];
-      if (asked !== TOKENS_OF || call === undefined) {
-        throw new PluginError(`a masker has no \`${asked}\` to ask for`);
-      }
-      looks = true;
-      return (call[0] as Tokenized).encoding;
-    });
+  // by method: `weights` of a masker that counts tokens may know the spans alone
+  const looks = new Map<string, Set<Later>>();
+  const looksOf = (method: string): Set<Later> => {
+    const known = looks.get(method) ?? new Set();
+    looks.set(method, known);
+    return known;
+  };
+  const calls = callsOf(seat, making, {
+    many: (method, calls, isAlone) => {
+      const known = looksOf(method);
+      const shown = calls.map(([given, ...rest], row) => {
+        const { spans, ...others } = given as Tokenized;
+        const sent: Record<string, unknown> = { spans, [ROW]: row };
+        for (const name of known) sent[name] = others[name];
+        return [sent, ...rest];
+      });
+      const answer = (asked: string, [name]: readonly unknown[]) => {
+        const found = LATER.find((one) => one === name);
+        if (asked !== ROW || found === undefined) return undefined;
+        known.add(found);
+        return calls.map(([tokenized]) => (tokenized as Tokenized)[found]);
+      };
+      return carrier.many(seat, method, shown, { isAlone, answer });
+    },
+    mayFollow: (method) => !looksOf(method).has("encoding"),
+    looked: (method) => void looksOf(method).add("encoding"),
   });
   return { ...partOf("masker", described, calls), ...calls.batched };
 }

@@ -10,6 +10,7 @@ import { type Described, valueOf } from "./messages.ts";
 import {
   BATCHED,
   type Batched,
+  type BatchedCalls,
   isDescribed,
   type IsolableKind,
   type RemoteCalls,
@@ -66,13 +67,26 @@ export interface Calls extends RemoteCalls {
 export function callsOf(
   seat: number,
   making: Making,
-  many: RemoteMany = (method, calls) =>
-    making.shared.carrier.many(seat, method, calls),
+  {
+    many = (method, calls, isAlone) =>
+      making.shared.carrier.many(seat, method, calls, { isAlone }),
+    ...own
+  }: Partial<Pick<BatchedCalls, "many" | "mayFollow" | "looked">> = {},
 ): Calls {
+  const { carrier } = making.shared;
   return {
     many,
-    call: (method: string, args: readonly unknown[]) =>
-      valueOf(many(method, [args])[0]),
-    batched: { [BATCHED]: { many, described: describe(making) } },
+    call: (method, args) => valueOf(many(method, [args])[0]),
+    batched: {
+      [BATCHED]: {
+        many,
+        described: describe(making),
+        process: carrier,
+        seat,
+        chain: (steps, calls, tokens) => carrier.chain(steps, calls, tokens),
+        mayFollow: () => true,
+        ...own,
+      },
+    },
   };
 }

@@ -12,6 +12,8 @@
  *                              ◄──   {answers: [...], done: false}  (so many in so much time)
  *   {more}                     ──►
  *                              ◄──   {answers: [...], done: true}
+ *   {chain, steps, calls}      ──►
+ *                              ◄──   {answers: [[example, rendered, weights], ...], done}
  * ```
  *
  * Values are written as the structured clone of V8; a frame is its length and its bytes.
@@ -70,8 +72,21 @@ export type ToPlugin =
     /** Arguments of each call. */
     readonly calls: readonly (readonly unknown[])[];
   }
+  | {
+    readonly type: "chain";
+    /** Calls of which each gets what the one before it gave. */
+    readonly steps: readonly ChainStep[];
+    /** Arguments of the first, for each row. */
+    readonly calls: readonly (readonly unknown[])[];
+  }
   | { readonly type: "returned"; readonly outcome: Outcome }
   | { readonly type: "more" };
+
+/** A call of a chain: `parse`, `render`, `weights`. */
+export interface ChainStep {
+  readonly seat: number;
+  readonly method: string;
+}
 
 /** From the plugin's process. */
 export type FromPlugin =
@@ -82,6 +97,8 @@ export type FromPlugin =
   }
   | {
     readonly type: "callback";
+    /** The part that asks; 0 where none does. */
+    readonly seat: number;
     readonly method: string;
     readonly args: readonly unknown[];
   };
@@ -95,8 +112,13 @@ export interface Described {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-/** In the place of the tokens of a row: the number by which they are asked for. */
-export const TOKENS_OF = "tokens of";
+/**
+ * In what a masker is shown: the number of the row, whose text and tokens are sent from the first time that it looks
+ * at them. Also the name by which they are asked for.
+ */
+export const ROW = "\u0000row";
+/** The name by which the tokens of a text are asked for, in a chain. */
+export const TOKENS = "\u0000tokens";
 
 /** Bytes of a frame's length. */
 export const FRAME_HEAD = 4;
@@ -158,13 +180,15 @@ export function isFromPlugin(value: unknown): value is FromPlugin {
   if (typeof value !== "object" || value === null) return false;
   const found = value as Record<string, unknown>;
   if (found.type === "callback") {
-    return typeof found.method === "string" && Array.isArray(found.args);
+    return typeof found.method === "string" &&
+      typeof found.seat === "number" && Array.isArray(found.args);
   }
   return found.type === "answers" && typeof found.done === "boolean" &&
     Array.isArray(found.outcomes) && found.outcomes.every(isOutcome);
 }
 
-function isOutcome(value: unknown): value is Outcome {
+/** Whether a value that came from there is what a call gave. */
+export function isOutcome(value: unknown): value is Outcome {
   if (typeof value !== "object" || value === null) return false;
   if ("value" in value) return true;
   if (!("error" in value)) return false;

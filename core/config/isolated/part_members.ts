@@ -5,7 +5,9 @@
  */
 import { PluginError } from "../../contracts/errors.ts";
 import type { Kind, KindMap } from "../../contracts/plugin.ts";
-import type { Described, Outcome } from "./messages.ts";
+import type { Rendered } from "../../contracts/template.ts";
+import type { Encoding } from "../../contracts/tokenizer.ts";
+import type { ChainStep, Described, Outcome } from "./messages.ts";
 
 /** Kinds whose parts may run in a process of their own. */
 export const ISOLABLE_KINDS = [
@@ -86,10 +88,11 @@ export function isDescribed(kind: Held, value: unknown): value is Described {
 export interface RemoteCalls {
   /** Calls a method and waits, blocked. */
   call(method: string, args: readonly unknown[]): unknown;
-  /** Calls it several times; absent: one by one. */
+  /** Calls it several times; absent: one by one. `isAlone`: each in a message of its own. */
   many?(
     method: string,
     calls: readonly (readonly unknown[])[],
+    isAlone?: boolean,
   ): readonly Outcome[];
 }
 
@@ -106,6 +109,23 @@ export interface BatchedCalls {
   readonly many: NonNullable<RemoteCalls["many"]>;
   /** The part as messages name it. */
   readonly described: string;
+  /** What it runs in: the same for parts of the same process. */
+  readonly process: object;
+  /** Its number there. */
+  readonly seat: number;
+  /**
+   * Calls parts of the process one after the other, each with what the one before gave: what the calls of each row
+   * gave, as far as they were made, up to a row that ends the process. `tokens` gives those of a text.
+   */
+  chain(
+    steps: readonly ChainStep[],
+    calls: readonly (readonly unknown[])[],
+    tokens: (rendered: Pick<Rendered, "text" | "addBos">) => Encoding,
+  ): readonly (readonly Outcome[])[];
+  /** Whether a call needs nothing that the part before it in a chain does not give. */
+  mayFollow(method: string): boolean;
+  /** A call in a chain has asked for tokens. */
+  looked?(method: string): void;
 }
 
 /** How a part is called many times at once; null where it is one of this thread. */

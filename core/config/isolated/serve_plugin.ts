@@ -15,19 +15,17 @@ import {
 } from "../../contracts/plugin.ts";
 import { manifestOf } from "./describe_plugin.ts";
 import {
+  type ChainStep,
   type Described,
   errorOutcome,
-  FRAME_HEAD,
-  fromFrame,
-  type FromPlugin,
   type HostData,
   type Outcome,
-  toFrame,
-  TOKENS_OF,
+  ROW,
+  TOKENS,
   type ToPlugin,
-  valueOf,
 } from "./messages.ts";
 import { describeMade, isIsolable, partOf } from "./part_members.ts";
+import { ask, enter, expect, read, say } from "./plugin_pipes.ts";
 
 // what a plugin prints must not come between the answers
 for (const name of ["log", "info", "debug", "dir", "table"] as const) {
@@ -36,6 +34,28 @@ for (const name of ["log", "info", "debug", "dir", "table"] as const) {
 
 /** Answers are sent after so much time, so that who waits knows that it is worked. */
 const FLUSH_MS = 250;
+
+/** Answers of one request, sent as they come. */
+class Answers {
+  #outcomes: Outcome[] = [];
+  #since = performance.now();
+
+  beforeCall(): void {
+    if (performance.now() - this.#since <= FLUSH_MS) return;
+    say(this.#outcomes, false);
+    expect("more");
+    this.#outcomes = [];
+    this.#since = performance.now();
+  }
+
+  add(outcome: Outcome): void {
+    this.#outcomes.push(outcome);
+  }
+
+  end(): void {
+    say(this.#outcomes);
+  }
+}
 
 /** Serves a plugin until nobody asks any more. */
 export async function serve(plugin: unknown, module: string): Promise<void> {
@@ -74,6 +94,8 @@ class ServedPlugin {
         return say([await outcomeOf(() => this.#create(request))]);
       case "call":
         return await this.#call(request);
+      case "chain":
+        return await this.#chain(request);
     }
   }
 
@@ -147,28 +169,59 @@ class ServedPlugin {
   async #call(
     { seat, method, calls }: Extract<ToPlugin, { type: "call" }>,
   ): Promise<void> {
-    let outcomes: Outcome[] = [];
-    let since = performance.now();
+    const answers = new Answers();
+    const shown: Shown = new Map();
     for (const args of calls) {
-      if (performance.now() - since > FLUSH_MS) {
-        say(outcomes, false);
-        expect("more");
-        outcomes = [];
-        since = performance.now();
-      }
-      let given: Outcome;
-      try {
-        const value = this.#one(seat, method, args);
-        given = { value: value instanceof Promise ? await value : value };
-      } catch (error) {
-        given = errorOutcome(error);
-      }
-      outcomes.push(given);
+      answers.beforeCall();
+      answers.add(await this.#outcome({ seat, method }, args, shown));
     }
-    say(outcomes);
+    answers.end();
   }
 
-  #one(seat: number, method: string, args: readonly unknown[]): unknown {
+  /** What the calls of each row gave, up to one that threw or gave what the next cannot take. */
+  async #chain(
+    { steps, calls }: Extract<ToPlugin, { type: "chain" }>,
+  ): Promise<void> {
+    const answers = new Answers();
+    const nothing: Shown = new Map();
+    for (const first of calls) {
+      const value: Outcome[] = [];
+      let args: readonly unknown[] | null = first;
+      for (const step of steps) {
+        if (args === null) break;
+        answers.beforeCall();
+        const outcome: Outcome = await this.#outcome(step, args, nothing);
+        value.push(outcome);
+        args = "value" in outcome ? nextArgs(step, outcome.value) : null;
+      }
+      answers.add({ value });
+    }
+    answers.end();
+  }
+
+  /** Not a promise where the part gives none: rows are many. */
+  #outcome(
+    { seat, method }: ChainStep,
+    args: readonly unknown[],
+    shown: Shown,
+  ): Outcome | Promise<Outcome> {
+    try {
+      enter(seat);
+      const value = this.#one(seat, method, args, shown);
+      return value instanceof Promise
+        ? value.then((value) => ({ value }), errorOutcome)
+        : { value };
+    } catch (error) {
+      return errorOutcome(error);
+    }
+  }
+
+  #one(
+    seat: number,
+    method: string,
+    args: readonly unknown[],
+    shown: Shown,
+  ): unknown {
     const made = this.#seats.get(seat);
     if (made === undefined) throw new PluginError("it holds no such part");
     // what a call gives that has methods of its own is held here, under the number that the caller chose
@@ -201,25 +254,62 @@ class ServedPlugin {
       }]);
     }
     const [first] = args;
-    if (isObject(first) && TOKENS_OF in first) {
-      const { [TOKENS_OF]: row, ...tokenized } = first;
-      return called(made, method, [
-        withTokens(tokenized, row),
-        ...args.slice(1),
-      ]);
+    if (isObject(first) && ROW in first) {
+      const { [ROW]: row, ...tokenized } = first;
+      for (const name of ["text", "encoding"]) {
+        if (name in tokenized) continue;
+        later(tokenized, name, () => {
+          const all = shown.get(name) ?? ask(ROW, [name]) as unknown[];
+          shown.set(name, all);
+          return all[Number(row)];
+        });
+      }
+      return called(made, method, [tokenized, ...args.slice(1)]);
     }
     return called(made, method, args);
   }
 }
 
-/** A row whose tokens are asked for when somebody looks at them. */
-function withTokens(tokenized: object, row: unknown): object {
-  let encoding: unknown;
-  return Object.defineProperty(tokenized, "encoding", {
+/** What the masker of a request has looked at, of all rows. */
+type Shown = Map<string, readonly unknown[]>;
+
+/** A member that is read when somebody looks at it. */
+function later(object: object, name: string, read: () => unknown): void {
+  const set = (value: unknown) =>
+    void Object.defineProperty(object, name, {
+      enumerable: true,
+      configurable: true,
+      writable: true,
+      value,
+    });
+  Object.defineProperty(object, name, {
     enumerable: true,
     configurable: true,
-    get: () => encoding ??= ask(TOKENS_OF, [row]),
+    get: () => {
+      const value = read();
+      set(value);
+      return value;
+    },
+    set,
   });
+}
+
+/** What the next call of a chain gets; null where what was given is not for it. */
+function nextArgs(
+  { method }: ChainStep,
+  value: unknown,
+): readonly unknown[] | null {
+  if (!isObject(value)) return null;
+  // several sequences, and tokens, are rendered by nobody or one by one
+  if (method === "parse") {
+    return "sequences" in value || "ids" in value ? null : [value];
+  }
+  const { text, spans, addBos } = value;
+  if (typeof text !== "string" || !Array.isArray(spans)) return null;
+  // a masker may write to what it is shown: it changes nothing
+  const tokenized = { text, spans: spans.map((span) => ({ ...span })) };
+  later(tokenized, "encoding", () => ask(TOKENS, [text, addBos]));
+  return [tokenized];
 }
 
 function called(
@@ -271,75 +361,12 @@ function hostOf(data: HostData): Host {
   };
 }
 
-/** Asks the process that is waiting for an answer; blocks. */
-function ask(method: string, args: readonly unknown[]): unknown {
-  send({ type: "callback", method, args });
-  return valueOf(expect("returned").outcome);
-}
-
-function expect<T extends ToPlugin["type"]>(
-  type: T,
-): Extract<ToPlugin, { type: T }> {
-  const message = read();
-  if (message === null) Deno.exit(0);
-  if (message.type !== type) throw new TypeError(`Expected ${type}`);
-  return message as Extract<ToPlugin, { type: T }>;
-}
-
 async function outcomeOf(body: () => unknown): Promise<Outcome> {
   try {
     return { value: await body() };
   } catch (error) {
     return errorOutcome(error);
   }
-}
-
-/** Sends answers; those that are no data become errors. */
-function say(outcomes: readonly Outcome[], done = true): void {
-  try {
-    send({ type: "answers", outcomes, done });
-  } catch {
-    const checked = outcomes.map((outcome): Outcome => {
-      try {
-        toFrame({ type: "answers", outcomes: [outcome], done });
-        return outcome;
-      } catch (error) {
-        return errorOutcome(
-          new PluginError(
-            `it gave what cannot be sent to another process: ${
-              error instanceof Error ? error.message : String(error)
-            }`,
-          ),
-        );
-      }
-    });
-    send({ type: "answers", outcomes: checked, done });
-  }
-}
-
-function send(message: FromPlugin): void {
-  const frame = toFrame(message);
-  for (let at = 0; at < frame.length;) {
-    at += Deno.stdout.writeSync(frame.subarray(at));
-  }
-}
-
-/** The next request; null where nobody asks any more. Blocks. */
-function read(): ToPlugin | null {
-  const head = readBytes(FRAME_HEAD);
-  if (head === null) return null;
-  const bytes = readBytes(new DataView(head.buffer).getUint32(0, true));
-  return bytes === null ? null : fromFrame(bytes) as ToPlugin;
-}
-
-function readBytes(count: number): Uint8Array<ArrayBuffer> | null {
-  const bytes = new Uint8Array(count);
-  for (let at = 0; at < count;) {
-    const read = Deno.stdin.readSync(bytes.subarray(at));
-    if (read === null) return null;
-    at += read;
-  }
-  return bytes;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

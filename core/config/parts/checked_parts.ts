@@ -37,6 +37,8 @@ interface Made {
   readonly described: string;
   /** Whether it came with the program: it then keeps what it is shown as it is. */
   readonly isBuiltIn: boolean;
+  /** Whether it runs in another process, and is shown copies by that. */
+  readonly isElsewhere?: boolean;
 }
 
 /** Wraps what `create` of a part gave. */
@@ -165,7 +167,7 @@ function copied(row: readonly WeightedExample[]): WeightedExample[] {
 /** What it throws, and what are no weights of the spans and tokens. */
 function checkedMasker(
   made: Masker,
-  { described, isBuiltIn }: Made,
+  { described, isBuiltIn, isElsewhere = false }: Made,
 ): Masker {
   const checked = (
     method: "weights" | "tokenWeights",
@@ -183,7 +185,7 @@ function checkedMasker(
   };
   // a masker of a plugin may write to what it is shown: it changes nothing
   const shown = (tokenized: Tokenized): Tokenized => {
-    if (isBuiltIn) return tokenized;
+    if (isBuiltIn || isElsewhere) return tokenized;
     const { text, spans, encoding: { ids, starts, ends } } = tokenized;
     return {
       text,

@@ -198,8 +198,12 @@ async function callCreate<K extends Kind>(
     ? made
     : guardPart(made, PART_SHAPES[choice.kind], { ...watch, described });
   const check: Check<K> = CHECKED_PARTS[choice.kind];
-  const checked = check(guarded as KindMap[K], { described, isBuiltIn });
   const batched = batchedCalls(made);
+  const checked = check(guarded as KindMap[K], {
+    described,
+    isBuiltIn,
+    isElsewhere: batched !== null,
+  });
   if (batched !== null) {
     Object.defineProperty(checked, BATCHED, { value: batched });
   }

@@ -14,11 +14,7 @@
 import { type Check, CHECKED_PARTS } from "../../config/parts/checked_parts.ts";
 import { guardPart } from "../../config/parts/guard_part.ts";
 import { PART_SHAPES } from "../../config/parts/part_shapes.ts";
-import {
-  type BatchedCalls,
-  batchedCalls,
-} from "../../config/isolated/part_members.ts";
-import { type Outcome, valueOf } from "../../config/isolated/messages.ts";
+import { batchedCalls } from "../../config/isolated/part_members.ts";
 import type { Format } from "../../contracts/format.ts";
 import type { KindMap } from "../../contracts/plugin.ts";
 import type { Masker, Tokenized } from "../../contracts/masker.ts";
@@ -31,7 +27,13 @@ import {
   NOT_YET,
   parseRecord,
 } from "../examples/build_examples.ts";
-import { isOnSide } from "../content_hash.ts";
+import { holdsOut, isOnSide } from "../content_hash.ts";
+import {
+  answerAll,
+  type RemoteMethod,
+  remoteMethod,
+  RowCalls,
+} from "./row_calls.ts";
 import type { DataOptions, DataSource } from "../types.ts";
 
 /** What rows of a source are made into examples with. */
@@ -71,8 +73,8 @@ export function rowBuilders(rows: readonly RowToBuild[]): BuildRow[] {
   if (!rows.some(({ pipeline }) => isBatched(pipeline))) {
     return rows.map(({ pipeline, read }) => () => build(read(), pipeline));
   }
-  let built: BuildRow[] | null = null;
-  return rows.map((_, i) => () => (built ??= new RowBatch().build(rows))[i]());
+  const batch = new RowBatch(rows);
+  return rows.map((_, i) => () => batch.build(i));
 }
 
 function build(raw: RawRecord, pipeline: RowPipeline): Built | null {
@@ -83,98 +85,73 @@ function build(raw: RawRecord, pipeline: RowPipeline): Built | null {
     : null;
 }
 
-/** A call of a part in another process. */
-interface RemoteCall {
-  readonly calls: BatchedCalls;
-  readonly method: string;
-  readonly args: readonly unknown[];
-}
-
-/** What the parts gave for one row so far, in the order in which they were called. */
-class RowCalls {
-  readonly #known: (Outcome | { readonly thrown: unknown })[] = [];
-  #at = 0;
-  /** The call that the row waits for. */
-  waiting: RemoteCall | null = null;
-
-  /** The row is built from the start. */
-  begin(): void {
-    this.#at = 0;
-  }
-
-  /** A call of a part of this thread: made once. */
-  own<T>(body: () => T): T {
-    if (this.#at === this.#known.length) {
-      try {
-        this.#known.push({ value: body() });
-      } catch (error) {
-        this.#known.push({ thrown: error });
-      }
-    }
-    return this.#next() as T;
-  }
-
-  /** A call of a part of another process: how its answer is had, or the end of this attempt. */
-  remote(call: RemoteCall): () => unknown {
-    if (this.#at < this.#known.length) {
-      const known = this.#known[this.#at++];
-      return () => ("thrown" in known ? undefined : valueOf(known));
-    }
-    this.waiting = call;
-    throw NOT_YET;
-  }
-
-  #next(): unknown {
-    const known = this.#known[this.#at++];
-    if ("thrown" in known) throw known.thrown;
-    return valueOf(known);
-  }
-
-  /** The answer that was waited for. */
-  answer(outcome: Outcome): void {
-    this.waiting = null;
-    this.#known.push(outcome);
-  }
-}
-
 /** A row of a batch. */
 interface BatchRow {
   readonly raw: RawRecord;
   readonly pipeline: RowPipeline;
   readonly calls: RowCalls;
-  readonly index: number;
 }
 
+/**
+ * Rows that are built when they are asked for, in order. A row that lacks an answer is asked for together with those
+ * behind it; what is built of a row is not kept longer than it takes, for the collector's sake.
+ */
 class RowBatch {
+  readonly #rows: readonly RowToBuild[];
+  /** What is known of each row; a result where it is built already. Empty until the first is asked for. */
+  readonly #known: (BatchRow | BuildRow | null)[] = [];
   #now = new RowCalls();
+  /** Whether a chain has ended a process: calls are made alone then, until it is known which it was. */
+  #isAlone = false;
 
-  /** Builds all rows; those behind one whose call ended a process may have no answer. */
-  build(rows: readonly RowToBuild[]): BuildRow[] {
-    const done: BuildRow[] = rows.map(() => () => {
-      throw new Error("A row behind one that failed was not built");
-    });
+  constructor(rows: readonly RowToBuild[]) {
+    this.#rows = rows;
+  }
+
+  /** Builds a row; one behind a row whose call ended a process may have no answer. */
+  build(index: number): Built | null {
+    if (this.#known.length === 0) this.#read();
+    const row = this.#known[index];
+    this.#known[index] = null;
+    if (row === null) throw new Error("A row is built once");
+    if (typeof row === "function") return row();
+    for (;;) {
+      const result = this.#attempt(row);
+      if (result !== null) return result();
+      this.#answer(row, index);
+      if (row.calls.waiting !== null) {
+        throw new Error("A row behind one that failed was not built");
+      }
+    }
+  }
+
+  #read(): void {
     const pipelines = new Map<RowPipeline, RowPipeline>();
-    let open: BatchRow[] = [];
-    for (const [index, { read, pipeline }] of rows.entries()) {
+    for (const { read, pipeline } of this.#rows) {
       try {
         const known = pipelines.get(pipeline) ?? this.#replaying(pipeline);
         pipelines.set(pipeline, known);
         const calls = new RowCalls();
-        open.push({ raw: read(), pipeline: known, calls, index });
+        this.#known.push({ raw: read(), pipeline: known, calls });
       } catch (error) {
-        done[index] = () => {
+        this.#known.push(() => {
           throw error;
-        };
+        });
       }
     }
-    while (open.length > 0) {
-      for (const row of open) {
-        const result = this.#attempt(row);
-        if (result !== null) done[row.index] = result;
-      }
-      open = answerAll(open.filter(({ calls }) => calls.waiting !== null));
+  }
+
+  /** Makes the calls that a row and those behind it wait for. */
+  #answer(first: BatchRow, index: number): void {
+    const waiting = [first];
+    for (let i = index + 1; i < this.#known.length; i++) {
+      const row = this.#known[i];
+      if (row === null || typeof row === "function") continue;
+      const result = this.#attempt(row);
+      if (result === null) waiting.push(row);
+      else this.#known[i] = result;
     }
-    return done;
+    this.#isAlone = answerAll(waiting, this.#isAlone);
   }
 
   /** What the row is built into, or what is wrong with it; null where it waits for an answer. */
@@ -194,29 +171,40 @@ class RowBatch {
 
   /** The same parts; each call is made once for a row. */
   #replaying(pipeline: RowPipeline): RowPipeline {
+    const { format, template, masker, tokenizer, options, side } = pipeline;
+    const encode = tokenizer.encode.bind(tokenizer);
+    const weights = remoteMethod(masker, "weights", { encode, next: null });
+    const render = remoteMethod(template, "render", { encode, next: weights });
+    // what the format gives is rendered as it is, and always
+    const isRendered = options.include_system_prompt &&
+      (side === "all" || !holdsOut(options));
+    const parse = remoteMethod(format, "parse", {
+      encode,
+      next: isRendered ? render : null,
+    });
     return {
       ...pipeline,
-      format: this.#format(pipeline.format),
-      template: this.#template(pipeline.template),
-      masker: this.#masker(pipeline.masker),
-      tokenizer: this.#tokenizer(pipeline.tokenizer),
+      format: this.#format(format, parse),
+      template: this.#template(template, render),
+      masker: this.#masker(masker, weights),
+      tokenizer: this.#tokenizer(tokenizer),
     };
   }
 
-  #format(format: Format): Format {
-    const remote = this.#remote("format", format);
+  #format(format: Format, parse: RemoteMethod | null): Format {
     const { template } = format;
+    const remote = this.#remote("format", format);
     return {
       template,
       recognises: (value) => format.recognises(value),
       parse: (record) =>
-        remote === null
+        parse === null
           ? this.#now.own(() => format.parse(record))
-          : remote("parse", [record], (made) => made.parse(record)),
+          : remote(parse, [record]).parse(record),
     };
   }
 
-  #template(template: Template): Template {
+  #template(template: Template, render: RemoteMethod | null): Template {
     const remote = this.#remote("template", template);
     const { stops, jinja, markers, addMissing } = template;
     return {
@@ -226,42 +214,41 @@ class RowBatch {
       addMissing,
       prompt: (request) => template.prompt(request),
       render: (example) =>
-        remote === null
+        render === null
           ? this.#now.own(() => template.render(example))
-          : remote("render", [example], (made) => made.render(example)),
+          : remote(render, [example]).render(example),
     };
   }
 
-  #masker(masker: Masker): Masker {
+  #masker(masker: Masker, weights: RemoteMethod | null): Masker {
     const remote = this.#remote("masker", masker);
     const { tokenWeights } = masker;
+    if (weights === null) {
+      return {
+        weights: (tokenized) => this.#now.own(() => masker.weights(tokenized)),
+        ...(tokenWeights === undefined ? {} : {
+          tokenWeights: (tokenized: Tokenized, drawn: Float32Array) =>
+            this.#now.own(() => tokenWeights.call(masker, tokenized, drawn)),
+        }),
+      };
+    }
+    const of: RemoteMethod = { ...weights, method: "tokenWeights" };
     return {
-      weights: (tokenized) =>
-        remote === null
-          ? this.#now.own(() => masker.weights(tokenized))
-          : remote("weights", [tokenized], (made) => made.weights(tokenized)),
+      weights: (tokenized) => remote(weights, [tokenized]).weights(tokenized),
       ...(tokenWeights === undefined ? {} : {
-        tokenWeights: (tokenized: Tokenized, weights: Float32Array) =>
-          remote === null
-            ? this.#now.own(() => tokenWeights.call(masker, tokenized, weights))
-            : remote(
-              "tokenWeights",
-              [tokenized, weights],
-              (made) => made.tokenWeights?.(tokenized, weights) ?? weights,
-            ),
+        tokenWeights: (tokenized: Tokenized, drawn: Float32Array) =>
+          remote(of, [tokenized, drawn]).tokenWeights?.(tokenized, drawn) ??
+            drawn,
       }),
     };
   }
 
-  /** How methods of a part in another process are called, their answers checked; null for one of this thread. */
+  /** Gives a part in another process whose next call gives the answer that has come, checked. */
   #remote<K extends "format" | "template" | "masker">(
     kind: K,
     part: KindMap[K],
-  ) {
-    const calls = batchedCalls(part);
-    if (calls === null) return null;
-    const { described } = calls;
-    // gives the answer that has come, in the place of a call
+  ): (method: RemoteMethod, args: readonly unknown[]) => KindMap[K] {
+    const described = batchedCalls(part)?.described ?? "";
     let answer: () => unknown = () => undefined;
     const answering = Object.fromEntries(
       Object.keys(PART_SHAPES[kind]).map((name) => {
@@ -271,14 +258,14 @@ class RowBatch {
     ) as unknown as KindMap[K];
     const check: Check<K> = CHECKED_PARTS[kind];
     const guarded = guardPart(answering, PART_SHAPES[kind], { described });
-    const checked = check(guarded, { described, isBuiltIn: false });
-    return <R>(
-      method: string,
-      args: readonly unknown[],
-      take: (made: KindMap[K]) => R,
-    ): R => {
-      answer = this.#now.remote({ calls, method, args });
-      return take(checked);
+    const checked = check(guarded, {
+      described,
+      isBuiltIn: false,
+      isElsewhere: true,
+    });
+    return (method, args) => {
+      answer = this.#now.remote(method, args);
+      return checked;
     };
   }
 
@@ -293,32 +280,4 @@ class RowBatch {
       },
     });
   }
-}
-
-/** Makes the calls that rows wait for, those of one method together; gives the rows that have their answer. */
-function answerAll(rows: readonly BatchRow[]): BatchRow[] {
-  const groups = new Map<BatchedCalls, Map<string, BatchRow[]>>();
-  for (const row of rows) {
-    const { waiting } = row.calls;
-    if (waiting === null) continue;
-    const methods = groups.get(waiting.calls) ?? new Map<string, BatchRow[]>();
-    groups.set(waiting.calls, methods);
-    const group = methods.get(waiting.method) ?? [];
-    methods.set(waiting.method, group);
-    group.push(row);
-  }
-  const answered: BatchRow[] = [];
-  for (const [calls, methods] of groups) {
-    for (const [method, group] of methods) {
-      const outcomes = calls.many(
-        method,
-        group.map((row) => row.calls.waiting?.args ?? []),
-      );
-      for (const [i, outcome] of outcomes.entries()) {
-        group[i].calls.answer(outcome);
-        answered.push(group[i]);
-      }
-    }
-  }
-  return answered.sort((a, b) => a.index - b.index);
 }
