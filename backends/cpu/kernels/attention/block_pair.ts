@@ -15,6 +15,7 @@ import { type Geometry, geometryOf, scoreOf } from "./geometry.ts";
 import { eachHidden, eachSeen, type KeySegments, sightOf } from "./sight.ts";
 import { dropoutKey, keptFactor } from "./dropout.ts";
 import {
+  diagonalOf,
   packedBytes,
   queriesByKeys,
   scoresByKeys,
@@ -152,6 +153,10 @@ export function emitBlockPair(
   const row = f.local("i64", i64.add(own.row0, p.query));
   const queries = f.local("i64", headAt(k.at[0], g.qRow, row, p.head, g));
   const dOut = f.local("i64", headAt(k.at[5], g.qRow, row, p.head, g));
+  const diagonal = diagonalOf(k, variant, {
+    query: p.query,
+    key: p.block.firstKey,
+  });
   const ofQueries = (at: Int) => ({ at, count: p.queries });
   const ofKeys = (at: Int) => ({ at, count: p.block.count });
   queriesByKeys(k, g, {
@@ -159,12 +164,14 @@ export function emitBlockPair(
     keys: ofKeys(p.keys),
     packed: at(s.keys),
     scores: at(s.scores),
+    diagonal,
   });
   queriesByKeys(k, g, {
     queries: ofQueries(dOut),
     keys: ofKeys(p.values),
     packed: at(s.values),
     scores: at(s.slopes),
+    diagonal,
   });
   f.for(
     i64.const(0),
@@ -177,12 +184,14 @@ export function emitBlockPair(
     queries: ofQueries(dOut),
     keys: p.block.count,
     out: at(s.dValues),
+    diagonal,
   });
   scoresByQueries(k, g, {
     scores: at(s.slopes),
     queries: ofQueries(queries),
     keys: p.block.count,
     out: at(s.dKeys),
+    diagonal,
   });
   const target = sumOfQueries(k, variant, own, p.member);
   scoresByKeys(k, g, {
@@ -191,6 +200,7 @@ export function emitBlockPair(
     queries: p.queries,
     out: i64.add(target.at, i64.mul(p.query, i64.const(target.row))),
     outRow: target.row,
+    diagonal,
   });
 }
 

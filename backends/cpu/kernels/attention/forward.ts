@@ -36,7 +36,12 @@ import {
   segmentSpan,
   suitsBlas,
 } from "./geometry.ts";
-import { packKeys, queriesByKeys, scoresByKeys } from "./products.ts";
+import {
+  diagonalOf,
+  packKeys,
+  queriesByKeys,
+  scoresByKeys,
+} from "./products.ts";
 import { HIDDEN, type KeySegments, sameSegment } from "./sight.ts";
 import { scratchOf, softmaxRow, type Variant } from "./softmax.ts";
 import { checkedIndex } from "../convert.ts";
@@ -197,6 +202,10 @@ function block(k: Kernel, variant: Variant, own: Block): void {
       count,
     });
     const keyBlock = block(keys);
+    const diagonal = diagonalOf(k, variant, {
+      query: i64.add(own.shift, own.first),
+      key: firstKey,
+    });
     // The micro-kernel wants keys as panels; they are packed once a block of queries.
     packKeys(k, g, keyBlock, at(s.keys));
     queriesByKeys(k, g, {
@@ -204,6 +213,7 @@ function block(k: Kernel, variant: Variant, own: Block): void {
       keys: keyBlock,
       packed: at(s.keys),
       scores: at(s.scores),
+      diagonal,
     });
     const seen = segmentsOf(k, variant, {
       firstKey,
@@ -227,6 +237,7 @@ function block(k: Kernel, variant: Variant, own: Block): void {
       queries: own.queries,
       out: at(s.result),
       outRow: 4 * g.padded,
+      diagonal,
     });
   });
   finish(k, variant, { own, row0, headBytes });

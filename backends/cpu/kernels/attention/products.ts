@@ -9,10 +9,14 @@
  * scoresByQueries     O (keys, head) += St (keys, q)       Q where it is: 8 columns a panel  queries
  * ```
  *
+ * Where attention is causal, half of the block on the diagonal is never seen: those scores are not made, and the
+ * weights, which are 0 there, are not multiplied. That leaves out additions of 0 alone.
+ *
  * St is S read with its strides exchanged: nothing is transposed. Where a head is no multiple of eight columns the last
  * panel reads into the next head, and writes columns that nobody reads: rows of results are `padded` wide.
  * @module
  */
+import type { AttentionAttributes } from "@denotune/denotune/core";
 import { i64, type Int } from "../../assembler/mod.ts";
 import type { Geometry } from "./geometry.ts";
 import { packTransposed } from "../matmul/pack.ts";
@@ -23,6 +27,25 @@ import { blockProduct, TILE_COLUMNS } from "../matmul/tile.ts";
 export interface Rows {
   readonly at: Int;
   readonly count: Int;
+}
+
+/**
+ * Index in the block of the first key that is hidden from the block's first query; each later query sees one key more.
+ * Null where attention is not causal, or a BLAS does the products.
+ */
+export function diagonalOf(
+  k: Kernel,
+  variant: {
+    readonly attributes: AttentionAttributes;
+    readonly blas: boolean;
+  },
+  first: { readonly query: Int; readonly key: Int },
+): Int | null {
+  if (variant.blas || !variant.attributes.causal) return null;
+  return k.f.local(
+    "i64",
+    i64.sub(i64.add(first.query, i64.const(1)), first.key),
+  );
 }
 
 /** Bytes that the keys (or values) of a block take once more for the micro-kernel. */
@@ -51,7 +74,13 @@ export function packKeys(
 export function queriesByKeys(
   k: Kernel,
   g: Geometry,
-  p: { queries: Rows; keys: Rows; packed: Int; scores: Int },
+  p: {
+    queries: Rows;
+    keys: Rows;
+    packed: Int;
+    scores: Int;
+    diagonal: Int | null;
+  },
 ): void {
   const { queries, keys } = p;
   const depth = i64.const(g.headDim);
@@ -77,6 +106,7 @@ export function queriesByKeys(
     bPanel: 4 * TILE_COLUMNS * g.headDim,
     cRow: g.scoreRow,
     accumulate: false,
+    triangle: p.diagonal === null ? null : "columns",
   });
   const panels = k.f.local("i64", i64.ceilDiv(keys.count, TILE_COLUMNS));
   k.f.call(product, [
@@ -86,6 +116,7 @@ export function queriesByKeys(
     queries.count,
     panels,
     depth,
+    p.diagonal ?? i64.const(0),
   ]);
 }
 
@@ -93,7 +124,14 @@ export function queriesByKeys(
 export function scoresByKeys(
   k: Kernel,
   g: Geometry,
-  p: { scores: Int; keys: Rows; queries: Int; out: Int; outRow: number },
+  p: {
+    scores: Int;
+    keys: Rows;
+    queries: Int;
+    out: Int;
+    outRow: number;
+    diagonal: Int | null;
+  },
 ): void {
   if (g.blas) {
     return k.sgemm({
@@ -117,6 +155,7 @@ export function scoresByKeys(
     bPanel: 4 * TILE_COLUMNS,
     cRow: p.outRow,
     accumulate: true,
+    triangle: p.diagonal === null ? null : "terms",
   });
   k.f.call(product, [
     p.scores,
@@ -125,6 +164,7 @@ export function scoresByKeys(
     p.queries,
     i64.const(g.panels),
     p.keys.count,
+    p.diagonal ?? i64.const(0),
   ]);
 }
 
@@ -132,7 +172,13 @@ export function scoresByKeys(
 export function scoresByQueries(
   k: Kernel,
   g: Geometry,
-  p: { scores: Int; queries: Rows; keys: Int; out: Int },
+  p: {
+    scores: Int;
+    queries: Rows;
+    keys: Int;
+    out: Int;
+    diagonal: Int | null;
+  },
 ): void {
   const outRow = 4 * g.padded;
   if (g.blas) {
@@ -157,6 +203,7 @@ export function scoresByQueries(
     bPanel: 4 * TILE_COLUMNS,
     cRow: outRow,
     accumulate: true,
+    triangle: p.diagonal === null ? null : "terms after",
   });
   k.f.call(product, [
     p.scores,
@@ -165,5 +212,6 @@ export function scoresByQueries(
     p.keys,
     i64.const(g.panels),
     p.queries.count,
+    p.diagonal ?? i64.const(0),
   ]);
 }

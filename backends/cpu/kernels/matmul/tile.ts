@@ -146,7 +146,20 @@ export function wholeOf(count: Int, unit: number): Int {
     : i64.const(count.constant - count.constant % unit);
 }
 
-/** A product of blocks with literal distances in bytes, as a function (a, b, c, rows, panels, count). */
+/**
+ * What a product of blocks with a triangle of zeros leaves out, six rows at a time: row i counts up to column or term
+ * i + diagonal.
+ *
+ * ```text
+ * columns        terms          terms after
+ * x x . . . .    x x . . . .    x x x x x x    x: multiplied   .: columns are left as they are, terms are 0
+ * x x x x . .    x x x x . .    . . x x x x    "terms after" has the zeros of the transposed triangle:
+ * x x x x x x    x x x x x x    . . . . x x    row i counts from term i - diagonal + 1 on
+ * ```
+ */
+export type Triangle = "columns" | "terms" | "terms after";
+
+/** A product of blocks with literal distances in bytes, as a function (a, b, c, rows, panels, count, diagonal). */
 export interface BlockShape {
   readonly aRow: number;
   readonly aStep: number;
@@ -157,6 +170,8 @@ export interface BlockShape {
   readonly cRow: number;
   /** Adds to the values in c. */
   readonly accumulate: boolean;
+  /** Null: nothing is left out, and the diagonal is not read. */
+  readonly triangle: Triangle | null;
 }
 
 /** The function c (=, +=) a b over `rows` rows and `panels` panels of eight columns. */
@@ -164,7 +179,7 @@ export function blockProduct(
   module: ModuleBuilder,
   shape: BlockShape,
 ): FunctionRef {
-  const { aRow, aStep, bStep, bPanel, cRow, accumulate } = shape;
+  const { aRow, aStep, bStep, bPanel, cRow, accumulate, triangle } = shape;
   const key = `block ${aRow} ${aStep} ${bStep} ${bPanel} ${cRow} ${accumulate}`;
   const tile = (rows: number) =>
     module.once(
@@ -188,24 +203,26 @@ export function blockProduct(
           }
         }),
     );
-  return module.once(key, () => {
+  return module.once(`${key} ${triangle}`, () => {
     const tiles = Array.from({ length: TILE_ROWS }, (_, i) => tile(i + 1));
     return module.function({
-      parameters: ["i64", "i64", "i64", "i64", "i64", "i64"],
+      parameters: ["i64", "i64", "i64", "i64", "i64", "i64", "i64"],
     }, (f) => {
-      const [a, b, c, rows, panels, count] = [0, 1, 2, 3, 4, 5].map((i) =>
-        f.parameter("i64", i)
-      );
+      const [a, b, c, rows, panels, count, diagonal] = [0, 1, 2, 3, 4, 5, 6]
+        .map((i) => f.parameter("i64", i));
       f.for(i64.const(0), rows, TILE_ROWS, (row) => {
         const aTile = f.local("i64", i64.add(a, i64.mul(row, i64.const(aRow))));
         const bTile = f.local("i64", b);
         const cTile = f.local("i64", i64.add(c, i64.mul(row, i64.const(cRow))));
         const rest = f.local("i64", i64.sub(rows, row));
-        f.for(i64.const(0), panels, 1, () => {
+        const part = partOf(f, { triangle, diagonal, row, panels, count });
+        f.increase(aTile, i64.mul(part.first, i64.const(aStep)));
+        f.increase(bTile, i64.mul(part.first, i64.const(bStep)));
+        f.for(i64.const(0), part.panels, 1, () => {
           dispatchRows(
             f,
             rest,
-            (n) => f.call(tiles[n - 1], [aTile, bTile, cTile, count]),
+            (n) => f.call(tiles[n - 1], [aTile, bTile, cTile, part.count]),
           );
           f.increase(bTile, i64.const(bPanel));
           f.increase(cTile, i64.const(4 * TILE_COLUMNS));
@@ -213,6 +230,47 @@ export function blockProduct(
       });
     });
   });
+}
+
+/** Panels and terms that six rows from `row` on need; terms in whole fours, so that loops stay unrolled. */
+function partOf(
+  f: FunctionBuilder,
+  p: {
+    readonly triangle: Triangle | null;
+    readonly diagonal: Int;
+    readonly row: Int;
+    readonly panels: Int;
+    readonly count: Int;
+  },
+): { first: Int; panels: Int; count: Int } {
+  const { triangle, diagonal, row, panels, count } = p;
+  const all = { first: i64.const(0), panels, count };
+  if (triangle === null) return all;
+  const none = i64.const(0);
+  if (triangle === "terms after") {
+    const first = f.local(
+      "i64",
+      i64.add(i64.sub(row, diagonal), i64.const(1)),
+    );
+    f.set(first, i64.max(first, none));
+    f.set(first, i64.min(first, count));
+    f.set(first, i64.and(first, i64.const(-UNROLL)));
+    return { first, panels, count: f.local("i64", i64.sub(count, first)) };
+  }
+  const end = f.local(
+    "i64",
+    i64.add(i64.add(row, diagonal), i64.const(TILE_ROWS - 1)),
+  );
+  f.set(end, i64.max(end, none));
+  const unit = triangle === "columns" ? TILE_COLUMNS : UNROLL;
+  const units = f.local("i64", i64.ceilDiv(end, unit));
+  if (triangle === "columns") {
+    f.set(units, i64.min(units, panels));
+    return { ...all, panels: units };
+  }
+  const terms = f.local("i64", i64.mul(units, i64.const(unit)));
+  f.set(terms, i64.min(terms, count));
+  return { ...all, count: terms };
 }
 
 /** Runs the code for min(rest, 6) rows. */
