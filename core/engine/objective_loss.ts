@@ -69,9 +69,15 @@ const TAKEN: ReadonlySet<string> = new Set([
   "seconds",
 ]);
 
-/** A second row is read where one is chosen, and only there. */
-function checkSecond({ statistics, second }: ObjectiveLoss): void {
-  const reads = readsSecondRow({ statistics, columns: 1, logits: null });
+/** Each statistic is one number a row; a second row is read where one is chosen, and only there. */
+function checkStatistics({ statistics, second }: ObjectiveLoss): void {
+  let reads: boolean;
+  try {
+    reads = readsSecondRow({ statistics, columns: 1, logits: null });
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new PluginError(`The objective's loss: ${cause.message}`, { cause });
+  }
   if (reads && second === undefined) {
     throw new PluginError(
       'A statistic of the loss reads a second row of logits, and the loss does not say of which model: add `second: "base"`',
@@ -85,11 +91,11 @@ function checkSecond({ statistics, second }: ObjectiveLoss): void {
 }
 
 /**
- * Builds a loss once to see what it needs. Throws `PluginError` for names that are taken, and for a second row that
- * is read and not chosen, or chosen and not read.
+ * Builds a loss once to see what it needs. Throws `PluginError` for names that are taken, for a statistic that is more
+ * than one number a row, and for a second row that is read and not chosen, or chosen and not read.
  */
 export function inventoryOfLoss(loss: ObjectiveLoss): LossInventory {
-  checkSecond(loss);
+  checkStatistics(loss);
   const graph = new Graph();
   const statistics = Object.fromEntries(
     Object.keys(loss.statistics).map((name) => [

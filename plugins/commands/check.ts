@@ -4,6 +4,7 @@
  */
 import {
   type CheckedRun,
+  chosenAt,
   type Command,
   type CommandContext,
   type DataReport,
@@ -86,11 +87,13 @@ async function runCheck(
   if (evaluationExamples !== null) {
     entry("eval", `${showWhole(evaluationExamples)} examples`);
   }
+  const chosen = (["objective", "optimizer", "schedule"] as const)
+    .map((kind) => chosenAt(run, kind, kind)?.part.name).join(", ");
   entry(
     "training",
     `${
       showWhole(checked.totalSteps)
-    } steps in all · batch ${config.training.batch_size} x ${config.training.gradient_accumulation_steps} · into ${config.output_dir}`,
+    } steps in all · ${chosen} · batch ${config.training.batch_size} x ${config.training.gradient_accumulation_steps} · into ${config.output_dir}`,
   );
   showMemory(await checked.memory(), entry);
   const clusters = clustersOf(flags);

@@ -159,6 +159,26 @@ export function testObjective(
     }
   });
 
+  Deno.test(`${name}: weights count in the loss as they count in the divisor`, async () => {
+    const objective = await make();
+    const { padded } = await laidOut(objective);
+    const [once, twice] = [padded(), padded()];
+    twice.batch.weights.forEach((w, i) => twice.batch.weights[i] = 2 * w);
+    const [one, two] = [once, twice].map((given) =>
+      inputsOf(objective, given, keyOf(0)).divisor
+    );
+    if (Math.abs(two / one - 2) > 1e-6) return; // a loss by pair or by answer
+    near(
+      (await stepOf(objective, [twice])).loss,
+      (await stepOf(objective, [once])).loss,
+      {
+        tolerance: 1e-5,
+        what:
+          "the loss where all weights and the divisor are twice as large (is it multiplied by `weights`?)",
+      },
+    );
+  });
+
   Deno.test(`${name}: a decoder writes ids of the vocabulary, no more than asked for, the same each time`, async () => {
     const objective = await make();
     const { decoding } = objective;
@@ -222,7 +242,7 @@ export function testObjective(
           Math.abs(slope - gradient[i]) <= 5e-3 * size + 1e-4,
           `${weight}[${i}]: the gradient is ${
             gradient[i]
-          }, and the slope ${slope}`,
+          }, and the slope ${slope}: no gradient passes through row.max, row.second and detach()`,
         );
       }
     }

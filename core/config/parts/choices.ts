@@ -152,7 +152,11 @@ export function unknownPart(
     : didYouMean(near);
   return `there is no ${kind} \`${name}\`${hint}${
     hint.endsWith("?") ? "" : ";"
-  } known: ${listed(known)}`;
+  } known: ${listed(known)}${
+    near === null && other === undefined
+      ? "; for a plugin's, name its module under `plugins`, or with --plugin"
+      : ""
+  }`;
 }
 
 async function resolveChosen<K extends Kind>(

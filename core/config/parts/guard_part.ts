@@ -96,7 +96,10 @@ function guarded<T extends object>(made: T, shape: Shape, from: From): T {
         } as \`${path}\`; expected ${expected.join(" or ")}`,
       );
     };
-    if (expected.length > 0 && !expected.includes(typeOf(found))) fail(found);
+    if (
+      expected.length > 0 &&
+      ![typeOf(found), show(found)].some((is) => expected.includes(is))
+    ) fail(found);
     members[name] = {
       enumerable: true,
       configurable: true,

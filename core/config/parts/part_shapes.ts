@@ -21,7 +21,7 @@ export interface Member<Optional extends boolean = boolean> {
   readonly is: "value" | "now" | "later" | "aside" | "own";
   /** Whether a part may do without it. */
   readonly optional: Optional;
-  /** Types of a value, as {@linkcode typeOf} names them; empty: any. */
+  /** Types of a value, as {@linkcode typeOf} names them, and texts that it may be, in quotes; empty: any. */
   readonly types: readonly string[];
   /** What the value, or the result of a call, has itself; null: it is left alone. */
   readonly gives: Shape | null;
@@ -99,7 +99,7 @@ const DECODER: ShapeOf<Decoder> = {
 
 const LOSS: ShapeOf<ObjectiveLoss> = {
   statistics: value("object"),
-  second: maybe("text"),
+  second: maybe('"base"'),
   inputs: maybe("object"),
   window: mayNow(),
   loss: now(),
@@ -121,7 +121,7 @@ const SPEC: ShapeOf<ModelSpec> = {
   maxPositions: value("number", "null"),
   positionsAreBounded: value("true or false"),
   dropout: maybe("object"),
-  attention: maybe("text"),
+  attention: maybe('"bidirectional"'),
   adapterTargets: maybe("list"),
   head: value("object"),
   forward: now(),
@@ -223,12 +223,12 @@ export const PART_SHAPES: { readonly [K in Kind]: ShapeOf<KindMap[K]> } = {
   masker: { weights: now(), tokenWeights: mayNow() },
   collator: { plan: now(), window: mayNow(), collate: now() },
   objective: {
-    attention: value("text"),
+    attention: value('"causal"', '"bidirectional"'),
     inputs: now(),
     head: maybe("object"),
     ask: mayHave(ASK),
     loss: mayHave(LOSS),
-    decoding: mayHave(DECODER, "text", "null"),
+    decoding: mayHave(DECODER, '"tokens"', "null"),
     specialTokens: maybe("list"),
     fillAnswerTo: maybe("number"),
     needsPrompts: maybe("true or false"),
@@ -290,7 +290,7 @@ export const PART_SHAPES: { readonly [K in Kind]: ShapeOf<KindMap[K]> } = {
     close: later(),
   },
   exporter: {
-    writes: value("text"),
+    writes: value('"model"', '"adapter"'),
     storageError: now(),
     drift: value("number"),
     check: later(),

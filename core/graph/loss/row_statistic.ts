@@ -127,7 +127,7 @@ function compile(
     const result = statistic(row);
     if (readsElement(result.node)) {
       throw new RangeError(
-        `The statistic ${name} is not one number a row: it reads a logit or a column outside of max and sum`,
+        `The statistic ${name} is not one number a row: it reads a logit or a column outside of max and sum; put what reads row.logit, row.second or row.column within row.sum(...) or row.max(...)`,
       );
     }
     return result;

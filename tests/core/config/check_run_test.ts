@@ -168,11 +168,11 @@ Deno.test("unknown parts are refused with the nearest name and all known", async
   );
   assert.equal(
     await refuse(MODEL + DATA + "objective: masked-diffusion\n"),
-    "run.yaml:3:12: there is no objective `masked-diffusion`; known: causal-lm",
+    "run.yaml:3:12: there is no objective `masked-diffusion`; known: causal-lm; for a plugin's, name its module under `plugins`, or with --plugin",
   );
   assert.equal(
     await refuse(MODEL + DATA + "optimizer: ./mine.ts\n"),
-    "run.yaml:3:12: there is no optimizer `./mine.ts`; known: adamw, lion",
+    "run.yaml:3:12: there is no optimizer `./mine.ts`; known: adamw, lion; for a plugin's, name its module under `plugins`, or with --plugin",
   );
 });
 

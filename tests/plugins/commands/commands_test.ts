@@ -22,6 +22,7 @@ Deno.test("check tells data, steps, memory and a sample, and writes nothing", as
   const { code, out } = await run("check", folder.at("run.yaml"));
   assert.equal(code, 0);
   assert.match(out, /8 rows -> 2 steps an epoch/);
+  assert.match(out, /training 2 steps in all · causal-lm, adamw, cosine · /);
   assert.match(out, /memory +weights .* total .* of /);
   assert.match(out, /Say 0↵\n«0\.<\|eos\|>»/);
   assert.deepEqual(

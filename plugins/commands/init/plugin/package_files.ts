@@ -111,6 +111,10 @@ function runFile(kind: Kind, run: Partial<RunSections>): string {
     tokenizer,
     data,
     ...(more === "" ? [] : [more]),
+    // the default is for trained models; random weights learn nothing by it
+    ...(/^optimizer:/m.test(more)
+      ? []
+      : ["optimizer: { use: adamw, learning_rate: 2.0e-3 }"]),
     "training: { epochs: 2, batch_size: 2, logging_steps: 1 }",
   ];
   return sections.join("\n") + "\n";
@@ -137,6 +141,9 @@ ${
     )
   }
 \`\`\`
+
+The first \`deno test\` checks the types of denotune too, which takes a while;
+\`--no-check\` skips it.
 
 - \`mod.ts\` has the ${kind}, with its options.
 - \`mod_test.ts\` calls the tests that every ${kind} must pass.

@@ -55,6 +55,11 @@ Deno.test("a member of another type is named, also one that may be absent, also 
     ],
     [
       "objective",
+      { ...objective, attention: "casual" },
+      /gave "casual" as `attention`; expected "causal" or "bidirectional"/,
+    ],
+    [
+      "objective",
       { ...objective, draws: "2" },
       /gave "2" as `draws`; expected number or nothing/,
     ],
@@ -66,7 +71,7 @@ Deno.test("a member of another type is named, also one that may be absent, also 
     [
       "objective",
       { ...objective, decoding: true },
-      /gave true as `decoding`; expected object or nothing or text or null/,
+      /gave true as `decoding`; expected object or nothing or "tokens" or null/,
     ],
     [
       "format",

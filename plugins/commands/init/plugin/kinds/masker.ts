@@ -17,7 +17,8 @@ const part = definePart({
   description: "Trains the first tokens of each answer",
   options,
   create: ({ first }) => ({
-    // one weight a span: 0 is context, 1 is trained, 0.5 counts half
+    // one weight a span: 0 is context, 1 is trained, 0.5 counts half; a span
+    // has {start, end} in the text, role, kind (content, end), generated, ...
     weights: ({ spans }) =>
       Float32Array.from(spans, (span) => span.generated ? 1 : 0),
     // then one a token (T); leave this out where spans are enough

@@ -160,7 +160,7 @@ const tiny = {
 };
 
 // what every model must do: sight, packing, cache, slopes, resumed runs;
-// numbers against those of another implementation are yours to add
+// compare its numbers with transformers too: examples/kinds/model.md says how
 testModel(plugin.name, await makePart(plugin, "model"), {
   tied: tiny,
   untied: { ...tiny, tie_word_embeddings: false, intermediate_size: 20 },
