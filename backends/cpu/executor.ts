@@ -133,7 +133,11 @@ export class CpuExecutor {
       heap,
       team,
       info,
-      lowering: { blas: blas !== null, bfloat16: bfloat16 !== null },
+      lowering: {
+        blas: blas !== null,
+        bfloat16: bfloat16 !== null,
+        workers,
+      },
     });
   }
 

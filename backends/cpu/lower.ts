@@ -45,6 +45,8 @@ export interface LowerOptions {
   readonly blas: boolean;
   /** Whether products of bf16 factors have a library; absent: no. */
   readonly bfloat16?: boolean;
+  /** How many workers share a launch; results do not depend on it. Absent: one. */
+  readonly workers?: number;
 }
 
 /** The launches of a call; `capacities` are the largest extents inside its segment. */
@@ -65,7 +67,10 @@ export function lower(
       return (options.blas
         ? lowerBlasMatmul(call.attributes, inputs, out, capacities)
         : null) ??
-        lowerPackedMatmul(call.attributes, inputs, out, capacities);
+        lowerPackedMatmul(call.attributes, inputs, out, {
+          capacities,
+          workers: options.workers ?? 1,
+        });
     case "rows":
       return lowerRows(call.attributes, inputs, outputs, capacities);
     case "column_sum":

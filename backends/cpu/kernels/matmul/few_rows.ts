@@ -21,27 +21,36 @@ export const MOST_ROWS = 4;
 const REGISTER_ROWS = 2;
 /** Numbers of b in one piece, about. */
 const PIECE = 1 << 16;
-/** Columns of one piece of NN, at least and at most. */
-const SPAN = { least: 64, most: 512 };
+/**
+ * Columns of one piece of NN, at least and at most: short pieces of a line come at half the speed. Sums do not
+ * depend on how columns are shared out.
+ */
+const SPAN = { least: 64, most: 384 };
 
 type Attributes = KernelAttributes["matmul"];
 
-/** The launches of a `matmul` call of few rows, NN or NT. `rows` and `depth` are m and k at capacity. */
+/** The launches of a `matmul` call of few rows, NN or NT. `rows`, `depth` and `width` are m, k and n at capacity. */
 export function lowerFewRowsMatmul(
   attributes: Attributes,
   inputs: readonly View[],
   out: View,
-  { rows, depth }: { readonly rows: number; readonly depth: number },
+  { rows, depth, width, workers }: {
+    readonly rows: number;
+    readonly depth: number;
+    readonly width: number;
+    readonly workers: number;
+  },
 ): Launch[] {
   const { layout, alpha, bias, addend } = attributes;
   const dims = [attributes.batch, attributes.m, attributes.n, attributes.k];
   const quantized = quantizedFactor(attributes);
   const dtype = quantized === null ? inputs[1].dtype : "f32"; // as it is read
-  // A piece reads some 65,000 numbers of b, whatever its shape: cut by shape alone, never by workers.
+  // A piece of NT reads some 65,000 numbers of b, whatever its shape; one of NN is as wide as leaves each worker one.
   const span = Math.max(8, Math.floor(PIECE / Math.max(1, depth) / 8) * 8);
+  const share = 16 * Math.ceil(width / workers / 16);
   const columns = layout === "NT"
     ? span
-    : Math.min(SPAN.most, Math.max(SPAN.least, span));
+    : Math.min(SPAN.most, Math.max(SPAN.least, share));
   const inRegisters = quantized !== null && rows <= REGISTER_ROWS &&
     (quantized.format === "int8" || quantized.columns % NF4_BLOCK === 0);
   return [{
@@ -81,7 +90,7 @@ export function lowerFewRowsMatmul(
           const matrix = { ...quantized, base: block.b };
           return dotBlock(k, { ...block, matrix }, m);
         }
-        // NT reads rows of b against all rows of a; NN reads lines of b, eight at a time, for all rows of a.
+        // NT reads rows of b against all rows of a; NN reads lines of b, twelve at a time, for all rows of a.
         if (layout === "NT") dotBlock(k, block, m);
         else addLines(k, block, m);
       });

@@ -9,11 +9,14 @@ import { type Block, finish } from "./few_rows_block.ts";
 import { element, type Kernel } from "../launch.ts";
 import { vectorLoop } from "../vector_loop.ts";
 
-/** Lines of b that are added up at a time. */
-const LINES = 8;
+/**
+ * Lines of b that are added up at a time, then those that are left. Twelve are as many places of memory as the
+ * processor fetches ahead of, and their factors fit into registers.
+ */
+const LINES = [12, 4, 1];
 
 /**
- * NN: lines of b times numbers of the rows of a. The sums of all rows are in the worker's own memory; eight lines of
+ * NN: lines of b times numbers of the rows of a. The sums of all rows are in the worker's own memory; a dozen lines of
  * b are added to each row in turn, so that b comes from memory once and from the nearest cache for the other rows.
  */
 export function addLines(k: Kernel, block: Block, m: Int): void {
@@ -51,7 +54,7 @@ export function addLines(k: Kernel, block: Block, m: Int): void {
         element(block.a, i64.add(i64.mul(row, depth), term)),
       );
       const sums = f.local("i64", sumsOf(row));
-      // Eight lines a pass: the row of sums is read and written once for eight of them.
+      // Twelve lines a pass: the row of sums is read and written once for all of them.
       const factors = Array.from(
         { length: count },
         (_, i) => f.local("v128", v128.load32Splat(number, 4 * i)),
@@ -77,8 +80,8 @@ export function addLines(k: Kernel, block: Block, m: Int): void {
     f.set(line, i64.add(starts[count - 1], stride));
     f.increase(term, i64.const(count));
   };
-  // As many eights as there are, then one by one: the order of k, whatever the depth.
-  for (const count of [LINES, 1]) {
+  // As many dozens as there are, then fours, then one by one: the order of k, whatever the depth.
+  for (const count of LINES) {
     f.block((done) =>
       f.loop((again) => {
         f.branch(done, i64.gtS(i64.add(term, i64.const(count)), depth));

@@ -74,7 +74,10 @@ export function lowerPackedMatmul(
   attributes: Attributes,
   inputs: readonly View[],
   out: View,
-  capacities: Extents,
+  { capacities, workers }: {
+    readonly capacities: Extents;
+    readonly workers: number;
+  },
 ): Launch[] {
   const { layout, alpha, bias, addend, exact } = attributes;
   const dims = [attributes.batch, attributes.m, attributes.n, attributes.k];
@@ -82,7 +85,12 @@ export function lowerPackedMatmul(
   const quantized = quantizedFactor(attributes);
   const small = quantized === null ? layout !== "TN" : layout === "NT";
   if (m <= MOST_ROWS && small) {
-    return lowerFewRowsMatmul(attributes, inputs, out, { rows: m, depth: k });
+    return lowerFewRowsMatmul(attributes, inputs, out, {
+      rows: m,
+      depth: k,
+      width: n,
+      workers,
+    });
   }
   const blocks = blocksOf({ batch, m, n, k });
   const dtype = inputs[1].dtype;

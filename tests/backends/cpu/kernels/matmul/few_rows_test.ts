@@ -11,7 +11,7 @@ import {
 import { quantize } from "../../../../../core/graph/quantize/quantize.ts";
 import { openCpu } from "../../open.ts";
 
-/** Bits of a (m, k) times b transposed (n, k), with b as it is given. */
+/** Bits of a (m, k) times b, (n, k) transposed or (k, n), with b as it is given. */
 async function product(
   device: Device,
   attributes: KernelAttributes["matmul"],
@@ -39,7 +39,9 @@ async function product(
         attributes,
         inputs: [
           { ...left, shape: [m, k] },
-          isWide ? { ...right, shape: [n, k] } : right,
+          isWide
+            ? { ...right, shape: attributes.layout === "NT" ? [n, k] : [k, n] }
+            : right,
         ],
         outputs: [{ ...result, shape: [m, n] }],
       }],
@@ -96,4 +98,37 @@ Deno.test("products of few rows have the same bits with weights in 8 and 4 bits 
       }
     }
   }
+});
+
+Deno.test("products of few rows have the same bits however many workers share their columns", async () => {
+  const random = randomFrom(12);
+  const numbers = (count: number) =>
+    Float32Array.from({ length: count }, () => random.below(2001) / 1000 - 1);
+  const products = [[1, 768, 29], [2, 385, 12], [3, 100, 77], [4, 9, 5]]
+    .flatMap(([m, n, k]) =>
+      (["NN", "NT"] as const).map((layout) => ({
+        attributes: {
+          layout,
+          batch: 1,
+          m,
+          n,
+          k,
+          alpha: 1,
+          bias: false,
+          addend: false,
+        },
+        factors: { a: numbers(m * k), b: numbers(n * k) },
+      }))
+    );
+  const found: Uint32Array[][] = [];
+  for (const workers of [1, 2, 3]) {
+    await using device = await openCpu({ workers, blas: "off" });
+    const bits: Uint32Array[] = [];
+    for (const { attributes, factors } of products) {
+      bits.push(await product(device, attributes, factors));
+    }
+    found.push(bits);
+  }
+  assert.deepEqual(found[1], found[0]);
+  assert.deepEqual(found[2], found[0]);
 });
