@@ -116,7 +116,7 @@ export function required(record: RawRecord, column: Column): unknown {
         value === null ? "null" : "missing"
       }; the row has ${
         keysOf(row)
-      }. Set ${column.option} to the column to read`,
+      }. Set ${column.option} to the column to read, or complete the row`,
     );
   }
   return value;

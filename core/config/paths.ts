@@ -62,7 +62,7 @@ export async function locateModel(
 }
 
 /** Names of the runs in a folder: beside them, a name that is not there is a slip and no Hub id. */
-async function runsIn(folder: string): Promise<string[]> {
+export async function runsIn(folder: string): Promise<string[]> {
   const found: string[] = [];
   try {
     for await (const { name, isDirectory } of Deno.readDir(folder)) {

@@ -3,7 +3,8 @@
  * @module
  */
 import { isAbsolute, join, resolve } from "node:path";
-import { kindAt, resolveModelPath } from "../config/paths.ts";
+import { listed } from "../config/parse/problem.ts";
+import { kindAt, resolveModelPath, runsIn } from "../config/paths.ts";
 import { DataError } from "../contracts/errors.ts";
 import { type JsonObject, readJsonObject } from "../io/json_file.ts";
 import { listCheckpoints } from "../run/checkpoint.ts";
@@ -52,8 +53,11 @@ export async function findSaved(
       };
     }
   }
+  const runs = await runsIn(path);
   throw new DataError(
-    `${path} holds no model: there is neither a config.json nor an adapter_config.json in it`,
+    `${path} holds no model: there is neither a config.json nor an adapter_config.json in it${
+      runs.length === 0 ? "" : `; name one of the runs there: ${listed(runs)}`
+    }`,
   );
 }
 

@@ -50,7 +50,7 @@ const options = z.strictObject({
     "write over a run file that is there",
   ),
   plugin: z.string().optional().meta({ placeholder: "name" }).describe(
-    "write a plugin of this name instead, as a package with tests; --kind says what it brings",
+    "write a plugin of this name instead, as a package with tests; --kind says what it brings (a path such as ./mine.ts is a plugin to load)",
   ),
   kind: z.string().optional().meta({ placeholder: "kind" }).describe(
     "kind of the plugin's part: masker, objective, model, ...",

@@ -43,7 +43,7 @@ export function runFileText(of: RunFileSubject): string {
   const start = startSettings(of.known?.model.millions ?? null);
   const heldOut = of.rows >= ENOUGH_TO_HOLD_OUT ? 0.05 : 0;
   const lines = [
-    `# ${of.name}: every key that is not here has a default; the command \`schema\` lists them all.`,
+    `# The run ${of.name}. Every key that is not here has a default; the command \`schema\` lists them all.`,
     "",
     `output_dir: ${
       text(`outputs/${of.name}`)

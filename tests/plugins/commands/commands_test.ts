@@ -153,6 +153,11 @@ Deno.test("a run with a model of a plugin ends with a command that answers; with
       `model_type is "gpt_neox", which no built-in part reads, .*: add --plugin ${module}`,
     ),
   );
+  const above = await run("generate", folder.at("outputs"), "-p", "a");
+  assert.match(
+    above.err,
+    /holds no model: .*; name one of the runs there: run\n/,
+  );
   const answered = await run(
     ...ask,
     "--backend",
