@@ -30,3 +30,8 @@ export function makeInputs(
     divisor: N,
   } as Inputs;
 }
+
+/** A text in a column; a negative width puts it to the right. */
+export function cell(text: string, width: number): string {
+  return width < 0 ? text.padStart(-width) : text.padEnd(width);
+}
