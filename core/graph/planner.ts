@@ -58,7 +58,7 @@ class Planner {
   readonly #storage = new Map<number, Storage>(); // tensor id -> place
   readonly #lastUse = new Map<number, number>(); // tensor id -> index of the last node that reads it
   readonly #kept = new Set<number>(); // ids that must survive the program
-  readonly #assigned = new Set<number>(); // ids that are some variable's new value
+  readonly #assigned = new Map<number, string[]>(); // id of a new value -> the variables that it is the value of
   readonly #residents = new Map<string, number[]>(); // variable -> ids of the tensors that ever take its place
   readonly #slots = new Slots();
   readonly #segments: { calls: KernelCall[]; repeat?: Segment["repeat"] }[] = [{
@@ -80,7 +80,9 @@ class Planner {
     for (const t of graph.outputs.values()) {
       if (t.source.kind === "node") this.#kept.add(t.id); // leaves are copied
     }
-    for (const t of graph.assignments.values()) this.#assigned.add(t.id);
+    for (const [name, { id }] of graph.assignments) {
+      this.#assigned.set(id, [...this.#assigned.get(id) ?? [], name]);
+    }
     const nodes = fuseEpilogues(liveNodes(graph), {
       epilogues: this.#memory.epilogues,
       bytesOf: (t) => this.#bytes(t),
@@ -274,8 +276,7 @@ class Planner {
 
   /** Whether `target` is a variable's new value and `source` is not stored in that variable's place. */
   #belongsElsewhere(target: Tensor, source: Tensor): boolean {
-    for (const [name, value] of this.#graph.assignments) {
-      if (value.id !== target.id) continue;
+    for (const name of this.#assigned.get(target.id) ?? []) {
       const home = this.#storage.get(this.#graph.variables.get(name)!.id)!;
       const place = this.#storage.get(source.id)!;
       return place.buffer !== home.buffer || place.offset !== home.offset;
@@ -296,8 +297,8 @@ class Planner {
 
   #placeOutput(t: Tensor, at: number): Storage {
     if (this.#kept.has(t.id)) return this.#ownBuffer(t);
-    for (const [name, value] of this.#graph.assignments) {
-      if (value.id !== t.id || !this.#isVacant(name, at)) continue;
+    for (const name of this.#assigned.get(t.id) ?? []) {
+      if (!this.#isVacant(name, at)) continue;
       return this.#storage.get(this.#graph.variables.get(name)!.id)!;
     }
     return {
