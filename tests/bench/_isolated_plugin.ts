@@ -9,13 +9,37 @@ import {
   type Format,
   type Masker,
   type Plugin,
+  type RecordStore,
   type Rendered,
+  type Source,
   type Template,
   type TextSpan,
 } from "@denotune/denotune/core";
 import { z } from "zod";
 
 const options = z.strictObject({});
+
+const source = definePart({
+  kind: "source",
+  name: "bench-source",
+  description: "Lines of JSON",
+  options,
+  create: (): Source => ({
+    accepts: ({ path }) => path.endsWith(".jsonl"),
+    open: ({ path }): Promise<RecordStore> => {
+      const lines = Deno.readTextFileSync(path).trimEnd().split("\n");
+      return Promise.resolve({
+        length: lines.length,
+        fingerprint: String(lines.length),
+        at: (index) => ({
+          value: JSON.parse(lines[index]),
+          where: { path, index, line: index + 1 },
+        }),
+        [Symbol.dispose]: () => {},
+      });
+    },
+  }),
+});
 
 const format = definePart({
   kind: "format",
@@ -92,6 +116,6 @@ const plugin: Plugin = definePlugin({
   name: "bench",
   api: API_VERSION,
   version: "1.0.0",
-  parts: [format, template, masker],
+  parts: [source, format, template, masker],
 });
 export default plugin;

@@ -6,14 +6,13 @@
  * deno run -A tests/bench/isolated_data.ts FILE TOKENIZER_FOLDER [PARTS] [WORKERS] [RUNS]
  * ```
  *
- * `PARTS`: `format`, `template`, `masker`, joined by `+`; the others are denotune's own. The file: see
+ * `PARTS`: `source`, `format`, `template`, `masker`, joined by `+`; the others are denotune's own. The file: see
  * `prepare_data.ts make`.
  * @module
  */
 import { fileURLToPath } from "node:url";
-import { builtinRegistry } from "../run_harness.ts";
-import { loadRun } from "../../core/config/load.ts";
 import { prepareRun } from "../../core/library/prepare.ts";
+import { prepareOnly } from "./_prepare_run.ts";
 
 const [file, tokenizer, parts = "masker", workers = "1", runs = "5"] =
   Deno.args;
@@ -64,34 +63,22 @@ async function compare(): Promise<void> {
 async function prepare(isolated: boolean): Promise<Took> {
   const own = (part: string, otherwise: string) =>
     parts.split("+").includes(part) ? `bench-${part}` : otherwise;
-  const run = await loadRun({
-    object: {
-      plugins: [{
-        use: fileURLToPath(new URL("./_isolated_plugin.ts", import.meta.url)),
-        isolated,
+  const run = await prepareOnly({
+    tokenizer,
+    plugins: [{
+      use: fileURLToPath(new URL("./_isolated_plugin.ts", import.meta.url)),
+      isolated,
+    }],
+    data: {
+      train: [{
+        path: file,
+        source: own("source", "auto"),
+        format: own("format", "alpaca"),
       }],
-      model: {
-        from_config: {
-          model_type: "llama",
-          vocab_size: 50257,
-          hidden_size: 32,
-          intermediate_size: 48,
-          num_hidden_layers: 1,
-          num_attention_heads: 2,
-          max_position_embeddings: 1024,
-        },
-      },
-      tokenizer: { use: "huggingface", path: tokenizer },
-      adapter: null,
-      data: {
-        train: [{ path: file, format: own("format", "alpaca") }],
-        template: own("template", "alpaca"),
-        masker: own("masker", "completion-only"),
-        workers: Number(workers),
-        cache: false,
-      },
+      template: own("template", "alpaca"),
+      masker: own("masker", "completion-only"),
+      workers: Number(workers),
     },
-    registry: builtinRegistry(),
   });
   const cpuBefore = cpuSeconds();
   const began = performance.now();

@@ -8,10 +8,9 @@
  * ```
  * @module
  */
-import { builtinRegistry } from "../run_harness.ts";
-import { loadRun } from "../../core/config/load.ts";
 import { prepareRun } from "../../core/library/prepare.ts";
 import { randomFrom } from "../../core/random.ts";
+import { prepareOnly } from "./_prepare_run.ts";
 
 const [what, ...rest] = Deno.args;
 if (what === "make") await makeRows(rest[0], rest[1], rest[2]);
@@ -49,29 +48,13 @@ async function makeRows(count: string, path: string, seedPath: string) {
 }
 
 async function prepare(path: string, tokenizer: string, workers: string) {
-  const run = await loadRun({
-    object: {
-      model: {
-        from_config: {
-          model_type: "llama",
-          vocab_size: 50257,
-          hidden_size: 32,
-          intermediate_size: 48,
-          num_hidden_layers: 1,
-          num_attention_heads: 2,
-          max_position_embeddings: 1024,
-        },
-      },
-      tokenizer: { use: "huggingface", path: tokenizer },
-      adapter: null,
-      data: {
-        train: [{ path, format: "alpaca" }],
-        template: "alpaca",
-        workers: workers === "auto" ? "auto" : Number(workers),
-        cache: false,
-      },
+  const run = await prepareOnly({
+    tokenizer,
+    data: {
+      train: [{ path, format: "alpaca" }],
+      template: "alpaca",
+      workers: workers === "auto" ? "auto" : Number(workers),
     },
-    registry: builtinRegistry(),
   });
   const began = performance.now();
   using prepared = await prepareRun(run);
