@@ -133,6 +133,26 @@ Deno.test("the bundled command line trains, and suggests itself", async () => {
   const run = await start(folder.path, "denotune.js", "train", "run.yaml")
     .end();
   assert.equal(run.code, 0, run.out + run.err);
+  // it would need a Deno process with modules of its own
+  Deno.writeTextFileSync(
+    `${folder.path}/mine.js`,
+    `export default { name: "mine", api: 1, parts: [] };`,
+  );
+  Deno.writeTextFileSync(
+    `${folder.path}/isolated.yaml`,
+    `${tinyRun(".")}plugins: [{ use: ./mine.js, isolated: true }]\n`,
+  );
+  const isolated = await start(
+    folder.path,
+    "denotune.js",
+    "check",
+    "isolated.yaml",
+  ).end();
+  assert.equal(isolated.code, 2, isolated.out + isolated.err);
+  assert.match(
+    isolated.out + isolated.err,
+    /isolated\.yaml:\d+.*mine\.js.*which a compiled or bundled program cannot start: run denotune with `deno run`, or trust the plugin/,
+  );
   const missing = await start(folder.path, "denotune.js", "--help").end();
   assert.match(
     missing.out,

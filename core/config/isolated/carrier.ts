@@ -241,6 +241,14 @@ export class Carrier implements Disposable {
   #start(): void {
     if (this.#worker !== null) return;
     const { url, module, limits, flags } = this.#options;
+    // first: where no process can be started, no thread is
+    const args = childArgs({
+      url,
+      served: ownModule(new URL("./serve_plugin.ts", import.meta.url)).href,
+      args: [module],
+      heapMB: limits.memoryMB,
+      flags,
+    });
     this.#mailbox = new Mailbox();
     const bridge = ownModule(new URL("./bridge.ts", import.meta.url)).href;
     // a worker of `node:worker_threads` does not keep the program alive, and takes no module from elsewhere by URL
@@ -253,13 +261,7 @@ export class Carrier implements Disposable {
     this.#post({
       type: "start",
       program: Deno.execPath(),
-      args: childArgs({
-        url,
-        served: ownModule(new URL("./serve_plugin.ts", import.meta.url)).href,
-        args: [module],
-        heapMB: limits.memoryMB,
-        flags,
-      }),
+      args,
       limits,
       memory: this.#mailbox.memory,
     });
