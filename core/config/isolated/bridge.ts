@@ -44,6 +44,8 @@ export const LOAD_MS = 30_000;
 /** How often memory is looked at while a call is out, ms. */
 const WATCH_MS = 50;
 const MOST_STDERR = 8192;
+/** Bytes of the buffer that frames are read into, at first. */
+const FIRST_BUFFER = 2 ** 18;
 
 class Bridge {
   readonly #mailbox: Mailbox;
@@ -111,29 +113,34 @@ class Bridge {
     );
   }
 
+  /** Reads frames into one buffer, which grows with them. */
   async #read(): Promise<void> {
-    let parts: Uint8Array[] = [];
+    const reader = this.#child.stdout.getReader({ mode: "byob" });
+    let buffer = new Uint8Array(FIRST_BUFFER);
     let have = 0;
     let need = FRAME_HEAD;
-    let inHead = true;
-    for await (const bytes of this.#child.stdout) {
-      parts.push(bytes);
-      have += bytes.length;
+    while (true) {
+      if (buffer.length < need) {
+        const grown = new Uint8Array(2 * need);
+        grown.set(buffer.subarray(0, have));
+        buffer = grown;
+      }
+      const { value, done } = await reader.read(buffer.subarray(have));
+      if (value === undefined || done) return;
+      // the buffer comes back as another object
+      buffer = new Uint8Array(value.buffer);
+      have += value.length;
       while (have >= need) {
-        const all = joined(parts, have);
-        const own = all.subarray(0, need);
-        parts = [all.subarray(need)];
+        const bytes = frameBytes(buffer);
+        if (bytes > MOST_FRAME_BYTES) return this.#stop("long");
+        need = FRAME_HEAD + bytes;
+        if (have < need) break;
+        this.#rest();
+        this.#hasLoaded = true;
+        this.#mailbox.answer("frame", buffer.subarray(FRAME_HEAD, need));
+        buffer.copyWithin(0, need, have);
         have -= need;
-        if (inHead) {
-          need = new DataView(own.buffer, own.byteOffset).getUint32(0, true);
-          if (need > MOST_FRAME_BYTES) return this.#stop("long");
-        } else {
-          this.#rest();
-          this.#hasLoaded = true;
-          this.#mailbox.answer("frame", own);
-          need = FRAME_HEAD;
-        }
-        inHead = !inHead;
+        need = FRAME_HEAD;
       }
     }
   }
@@ -171,15 +178,8 @@ class Bridge {
   }
 }
 
-function joined(parts: readonly Uint8Array[], bytes: number): Uint8Array {
-  if (parts.length === 1) return parts[0];
-  const all = new Uint8Array(bytes);
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
+function frameBytes({ buffer }: Uint8Array<ArrayBuffer>): number {
+  return new DataView(buffer).getUint32(0, true);
 }
 
 /** Memory that a process holds, MB; null where the system does not say. */
