@@ -101,7 +101,7 @@ export async function loadRun(request: RunRequest): Promise<LoadedRun> {
   const mode = writtenMode(written, overrides) === "pretrain"
     ? "pretrain"
     : "sft";
-  const layout = layoutOf(mode);
+  const layout = mode === "sft" ? anyLayout : layoutOf(mode);
   let run = written;
   const lay = (override: Override): void => {
     const changed = applyOverride(run, override, layout);

@@ -17,6 +17,7 @@ import {
   type Opener,
   sourceOf,
 } from "./_families.ts";
+import { sample } from "../sample.ts";
 import { checkGreedy, checkNumbers, close } from "./_model_checks.ts";
 
 const ALL = Deno.env.get("DENOTUNE_TEST_ALL") === "1";
@@ -24,6 +25,8 @@ const ALL = Deno.env.get("DENOTUNE_TEST_ALL") === "1";
 const SAMPLE = ["gemma3_text", "lfm2", "phi3"];
 /** Every run holds these to other golden numbers: `models/`, `lora/`, `generation.json`. */
 const ELSEWHERE = ["gpt2", "llama", "mistral", "qwen2", "qwen3"];
+/** Types whose blocks are computed again: the machinery is one for all. */
+const AGAIN = sample(Object.keys(FAMILIES), { count: 6, seed: 3 });
 
 Deno.test("every family has its golden numbers", () => {
   const files = [...Deno.readDirSync(new URL("families/", import.meta.url))];
@@ -73,18 +76,22 @@ for (const type of Object.keys(FAMILIES)) {
     });
   }
 
-  Deno.test(`${type}: gradients are the same bits when blocks are computed again`, async () => {
-    await using device = localDevice(new ReferenceExecutor());
-    const { expected, open } = sourceOf(type, device);
-    const batch = layOut(rowsOf(expected).map((r) => [r]));
-    await using plain = await open();
-    const wanted = await plain.step(batch);
-    await using again = await open({ checkpoint: true });
-    const found = await again.step(batch);
-    assert.equal(found.loss, wanted.loss);
-    for (const [weight, gradient] of wanted.gradients) {
-      assert.deepEqual(found.gradients.get(weight), gradient, weight);
-    }
+  Deno.test({
+    name: `${type}: gradients are the same bits when blocks are computed again`,
+    ignore: !AGAIN.includes(type),
+    async fn() {
+      await using device = localDevice(new ReferenceExecutor());
+      const { expected, open } = sourceOf(type, device);
+      const batch = layOut(rowsOf(expected).map((r) => [r]));
+      await using plain = await open();
+      const wanted = await plain.step(batch);
+      await using again = await open({ checkpoint: true });
+      const found = await again.step(batch);
+      assert.equal(found.loss, wanted.loss);
+      for (const [weight, gradient] of wanted.gradients) {
+        assert.deepEqual(found.gradients.get(weight), gradient, weight);
+      }
+    },
   });
 }
 

@@ -1,5 +1,5 @@
 /**
- * The suite of all backends on a GPU that has no more than the limits of every adapter: a third of the cases in CI,
+ * The suite of all backends on a GPU that has no more than the limits of every adapter: a sixth of the cases in CI,
  * because only tiles, shared memory and the number of bindings are others.
  */
 import { testBackend } from "../../conformance/mod.ts";
@@ -10,6 +10,6 @@ testBackend(
   () => openDevice({ limits: "default" }, { software: false, subgroup: null }),
   {
     ignore: missing !== null,
-    every: Deno.env.get("DENOTUNE_TEST_ALL") === "1" ? 1 : 3,
+    every: Deno.env.get("DENOTUNE_TEST_ALL") === "1" ? 1 : 6,
   },
 );
