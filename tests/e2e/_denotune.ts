@@ -21,7 +21,7 @@ export interface Done {
 /** A process that runs. */
 export interface Running {
   readonly process: Deno.ChildProcess;
-  /** Waits until stdout holds a text. */
+  /** Waits until stdout or stderr holds a text. */
   until(text: string): Promise<void>;
   /** Waits for the end. */
   end(): Promise<Done>;
@@ -64,17 +64,22 @@ export function startIn(
     stderr: "piped",
   }).spawn();
   let out = "";
+  let err = "";
   let wake = () => {};
-  const reading = (async () => {
-    for await (
-      const text of process.stdout.pipeThrough(new TextDecoderStream())
-    ) {
-      out += text;
+  const read = async (
+    stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+    take: (text: string) => void,
+  ): Promise<void> => {
+    for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+      take(text);
       wake();
     }
     wake();
-  })();
-  const err = new Response(process.stderr).text();
+  };
+  const reading = Promise.all([
+    read(process.stdout, (text) => out += text),
+    read(process.stderr, (text) => err += text),
+  ]);
   let ended = false;
   const status = process.status.then((s) => {
     ended = true;
@@ -84,9 +89,11 @@ export function startIn(
   return {
     process,
     async until(text) {
-      while (!out.includes(text)) {
+      while (!out.includes(text) && !err.includes(text)) {
         if (ended) {
-          throw new Error(`It ended without "${text}":\n${out}\n${await err}`);
+          await reading;
+          if (out.includes(text) || err.includes(text)) return;
+          throw new Error(`It ended without "${text}":\n${out}\n${err}`);
         }
         await new Promise<void>((resolve) => wake = resolve);
       }
@@ -94,7 +101,7 @@ export function startIn(
     async end() {
       const { code } = await status;
       await reading;
-      return { code, out, err: await err };
+      return { code, out, err };
     },
   };
 }

@@ -261,7 +261,7 @@ Deno.test("a second Ctrl-C ends the process in the middle of a step of several s
   await running.until("memory ");
   await sleep(700); // the first step runs
   kill(running.process, "SIGINT");
-  await sleep(300);
+  await running.until("Ctrl-C again"); // two signals that wait are one
   kill(running.process, "SIGINT");
   const { code, out } = await running.end();
   assert.equal(code, 130);

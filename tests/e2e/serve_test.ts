@@ -82,7 +82,7 @@ Deno.test({
     const stream = response.body!.getReader();
     await stream.read();
     running.process.kill("SIGINT");
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await running.until("Ctrl-C again"); // two signals that wait are one
     running.process.kill("SIGINT");
     const { code } = await running.end();
     assert.equal(code, 130);

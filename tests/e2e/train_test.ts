@@ -87,7 +87,7 @@ Deno.test("a second interrupt exits at once, in the middle of a long step", asyn
   const running = start(folder.path, MOD, "train", "run.yaml");
   await running.until("step 1/");
   running.process.kill("SIGINT");
-  await new Promise((resolve) => setTimeout(resolve, 200)); // a step takes many times longer
+  await running.until("Ctrl-C again"); // two signals that wait are one; a step takes many times longer
   running.process.kill("SIGINT");
   const { code, out } = await running.end();
   assert.equal(code, 130);

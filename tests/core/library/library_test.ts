@@ -190,12 +190,17 @@ Deno.test("loadModel answers texts and turns, many at a time as one at a time", 
       backend: "reference",
     });
     assert.equal(once.text, text);
-    const before = Deno.memoryUsage().rss;
+    // of this thread: other tests share the process; garbage is counted, as encoding would leave it
+    const held = () => {
+      const { external, heapTotal } = Deno.memoryUsage();
+      return external + heapTotal;
+    };
+    const before = held();
     await assert.rejects(
       () => model.generate("x".repeat(5e7)),
       /Prompt 1 has \d+ characters; 64 tokens fit/,
     );
-    assert.ok(Deno.memoryUsage().rss - before < 500e6, "it was not encoded");
+    assert.ok(held() - before < 100e6, "it was not encoded");
   });
 });
 

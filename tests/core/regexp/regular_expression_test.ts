@@ -63,7 +63,7 @@ Deno.test("an expression that backtracks without end is stopped, and names its f
       name: "ConfigError",
       message: /of a\/tokenizer\.json takes too many steps on a text of 41/,
     }, source);
-    assert.ok(performance.now() - began < 8000, source);
+    assert.ok(performance.now() - began < 60_000, source);
   }
 });
 

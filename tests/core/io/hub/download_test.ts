@@ -158,7 +158,7 @@ Deno.test("a server that cuts every answer and ignores ranges is given up after 
     const { requests } = await failing(
       hub,
       cache.options(hub),
-      /^Cannot download owner\/name\/model\.safetensors from http\S+ after 4 tries without progress: .*\. In all, \d tries took 1 s and brought \d+ bytes; \d+ of 400000 are here\. Try again later .*HF_ENDPOINT.*HF_HUB_OFFLINE=1/,
+      /^Cannot download owner\/name\/model\.safetensors from http\S+ after 4 tries without progress: .*\. In all, \d tries took \d+ s and brought \d+ bytes; \d+ of 400000 are here\. Try again later .*HF_ENDPOINT.*HF_HUB_OFFLINE=1/,
     );
     assert.ok(requests >= 4 && requests <= 6, `${requests} requests`);
   }));
@@ -201,9 +201,9 @@ Deno.test("a silent server, and one that sends a byte now and then, are waited f
       const { ms, requests } = await failing(
         hub,
         options,
-        /after 1 s without progress: .* of 400000 are here/,
+        /after \d+ s without progress: .* of 400000 are here/,
       );
-      assert.ok(ms >= 500 && ms < 2_500, `${ms} ms`);
+      assert.ok(ms >= 500 && ms < 30_000, `${ms} ms`);
       assert.ok(requests <= 6, `${requests} requests`);
       hub.reset();
     }
@@ -288,8 +288,11 @@ Deno.test("an answer that runs over its length is stopped", () =>
 Deno.test("a download that is aborted keeps what it has, and the next goes on with it", () =>
   withHub(async (hub, cache) => {
     const stop = new AbortController();
-    hub.fail({ path: "model.safetensors", on: "cdn", slowMs: 20 });
-    const done: number[] = [];
+    hub.fail({
+      path: "model.safetensors",
+      on: "cdn",
+      hangAfter: { bytes: 200_000, ms: 20_000 },
+    });
     const options: HubOptions = {
       ...cache.options(hub),
       signal: stop.signal,
@@ -300,12 +303,22 @@ Deno.test("a download that is aborted keeps what it has, and the next goes on wi
           "owner/name/model.safetensors",
           400_000,
         ]);
-        done.push(p.done);
       },
     };
-    setTimeout(() => stop.abort(new Error("enough")), 60);
-    await assert.rejects(fetched(options), /enough/);
-    const kept = Deno.statSync(partial(cache)).size;
+    const aborted = assert.rejects(fetched(options), /enough/);
+    const arrived = (): number => {
+      try {
+        return Deno.statSync(partial(cache)).size;
+      } catch {
+        return 0; // not yet
+      }
+    };
+    while (arrived() < 200_000) {
+      await new Promise((done) => setTimeout(done, 5));
+    }
+    stop.abort(new Error("enough"));
+    await aborted;
+    const kept = arrived();
     const again: number[] = [];
     assert.deepEqual(
       await fetched({

@@ -32,7 +32,7 @@ for (
         () => loadModel(path, { backend: "reference" }),
         message,
       );
-      assert.ok(performance.now() - start < 5000);
+      assert.ok(performance.now() - start < 60_000);
     }
   });
 }

@@ -21,6 +21,7 @@ async function talking(
     session: Session,
     wrote: () => { out: string; err: string },
     model: LoadedModel,
+    text: { readonly out: string },
   ) => Promise<void>,
   options: Partial<SessionOptions> & { contextLength?: number } = {},
 ): Promise<void> {
@@ -71,11 +72,16 @@ async function talking(
     }),
     ...options,
   });
-  await body(session, () => {
-    const { out, err } = text;
-    text.out = text.err = "";
-    return { out, err };
-  }, model);
+  await body(
+    session,
+    () => {
+      const { out, err } = text;
+      text.out = text.err = "";
+      return { out, err };
+    },
+    model,
+    text,
+  );
 }
 
 Deno.test({
@@ -194,7 +200,9 @@ Deno.test({
     for (const after of [0, 3]) {
       const controller = new AbortController();
       if (after === 0) controller.abort();
-      await talking(async (session, wrote) => {
+      let written = () => "";
+      await talking(async (session, wrote, _, text) => {
+        written = () => text.out;
         await session.take("Once upon a time");
         const { err } = wrote();
         assert.match(
@@ -210,8 +218,12 @@ Deno.test({
         maxNewTokens: 200,
         interrupt: () => ({
           get signal() {
-            // 200 tokens take longer
-            if (after > 0) setTimeout(() => controller.abort(), 20);
+            // once it has begun: 200 tokens take longer
+            const look = () => {
+              if (written() !== "") controller.abort();
+              else setTimeout(look, 1);
+            };
+            if (after > 0) look();
             return controller.signal;
           },
           [Symbol.dispose]: () => {},

@@ -57,6 +57,11 @@ export interface Answer {
   };
 }
 
+/** Waits until something holds. */
+export async function until(holds: () => Promise<boolean>): Promise<void> {
+  while (!await holds()) await new Promise((done) => setTimeout(done, 2));
+}
+
 /** Turns with tags, so that the tiny model has a chat template. */
 export const CHATML = { use: "chatml" } as const;
 

@@ -127,7 +127,7 @@ Deno.test("a llama-server that never loads the file is given up in time, and sto
     askServer(folder.at("llama-server"), { ...options, limitMs: 1000 }),
     /llama-server\) did not answer within 1 s/,
   );
-  assert.ok(performance.now() - began < 20_000);
+  assert.ok(performance.now() - began < 60_000);
   await assertEnded(folder);
 });
 

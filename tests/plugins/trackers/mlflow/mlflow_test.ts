@@ -139,7 +139,7 @@ Deno.test("a server that hangs holds up the end by the seconds that are set, and
       feed(tracker, folder, { events: steps(1, 5) }),
       /\d+ figures were not sent to MLflow: .*did not answer within 0\.3 s/,
     );
-    assert.ok(performance.now() - began < 20_000);
+    assert.ok(performance.now() - began < 60_000);
     held.forEach((release) => release());
   }));
 
