@@ -6,6 +6,7 @@
 import type { Device } from "../contracts/backend.ts";
 import { DeviceError, PluginError } from "../contracts/errors.ts";
 import type { Inputs } from "../contracts/objective.ts";
+import type { Extents } from "../graph/dims.ts";
 import { startAverages, swapAverages } from "./averages.ts";
 import { copyBase } from "./base_copy.ts";
 import { DecoderGenerator } from "./generate/decoder_generator.ts";
@@ -24,6 +25,7 @@ import { headColumns } from "./objective_head.ts";
 import { windowName } from "./objective_loss.ts";
 import type { PlannedEngine } from "./plan_engine.ts";
 import { tooLarge } from "./memory/too_large.ts";
+import { pieceName } from "./ranks/gradient_pieces.ts";
 import { Session } from "./session.ts";
 import { gradientName, slotName } from "./trainables.ts";
 import {
@@ -111,13 +113,20 @@ export class Engine implements AsyncDisposable {
   /**
    * Runs one micro-batch: gradients and sums are added up. `divisor` is that of the whole step; `tokens` those of the
    * step (`trainedBatchTokens`), by which losses of the model's own are divided. Absent: those of this batch.
+   * `onPiece` is called when a piece of the backward pass is enqueued, as `planned.pieces` has them.
    */
   micro(
     inputs: Inputs,
     divisor: number,
-    { tokens = trainedBatchTokens(inputs) }: { tokens?: number } = {},
+    { tokens = trainedBatchTokens(inputs), onPiece }: {
+      tokens?: number;
+      onPiece?: (index: number) => void;
+    } = {},
   ): void {
-    if (inputs.rows.length === 0) return; // nothing is trained: loss 0, weight 0, no gradient
+    if (inputs.rows.length === 0) { // nothing is trained: loss 0, weight 0, no gradient
+      for (const index of this.planned.pieces.keys()) onPiece?.(index);
+      return;
+    }
     if (inputs.causal === true && this.planned.request.startsCausal !== true) {
       throw new PluginError(
         `\`inputs\` of the ${
@@ -125,10 +134,15 @@ export class Engine implements AsyncDisposable {
         } gave causal attention, which the objective does not announce: set its \`startsCausal\``,
       );
     }
-    this.#run(microName(inputs), inputs, {
+    const program = microName(inputs);
+    const extents = this.#run(program, inputs, {
       loss: 1 / divisor,
       token: 1 / tokens,
     });
+    for (const index of this.planned.pieces.keys()) {
+      if (index > 0) this.session.run(pieceName(program, index), extents);
+      onPiece?.(index);
+    }
   }
 
   /**
@@ -161,7 +175,7 @@ export class Engine implements AsyncDisposable {
     program: string,
     inputs: Inputs,
     scale: { readonly loss: number; readonly token: number } | null = null,
-  ): void {
+  ): Extents {
     const { loss, request, trainables } = this.planned;
     if (
       request.loss?.second !== undefined && trainables !== null &&
@@ -186,15 +200,17 @@ export class Engine implements AsyncDisposable {
       lengths: this.session.needs(program, "segment_lengths"),
     });
     const levels = loss === null ? null : levelInputs(inputs, loss);
+    const sizes = { ...extents, ...levels?.extents };
     this.session.run(
       program,
-      { ...extents, ...levels?.extents },
+      sizes,
       {
         ...data,
         ...levels?.data,
         token_scale: Float32Array.of(scale?.token ?? 0),
       },
     );
+    return sizes;
   }
 
   /** Ends an optimizer step. `step` is counted from 1. */

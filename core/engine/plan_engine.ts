@@ -53,6 +53,7 @@ import {
   type LossInventory,
   windowName,
 } from "./objective_loss.ts";
+import { cutAtGradients, type GradientSlice } from "./ranks/gradient_pieces.ts";
 import { checkShardable } from "./ranks/optimizer_shards.ts";
 import { scoreProgram } from "./score.ts";
 import type { Shard } from "./ranks/shard.ts";
@@ -97,6 +98,8 @@ export interface EngineRequest {
       readonly dropout?: ModelDropout;
       /** This rank's share of the optimizer's states (ZeRO-1); null or absent: it has all of them. */
       readonly shard?: Shard | null;
+      /** Fewest numbers that ranks add up while the backward pass computes; null or absent: there is one rank. */
+      readonly fewestSummed?: number | null;
     }
     | null;
   readonly evaluate: { readonly B: number; readonly T: number } | null;
@@ -121,6 +124,8 @@ export interface PlannedEngine {
   /** What the objective's loss needs; null: it has none of its own. */
   readonly loss: LossInventory | null;
   readonly programs: readonly PlannedProgram[];
+  /** The gradients that are complete after each piece of a micro-batch's program; empty: it is not cut. */
+  readonly pieces: readonly (readonly GradientSlice[])[];
 }
 
 /** Plans an engine for a device with these limits. */
@@ -165,8 +170,12 @@ export function planEngine(
   if (request.loss?.second !== undefined && trainables !== null) {
     placeBase(memory, trainables);
   }
+  const { pieces, programs: ofLosses } = cutMicro(
+    planLosses(request, { memory, build, trainables, loss, metrics }),
+    { request, trainables, memory },
+  );
   const programs = [
-    ...planLosses(request, { memory, build, trainables, loss, metrics }),
+    ...ofLosses,
     ...planAnswers(request, { memory, build, inventory }),
   ];
   return {
@@ -178,7 +187,33 @@ export function planEngine(
     metrics,
     loss,
     programs,
+    pieces,
   };
+}
+
+/** Cuts the program of a micro-batch where ranks add up its gradients. */
+function cutMicro(
+  programs: readonly PlannedProgram[],
+  { request: { train, startsCausal = false }, trainables, memory }: {
+    readonly request: EngineRequest;
+    readonly trainables: Trainables | null;
+    readonly memory: Memory;
+  },
+): Pick<PlannedEngine, "programs" | "pieces"> {
+  // two programs of a micro-batch might complete gradients in two orders
+  const fewest = train?.fewestSummed ?? null;
+  if (fewest === null || trainables === null || startsCausal) {
+    return { programs, pieces: [] };
+  }
+  const micro = microName({});
+  const pieces: (readonly GradientSlice[])[] = [];
+  const all = programs.flatMap((program) => {
+    if (program.plan.name !== micro) return [program];
+    const cut = cutAtGradients(program, { trainables, memory, fewest });
+    pieces.push(...cut.map(({ complete }) => complete));
+    return cut.map((piece) => piece.program);
+  });
+  return { programs: all, pieces };
 }
 
 /** Chooses what is trained and places it; null where nothing is to be. */

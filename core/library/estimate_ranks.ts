@@ -8,6 +8,7 @@ import { ConfigError } from "../contracts/errors.ts";
 import type { Inputs } from "../contracts/objective.ts";
 import { Engine, trainedBatchTokens } from "../engine/engine.ts";
 import { planEngine } from "../engine/plan_engine.ts";
+import { FEWEST_SUMMED } from "../engine/ranks/gradient_pieces.ts";
 import { openDevice } from "../run/open/choose_backend.ts";
 import { memoryNeed, refuseTooLarge } from "../run/open/memory_check.ts";
 import type { PreparedRun, RunPlan } from "../run/open/open_run.ts";
@@ -74,9 +75,10 @@ export async function estimateRanks(
   );
   const dataSeconds = since(started);
   const planned = (shard: { rank: number; world: number } | null) =>
-    request.train === null
-      ? planEngine(request, info)
-      : planEngine({ ...request, train: { ...request.train, shard } }, info);
+    request.train === null ? planEngine(request, info) : planEngine({
+      ...request,
+      train: { ...request.train, shard, fewestSummed: FEWEST_SUMMED },
+    }, info);
   const alone = planned(null);
   const need = memoryNeed(alone, info, config.memory_limit);
   refuseTooLarge(request, need, { config, info });

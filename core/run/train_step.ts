@@ -70,22 +70,25 @@ export async function runStep(
     }
   }
   const tokens = micro.reduce((n, one) => n + trainedBatchTokens(one), 0);
-  for (const inputs of own) {
-    engine.micro(inputs, divisor > 0 ? divisor : 1, { tokens });
-  }
+  const run = (inputs: Inputs, onPiece?: (index: number) => void) =>
+    engine.micro(inputs, divisor > 0 ? divisor : 1, { tokens, onPiece });
   const last = own.at(-1);
-  if (onLast !== null && last !== undefined) {
-    await onLast(last, micro.indexOf(last));
-  }
+  for (const inputs of own.slice(0, -1)) run(inputs);
   const { trainables, metrics } = engine.planned;
-  if (collective.world > 1 && trainables !== null) {
+  const isSummed = collective.world > 1 && trainables !== null;
+  const finish = async (onPiece?: (index: number) => void) => {
+    if (last === undefined) return;
+    run(last, onPiece);
+    if (onLast !== null) await onLast(last, micro.indexOf(last));
+  };
+  if (isSummed) {
+    await sumGradients(engine, collective, finish);
     const sums = await sumOverRanks(engine.session, lossVariables(metrics), {
       collective,
       numbers: vote?.numbers(),
     });
     vote?.decide(sums);
-    await sumGradients(engine.session, trainables, collective);
-  }
+  } else await finish();
   engine.update(update);
   if (engine.isSharded && trainables !== null) {
     await gatherWeights(engine.session, trainables, collective);

@@ -7,23 +7,66 @@
 import type { Collective } from "../../contracts/collective.ts";
 import { metricNames, sumNames } from "../loss_program.ts";
 import type { Session } from "../session.ts";
-import { gradientName, type Trainables } from "../trainables.ts";
+import type { Engine } from "../engine.ts";
+import type { PlannedEngine } from "../plan_engine.ts";
+import { gradientName } from "../trainables.ts";
+import type { GradientSlice } from "./gradient_pieces.ts";
 
-/** Sums the gradients of a step over all ranks, in place: an arena at a time. */
+/**
+ * Sums the gradients of a step over all ranks, in place. `start` enqueues what is left of the backward pass, and calls
+ * back as each piece of it is: a piece is read and summed while the next ones compute.
+ */
 export async function sumGradients(
-  session: Session,
-  trainables: Trainables,
+  { session, planned }: Pick<Engine, "session" | "planned">,
   collective: Collective,
+  start: (onPiece: (index: number) => void) => Promise<void>,
 ): Promise<void> {
-  for (const { arenas } of trainables.groups) {
-    for (const arena of arenas) {
-      const name = gradientName(arena.name);
-      const values = await session.read(name);
-      await collective.sum(values, { gradients: true });
-      session.write(name, values);
-      await session.drain();
+  const pieces = planned.pieces.length > 0
+    ? planned.pieces
+    : [wholeGradients(planned)];
+  const read: Promise<Float32Array>[][] = [];
+  const enqueue = (index: number): void => {
+    read[index] = pieces[index].map(({ variable, ...range }) => {
+      const values = session.read(variable, range);
+      values.catch(() => {}); // whoever waits for it is given it
+      return values;
+    });
+  };
+  await start(enqueue);
+  for (const [index, slices] of pieces.entries()) {
+    if (read[index] === undefined) enqueue(index);
+    const own = await Promise.all(read[index]);
+    const all = own.length === 1 ? own[0] : concatenated(own);
+    await collective.sum(all, { gradients: true });
+    let at = 0;
+    for (const { variable, start, count } of slices) {
+      session.write(variable, all.subarray(at, at + count), start);
+      at += count;
     }
+    read[index] = [];
+    await session.drain();
   }
+}
+
+/** All gradients as slices. */
+function wholeGradients({ trainables }: PlannedEngine): GradientSlice[] {
+  return (trainables?.groups ?? []).flatMap(({ arenas }) =>
+    arenas.map(({ name, elements }) => ({
+      variable: gradientName(name),
+      start: 0,
+      count: elements,
+    }))
+  );
+}
+
+function concatenated(parts: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(parts.reduce((n, part) => n + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }
 
 /** Variables that hold a step's losses and metrics. */
@@ -48,14 +91,9 @@ export async function sumOverRanks(
 ): Promise<readonly number[]> {
   const parts: Float32Array[] = [Float32Array.from(numbers)];
   for (const name of names) parts.push(await session.read(name));
-  const all = new Float32Array(parts.reduce((n, part) => n + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
+  const all = concatenated(parts);
   await collective.sum(all);
-  at = numbers.length;
+  let at = numbers.length;
   for (const [i, name] of names.entries()) {
     const { length } = parts[i + 1];
     session.write(name, all.slice(at, at + length));

@@ -18,6 +18,7 @@ import type { OpenedEvaluator } from "../evaluation/evaluators.ts";
 import { stateElements } from "../../engine/layer_states.ts";
 import { inventoryOf } from "../../engine/build_model.ts";
 import type { EngineRequest } from "../../engine/plan_engine.ts";
+import { FEWEST_SUMMED } from "../../engine/ranks/gradient_pieces.ts";
 import type { Shard } from "../../engine/ranks/shard.ts";
 import { frozenWeights } from "../../engine/trainables.ts";
 import { dropoutOf } from "./model_dropout.ts";
@@ -119,6 +120,7 @@ export function planRequest(of: {
       checkpointing: config.training.gradient_checkpointing,
       dropout: dropoutOf(config.model.dropout, model),
       shard: of.shard,
+      fewestSummed: of.world > 1 ? FEWEST_SUMMED : null,
     },
     evaluate: data.evaluation === null ? null : { B, T: evaluationT },
     generate: generates

@@ -1,0 +1,170 @@
+/**
+ * Cuts the program of a micro-batch behind the calls that complete gradients, so that ranks add up what is complete
+ * while the backward pass of the layers before it still computes.
+ *
+ * ```text
+ * micro     |-- forward --|-- backward of layers 5, 4 --|-- 3, 2 --|-- 1, 0, embedding --|
+ * pieces    |--------------------- 0 -------------------|--- 1 ----|---------- 2 --------|
+ * sums                                                  |-- 5, 4 --|-- 3, 2 --|          |-- 1, 0, embedding --|
+ * ```
+ *
+ * The calls and their order are those of the whole, and each number is added by itself: bits are the same.
+ * @module
+ */
+import { count, type Memory } from "../../graph/memory.ts";
+import type { KernelCall, Segment } from "../../graph/plan.ts";
+import type { PlannedProgram } from "../../graph/planner.ts";
+import { gradientName, type Trainables } from "../trainables.ts";
+
+/** Part of a variable. */
+export interface GradientSlice {
+  readonly variable: string;
+  readonly start: number;
+  readonly count: number;
+}
+
+/** A piece of the program, and the gradients that are complete when it has run. */
+export interface MicroPiece {
+  readonly program: PlannedProgram;
+  readonly complete: readonly GradientSlice[];
+}
+
+/** Most pieces: each is a run of its own, and a sum of its own. */
+const MOST_PIECES = 8;
+/** Fewest numbers that a run sums at once: smaller messages cost latency alone. */
+export const FEWEST_SUMMED: number = 1 << 17;
+
+/** What runs at once: a call, or a segment that is repeated. */
+interface Unit {
+  readonly calls: readonly KernelCall[];
+  readonly repeat?: Segment["repeat"];
+}
+
+/** A trained tensor's gradient, with the gap behind it, and the unit that writes it last. */
+interface Member extends GradientSlice {
+  readonly last: number;
+}
+
+/** Cuts a planned program of a micro-batch. One piece where there is little to send. */
+export function cutAtGradients(
+  planned: PlannedProgram,
+  { trainables, memory, fewest }: {
+    readonly trainables: Trainables;
+    readonly memory: Memory;
+    readonly fewest: number;
+  },
+): MicroPiece[] {
+  const units = planned.plan.segments.flatMap((segment): Unit[] =>
+    segment.repeat === undefined
+      ? segment.calls.map((call) => ({ calls: [call] }))
+      : [segment]
+  );
+  const members = membersOf(trainables, memory, units)
+    .sort((a, b) => a.last - b.last);
+  const total = members.reduce((n, member) => n + member.count, 0);
+  const enough = Math.max(fewest, total / MOST_PIECES);
+  const pieces: MicroPiece[] = [];
+  let from = 0;
+  let complete: Member[] = [];
+  let size = 0;
+  const cut = (to: number): void => {
+    pieces.push({
+      program: pieceOf(planned, units.slice(from, to), pieces.length),
+      complete: joined(complete),
+    });
+    from = to;
+    complete = [];
+    size = 0;
+  };
+  for (const [i, member] of members.entries()) {
+    complete.push(member);
+    size += member.count;
+    const next = members[i + 1];
+    if (size >= enough && next !== undefined && next.last > member.last) {
+      cut(member.last + 1);
+    }
+  }
+  cut(units.length);
+  return pieces;
+}
+
+/** All gradients, those too that no call writes: they count as complete at the end. */
+function membersOf(
+  { groups }: Trainables,
+  memory: Memory,
+  units: readonly Unit[],
+): Member[] {
+  const found: Member[] = [];
+  for (const { name, elements, members } of groups.flatMap((g) => g.arenas)) {
+    const variable = gradientName(name);
+    const buffer = memory.variables.get(variable)?.buffer;
+    const written = new Map<number, number>();
+    units.forEach(({ calls }, at) => {
+      for (const view of calls.flatMap(({ outputs }) => outputs)) {
+        if (view.buffer === buffer) written.set(view.offset, at);
+      }
+    });
+    const offsets = [...written.keys()];
+    members.forEach(({ offset, shape }, i) => {
+      const end = members[i + 1]?.offset ?? elements;
+      const lasts = offsets
+        .filter((at) => at >= offset && at < offset + count(shape))
+        .map((at) => written.get(at) ?? 0);
+      found.push({
+        variable,
+        start: offset,
+        count: end - offset,
+        last: lasts.length === 0 ? units.length - 1 : Math.max(...lasts),
+      });
+    });
+  }
+  return found;
+}
+
+/** Slices that touch, as one. */
+function joined(slices: readonly GradientSlice[]): GradientSlice[] {
+  const sorted = slices.toSorted((a, b) =>
+    a.variable === b.variable
+      ? a.start - b.start
+      : a.variable < b.variable
+      ? -1
+      : 1
+  );
+  const all: GradientSlice[] = [];
+  for (const { variable, start, count } of sorted) {
+    const before = all.at(-1);
+    if (
+      before?.variable === variable && before.start + before.count === start
+    ) {
+      all[all.length - 1] = { ...before, count: before.count + count };
+    } else all.push({ variable, start, count });
+  }
+  return all;
+}
+
+/** A piece as a program: the first has the inputs and outputs of the whole. */
+function pieceOf(
+  { plan, inputs, declared, outputs }: PlannedProgram,
+  units: readonly Unit[],
+  index: number,
+): PlannedProgram {
+  const segments: { calls: KernelCall[]; repeat?: Segment["repeat"] }[] = [];
+  for (const { calls, repeat } of units) {
+    const before = segments.at(-1);
+    if (repeat !== undefined) segments.push({ calls: [...calls], repeat });
+    else if (before === undefined || before.repeat !== undefined) {
+      segments.push({ calls: [...calls] });
+    } else before.calls.push(...calls);
+  }
+  return {
+    plan: { ...plan, name: pieceName(plan.name, index), segments },
+    inputs: index === 0 ? inputs : new Map(),
+    declared,
+    outputs: index === 0 ? outputs : new Map(),
+  };
+}
+
+/** Name of a piece's program. */
+export function pieceName(program: string, index: number): string {
+  return index === 0 ? program : `${program} ${index}`;
+}
