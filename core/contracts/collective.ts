@@ -17,6 +17,8 @@
 export interface SumOptions {
   /** Gradients, which a collective may send with fewer bits; absent: numbers that keep all of theirs. */
   readonly gradients?: boolean;
+  /** This process computes meanwhile: whoever waits leaves the processor to it, and may take longer; absent: no. */
+  readonly computes?: boolean;
 }
 
 /** A call of a rehearsal: what one rank would send, and when. */

@@ -19,7 +19,7 @@ export async function checkCollective(collective: Collective): Promise<void> {
   const total = (i: number) => all.reduce((sum, r) => sum + valueOf(r, i), 0);
   for (const length of [0, 1, 3, 1000, 70_001]) {
     const values = Float32Array.from({ length }, (_, i) => valueOf(rank, i));
-    await collective.sum(values);
+    await collective.sum(values, { computes: length % 2 === 1 });
     assert.deepEqual(values, Float32Array.from(values, (_, i) => total(i)));
   }
 

@@ -37,7 +37,8 @@ export async function sumGradients(
     if (read[index] === undefined) enqueue(index);
     const own = await Promise.all(read[index]);
     const all = own.length === 1 ? own[0] : concatenated(own);
-    await collective.sum(all, { gradients: true });
+    const computes = index + 1 < pieces.length;
+    await collective.sum(all, { gradients: true, computes });
     let at = 0;
     for (const { variable, start, count } of slices) {
       session.write(variable, all.subarray(at, at + count), start);

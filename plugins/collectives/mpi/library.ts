@@ -7,6 +7,20 @@ import { ConfigError, DeviceError, messageOf } from "@denotune/denotune/core";
 import type { Family } from "./launcher.ts";
 
 const HANDLE = "u64";
+/** Starts a call; its request is the last argument. */
+const START = {
+  parameters: [
+    "buffer",
+    "i32",
+    HANDLE,
+    "buffer",
+    "i32",
+    HANDLE,
+    HANDLE,
+    "buffer",
+  ],
+  result: "i32",
+} as const;
 const COMMUNICATE = {
   parameters: ["buffer", "i32", HANDLE, "buffer", "i32", HANDLE, HANDLE],
   result: "i32",
@@ -30,6 +44,8 @@ const FUNCTIONS = {
   MPI_Get_library_version: { parameters: ["buffer", "buffer"], result: "i32" },
   MPI_Alltoall: COMMUNICATE,
   MPI_Allgather: COMMUNICATE,
+  MPI_Ialltoall: START,
+  MPI_Iallgather: START,
   MPI_Bcast: {
     parameters: ["buffer", "i32", HANDLE, "i32", HANDLE],
     result: "i32",

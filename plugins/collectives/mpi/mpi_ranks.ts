@@ -20,6 +20,15 @@ import {
 import { RankWatch } from "./rank_watch.ts";
 
 const THREAD_MULTIPLE = 3;
+/** An exchange of MPI: the call that waits for its end, and the one that does not. */
+const ALL_TO_ALL = { waits: "MPI_Alltoall", starts: "MPI_Ialltoall" } as const;
+const ALL_GATHER = {
+  waits: "MPI_Allgather",
+  starts: "MPI_Iallgather",
+} as const;
+/** How long a look at a call lasts, and the pause after it. */
+const LOOK_MS = 0.2;
+const PAUSE_MS = 1;
 /** Bytes of what a rank is called in messages. */
 const LABEL_BYTES = 128;
 
@@ -40,6 +49,8 @@ export class MpiRanks implements Collective {
   readonly #gradients: Wire;
   readonly #comm: bigint;
   readonly #watch: RankWatch;
+  /** Memory of calls that are not over. */
+  readonly #underway = new Set<readonly ArrayBuffer[]>();
 
   private constructor(
     library: MpiLibrary,
@@ -122,8 +133,8 @@ export class MpiRanks implements Collective {
       const share = Math.ceil(part.length / world);
       const padded = new Float32Array(share * world);
       padded.set(part);
-      const mine = await this.#reduced(padded, wire);
-      const all = await this.#gathered(mine, wire);
+      const mine = await this.#reduced(padded, wire, options.computes);
+      const all = await this.#gathered(mine, wire, options.computes);
       part.set(all.subarray(0, part.length));
     }
   }
@@ -200,43 +211,87 @@ export class MpiRanks implements Collective {
   }
 
   /** This rank's share of a sum: of (world * share) numbers. */
-  async #reduced(values: Float32Array, wire: Wire): Promise<Float32Array> {
-    const { functions, handles } = this.#library;
+  async #reduced(
+    values: Float32Array,
+    wire: Wire,
+    computes = false,
+  ): Promise<Float32Array> {
     const share = values.length / this.world;
     const bytes = share * wire.bytes;
-    const received = new ArrayBuffer(bytes * this.world);
-    await this.#call(
-      "MPI_Alltoall",
-      functions.MPI_Alltoall(
-        wire.encode(values),
-        bytes,
-        handles.byte,
-        new Uint8Array(received),
-        bytes,
-        handles.byte,
-        this.#comm,
-      ),
-    );
+    const received = await this.#exchanged(ALL_TO_ALL, wire.encode(values), {
+      bytes,
+      computes,
+    });
     return sumOfPieces(wire.decode(received), share);
   }
 
-  async #gathered(share: Float32Array, wire: Wire): Promise<Float32Array> {
-    const { functions, handles } = this.#library;
+  async #gathered(
+    share: Float32Array,
+    wire: Wire,
+    computes = false,
+  ): Promise<Float32Array> {
     const bytes = share.length * wire.bytes;
-    const received = new ArrayBuffer(bytes * this.world);
-    await this.#call(
-      "MPI_Allgather",
-      functions.MPI_Allgather(
-        wire.encode(share),
+    return wire.decode(
+      await this.#exchanged(ALL_GATHER, wire.encode(share), {
         bytes,
-        handles.byte,
-        new Uint8Array(received),
-        bytes,
-        handles.byte,
-        this.#comm,
-      ),
+        computes,
+      }),
     );
-    return wire.decode(received);
+  }
+
+  /** What all ranks have sent, so many bytes each: by a thread that waits, or by looking now and then. */
+  async #exchanged(
+    how: typeof ALL_TO_ALL | typeof ALL_GATHER,
+    sent: ArrayBufferView<ArrayBuffer>,
+    { bytes, computes }: { readonly bytes: number; readonly computes: boolean },
+  ): Promise<ArrayBuffer> {
+    const { functions, handles: { byte } } = this.#library;
+    const received = new ArrayBuffer(bytes * this.world);
+    const into = new Uint8Array(received);
+    const comm = this.#comm;
+    if (!computes) {
+      const call = functions[how.waits];
+      await this.#call(
+        how.waits,
+        call(sent, bytes, byte, into, bytes, byte, comm),
+      );
+      return received;
+    }
+    const start = functions[how.starts];
+    const request = new BigUint64Array(new ArrayBuffer(8));
+    // asked for, an array's memory no longer moves; held, it is not collected before MPI is done with it
+    const held = [sent.buffer, received, request.buffer];
+    check(
+      this.#library,
+      how.starts,
+      start(sent, bytes, byte, into, bytes, byte, comm, request),
+    );
+    this.#underway.add(held);
+    await this.#done(request);
+    this.#underway.delete(held);
+    return received;
+  }
+
+  /** Looks for the end of a call: a thread that waits in MPI would take half of a core from whoever computes. */
+  async #done(request: BigUint64Array<ArrayBuffer>): Promise<void> {
+    const { functions } = this.#library;
+    const [flag, status] = [new Int32Array(1), new Int32Array(16)];
+    for (;;) {
+      // MPI moves bytes only while it is called: a look is a short time, not one call
+      const end = performance.now() + LOOK_MS;
+      do {
+        check(
+          this.#library,
+          "MPI_Test",
+          functions.MPI_Test(request, flag, status),
+        );
+        if (flag[0] !== 0) return;
+      } while (performance.now() < end);
+      const pause = new Promise<void>((resolve) =>
+        setTimeout(resolve, PAUSE_MS)
+      );
+      await Promise.race([pause, this.lost]);
+    }
   }
 
   /** Waits for a call, or for the news that a rank is lost: then the call's thread is left behind. */
