@@ -37,6 +37,12 @@ export {
 } from "./contracts/errors.ts";
 export type * from "./contracts/decoder.ts";
 export type * from "./contracts/evaluator.ts";
+export {
+  rewardEvaluator,
+  type RewardParts,
+  type Rewards,
+  rewardsOf,
+} from "./contracts/reward.ts";
 export type * from "./contracts/exporter.ts";
 export type * from "./contracts/format.ts";
 export type * from "./contracts/json.ts";

@@ -17,6 +17,8 @@ import type { Answered, Asked } from "./evaluator.ts";
 export interface AskedExample extends Omit<WeightedExample, "row"> {
   /** Tokens before the first that is trained: what inference would be given. */
   readonly prompt: readonly number[];
+  /** Text of the prompt, special tokens included. */
+  readonly promptText: string;
   /** Text of the trained tokens: the expected answer. */
   readonly expected: string;
 }

@@ -147,6 +147,16 @@ export interface Evaluation {
   readonly files?: Readonly<Record<string, string>>;
 }
 
+/** An answer that a reward is asked for. */
+export interface RewardedAnswer {
+  /** What the model was asked, as it read it. */
+  readonly prompt: string;
+  /** The expected answer; empty where the data have none. */
+  readonly expected: string;
+  /** What it answered. */
+  readonly answer: Answer;
+}
+
 /** Measures a model. */
 export interface Evaluator {
   /**
@@ -159,4 +169,11 @@ export interface Evaluator {
   ): Asked | Promise<Asked>;
   /** What the answers are worth. Called at each evaluation. */
   score(answered: Answered): Evaluation | Promise<Evaluation>;
+  /**
+   * What each answer alone is worth, a finite number each, the same for the same answer: with it, an objective may
+   * train on answers that this evaluator measures ({@linkcode rewardsOf}). Called once a step, with all its answers.
+   */
+  rewards?(
+    answers: readonly RewardedAnswer[],
+  ): readonly number[] | Promise<readonly number[]>;
 }

@@ -1,6 +1,6 @@
 /**
  * REINFORCE with the mean of the group as its baseline (arXiv:2402.14740, RLOO): the model answers each prompt several
- * times, and learns the answers that earn more than their siblings. The reward is the share of one letter.
+ * times, and learns the answers that earn more than their siblings. The reward is an evaluator, which a run file names.
  *
  * ```text
  * advantage_i = reward_i - mean of the rewards of the other answers to the prompt
@@ -9,6 +9,7 @@
  * @module
  */
 import {
+  type AskedExample,
   type Batch,
   defineLoss,
   definePart,
@@ -19,24 +20,28 @@ import {
   type ObjectiveAsk,
   type Part,
   type Plugin,
+  type Rewards,
+  rewardsOf,
   type StepKey,
 } from "@denotune/denotune/core";
 import { z } from "zod";
+import { letterShare } from "./letter_share.ts";
 
 const options = z.strictObject({
-  letter: z.string().length(1).default("e").describe("What is rewarded"),
+  reward: z.union([z.string(), z.looseObject({ use: z.string() })])
+    .default("letter-share").describe(
+      "The evaluator that says what answers are worth, with its options",
+    ),
   answers: z.number().int().min(2).default(8).describe("Answers a prompt"),
   max_new_tokens: z.number().int().positive().default(16).describe(
     "Most tokens of an answer",
   ),
 });
 
-/** Share of the letter among all characters; 0 for an empty text. */
-function rewardOf(text: string, letter: string): number {
-  return (text.split(letter).length - 1) / Math.max(1, text.length);
-}
-
-function asking(o: z.output<typeof options>): ObjectiveAsk {
+function asking(
+  o: z.output<typeof options>,
+  rewards: Rewards,
+): ObjectiveAsk {
   const sampling = {
     maxNewTokens: o.max_new_tokens,
     temperature: 1,
@@ -49,23 +54,37 @@ function asking(o: z.output<typeof options>): ObjectiveAsk {
         sampling,
       })),
     }),
-    make: ({ examples, answers }) =>
-      examples.flatMap(({ prompt, source }, e): MadeExample[] => {
-        const rewards = answers[e].map(({ text }) => rewardOf(text, o.letter));
-        const total = rewards.reduce((sum, reward) => sum + reward, 0);
-        return answers[e].map(({ ids }, i) => {
-          const others = (total - rewards[i]) / (rewards.length - 1);
-          return {
-            ids: Int32Array.from([...prompt, ...ids]),
-            weights: Float32Array.from([
-              ...prompt.map(() => 0),
-              ...ids.map(() => 1),
-            ]),
-            source,
-            own: { reward: [rewards[i]], advantage: [rewards[i] - others] },
-          };
-        });
-      }),
+    async make({ examples, answers }) {
+      const given = await rewards(
+        examples.flatMap(({ promptText: prompt, expected }, e) =>
+          answers[e].map((answer) => ({ prompt, expected, answer }))
+        ),
+      );
+      return examples.flatMap((example, e): MadeExample[] => {
+        const own = given.slice(e * o.answers, (e + 1) * o.answers);
+        const total = own.reduce((sum, reward) => sum + reward, 0);
+        return answers[e].map(({ ids }, i) =>
+          answered(example, ids, {
+            reward: [own[i]],
+            advantage: [own[i] - (total - own[i]) / (o.answers - 1)],
+          })
+        );
+      });
+    },
+  };
+}
+
+/** An answer as it is trained: prompt and answer, with weight on the answer. */
+function answered(
+  { prompt, source }: AskedExample,
+  ids: readonly number[],
+  own: MadeExample["own"],
+): MadeExample {
+  return {
+    ids: Int32Array.from([...prompt, ...ids]),
+    weights: Float32Array.from([...prompt.map(() => 0), ...ids.map(() => 1)]),
+    source,
+    own,
   };
 }
 
@@ -77,11 +96,11 @@ export const letters: Part<
 > = definePart({
   kind: "objective",
   name: "letters",
-  description: "Rewards answers for one letter (REINFORCE)",
+  description: "Learns the answers that earn more (REINFORCE)",
   options,
-  create: (chosen) => ({
+  create: async (chosen, host) => ({
     attention: "causal" as const,
-    ask: asking(chosen),
+    ask: asking(chosen, await rewardsOf(host, chosen.reward)),
     inputs: (batch: Batch, key: StepKey) => ({
       ...layOutTargets(batch, key, { shift: 1 }),
       divisor: batch.examples, // the loss is per answer
@@ -101,6 +120,6 @@ export const letters: Part<
 const plugin: Plugin = definePlugin({
   name: "letters",
   api: 1,
-  parts: [letters],
+  parts: [letters, letterShare],
 });
 export default plugin;

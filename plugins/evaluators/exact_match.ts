@@ -58,6 +58,10 @@ export const exactMatch: Part<
           })),
         };
       },
+      rewards: (answers) =>
+        answers.map(({ expected, answer }) =>
+          isExact(answer.text, expected) ? 1 : 0
+        ),
       score: ({ rows, answers }) => ({
         numbers: sharesOf(chosen(rows), answers.map(([{ text }]) => text)),
       }),
@@ -71,7 +75,7 @@ function sharesOf(
 ): Record<string, number> {
   const counts = new Map<string, { right: number; all: number }>();
   rows.forEach((row, i) => {
-    const right = answers[i].trim() === row.expected.trim();
+    const right = isExact(answers[i], row.expected);
     const { category } = row.example;
     const names = category === undefined ? [""] : ["", nameOf(category)];
     for (const name of names) {
@@ -84,6 +88,10 @@ function sharesOf(
   return Object.fromEntries(
     [...counts].map(([name, { right, all }]) => [name, right / all]),
   );
+}
+
+function isExact(answer: string, expected: string): boolean {
+  return answer.trim() === expected.trim();
 }
 
 /** A category as part of a metric's name: `Closed QA` is `closed_qa`. */

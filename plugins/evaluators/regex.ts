@@ -9,6 +9,7 @@ import {
   definePart,
   type Part,
   type RegularExpression,
+  type RewardedAnswer,
 } from "@denotune/denotune/core";
 import { z } from "zod";
 import { answeredRows } from "./answered_rows.ts";
@@ -59,17 +60,21 @@ export const regex: Part<"evaluator", Partial<RegexOptions>, RegexOptions> =
         dialect: "python",
         where: "the evaluator regex",
       });
-      return answeredRows(o, {
+      const judge = (
+        generated: string,
+        { expected }: { readonly expected: string },
+      ) => {
+        const found = lastMatch(expression, generated);
+        const matches = o.match === "whole"
+          ? expression.matchesAll(generated)
+          : o.match === "anywhere"
+          ? found !== null
+          : found !== null && found === lastMatch(expression, expected);
+        return { found, matches };
+      };
+      const measuring = answeredRows(o, {
         name: "regex",
-        judge: (generated, { expected }) => {
-          const found = lastMatch(expression, generated);
-          const matches = o.match === "whole"
-            ? expression.matchesAll(generated)
-            : o.match === "anywhere"
-            ? found !== null
-            : found !== null && found === lastMatch(expression, expected);
-          return { found, matches };
-        },
+        judge,
         sum(all) {
           const share = meanOf(all.map((a) => a.judged.matches ? 1 : 0));
           return {
@@ -81,6 +86,13 @@ export const regex: Part<"evaluator", Partial<RegexOptions>, RegexOptions> =
           };
         },
       });
+      return {
+        ...measuring,
+        rewards: (answers: readonly RewardedAnswer[]) =>
+          answers.map(({ answer, expected }) =>
+            judge(answer.text, { expected }).matches ? 1 : 0
+          ),
+      };
     },
   });
 

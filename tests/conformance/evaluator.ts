@@ -114,6 +114,29 @@ export function testEvaluator(
       assert.ok(n === 1 || temperature > 0, "greedy answers are all the same");
     }
   });
+  Deno.test(`${name}: gives each answer a finite reward, the same each time, if it gives any`, async () => {
+    const evaluator = await make();
+    if (evaluator.rewards === undefined) return;
+    const texts = ["4", "?", "", "🙂\n".repeat(500)];
+    const answers = exampleRows().flatMap(({ prompt, expected }) =>
+      [expected, ...texts].map((text) => ({
+        prompt,
+        expected,
+        answer: answerOf(text),
+      }))
+    );
+    const rewards = await evaluator.rewards(answers);
+    assert.equal(rewards.length, answers.length, "a reward for each answer");
+    for (const reward of rewards) {
+      assert.ok(Number.isFinite(reward), `a reward is ${reward}`);
+    }
+    assert.deepEqual(await evaluator.rewards(answers), rewards);
+    assert.deepEqual(
+      await evaluator.rewards(answers.slice(1)),
+      rewards.slice(1),
+      "a reward does not depend on the other answers",
+    );
+  });
   const expected = (question: Question) =>
     exampleRows().find(({ request }) =>
       JSON.stringify(request) === JSON.stringify(question.prompt)

@@ -4,6 +4,7 @@
  */
 import type {
   AnyPart,
+  Choice,
   Host,
   Kind,
   KindMap,
@@ -53,14 +54,14 @@ export function testHost(known: Partial<Host> = {}): Host {
 }
 
 /**
- * Makes a part of a plugin as a run does: options are checked and get their defaults. Throws where the plugin has no
- * part of that kind, or the options are refused.
+ * Makes a part of a plugin as a run does: options are checked and get their defaults, and its host makes the plugin's
+ * other parts. Throws where the plugin has no part of that kind, or the options are refused.
  */
 export async function makePart<K extends Kind>(
   plugin: { readonly parts: readonly AnyPart[] },
   kind: K,
   options: Readonly<Record<string, unknown>> = {},
-  host: Host = testHost(),
+  host: Host = hostBeside(plugin),
 ): Promise<KindMap[K]> {
   const isWanted = (part: AnyPart): part is Extract<AnyPart, { kind: K }> =>
     part.kind === kind;
@@ -73,4 +74,25 @@ export async function makePart<K extends Kind>(
     );
   }
   return await part.create(checked.value, host) as KindMap[K];
+}
+
+/** A host of a test that makes the parts of a plugin by their names. */
+function hostBeside(plugin: { readonly parts: readonly AnyPart[] }): Host {
+  const host: Host = testHost({
+    create: async <K extends Kind>(
+      kind: K,
+      choice: Choice,
+    ): Promise<KindMap[K]> => {
+      const { use, ...options } = typeof choice === "string"
+        ? { use: choice }
+        : choice;
+      const parts = plugin.parts.filter((part) =>
+        part.kind === kind && part.name === use
+      );
+      return parts.length === 0
+        ? await testHost().create(kind, choice)
+        : await makePart({ parts }, kind, options, host);
+    },
+  });
+  return host;
 }

@@ -10,7 +10,7 @@ import { make, type Making } from "./making.ts";
 /** An evaluator is awaited, and asks for the run's template meanwhile: it has a process of its own. */
 export async function isolatedEvaluator(making: Making): Promise<Evaluator> {
   const carrier = new Carrier(making.shared.options);
-  const { seat } = await make(making, carrier);
+  const { seat, described } = await make(making, carrier);
   return {
     asks: async (rows, wording) =>
       await carrier.ask(
@@ -24,6 +24,17 @@ export async function isolatedEvaluator(making: Making): Promise<Evaluator> {
         method: "score",
         calls: [[{ rows, answers, scores }]],
       }) as Awaited<ReturnType<Evaluator["score"]>>,
+    ...described.methods.includes("rewards")
+      ? {
+        rewards: async (answers) =>
+          await carrier.ask({
+            type: "call",
+            seat,
+            method: "rewards",
+            calls: [[answers]],
+          }) as readonly number[],
+      }
+      : {},
   };
 }
 

@@ -49,7 +49,7 @@ const MEMBERS: { readonly [K in Held]: Members } = {
     data: ["stops", "jinja", "markers", "addMissing"],
   },
   masker: { methods: ["weights"], optional: ["tokenWeights"] },
-  evaluator: { methods: ["asks", "score"] },
+  evaluator: { methods: ["asks", "score"], optional: ["rewards"] },
 };
 
 /** A part as data: which of its methods there are, and its other members. Throws `PluginError` where one is missing. */

@@ -6,6 +6,7 @@
  */
 import type { Backend } from "../../contracts/backend.ts";
 import type { Collator, WeightedExample } from "../../contracts/collator.ts";
+import type { Evaluator } from "../../contracts/evaluator.ts";
 import type { Format } from "../../contracts/format.ts";
 import type { Masker, Tokenized } from "../../contracts/masker.ts";
 import type { Schedule } from "../../contracts/schedule.ts";
@@ -14,7 +15,7 @@ import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import { PluginError } from "../../contracts/errors.ts";
 import type { Kind, KindMap } from "../../contracts/plugin.ts";
 import { show } from "../parse/problem.ts";
-import { partError } from "./call_part.ts";
+import { callPart, partError } from "./call_part.ts";
 import {
   checkedActivation,
   checkedAdapter,
@@ -69,13 +70,44 @@ export const CHECKED_PARTS: { readonly [K in Kind]: Check<K> } = {
   backend: (made, { described, isBuiltIn }) =>
     isBuiltIn ? made : checkedBackend(made, described),
   collective: asIs,
-  evaluator: asIs,
+  evaluator: (made, { described, isBuiltIn }) =>
+    isBuiltIn ? made : checkedEvaluator(made, described),
   tracker: asIs,
   exporter: asIs,
   activation: (made, { described, isBuiltIn }) =>
     isBuiltIn ? made : checkedActivation(made, described),
   command: asIs,
 };
+
+function checkedEvaluator(made: Evaluator, described: string): Evaluator {
+  const checked: AllOf<Evaluator> = {
+    asks: (...args) => made.asks(...args),
+    score: (...args) => made.score(...args),
+    rewards: made.rewards === undefined ? undefined : async (answers) => {
+      const given: unknown = await callPart(
+        { part: described, method: "rewards" },
+        () => made.rewards?.(answers),
+      );
+      const list: readonly unknown[] = Array.isArray(given) ? given : [];
+      const at = list.findIndex((one) => !Number.isFinite(one));
+      if (Array.isArray(given) && list.length === answers.length && at < 0) {
+        return given;
+      }
+      throw new PluginError(
+        `\`rewards\` of the ${described} gave ${
+          !Array.isArray(given)
+            ? show(given)
+            : at < 0 || list.length !== answers.length
+            ? `${list.length} numbers`
+            : `${
+              typeof list[at] === "number" ? String(list[at]) : show(list[at])
+            } for answer ${at + 1}`
+        }; expected a finite number for each of ${answers.length} answers`,
+      );
+    },
+  };
+  return checked;
+}
 
 function checkedSchedule(made: Schedule, { described }: Made): Schedule {
   const checked: AllOf<Schedule> = {

@@ -281,7 +281,11 @@ export const PART_SHAPES: { readonly [K in Kind]: ShapeOf<KindMap[K]> } = {
     fail: mayLater(),
     close: mayLater(),
   },
-  evaluator: { asks: later(GIVEN_UP), score: later(GIVEN_UP) },
+  evaluator: {
+    asks: later(GIVEN_UP),
+    score: later(GIVEN_UP),
+    rewards: mayLater(GIVEN_UP),
+  },
   tracker: {
     watched: maybe("true or false"),
     start: later(),

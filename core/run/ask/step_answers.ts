@@ -174,12 +174,14 @@ export class StepAnswers {
         const ids = batch.tokens.slice(from, to);
         const weights = batch.weights.slice(from, to);
         const first = weights.findIndex((weight) => weight !== 0);
+        const prompt = ids.subarray(0, first < 0 ? ids.length : first);
         found.push({
           ids,
           weights,
           ...(lengths.length === 1 ? {} : { lengths }),
           source: batch.sources[from],
-          prompt: [...ids.subarray(0, first < 0 ? ids.length : first)],
+          prompt: [...prompt],
+          promptText: tokenizer.decode(prompt),
           expected: tokenizer.decode(ids.filter((_, i) => weights[i] !== 0), {
             skipSpecialTokens: true,
           }),

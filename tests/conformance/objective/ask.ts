@@ -25,6 +25,7 @@ function askedExamples(examples: readonly WeightedExample[]): AskedExample[] {
     return {
       ...example,
       prompt: [...ids.subarray(0, first)],
+      promptText: textOf(ids.subarray(0, first)),
       expected: textOf(ids.subarray(first)),
     };
   });

@@ -172,6 +172,12 @@ const evaluator = definePart({
         })),
       };
     },
+    rewards: (answers) =>
+      answers.map(({ prompt, expected, answer }) =>
+        answer.text === "bad"
+          ? NaN
+          : prompt.length + expected.length + answer.text.length
+      ),
     score: ({ answers }) => ({
       numbers: { length: answers.flat().length },
       records: answers.flat().map(({ text }) => ({ text })),

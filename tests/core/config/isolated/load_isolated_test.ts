@@ -5,6 +5,8 @@ import {
   createPart,
   creatingWith,
 } from "../../../../core/config/parts/create_part.ts";
+import { rewardsOf } from "../../../../core/contracts/reward.ts";
+import { testHost } from "../../../conformance/host.ts";
 import type { PluginInput, RunInput } from "../../../../core/config/types.ts";
 import {
   builtinRegistry,
@@ -93,6 +95,24 @@ Deno.test("an isolated evaluator asks in the run's words, and measures", async (
   });
   assert.deepEqual(numbers, { length: 2 });
   assert.deepEqual(records, [{ text: "no" }, { text: "no" }]);
+  const rewards = await rewardsOf(
+    testHost({
+      create: (kind, choice) =>
+        createPart(kind, choice, creatingWith(registry)),
+    }),
+    "bar-evaluator",
+  );
+  const worth = (text: string) =>
+    rewards([1, 22].map((n) => ({
+      prompt: `${n}?`,
+      expected: "yes",
+      answer: { ...answer, finish: "stop", text },
+    })));
+  assert.deepEqual(await worth("no"), [7, 8]);
+  await assert.rejects(
+    worth("bad"),
+    /`rewards` of the evaluator "bar-evaluator" of plugin "bars" \(.*\) gave NaN for answer 1; expected a finite number for each of 2 answers/,
+  );
 });
 
 Deno.test("permissions are granted one by one, and only those that a plugin asks for", async () => {

@@ -132,6 +132,36 @@ Deno.test("a format keeps its state and all that it says", async () => {
   assert.equal(format.choose, undefined);
 });
 
+Deno.test("an evaluator that gives no finite number for each answer is named", async () => {
+  const answer = { text: "a", finish: "stop", promptTokens: 1, ids: [1] };
+  const asked = [1, 2].map(() => ({ prompt: "", expected: "", answer }));
+  const gives = async (rewards: unknown) => {
+    const evaluator = await made("evaluator", {
+      asks: () => ({}),
+      score: () => ({ numbers: {} }),
+      rewards: () => rewards,
+    });
+    return await evaluator.rewards?.(asked as never);
+  };
+  assert.deepEqual(await gives([1, -2.5]), [1, -2.5]);
+  assert.deepEqual(await gives(Promise.resolve([0, 1])), [0, 1]);
+  const wrong: [unknown, RegExp][] = [
+    [[1], /gave 1 numbers; expected a finite number for each of 2 answers/],
+    [[1, NaN], /gave NaN for answer 2; expected/],
+    [[Infinity, 1], /gave Infinity for answer 1; expected/],
+    [[1, "1"], /gave "1" for answer 2; expected/],
+    [undefined, /gave nothing; expected/],
+    [{ 0: 1 }, /; expected a finite number for each of 2 answers/],
+  ];
+  for (const [rewards, says] of wrong) {
+    await assert.rejects(gives(rewards), (error: Error) => {
+      assert.match(error.message, /`rewards` of the evaluator "odd"/);
+      assert.match(error.message, says);
+      return error.name === "PluginError";
+    });
+  }
+});
+
 Deno.test("a schedule that gives no finite number is named with the step", async () => {
   for (
     const [factor, shown] of [[NaN, "NaN"], [Infinity, "Infinity"], [

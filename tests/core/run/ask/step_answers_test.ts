@@ -9,7 +9,7 @@ import {
 } from "@denotune/denotune/core";
 import type { RunInput } from "../../../../core/config/types.ts";
 import { z } from "zod";
-import { letters } from "../../../../examples/reward_objective/letters.ts";
+import { projectFile } from "../../../e2e/_denotune.ts";
 import {
   runConfig,
   testFolder,
@@ -18,10 +18,11 @@ import {
   weightBytes,
 } from "../../../run_harness.ts";
 
-const rewarding = choose(letters, { answers: 4, max_new_tokens: 8 });
+const rewarding = { use: "letters", answers: 4, max_new_tokens: 8 };
 
 function config(folder: string, more: Partial<RunInput> = {}): RunInput {
   return tinyRun(folder, {
+    plugins: [projectFile("examples/reward_objective/letters.ts")],
     objective: rewarding,
     backend: { use: "cpu", blas: "off", workers: 1 },
     ...more,
