@@ -80,10 +80,9 @@ export const CHECKED_PARTS: { readonly [K in Kind]: Check<K> } = {
 };
 
 function checkedEvaluator(made: Evaluator, described: string): Evaluator {
-  const checked: AllOf<Evaluator> = {
-    asks: (...args) => made.asks(...args),
-    score: (...args) => made.score(...args),
-    rewards: made.rewards === undefined ? undefined : async (answers) => {
+  if (made.rewards === undefined) return made;
+  return withMethods(made, {
+    rewards: async (answers) => {
       const given: unknown = await callPart(
         { part: described, method: "rewards" },
         () => made.rewards?.(answers),
@@ -105,8 +104,7 @@ function checkedEvaluator(made: Evaluator, described: string): Evaluator {
         }; expected a finite number for each of ${answers.length} answers`,
       );
     },
-  };
-  return checked;
+  });
 }
 
 function checkedSchedule(made: Schedule, { described }: Made): Schedule {
