@@ -6,7 +6,10 @@
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isRemote } from "../config/parts/remote_plugin.ts";
-import { configFolder } from "../config/trust/config_folder.ts";
+import {
+  configFolder,
+  FOLDER_VARIABLES,
+} from "../config/trust/config_folder.ts";
 import {
   isTrustedByName,
   UNTRUSTED_VARIABLE,
@@ -93,8 +96,5 @@ function trustNeeds({ trusted, isolation }: RegisteredPlugin): string[] {
 
 /** The variables that say where the config folder is. */
 function folderVariables(): string[] {
-  const own = variables("DENOTUNE_CONFIG");
-  if (own.length > 0) return own;
-  const base = variables("XDG_CONFIG_HOME");
-  return base.length > 0 ? base : variables("HOME", "APPDATA");
+  return variables(...FOLDER_VARIABLES).slice(0, 1);
 }

@@ -11,6 +11,13 @@
 import { isAbsolute, join } from "node:path";
 import { environmentVariable } from "../../permissions.ts";
 
+/** The variables that may name it, the first of those that are set. */
+export const FOLDER_VARIABLES: readonly string[] = [
+  "DENOTUNE_CONFIG",
+  "XDG_CONFIG_HOME",
+  Deno.build.os === "windows" ? "APPDATA" : "HOME",
+];
+
 /** `DENOTUNE_CONFIG`, else the folder of the system; null where the environment names none, or may not be read. */
 export function configFolder(
   env: (name: string) => string | undefined = environmentVariable,

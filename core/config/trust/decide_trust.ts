@@ -22,8 +22,12 @@ import type {
   TrustPolicy,
   UntrustedPlugin,
 } from "../../contracts/trust.ts";
-import { configFolder } from "./config_folder.ts";
-import { environmentVariable, isGranted } from "../../permissions.ts";
+import { configFolder, FOLDER_VARIABLES } from "./config_folder.ts";
+import {
+  environmentVariable,
+  isGranted,
+  permissionError,
+} from "../../permissions.ts";
 import { readManifest } from "../isolated/manifest.ts";
 import { isIsolable, ISOLABLE_KINDS } from "../isolated/part_members.ts";
 import { hostOf, isRemote } from "../parts/remote_plugin.ts";
@@ -32,7 +36,7 @@ import type { UntrustedPlugins } from "../types.ts";
 import { loadWithoutRunning } from "./load_without_running.ts";
 import { hashGraph } from "./module_graph.ts";
 import { isProjectFolder, isWithin, programFolder } from "./own_folder.ts";
-import { readRemembered, remember } from "./remembered.ts";
+import { readRemembered, remember, rememberedPath } from "./remembered.ts";
 import {
   entryFor,
   isUntrustedPlugins,
@@ -106,15 +110,20 @@ export async function decideTrust(
     if (isolates) return null;
     const lines = describeUntrusted(asked).split("\n");
     const shown = policy?.shows === true ? lines.slice(0, 1) : lines;
+    const unread = unreadDecisions(folder);
     throw new PluginError(
       [
         `${place}: ${shown.join("\n")}`,
+        ...unread === null
+          ? []
+          : [`What you trusted before is not known. ${unread.message}`],
         `${refused}${
           obstacle === null
             ? isolatedToo(asked)
             : `\nIt cannot be isolated instead: ${obstacle}`
         }`,
       ].join("\n"),
+      { cause: unread?.cause },
     );
   }
   if (policy?.remembers === true) rememberCode(code, { policy, folder });
@@ -255,6 +264,26 @@ export function describeUntrusted(plugin: UntrustedPlugin): string {
       `  asks for  ${manifest.permissions.join(", ") || "no permission"}`,
     ]),
   ].join("\n");
+}
+
+/** The error that keeps the user's files of trust from being read, for want of a permission; null: nothing does. */
+function unreadDecisions(folder: string | null): Error | null {
+  const missing = (name: string, thing: string) =>
+    permissionError(
+      "read what is trusted",
+      new Deno.errors.NotCapable(
+        `Requires ${name} access to "${thing}", run again with the --allow-${name} flag`,
+      ),
+    );
+  if (folder !== null) {
+    const path = [trustedListPath(folder), rememberedPath(folder)]
+      .find((one) => !isGranted({ name: "read", path: one }));
+    return path === undefined ? null : missing("read", path);
+  }
+  const variable = FOLDER_VARIABLES.find((one) =>
+    !isGranted({ name: "env", variable: one })
+  );
+  return variable === undefined ? null : missing("env", variable);
 }
 
 /** Whether plugins that are not trusted run isolated: the run says so, else the environment, else the user's file. */
