@@ -102,11 +102,13 @@ export function lower(
       return lowerAttention(call.attributes, inputs, outputs, {
         capacities,
         blas: options.blas,
+        bfloat16: options.bfloat16 === true,
       });
     case "attention_backward":
       return lowerAttentionBackward(call.attributes, inputs, outputs, {
         capacities,
         blas: options.blas,
+        bfloat16: options.bfloat16 === true,
       });
     case "attention_cached":
       return lowerCachedAttention(call.attributes, inputs, out, capacities);

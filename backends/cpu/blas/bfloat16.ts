@@ -186,24 +186,90 @@ export class Bfloat16 {
 
   #multiply({ layout, alpha, accumulate }: BlasProduct, s: Block): void {
     const { m, n, k, a, b, out } = s;
-    const status = this.#library.symbols.dnnl_gemm_bf16bf16f32(
-      layout === "TN" ? TRANSPOSED : PLAIN,
-      layout === "NT" ? TRANSPOSED : PLAIN,
-      BigInt(s.rows),
-      BigInt(s.columns),
-      BigInt(k),
+    this.#gemm({
+      transposeA: layout === "TN",
+      transposeB: layout === "NT",
+      m: s.rows,
+      n: s.columns,
+      k,
       alpha,
-      BigInt(this.#base + a),
-      BigInt(Math.max(1, layout === "TN" ? m : k)), // a distance of 0 is refused
-      BigInt(this.#base + b),
-      BigInt(Math.max(1, layout === "NT" ? k : n)),
-      accumulate ? 1 : 0,
-      BigInt(this.#base + out),
-      BigInt(n),
+      a,
+      aRow: layout === "TN" ? m : k,
+      b,
+      bRow: layout === "NT" ? k : n,
+      beta: accumulate ? 1 : 0,
+      c: out,
+      cRow: n,
+    });
+  }
+
+  /**
+   * One product as assembled kernels ask for it, all numbers float64: c = or += op(a) op(b), row-major, m x n over k,
+   * a and b in bf16, c in float32; addresses in the shared memory, distances of rows in elements.
+   */
+  readonly gemm = (
+    transposeA: number,
+    transposeB: number,
+    m: number,
+    n: number,
+    k: number,
+    a: number,
+    aRow: number,
+    b: number,
+    bRow: number,
+    beta: number,
+    c: number,
+    cRow: number,
+  ): void =>
+    this.#gemm({
+      transposeA: transposeA !== 0,
+      transposeB: transposeB !== 0,
+      m,
+      n,
+      k,
+      alpha: 1,
+      a,
+      aRow,
+      b,
+      bRow,
+      beta,
+      c,
+      cRow,
+    });
+
+  #gemm(p: {
+    transposeA: boolean;
+    transposeB: boolean;
+    m: number;
+    n: number;
+    k: number;
+    alpha: number;
+    a: number;
+    aRow: number;
+    b: number;
+    bRow: number;
+    beta: number;
+    c: number;
+    cRow: number;
+  }): void {
+    const status = this.#library.symbols.dnnl_gemm_bf16bf16f32(
+      p.transposeA ? TRANSPOSED : PLAIN,
+      p.transposeB ? TRANSPOSED : PLAIN,
+      BigInt(p.m),
+      BigInt(p.n),
+      BigInt(p.k),
+      p.alpha,
+      BigInt(this.#base + p.a),
+      BigInt(Math.max(1, p.aRow)), // a distance of 0 is refused
+      BigInt(this.#base + p.b),
+      BigInt(Math.max(1, p.bRow)),
+      p.beta,
+      BigInt(this.#base + p.c),
+      BigInt(p.cRow),
     );
     if (status !== 0) {
       throw new Error(
-        `oneDNN refused a product of ${s.rows} x ${s.columns} over ${k} (status ${status})`,
+        `oneDNN refused a product of ${p.m} x ${p.n} over ${p.k} (status ${status})`,
       );
     }
   }

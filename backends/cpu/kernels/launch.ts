@@ -56,8 +56,13 @@ export const SGEMM: ImportedFunction = {
   parameters: Array.from({ length: 12 }, () => "f64" as const),
 };
 
-/** A product c = or += op(a) op(b) of float32 matrices: m x n over k; distances of rows in bytes. */
-export interface Sgemm {
+/** The same of bf16 factors and float32 sums. */
+export const GEMM_BF16: ImportedFunction = { ...SGEMM, name: "gemm_bf16" };
+
+/** A product c = or += op(a) op(b) with c in float32: m x n over k; distances of rows in bytes. */
+export interface Gemm {
+  /** How both factors are stored. */
+  readonly factors: "f32" | "bf16";
   readonly transposed: "a" | "b" | null;
   readonly m: Int;
   readonly n: Int;
@@ -122,11 +127,13 @@ export class Kernel {
     );
   }
 
-  /** A product by BLAS; only where the plan is compiled for one. */
-  sgemm(p: Sgemm): void {
+  /** A product by a library; only where the plan is compiled for one. */
+  gemm(p: Gemm): void {
     const flag = (value: boolean) => f64.const(value ? 1 : 0);
-    const row = (bytes: number) => f64.const(bytes / 4);
-    this.f.call(this.module.imported(SGEMM.name), [
+    const bf16 = p.factors === "bf16";
+    const row = (bytes: number) => f64.const(bytes / (bf16 ? 2 : 4));
+    const name = bf16 ? GEMM_BF16.name : SGEMM.name;
+    this.f.call(this.module.imported(name), [
       flag(p.transposed === "a"),
       flag(p.transposed === "b"),
       f64.fromI64(p.m),
@@ -138,7 +145,7 @@ export class Kernel {
       row(p.bRow),
       flag(p.accumulate),
       f64.fromI64(p.c),
-      row(p.cRow),
+      f64.const(p.cRow / 4),
     ]);
   }
 

@@ -17,7 +17,7 @@ import {
   type View,
 } from "@denotune/denotune/core";
 import { ModuleBuilder } from "../assembler/mod.ts";
-import { Kernel, type Launch, SGEMM } from "../kernels/launch.ts";
+import { GEMM_BF16, Kernel, type Launch, SGEMM } from "../kernels/launch.ts";
 import { lower, type LowerOptions } from "../lower.ts";
 import { LAUNCHES_WITHOUT_BARRIER, MAX_NAMES } from "./layout.ts";
 import type {
@@ -178,7 +178,10 @@ function assemble(
   calls: readonly Lowered[],
   { functions, options }: CompileContext,
 ): { binary: Uint8Array<ArrayBuffer> | null; newNames: string[] } {
-  const module = new ModuleBuilder(options.blas ? [SGEMM] : []);
+  const module = new ModuleBuilder([
+    ...(options.blas ? [SGEMM] : []),
+    ...(options.bfloat16 === true ? [GEMM_BF16] : []),
+  ]);
   const newNames: string[] = [];
   const added: string[] = [];
   for (const { call, launches } of calls) {

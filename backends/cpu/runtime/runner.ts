@@ -76,7 +76,7 @@ export class Runner {
   #barriers = 0;
 
   constructor(options: RunnerOptions, libraries: Libraries) {
-    const { blas } = libraries;
+    const { blas, bfloat16 } = libraries;
     this.#options = options;
     this.#libraries = libraries;
     this.#cells = new Int32Array(
@@ -90,7 +90,11 @@ export class Runner {
       MAX_NAMES,
     );
     const { memory } = options;
-    this.#imports = blas === null ? { memory } : { memory, sgemm: blas.sgemm };
+    this.#imports = {
+      memory,
+      ...(blas === null ? {} : { sgemm: blas.sgemm }),
+      ...(bfloat16 === null ? {} : { gemm_bf16: bfloat16.gemm }),
+    };
     const { barrier } = instantiate(options.barrier, this.#imports);
     this.#barrier = barrier as unknown as Barrier;
   }

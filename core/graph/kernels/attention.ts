@@ -30,6 +30,8 @@ export interface AttentionAttributes {
   readonly dropout?: { readonly p: number; readonly stream: number };
   /** Scores become softcap * tanh(score / softcap); null: unchanged. */
   readonly softcap: number | null;
+  /** Factors of the products may be rounded to bf16; sums, softmax and results are float32. Absent: they may not. */
+  readonly factors?: "bf16";
 }
 
 /** Attributes of attention over a cache. */

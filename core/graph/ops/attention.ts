@@ -4,7 +4,7 @@
  * @module
  */
 import type { Dim } from "../dims.ts";
-import type { Graph, Op, Tensor } from "../graph.ts";
+import type { Graph, Node, Op, Tensor } from "../graph.ts";
 import type { AttentionAttributes } from "../plan.ts";
 import { kernelOp } from "./_kernel_op.ts";
 import { addTo } from "./add.ts";
@@ -53,6 +53,12 @@ const attentionBackwardOp: Op<AttentionAttributes> = kernelOp(
     attributes: (_, own: AttentionAttributes) => own,
   },
 );
+
+/** The node with products of bf16 factors if it is attention over a batch, else as it is. */
+export function withBfloat16Products(node: Node): Node {
+  if (node.op !== attentionOp && node.op !== attentionBackwardOp) return node;
+  return { ...node, attributes: { ...node.attributes, factors: "bf16" } };
+}
 
 /** Dropout of attention's probabilities. */
 export interface AttentionDropout {

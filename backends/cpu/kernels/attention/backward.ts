@@ -19,12 +19,13 @@ import { f32x4, i64, type Int, v128 } from "../../assembler/mod.ts";
 import {
   attentionKey,
   geometryOf,
+  productsOf,
   rangeBytes,
   rangesLaunch,
   segmentSpan,
-  suitsBlas,
 } from "./geometry.ts";
 import { buildDeltas } from "./deltas.ts";
+import { roundedAt, roundLaunch } from "./factors.ts";
 import { packKeys } from "./products.ts";
 import {
   eachKeyBlock,
@@ -34,6 +35,7 @@ import {
 } from "./query_parts.ts";
 import {
   emitBlockPair,
+  factorAt,
   headAt,
   headOf,
   type KvHead,
@@ -50,7 +52,11 @@ export function lowerAttentionBackward(
   attributes: AttentionAttributes,
   inputs: readonly View[],
   outputs: readonly View[],
-  { capacities, blas: hasBlas }: { capacities: Extents; blas: boolean },
+  { capacities, ...libraries }: {
+    capacities: Extents;
+    blas: boolean;
+    bfloat16: boolean;
+  },
 ): Launch[] {
   const [q, k, v, segments] = inputs;
   const [out, lse, dOut] = inputs.slice(-3);
@@ -58,18 +64,27 @@ export function lowerAttentionBackward(
   const dims = [attributes.B, attributes.T];
   const capacity = sizeOf(attributes.T, capacities);
   const positions = sizeOf(attributes.B, capacities) * capacity;
-  const blas = hasBlas && suitsBlas(attributes, capacity);
-  const g = geometryOf({ attributes, blas });
+  const products = productsOf(attributes, capacity, libraries);
+  const g = geometryOf({ attributes, products });
   const direct = scratchOf(g, 0).direct;
   const parts = direct ? partsOf(attributes, g, capacities) : 1;
   const ofPart = partBytes(attributes, g, capacities);
-  // ranges of segments, sums of dO * O, dQ of all parts but the first
+  // ranges of segments, sums of dO * O, dQ of all parts but the first, factors in bf16
   const deltasAt = rangeBytes(positions);
   const partsAt = deltasAt + 4 * positions * attributes.heads;
-  const bytes = partsAt + (parts - 1) * ofPart;
+  const roundedFrom = partsAt + (parts - 1) * ofPart;
+  const [width, kvWidth] = [g.qRow / 4, g.kRow / 4];
+  const rounded = products === "bf16"
+    ? roundedAt([[q, width], [k, kvWidth], [v, kvWidth], [dOut, width]], {
+      at: roundedFrom,
+      rows: positions,
+    })
+    : null;
+  const bytes = rounded?.end ?? roundedFrom;
   const variant: Variant = {
     attributes,
-    blas,
+    products,
+    rounded: rounded?.list.map(({ at }) => at) ?? null,
     deltasAt,
     capacity,
     parts: { count: parts, at: partsAt, bytes: ofPart },
@@ -77,17 +92,26 @@ export function lowerAttentionBackward(
   return [
     rangesLaunch(attributes, segments, bytes),
     {
-      key: keyOf("attention_deltas", [g.heads, g.headDim, deltasAt], dims),
+      key: keyOf("attention_deltas", [
+        g.heads,
+        g.headDim,
+        g.factorBytes,
+        deltasAt,
+      ], dims),
       views: [out, dOut],
       writes: [],
       dims,
       temporary: { bytes, use: "write" },
       build: (kernel) => buildDeltas(kernel, g, deltasAt),
     },
+    ...(rounded === null
+      ? []
+      : [roundLaunch(rounded.list, [attributes.B, attributes.T], bytes)]),
     {
       key: keyOf("attention_backward", [
         attentionKey(attributes),
-        blas,
+        products,
+        variant.rounded,
         deltasAt,
         capacity,
         variant.parts,
@@ -230,7 +254,9 @@ function keyBlock(
   const row = f.local("i64", i64.add(own.row0, firstKey));
   const blockOf = (base: Int) =>
     f.local("i64", headAt(base, g.kRow, row, own.kvHead, g));
-  const keys = blockOf(k.at[1]), values = blockOf(k.at[2]);
+  const head = { row, head: own.kvHead };
+  const keys = f.local("i64", factorAt(k, variant, 1, head));
+  const values = f.local("i64", factorAt(k, variant, 2, head));
   const segments = f.local("i64", element(k.at[3], row));
   const block = {
     firstKey,

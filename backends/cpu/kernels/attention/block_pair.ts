@@ -11,9 +11,15 @@ import {
   type Vector,
 } from "../../assembler/mod.ts";
 import { exp, expOfNumber } from "../../simd_math.ts";
-import { type Geometry, geometryOf, scoreOf } from "./geometry.ts";
+import {
+  type Geometry,
+  geometryOf,
+  type Products,
+  scoreOf,
+} from "./geometry.ts";
 import { eachHidden, eachSeen, type KeySegments, sightOf } from "./sight.ts";
 import { dropoutKey, keptFactor } from "./dropout.ts";
+import { storeFactor } from "./factors.ts";
 import {
   diagonalOf,
   packedBytes,
@@ -35,7 +41,7 @@ export function scratchOf(g: Geometry, capacity: number) {
   const dQueries = dValues + block;
   // dQ is summed in the output itself where a head is whole tiles, or a BLAS does the products; else here: the
   // micro-kernel writes whole tiles
-  const direct = g.blas || g.padded === g.headDim;
+  const direct = g.products !== "tiles" || g.padded === g.headDim;
   const bytes = dQueries + (direct ? 0 : 4 * g.group * capacity * g.padded) +
     64;
   return {
@@ -54,8 +60,10 @@ export function scratchOf(g: Geometry, capacity: number) {
 /** The attributes that the code depends on, besides sizes. */
 export interface Variant {
   readonly attributes: AttentionAttributes;
-  /** Whether a BLAS does the products. */
-  readonly blas: boolean;
+  /** What does the products. */
+  readonly products: Products;
+  /** Where factors rounded to bf16 are in the temporary memory: q, k, v, dO; null: they are read as they are. */
+  readonly rounded: readonly number[] | null;
   readonly deltasAt: number;
   readonly capacity: number;
   /** Parts of each head: how many, and in the temporary memory dQ of all but the first and the bytes of each. */
@@ -122,6 +130,24 @@ export function headAt(
   );
 }
 
+/** Address of a head in a row of q (0), k (1), v (2) or dO (3), as the products read them. */
+export function factorAt(
+  k: Kernel,
+  variant: Variant,
+  which: 0 | 1 | 2 | 3,
+  { row, head }: { readonly row: Int; readonly head: Int },
+): Int {
+  const g = geometryOf(variant);
+  const base = variant.rounded === null
+    ? k.at[which === 3 ? 5 : which]
+    : i64.add(k.temporary, i64.const(variant.rounded[which]));
+  const rowBytes = which === 1 || which === 2 ? g.kFactorRow : g.qFactorRow;
+  return i64.add(
+    i64.add(base, i64.mul(row, i64.const(rowBytes))),
+    i64.mul(head, i64.const(g.factorBytes * g.headDim)),
+  );
+}
+
 /** A block of queries and a block of keys. */
 export interface BlockPair {
   readonly block: KeySegments;
@@ -151,8 +177,14 @@ export function emitBlockPair(
   // P, dS            row by row, below
   // dV += Pt dO      dK += dSt Q      dQ += dS K
   const row = f.local("i64", i64.add(own.row0, p.query));
-  const queries = f.local("i64", headAt(k.at[0], g.qRow, row, p.head, g));
-  const dOut = f.local("i64", headAt(k.at[5], g.qRow, row, p.head, g));
+  const queries = f.local(
+    "i64",
+    factorAt(k, variant, 0, { row, head: p.head }),
+  );
+  const dOut = f.local(
+    "i64",
+    factorAt(k, variant, 3, { row, head: p.head }),
+  );
   const diagonal = diagonalOf(k, variant, {
     query: p.query,
     key: p.block.firstKey,
@@ -270,18 +302,20 @@ function gradientRow(
     const raw = v128.load(address, s.slopes);
     const dP = factor === null ? raw : f32x4.mul(raw, factor);
     const dScore = f32x4.mul(f32x4.sub(dP, delta), slope);
-    f.store(
-      address,
+    storeFactor(
+      f,
+      g,
+      { row, index, offset: s.scores },
       factor === null ? weight : f32x4.mul(weight, factor),
-      s.scores,
     );
     // masked again: scores beyond the keys may be anything, NaN included
-    f.store(address, own(f32x4.mul(weight, dScore)), s.slopes);
+    const dRaw = own(f32x4.mul(weight, dScore));
+    storeFactor(f, g, { row, index, offset: s.slopes }, dRaw);
   };
   eachSeen(f, sight, { masked: change, plain: (index) => change(index, null) });
   eachHidden(f, sight, (index) => {
-    const address = f.local("i64", element(row, index));
-    f.store(address, f32x4.const(0), s.scores);
-    f.store(address, f32x4.const(0), s.slopes);
+    for (const offset of [s.scores, s.slopes]) {
+      storeFactor(f, g, { row, index, offset }, f32x4.const(0));
+    }
   });
 }

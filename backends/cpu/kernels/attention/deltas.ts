@@ -2,7 +2,15 @@
  * The sums of dO * O over each head, which the gradient of softmax subtracts.
  * @module
  */
-import { f32x4, i64, type Int, v128 } from "../../assembler/mod.ts";
+import {
+  f32x4,
+  i32x4,
+  i64,
+  type Int,
+  v128,
+  type Vector,
+} from "../../assembler/mod.ts";
+import { narrow } from "../convert.ts";
 import type { Geometry } from "./geometry.ts";
 import { transpose4 } from "../matmul/pack.ts";
 import { rowsPerPiece } from "../row_moves.ts";
@@ -44,12 +52,19 @@ export function buildDeltas(k: Kernel, g: Geometry, deltasAt: number): void {
         const [out, dOut] = [pointers(k.at[0]), pointers(k.at[1])];
         const sum = f.local("v128", f32x4.const(0));
         for (let d = 0; d < g.headDim; d += 4) {
-          const four = (list: readonly Int[]) =>
+          const four = (
+            list: readonly Int[],
+            read = (value: Vector) => value,
+          ) =>
             transpose4(
               f,
-              list.map((at) => f.local("v128", v128.load(at, 4 * d))),
+              list.map((at) => f.local("v128", read(v128.load(at, 4 * d)))),
             );
-          const [a, b] = [four(out), four(dOut)];
+          // dO as the products read it, so that dP - delta is near 0 where it should be
+          const asFactor = (value: Vector) =>
+            i32x4.shl(narrow(f, "bf16", value), 16);
+          const a = four(out);
+          const b = g.factorBytes === 2 ? four(dOut, asFactor) : four(dOut);
           for (let i = 0; i < Math.min(4, g.headDim - d); i++) {
             f.set(sum, f32x4.madd(b[i], a[i], sum));
           }

@@ -31,11 +31,12 @@ import {
   attentionKey,
   type Geometry,
   geometryOf,
+  productsOf,
   rangeBytes,
   rangesLaunch,
   segmentSpan,
-  suitsBlas,
 } from "./geometry.ts";
+import { roundedAt, roundLaunch } from "./factors.ts";
 import {
   diagonalOf,
   packKeys,
@@ -53,25 +54,49 @@ export function lowerAttention(
   attributes: AttentionAttributes,
   inputs: readonly View[],
   outputs: readonly View[],
-  { capacities, blas: hasBlas }: { capacities: Extents; blas: boolean },
+  { capacities, ...libraries }: {
+    capacities: Extents;
+    blas: boolean;
+    bfloat16: boolean;
+  },
 ): Launch[] {
   const [q, k, v, segments, ...rowKeys] = inputs;
   const dims = [attributes.B, attributes.T];
-  const blas = hasBlas &&
-    suitsBlas(attributes, sizeOf(attributes.T, capacities));
-  const bytes = rangeBytes(
-    sizeOf(attributes.B, capacities) * sizeOf(attributes.T, capacities),
-  );
+  const T = sizeOf(attributes.T, capacities);
+  const products = productsOf(attributes, T, libraries);
+  const g = geometryOf({ attributes, products });
+  const rows = sizeOf(attributes.B, capacities) * T;
+  const [width, kvWidth] = [g.qRow / 4, g.kRow / 4];
+  const rounded = products === "bf16"
+    ? roundedAt([[q, width], [k, kvWidth], [v, kvWidth]], {
+      at: rangeBytes(rows),
+      rows,
+    })
+    : null;
+  const bytes = rounded?.end ?? rangeBytes(rows);
+  const variant: Variant = {
+    attributes,
+    products,
+    rounded: rounded?.list.map(({ at }) => at) ?? null,
+    cache: null,
+  };
   return [
     rangesLaunch(attributes, segments, bytes),
+    ...(rounded === null
+      ? []
+      : [roundLaunch(rounded.list, [attributes.B, attributes.T], bytes)]),
     {
-      key: keyOf("attention", [attentionKey(attributes), blas], dims),
+      key: keyOf("attention", [
+        attentionKey(attributes),
+        products,
+        variant.rounded,
+      ], dims),
       views: [q, k, v, segments, ...outputs, ...rowKeys],
       writes: [4, 5],
       dims,
       temporary: { bytes, use: "read" },
-      scratch: scratchOf(geometryOf({ attributes, blas })).bytes,
-      build: (kernel) => build(kernel, { attributes, blas, cache: null }),
+      scratch: scratchOf(g).bytes,
+      build: (kernel) => build(kernel, variant),
     },
   ];
 }
@@ -93,11 +118,12 @@ export function lowerCachedAttention(
     views: [...inputs, out],
     writes: [5],
     dims,
-    scratch: scratchOf(geometryOf({ attributes, blas: false })).bytes,
+    scratch: scratchOf(geometryOf({ attributes, products: "tiles" })).bytes,
     build: (kernel) =>
       build(kernel, {
         attributes: { ...attributes, causal: true },
-        blas: false,
+        products: "tiles",
+        rounded: null,
         cache: attributes,
       }),
   }];
@@ -175,20 +201,21 @@ function block(k: Kernel, variant: Variant, own: Block): void {
   // Addresses of the block: q and out by their own head, k and v by the head of the group.
   const row0 = f.local("i64", i64.add(i64.mul(own.b, T), own.first)); // of q, over the batch
   const headBytes = f.local("i64", i64.mul(own.head, i64.const(4 * g.headDim)));
-  const kvBytes = f.local(
-    "i64",
-    i64.mul(i64.divU(own.head, i64.const(g.group)), i64.const(4 * g.headDim)),
-  );
-  const queries = f.local(
-    "i64",
-    i64.add(k.at[0], i64.add(i64.mul(row0, i64.const(g.qRow)), headBytes)),
-  );
-  const kvAt = (base: Int) =>
-    f.local(
+  const kvHead = f.local("i64", i64.divU(own.head, i64.const(g.group)));
+  const factorAt = (which: 0 | 1 | 2, row: Int, head: Int) => {
+    const base = variant.rounded === null
+      ? k.at[which]
+      : i64.add(k.temporary, i64.const(variant.rounded[which]));
+    const rowBytes = which === 0 ? g.qFactorRow : g.kFactorRow;
+    const inRow = i64.mul(head, i64.const(g.factorBytes * g.headDim));
+    return f.local(
       "i64",
-      i64.add(base, i64.add(i64.mul(own.keyRow0, i64.const(g.kRow)), kvBytes)),
+      i64.add(base, i64.add(i64.mul(row, i64.const(rowBytes)), inRow)),
     );
-  const keys = kvAt(k.at[1]), values = kvAt(k.at[2]);
+  };
+  const queries = factorAt(0, row0, own.head);
+  const keys = factorAt(1, own.keyRow0, kvHead);
+  const values = factorAt(2, own.keyRow0, kvHead);
   // Keys that nobody in the block sees are never read: the loop is over low .. high, not over T.
   const range = keyRange(k, variant, own, row0);
   clear(k, own.queries, s, g);
@@ -198,7 +225,10 @@ function block(k: Kernel, variant: Variant, own: Block): void {
     const count = f.local("i64", i64.sub(range.high, firstKey));
     f.set(count, i64.min(count, i64.const(g.keys)));
     const block = (base: Int) => ({
-      at: f.local("i64", i64.add(base, i64.mul(firstKey, i64.const(g.kRow)))),
+      at: f.local(
+        "i64",
+        i64.add(base, i64.mul(firstKey, i64.const(g.kFactorRow))),
+      ),
       count,
     });
     const keyBlock = block(keys);

@@ -26,6 +26,9 @@ const BY_BLAS = { queries: 96, keys: 128 };
 /** Row length and head size from which on a BLAS does the products. */
 const BLAS_FROM = { positions: 128, headDim: 32 };
 
+/** What multiplies: the micro-kernel, a BLAS, or a library of bf16 factors. */
+export type Products = "tiles" | "blas" | "bf16";
+
 /** Literal sizes of an attention kernel. */
 export interface Geometry {
   readonly heads: number;
@@ -37,12 +40,18 @@ export interface Geometry {
   readonly padded: number;
   /** Tiles across a head. */
   readonly panels: number;
-  /** Bytes from one row of q to the next. */
+  /** Bytes from one row of out to the next, as float32. */
   readonly qRow: number;
-  /** Bytes from one row of k to the next. */
+  /** Bytes from one row of dK to the next, as float32. */
   readonly kRow: number;
-  /** Whether a BLAS does the products of blocks. */
-  readonly blas: boolean;
+  /** What does the products of blocks. */
+  readonly products: Products;
+  /** Bytes of a number of a factor: 2 where it is bf16. */
+  readonly factorBytes: 2 | 4;
+  /** Bytes from one row of q, as a factor, to the next. */
+  readonly qFactorRow: number;
+  /** Bytes from one row of k or v, as a factor, to the next. */
+  readonly kFactorRow: number;
   /** Queries of a block. */
   readonly queries: number;
   /** Keys of a block. */
@@ -51,23 +60,35 @@ export interface Geometry {
   readonly scoreRow: number;
 }
 
-/** Whether a BLAS is worth while for rows of up to so many positions. */
-export function suitsBlas(
-  { headDim }: AttentionAttributes,
+/** What multiplies in rows of up to so many positions: short ones are not worth a library's calls. */
+export function productsOf(
+  { headDim, factors }: AttentionAttributes,
   positions: number,
-): boolean {
-  return positions >= BLAS_FROM.positions && headDim >= BLAS_FROM.headDim;
+  libraries: { readonly blas: boolean; readonly bfloat16: boolean },
+): Products {
+  if (positions < BLAS_FROM.positions || headDim < BLAS_FROM.headDim) {
+    return "tiles";
+  }
+  if (factors === "bf16" && libraries.bfloat16) return "bf16";
+  return libraries.blas ? "blas" : "tiles";
 }
 
 /** The sizes of an attention kernel. */
 export function geometryOf(
-  { attributes, blas }: { attributes: AttentionAttributes; blas: boolean },
+  { attributes, products }: {
+    attributes: AttentionAttributes;
+    products: Products;
+  },
 ): Geometry {
   const { heads, kvHeads, headDim } = attributes;
   const panels = Math.ceil(headDim / TILE_COLUMNS);
-  const { queries, keys } = blas ? BY_BLAS : TILED;
+  const { queries, keys } = products === "tiles" ? TILED : BY_BLAS;
+  const factorBytes = products === "bf16" ? 2 : 4;
   return {
-    blas,
+    products,
+    factorBytes,
+    qFactorRow: factorBytes * heads * headDim,
+    kFactorRow: factorBytes * kvHeads * headDim,
     queries,
     keys,
     scoreRow: 4 * keys,

@@ -1,6 +1,6 @@
 /**
  * The products between a block of queries and a block of keys, and where they are done: by the micro-kernel,
- * which wants keys turned into panels, or by a BLAS, which reads them where they are.
+ * which wants keys turned into panels, or by a library, which reads them where they are.
  *
  * ```text
  *                     result           first factor        second factor, its inner size
@@ -18,7 +18,7 @@
  */
 import type { AttentionAttributes } from "@denotune/denotune/core";
 import { i64, type Int } from "../../assembler/mod.ts";
-import type { Geometry } from "./geometry.ts";
+import type { Geometry, Products } from "./geometry.ts";
 import { packTransposed } from "../matmul/pack.ts";
 import type { Kernel } from "../launch.ts";
 import { blockProduct, TILE_COLUMNS } from "../matmul/tile.ts";
@@ -37,11 +37,11 @@ export function diagonalOf(
   k: Kernel,
   variant: {
     readonly attributes: AttentionAttributes;
-    readonly blas: boolean;
+    readonly products: Products;
   },
   first: { readonly query: Int; readonly key: Int },
 ): Int | null {
-  if (variant.blas || !variant.attributes.causal) return null;
+  if (variant.products !== "tiles" || !variant.attributes.causal) return null;
   return k.f.local(
     "i64",
     i64.sub(i64.add(first.query, i64.const(1)), first.key),
@@ -50,7 +50,7 @@ export function diagonalOf(
 
 /** Bytes that the keys (or values) of a block take once more for the micro-kernel. */
 export function packedBytes(g: Geometry): number {
-  return g.blas ? 0 : 4 * g.keys * g.padded;
+  return g.products !== "tiles" ? 0 : 4 * g.keys * g.padded;
 }
 
 /** Makes the rows of a block of keys (or values) ready for {@linkcode queriesByKeys}. */
@@ -60,10 +60,10 @@ export function packKeys(
   keys: Rows,
   packed: Int,
 ): void {
-  if (g.blas) return;
+  if (g.products !== "tiles") return;
   packTransposed(k.f, {
     at: keys.at,
-    stride: i64.const(g.kRow),
+    stride: i64.const(g.kFactorRow),
     dtype: "f32",
     columns: keys.count,
     count: i64.const(g.headDim),
@@ -84,23 +84,24 @@ export function queriesByKeys(
 ): void {
   const { queries, keys } = p;
   const depth = i64.const(g.headDim);
-  if (g.blas) {
-    return k.sgemm({
+  if (g.products !== "tiles") {
+    return k.gemm({
+      factors: g.products === "bf16" ? "bf16" : "f32",
       transposed: "b",
       m: queries.count,
       n: keys.count,
       k: depth,
       a: queries.at,
-      aRow: g.qRow,
+      aRow: g.qFactorRow,
       b: keys.at,
-      bRow: g.kRow,
+      bRow: g.kFactorRow,
       c: p.scores,
       cRow: g.scoreRow,
       accumulate: false,
     });
   }
   const product = blockProduct(k.module, {
-    aRow: g.qRow,
+    aRow: g.qFactorRow,
     aStep: 4,
     bStep: 4 * TILE_COLUMNS,
     bPanel: 4 * TILE_COLUMNS * g.headDim,
@@ -133,8 +134,9 @@ export function scoresByKeys(
     diagonal: Int | null;
   },
 ): void {
-  if (g.blas) {
-    return k.sgemm({
+  if (g.products !== "tiles") {
+    return k.gemm({
+      factors: g.products === "bf16" ? "bf16" : "f32",
       transposed: null,
       m: p.queries,
       n: i64.const(g.headDim),
@@ -142,7 +144,7 @@ export function scoresByKeys(
       a: p.scores,
       aRow: g.scoreRow,
       b: p.keys.at,
-      bRow: g.kRow,
+      bRow: g.kFactorRow,
       c: p.out,
       cRow: p.outRow,
       accumulate: true,
@@ -151,7 +153,7 @@ export function scoresByKeys(
   const product = blockProduct(k.module, {
     aRow: g.scoreRow,
     aStep: 4,
-    bStep: g.kRow,
+    bStep: g.kFactorRow,
     bPanel: 4 * TILE_COLUMNS,
     cRow: p.outRow,
     accumulate: true,
@@ -181,8 +183,9 @@ export function scoresByQueries(
   },
 ): void {
   const outRow = 4 * g.padded;
-  if (g.blas) {
-    return k.sgemm({
+  if (g.products !== "tiles") {
+    return k.gemm({
+      factors: g.products === "bf16" ? "bf16" : "f32",
       transposed: "a",
       m: p.keys,
       n: i64.const(g.headDim),
@@ -190,7 +193,7 @@ export function scoresByQueries(
       a: p.scores,
       aRow: g.scoreRow,
       b: p.queries.at,
-      bRow: g.qRow,
+      bRow: g.qFactorRow,
       c: p.out,
       cRow: outRow,
       accumulate: true,
@@ -199,7 +202,7 @@ export function scoresByQueries(
   const product = blockProduct(k.module, {
     aRow: 4,
     aStep: g.scoreRow,
-    bStep: g.qRow,
+    bStep: g.qFactorRow,
     bPanel: 4 * TILE_COLUMNS,
     cRow: outRow,
     accumulate: true,

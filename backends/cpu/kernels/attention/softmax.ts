@@ -11,7 +11,12 @@ import {
   type Vector,
 } from "../../assembler/mod.ts";
 import { exp, expOfNumber, maxLanes, sumLanes } from "../../simd_math.ts";
-import { type Geometry, geometryOf, scoreOf } from "./geometry.ts";
+import {
+  type Geometry,
+  geometryOf,
+  type Products,
+  scoreOf,
+} from "./geometry.ts";
 import {
   eachHidden,
   eachSeen,
@@ -21,6 +26,7 @@ import {
   sightOf,
 } from "./sight.ts";
 import { dropoutKey, keptFactor } from "./dropout.ts";
+import { storeFactor } from "./factors.ts";
 import { packedBytes } from "./products.ts";
 import { element, type Kernel } from "../launch.ts";
 
@@ -44,8 +50,10 @@ export function scratchOf(g: Geometry) {
 /** The differences between attention over a batch and attention over a cache. */
 export interface Variant {
   readonly attributes: AttentionAttributes;
-  /** Whether a BLAS does the products. */
-  readonly blas: boolean;
+  /** What does the products. */
+  readonly products: Products;
+  /** Where factors rounded to bf16 are in the temporary memory: q, k, v; null: they are read as they are. */
+  readonly rounded: readonly number[] | null;
   /** The cache that keys come from; null: keys are beside the queries. */
   readonly cache: { readonly slots: number; readonly capacity: number } | null;
 }
@@ -122,7 +130,7 @@ export function softmaxRow(
   });
   // Second pass: weights exp(score - maximum), 0 where hidden, and their sum.
   const total = f.local("v128", f32x4.const(0));
-  const store = (address: Int, index: Int, weight: Vector): void => {
+  const store = (index: Int, weight: Vector): void => {
     // dropped weights count in the sum all the same
     f.set(total, f32x4.add(total, weight));
     const kept = drawn === null ? weight : f32x4.mul(
@@ -133,7 +141,7 @@ export function softmaxRow(
         first: i64.add(block.firstKey, index),
       }),
     );
-    f.store(address, kept);
+    storeFactor(f, g, { row, index }, kept);
   };
   eachSeen(f, sight, {
     masked: (index) => {
@@ -141,19 +149,19 @@ export function softmaxRow(
       const seen = f.local("v128", v128.load(address));
       const power = exp(f, f32x4.sub(seen, now));
       const hidden = f32x4.le(seen, f32x4.const(HIDDEN_LIMIT)); // false for NaN, which stays
-      store(address, index, f.local("v128", v128.andNot(power, hidden)));
+      store(index, f.local("v128", v128.andNot(power, hidden)));
     },
     plain: (index) => {
       const address = f.local("i64", element(row, index));
       const stored = v128.load(address);
       const score = capped ? stored : scoreOf(f, attributes, stored).score;
-      store(address, index, expOfNumber(f, f32x4.sub(score, now)));
+      store(index, expOfNumber(f, f32x4.sub(score, now)));
     },
   });
   eachHidden(
     f,
     sight,
-    (index) => f.store(element(row, index), f32x4.const(0)),
+    (index) => storeFactor(f, g, { row, index }, f32x4.const(0)),
   );
   // sum = sum * correction + total, and the same for the row of O where the maximum has changed.
   const correction = exp(f, f32x4.sub(before, now));
