@@ -208,7 +208,7 @@ Deno.test("plugins from elsewhere, those that are trusted and those that are iso
     await t.step(words.join(" "), async () => {
       const starting = { cwd, env };
       const printed = await startIn(
-        { ...starting, permissions: ["-A"] },
+        { ...starting, permissions: ["-A", "--no-lock"] },
         MOD,
         ...words,
         "--trust",
@@ -226,7 +226,7 @@ Deno.test("plugins from elsewhere, those that are trusted and those that are iso
           flag.replace(",DENOTUNE_CONFIG", "")
         );
         const refused = await startIn(
-          { ...starting, permissions: denied },
+          { ...starting, permissions: [...denied, "--no-lock"] },
           MOD,
           ...words,
         ).end();
@@ -238,7 +238,7 @@ Deno.test("plugins from elsewhere, those that are trusted and those that are iso
         assert.match(refused.err, /--permissions prints every flag/);
       }
       const done = await startIn(
-        { ...starting, permissions: flags },
+        { ...starting, permissions: [...flags, "--no-lock"] },
         MOD,
         ...words,
       ).end();

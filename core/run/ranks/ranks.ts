@@ -4,7 +4,7 @@
  * @module
  */
 import type { Collective } from "../../contracts/collective.ts";
-import { ConfigError } from "../../contracts/errors.ts";
+import { ConfigError, PluginError } from "../../contracts/errors.ts";
 import type { Json } from "../../contracts/json.ts";
 
 /** The ranks of a run, as one of them sees them. */
@@ -31,7 +31,7 @@ export class Ranks {
     const made = this.isFirst ? await make() : undefined;
     const text = await this.#textOf(0, JSON.stringify(made ?? null));
     // what was written above, by the same code
-    return this.isFirst ? made as T : JSON.parse(text) as T;
+    return this.isFirst ? made as T : readSent(text, 0) as T;
   }
 
   /** The values of all ranks, by rank. */
@@ -39,7 +39,7 @@ export class Ranks {
     const all: Json[] = [];
     const own = JSON.stringify(value);
     for (let root = 0; root < this.collective.world; root++) {
-      all.push(JSON.parse(await this.#textOf(root, own)));
+      all.push(readSent(await this.#textOf(root, own), root));
     }
     return all;
   }
@@ -54,6 +54,18 @@ export class Ranks {
     if (collective.rank === root) sent.set(bytes);
     await collective.broadcast(sent, root);
     return new TextDecoder().decode(Uint8Array.from(sent));
+  }
+}
+
+/** What a rank sent as JSON. Throws `PluginError` where the collective gave something else. */
+function readSent(text: string, root: number): Json {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new PluginError(
+      `\`broadcast\` of the collective that \`parallel\` names did not give what rank ${root} sent`,
+      { cause },
+    );
   }
 }
 

@@ -23,7 +23,7 @@ export const CHOSEN: {
   optimizer: { optimizer: "odd" },
   schedule: { schedule: "odd" },
   backend: { backend: "odd" },
-  collective: {},
+  collective: { parallel: "odd" },
   evaluator: { evaluators: ["odd"], data: { eval_fraction: 0.01 } },
   tracker: { trackers: ["odd", "jsonl", "console"] },
   exporter: {},

@@ -130,6 +130,23 @@ const backend = (does: string, change: string, says: RegExp, more: More = {}) =>
     says,
     more,
   );
+/** One of two processes, whose other one says nothing. */
+const collective = (
+  does: string,
+  part: string,
+  says: RegExp,
+  more: More = {},
+) =>
+  harms(
+    "collective",
+    does,
+    `() => { let sums = 0, own = [], at = 0; return { rank: 0, world: 2, sum: () => Promise.resolve(),
+    reduceScatter: (v) => Promise.resolve(v.slice(0, v.length / 2)),
+    allGather: (v) => Promise.resolve(Float32Array.from([...v, ...v])), broadcast: async (v, root) => { if (root === 0) { own = [...own, v.slice()].slice(-2); at = 0; } else v.set(own[at++ % 2]); },
+    ...(${part}) }; }`,
+    says,
+    more,
+  );
 const activation = (does: string, apply: string, says: RegExp) =>
   harms("activation", does, `() => ({ apply: ${apply} })`, says, {
     run: { model: { from_config: { ...TINY, hidden_act: "odd" } } },
@@ -346,6 +363,25 @@ export const RUNNING: readonly HostilePlugin[] = [
     /./,
   ),
   backend("a backend that says nothing of itself", "() => ({ info: {} })", /./),
+  collective("a collective that throws at once", "{ sum: boom }", /boom/),
+  collective(
+    "a collective that rejects in the middle",
+    "{ sum: () => ++sums > 3 ? Promise.reject(new Error('boom')) : Promise.resolve() }",
+    /boom/,
+  ),
+  collective(
+    "a collective that passes nothing on",
+    "{ broadcast: () => Promise.resolve() }",
+    /./,
+    {
+      says: [/`broadcast` of the collective .* did not give what rank 1 sent/],
+    },
+  ),
+  collective(
+    "a collective of no processes",
+    "{ world: NaN }",
+    /NaN as `world`/,
+  ),
   command("a command that throws", "boom", /boom/),
   command(
     "a command that rejects with nothing",
