@@ -32,6 +32,7 @@ const HARMLESS: readonly string[] = [
   "untrusted_plugins",
   "backend",
   "memory_limit",
+  "memory",
   "parallel",
   "evaluators",
   "generation",

@@ -14,6 +14,9 @@ export type { Truncation };
 /** `sft` trains what the model answers, `pretrain` all of the text. It only changes defaults. */
 export type TrainingMode = "sft" | "pretrain";
 
+/** What becomes of a run that is too large: it is refused, or made to fit. */
+export type MemoryMode = "as-written" | "auto";
+
 /** How numbers are stored. */
 export type StorageDtype = "float32" | "bfloat16" | "float16";
 
@@ -282,6 +285,8 @@ export interface RunInput {
   backend?: Choice;
   /** Memory that the run may take: `8GB`; null: what the device has. */
   memory_limit?: string | null;
+  /** Whether a run that is too large is changed until it fits, or refused. */
+  memory?: MemoryMode;
   /** Only changes defaults. */
   training_mode?: TrainingMode;
   /** The model to train. */
@@ -331,6 +336,8 @@ export interface RunConfig {
   readonly backend: Choice;
   /** Memory that the run may take: `8GB`; null: what the device has. */
   readonly memory_limit: string | null;
+  /** Whether a run that is too large is changed until it fits, or refused. */
+  readonly memory: MemoryMode;
   /** Only changes defaults. */
   readonly training_mode: TrainingMode;
   /** The model to train. */

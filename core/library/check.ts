@@ -13,6 +13,8 @@ import type { PreparedDataset } from "../data/prepared/prepared_dataset.ts";
 import type { DataReport } from "../data/types.ts";
 import { planEngine } from "../engine/plan_engine.ts";
 import { checkPrecision, openDevice } from "../run/open/choose_backend.ts";
+import { modelFolderOf } from "../run/open/open_model.ts";
+import { chooseMemory, withChoice } from "../run/open/fit_memory.ts";
 import { memoryNeed, refuseTooLarge } from "../run/open/memory_check.ts";
 import {
   planRun,
@@ -91,7 +93,9 @@ export async function checkRun(
     creatingWith(run.registry, { seed: run.config.seed }),
   );
   using opened = new DisposableStack();
-  const prepared = opened.use(await prepareOrSayAll(run, options));
+  const prepared = opened.use(
+    await prepareOrSayAll(run, options),
+  );
   const plan = await planRun(prepared, options);
   const { request, totalSteps, parts, parameters } = plan;
   const { model, data, creating } = prepared;
@@ -116,9 +120,10 @@ export async function checkRun(
       await using device = chosen.device;
       const { info } = device;
       const planned = planEngine(request, info);
-      const need = memoryNeed(planned, info, run.config.memory_limit);
+      const { config } = prepared.run;
+      const need = memoryNeed(planned, info, config.memory_limit);
       const { total: _, ...uses } = planned.report;
-      refuseTooLarge(request, need, { config: run.config, info });
+      refuseTooLarge(request, need, { config, info });
       return {
         backend: chosen.name,
         description: info.description,
@@ -133,13 +138,31 @@ export async function checkRun(
   };
 }
 
+/** The run as it would be trained: with what `memory: auto` chooses. */
+async function fittedRun(
+  run: LoadedRun,
+  { signal, onNotice }: PrepareOptions,
+): Promise<LoadedRun> {
+  if (run.config.memory === "as-written") return run;
+  const located = await modelFolderOf(run.config.model, { signal });
+  const creating = creatingWith(run.registry, {
+    modelDir: located?.path ?? null,
+    seed: run.config.seed,
+  });
+  const choice = await chooseMemory(run, { located, creating }, {
+    signal,
+    onNotice,
+  });
+  return withChoice(run, choice);
+}
+
 /** Opens a run; where that fails before the rows are read, the error says what is wrong with them, too. */
 async function prepareOrSayAll(
   run: LoadedRun,
   options: PrepareOptions,
 ): Promise<PreparedRun> {
   try {
-    return await prepareRun(run, options);
+    return await prepareRun(await fittedRun(run, options), options);
   } catch (error) {
     if (!isDenotuneError(error) || error.name === "DeviceError") throw error;
     const found = await rowProblem(run, {

@@ -34,6 +34,7 @@ import {
   writeBaseWeights,
 } from "./open/open_model.ts";
 import { openRun, planRun } from "./open/open_run.ts";
+import { chooseMemory, withChoice } from "./open/fit_memory.ts";
 import { memoryNeed, refuseTooLarge } from "./open/memory_check.ts";
 import { decideRunFolder, enterRunFolder, RESOLVED } from "./run_folder.ts";
 import { lockRunFolder } from "./run_lock.ts";
@@ -135,15 +136,30 @@ export async function trainRun(
   }
   events = new Events(trackers, now);
   for (const emit of pending) emit();
-  const going = new Run({ run, creating, events, ranks, options, now });
+  let going: Run | null = null;
   try {
-    const result = await amongRanks(ranks, () => going.go(located));
+    const fitted = config.memory === "as-written" ? run : withChoice(
+      run,
+      await amongRanks(ranks, () =>
+        // one choice for all: they share the same steps
+        ranks.fromFirst(() =>
+          chooseMemory(run, {
+            located,
+            creating,
+            collective: ranks.collective,
+          }, { signal: options.signal, onNotice: notice })
+        )),
+    );
+    going = new Run({ run: fitted, creating, events, ranks, options, now });
+    const started = going;
+    const result = await amongRanks(ranks, () => started.go(located));
     await events.close();
     await ranks.collective.close?.();
     return result;
   } catch (thrown) {
     const { signal } = options;
-    const error = going.state === null
+    const state = going?.state ?? null;
+    const error = going === null || state === null
       ? thrown
       : stoppedBy(thrown, going.stopped);
     const isStopped = signal?.aborted === true && error === signal.reason;
@@ -151,8 +167,8 @@ export async function trainRun(
       event: "end",
       status: isStopped ? "interrupted" : "failed",
       seconds: events.seconds,
-      total_trained_tokens: going.state?.trainedTokens ?? 0,
-      skipped_updates: going.state?.skippedUpdates ?? 0,
+      total_trained_tokens: state?.trainedTokens ?? 0,
+      skipped_updates: state?.skippedUpdates ?? 0,
       path: null,
       error: isStopped
         ? null

@@ -55,6 +55,9 @@ export function runSchema(mode: TrainingMode): z.ZodType<ParsedRun, RunInput> {
     }).nullable().default(null).describe(
       "Memory that the run may take, such as 8GB: a larger one is refused before it starts; null: what the device has.",
     ),
+    memory: z.enum(["as-written", "auto"]).default("as-written").describe(
+      "`auto`: a run that is too large gets smaller micro-batches (and more of them in a step), activations computed again, or frozen weights in fewer bits, the mildest of these that fits; it says what it chose. `as-written`: it is refused, with what would fit.",
+    ),
     training_mode: z.enum(["sft", "pretrain"]).default("sft").describe(
       "Only changes defaults.",
     ),

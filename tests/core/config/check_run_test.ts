@@ -104,7 +104,7 @@ Deno.test("unknown keys are refused with the nearest name, or where the name bel
   );
   assert.equal(
     await refuse(MODEL + DATA + "qwertz: 1\n"),
-    "run.yaml:3:1: unknown key `qwertz`; known: output_dir, extends, seed, plugins, untrusted_plugins, backend, memory_limit, training_mode, model, " +
+    "run.yaml:3:1: unknown key `qwertz`; known: output_dir, extends, seed, plugins, untrusted_plugins, backend, memory_limit, memory, training_mode, model, " +
       "tokenizer, adapter, data, objective, optimizer, schedule, training, parallel, evaluators, generation, samples, trackers",
   );
   assert.match(
