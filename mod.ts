@@ -34,6 +34,7 @@ export type {
   Every,
   GenerationConfig,
   GenerationInput,
+  MemoryMode,
   ModelConfig,
   ModelInput,
   PluginEntry,

@@ -372,6 +372,7 @@ export {
   STANDARD_INPUT_NAME,
 } from "./config/standard_input.ts";
 export type {
+  MemoryMode,
   PluginEntry,
   PluginInput,
   RunInput,
