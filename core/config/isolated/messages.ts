@@ -28,6 +28,7 @@ import {
   messageOf,
   PluginError,
 } from "../../contracts/errors.ts";
+import { isPlainObject } from "../parse/tree.ts";
 import { packTyped, unpackTyped } from "./typed_arrays.ts";
 import type { Kind } from "../../contracts/plugin.ts";
 
@@ -196,4 +197,37 @@ export function isOutcome(value: unknown): value is Outcome {
   return typeof error === "object" && error !== null && "name" in error &&
     "message" in error && typeof error.name === "string" &&
     typeof error.message === "string";
+}
+
+/** Levels of an answer that are copied; what lies deeper is no plain data of a part. */
+const COPIED_LEVELS = 8;
+
+/**
+ * An answer as it is now. Answers of many calls are sent together, and a part may give the same object or array each
+ * time, filled anew: without a copy every row would have what the last call left in it.
+ */
+export function asItIsNow(outcome: Outcome): Outcome {
+  return "value" in outcome ? { value: copied(outcome.value, 0) } : outcome;
+}
+
+function copied(value: unknown, level: number): unknown {
+  if (typeof value !== "object" || value === null || level === COPIED_LEVELS) {
+    return value;
+  }
+  if (Array.isArray(value)) {
+    const copy: unknown[] = new Array(value.length);
+    for (let i = 0; i < value.length; i++) {
+      copy[i] = copied(value[i], level + 1);
+    }
+    return copy;
+  }
+  if (value instanceof Float32Array || value instanceof Float64Array) {
+    return value.slice();
+  }
+  if (!isPlainObject(value)) return value; // sent as it is, or refused then
+  const copy: Record<string, unknown> = {};
+  for (const [key, item] of Object.entries(value)) {
+    copy[key] = copied(item, level + 1);
+  }
+  return copy;
 }

@@ -15,6 +15,7 @@ import {
 } from "../../contracts/plugin.ts";
 import { manifestOf } from "./describe_plugin.ts";
 import {
+  asItIsNow,
   type ChainStep,
   type Described,
   errorOutcome,
@@ -173,7 +174,9 @@ class ServedPlugin {
     const shown: Shown = new Map();
     for (const args of calls) {
       answers.beforeCall();
-      answers.add(await this.#outcome({ seat, method }, args, shown));
+      answers.add(
+        asItIsNow(await this.#outcome({ seat, method }, args, shown)),
+      );
     }
     answers.end();
   }
@@ -191,7 +194,7 @@ class ServedPlugin {
         if (args === null) break;
         answers.beforeCall();
         const outcome: Outcome = await this.#outcome(step, args, nothing);
-        value.push(outcome);
+        value.push(asItIsNow(outcome));
         args = "value" in outcome ? nextArgs(step, outcome.value) : null;
       }
       answers.add({ value });

@@ -102,16 +102,19 @@ const format = definePart({
   name: "bar-format",
   description: "The columns q and a",
   options,
-  create: (own): Format => ({
-    recognises: () => 0.1,
-    template: "plain",
-    parse: ({ value, where }) => {
-      const given = doAt(where.index, own);
-      if (given !== null) return given as never;
-      const { q, a } = value as { q: string; a: string };
-      return { prompt: q, completion: a };
-    },
-  }),
+  create: (own): Format => {
+    const example = { prompt: "", completion: "" }; // one for all rows: nothing may keep it
+    return {
+      recognises: () => 0.1,
+      template: "plain",
+      parse: ({ value, where }) => {
+        const given = doAt(where.index, own);
+        if (given !== null) return given as never;
+        const { q, a } = value as { q: string; a: string };
+        return Object.assign(example, { prompt: q, completion: a });
+      },
+    };
+  },
 });
 
 const template = definePart({
@@ -142,19 +145,22 @@ const masker = definePart({
     decay: z.number().default(0.9).describe("Factor of each token"),
     bad: z.string().default("").describe("What is wrong"),
   }),
-  create: ({ decay, bad }): Masker => ({
-    weights: ({ spans }) =>
-      bad === "length"
-        ? new Float32Array(spans.length + 1)
-        : bad === "list"
-        ? [1, 2] as never
-        : Float32Array.from(
-          spans,
-          ({ generated }) => bad === "NaN" ? NaN : generated ? 1 : 0,
-        ),
-    tokenWeights: ({ encoding }, weights) =>
-      weights.map((w, i) => w * decay ** (encoding.ids[i] % 7)),
-  }),
+  create: ({ decay, bad }): Masker => {
+    let own = new Float32Array(0); // filled anew for each row, as the format's example
+    return {
+      weights: ({ spans }) => {
+        if (bad === "length") return new Float32Array(spans.length + 1);
+        if (bad === "list") return [1, 2] as never;
+        if (own.length !== spans.length) own = new Float32Array(spans.length);
+        spans.forEach(({ generated }, i) => {
+          own[i] = bad === "NaN" ? NaN : generated ? 1 : 0;
+        });
+        return own;
+      },
+      tokenWeights: ({ encoding }, weights) =>
+        weights.map((w, i) => w * decay ** (encoding.ids[i] % 7)),
+    };
+  },
 });
 
 const evaluator = definePart({
