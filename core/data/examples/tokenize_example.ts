@@ -71,7 +71,7 @@ export function tokenizeExample(
     }
     return { ...text, weights };
   }
-  const kept = options.include_system_prompt ? example : withoutSystem(example);
+  const kept = isRenderedAsGiven(options) ? example : withoutSystem(example);
   const rendered = template.render(kept);
   const fault = renderedFault(rendered);
   // wrong spans would train the wrong tokens
@@ -100,6 +100,13 @@ export function tokenizeExample(
     { ...tokenized, example: kept, weights, addedBos, straddled },
     pipeline,
   );
+}
+
+/** Whether a template is given what the format gave, and not some turns of it. */
+export function isRenderedAsGiven(
+  { include_system_prompt }: Pick<ExampleOptions, "include_system_prompt">,
+): boolean {
+  return include_system_prompt;
 }
 
 /** The example without its system turns. */

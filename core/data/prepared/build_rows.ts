@@ -27,6 +27,7 @@ import {
   NOT_YET,
   parseRecord,
 } from "../examples/build_examples.ts";
+import { isRenderedAsGiven } from "../examples/tokenize_example.ts";
 import { holdsOut, isOnSide } from "../content_hash.ts";
 import {
   answerAll,
@@ -176,7 +177,7 @@ class RowBatch {
     const weights = remoteMethod(masker, "weights", { encode, next: null });
     const render = remoteMethod(template, "render", { encode, next: weights });
     // what the format gives is rendered as it is, and always
-    const isRendered = options.include_system_prompt &&
+    const isRendered = isRenderedAsGiven(options) &&
       (side === "all" || !holdsOut(options));
     const parse = remoteMethod(format, "parse", {
       encode,
