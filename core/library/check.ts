@@ -14,7 +14,8 @@ import type { DataReport } from "../data/types.ts";
 import { planEngine } from "../engine/plan_engine.ts";
 import { checkPrecision, openDevice } from "../run/open/choose_backend.ts";
 import { modelFolderOf } from "../run/open/open_model.ts";
-import { chooseMemory, withChoice } from "../run/open/fit_memory.ts";
+import { chooseMemory } from "../run/open/fit_memory.ts";
+import { withChoice } from "../run/open/memory_choice.ts";
 import { memoryNeed, refuseTooLarge } from "../run/open/memory_check.ts";
 import {
   planRun,
@@ -93,9 +94,7 @@ export async function checkRun(
     creatingWith(run.registry, { seed: run.config.seed }),
   );
   using opened = new DisposableStack();
-  const prepared = opened.use(
-    await prepareOrSayAll(run, options),
-  );
+  const prepared = opened.use(await prepareOrSayAll(run, options));
   const plan = await planRun(prepared, options);
   const { request, totalSteps, parts, parameters } = plan;
   const { model, data, creating } = prepared;

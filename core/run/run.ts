@@ -34,7 +34,8 @@ import {
   writeBaseWeights,
 } from "./open/open_model.ts";
 import { openRun, planRun } from "./open/open_run.ts";
-import { chooseMemory, withChoice } from "./open/fit_memory.ts";
+import { chooseMemory } from "./open/fit_memory.ts";
+import { withChoice } from "./open/memory_choice.ts";
 import { memoryNeed, refuseTooLarge } from "./open/memory_check.ts";
 import { decideRunFolder, enterRunFolder, RESOLVED } from "./run_folder.ts";
 import { lockRunFolder } from "./run_lock.ts";

@@ -13,6 +13,7 @@
 import { basename, dirname, join } from "node:path";
 import { configDifference, type Difference } from "../config/difference.ts";
 import type { LoadedRun } from "../config/load.ts";
+import type { RunConfig } from "../config/types.ts";
 import { withoutNewDefaults } from "../config/newer_defaults.ts";
 import { configData, readResolvedFile } from "../config/resolved.ts";
 import { ConfigError } from "../contracts/errors.ts";
@@ -41,7 +42,7 @@ export interface FolderDecision {
  */
 export async function decideRunFolder(run: LoadedRun): Promise<FolderDecision> {
   const { output_dir: outputDir, training: { resume } } = run.config;
-  const explicit = resume === "auto" || resume === "never" ? null : resume;
+  const explicit = explicitCheckpoint(resume);
   if (entriesOf(outputDir).length > 0) recover(outputDir);
   const names = entriesOf(outputDir);
   if (names.length > 0 && !names.includes(RESOLVED)) {
@@ -54,10 +55,7 @@ export async function decideRunFolder(run: LoadedRun): Promise<FolderDecision> {
   create(outputDir);
   const stepsAside = names.length > 0;
   const anew = { continues: false, checkpoint: explicit, stepsAside };
-  const finished = names.includes(SUMMARY);
-  const elsewhere = explicit !== null && dirname(explicit) !== outputDir;
-  if (!stepsAside || resume === "never" || elsewhere) return anew;
-  if (finished && explicit === null) return anew;
+  if (!mayContinue(run.config)) return anew;
   const at = join(outputDir, RESOLVED);
   const was = readResolvedFile(at);
   const others = pluginDifferences(was, run.config.plugins, run.registry);
@@ -75,6 +73,23 @@ export async function decideRunFolder(run: LoadedRun): Promise<FolderDecision> {
     refuseDifference(outputDir, differences, { plugins: others, newest });
   }
   return { continues: true, checkpoint: explicit ?? newest, stepsAside: false };
+}
+
+/** Whether the folder holds a run that this one would continue, if their settings allow it. */
+export function mayContinue(
+  { output_dir, training: { resume } }: RunConfig,
+): boolean {
+  const names = entriesOf(output_dir);
+  if (!names.includes(RESOLVED) || resume === "never") return false;
+  const explicit = explicitCheckpoint(resume);
+  return explicit === null
+    ? !names.includes(SUMMARY)
+    : dirname(explicit) === output_dir;
+}
+
+/** The checkpoint that a run names; null: it takes the newest, or none. */
+function explicitCheckpoint(resume: string): string | null {
+  return resume === "auto" || resume === "never" ? null : resume;
 }
 
 /** Does what was decided. Returns where an older folder was moved, or null. */

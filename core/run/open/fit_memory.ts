@@ -3,7 +3,6 @@
  * rounding is tried first: smaller micro-batches, more of them in a step; then computing activations again; then
  * frozen weights in fewer bits. Rows keep their length, and a step its examples. Every choice is planned, none guessed.
  */
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { LoadedRun } from "../../config/load.ts";
 import { type ConfigData, readResolvedFile } from "../../config/resolved.ts";
@@ -14,57 +13,25 @@ import type { Collective } from "../../contracts/collective.ts";
 import { type EngineRequest, planEngine } from "../../engine/plan_engine.ts";
 import { QUANTIZATIONS } from "../../graph/dtype.ts";
 import { showBytes } from "../../show_numbers.ts";
-import { RESOLVED, SUMMARY } from "../run_folder.ts";
+import { mayContinue, RESOLVED } from "../run_folder.ts";
 import { openDevice } from "./choose_backend.ts";
-import { memoryNeed } from "./memory_check.ts";
+import { type MemoryNeed, memoryNeed } from "./memory_check.ts";
+import {
+  choiceOf,
+  isBaseFrozen,
+  type MemoryChoice,
+  requestWith,
+  wordsOf,
+} from "./memory_choice.ts";
 import type { modelFolderOf } from "./open_model.ts";
 import { openRun, planRun, type PrepareOptions } from "./open_run.ts";
 import { STORAGE } from "./plan_request.ts";
-
-/** What may be chosen: keys of `training` and of `model`. */
-export interface MemoryChoice {
-  readonly training: Pick<
-    RunConfig["training"],
-    "batch_size" | "gradient_accumulation_steps" | "gradient_checkpointing"
-  >;
-  readonly model: Pick<ModelConfig, "dtype" | "quantization">;
-}
 
 /** Tokens of a micro-batch below which products are small: activations are computed again before it gets smaller. */
 const FEW_TOKENS = 512;
 
 /** Bytes that the process may grow by while it opens the run again with what was chosen. */
 const MARGIN = 32 * 2 ** 20;
-
-/** The choice that a run is written with. */
-export function choiceOf({ training, model }: RunConfig): MemoryChoice {
-  const { batch_size, gradient_accumulation_steps, gradient_checkpointing } =
-    training;
-  return {
-    training: {
-      batch_size,
-      gradient_accumulation_steps,
-      gradient_checkpointing,
-    },
-    model: { dtype: model.dtype, quantization: model.quantization },
-  };
-}
-
-/** The run with another choice. */
-export function withChoice(
-  run: LoadedRun,
-  { training, model }: MemoryChoice,
-): LoadedRun {
-  const { config } = run;
-  return {
-    ...run,
-    config: {
-      ...config,
-      training: { ...config.training, ...training },
-      model: { ...config.model, ...model },
-    },
-  };
-}
 
 /**
  * What a run with `memory: auto` is trained with. A run that was begun keeps what it began with. Where nothing fits, it
@@ -93,29 +60,38 @@ export async function chooseMemory(
   const { info } = device;
   const needOf = (choice: MemoryChoice) =>
     memoryNeed(
-      planEngine(changed(request, choice), info),
+      planEngine(requestWith(request, choice), info),
       info,
       config.memory_limit,
     );
-  const fit = (margin: number) => (choice: MemoryChoice) => {
-    const { total, limit, runtime } = needOf(choice);
-    return total + (runtime === 0 ? 0 : margin) <= limit;
-  };
-  const found = fit(MARGIN)(written)
-    ? written
-    : mildest(request, written, fit(MARGIN)) ??
-      mildest(request, written, fit(0));
-  if (found === null) return written;
-  const [need, after] = [needOf(written), needOf(found)];
-  const fits = `${showBytes(after.total)} of ${showBytes(after.limit)}`;
-  options.onNotice?.(
-    found === written
-      ? `memory: auto changes nothing, the run fits as it is written: ${fits}`
-      : `memory: auto chose ${
-        wordsOf(written, found)
-      }: ${fits}; as written the run needs ${showBytes(need.total)}`,
-  );
-  return found;
+  const fits = ({ total, limit, runtime }: MemoryNeed, margin: number) =>
+    total + (runtime === 0 ? 0 : margin) <= limit;
+  const share = ({ total, limit }: MemoryNeed) =>
+    `${showBytes(total)} of ${showBytes(limit)}`;
+  const need = needOf(written);
+  if (fits(need, MARGIN)) {
+    options.onNotice?.(
+      `memory: auto changes nothing, the run fits as it is written: ${
+        share(need)
+      }`,
+    );
+    return written;
+  }
+  for (const margin of [MARGIN, 0]) {
+    const found = mildest(
+      request,
+      written,
+      (choice) => fits(needOf(choice), margin),
+    );
+    if (found === null) continue;
+    options.onNotice?.(
+      `memory: auto chose ${wordsOf(written, found)}: ${
+        share(needOf(found))
+      }; as written the run needs ${showBytes(need.total)}`,
+    );
+    return found;
+  }
+  return written;
 }
 
 /** The first choice that fits; null: none does. */
@@ -171,9 +147,7 @@ function storagesOf(
   request: EngineRequest,
   written: MemoryChoice["model"],
 ): MemoryChoice["model"][] {
-  const isFrozen = request.adapter !== null &&
-    request.adapter.savesModel !== true;
-  if (!isFrozen || written.quantization !== null) return [written];
+  if (!isBaseFrozen(request) || written.quantization !== null) return [written];
   return [
     written,
     ...request.frozenDtype === "f32"
@@ -184,42 +158,13 @@ function storagesOf(
   ];
 }
 
-function changed(
-  request: EngineRequest,
-  { training, model }: MemoryChoice,
-): EngineRequest {
-  const { train, evaluate } = request;
-  if (train === null) return request;
-  const B = training.batch_size;
-  return {
-    ...request,
-    frozenDtype: STORAGE[model.dtype],
-    quantization: model.quantization,
-    train: { ...train, B, checkpointing: training.gradient_checkpointing },
-    evaluate: evaluate === null ? null : { ...evaluate, B },
-  };
-}
-
-/** What differs, as a command line would set it. */
-function wordsOf(written: MemoryChoice, chosen: MemoryChoice): string {
-  return (["training", "model"] as const).flatMap((group) => {
-    const before: Record<string, unknown> = { ...written[group] };
-    return Object.entries(chosen[group])
-      .filter(([key, value]) => before[key] !== value)
-      .map(([key, value]) => `${group}.${key}=${value}`);
-  }).join(" ");
-}
-
 /**
  * What an unfinished run in the same folder was begun with, where it may have come from what is written now: the same
  * examples a step, and nothing milder. Else the settings are compared as they are, and the difference is named.
  */
 function begunWith(config: RunConfig): MemoryChoice | null {
-  const { output_dir, training: { resume } } = config;
-  const path = join(output_dir, RESOLVED);
-  if (resume === "never" || !existsSync(path)) return null;
-  if (resume === "auto" && existsSync(join(output_dir, SUMMARY))) return null;
-  const was = readResolvedFile(path);
+  if (!mayContinue(config)) return null;
+  const was = readResolvedFile(join(config.output_dir, RESOLVED));
   const before = choiceIn(was);
   if (was.memory !== "auto" || before === null) return null;
   const written = choiceOf(config);

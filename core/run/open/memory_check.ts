@@ -6,6 +6,13 @@
 import type { DeviceInfo } from "../../contracts/backend.ts";
 import { parseBytes } from "../../config/parse/bytes.ts";
 import type { RunConfig } from "../../config/types.ts";
+import {
+  choiceOf,
+  isBaseFrozen,
+  type MemoryChoice,
+  requestWith,
+  wordsOf,
+} from "./memory_choice.ts";
 import { DeviceError } from "../../contracts/errors.ts";
 import { showBytes } from "../../show_numbers.ts";
 import {
@@ -64,7 +71,7 @@ export function refuseTooLarge(
   { config, info }: { config: RunConfig; info: DeviceInfo },
 ): void {
   if (need.total <= need.limit) return;
-  const steps = changesOf(request, config);
+  const steps = changesOf(request, choiceOf(config));
   const totalOf = (changed: EngineRequest) =>
     planEngine(changed, info).report.total + need.runtime;
   const alone = steps.flatMap((change) => {
@@ -87,10 +94,11 @@ export function refuseTooLarge(
     );
   }
   let changed = request;
+  let choice = choiceOf(config);
   const taken: string[] = [];
   let total = need.total;
   for (const { kind } of steps) {
-    const [last] = changesOf(changed, config).filter((c) => c.kind === kind)
+    const [last] = changesOf(changed, choice).filter((c) => c.kind === kind)
       .flatMap((c) => {
         const fits = c.variants.find((v) => totalOf(v.request) <= need.limit);
         return [fits ?? c.variants[c.variants.length - 1]];
@@ -98,7 +106,7 @@ export function refuseTooLarge(
     if (last === undefined) continue;
     const after = totalOf(last.request);
     if (after >= total) continue;
-    [changed, total] = [last.request, after];
+    [changed, choice, total] = [last.request, last.choice, after];
     taken.push(last.words);
     if (total <= need.limit) {
       throw new DeviceError(
@@ -123,61 +131,57 @@ interface Change {
   readonly variants: readonly {
     readonly words: string;
     readonly request: EngineRequest;
+    readonly choice: MemoryChoice;
   }[];
 }
 
 /** What can be changed, those first that change the numbers least. */
-function changesOf(request: EngineRequest, config: RunConfig): Change[] {
+function changesOf(request: EngineRequest, choice: MemoryChoice): Change[] {
   const { train } = request;
   if (train === null) return [];
+  const { training, model } = choice;
   const changes: Change[] = [];
-  if (!train.checkpointing) {
+  const add = (kind: string, next: readonly MemoryChoice[]) => {
+    if (next.length === 0) return;
     changes.push({
-      kind: "checkpointing",
-      variants: [{
-        words: "training.gradient_checkpointing=true",
-        request: { ...request, train: { ...train, checkpointing: true } },
-      }],
-    });
-  }
-  const steps = config.training.gradient_accumulation_steps * train.B;
-  const sizes = halves(train.B, 1);
-  if (sizes.length > 0) {
-    changes.push({
-      kind: "batch",
-      variants: sizes.map((B) => ({
-        words: `training.batch_size=${B} training.gradient_accumulation_steps=${
-          Math.ceil(steps / B)
-        }`,
-        request: {
-          ...request,
-          train: { ...train, B },
-          evaluate: request.evaluate === null
-            ? null
-            : { ...request.evaluate, B },
-        },
+      kind,
+      variants: next.map((other) => ({
+        words: wordsOf(choice, other),
+        request: requestWith(request, other),
+        choice: other,
       })),
     });
+  };
+  if (!train.checkpointing) {
+    add("checkpointing", [{
+      model,
+      training: { ...training, gradient_checkpointing: true },
+    }]);
   }
-  const isFrozen = request.adapter !== null &&
-    request.adapter.savesModel !== true;
+  const examples = training.gradient_accumulation_steps * train.B;
+  add(
+    "batch",
+    halves(train.B, 1).map((batch_size) => ({
+      model,
+      training: {
+        ...training,
+        batch_size,
+        gradient_accumulation_steps: Math.ceil(examples / batch_size),
+      },
+    })),
+  );
+  const isFrozen = isBaseFrozen(request);
   if (isFrozen && request.frozenDtype === "f32") {
-    changes.push({
-      kind: "dtype",
-      variants: [{
-        words: "model.dtype=bfloat16",
-        request: { ...request, frozenDtype: "bf16" },
-      }],
-    });
+    add("dtype", [{ training, model: { ...model, dtype: "bfloat16" } }]);
   }
   if (isFrozen && (request.quantization ?? null) === null) {
-    changes.push({
-      kind: "quantization",
-      variants: (["int8", "nf4"] as const).map((quantization) => ({
-        words: `model.quantization=${quantization}`,
-        request: { ...request, quantization },
+    add(
+      "quantization",
+      (["int8", "nf4"] as const).map((quantization) => ({
+        training,
+        model: { ...model, quantization },
       })),
-    });
+    );
   }
   const lengths = halves(train.T, SHORTEST);
   if (lengths.length > 0) {
@@ -185,6 +189,7 @@ function changesOf(request: EngineRequest, config: RunConfig): Change[] {
       kind: "length",
       variants: lengths.map((T) => ({
         words: `data.max_length=${T}`,
+        choice,
         request: {
           ...request,
           train: { ...train, T },
