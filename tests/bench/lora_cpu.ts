@@ -26,9 +26,9 @@ import { creatingWith } from "@denotune/denotune/core";
 import type { AttachedAdapter, ModelSpec } from "@denotune/denotune/core";
 import { loraAdapter } from "../../plugins/adapters/_attach.ts";
 import { loraOptions } from "../../plugins/adapters/_options.ts";
-import { adamwRule } from "../../plugins/optimizers/adamw.ts";
 import { cpuBackend } from "../backends/cpu/open.ts";
 import { builtinRegistry } from "../run_harness.ts";
+import { trainRequest } from "../train_request.ts";
 
 const WORKERS = 2;
 
@@ -120,29 +120,16 @@ async function measure(): Promise<Round> {
   const precision = precisionOf(text("precision", "float32"));
   const backend = await cpuBackend({ workers: WORKERS, profile });
   await using device = await backend.open({ precision });
-  const planned = planEngine({
-    spec,
-    precision,
-    adapter: flag("full") ? null : lora(spec),
-    frozenDtype: flag("bf16") ? "bf16" : "f32",
-    causal: true,
-    train: {
-      B,
-      T,
-      optimizer: adamwRule({
-        learning_rate: 1e-4,
-        betas: [0.9, 0.999],
-        eps: 1e-8,
-        weight_decay: 0,
-        decay_norm_and_bias: false,
-      }),
-      maxGradNorm: 1,
-      checkpointing: flag("checkpointing"),
-    },
-    evaluate: null,
-    generate: null,
-    sources: 1,
-  }, device.info);
+  const planned = planEngine(
+    trainRequest(spec, {
+      precision,
+      adapter: flag("full") ? null : lora(spec),
+      frozenDtype: flag("bf16") ? "bf16" : "f32",
+      adamw: { learning_rate: 1e-4 },
+      train: { B, T, checkpointing: flag("checkpointing") },
+    }),
+    device.info,
+  );
   const need = memoryNeed(planned, device.info, null);
   await using engine = await Engine.open(planned, device);
   await writeBaseWeights(

@@ -21,9 +21,9 @@ import {
   iterationsOf,
   lowerCall,
 } from "../../backends/webgpu/runtime/lower.ts";
-import { adamwRule } from "../../plugins/optimizers/adamw.ts";
 import { type ModelName, MODELS, specOf } from "./peers/models.ts";
 import { cell } from "./webgpu_support.ts";
+import { trainRequest } from "../train_request.ts";
 
 const MIB = 2 ** 20;
 
@@ -138,35 +138,20 @@ if (!(name in MODELS)) {
   Deno.exit(2);
 }
 const { B, T } = BATCHES[name] ?? { B: 4, T: 512 };
-const planned = planEngine({
-  spec: await specOf(name),
-  adapter: null,
-  frozenDtype: "f32",
-  causal: true,
-  train: {
-    B,
-    T,
-    optimizer: adamwRule({
-      learning_rate: 1e-4,
-      betas: [0.9, 0.999],
-      eps: 1e-8,
-      weight_decay: 0,
-      decay_norm_and_bias: false,
-    }),
-    maxGradNorm: 1,
-    checkpointing: false,
+const planned = planEngine(
+  trainRequest(await specOf(name), {
+    adamw: { learning_rate: 1e-4 },
+    train: { B, T },
+  }),
+  {
+    alignment: LIMITS.bindingAlignment,
+    maxBufferBytes: LIMITS.maxBindingBytes,
+    epilogues: {
+      tensors: LIMITS.maxBindings - 4,
+      bytes: LIMITS.maxBindingBytes,
+    },
   },
-  evaluate: null,
-  generate: null,
-  sources: 1,
-}, {
-  alignment: LIMITS.bindingAlignment,
-  maxBufferBytes: LIMITS.maxBindingBytes,
-  epilogues: {
-    tensors: LIMITS.maxBindings - 4,
-    bytes: LIMITS.maxBindingBytes,
-  },
-});
+);
 const pool = new Set(planned.memory.pool);
 console.log(`${name}, B=${B} T=${T}: a step, counted`);
 console.log(

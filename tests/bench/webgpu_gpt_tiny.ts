@@ -12,8 +12,8 @@ import { planEngine } from "../../core/engine/plan_engine.ts";
 import { WebGpuExecutor } from "../../backends/webgpu/mod.ts";
 import { localDevice } from "../../core/device/local_device.ts";
 import { gpt2Architecture } from "../conformance/model/architectures.ts";
-import { adamwRule } from "../../plugins/optimizers/adamw.ts";
 import { makeInputs } from "./webgpu_support.ts";
+import { trainRequest } from "../train_request.ts";
 
 /** The model and its batch. */
 const SIZE = { layers: 2, width: 128, heads: 4, vocabulary: 256, B: 8, T: 64 };
@@ -58,28 +58,10 @@ async function ours(steps: number, profile: boolean): Promise<Measured> {
     layer_norm_epsilon: 1e-5,
     tie_word_embeddings: true,
   });
-  const planned = planEngine({
-    spec,
-    adapter: null,
-    frozenDtype: "f32",
-    causal: true,
-    train: {
-      B,
-      T,
-      optimizer: adamwRule({
-        learning_rate: 1e-3,
-        betas: [0.9, 0.999],
-        eps: 1e-8,
-        weight_decay: 0.01,
-        decay_norm_and_bias: false,
-      }),
-      maxGradNorm: 1,
-      checkpointing: false,
-    },
-    evaluate: null,
-    generate: null,
-    sources: 1,
-  }, device.info);
+  const planned = planEngine(
+    trainRequest(spec, { adamw: { weight_decay: 0.01 }, train: { B, T } }),
+    device.info,
+  );
   await using engine = await Engine.open(planned, device);
   for (const t of planned.trainables?.tensors ?? []) {
     const count = t.shape.reduce<number>(

@@ -17,9 +17,9 @@ import {
   gpt2Architecture,
   llamaArchitecture,
 } from "../conformance/model/architectures.ts";
-import { adamwRule } from "../../plugins/optimizers/adamw.ts";
 import { builtinRegistry } from "../run_harness.ts";
 import { makeInputs } from "./webgpu_support.ts";
+import { trainRequest } from "../train_request.ts";
 
 interface Model {
   readonly config: Record<string, unknown>;
@@ -104,28 +104,15 @@ async function attach() {
   return adapter.attach({ spec, ...inventoryOf(spec, T) });
 }
 
-const planned = planEngine({
-  spec,
-  adapter: await attach(),
-  frozenDtype: model.lora ? "bf16" : "f32",
-  causal: true,
-  train: {
-    B,
-    T,
-    optimizer: adamwRule({
-      learning_rate: 1e-4,
-      betas: [0.9, 0.999],
-      eps: 1e-8,
-      weight_decay: 0,
-      decay_norm_and_bias: false,
-    }),
-    maxGradNorm: 1,
-    checkpointing: false,
-  },
-  evaluate: null,
-  generate: null,
-  sources: 1,
-}, device.info);
+const planned = planEngine(
+  trainRequest(spec, {
+    adapter: await attach(),
+    frozenDtype: model.lora ? "bf16" : "f32",
+    adamw: { learning_rate: 1e-4 },
+    train: { B, T },
+  }),
+  device.info,
+);
 console.log(device.info.description, device.info.fingerprint);
 console.log(
   "planned GB:",

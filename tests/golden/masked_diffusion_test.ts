@@ -10,7 +10,6 @@ import type {
   ModelSpec,
   Objective,
 } from "@denotune/denotune/core";
-import { adamwRule } from "../../plugins/optimizers/adamw.ts";
 import { eurobertWith, llamaWith } from "../../plugins/models/mod.ts";
 import { maskedDiffusion } from "../../plugins/objectives/mod.ts";
 import { Engine } from "../../core/engine/engine.ts";
@@ -23,6 +22,7 @@ import { BACKENDS, openBackend } from "./_backends.ts";
 import { hashed, writeHashed } from "./_hashed.ts";
 import { close, norm2 } from "./_model_checks.ts";
 import { python } from "../python.ts";
+import { trainRequest } from "../train_request.ts";
 
 interface Case {
   readonly config: { readonly [key: string]: unknown };
@@ -126,27 +126,16 @@ async function openEngine(
 ): Promise<Engine> {
   const { lr, ...rest } = golden.adamw;
   const B = of.lengths.length;
-  const planned = planEngine({
-    spec: specOf(of),
-    adapter: null,
-    frozenDtype: "f32",
-    causal: objective.attention === "causal",
-    decoding: objective.decoding,
-    train: {
-      B,
-      T: 16 * B,
-      optimizer: adamwRule({
-        ...rest,
-        learning_rate: lr,
-        decay_norm_and_bias: true,
-      }),
-      maxGradNorm: null,
-      checkpointing: false,
-    },
-    evaluate: null,
-    generate: { rows: 8, capacity: 32, prefill: 32 },
-    sources: 1,
-  }, device.info);
+  const planned = planEngine(
+    trainRequest(specOf(of), {
+      causal: objective.attention === "causal",
+      decoding: objective.decoding,
+      adamw: { ...rest, learning_rate: lr, decay_norm_and_bias: true },
+      train: { B, T: 16 * B, maxGradNorm: null },
+      generate: { rows: 8, capacity: 32, prefill: 32 },
+    }),
+    device.info,
+  );
   const engine = await Engine.open(planned, device);
   writeHashed({
     inventory: planned.inventory,

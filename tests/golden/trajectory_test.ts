@@ -32,7 +32,6 @@ import type { Inputs } from "../../core/contracts/objective.ts";
 import { Engine } from "../../core/engine/engine.ts";
 import { planEngine } from "../../core/engine/plan_engine.ts";
 import { llamaArchitecture } from "../conformance/model/architectures.ts";
-import { adamwRule } from "../../plugins/optimizers/adamw.ts";
 import { reference } from "../../backends/reference/mod.ts";
 import { webgpu } from "../../backends/webgpu/mod.ts";
 import { cpuBackend } from "../backends/cpu/open.ts";
@@ -41,6 +40,7 @@ import { builtinRegistry } from "../run_harness.ts";
 import { testData } from "../test_data.ts";
 import { openBackend } from "./_backends.ts";
 import { layOutLines, type Row } from "./_lines.ts";
+import { trainRequest } from "../train_request.ts";
 
 interface Trajectory {
   readonly steps: readonly (readonly [number, number, number, number])[];
@@ -93,28 +93,18 @@ async function openEngine(
   using files = openModelFolder(model!);
   const spec = llamaArchitecture.describe(files.config);
   const { B, T, maxGradNorm } = options;
-  const planned = planEngine({
-    spec,
-    adapter: null,
-    frozenDtype: "f32",
-    causal: true,
-    train: {
-      B,
-      T,
-      optimizer: adamwRule({
+  const planned = planEngine(
+    trainRequest(spec, {
+      adamw: {
         learning_rate: RATE,
-        betas: [0.9, 0.999],
-        eps: 1e-8,
         weight_decay: 0.01,
-        decay_norm_and_bias: true, // torch's default: every parameter
-      }),
-      maxGradNorm,
-      checkpointing: false,
-    },
-    evaluate: null,
-    generate: null,
-    sources: 1,
-  }, device.info);
+        // torch's default: every parameter
+        decay_norm_and_bias: true,
+      },
+      train: { B, T, maxGradNorm },
+    }),
+    device.info,
+  );
   const engine = await Engine.open(planned, device);
   await loadWeights(files, { spec, weights: planned.inventory.weights }, {
     dtypeOf: () => "f32",

@@ -7,11 +7,11 @@ import type { AdapterLimits } from "../../../backends/webgpu/runtime/adapter_lim
 import { planEngine } from "../../../core/engine/plan_engine.ts";
 import { openModelFolder } from "../../../core/io/model_folder.ts";
 import { llamaArchitecture } from "../../conformance/model/architectures.ts";
-import { adamwRule } from "../../../plugins/optimizers/adamw.ts";
 import { shadersOf } from "../../../backends/webgpu/source.ts";
 import { backendCases } from "../../conformance/backend.ts";
 import { planOf } from "../../conformance/backend/case.ts";
 import { ADAPTERS } from "./_adapters.ts";
+import { trainRequest } from "../../train_request.ts";
 
 const MODEL = new URL("../../golden/models/llama-gqa-untied", import.meta.url)
   .pathname;
@@ -44,31 +44,16 @@ export function suiteShaders(): SuiteShader[] {
 /** Programs of a small model: what the planner puts into one buffer, and the products that it gives an end. */
 function modelPlans({ maxBindings, maxBindingBytes }: AdapterLimits): Plan[] {
   using files = openModelFolder(MODEL);
-  const { programs } = planEngine({
-    spec: llamaArchitecture.describe(files.config),
-    adapter: null,
-    frozenDtype: "f32",
-    causal: true,
-    train: {
-      B: 3,
-      T: 24,
-      optimizer: adamwRule({
-        learning_rate: 1e-3,
-        betas: [0.9, 0.999],
-        eps: 1e-8,
-        weight_decay: 0,
-        decay_norm_and_bias: false,
-      }),
-      maxGradNorm: 1,
-      checkpointing: true,
+  const { programs } = planEngine(
+    trainRequest(llamaArchitecture.describe(files.config), {
+      train: { B: 3, T: 24, checkpointing: true },
+      generate: { rows: 2, capacity: 48, prefill: 16 },
+    }),
+    {
+      alignment: 256,
+      maxBufferBytes: maxBindingBytes,
+      epilogues: { tensors: maxBindings, bytes: maxBindingBytes },
     },
-    evaluate: null,
-    generate: { rows: 2, capacity: 48, prefill: 16 },
-    sources: 1,
-  }, {
-    alignment: 256,
-    maxBufferBytes: maxBindingBytes,
-    epilogues: { tensors: maxBindings, bytes: maxBindingBytes },
-  });
+  );
   return programs.map(({ plan }) => plan);
 }

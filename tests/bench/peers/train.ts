@@ -10,12 +10,12 @@ import { planEngine } from "../../../core/engine/plan_engine.ts";
 import { initialWeights } from "../../../core/io/initial_weights.ts";
 import { loraAdapter } from "../../../plugins/adapters/_attach.ts";
 import { loraOptions } from "../../../plugins/adapters/_options.ts";
-import { adamwRule } from "../../../plugins/optimizers/adamw.ts";
 import { cpuBackend } from "../../backends/cpu/open.ts";
 import { productsOf, secondsOfProducts } from "./floor.ts";
 import { type ModelName, specOf } from "./models.ts";
 import { showProfile } from "./profile.ts";
 import { type Measured, peakMemory, THREADS } from "./row.ts";
+import { trainRequest } from "../../train_request.ts";
 
 /** What is trained. */
 export interface Training {
@@ -73,32 +73,18 @@ export async function train(t: Training, profile = false): Promise<Measured> {
     profile,
   });
   const device = await backend.open({ precision });
-  const planned = planEngine({
-    spec,
-    adapter: t.rank === undefined
-      ? null
-      : loraAdapter(loraOptions.parse({ r: t.rank, lora_alpha: 32 }))
-        .attach({ spec, ...inventoryOf(spec, t.T) }),
-    frozenDtype: "f32",
-    precision,
-    causal: true,
-    train: {
-      B: t.B,
-      T: t.T,
-      optimizer: adamwRule({
-        learning_rate: 1e-4,
-        betas: [0.9, 0.999],
-        eps: 1e-8,
-        weight_decay: 0,
-        decay_norm_and_bias: false,
-      }),
-      maxGradNorm: 1,
-      checkpointing: t.checkpointing ?? false,
-    },
-    evaluate: null,
-    generate: null,
-    sources: 1,
-  }, device.info);
+  const planned = planEngine(
+    trainRequest(spec, {
+      adapter: t.rank === undefined
+        ? null
+        : loraAdapter(loraOptions.parse({ r: t.rank, lora_alpha: 32 }))
+          .attach({ spec, ...inventoryOf(spec, t.T) }),
+      precision,
+      adamw: { learning_rate: 1e-4 },
+      train: { B: t.B, T: t.T, checkpointing: t.checkpointing ?? false },
+    }),
+    device.info,
+  );
   const engine = await Engine.open(planned, device);
   for (
     const w of [

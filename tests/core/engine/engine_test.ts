@@ -8,10 +8,10 @@ import { Engine } from "../../../core/engine/engine.ts";
 import { planEngine } from "../../../core/engine/plan_engine.ts";
 import { RING_SLOTS } from "../../../core/engine/update_program.ts";
 import { llamaArchitecture } from "../../conformance/model/architectures.ts";
-import { adamwRule } from "../../../plugins/optimizers/adamw.ts";
 import { openCpu } from "../../backends/cpu/open.ts";
 import { layOutLines } from "../../golden/_lines.ts";
 import { TINY_LLAMA } from "../../run_harness.ts";
+import { trainRequest } from "../../train_request.ts";
 
 const ROWS = [[5, 6, 7, 8], [9, 10, 11, 12, 13, 14, 15]];
 
@@ -25,28 +25,12 @@ async function withEngine<T>(
   body: (engine: Engine) => Promise<T>,
 ): Promise<T> {
   await using device = await openCpu({ blas: "off", workers: 1 });
-  const planned = planEngine({
-    spec: llamaArchitecture.describe(TINY_LLAMA),
-    adapter: null,
-    frozenDtype: "f32",
-    causal: true,
-    train: {
-      B: 2,
-      T: 8,
-      optimizer: adamwRule({
-        learning_rate: 1e-3,
-        betas: [0.9, 0.999],
-        eps: 1e-8,
-        weight_decay: 0,
-        decay_norm_and_bias: false,
-      }),
-      maxGradNorm: 1,
-      checkpointing: false,
-    },
-    evaluate: null,
-    generate: null,
-    sources: 1,
-  }, device.info);
+  const planned = planEngine(
+    trainRequest(llamaArchitecture.describe(TINY_LLAMA), {
+      train: { B: 2, T: 8 },
+    }),
+    device.info,
+  );
   await using engine = await Engine.open(planned, device);
   for (const w of planned.inventory.weights) {
     engine.session.write(w.name, initialWeights(w, 3));

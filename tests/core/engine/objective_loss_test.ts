@@ -18,10 +18,10 @@ import { Engine } from "../../../core/engine/engine.ts";
 import { planEngine } from "../../../core/engine/plan_engine.ts";
 import { ReferenceExecutor } from "../../../backends/reference/mod.ts";
 import { llamaArchitecture } from "../../conformance/model/architectures.ts";
-import { adamwRule } from "../../../plugins/optimizers/adamw.ts";
 import { openCpu } from "../../backends/cpu/open.ts";
 import { layOutLines } from "../../golden/_lines.ts";
 import { TINY_LLAMA } from "../../run_harness.ts";
+import { trainRequest } from "../../train_request.ts";
 
 const spec = llamaArchitecture.describe({
   ...TINY_LLAMA,
@@ -54,29 +54,15 @@ async function withEngine<T>(
     localDevice(new ReferenceExecutor()),
 ): Promise<T> {
   await using device = await open();
-  const planned = planEngine({
-    spec,
-    adapter: null,
-    frozenDtype: "f32",
-    causal: true,
-    loss,
-    train: {
-      B: 2,
-      T: 16,
-      optimizer: adamwRule({
-        learning_rate: 1e-2,
-        betas: [0.9, 0.999],
-        eps: 1e-8,
-        weight_decay: 0,
-        decay_norm_and_bias: false,
-      }),
-      maxGradNorm: null,
-      checkpointing: false,
-    },
-    evaluate: { B: 2, T: 16 },
-    generate: null,
-    sources: 1,
-  }, device.info);
+  const planned = planEngine(
+    trainRequest(spec, {
+      loss,
+      adamw: { learning_rate: 1e-2 },
+      train: { B: 2, T: 16, maxGradNorm: null },
+      evaluate: { B: 2, T: 16 },
+    }),
+    device.info,
+  );
   await using engine = await Engine.open(planned, device);
   for (const w of planned.inventory.weights) {
     engine.session.write(w.name, initialWeights(w, 3));

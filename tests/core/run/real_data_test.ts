@@ -19,7 +19,6 @@ import { createPart } from "../../../core/mod.ts";
 import { Engine } from "../../../core/engine/engine.ts";
 import { planEngine } from "../../../core/engine/plan_engine.ts";
 import { allBatches } from "../../../core/run/open/plan_request.ts";
-import { adamwRule } from "../../../plugins/optimizers/adamw.ts";
 import { openCpu } from "../../backends/cpu/open.ts";
 import { layOutLines, type Row } from "../../golden/_lines.ts";
 import {
@@ -29,6 +28,7 @@ import {
   tinyRun,
 } from "../../run_harness.ts";
 import { testData } from "../../test_data.ts";
+import { trainRequest } from "../../train_request.ts";
 
 const stories = testData("models/stories260k");
 const FILES = {
@@ -169,28 +169,17 @@ Deno.test({
     assert.equal(batches.length, 12, "batches of many examples");
     const padded = batches.map((batch) => unpack(batch));
     await using device = await openCpu({ blas: "off", workers: 2 });
-    const planned = planEngine({
-      spec,
-      adapter: null,
-      frozenDtype: "f32",
-      causal: true,
-      train: {
-        B: Math.max(...padded.map((rows) => rows.length)),
-        T: 640,
-        optimizer: adamwRule({
-          learning_rate: 0,
-          betas: [0.9, 0.999],
-          eps: 1e-8,
-          weight_decay: 0,
-          decay_norm_and_bias: false,
-        }),
-        maxGradNorm: null,
-        checkpointing: false,
-      },
-      evaluate: null,
-      generate: null,
-      sources: 1,
-    }, device.info);
+    const planned = planEngine(
+      trainRequest(spec, {
+        adamw: { learning_rate: 0 },
+        train: {
+          B: Math.max(...padded.map((rows) => rows.length)),
+          T: 640,
+          maxGradNorm: null,
+        },
+      }),
+      device.info,
+    );
     await using engine = await Engine.open(planned, device);
     await loadWeights(files, { spec, weights: planned.inventory.weights }, {
       dtypeOf: () => "f32",

@@ -11,9 +11,9 @@ import { planEngine } from "../../../../core/engine/plan_engine.ts";
 import type { WebGpuExecutor } from "../../../../backends/webgpu/mod.ts";
 import { fold } from "../../../../backends/webgpu/runtime/replay.ts";
 import { llamaArchitecture } from "../../../conformance/model/architectures.ts";
-import { adamwRule } from "../../../../plugins/optimizers/adamw.ts";
 import { makeInputs } from "../../../bench/webgpu_support.ts";
 import { missing, openExecutor, title } from "../_device.ts";
+import { trainRequest } from "../../../train_request.ts";
 
 const ignore = missing !== null;
 const MODEL =
@@ -26,28 +26,10 @@ async function openEngine(
   const device = localDevice(executor);
   using files = openModelFolder(MODEL);
   const spec = llamaArchitecture.describe(files.config);
-  const planned = planEngine({
-    spec,
-    adapter: null,
-    frozenDtype: "f32",
-    causal: true,
-    train: {
-      B: 3,
-      T: 24,
-      optimizer: adamwRule({
-        learning_rate: 1e-3,
-        betas: [0.9, 0.999],
-        eps: 1e-8,
-        weight_decay: 0,
-        decay_norm_and_bias: false,
-      }),
-      maxGradNorm: 1,
-      checkpointing: false,
-    },
-    evaluate: null,
-    generate: null,
-    sources: 1,
-  }, device.info);
+  const planned = planEngine(
+    trainRequest(spec, { train: { B: 3, T: 24 } }),
+    device.info,
+  );
   const engine = await Engine.open(planned, device);
   await loadWeights(files, { spec, weights: planned.inventory.weights }, {
     dtypeOf: () => "f32",

@@ -12,13 +12,13 @@ import { sumGradients } from "../../../../core/engine/ranks/sum_over_ranks.ts";
 import { initialWeights } from "../../../../core/io/initial_weights.ts";
 import { loraAdapter } from "../../../../plugins/adapters/_attach.ts";
 import { loraOptions } from "../../../../plugins/adapters/_options.ts";
-import { adamwRule } from "../../../../plugins/optimizers/adamw.ts";
 import { openCpu } from "../../../backends/cpu/open.ts";
 import { attachTo } from "../../../conformance/adapter/run.ts";
 import { llamaArchitecture } from "../../../conformance/model/architectures.ts";
 import { layOutLines } from "../../../golden/_lines.ts";
 import { TINY_LLAMA } from "../../../run_harness.ts";
 import { ranksInProcess } from "../../run/_ranks.ts";
+import { trainRequest } from "../../../train_request.ts";
 
 const INPUTS = layOutLines([[5, 6, 7, 8], [9, 10, 11, 12, 13, 14, 15]].map(
   (ids) => [{ ids, labels: ids }],
@@ -35,34 +35,15 @@ function request(
     ...TINY_LLAMA,
     tie_word_embeddings: tied,
   });
-  return {
-    spec,
+  return trainRequest(spec, {
     adapter: adapter
       ? attachTo(
         { spec, weights: new Map() },
         loraAdapter(loraOptions.parse({ r: 4, init_lora_weights: "gaussian" })),
       )
       : null,
-    frozenDtype: "f32",
-    causal: true,
-    train: {
-      B: 2,
-      T: 8,
-      optimizer: adamwRule({
-        learning_rate: 1e-3,
-        betas: [0.9, 0.999],
-        eps: 1e-8,
-        weight_decay: 0,
-        decay_norm_and_bias: false,
-      }),
-      maxGradNorm: 1,
-      checkpointing: !tied,
-      fewestSummed,
-    },
-    evaluate: null,
-    generate: null,
-    sources: 1,
-  };
+    train: { B: 2, T: 8, checkpointing: !tied, fewestSummed },
+  });
 }
 
 /** All gradients, after two micro-batches of which the second is cut. */
