@@ -3,13 +3,24 @@
  * @module
  */
 import {
+  type Format,
   type Message,
   plainNumbers,
   type RawRecord,
 } from "@denotune/denotune/core";
-import { describe, isObject, refuse } from "./_columns.ts";
+import {
+  behindSystem,
+  describe,
+  exactRecord,
+  infoOf,
+  isObject,
+  refuse,
+  required,
+  rowOf,
+  valueAt,
+} from "./_columns.ts";
 import { knownNames, type RoleMap, roleOf } from "./_roles.ts";
-import { parsed, toolCallsOf } from "./_tools.ts";
+import { parsed, toolCallsOf, toolsOf } from "./_tools.ts";
 
 /** Keys of what a turn thinks apart from what it says. */
 const THOUGHTS = ["reasoning_content", "reasoning", "thinking"];
@@ -26,6 +37,39 @@ export interface TurnShape {
   readonly lenient?: boolean;
   /** How errors name the list: the column. */
   readonly column: string;
+}
+
+/** Where a conversation is read. */
+export interface ConversationColumns {
+  /** What the run file calls the option that names the list of turns, `shape.column`. */
+  readonly option: string;
+  readonly shape: TurnShape;
+  /** Columns beside the list; null: not read. */
+  readonly tools: string | null;
+  readonly system: string | null;
+}
+
+/** The format of such rows. */
+export function conversationFormat(
+  { option, shape, tools, system }: ConversationColumns,
+): Format {
+  return {
+    template: "chatml",
+    recognises: (row) =>
+      looksLikeTurns(valueAt(row, shape.column), shape) ? 1 : 0,
+    parse: (record) => {
+      const exact = exactRecord(record);
+      const list = required(exact, { name: shape.column, option });
+      const given = tools === null
+        ? undefined
+        : toolsOf(record, valueAt(rowOf(exact), tools), tools);
+      return {
+        ...infoOf(record),
+        messages: behindSystem(record, system, turnsOf(record, list, shape)),
+        ...(given === undefined ? {} : { tools: given }),
+      };
+    },
+  };
 }
 
 /** The turns of a list, or of its JSON. Throws `DataError` naming the turn, counted from 1. */

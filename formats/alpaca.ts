@@ -12,19 +12,18 @@ import {
 } from "@denotune/denotune/core";
 import { z } from "zod";
 import {
+  behindSystem,
   columnOption,
   describe,
   hasText,
   infoOf,
   lenientOption,
   optionalColumn,
-  optionalText,
   refuse,
   rowOf,
-  textAt,
-  textsAt,
   valueAt,
 } from "./_columns.ts";
+import { instructionTurns } from "./_instruction.ts";
 
 const options = z.strictObject({
   instruction_field: columnOption("instruction", "the instruction"),
@@ -64,31 +63,24 @@ export const alpaca: Part<"format", z.input<typeof options>, AlpacaOptions> =
   });
 
 function parse(record: RawRecord, options: AlpacaOptions): Example {
-  const instruction = textAt(record, {
-    name: options.instruction_field,
-    option: "instruction_field",
+  const turns = instructionTurns(record, {
+    instruction: {
+      name: options.instruction_field,
+      option: "instruction_field",
+    },
+    input: options.input_field,
+    answer: {
+      name: options.output_field,
+      option: "output_field",
+      lenient: options.lenient,
+    },
   });
-  const output = textsAt(record, {
-    name: options.output_field,
-    option: "output_field",
-    lenient: options.lenient,
-  });
-  const input = optionalText(record, options.input_field);
-  const system = optionalText(record, options.system_field);
   return {
     ...infoOf(record),
-    messages: [
-      ...(system === undefined
-        ? []
-        : [{ role: "system", content: system } as const]),
+    messages: behindSystem(record, options.system_field, [
       ...historyOf(record, options.history_field),
-      {
-        role: "user",
-        content: instruction,
-        ...(input === undefined ? {} : { input }),
-      },
-      { role: "assistant", content: output },
-    ],
+      ...turns,
+    ]),
   };
 }
 

@@ -5,15 +5,14 @@
 import { definePart, type Format, type Part } from "@denotune/denotune/core";
 import { z } from "zod";
 import {
+  behindSystem,
   columnOption,
   hasText,
   infoOf,
   lenientOption,
   optionalColumn,
-  optionalText,
-  textAt,
-  textsAt,
 } from "./_columns.ts";
+import { instructionTurns } from "./_instruction.ts";
 
 const options = z.strictObject({
   instruction_field: columnOption("instruction", "the instruction"),
@@ -41,32 +40,24 @@ export const dolly: Part<"format", z.input<typeof options>, DollyOptions> =
           options.context_field !== null && hasText(row, options.context_field)
           ? 1
           : 0,
-      parse: (record) => {
-        const instruction = textAt(record, {
-          name: options.instruction_field,
-          option: "instruction_field",
-        });
-        const response = textsAt(record, {
-          name: options.response_field,
-          option: "response_field",
-          lenient: options.lenient,
-        });
-        const context = optionalText(record, options.context_field);
-        const system = optionalText(record, options.system_field);
-        return {
-          ...infoOf(record),
-          messages: [
-            ...(system === undefined
-              ? []
-              : [{ role: "system", content: system } as const]),
-            {
-              role: "user",
-              content: instruction,
-              ...(context === undefined ? {} : { input: context }),
+      parse: (record) => ({
+        ...infoOf(record),
+        messages: behindSystem(
+          record,
+          options.system_field,
+          instructionTurns(record, {
+            instruction: {
+              name: options.instruction_field,
+              option: "instruction_field",
             },
-            { role: "assistant", content: response },
-          ],
-        };
-      },
+            input: options.context_field,
+            answer: {
+              name: options.response_field,
+              option: "response_field",
+              lenient: options.lenient,
+            },
+          }),
+        ),
+      }),
     }),
   });

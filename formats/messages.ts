@@ -4,20 +4,9 @@
  */
 import { definePart, type Format, type Part } from "@denotune/denotune/core";
 import { z } from "zod";
-import {
-  behindSystem,
-  columnOption,
-  exactRecord,
-  infoOf,
-  lenientOption,
-  optionalColumn,
-  required,
-  rowOf,
-  valueAt,
-} from "./_columns.ts";
+import { columnOption, lenientOption, optionalColumn } from "./_columns.ts";
+import { conversationFormat } from "./_turns.ts";
 import { rolesOption } from "./_roles.ts";
-import { toolsOf } from "./_tools.ts";
-import { looksLikeTurns, turnsOf } from "./_turns.ts";
 
 const options = z.strictObject({
   messages_field: columnOption("messages", "the turns"),
@@ -50,38 +39,17 @@ export const messages: Part<
   description:
     "OpenAI messages: role and content (text or text parts), tool calls, weight per turn",
   options,
-  create: (options: MessagesOptions): Format => {
-    const shape = {
-      roleKey: options.role_field,
-      contentKey: options.content_field,
-      roles: options.roles,
-      lenient: options.lenient,
-      column: options.messages_field,
-    };
-    return {
-      template: "chatml",
-      recognises: (row) =>
-        looksLikeTurns(valueAt(row, options.messages_field), shape) ? 1 : 0,
-      parse: (record) => {
-        const exact = exactRecord(record);
-        const list = required(exact, {
-          name: options.messages_field,
-          option: "messages_field",
-        });
-        const name = options.tools_field;
-        const tools = name === null
-          ? undefined
-          : toolsOf(record, valueAt(rowOf(exact), name), name);
-        return {
-          ...infoOf(record),
-          messages: behindSystem(
-            record,
-            options.system_field,
-            turnsOf(record, list, shape),
-          ),
-          ...(tools === undefined ? {} : { tools }),
-        };
+  create: (options: MessagesOptions): Format =>
+    conversationFormat({
+      option: "messages_field",
+      shape: {
+        roleKey: options.role_field,
+        contentKey: options.content_field,
+        roles: options.roles,
+        lenient: options.lenient,
+        column: options.messages_field,
       },
-    };
-  },
+      tools: options.tools_field,
+      system: options.system_field,
+    }),
 });

@@ -16,14 +16,12 @@ import {
   hasText,
   infoOf,
   optionalColumn,
-  optionalText,
   refuse,
   required,
   systemOption,
-  textAt,
-  textsAt,
   valueAt,
 } from "./_columns.ts";
+import { instructionTurns } from "./_instruction.ts";
 
 const options = z.strictObject({
   instruction_field: columnOption("instruction", "the instruction"),
@@ -57,32 +55,25 @@ export const selfInstruct: Part<
         hasText(row, `${options.instances_field}.0.${options.output_field}`)
         ? 1
         : 0,
-    parse: (record) => {
-      const instruction = textAt(record, {
-        name: options.instruction_field,
-        option: "instruction_field",
-      });
-      const instance: RawRecord = {
-        value: instanceOf(record, options),
-        where: record.where,
-      };
-      const output = textsAt(instance, {
-        name: options.output_field,
-        option: "output_field",
-      });
-      const input = optionalText(instance, options.input_field);
-      return {
-        ...infoOf(record),
-        messages: behindSystem(record, options.system_field, [
-          {
-            role: "user",
-            content: instruction,
-            ...(input === undefined ? {} : { input }),
+    parse: (record) => ({
+      ...infoOf(record),
+      messages: behindSystem(
+        record,
+        options.system_field,
+        instructionTurns(record, {
+          instruction: {
+            name: options.instruction_field,
+            option: "instruction_field",
           },
-          { role: "assistant", content: output },
-        ]),
-      };
-    },
+          input: options.input_field,
+          answer: { name: options.output_field, option: "output_field" },
+          within: {
+            value: instanceOf(record, options),
+            where: record.where,
+          },
+        }),
+      ),
+    }),
   }),
 });
 

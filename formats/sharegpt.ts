@@ -4,20 +4,9 @@
  */
 import { definePart, type Format, type Part } from "@denotune/denotune/core";
 import { z } from "zod";
-import {
-  behindSystem,
-  columnOption,
-  exactRecord,
-  infoOf,
-  lenientOption,
-  optionalColumn,
-  required,
-  rowOf,
-  valueAt,
-} from "./_columns.ts";
+import { columnOption, lenientOption, optionalColumn } from "./_columns.ts";
+import { conversationFormat } from "./_turns.ts";
 import { rolesOption } from "./_roles.ts";
-import { toolsOf } from "./_tools.ts";
-import { looksLikeTurns, turnsOf } from "./_turns.ts";
 
 const options = z.strictObject({
   conversations_field: columnOption("conversations", "the turns"),
@@ -50,37 +39,17 @@ export const sharegpt: Part<
   description:
     "ShareGPT conversations: turns with from and value, tool turns included",
   options,
-  create: (options: SharegptOptions): Format => {
-    const shape = {
-      roleKey: options.from_field,
-      contentKey: options.value_field,
-      roles: options.roles,
-      lenient: options.lenient,
-      column: options.conversations_field,
-    };
-    return {
-      template: "chatml",
-      recognises: (row) =>
-        looksLikeTurns(valueAt(row, options.conversations_field), shape)
-          ? 1
-          : 0,
-      parse: (record) => {
-        const exact = exactRecord(record);
-        const list = required(exact, {
-          name: options.conversations_field,
-          option: "conversations_field",
-        });
-        const messages = turnsOf(record, list, shape);
-        const name = options.tools_field;
-        const tools = name === null
-          ? undefined
-          : toolsOf(record, valueAt(rowOf(exact), name), name);
-        return {
-          ...infoOf(record),
-          messages: behindSystem(record, options.system_field, messages),
-          ...(tools === undefined ? {} : { tools }),
-        };
+  create: (options: SharegptOptions): Format =>
+    conversationFormat({
+      option: "conversations_field",
+      shape: {
+        roleKey: options.from_field,
+        contentKey: options.value_field,
+        roles: options.roles,
+        lenient: options.lenient,
+        column: options.conversations_field,
       },
-    };
-  },
+      tools: options.tools_field,
+      system: options.system_field,
+    }),
 });
