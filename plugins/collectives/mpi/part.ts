@@ -37,8 +37,14 @@ const options: z.ZodType<MpiOptions, Partial<MpiOptions>> = z.strictObject({
   ),
 });
 
-/** Open MPI: ranks that wait leave the processor to those that compute. */
-const YIELDS = "OMPI_MCA_mpi_yield_when_idle";
+/** Settings of Open MPI that the environment and `mpirun --mca` override. */
+const DEFAULTS: Readonly<Record<string, string>> = {
+  // ranks that wait leave the processor to those that compute
+  OMPI_MCA_mpi_yield_when_idle: "1",
+  // Without `put`, long messages over TCP are sent in pieces of 128 KB. With it, one is written whole, and the answer
+  // that the other direction waits for is queued behind it: a link then carries one direction at a time.
+  OMPI_MCA_btl_tcp_flags: "send,inplace,need-csum,need-ack",
+};
 
 /** The part `mpi`. */
 export const mpi: Part<"collective", Partial<MpiOptions>, MpiOptions> =
@@ -61,7 +67,9 @@ export const mpi: Part<"collective", Partial<MpiOptions>, MpiOptions> =
             }),
         };
       }
-      if (environment(YIELDS) === undefined) Deno.env.set(YIELDS, "1");
+      for (const [name, value] of Object.entries(DEFAULTS)) {
+        if (environment(name) === undefined) Deno.env.set(name, value);
+      }
       const [{ openLibrary }, { MpiRanks }] = await Promise.all([
         import("./library.ts"),
         import("./mpi_ranks.ts"),
