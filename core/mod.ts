@@ -388,7 +388,8 @@ export {
   type WorkerModules,
 } from "./io/start_worker.ts";
 export { readFileUpTo, readTextUpTo, refusePipe } from "./io/read_file.ts";
-export { connectWorker } from "./device/worker_device.ts";
+export { type ConnectOptions, connectWorker } from "./device/worker_device.ts";
+export { serveLeader } from "./device/serve_leader.ts";
 export { workInBundle } from "./library/work_in_bundle.ts";
 export {
   layOutTargets,

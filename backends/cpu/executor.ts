@@ -19,7 +19,6 @@ import type { LowerOptions } from "./lower.ts";
 import { describeProcessor } from "./machine.ts";
 import { compilePlan, type FunctionTable } from "./runtime/compile.ts";
 import { ALIGNMENT, Heap } from "./runtime/heap.ts";
-import { MAX_WORKERS } from "./runtime/layout.ts";
 import { argumentCount } from "./runtime/program.ts";
 import { Team } from "./runtime/team.ts";
 
@@ -28,8 +27,6 @@ const KERNEL_VERSION = 3;
 
 /** The arguments that open a cpu device. */
 export interface CpuOptions {
-  /** How many workers compute. */
-  readonly workers: number;
   readonly blas: BlasChoice;
   /** A library to use and no other, or null. */
   readonly blasPath: string | null;
@@ -58,7 +55,7 @@ export class CpuExecutor {
   readonly info: DeviceInfo;
   readonly #heap: Heap;
   readonly #team: Team;
-  readonly #options: CpuOptions;
+  readonly #workers: number;
   readonly #lowering: LowerOptions;
   readonly #buffers = new Map<BufferId, Buffer>();
   readonly #programs = new Map<ProgramId, Program>();
@@ -74,30 +71,30 @@ export class CpuExecutor {
   }[];
 
   private constructor(
-    options: CpuOptions,
     parts: {
       heap: Heap;
+      profile: boolean;
+      workers: number;
       team: Team;
       info: DeviceInfo;
       lowering: LowerOptions;
     },
   ) {
-    this.#options = options;
     this.#heap = parts.heap;
     this.#team = parts.team;
+    this.#workers = parts.workers;
     this.#lowering = parts.lowering;
     this.info = parts.info;
-    if (options.profile) this.profile = () => this.#team.takeTimes();
+    if (parts.profile) this.profile = () => this.#team.takeTimes();
   }
 
   /** Opens a device. Throws `DeviceError` that says what to change. */
-  static async open(options: CpuOptions): Promise<CpuExecutor> {
-    const { workers, profile } = options;
-    if (!Number.isInteger(workers) || workers < 1 || workers > MAX_WORKERS) {
-      throw new DeviceError(
-        `Cannot open a cpu device of ${workers} workers: 1 to ${MAX_WORKERS} are possible`,
-      );
-    }
+  static async open(
+    options: CpuOptions,
+    helpers: readonly MessagePort[],
+  ): Promise<CpuExecutor> {
+    const { profile } = options;
+    const workers = helpers.length + 1;
     const heap = new Heap(options.memoryBytes);
     const { found: blas } = findBlas(options.blas, options.blasPath);
     const bfloat16 = options.bfloat16
@@ -105,7 +102,7 @@ export class CpuExecutor {
       : null;
     const team = await Team.start({
       memory: heap.memory,
-      workers,
+      helpers,
       libraries: { blas, bfloat16 },
       profile,
     });
@@ -129,8 +126,10 @@ export class CpuExecutor {
       fingerprint:
         `cpu ${KERNEL_VERSION}; ${processor}; ${Deno.build.arch}; ${arithmetic}`,
     };
-    return new CpuExecutor(options, {
+    return new CpuExecutor({
       heap,
+      profile,
+      workers,
       team,
       info,
       lowering: {
@@ -205,7 +204,7 @@ export class CpuExecutor {
     this.#reserveScratch(compiled.scratchBytes, plan.name);
     const argumentBytes = 8 * argumentCount(program);
     const argumentsAt = Array.from(
-      { length: this.#options.workers },
+      { length: this.#workers },
       () =>
         this.#heap.allocate(argumentBytes, `arguments of program ${plan.name}`),
     );
@@ -231,7 +230,7 @@ export class CpuExecutor {
     for (const at of this.#scratch) this.#heap.free(at);
     this.#scratch = [];
     this.#scratchBytes = 0;
-    for (let worker = 0; worker < this.#options.workers; worker++) {
+    for (let worker = 0; worker < this.#workers; worker++) {
       this.#scratch.push(
         this.#heap.allocate(bytes, `scratch memory for program ${name}`),
       );

@@ -18,6 +18,7 @@ import {
   MACHINE_PERMISSIONS,
   usableMemory,
 } from "./machine.ts";
+import { MAX_WORKERS } from "./runtime/layout.ts";
 import { sourcesOf } from "./source.ts";
 
 /** Most workers that are taken without being asked for. */
@@ -45,7 +46,8 @@ export interface CpuSettings {
 export type CpuInput = Partial<CpuSettings>;
 
 const options: z.ZodType<CpuSettings, CpuInput> = z.strictObject({
-  workers: z.union([z.literal("auto"), z.int().min(1).max(64)]).default("auto")
+  workers: z.union([z.literal("auto"), z.int().min(1).max(MAX_WORKERS)])
+    .default("auto")
     .describe(
       "How many threads compute; auto: one a processor, at most 16. Results do not depend on it.",
     ),
@@ -89,7 +91,6 @@ function cpuBackend(settings: CpuSettings): Backend {
     ? Math.min(AUTOMATIC_WORKERS, navigator.hardwareConcurrency)
     : settings.workers;
   const opened: CpuOptions = {
-    workers,
     blas: settings.blas,
     blasPath: settings.blas_path,
     bfloat16: false,
@@ -130,14 +131,19 @@ function cpuBackend(settings: CpuSettings): Backend {
       );
     },
     open({ precision } = {}) {
-      const worker = startWorker(
+      const leader = startWorker(
         "cpu",
         new URL("./worker.ts", import.meta.url),
       );
-      return connectWorker(worker, {
+      const helpers = Array.from({ length: workers - 1 }, () =>
+        startWorker(
+          "cpu helper",
+          new URL("./runtime/helper_worker.ts", import.meta.url),
+        ));
+      return connectWorker(leader, {
         ...opened,
         bfloat16: precision === "bfloat16",
-      });
+      }, { helpers });
     },
   };
 }

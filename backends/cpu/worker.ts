@@ -6,4 +6,4 @@ import { serve } from "@denotune/denotune/core";
 import { CpuExecutor, type CpuOptions } from "./executor.ts";
 
 // the options are those that the part sends
-serve((options) => CpuExecutor.open(options as CpuOptions));
+serve((options, helpers) => CpuExecutor.open(options as CpuOptions, helpers));

@@ -47,6 +47,8 @@ export interface OpenCommand {
   readonly type: "open";
   readonly options: unknown;
   readonly shared: SharedArrayBuffer;
+  /** A port to each of its helpers. */
+  readonly helpers: readonly MessagePort[];
 }
 
 /** What an answered command gives. */

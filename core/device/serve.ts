@@ -32,11 +32,14 @@ interface WorkerScope {
 }
 
 /**
- * Answers the host: opens the executor with the options given to `connectWorker`, then does every command
- * in order. To be called once, in a module worker.
+ * Answers the host: opens the executor with the options given to `connectWorker` and a port to each of its helpers,
+ * then does every command in order. To be called once, in a module worker.
  */
 export function serve(
-  open: (options: unknown) => Executor | Promise<Executor>,
+  open: (
+    options: unknown,
+    helpers: readonly MessagePort[],
+  ) => Executor | Promise<Executor>,
 ): void {
   const scope = globalThis as unknown as WorkerScope;
   let queue: CommandQueue | null = null;
@@ -63,7 +66,7 @@ export function serve(
   );
   const start = async (command: OpenCommand): Promise<void> => {
     try {
-      const executor = await open(command.options);
+      const executor = await open(command.options, command.helpers);
       opened = executor;
       queue = new CommandQueue(
         executor,

@@ -17,6 +17,16 @@ import {
  */
 const ENDING_MS = 300;
 
+/** What a device's worker has beside it. */
+export interface ConnectOptions {
+  /**
+   * Workers that it leads, whose modules call `serveLeader`: `serve` is given a port to each, and they end with the
+   * device. They are started beside it and not by it, because Deno lets a worker that a worker starts wait half a
+   * second for a debugger, and as long again before its first message.
+   */
+  readonly helpers?: readonly Worker[];
+}
+
 /**
  * The device that a worker holds. `options` are given to the worker's `open`. Throws `DeviceError` when
  * the worker cannot be loaded or its executor cannot be opened; the worker is then terminated. Closing the
@@ -25,24 +35,30 @@ const ENDING_MS = 300;
 export function connectWorker(
   worker: Worker,
   options: unknown,
+  { helpers = [] }: ConnectOptions = {},
 ): Promise<QueuedDevice> {
   return new Promise((resolve, reject) => {
     const shared = new SharedState();
     let device: HostDevice | null = null;
+    const terminate = (): void => {
+      for (const one of [worker, ...helpers]) one.terminate();
+    };
     const fail = (error: DeviceError): void => {
       if (device !== null) return device.fail(error);
-      worker.terminate();
+      terminate();
       reject(error);
     };
+    const ports = helpers.map((helper) => portTo(helper));
     worker.addEventListener("message", ({ data }: MessageEvent<Answer>) => {
       if (data.type === "ready") {
         const open: OpenCommand = {
           type: "open",
           options,
           shared: shared.buffer,
+          helpers: ports,
         };
         try {
-          worker.postMessage(open);
+          worker.postMessage(open, ports);
         } catch (error) {
           fail(
             new DeviceError(
@@ -54,7 +70,7 @@ export function connectWorker(
       } else if (data.type === "opened") {
         device = new HostDevice(data, shared, {
           post: (command, transfer) => worker.postMessage(command, transfer),
-          shut: () => worker.terminate(),
+          shut: terminate,
           ended: () => new Promise((done) => setTimeout(done, ENDING_MS)),
         });
         resolve(device);
@@ -66,10 +82,12 @@ export function connectWorker(
         device?.receive(data);
       }
     });
-    worker.addEventListener("error", (event) => {
-      event.preventDefault(); // else the main thread dies of it
-      fail(crashed(device, event.message, event.error ?? undefined));
-    });
+    for (const one of [worker, ...helpers]) {
+      one.addEventListener("error", (event) => {
+        event.preventDefault(); // else the main thread dies of it
+        fail(crashed(device, event.message, event.error ?? undefined));
+      });
+    }
     worker.addEventListener("messageerror", () => {
       fail(
         new DeviceError(
@@ -78,6 +96,15 @@ export function connectWorker(
       );
     });
   });
+}
+
+/** A port to a helper, which gets the other end once its module has been loaded. */
+function portTo(helper: Worker): MessagePort {
+  const { port1, port2 } = new MessageChannel();
+  helper.addEventListener("message", () => {
+    helper.postMessage(port2, [port2]);
+  }, { once: true });
+  return port1;
 }
 
 function crashed(

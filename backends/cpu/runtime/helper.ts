@@ -22,36 +22,29 @@ export type ToHelper =
   | { readonly type: "open"; readonly options: HelperOptions }
   | { readonly type: "program"; readonly program: ProgramForWorker };
 
-/** Messages from a helper: each message to it is answered, and so is the loading of its module. */
+/** Messages from a helper: each message to it is answered. */
 export type FromHelper =
   | { readonly type: "done" }
   | { readonly type: "failed"; readonly message: string };
 
-/** The global scope of a worker, as far as it is used here. */
-export interface HelperScope {
-  postMessage(message: FromHelper): void;
-  close(): void;
-  onmessage: ((event: MessageEvent<ToHelper>) => void) | null;
-}
-
-/** Makes a worker a helper: called once, in its module. */
-export function beHelper(scope: HelperScope): void {
+/** Makes a worker a helper of the one that it has a port to: called once. */
+export function beHelper(leader: MessagePort): void {
   let helper: Helper | null = null;
-  scope.onmessage = ({ data }) => {
+  const answer = (message: FromHelper) => leader.postMessage(message);
+  leader.onmessage = ({ data }: MessageEvent<ToHelper>) => {
     try {
       if (data.type === "open") helper = new Helper(data.options);
       else helper?.add(data.program);
-      scope.postMessage({ type: "done" });
+      answer({ type: "done" });
     } catch (error) {
-      scope.postMessage({
+      answer({
         type: "failed",
         message: error instanceof Error ? error.message : String(error),
       });
       return;
     }
-    if (helper !== null && helper.work() === COMMAND.quit) scope.close();
+    if (helper?.work() === COMMAND.quit) leader.close(); // it has nothing else to wait for
   };
-  scope.postMessage({ type: "done" });
 }
 
 class Helper {

@@ -2,7 +2,7 @@
  * Module of the workers 1, 2, ... of a device.
  * @module
  */
-import { beHelper, type HelperScope } from "./helper.ts";
+import { serveLeader } from "@denotune/denotune/core";
+import { beHelper } from "./helper.ts";
 
-// the types of windows and workers cannot be loaded together
-beHelper(globalThis as unknown as HelperScope);
+serveLeader(beHelper);

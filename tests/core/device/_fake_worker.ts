@@ -59,6 +59,9 @@ export function fakeExecutor(options: unknown): Executor {
 }
 
 // Tests of the device in one thread import this module too: only a worker serves.
-if (globalThis.constructor.name === "DedicatedWorkerGlobalScope") {
+if (
+  globalThis.constructor.name === "DedicatedWorkerGlobalScope" &&
+  Reflect.get(globalThis, "name") === ""
+) {
   serve((options) => Promise.resolve(fakeExecutor(options)));
 }

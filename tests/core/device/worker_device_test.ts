@@ -168,3 +168,19 @@ Deno.test("a plan that is not plain data is refused as a DeviceError", async () 
   await assert.rejects(device.compile(bad), isDeviceError(/plain data/));
   await device.idle();
 });
+
+Deno.test("a worker has a port to each helper, and the crash of one is that of the device", async () => {
+  const start = (name: string) =>
+    new Worker(new URL("./_leading_worker.ts", import.meta.url), {
+      type: "module",
+      name,
+    });
+  const helpers = ["one", "two"].map(start);
+  await using device = await connectWorker(start("leader"), {}, { helpers });
+  assert.equal(device.info.description, '["one","two"]');
+  device.run(await device.compile(plan("crash")), {});
+  await assert.rejects(
+    device.idle(),
+    isDeviceError(/has crashed: .*helper killed/),
+  );
+});
