@@ -57,9 +57,11 @@ export async function checkRun(
   const run = withDefaultParts(written, checking);
   const problems: Problem[] = [];
   const choices = new Map<string, ResolvedChoice>();
-  const elsewhere = (
-    key: string,
-  ) => [...layout.keysNamed(key), ...optionsNamed(key, run, checking)];
+  // every part has `use`: where else it could be says nothing
+  const elsewhere = (key: string) =>
+    key === "use"
+      ? []
+      : [...layout.keysNamed(key), ...optionsNamed(key, run, checking)];
 
   const paths = await withAbsoluteRunPaths(run, checking);
   problems.push(...paths.problems);

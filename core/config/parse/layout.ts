@@ -93,7 +93,7 @@ export function schemaAt(
 }
 
 /** A schema, or what it is any of. */
-function alternatives(
+export function alternatives(
   schema: Record<string, unknown> | undefined,
 ): Record<string, unknown>[] {
   if (schema === undefined) return [];

@@ -4,7 +4,7 @@
  * a `code` from which more can be said.
  * @module
  */
-import { propertiesAt, schemaAt } from "../parse/layout.ts";
+import { alternatives, propertiesAt, schemaAt } from "../parse/layout.ts";
 import {
   didYouMean,
   either,
@@ -64,7 +64,9 @@ export function explainIssue(issue: unknown, about: Explained): Problem[] {
   const found = node.type === "list" && node.items.length === 0
     ? "an empty list"
     : show(plain(node));
-  const hint = enumHint(fields, plain(node)) + typeHint(fields, plain(node));
+  const value = plain(node);
+  const hint = enumHint(fields, value) + typeHint(fields, value) +
+    shapeHint(fields, value, schemaAt(about.schema, path));
   const wanted = expected === null
     ? lowerFirst(String(fields.message ?? "not accepted"))
     : `expected ${expected}`;
@@ -183,6 +185,45 @@ function typeHint(issue: Record<string, unknown>, found: unknown): string {
       /^(yes|no|on|off|true|false)$/i.test(found)
     ? "; write true or false without quotes"
     : "";
+}
+
+/** How a value would be written where a map or a list is expected that could hold it: `[{ path: "rows.jsonl" }]`. */
+function shapeHint(
+  issue: Record<string, unknown>,
+  found: unknown,
+  schema: Readonly<Record<string, unknown>> | undefined,
+): string {
+  if (issue.code !== "invalid_type" || schema === undefined) return "";
+  if (issue.expected === "array") {
+    const item = schemaAt(schema, [0]);
+    const fits = isPlainObject(found) ||
+      typeof found === "string" && takesText(item);
+    const written = fits ? show(found) : inMap(found, item);
+    return written === null ? "" : `, for example [${written}]`;
+  }
+  const written = issue.expected === "object" ? inMap(found, schema) : null;
+  return written === null ? "" : `, for example ${written}`;
+}
+
+/** Whether a value of the schema may be a text: it says so, or allows anything. */
+function takesText(
+  schema: Readonly<Record<string, unknown>> | undefined,
+): boolean {
+  return schema === undefined ||
+    alternatives(schema).some(({ type, properties }) =>
+      type === "string" || type === undefined && properties === undefined
+    );
+}
+
+/** A text as the `path` or the `use` of a map; null where the map has neither. */
+function inMap(
+  found: unknown,
+  schema: Readonly<Record<string, unknown>> | undefined,
+): string | null {
+  if (typeof found !== "string" || schema === undefined) return null;
+  const known = propertiesAt(schema, []);
+  const key = ["path", "use"].find((name) => known.includes(name));
+  return key === undefined ? null : `{ ${key}: ${show(found)} }`;
 }
 
 /** The fields of an issue that are read here; they may be getters of a class. */

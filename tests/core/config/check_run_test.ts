@@ -145,7 +145,22 @@ Deno.test("wrong types say what was found, what is expected, and what was probab
   );
   assert.equal(
     await refuse("model: x\n" + DATA),
-    'run.yaml:1:8: `model` is "x"; expected a map',
+    'run.yaml:1:8: `model` is "x"; expected a map, for example { path: "x" }',
+  );
+  for (
+    const [written, shown] of [
+      ["rows.jsonl", '[{ path: "rows.jsonl" }]'],
+      ["{path: rows.jsonl}", '[{"path":"rows.jsonl"}]'],
+    ]
+  ) {
+    assert.match(
+      await refuse(MODEL + `data: {train: ${written}}\n`),
+      new RegExp(`expected a list, for example ${RegExp.escape(shown)}$`),
+    );
+  }
+  assert.doesNotMatch(
+    await refuse("model: {use: llama}\n" + DATA),
+    /did you mean/,
   );
   assert.equal(
     await refuse(MODEL + "data: {train: []}\n"),
@@ -186,7 +201,7 @@ Deno.test("a choice of another shape is refused", async () => {
       "  run.yaml:3:12: `optimizer` is 3; expected the name of an optimizer or {use: NAME, ...options}\n" +
       "  run.yaml:4:10: `backend` is null; expected the name of a backend or {use: NAME, ...options}\n" +
       "  run.yaml:5:10: `adapter` does not say which adapter: add `use: NAME`; known: lora\n" +
-      '  run.yaml:6:11: `trackers` is "console"; expected a list\n' +
+      '  run.yaml:6:11: `trackers` is "console"; expected a list, for example ["console"]\n' +
       '  run.yaml:7:20: `evaluators.0.use` is ["a"]; expected the name of an evaluator',
   );
 });

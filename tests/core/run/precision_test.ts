@@ -32,7 +32,8 @@ const lora = { use: "lora", r: 4, lora_dropout: 0.1 } as const;
 
 const stories = testData("models/stories260k");
 const alpaca = testData("instruct/alpaca_999.json");
-const STEPS = Deno.env.get("DENOTUNE_TEST_ALL") === "1" ? 200 : 20;
+const ALL = Deno.env.get("DENOTUNE_TEST_ALL") === "1";
+const STEPS = ALL ? 200 : 20;
 const WINDOW = 20;
 
 const MODELS: Readonly<Record<string, Partial<RunInput> | null>> = {
@@ -62,6 +63,29 @@ const MODELS: Readonly<Record<string, Partial<RunInput> | null>> = {
       template: { use: "plain", separator: "\n" },
     },
   },
+  "a GPT-2 of 2 layers, 256 wide, on rows of 512": alpaca === null || !ALL
+    ? null
+    : {
+      model: {
+        from_config: {
+          model_type: "gpt2",
+          vocab_size: 259,
+          n_embd: 256,
+          n_layer: 2,
+          n_head: 4,
+          n_positions: 512,
+          activation_function: "gelu_new",
+        },
+      },
+      optimizer: { use: "adamw", learning_rate: 1e-3 },
+      schedule: { use: "cosine", warmup_steps: 10 },
+      data: {
+        train: [{ path: alpaca }],
+        max_length: 512,
+        collator: "packed",
+      },
+      training: { batch_size: 2 },
+    },
   "a Llama beside LoRA, its base in bfloat16": {
     model: { from_config: TINY_LLAMA, dtype: "bfloat16" },
     adapter: { use: "lora", r: 8 },
@@ -74,7 +98,12 @@ for (const [name, more] of Object.entries(MODELS)) {
     ignore: ignore || more === null,
     fn: async () => {
       using folder = testFolder();
-      const training = { epochs: 50, max_steps: STEPS, batch_size: 8 };
+      const training = {
+        epochs: 50,
+        max_steps: STEPS,
+        batch_size: 8,
+        ...more?.training,
+      };
       const losses = async (precision: "float32" | "bfloat16") => {
         const config = run(folder.at(precision), {
           ...more,

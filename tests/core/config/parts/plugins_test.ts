@@ -339,7 +339,7 @@ Deno.test("a plugin whose file was changed since this process loaded it is refus
 Deno.test("what is not a list of texts is left to the schema", async () => {
   assert.equal(
     await refuse({}, "./p.ts"),
-    'run.yaml:1:10: `plugins` is "./p.ts"; expected a list',
+    'run.yaml:1:10: `plugins` is "./p.ts"; expected a list, for example ["./p.ts"]',
   );
   assert.equal(
     await refuse({}, "[3]"),
