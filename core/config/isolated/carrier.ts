@@ -1,46 +1,32 @@
 /**
- * The process of one isolated plugin, as the thread that uses it sees it: calls that block, calls that are awaited,
- * many calls at once. A process that ends (it crashed, or passed a limit) is started again, a few times, with the
- * parts that it had; the call that ends it twice is refused.
+ * The process of one isolated plugin, as the thread that uses it sees it: calls that block, calls that are sent now
+ * and waited for later, calls that are awaited, many calls at once. A process that ends (it crashed, or passed a
+ * limit) is started again, a few times, with the parts that it had; the call that ends it twice is refused.
+ *
+ * ```text
+ * this thread   send A ─► other work ─► outcomes of A        A is waited for before anything else is sent
+ * the process     ····A····
+ * ```
  * @module
  */
-import { Worker as NodeWorker } from "node:worker_threads";
 import { PluginError } from "../../contracts/errors.ts";
-import { ownModule } from "../../io/start_worker.ts";
-import {
-  type BridgeCommand,
-  type Ended,
-  type Limits,
-  LOAD_MS,
-} from "./bridge.ts";
-import { childArgs } from "./deno_child.ts";
-import { reasonIn } from "./manifest.ts";
-import { Mailbox } from "./mailbox.ts";
+import type { Ended } from "./process/bridge.ts";
+import { endedError, LATE, ProcessEnded } from "./process/ended.ts";
 import {
   type ChainStep,
   errorOutcome,
-  fromFrame,
-  isFromPlugin,
+  type FromPlugin,
   isOutcome,
   type Outcome,
-  toFrame,
   TOKENS,
   type ToPlugin,
   valueOf,
 } from "./messages.ts";
 import type { BatchedCalls } from "./part_members.ts";
-
-/** What a carrier is made for. */
-export interface CarrierOptions {
-  /** URL of the plugin's module. */
-  readonly url: string;
-  /** The module, as people are shown it. */
-  readonly module: string;
-  /** What its process may take. */
-  readonly limits: Limits;
-  /** Granted permissions, as flags of Deno. */
-  readonly flags: readonly string[];
-}
+import {
+  PluginProcess,
+  type ProcessOptions,
+} from "./process/plugin_process.ts";
 
 /** Answers what the plugin's process asks while it works. May be a promise where the call is awaited. */
 export type Callback = (
@@ -64,39 +50,41 @@ interface Seat {
   readonly callback: Callback;
 }
 
+/** Who answers a plugin's process while it works, and where its answers go. */
+interface Receiving {
+  readonly callback: Callback;
+  readonly outcomes: Outcome[];
+}
+
+/** A request that was sent, and how it went: null where the process has not ended, absent until it is known. */
+interface Sent {
+  readonly into: Receiving;
+  /** That it was sent to; absent where none could be started. */
+  process?: PluginProcess;
+  result?: { readonly ended: Ended | null } | { readonly thrown: unknown };
+}
+
 /** Times that a process is started again. */
 const MOST_RESTARTS = 5;
-/** How much longer than its limit a silent process is waited for: whoever ends it needs a moment. */
-const SPARE_MS = LOAD_MS + 10_000;
 
 const noCallback: Callback = (method) => {
   throw new PluginError(`there is nothing that answers \`${method}\` here`);
 };
 
-/** Ends the processes of carriers that nobody has any more: a program may load many runs. */
-const FORGOTTEN: FinalizationRegistry<NodeWorker> = new FinalizationRegistry(
-  (worker) => void worker.terminate(),
-);
-
-class ProcessEnded extends Error {
-  constructor(readonly ended: Ended) {
-    super("The process of a plugin has ended");
-  }
-}
-
 /** Holds one process. Dispose of it to end the process, whatever it does. */
 export class Carrier implements Disposable {
-  readonly #options: CarrierOptions;
+  readonly #options: ProcessOptions;
   readonly #seats = new Map<number, Seat>();
-  #worker: NodeWorker | null = null;
-  #mailbox = new Mailbox();
+  #process: PluginProcess | null = null;
   #restarts = 0;
   #nextSeat = 1;
+  /** What was sent and is not waited for yet. */
+  #sent: Sent | null = null;
   /** Awaited calls, one behind the other. */
   #queue: Promise<unknown> = Promise.resolve();
   #isBusy = false;
 
-  constructor(options: CarrierOptions) {
+  constructor(options: ProcessOptions) {
     this.#options = options;
   }
 
@@ -123,63 +111,90 @@ export class Carrier implements Disposable {
     return asked;
   }
 
-  /** One call that blocks. */
-  call(seat: number, method: string, args: readonly unknown[]): unknown {
-    const [outcome] = this.many(seat, method, [args]);
-    return valueOf(outcome);
-  }
-
   /** Many calls that block: what each gave or threw, in order, up to one that ends the process. */
   many(
     seat: number,
     method: string,
     calls: readonly (readonly unknown[])[],
-    { isAlone = false, answer }: ManyOptions = {},
+    options: ManyOptions = {},
   ): Outcome[] {
-    const outcomes: Outcome[] = [];
-    const callback = this.#callbackOf(seat, answer);
-    let oneByOne = isAlone;
-    while (outcomes.length < calls.length) {
-      const rest = calls.slice(
-        outcomes.length,
-        oneByOne ? outcomes.length + 1 : undefined,
-      );
-      const request = { type: "call", seat, method, calls: rest } as const;
-      const ended = this.#attempt(request, { callback, outcomes });
-      if (ended === null) continue;
-      // which of them it was is known when it is called alone
-      if (oneByOne) {
-        outcomes.push(errorOutcome(this.#errorOf(ended, method)));
-        return outcomes;
-      }
-      oneByOne = true;
-      this.#mayRestart(ended, method);
-    }
-    return outcomes;
+    return this.send(seat, method, calls, options)();
   }
 
-  /** See `BatchedCalls.chain`. Blocks. */
-  chain(
+  /** Sends many calls; gives what waits for them. */
+  send(
+    seat: number,
+    method: string,
+    calls: readonly (readonly unknown[])[],
+    { isAlone = false, answer }: ManyOptions = {},
+  ): () => Outcome[] {
+    const outcomes: Outcome[] = [];
+    const into = { callback: this.#callbackOf(seat, answer), outcomes };
+    let oneByOne = isAlone;
+    const sendRest = (): Sent => {
+      const from = outcomes.length;
+      const rest = calls.slice(from, oneByOne ? from + 1 : undefined);
+      return this.#send({ type: "call", seat, method, calls: rest }, into);
+    };
+    let sent: Sent | null = calls.length === 0 ? null : sendRest();
+    return () => {
+      while (outcomes.length < calls.length) {
+        const before = outcomes.length;
+        const ended = this.#outcome(sent ?? sendRest());
+        sent = null;
+        if (ended === null) {
+          const isOne = outcomes.length > before &&
+            outcomes.length <= calls.length;
+          if (!isOne) throw this.#noAnswer();
+          continue;
+        }
+        // which of them it was is known when it is called alone
+        if (oneByOne) {
+          outcomes.push(errorOutcome(this.#errorOf(ended, method)));
+          return outcomes;
+        }
+        oneByOne = true;
+        this.#mayRestart(ended, method);
+      }
+      return outcomes;
+    };
+  }
+
+  /** See `BatchedCalls.sendChain`. */
+  sendChain(
     steps: readonly ChainStep[],
     calls: readonly (readonly unknown[])[],
-    tokens: Parameters<BatchedCalls["chain"]>[2],
-  ): readonly Outcome[][] {
+    tokens: Parameters<BatchedCalls["sendChain"]>[2],
+  ): () => readonly Outcome[][] {
     const outcomes: Outcome[] = [];
     const callback: Callback = (method, args, seat) =>
       method === TOKENS
         ? tokens({ text: String(args[0]), addBos: args[1] === true })
         : this.#callbackOf(seat)(method, args, seat);
-    const request = { type: "chain", steps, calls } as const;
-    const ended = this.#attempt(request, { callback, outcomes });
-    if (ended !== null) this.#mayRestart(ended, steps[0].method);
-    return outcomes.map((outcome) => {
-      const gave = valueOf(outcome);
-      if (
-        Array.isArray(gave) && gave.length > 0 &&
-        gave.length <= steps.length && gave.every(isOutcome)
-      ) return gave;
-      throw this.#noAnswer();
-    });
+    const sent = this.#send(
+      { type: "chain", steps, calls },
+      { callback, outcomes },
+    );
+    return () => {
+      const ended = this.#outcome(sent);
+      if (ended !== null) this.#mayRestart(ended, steps[0].method);
+      else if (outcomes.length !== calls.length) throw this.#noAnswer();
+      return outcomes.map((outcome) => {
+        const gave = valueOf(outcome);
+        if (
+          Array.isArray(gave) && gave.length > 0 &&
+          gave.length <= steps.length && gave.every(isOutcome)
+        ) return gave;
+        throw this.#noAnswer();
+      });
+    };
+  }
+
+  /** Ends the process. */
+  [Symbol.dispose](): void {
+    this.#seats.clear();
+    this.#sent = null;
+    this.#end();
   }
 
   /** Who answers what a part asks. */
@@ -189,36 +204,60 @@ export class Carrier implements Disposable {
     return (...asked) => first(...asked) ?? known(...asked);
   }
 
-  /** Sends calls; gives why the process has ended, null where it has not. */
-  #attempt(request: ToPlugin, into: Receiving): Ended | null {
+  /** Sends a request, behind one that was sent before. */
+  #send(request: ToPlugin, into: Receiving): Sent {
     if (this.#isBusy) {
       throw new PluginError(
         `The plugin ${this.module} cannot be called while it is waited for`,
       );
     }
+    this.#waitForSent();
+    const sent: Sent = { into };
     try {
-      this.#start();
-      this.#block(request, into);
-      return null;
+      sent.process = this.#start();
+      sent.process.send(request);
+      this.#sent = sent;
     } catch (error) {
-      if (!(error instanceof ProcessEnded)) throw error;
-      this.#hasEnded();
-      return error.ended;
+      this.#failed(sent, error);
+    }
+    return sent;
+  }
+
+  /** Waits for a request; gives why the process has ended, null where it has not. Throws what it threw. */
+  #outcome(sent: Sent): Ended | null {
+    if (this.#sent === sent) this.#waitForSent();
+    const result = sent.result ?? { ended: LATE };
+    if ("thrown" in result) throw result.thrown;
+    return result.ended;
+  }
+
+  #waitForSent(): void {
+    const sent = this.#sent;
+    if (sent?.process === undefined) return;
+    this.#sent = null;
+    try {
+      this.#block(sent.process, sent.into);
+      sent.result = { ended: null };
+    } catch (error) {
+      this.#failed(sent, error);
     }
   }
 
-  /** Ends the process. */
-  [Symbol.dispose](): void {
-    this.#seats.clear();
-    this.#hasEnded();
+  #failed(sent: Sent, error: unknown): void {
+    if (error instanceof ProcessEnded) {
+      this.#end();
+      sent.result = { ended: error.ended };
+    } else sent.result = { thrown: error };
   }
 
   async #ask(request: ToPlugin, callback: Callback): Promise<unknown> {
+    this.#waitForSent();
     for (let isAgain = false;; isAgain = true) {
       try {
-        this.#start();
+        const process = this.#start();
         const outcomes: Outcome[] = [];
-        await this.#wait(request, { callback, outcomes });
+        process.send(request);
+        await this.#wait(process, { callback, outcomes });
         const value = valueOf(
           outcomes[0] ?? { error: { name: "Error", message: "no answer" } },
         );
@@ -228,7 +267,7 @@ export class Carrier implements Disposable {
         return value;
       } catch (error) {
         if (!(error instanceof ProcessEnded)) throw error;
-        this.#hasEnded();
+        this.#end();
         const method = request.type === "call" ? request.method : request.type;
         if (isAgain || request.type === "describe") {
           throw this.#errorOf(error.ended, method);
@@ -238,39 +277,23 @@ export class Carrier implements Disposable {
     }
   }
 
-  #start(): void {
-    if (this.#worker !== null) return;
-    const { url, module, limits, flags } = this.#options;
-    // first: where no process can be started, no thread is
-    const args = childArgs({
-      url,
-      served: ownModule(new URL("./serve_plugin.ts", import.meta.url)).href,
-      args: [module],
-      heapMB: limits.memoryMB,
-      flags,
-    });
-    this.#mailbox = new Mailbox();
-    const bridge = ownModule(new URL("./bridge.ts", import.meta.url)).href;
-    // a worker of `node:worker_threads` does not keep the program alive, and takes no module from elsewhere by URL
-    this.#worker = new NodeWorker(
-      `import(${JSON.stringify(bridge)}).then((m) => m.serveBridge());`,
-      { eval: true },
-    );
-    this.#worker.unref();
-    FORGOTTEN.register(this, this.#worker);
-    this.#post({
-      type: "start",
-      program: Deno.execPath(),
-      args,
-      limits,
-      memory: this.#mailbox.memory,
-    });
+  #start(): PluginProcess {
+    if (this.#process !== null) return this.#process;
+    const process = new PluginProcess(this.#options);
+    this.#process = process;
     // what the process before it held
     for (const { request, callback } of this.#seats.values()) {
       const outcomes: Outcome[] = [];
-      this.#block(request, { callback, outcomes });
+      process.send(request);
+      this.#block(process, { callback, outcomes });
       outcomes.forEach(valueOf);
     }
+    return process;
+  }
+
+  #end(): void {
+    this.#process?.[Symbol.dispose]();
+    this.#process = null;
   }
 
   #mayRestart(ended: Ended, method: string): void {
@@ -282,80 +305,49 @@ export class Carrier implements Disposable {
     );
   }
 
-  #hasEnded(): void {
-    this.#post({ type: "end" });
-    this.#worker?.terminate();
-    this.#worker = null;
-  }
-
-  #post(command: BridgeCommand): void {
-    this.#worker?.postMessage(command);
-  }
-
-  /** Sends a request and blocks until it is answered. */
-  #block(request: ToPlugin, into: Receiving): void {
-    let next: ToPlugin | null = request;
-    while (next !== null) {
-      this.#send(next);
-      const mail = this.#mailbox.wait(this.#options.limits.timeMs + SPARE_MS);
-      const reply = this.#received(mail, into);
-      if (reply instanceof Promise) {
-        throw new PluginError(
-          "it asks for what takes time where it cannot be waited for",
-        );
-      }
-      next = reply;
-    }
-  }
-
-  /** Sends a request and waits until it is answered; other things happen meanwhile. */
-  async #wait(request: ToPlugin, into: Receiving): Promise<void> {
+  /** Blocks until what was sent is answered. */
+  #block(process: PluginProcess, into: Receiving): void {
     this.#isBusy = true;
     try {
-      let next: ToPlugin | null = request;
-      while (next !== null) {
-        this.#send(next);
-        const until = performance.now() + this.#options.limits.timeMs +
-          SPARE_MS;
-        let mail = this.#mailbox.take();
-        for (let ms = 1; mail === null && performance.now() < until;) {
-          await new Promise((resolve) => setTimeout(resolve, ms));
-          ms = Math.min(10, ms + 1);
-          mail = this.#mailbox.take();
+      while (true) {
+        const reply = this.#received(process.wait(), into);
+        if (reply === null) return;
+        if (reply instanceof Promise) {
+          throw new PluginError(
+            "it asks for what takes time where it cannot be waited for",
+          );
         }
-        // a part that is made of one that is made of it would wait for ever
-        next = await withinMs(
-          this.#received(mail, into),
-          this.#options.limits.timeMs,
-        );
+        process.send(reply);
       }
     } finally {
       this.#isBusy = false;
     }
   }
 
-  #send(message: ToPlugin): void {
-    this.#mailbox.writeRequest(toFrame(message));
+  /** Waits until what was sent is answered; other things happen meanwhile. */
+  async #wait(process: PluginProcess, into: Receiving): Promise<void> {
+    this.#isBusy = true;
+    try {
+      while (true) {
+        // a part that is made of one that is made of it would wait for ever
+        const reply = await withinMs(
+          this.#received(await process.waitFor(), into),
+          this.#options.limits.timeMs,
+        );
+        if (reply === null) return;
+        process.send(reply);
+      }
+    } finally {
+      this.#isBusy = false;
+    }
   }
 
   /** What is sent next; null where nothing is. */
   #received(
-    mail: ReturnType<Mailbox["take"]>,
+    message: FromPlugin | null,
     { callback, outcomes }: Receiving,
   ): ToPlugin | null | Promise<ToPlugin> {
-    if (mail === null) throw new ProcessEnded(LATE);
-    if (mail.kind === "ended") {
-      throw new ProcessEnded(JSON.parse(new TextDecoder().decode(mail.bytes)));
-    }
-    let message: unknown;
-    try {
-      message = fromFrame(mail.bytes);
-    } catch {
-      message = null;
-    }
-    if (!isFromPlugin(message)) {
-      throw this.#noAnswer();
-    }
+    if (message === null) throw this.#noAnswer();
     if (message.type === "answers") {
       outcomes.push(...message.outcomes);
       return message.done ? null : { type: "more" };
@@ -375,28 +367,16 @@ export class Carrier implements Disposable {
   }
 
   #noAnswer(): PluginError {
-    this.#hasEnded();
+    this.#end();
     return new PluginError(
       `The plugin ${this.module} broke off: its process wrote what is no answer`,
     );
   }
 
   #errorOf(ended: Ended, method: string): PluginError {
-    const { timeMs, memoryMB } = this.#options.limits;
-    const isLoading = method === "describe";
-    const what = isLoading
-      ? `Cannot load the isolated plugin ${this.module}`
-      : `\`${method}\` of the isolated plugin ${this.module} gave no answer`;
-    return new PluginError(
-      `${what}: ${whyEnded(ended, { timeMs, memoryMB })}`,
-    );
+    const { limits } = this.#options;
+    return endedError(ended, { module: this.module, method, limits });
   }
-}
-
-/** Who answers a plugin's process while it works, and where its answers go. */
-interface Receiving {
-  readonly callback: Callback;
-  readonly outcomes: Outcome[];
 }
 
 async function withinMs<T>(given: T | Promise<T>, ms: number): Promise<T> {
@@ -410,28 +390,4 @@ async function withinMs<T>(given: T | Promise<T>, ms: number): Promise<T> {
   } finally {
     clearTimeout(timer);
   }
-}
-
-const LATE: Ended = { why: "late", code: 1, signal: null, stderr: "" };
-
-function whyEnded(ended: Ended, { timeMs, memoryMB }: Limits): string {
-  const { why, code, signal, stderr } = ended;
-  const memory =
-    `it took more than ${memoryMB} MB of memory, its \`memory_limit\``;
-  switch (why) {
-    case "late":
-      return `it did not answer within ${timeMs / 1000} s, its \`time_limit\``;
-    case "memory":
-      return memory;
-    case "long":
-      return "its answer is too long";
-    case "none":
-      return `no process could be started: ${stderr}`;
-  }
-  if (stderr.includes("out of memory")) return memory;
-  const reason = reasonIn(stderr);
-  const said = reason === null ? "" : `: ${reason}`;
-  return signal === null
-    ? `it ended its process with code ${code}${said}`
-    : `its process was ended by ${signal}${said}`;
 }

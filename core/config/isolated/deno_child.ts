@@ -31,6 +31,12 @@ export interface ChildOptions {
   readonly flags?: readonly string[];
 }
 
+/**
+ * Young objects in one space of 16 MB from the start, which one thread collects: what a message holds dies with its
+ * answer, and threads that are woken for so little take more than they give.
+ */
+const GC_FLAGS = "--single-threaded-gc,--min-semi-space-size=16";
+
 /** The command that starts the process; its three streams are pipes. Throws `PluginError` where none can be started. */
 export function denoChild(options: ChildOptions): Deno.Command {
   return new Deno.Command(Deno.execPath(), {
@@ -59,7 +65,7 @@ await serve(plugin${args.map((arg) => `, ${JSON.stringify(arg)}`).join("")});`;
     "--no-prompt",
     "--cached-only",
     "--no-check",
-    `--v8-flags=--max-old-space-size=${heapMB}`,
+    `--v8-flags=--max-old-space-size=${heapMB},${GC_FLAGS}`,
     ...configArgs(),
     ...flags,
     `data:application/typescript;charset=utf-8,${encodeURIComponent(program)}`,

@@ -24,7 +24,7 @@ export async function isolatedMasker(making: Making): Promise<Masker> {
     return known;
   };
   const calls = callsOf(seat, making, {
-    many: (method, calls, isAlone) => {
+    send: (method, calls, isAlone) => {
       const known = looksOf(method);
       const shown = calls.map(([given, ...rest], row) => {
         const { spans, ...others } = given as Tokenized;
@@ -38,7 +38,7 @@ export async function isolatedMasker(making: Making): Promise<Masker> {
         known.add(found);
         return calls.map(([tokenized]) => (tokenized as Tokenized)[found]);
       };
-      return carrier.many(seat, method, shown, { isAlone, answer });
+      return carrier.send(seat, method, shown, { isAlone, answer });
     },
     mayFollow: (method) => !looksOf(method).has("encoding"),
     looked: (method) => void looksOf(method).add("encoding"),

@@ -15,7 +15,7 @@ import type {
   KindMap,
   Plugin,
 } from "../../contracts/plugin.ts";
-import { Carrier, type CarrierOptions } from "./carrier.ts";
+import { Carrier } from "./carrier.ts";
 import { isolatedEvaluator } from "./isolated_evaluator.ts";
 import { isolatedFormat } from "./isolated_format.ts";
 import { isolatedMasker } from "./isolated_masker.ts";
@@ -29,6 +29,7 @@ import {
   partOf,
 } from "./part_members.ts";
 import { flagOf } from "./permissions.ts";
+import type { ProcessOptions } from "./process/plugin_process.ts";
 
 /** What an isolated plugin is held to where nothing else is said. */
 export const DEFAULT_ISOLATION: Isolation = {
@@ -49,7 +50,7 @@ export async function loadIsolated(
   },
 ): Promise<Plugin> {
   const { granted, timeMs, memoryMB } = isolation;
-  const options: CarrierOptions = {
+  const options: ProcessOptions = {
     url,
     module,
     limits: { timeMs, memoryMB },

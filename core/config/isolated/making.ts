@@ -4,7 +4,7 @@
  */
 import { PluginError } from "../../contracts/errors.ts";
 import type { Host } from "../../contracts/plugin.ts";
-import type { Carrier, CarrierOptions } from "./carrier.ts";
+import type { Carrier } from "./carrier.ts";
 import { hostCallback, hostData } from "./host_callback.ts";
 import { type Described, valueOf } from "./messages.ts";
 import {
@@ -15,11 +15,12 @@ import {
   type IsolableKind,
   type RemoteCalls,
 } from "./part_members.ts";
+import type { ProcessOptions } from "./process/plugin_process.ts";
 
 /** What the parts of a plugin share. */
 export interface Shared {
   readonly carrier: Carrier;
-  readonly options: CarrierOptions;
+  readonly options: ProcessOptions;
   readonly plugin: string;
 }
 
@@ -54,12 +55,8 @@ export async function make(
   return { seat, described };
 }
 
-/** As `RemoteCalls.many`. */
-export type RemoteMany = NonNullable<RemoteCalls["many"]>;
-
 /** Calls of a part, and what tells the pipeline of rows that they may be made many at once. */
 export interface Calls extends RemoteCalls {
-  readonly many: RemoteMany;
   readonly batched: Batched;
 }
 
@@ -68,22 +65,22 @@ export function callsOf(
   seat: number,
   making: Making,
   {
-    many = (method, calls, isAlone) =>
-      making.shared.carrier.many(seat, method, calls, { isAlone }),
+    send = (method, calls, isAlone) =>
+      making.shared.carrier.send(seat, method, calls, { isAlone }),
     ...own
-  }: Partial<Pick<BatchedCalls, "many" | "mayFollow" | "looked">> = {},
+  }: Partial<Pick<BatchedCalls, "send" | "mayFollow" | "looked">> = {},
 ): Calls {
   const { carrier } = making.shared;
   return {
-    many,
-    call: (method, args) => valueOf(many(method, [args])[0]),
+    call: (method, args) => valueOf(send(method, [args])()[0]),
     batched: {
       [BATCHED]: {
-        many,
+        send,
         described: describe(making),
         process: carrier,
         seat,
-        chain: (steps, calls, tokens) => carrier.chain(steps, calls, tokens),
+        sendChain: (steps, calls, tokens) =>
+          carrier.sendChain(steps, calls, tokens),
         mayFollow: () => true,
         ...own,
       },

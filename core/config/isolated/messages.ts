@@ -19,7 +19,7 @@
  * Values are written as the structured clone of V8; a frame is its length and its bytes.
  * @module
  */
-import { deserialize, serialize } from "node:v8";
+import { DefaultSerializer, deserialize } from "node:v8";
 import {
   ConfigError,
   DataError,
@@ -128,10 +128,14 @@ export const MOST_FRAME_BYTES = 2 ** 27;
 
 /** A message with its length before it. Throws where a value is no data (a function). */
 export function toFrame(message: ToPlugin | FromPlugin): Uint8Array {
-  const bytes = serialize(packTyped(message));
-  const frame = new Uint8Array(FRAME_HEAD + bytes.length);
-  new DataView(frame.buffer).setUint32(0, bytes.length, true);
-  frame.set(bytes, FRAME_HEAD);
+  const serializer = new DefaultSerializer();
+  // the length is known at the end: written into its place, the bytes are not copied
+  serializer.writeRawBytes(new Uint8Array(FRAME_HEAD));
+  serializer.writeHeader();
+  serializer.writeValue(packTyped(message));
+  const frame = serializer.releaseBuffer();
+  new DataView(frame.buffer, frame.byteOffset)
+    .setUint32(0, frame.length - FRAME_HEAD, true);
   return frame;
 }
 

@@ -88,12 +88,6 @@ export function isDescribed(kind: Held, value: unknown): value is Described {
 export interface RemoteCalls {
   /** Calls a method and waits, blocked. */
   call(method: string, args: readonly unknown[]): unknown;
-  /** Calls it several times; absent: one by one. `isAlone`: each in a message of its own. */
-  many?(
-    method: string,
-    calls: readonly (readonly unknown[])[],
-    isAlone?: boolean,
-  ): readonly Outcome[];
 }
 
 /** By this key an isolated part says how it is called many times at once. */
@@ -104,9 +98,14 @@ export interface Batched {
   readonly [BATCHED]?: BatchedCalls;
 }
 
-/** See {@linkcode RemoteCalls.many}. */
+/** Calls of one part. What sends them gives what waits for them: other work is done meanwhile. */
 export interface BatchedCalls {
-  readonly many: NonNullable<RemoteCalls["many"]>;
+  /** Calls a method many times, up to a call that ends the process. `isAlone`: each in a message of its own. */
+  send(
+    method: string,
+    calls: readonly (readonly unknown[])[],
+    isAlone?: boolean,
+  ): () => readonly Outcome[];
   /** The part as messages name it. */
   readonly described: string;
   /** What it runs in: the same for parts of the same process. */
@@ -117,11 +116,11 @@ export interface BatchedCalls {
    * Calls parts of the process one after the other, each with what the one before gave: what the calls of each row
    * gave, as far as they were made, up to a row that ends the process. `tokens` gives those of a text.
    */
-  chain(
+  sendChain(
     steps: readonly ChainStep[],
     calls: readonly (readonly unknown[])[],
     tokens: (rendered: Pick<Rendered, "text" | "addBos">) => Encoding,
-  ): readonly (readonly Outcome[])[];
+  ): () => readonly (readonly Outcome[])[];
   /** Whether a call needs nothing that the part before it in a chain does not give. */
   mayFollow(method: string): boolean;
   /** A call in a chain has asked for tokens. */

@@ -1,12 +1,15 @@
 /**
  * Rows on their way to examples: one by one, or many at once where a part runs in another process. Then each row is
  * built as far as the first answer that it lacks, the calls of all rows are made together, and each row is built
- * again with what is known: parts are called once for each row, in the same order as one by one.
+ * again with what is known: parts are called once for each row, in the same order as one by one. The other process
+ * works on the calls of the next rows meanwhile.
  *
  * ```text
  * row 0   parse ─► render ─► encode ─► weights?          weights of the rows 0 to 2 are asked for together
  * row 1   parse ─► render ─► encode ─► weights?          ──►
  * row 2   parse ─► render ─► encode ─► weights?
+ * row 3   parse ─► render ─► encode ─► weights?          weights of the rows 3 to 5 are asked for, not waited for
+ * ...
  * row 0   (known)  (known)   (known)   (answer) ─► weights of tokens, truncation
  * ```
  * @module
@@ -30,10 +33,10 @@ import {
 import { isRenderedAsGiven } from "../examples/tokenize_example.ts";
 import { holdsOut, isOnSide } from "../content_hash.ts";
 import {
-  answerAll,
   type RemoteMethod,
   remoteMethod,
   RowCalls,
+  sendAll,
 } from "./row_calls.ts";
 import type { DataOptions, DataSource } from "../types.ts";
 
@@ -69,13 +72,93 @@ export function isBatched({ format, template, masker }: RowPipeline): boolean {
   return [format, template, masker].some((part) => batchedCalls(part) !== null);
 }
 
+/** Rows of a source, read by `at`, each built when it is asked for, in order. */
+export class RowSequence {
+  readonly #pipeline: RowPipeline;
+  readonly #at: (index: number) => RawRecord;
+  readonly #to: number;
+  #next: number;
+  /** Rows that are built now, from {@linkcode RowSequence.next} on. */
+  #builders: BuildRow[] = [];
+  /** Those behind them, whose calls are out. */
+  #ahead: RowBatch | null = null;
+
+  /** Of the rows `from` to before `to`. */
+  constructor(
+    pipeline: RowPipeline,
+    { from, to, at }: {
+      readonly from: number;
+      readonly to: number;
+      at(index: number): RawRecord;
+    },
+  ) {
+    this.#pipeline = pipeline;
+    this.#at = at;
+    this.#to = to;
+    this.#next = from;
+  }
+
+  /** Index of the row that is built next. */
+  get next(): number {
+    return this.#next;
+  }
+
+  /** Whether nothing has been done for the next row that would be done again without this sequence. */
+  get isBetween(): boolean {
+    return this.#builders.length === 0;
+  }
+
+  /** Builds the next row; null for one of the other side of `eval_fraction`. Throws what is wrong with it. */
+  build(): Built | null {
+    if (this.#builders.length === 0) this.#fill();
+    this.#next++;
+    const build = this.#builders.shift();
+    if (build === undefined) throw new RangeError("There are no more rows");
+    return build();
+  }
+
+  #fill(): void {
+    if (!isBatched(this.#pipeline)) {
+      const raw = this.#next;
+      this.#builders = [() => build(this.#at(raw), this.#pipeline)];
+      return;
+    }
+    const batch = this.#ahead ?? this.#batch(this.#next);
+    batch?.send();
+    const after = this.#next + (batch?.size ?? 0);
+    this.#ahead = this.#batch(after);
+    this.#builders = batch?.builders() ?? [];
+    try {
+      // before the next is sent: a process works on one message at a time
+      batch?.receive();
+    } catch (error) {
+      this.#builders = this.#builders.map(() => () => {
+        throw error;
+      });
+    }
+    this.#ahead?.send();
+  }
+
+  #batch(from: number): RowBatch | null {
+    const to = Math.min(this.#to, from + BATCH_ROWS);
+    if (from >= to) return null;
+    const batch = new RowBatch(
+      Array.from({ length: to - from }, (_, i) => ({
+        pipeline: this.#pipeline,
+        read: () => this.#at(from + i),
+      })),
+    );
+    batch.begin();
+    return batch;
+  }
+}
+
 /** How each row is built; many at once where that pays. Nothing is done for a row that nobody builds. */
 export function rowBuilders(rows: readonly RowToBuild[]): BuildRow[] {
   if (!rows.some(({ pipeline }) => isBatched(pipeline))) {
     return rows.map(({ pipeline, read }) => () => build(read(), pipeline));
   }
-  const batch = new RowBatch(rows);
-  return rows.map((_, i) => () => batch.build(i));
+  return new RowBatch(rows).builders();
 }
 
 function build(raw: RawRecord, pipeline: RowPipeline): Built | null {
@@ -104,13 +187,47 @@ class RowBatch {
   #now = new RowCalls();
   /** Whether a chain has ended a process: calls are made alone then, until it is known which it was. */
   #isAlone = false;
+  /** Rows whose calls are not sent yet. */
+  #waiting: BatchRow[] = [];
+  /** Waits for the calls that were sent. */
+  #sent: (() => boolean) | null = null;
 
   constructor(rows: readonly RowToBuild[]) {
     this.#rows = rows;
   }
 
+  /** How many rows there are. */
+  get size(): number {
+    return this.#rows.length;
+  }
+
+  /** How each is built. */
+  builders(): BuildRow[] {
+    return this.#rows.map((_, i) => () => this.#build(i));
+  }
+
+  /** Builds each row as far as the first answer that it lacks. */
+  begin(): void {
+    this.#read();
+    this.#wait(0);
+  }
+
+  /** Sends the calls that rows wait for. */
+  send(): void {
+    if (this.#waiting.length === 0) return;
+    this.#sent = sendAll(this.#waiting, this.#isAlone);
+    this.#waiting = [];
+  }
+
+  /** Waits for the answers of those that were sent. */
+  receive(): void {
+    const sent = this.#sent;
+    this.#sent = null;
+    if (sent !== null) this.#isAlone = sent();
+  }
+
   /** Builds a row; one behind a row whose call ended a process may have no answer. */
-  build(index: number): Built | null {
+  #build(index: number): Built | null {
     if (this.#known.length === 0) this.#read();
     const row = this.#known[index];
     this.#known[index] = null;
@@ -119,7 +236,9 @@ class RowBatch {
     for (;;) {
       const result = this.#attempt(row);
       if (result !== null) return result();
-      this.#answer(row, index);
+      this.#wait(index + 1, [row]);
+      this.send();
+      this.receive();
       if (row.calls.waiting !== null) {
         throw new Error("A row behind one that failed was not built");
       }
@@ -142,17 +261,16 @@ class RowBatch {
     }
   }
 
-  /** Makes the calls that a row and those behind it wait for. */
-  #answer(first: BatchRow, index: number): void {
-    const waiting = [first];
-    for (let i = index + 1; i < this.#known.length; i++) {
+  /** Finds the rows from one on, besides others, that wait for an answer. */
+  #wait(from: number, others: readonly BatchRow[] = []): void {
+    this.#waiting = [...others];
+    for (let i = from; i < this.#known.length; i++) {
       const row = this.#known[i];
       if (row === null || typeof row === "function") continue;
       const result = this.#attempt(row);
-      if (result === null) waiting.push(row);
+      if (result === null) this.#waiting.push(row);
       else this.#known[i] = result;
     }
-    this.#isAlone = answerAll(waiting, this.#isAlone);
   }
 
   /** What the row is built into, or what is wrong with it; null where it waits for an answer. */

@@ -8,6 +8,7 @@ import type { PreparedContent } from "../cache/prepared_cache.ts";
 import { SetHash } from "../cache/set_hash.ts";
 import { NumberList } from "../number_list.ts";
 import type { SharedPrepareRequest } from "./request.ts";
+import { RowSequence } from "./build_rows.ts";
 import {
   type PreparedRows,
   prepareRows,
@@ -118,6 +119,7 @@ class Pass implements Disposable {
     const at = (index: number) => store.at(index);
     const recipe = workers === undefined ? null : this.#recipes()[source];
     let from = 0;
+    const sequence = new RowSequence(pipeline, { from, to, at });
     while (from < to) {
       const pool = recipe === null ? null : await this.#workers();
       if (pool !== null) {
@@ -136,7 +138,7 @@ class Pass implements Disposable {
         return;
       }
       const prepared = prepareRows(
-        { from, to, at, limitMs: TURN_MS },
+        { from, to, at, limitMs: TURN_MS, sequence },
         pipeline,
       );
       this.#accept(prepared, from);

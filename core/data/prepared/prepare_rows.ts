@@ -5,13 +5,7 @@
  */
 import type { RawRecord } from "../../contracts/source.ts";
 import type { Built } from "../examples/build_examples.ts";
-import {
-  BATCH_ROWS,
-  type BuildRow,
-  isBatched,
-  rowBuilders,
-  type RowPipeline,
-} from "./build_rows.ts";
+import { type RowPipeline, RowSequence } from "./build_rows.ts";
 import { ExamplePacker, type PackedExamples } from "./packed_examples.ts";
 import { DataError, isDenotuneError } from "../../contracts/errors.ts";
 import {
@@ -30,6 +24,8 @@ export interface RowRange {
   at(index: number): RawRecord;
   /** Ends the range early, after the row that is done then; ms. */
   readonly limitMs?: number;
+  /** What builds the rows from `from` on, where ranges follow one another. */
+  readonly sequence?: RowSequence;
 }
 
 /** Prepared rows. */
@@ -58,22 +54,14 @@ export function prepareRows(
   const began = performance.now();
   let failure: PreparedRows["failure"] = null;
   let record = from;
-  const batch = isBatched(pipeline) ? BATCH_ROWS : 1;
-  let builders: BuildRow[] = [];
-  let next = 0; // of the batch
+  const sequence = range.sequence ?? new RowSequence(pipeline, range);
+  if (sequence.next !== from) throw new RangeError("Rows come in order");
   for (; record < to; record++) {
-    if (next === builders.length) {
-      if (record > from && performance.now() - began > limitMs) break;
-      const count = Math.min(batch, to - record);
-      const first = record;
-      builders = rowBuilders(Array.from({ length: count }, (_, i) => ({
-        pipeline,
-        read: () => range.at(first + i),
-      })));
-      next = 0;
-    }
+    const isLate = record > from && sequence.isBetween &&
+      performance.now() - began > limitMs;
+    if (isLate) break;
     try {
-      const built = builders[next++]();
+      const built = sequence.build();
       const made = keepBuilt(built, pipeline, { statistics, packer, record });
       for (let i = 0; i < made; i++) records.push(record);
     } catch (error) {

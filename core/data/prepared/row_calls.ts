@@ -105,27 +105,58 @@ interface Row {
 }
 
 /**
- * Makes the calls that rows wait for, those of one method together; rows behind one that ended a process may have no
- * answer. Gives whether a chain ended one: which call it was is known when all are made alone.
+ * Sends the calls that rows wait for, those of one method together, and gives what waits for them; rows behind one
+ * that ended a process may have no answer then. That gives whether a chain ended one: which call it was is known when
+ * all are made alone.
  */
-export function answerAll(rows: readonly Row[], isAlone: boolean): boolean {
-  const groups = Map.groupBy(rows, ({ calls }) => calls.waiting?.method);
-  let failed = isAlone;
-  for (const [method, group] of groups) {
-    if (method === undefined) continue;
-    const chain = failed ? [method] : chainFrom(method);
-    let rest = group;
-    if (chain.length > 1) {
-      rest = group.slice(answerChain(chain, group));
-      failed = rest.length > 0;
-      if (!failed) continue;
-    }
-    const outcomes = method.calls.many(method.method, rest.map(argsOf), failed);
-    for (const [i, outcome] of outcomes.entries()) {
-      rest[i].calls.answer(outcome);
-    }
+export function sendAll(rows: readonly Row[], isAlone: boolean): () => boolean {
+  const groups = [...Map.groupBy(rows, ({ calls }) => calls.waiting?.method)]
+    .flatMap(([method, rows]) =>
+      method === undefined ? [] : [{ method, rows }]
+    );
+  const [first, ...others] = groups;
+  if (first === undefined) return () => isAlone;
+  const done = sendGroup(first, isAlone);
+  return () =>
+    others.reduce((isAlone, group) => sendGroup(group, isAlone)(), done());
+}
+
+/** Sends calls of one method; gives what waits for them. */
+function sendGroup(
+  { method, rows }: {
+    readonly method: RemoteMethod;
+    readonly rows: readonly Row[];
+  },
+  isAlone: boolean,
+): () => boolean {
+  const chain = isAlone ? [method] : chainFrom(method);
+  if (chain.length === 1) {
+    const answered = sendCalls(method, rows, isAlone);
+    return () => {
+      answered();
+      return isAlone;
+    };
   }
-  return failed;
+  const answered = sendChain(chain, rows);
+  return () => {
+    const rest = rows.slice(answered());
+    if (rest.length === 0) return false;
+    sendCalls(method, rest, true)();
+    return true;
+  };
+}
+
+function sendCalls(
+  { calls, method }: RemoteMethod,
+  rows: readonly Row[],
+  isAlone: boolean,
+): () => void {
+  const outcomes = calls.send(method, rows.map(argsOf), isAlone);
+  return () => {
+    for (const [i, outcome] of outcomes().entries()) {
+      rows[i].calls.answer(outcome);
+    }
+  };
 }
 
 function argsOf({ calls }: Row): readonly unknown[] {
@@ -145,23 +176,30 @@ function chainFrom(first: RemoteMethod): RemoteMethod[] {
   return chain;
 }
 
-/** Makes the calls of a chain; gives the number of rows that have an answer. */
-function answerChain(
+/** Sends the calls of a chain; gives what waits for them and gives the number of rows that have an answer. */
+function sendChain(
   chain: readonly RemoteMethod[],
   rows: readonly Row[],
-): number {
+): () => number {
   const [{ calls, encode }] = chain;
   const last = chain[chain.length - 1];
   const steps = chain.map(({ calls: { seat }, method }) => ({ seat, method }));
-  const answers = calls.chain(steps, rows.map(argsOf), ({ text, addBos }) => {
-    last.calls.looked?.(last.method);
-    return encode(text, { addBos });
-  });
-  for (const [i, [own, ...later]] of answers.entries()) {
-    rows[i].calls.answer(
-      own,
-      later.map((gave, k) => [chain[k + 1], gave] as const),
-    );
-  }
-  return answers.length;
+  const outcomes = calls.sendChain(
+    steps,
+    rows.map(argsOf),
+    ({ text, addBos }) => {
+      last.calls.looked?.(last.method);
+      return encode(text, { addBos });
+    },
+  );
+  return () => {
+    const answers = outcomes();
+    for (const [i, [own, ...later]] of answers.entries()) {
+      rows[i].calls.answer(
+        own,
+        later.map((gave, k) => [chain[k + 1], gave] as const),
+      );
+    }
+    return answers.length;
+  };
 }

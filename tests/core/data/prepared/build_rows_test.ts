@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import {
   BATCHED,
   type BatchedCalls,
+  batchedCalls,
 } from "../../../../core/config/isolated/part_members.ts";
 import {
   errorOutcome,
@@ -37,23 +38,24 @@ function processOf({ endsAt = Infinity, looks = false } = {}) {
       described: `part ${seat} of plugin "x"`,
       process,
       seat,
-      many(method, calls, isAlone = false) {
+      send(method, calls, isAlone = false) {
         sent.push(`${method} ${calls.length}${isAlone ? " alone" : ""}`);
-        return calls.map((args) => outcome(seat, method, args));
+        return () => calls.map((args) => outcome(seat, method, args));
       },
-      chain(steps, calls, tokens) {
+      sendChain(steps, calls, tokens) {
         sent.push(`${steps.map((s) => s.method).join("+")} ${calls.length}`);
-        return calls.slice(0, endsAt).map((first) => {
-          let args = first;
-          return steps.map(({ seat, method }) => {
-            const gave = outcome(seat, method, args);
-            const value = "value" in gave ? gave.value : null;
-            args = method === "render" && isRendered(value)
-              ? [{ ...value, encoding: tokens(value) }]
-              : [value];
-            return gave;
+        return () =>
+          calls.slice(0, endsAt).map((first) => {
+            let args = first;
+            return steps.map(({ seat, method }) => {
+              const gave = outcome(seat, method, args);
+              const value = "value" in gave ? gave.value : null;
+              args = method === "render" && isRendered(value)
+                ? [{ ...value, encoding: tokens(value) }]
+                : [value];
+              return gave;
+            });
           });
-        });
       },
       mayFollow: (method) => method !== "weights" || !looks,
     };
@@ -125,10 +127,10 @@ Deno.test("what comes between two parts is called between them", async () => {
     await sentFor({ process: processOf(), has: ["format", "masker"] }),
     [
       "parse 128",
-      "weights 128",
-      "parse 128",
+      "parse 128", // of the next rows, while these are built
       "weights 128",
       "parse 44",
+      "weights 128",
       "weights 44",
     ],
   );
@@ -137,31 +139,83 @@ Deno.test("what comes between two parts is called between them", async () => {
       process: processOf(),
       options: { include_system_prompt: false },
     }),
-    [128, 128, 44].flatMap((n) => [`parse ${n}`, `render+weights ${n}`]),
+    [
+      "parse 128",
+      "parse 128",
+      "render+weights 128",
+      "parse 44",
+      "render+weights 128",
+      "render+weights 44",
+    ],
   );
   const held = await sentFor({
     process: processOf(),
     options: { eval_fraction: 0.5 },
     source: { side: "train" },
   });
-  assert.equal(held[0], "parse 128");
-  assert.match(held[1], /^render\+weights \d\d$/);
+  assert.deepEqual(held.slice(0, 2), ["parse 128", "parse 128"]);
+  assert.match(held[2], /^render\+weights \d\d$/);
 });
 
 Deno.test("a masker that looks at tokens gets them with its own call", async () => {
   assert.deepEqual(
-    (await sentFor({ process: processOf({ looks: true }) })).slice(0, 2),
-    ["parse+render 128", "weights 128"],
+    (await sentFor({ process: processOf({ looks: true }) })).slice(0, 3),
+    ["parse+render 128", "parse+render 128", "weights 128"],
   );
 });
 
 Deno.test("rows behind one at which a chain ended its process are asked for one by one", async () => {
   const sent = await sentFor({ process: processOf({ endsAt: 100 }) });
-  assert.deepEqual(sent.slice(0, 5), [
+  assert.deepEqual(sent.slice(0, 6), [
     "parse+render+weights 128",
     "parse 28 alone",
+    "parse+render+weights 128",
     "render 28 alone",
     "weights 28 alone",
-    "parse+render+weights 128",
+    "parse 28 alone",
   ]);
+});
+
+Deno.test("calls of the next rows are out while rows are built, and are waited for before others are sent", async () => {
+  const process = processOf();
+  let out = 0;
+  const seen = { most: 0, whileEncoding: 0 };
+  const watched = <T extends object>(part: T): T => {
+    const held = process.hold(part);
+    const calls = batchedCalls(held);
+    assert.ok(calls !== null);
+    const waits = <R>(answers: () => R): () => R => {
+      seen.most = Math.max(seen.most, ++out);
+      return () => {
+        out--;
+        return answers();
+      };
+    };
+    return {
+      ...held,
+      [BATCHED]: {
+        ...calls,
+        send: (...sent: Parameters<BatchedCalls["send"]>) =>
+          waits(calls.send(...sent)),
+        sendChain: (...sent: Parameters<BatchedCalls["sendChain"]>) =>
+          waits(calls.sendChain(...sent)),
+      },
+    };
+  };
+  const masker: Masker = await make("masker", completionOnly);
+  using prepared = await prepare([rows], {
+    options: { cache: false },
+    source: {
+      format: watched(asIs),
+      template: chatTemplate,
+      masker: {
+        weights: (tokenized) => {
+          seen.whileEncoding = Math.max(seen.whileEncoding, out);
+          return masker.weights(tokenized);
+        },
+      },
+    },
+  });
+  assert.equal(prepared.report.rows, rows.length);
+  assert.deepEqual(seen, { most: 1, whileEncoding: 1 });
 });

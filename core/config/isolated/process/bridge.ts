@@ -5,9 +5,9 @@
  */
 import { readFileSync } from "node:fs";
 import { parentPort } from "node:worker_threads";
-import { messageOf } from "../../contracts/errors.ts";
-import { Mailbox, type MailboxMemory } from "./mailbox.ts";
-import { FRAME_HEAD, MOST_FRAME_BYTES } from "./messages.ts";
+import { messageOf } from "../../../contracts/errors.ts";
+import { Mailbox, type MailboxMemory } from "../mailbox.ts";
+import { FRAME_HEAD, MOST_FRAME_BYTES } from "../messages.ts";
 
 /** What a process may take. */
 export interface Limits {
