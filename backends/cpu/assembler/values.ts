@@ -318,7 +318,7 @@ export const i8x16 = {
     type: "v128",
     code: vectorConstant(bytes),
   }),
-  /** Bytes of `a` by the numbers in `lanes`, none above 15: what those give depends on the processor. */
+  /** Bytes of `a` by the numbers in `lanes`; 128 and more give 0; what 16 to 127 give depends on the processor. */
   lookUp: (a: Vector, lanes: Vector): Vector =>
     join("v128", simd(0x100), [a, lanes]),
 };

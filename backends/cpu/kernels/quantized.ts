@@ -138,11 +138,10 @@ function decodeInt8(
   );
 }
 
-/** A row of an `int8` matrix: where its codes begin, its scale in every lane, and eight codes in 16 bits each. */
+/** A row of an `int8` matrix: where its codes begin, and its scale in every lane. */
 export interface Int8Row {
   readonly codes: Int;
   readonly scale: Vector;
-  readonly eight: Local<"v128">;
 }
 
 /** Row `row` of the matrix. */
@@ -159,19 +158,41 @@ export function int8Row(
       "v128",
       v128.load32Splat(element(matrix.base, row), 4 * scales),
     ),
-    eight: f.local("v128"),
   };
 }
 
-/** Four numbers of a row from column `index` on, or the four behind them, for which the first were asked before. */
+/** Four numbers of a row from column `index` on; the row may end among them. */
 export function int8Four(
   f: FunctionBuilder,
-  { codes, scale, eight }: Int8Row,
-  { index, second }: { index: Int; second: boolean },
+  { codes, scale }: Int8Row,
+  index: Int,
 ): Vector {
-  if (!second) f.set(eight, v128.load8x8S(i64.add(codes, index)));
-  const four = second ? i32x4.extendHighS(eight) : i32x4.extendLowS(eight);
-  return f32x4.mul(f32x4.fromI32(four), scale);
+  const eight = v128.load8x8S(i64.add(codes, index));
+  return f.local(
+    "v128",
+    f32x4.mul(f32x4.fromI32(i32x4.extendLowS(eight)), scale),
+  );
+}
+
+/** Byte i of four codes as the highest byte of lane i; numbers from 128 on give zeros. */
+const TOP_BYTES = [0, 4, 8, 12].map((first) =>
+  [0, 1, 2, 3].flatMap((i) => [128, 128, 128, first + i])
+);
+
+/** A code in the highest byte of its lane is so many times too large: scales are made as much smaller, exactly. */
+export const INT8_TOP: number = 2 ** -24;
+
+/**
+ * Vector `four` of the four that sixteen codes give. A code is moved to the highest byte of its lane, which keeps its
+ * sign and is one instruction; `scale` is the row's times {@linkcode INT8_TOP}.
+ */
+export function int8OfSixteen(
+  codes: Vector,
+  scale: Vector,
+  four: number,
+): Vector {
+  const top = i8x16.lookUp(codes, i8x16.const(TOP_BYTES[four]));
+  return f32x4.mul(f32x4.fromI32(top), scale);
 }
 
 /** The 64 numbers of a block of `nf4` in registers, sixteen at a time: `body(four vectors, their first number)`. */
