@@ -19,6 +19,7 @@ import type { LowerOptions } from "./lower.ts";
 import { describeProcessor } from "./machine.ts";
 import { compilePlan, type FunctionTable } from "./runtime/compile.ts";
 import { ALIGNMENT, Heap } from "./runtime/heap.ts";
+import { useHugePages } from "./runtime/huge_pages.ts";
 import { argumentCount } from "./runtime/program.ts";
 import { Team } from "./runtime/team.ts";
 
@@ -96,6 +97,7 @@ export class CpuExecutor {
     const { profile } = options;
     const workers = helpers.length + 1;
     const heap = new Heap(options.memoryBytes);
+    useHugePages(heap.memory, heap.limit);
     const { found: blas } = findBlas(options.blas, options.blasPath);
     const bfloat16 = options.bfloat16
       ? bfloat16Library(options.bfloat16Path)
