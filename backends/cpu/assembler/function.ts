@@ -4,6 +4,7 @@
  */
 import { append, type Code, unsigned, VECTOR } from "./encoding.ts";
 import {
+  i32,
   i64,
   type Int,
   type Value,
@@ -21,6 +22,25 @@ export interface FunctionRef {
   readonly index: number;
   readonly parameters: readonly ValueType[];
   readonly result: ValueType | null;
+}
+
+/**
+ * Structs of equal fields that a module keeps in an array: memory of its own, of which V8 knows the bounds, so that
+ * reading a field costs no check of an address.
+ */
+export interface Structs {
+  /** Type of the fields. */
+  readonly of: "v128" | "f32";
+  /** Numbers of the types of a struct and of the array, and of the global that holds it. */
+  readonly type: number;
+  readonly array: number;
+  readonly global: number;
+}
+
+/** A local that holds one of them; it is set before it is read, in the same block or around it. */
+export interface StructLocal {
+  readonly structs: Structs;
+  readonly index: number;
 }
 
 /** A target of branches. */
@@ -41,7 +61,7 @@ export const TYPE_CODES: Readonly<Record<ValueType, number>> = {
 export class FunctionBuilder {
   readonly #code: number[] = [];
   readonly #parameters: readonly ValueType[];
-  readonly #locals: ValueType[] = [];
+  readonly #locals: Code[] = []; // their types
   #depth = 0;
 
   constructor(parameters: readonly ValueType[]) {
@@ -61,10 +81,58 @@ export class FunctionBuilder {
   /** A new local, set to `value` here if given (else 0 at the start of the function). */
   local<T extends ValueType>(type: T, value?: Value<T>): Local<T> {
     const index = this.#parameters.length + this.#locals.length;
-    this.#locals.push(type);
+    this.#locals.push([TYPE_CODES[type]]);
     const local: Local<T> = { type, index, code: [0x20, ...unsigned(index)] };
     if (value !== undefined) this.set(local, value);
     return local;
+  }
+
+  /** A new local that holds struct number `index`, which `makeStruct` has made. */
+  struct(structs: Structs, index: Int): StructLocal {
+    const { type } = structs;
+    const local = this.#parameters.length + this.#locals.length;
+    this.#locals.push([0x64, ...unsigned(type)]); // a reference that is never null
+    append(this.#code, structAt(structs, index));
+    this.#code.push(0xd4, 0x21, ...unsigned(local));
+    return { structs, index: local };
+  }
+
+  /** Makes struct number `index`, with zeros in it, where there is none yet. */
+  makeStruct(structs: Structs, index: Int): void {
+    const { type, array, global } = structs;
+    const isMissing: Value<"i32"> = {
+      type: "i32",
+      code: [...structAt(structs, index), 0xd1],
+    };
+    this.if(isMissing, () => {
+      this.#code.push(0x23, ...unsigned(global));
+      append(this.#code, i32.wrap(index).code);
+      this.#code.push(0xfb, 0x01, ...unsigned(type)); // struct.new_default
+      this.#code.push(0xfb, 0x0e, ...unsigned(array)); // array.set
+    });
+  }
+
+  /** A field of a struct. */
+  field({ structs, index }: StructLocal, field: number): Vector {
+    const { of, type } = structs;
+    const code = [0x20, ...unsigned(index), 0xfb, 0x02];
+    code.push(...unsigned(type), ...unsigned(field));
+    if (of === "f32") code.push(0xfd, 19); // in all four lanes
+    return { type: "v128", code };
+  }
+
+  /** Sets a field of a struct. */
+  setField(
+    { structs, index }: StructLocal,
+    field: number,
+    value: Value<"v128" | "f32">,
+  ): void {
+    if (value.type !== structs.of) {
+      throw new TypeError(`A field of ${structs.of} cannot hold ${value.type}`);
+    }
+    this.#code.push(0x20, ...unsigned(index));
+    append(this.#code, value.code);
+    this.#code.push(0xfb, 0x05, ...unsigned(structs.type), ...unsigned(field));
   }
 
   /** The value in a local, unless it is a constant or a local already. */
@@ -271,7 +339,7 @@ export class FunctionBuilder {
     }
     const { constants, code } = this.#withConstants();
     const body: number[] = [...unsigned(this.#locals.length)];
-    for (const type of this.#locals) body.push(1, TYPE_CODES[type]);
+    for (const type of this.#locals) body.push(1, ...type);
     append(body, constants);
     append(body, code);
     body.push(0x0b);
@@ -279,6 +347,18 @@ export class FunctionBuilder {
     append(sized, body);
     return sized;
   }
+}
+
+/** array.get of the array in the global; the struct may be missing. */
+function structAt({ array, global }: Structs, index: Int): number[] {
+  return [
+    0x23,
+    ...unsigned(global),
+    ...i32.wrap(index).code,
+    0xfb,
+    0x0b,
+    ...unsigned(array),
+  ];
 }
 
 function isLocal(value: Value): boolean {

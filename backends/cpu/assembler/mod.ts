@@ -8,6 +8,8 @@ export {
   type FunctionRef,
   type Label,
   type Local,
+  type StructLocal,
+  type Structs,
 } from "./function.ts";
 export {
   type ImportedFunction,

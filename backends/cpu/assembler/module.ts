@@ -4,8 +4,13 @@
  * @module
  */
 import { append, type Code, text, unsigned } from "./encoding.ts";
-import { FunctionBuilder, type FunctionRef, TYPE_CODES } from "./function.ts";
-import type { ValueType } from "./values.ts";
+import {
+  FunctionBuilder,
+  type FunctionRef,
+  type Structs,
+  TYPE_CODES,
+} from "./function.ts";
+import { i32, type ValueType } from "./values.ts";
 
 /** Largest memory that V8 gives, in pages of 64 KiB: 16 GiB. */
 export const MAX_PAGES = 262144;
@@ -31,6 +36,7 @@ export class ModuleBuilder {
   readonly #functions: (Entry | null)[] = [];
   readonly #exports: { name: string; index: number }[] = [];
   readonly #shared = new Map<string, FunctionRef>();
+  readonly #structs = new Map<string, { structs: Structs; count: number }>();
 
   readonly #imports: readonly ImportedFunction[];
   readonly #importTypes: readonly number[];
@@ -77,6 +83,26 @@ export class ModuleBuilder {
     return made;
   }
 
+  /** At least `count` structs of `fields` numbers or vectors: the same ones for all functions that ask for such. */
+  structs(of: Structs["of"], fields: number, count: number): Structs {
+    const key = `struct of ${fields} ${of}`;
+    let made = this.#structs.get(key);
+    if (made === undefined) {
+      const type = this.#types.push(key) - 1;
+      const field = [TYPE_CODES[of], 1]; // 1: may be set
+      const list = Array.from({ length: fields }, () => field).flat();
+      this.#typeCodes.push([0x5f, ...unsigned(fields), ...list]);
+      const array = this.#types.push(`array of ${key}`) - 1;
+      // of references to them, or null
+      this.#typeCodes.push([0x5e, 0x63, ...unsigned(type), 1]);
+      const global = this.#structs.size;
+      made = { structs: { of, type, array, global }, count: 0 };
+      this.#structs.set(key, made);
+    }
+    made.count = Math.max(made.count, count);
+    return made.structs;
+  }
+
   #type(parameters: readonly ValueType[], result: ValueType | null): number {
     const key = `${parameters.join()}>${result}`;
     const known = this.#types.indexOf(key);
@@ -116,6 +142,18 @@ export class ModuleBuilder {
       ]),
     ]);
     section(bytes, 3, functions.map((f) => unsigned(f.type)));
+    // a global for each array of structs, which begins with nulls
+    const globals = [...this.#structs.values()].map(({ structs, count }) => [
+      0x64,
+      ...unsigned(structs.array),
+      0,
+      ...i32.const(count).code,
+      0xfb,
+      0x07,
+      ...unsigned(structs.array),
+      0x0b,
+    ]);
+    if (globals.length > 0) section(bytes, 6, globals);
     section(
       bytes,
       7,

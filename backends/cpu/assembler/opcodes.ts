@@ -9,6 +9,8 @@ export type Immediate =
   | "memory" // alignment, offset
   | "memory and lane"
   | "lane"
+  | "index" // of a type or global
+  | "type and field"
   | "shuffle"
   | "i32"
   | "i64"
@@ -49,6 +51,7 @@ const PLAIN: readonly Row[] = [
   [0x0f, "return", 0, "none", "gives nothing"],
   [0x1a, "drop", 1, "none", "gives nothing"],
   [0x1b, "select", 3],
+  [0x23, "global.get", 0, "index"],
   [0x28, "i32.load", 1, "memory"],
   [0x29, "i64.load", 1, "memory"],
   [0x2a, "f32.load", 1, "memory"],
@@ -85,6 +88,8 @@ const PLAIN: readonly Row[] = [
   [0xbb, "f64.promote_f32", 1],
   [0xbc, "i32.reinterpret_f32", 1],
   [0xbe, "f32.reinterpret_i32", 1],
+  [0xd1, "ref.is_null", 1],
+  [0xd4, "ref.as_non_null", 1],
 ];
 
 const SIMD: readonly Row[] = [
@@ -158,6 +163,15 @@ const ATOMIC: readonly Row[] = [
   [0x1e, "i32.atomic.rmw.add", 2, "memory"],
 ];
 
+const STRUCTS: readonly Row[] = [
+  [0x01, "struct.new_default", 0, "index"],
+  [0x02, "struct.get", 1, "type and field"],
+  [0x05, "struct.set", 2, "type and field", "gives nothing"],
+  [0x07, "array.new_default", 1, "index"],
+  [0x0b, "array.get", 2, "index"],
+  [0x0e, "array.set", 3, "index", "gives nothing"],
+];
+
 function table(rows: readonly Row[]): ReadonlyMap<number, Instruction> {
   return new Map(
     rows.map(([code, name, takes, immediate = "none", nothing]) => [
@@ -171,4 +185,9 @@ function table(rows: readonly Row[]): ReadonlyMap<number, Instruction> {
 export const INSTRUCTIONS: ReadonlyMap<
   number,
   ReadonlyMap<number, Instruction>
-> = new Map([[0, table(PLAIN)], [0xfd, table(SIMD)], [0xfe, table(ATOMIC)]]);
+> = new Map([
+  [0, table(PLAIN)],
+  [0xfb, table(STRUCTS)],
+  [0xfd, table(SIMD)],
+  [0xfe, table(ATOMIC)],
+]);

@@ -21,6 +21,8 @@ const TYPES: Readonly<Record<number, string>> = {
   0x7b: "v128",
 };
 const FUNCTION = 0x00, MEMORY = 0x02;
+const FUNCTION_TYPE = 0x60, STRUCT_TYPE = 0x5f;
+const REFERENCE = 0x64, REFERENCE_OR_NULL = 0x63;
 
 interface Signature {
   readonly parameters: readonly string[];
@@ -37,13 +39,27 @@ export function printModule(binary: Uint8Array): string {
     if (found === undefined) return [];
     return Array.from({ length: found.unsigned() }, () => read(found));
   };
-  const types = section(1, (r): Signature => {
-    r.byte(); // a function's type
-    const list = () =>
-      Array.from({ length: r.unsigned() }, () => TYPES[r.byte()]);
-    return { parameters: list(), results: list() };
-  });
   const lines: string[] = [];
+  let count = 0;
+  const types = section(1, (r): Signature => {
+    const list = () => Array.from({ length: r.unsigned() }, () => readType(r));
+    const form = r.byte();
+    const number = `(;${count++};)`;
+    if (form === FUNCTION_TYPE) return { parameters: list(), results: list() };
+    const fields = Array.from(
+      { length: form === STRUCT_TYPE ? r.unsigned() : 1 },
+      () => {
+        const type = readType(r);
+        return r.byte() === 0 ? type : `(mut ${type})`;
+      },
+    ).join(" ");
+    lines.push(
+      form === STRUCT_TYPE
+        ? `(type ${number} (struct (field ${fields})))`
+        : `(type ${number} (array ${fields}))`,
+    );
+    return { parameters: [], results: [] };
+  });
   const signatures: Signature[] = [];
   section(2, (r) => {
     const name = `"${r.text()}" "${r.text()}"`;
@@ -63,6 +79,11 @@ export function printModule(binary: Uint8Array): string {
   });
   const imported = signatures.length;
   signatures.push(...section(3, (r) => types[r.unsigned()]));
+  section(6, (r) => {
+    const type = readType(r);
+    r.byte(); // never set
+    lines.push(`(global ${type} ${readConstant(r)})`);
+  });
   section(7, (r) => {
     const name = r.text();
     r.byte();
@@ -91,7 +112,7 @@ function printBody(
 ): string[] {
   const locals = Array.from({ length: body.unsigned() }, () => {
     const count = body.unsigned();
-    return Array<string>(count).fill(TYPES[body.byte()]);
+    return Array<string>(count).fill(readType(body));
   }).flat();
   const lines = locals.length > 0 ? [`(local ${locals.join(" ")})`] : [];
   const stack: string[] = [];
@@ -146,6 +167,26 @@ function printBody(
   return lines;
 }
 
+/** The type of a value, or a reference to a struct or array. */
+function readType(reader: Reader): string {
+  const code = reader.byte();
+  if (code === REFERENCE) return `(ref ${reader.unsigned()})`;
+  if (code === REFERENCE_OR_NULL) return `(ref null ${reader.unsigned()})`;
+  return TYPES[code];
+}
+
+/** What a global begins with. */
+function readConstant(reader: Reader): string {
+  const stack: string[] = [];
+  for (let code = reader.byte(); code !== 0x0b; code = reader.byte()) {
+    const found = instruction(reader, code);
+    const text = `${found.name}${immediate(reader, found)}`;
+    const taken = stack.splice(stack.length - found.takes);
+    stack.push(`(${[text, ...taken].join(" ")})`);
+  }
+  return stack.join(" ");
+}
+
 function instruction(body: Reader, code: number): Instruction {
   const table = INSTRUCTIONS.get(code);
   const number = code === 0 || table === undefined ? code : body.unsigned();
@@ -175,6 +216,10 @@ function immediate(body: Reader, { immediate, name }: Instruction): string {
     }
     case "lane":
       return ` ${body.byte()}`;
+    case "index":
+      return ` ${body.unsigned()}`;
+    case "type and field":
+      return ` ${body.unsigned()} ${body.unsigned()}`;
     case "shuffle":
       return ` ${Array.from({ length: 16 }, () => body.byte()).join(" ")}`;
     case "i32":

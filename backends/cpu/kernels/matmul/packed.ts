@@ -23,6 +23,7 @@ import {
 } from "@denotune/denotune/core";
 import { type FunctionRef, i64, type Int, v128 } from "../../assembler/mod.ts";
 import { lowerFewRowsMatmul, MOST_ROWS } from "./few_rows.ts";
+import { copyLines, LINES, LINES_BEHIND, linesOf } from "./lines.ts";
 import { packQuantized, packStraight, packTransposed } from "./pack.ts";
 import { element, type Kernel, keyOf, type Launch } from "../launch.ts";
 import { dispatchRows, TILE_COLUMNS, TILE_ROWS } from "./tile.ts";
@@ -95,10 +96,12 @@ export function lowerPackedMatmul(
   const blocks = blocksOf({ batch, m, n, k });
   const dtype = inputs[1].dtype;
   const panels = Math.ceil(blocks.columns / TILE_COLUMNS);
+  const structs = panels * Math.ceil(k / LINES);
   return [{
     key: keyOf(
       "matmul",
-      [layout, alpha, bias, addend, dtype, quantized, blocks, exact],
+      // programs share the code, but a named k may be larger in one than in another
+      [layout, alpha, bias, addend, dtype, quantized, blocks, exact, structs],
       dims,
     ),
     views: [...inputs, out],
@@ -106,18 +109,20 @@ export function lowerPackedMatmul(
     dims,
     scratch: packedBytes(panels, k) +
       (quantized === null ? 0 : 4 * k * panels * TILE_COLUMNS + 64),
-    build: (kernel) => build(kernel, { ...attributes, dtype, blocks }),
+    build: (kernel) => build(kernel, { ...attributes, dtype, blocks, structs }),
   }];
 }
 
 /** Bytes of packed columns of b and rows of a. */
 function packedBytes(panels: number, k: number): number {
-  return 4 * k * (panels * TILE_COLUMNS + A_LINE) + 64;
+  return 4 * k * (panels * TILE_COLUMNS + A_LINE) + LINES_BEHIND + 64;
 }
 
 interface Plan extends Attributes {
   readonly dtype: View["dtype"];
   readonly blocks: Blocks;
+  /** Structs of the packed columns of a block, k at capacity. */
+  readonly structs: number;
 }
 
 function build(k: Kernel, plan: Plan): void {
@@ -125,6 +130,8 @@ function build(k: Kernel, plan: Plan): void {
   const { layout, blocks } = plan;
   const [batch, m, n, depth] = k.dims;
   const { a, b, bias, addend, out } = operandsOf(k, plan);
+  const lines = linesOf(k.module, plan.structs);
+  const structs = f.hold(i64.ceilDiv(depth, LINES)); // of a panel
   // Rows of a are packed where the tile cannot step through them by literal distances: columns of a (TN),
   // or a depth that is known at run time only.
   const packedRows = layout === "TN" || depth.constant === undefined;
@@ -149,7 +156,13 @@ function build(k: Kernel, plan: Plan): void {
     if (made === undefined) {
       tiles.set(
         rows,
-        made = tileFunction(k.module, plan, { rows, packedRows, n, depth }),
+        made = tileFunction(k.module, plan, {
+          rows,
+          packedRows,
+          n,
+          depth,
+          lines,
+        }),
       );
     }
     return made;
@@ -184,6 +197,11 @@ function build(k: Kernel, plan: Plan): void {
     const outBatch = f.local("i64", i64.mul(which, i64.mul(m, n)));
     // b is packed once a piece, and then read for every six rows.
     packColumns(k, plan, { b, which, column0, columns });
+    f.call(copyLines(k.module, lines), [
+      k.scratch,
+      i64.ceilDiv(columns, TILE_COLUMNS),
+      depth,
+    ]);
     // Six rows at a time: a's six rows stay in the first cache while the panels of b stream past.
     f.for(row0, rowEnd, TILE_ROWS, (row) => {
       const rest = f.local("i64", i64.sub(rowEnd, row));
@@ -197,8 +215,8 @@ function build(k: Kernel, plan: Plan): void {
           i64.const(4),
         ),
       );
-      // Panels are one behind the other: `depth` lines of eight columns each.
-      const panel = f.local("i64", k.scratch);
+      // Panels are one behind the other: so many structs each.
+      const panel = f.local("i64", i64.const(0));
       const biasAt = f.local(
         "i64",
         bias === null ? i64.const(0) : element(bias, column0),
@@ -222,7 +240,7 @@ function build(k: Kernel, plan: Plan): void {
         if (m.constant === undefined || m.constant % TILE_ROWS !== 0) {
           dispatchRows(f, rest, call);
         } else call(TILE_ROWS);
-        f.increase(panel, i64.mul(depth, i64.const(4 * TILE_COLUMNS)));
+        f.increase(panel, structs);
         f.increase(at, i64.const(4 * TILE_COLUMNS));
         if (bias !== null) f.increase(biasAt, i64.const(4 * TILE_COLUMNS));
       });

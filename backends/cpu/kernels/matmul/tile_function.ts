@@ -10,6 +10,7 @@ import {
   i64,
   type Int,
   type ModuleBuilder,
+  type Structs,
   v128,
   type Vector,
 } from "../../assembler/mod.ts";
@@ -29,16 +30,22 @@ export interface TileEpilogue {
   readonly exact?: boolean;
 }
 
-/** The function (a, b, k, out, bias, addend, width, n) of one tile. */
+/** The function (a, first struct of b, k, out, bias, addend, width, n) of one tile. */
 export function tileFunction(
   module: ModuleBuilder,
   plan: TileEpilogue,
-  tile: { rows: number; packedRows: boolean; n: Int; depth: Int },
+  tile: {
+    rows: number;
+    packedRows: boolean;
+    n: Int;
+    depth: Int;
+    lines: Structs;
+  },
 ): FunctionRef {
   return module.function({
     parameters: ["i64", "i64", "i64", "i64", "i64", "i64", "i64", "i64"],
   }, (f) => {
-    const [a, b, count, out, bias, addend, width, columns] = [
+    const [a, first, count, out, bias, addend, width, columns] = [
       0,
       1,
       2,
@@ -53,11 +60,12 @@ export function tileFunction(
     // Packed: six numbers side by side each k. As they are: rows `depth` apart, k side by side.
     const aRow = tile.packedRows ? 4 : 4 * (tile.depth.constant ?? 0);
     const aStep = tile.packedRows ? 4 * A_LINE : 4;
-    const shape = { rows: tile.rows, aRow, aStep, bStep: 4 * TILE_COLUMNS };
+    const shape = { rows: tile.rows, aRow, aStep };
     // The sums stay in registers until here: scale, bias and addend cost no pass over memory.
     const sums = emitLongSum(f, shape, {
       a,
-      b,
+      lines: tile.lines,
+      first,
       count: depth,
       exact: plan.exact === true,
     });

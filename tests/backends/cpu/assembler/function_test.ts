@@ -182,3 +182,54 @@ Deno.test("a vector constant is made once, at the start of its function, however
   assert.equal([...text.matchAll(/v128\.const/g)].length, 2, text); // 3, and 0 where it is used
   assert.ok(text.indexOf("v128.const") < text.indexOf("(loop"), text);
 });
+
+Deno.test("structs keep vectors and numbers outside of the memory, each function's the same ones", () => {
+  let text = "";
+  const { functions, memory } = assembled((module) => {
+    const vectors = module.structs("v128", 3, 2);
+    const numbers = module.structs("f32", 2, 4);
+    assert.equal(module.structs("v128", 3, 5), vectors);
+    module.function({ parameters: ["i64", "f32"], name: "set" }, (f) => {
+      const index = f.parameter("i64", 0);
+      f.makeStruct(vectors, index);
+      f.makeStruct(vectors, index); // keeps what is there
+      f.setField(f.struct(vectors, index), 2, f32x4.const(7));
+      f.makeStruct(numbers, index);
+      f.setField(f.struct(numbers, index), 1, f.parameter("f32", 1));
+      assert.throws(
+        () => f.setField(f.struct(numbers, index), 1, f32x4.const(1)),
+        /A field of f32 cannot hold v128/,
+      );
+    });
+    module.function({ parameters: ["i64"], name: "get" }, (f) => {
+      const index = f.parameter("i64", 0);
+      const [a, b] = [f.struct(vectors, index), f.struct(numbers, index)];
+      const at = i64.const(DATA);
+      f.store(at, f32x4.add(f.field(a, 2), f.field(b, 1)));
+      f.store(at, f32x4.add(f.field(a, 0), f.field(b, 0)), 16); // zeros
+    });
+    text = printModule(module.finish());
+  });
+  const found = new Float32Array(memory.buffer, memory.byteOffset, 8);
+  for (const [index, value] of [[3, 0.5], [1, 2], [3, -4]]) {
+    functions.set(BigInt(index), value);
+    functions.get(BigInt(index));
+    assert.deepEqual([...found], [
+      ...Array(4).fill(7 + value),
+      ...Array(4).fill(0),
+    ]);
+  }
+  assert.throws(() => functions.get(2n)); // there is none yet
+  assert.match(
+    text,
+    /\(type \(;0;\) \(struct \(field \(mut v128\) \(mut v128\) \(mut v128\)\)\)\)\n *\(type \(;1;\) \(array \(mut \(ref null 0\)\)\)\)/,
+  );
+  assert.match(
+    text,
+    /\(global \(ref 1\) \(array\.new_default 1 \(i32\.const 5\)\)\)/,
+  );
+  assert.match(
+    text,
+    /\(struct\.get 0 2 \(local\.get \d+\)\)/,
+  );
+});

@@ -210,6 +210,62 @@ Deno.test({
   },
 });
 
+Deno.test("sums have the same bits whether k is literal or named, also where they are more exact", async () => {
+  await using device = await openCpu({ workers: 2, blas: "off" });
+  const tensor = (count: number, key: number): View => {
+    const buffer = device.allocate(4 * count, "tensor");
+    device.write(buffer, numbers(count, key));
+    return { buffer, offset: 0, shape: [count], dtype: "f32" };
+  };
+  const [m, n] = [7, 9];
+  const terms = [1, 17, 31, 32, 33, 49, 255, 257, 301];
+  for (const layout of ["NN", "TN"] as const) {
+    for (const exact of [false, true]) {
+      const multiply = async (
+        k: number,
+        shape: number | { coefficient: number; names: string[] },
+      ) => {
+        const out = tensor(m * n, 3);
+        const inputs = [tensor(m * k, 1), tensor(k * n, 2)];
+        const program = await device.compile({
+          name: "product",
+          capacities: { K: k },
+          segments: [{
+            calls: [{
+              kernel: "matmul",
+              label: "product",
+              attributes: {
+                layout,
+                batch: 1,
+                m,
+                n,
+                k: shape,
+                alpha: 1,
+                bias: false,
+                addend: false,
+                ...(exact ? { exact } : {}),
+              },
+              inputs,
+              outputs: [out],
+            }],
+          }],
+        });
+        device.run(program, { K: k });
+        const found = await device.read(out.buffer, 0, 4 * m * n);
+        for (const { buffer } of [...inputs, out]) device.free(buffer);
+        return new Int32Array(found);
+      };
+      for (const k of terms) {
+        assert.deepEqual(
+          await multiply(k, { coefficient: 1, names: ["K"] }),
+          await multiply(k, k),
+          `${layout}, k ${k}, exact ${exact}`,
+        );
+      }
+    }
+  }
+});
+
 Deno.test("blocks cover large products by several pieces, small ones by few", () => {
   assert.deepEqual(blocksOf({ batch: 1, m: 6, n: 8, k: 8 }), {
     rows: 6,
