@@ -43,6 +43,8 @@ export interface Launch {
     readonly bytes: number;
     readonly use: "read" | "write";
   };
+  /** Set where the launches of one call write other elements of their tensors each: they do not wait for each other. */
+  readonly apart?: true;
   /** Bytes of memory of each worker's own. */
   readonly scratch?: number;
   readonly build: (k: Kernel) => void;

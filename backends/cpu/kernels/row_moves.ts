@@ -297,6 +297,7 @@ export function lowerColumns(
 ): Launch[] {
   return parts.map(({ from, to, source, target, width }) => ({
     key: keyOf("columns", [source, target, width], [rows]),
+    apart: true, // columns side by side
     views: [from, to],
     writes: [1],
     dims: [rows],

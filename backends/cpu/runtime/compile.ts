@@ -1,6 +1,5 @@
 /**
- * Turns a plan into launches with addresses, and decides where the workers must meet: a launch waits for all
- * earlier ones that write what it touches, or touch what it writes.
+ * Turns a plan into launches with addresses, in the order in which the workers run them.
  * @module
  */
 import {
@@ -19,19 +18,15 @@ import {
 import { ModuleBuilder } from "../assembler/mod.ts";
 import { GEMM_BF16, Kernel, type Launch, SGEMM } from "../kernels/launch.ts";
 import { lower, type LowerOptions } from "../lower.ts";
-import { LAUNCHES_WITHOUT_BARRIER, MAX_NAMES } from "./layout.ts";
+import { intervalsOf, type Span, type Touched } from "./intervals.ts";
+import { ALIGNMENT, MARGIN } from "./heap.ts";
+import { MAX_NAMES } from "./layout.ts";
 import type {
   Argument,
   LaunchData,
   ProgramData,
   SegmentData,
 } from "./program.ts";
-
-/** Bytes of memory, from and to. */
-interface Span {
-  readonly from: number;
-  readonly to: number;
-}
 
 /** Functions that the device has assembled so far, by key. */
 export type FunctionTable = Map<string, number>;
@@ -61,6 +56,11 @@ interface Lowered {
   readonly launches: readonly Launch[];
 }
 
+/** Calls that share less memory than this among their launches have it for themselves, in turn, */
+const SMALL_TEMPORARY = 64 * 1024;
+/** in so many bytes: else calls that have nothing else in common would wait for each other. */
+const SMALL_TEMPORARIES = 512 * 1024;
+
 /** Compiles a checked plan. Throws `DeviceError` that names the kernel and label of the failing call. */
 export function compilePlan(
   id: number,
@@ -79,40 +79,44 @@ export function compilePlan(
       })),
     };
   });
-  const all = segments.flatMap((s) => s.calls.flatMap((c) => c.launches));
-  const temporaryBytes = Math.max(
-    0,
-    ...all.map((s) => s.temporary?.bytes ?? 0),
-  );
+  const lowerings = segments.flatMap((s) => s.calls);
+  const all = lowerings.flatMap((c) => c.launches);
+  const temporaries = placeTemporaries(lowerings);
+  const temporaryBytes = temporaries.bytes;
   const temporaryAt = temporaryBytes === 0
     ? 0
     : context.reserve(temporaryBytes);
-  const assembled = assemble(
-    segments.flatMap((s) => s.calls),
-    context,
-  );
-  const addresses: Addresses = {
+  const assembled = assemble(lowerings, context);
+  const addressesOf = (call: Lowered): Addresses => ({
     names,
-    temporaryAt,
+    temporaryAt: temporaryAt + (temporaries.offsets.get(call) ?? 0),
     addressOf: context.addressOf,
-  };
+  });
   const data = segments.map(({ segment, extents, calls }): SegmentData => {
     const iterations = iterationsOf(segment, plan.capacities);
-    const barriers = new BarrierPlanner();
-    return {
-      launches: calls.flatMap(({ call, launches }) =>
-        launches.map((launch): LaunchData => ({
-          kernel: call.kernel,
-          label: call.label,
+    const launches = calls.flatMap((lowered) => {
+      const addresses = addressesOf(lowered);
+      return lowered.launches.map((launch) => ({
+        touched: {
+          ...touchedBy(launch, { addresses, extents, iterations }),
+          apart: launch.apart === true ? lowered.call : null,
+        },
+        data: {
+          kernel: lowered.call.kernel,
+          label: lowered.call.label,
           function: launch.blas === undefined
             ? context.functions.get(launch.key) ?? -1
             : -1,
           blas: launch.blas ?? null,
           arguments: argumentsOf(launch, addresses),
-          barrier: barriers.before(
-            launch,
-            spansOf(launch, { addresses, extents, iterations }),
-          ),
+        },
+      }));
+    });
+    return {
+      launches: intervalsOf(launches.map((l) => l.touched)).flatMap((numbers) =>
+        numbers.map((number, i): LaunchData => ({
+          ...launches[number].data,
+          barrier: i === 0,
         }))
       ),
       repeat: segment.repeat === undefined ? null : {
@@ -245,10 +249,37 @@ function sizeArgument(d: Dim, names: readonly string[]): Argument {
   };
 }
 
-function spansOf(
+/** Where each call has the memory that its launches share. */
+function placeTemporaries(
+  calls: readonly Lowered[],
+): { bytes: number; offsets: ReadonlyMap<Lowered, number> } {
+  const offsets = new Map<Lowered, number>();
+  let next = 0, small = 0, large = 0;
+  const needs = calls.map((call) => ({
+    call,
+    bytes: Math.max(0, ...call.launches.map((l) => l.temporary?.bytes ?? 0)),
+  }));
+  for (const { call, bytes } of needs) {
+    if (bytes === 0 || bytes > SMALL_TEMPORARY) continue;
+    const size = Math.ceil((bytes + MARGIN) / ALIGNMENT) * ALIGNMENT;
+    if (next + size > SMALL_TEMPORARIES) next = 0;
+    offsets.set(call, next);
+    next += size;
+    small = Math.max(small, next);
+  }
+  // the large ones behind them, all at one place
+  for (const { call, bytes } of needs) {
+    if (bytes <= SMALL_TEMPORARY) continue;
+    offsets.set(call, small);
+    large = Math.max(large, bytes);
+  }
+  return { bytes: small + large, offsets };
+}
+
+function touchedBy(
   launch: Launch,
   context: { addresses: Addresses; extents: Extents; iterations: number },
-): { reads: Span[]; writes: Span[] } {
+): Omit<Touched, "apart"> {
   const { addresses, extents, iterations } = context;
   const reads: Span[] = [], writes: Span[] = [];
   for (const [i, view] of launch.views.entries()) {
@@ -266,35 +297,4 @@ function spansOf(
     (launch.temporary.use === "write" ? writes : reads).push(span);
   }
   return { reads, writes };
-}
-
-/** Remembers what has been touched since the last barrier of a segment. */
-class BarrierPlanner {
-  #reads: Span[] = [];
-  #writes: Span[] = [];
-  #launches = LAUNCHES_WITHOUT_BARRIER; // a segment begins with a barrier
-
-  /** Whether a barrier must come before the launch. */
-  before(
-    _launch: Launch,
-    spans: { reads: readonly Span[]; writes: readonly Span[] },
-  ): boolean {
-    const barrier = this.#launches >= LAUNCHES_WITHOUT_BARRIER ||
-      overlap(spans.reads, this.#writes) ||
-      overlap(spans.writes, this.#writes) ||
-      overlap(spans.writes, this.#reads);
-    if (barrier) {
-      this.#reads = [];
-      this.#writes = [];
-      this.#launches = 0;
-    }
-    this.#launches++;
-    this.#reads.push(...spans.reads);
-    this.#writes.push(...spans.writes);
-    return barrier;
-  }
-}
-
-function overlap(a: readonly Span[], b: readonly Span[]): boolean {
-  return a.some((x) => b.some((y) => x.from < y.to && y.from < x.to));
 }

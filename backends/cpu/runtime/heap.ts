@@ -9,7 +9,7 @@ import { HEAP_AT } from "./layout.ts";
 /** Starts of blocks are multiples of this many bytes. */
 export const ALIGNMENT = 64;
 /** Room behind every block: kernels may read a little beyond the last element. */
-const MARGIN = 64;
+export const MARGIN = 64;
 
 /** Pages by which the memory grows at least: 16 MiB. */
 const GROWTH_PAGES = 256;
