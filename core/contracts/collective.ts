@@ -51,6 +51,8 @@ export interface Collective {
   readonly shardsOptimizer?: boolean;
   /** Rejects with `DeviceError` when another rank has failed, ended or hangs; absent: nobody watches. */
   readonly lost?: Promise<never>;
+  /** How many sums may be called before the first has ended, in the same order on all ranks; absent: one. */
+  readonly sumsAtOnce?: number;
   /** Sums an array over all processes, in place. All get the same bits; a NaN of one is a NaN of all. */
   sum(values: Float32Array, options?: SumOptions): Promise<void>;
   /**

@@ -271,6 +271,7 @@ export const PART_SHAPES: { readonly [K in Kind]: ShapeOf<KindMap[K]> } = {
     rank: value("number"),
     world: value("number"),
     shardsOptimizer: maybe("true or false"),
+    sumsAtOnce: maybe("number"),
     lost: maybe("object"),
     sum: later(),
     reduceScatter: later(),

@@ -33,20 +33,43 @@ export async function sumGradients(
     });
   };
   await start(enqueue);
+  const most = collective.sumsAtOnce ?? 1;
+  const summed: Promise<void>[] = [];
   for (const [index, slices] of pieces.entries()) {
     if (read[index] === undefined) enqueue(index);
     const own = await Promise.all(read[index]);
-    const all = own.length === 1 ? own[0] : concatenated(own);
-    const computes = index + 1 < pieces.length;
-    await collective.sum(all, { gradients: true, computes });
-    let at = 0;
-    for (const { variable, start, count } of slices) {
-      session.write(variable, all.subarray(at, at + count), start);
-      at += count;
-    }
     read[index] = [];
-    await session.drain();
+    await summed[index - most];
+    const sum = sumPiece({ session, collective }, {
+      values: own.length === 1 ? own[0] : concatenated(own),
+      slices,
+      computes: index + 1 < pieces.length,
+    });
+    sum.catch(() => {}); // whoever waits for it is given it
+    summed.push(sum);
   }
+  await Promise.all(summed);
+}
+
+/** Sums a piece of the gradients over all ranks, and writes it back. */
+async function sumPiece(
+  { session, collective }: {
+    readonly session: Session;
+    readonly collective: Collective;
+  },
+  { values, slices, computes }: {
+    readonly values: Float32Array;
+    readonly slices: readonly GradientSlice[];
+    readonly computes: boolean;
+  },
+): Promise<void> {
+  await collective.sum(values, { gradients: true, computes });
+  let at = 0;
+  for (const { variable, start, count } of slices) {
+    session.write(variable, values.subarray(at, at + count), start);
+    at += count;
+  }
+  await session.drain();
 }
 
 /** All gradients as slices. */

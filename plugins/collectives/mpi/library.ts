@@ -42,7 +42,6 @@ const FUNCTIONS = {
   MPI_Comm_set_errhandler: { parameters: [HANDLE, HANDLE], result: "i32" },
   MPI_Error_string: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   MPI_Get_library_version: { parameters: ["buffer", "buffer"], result: "i32" },
-  MPI_Alltoall: COMMUNICATE,
   MPI_Allgather: COMMUNICATE,
   MPI_Ialltoall: START,
   MPI_Iallgather: START,

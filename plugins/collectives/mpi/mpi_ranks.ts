@@ -8,6 +8,7 @@ import {
   DeviceError,
   type SumOptions,
 } from "@denotune/denotune/core";
+import { ChunkPipeline, type ChunkTurns } from "./chunk_pipeline.ts";
 import type { Launched } from "./launcher.ts";
 import { check, type MpiLibrary } from "./library.ts";
 import {
@@ -18,17 +19,11 @@ import {
   wireOf,
 } from "./ordered_sum.ts";
 import { RankWatch } from "./rank_watch.ts";
+import { Requests } from "./requests.ts";
 
 const THREAD_MULTIPLE = 3;
-/** An exchange of MPI: the call that waits for its end, and the one that does not. */
-const ALL_TO_ALL = { waits: "MPI_Alltoall", starts: "MPI_Ialltoall" } as const;
-const ALL_GATHER = {
-  waits: "MPI_Allgather",
-  starts: "MPI_Iallgather",
-} as const;
-/** How long a look at a call lasts, and the pause after it. */
-const LOOK_MS = 0.2;
-const PAUSE_MS = 1;
+/** Chunks that are under way at once: one is sent while another is added up. */
+const CHUNKS_AT_ONCE = 3;
 /** Bytes of what a rank is called in messages. */
 const LABEL_BYTES = 128;
 
@@ -47,10 +42,13 @@ export class MpiRanks implements Collective {
   readonly lost: Promise<never>;
   readonly #library: MpiLibrary;
   readonly #gradients: Wire;
+  readonly sumsAtOnce = CHUNKS_AT_ONCE;
   readonly #comm: bigint;
+  /** Gathers of their own order: all ranks must start the calls of a communicator in the same one. */
+  readonly #gathers: bigint;
   readonly #watch: RankWatch;
-  /** Memory of calls that are not over. */
-  readonly #underway = new Set<readonly ArrayBuffer[]>();
+  readonly #requests: Requests;
+  readonly #pipeline = new ChunkPipeline(CHUNKS_AT_ONCE);
 
   private constructor(
     library: MpiLibrary,
@@ -58,6 +56,7 @@ export class MpiRanks implements Collective {
       readonly rank: number;
       readonly world: number;
       readonly comm: bigint;
+      readonly gathers: bigint;
       readonly watch: RankWatch;
     },
     settings: MpiSettings,
@@ -66,8 +65,10 @@ export class MpiRanks implements Collective {
     this.rank = of.rank;
     this.world = of.world;
     this.#comm = of.comm;
+    this.#gathers = of.gathers;
     this.#watch = of.watch;
     this.lost = of.watch.lost;
+    this.#requests = new Requests(library, this.lost);
     this.shardsOptimizer = settings.shardsOptimizer;
     this.#gradients = wireOf(settings.gradientDtype);
   }
@@ -108,6 +109,7 @@ export class MpiRanks implements Collective {
       return made[0];
     };
     const comm = duplicate();
+    const gathers = duplicate();
     const watched = duplicate();
     const labels = await labelsOf(library, { rank, world, comm });
     watch.start({
@@ -118,7 +120,8 @@ export class MpiRanks implements Collective {
       labels,
       timeoutMs,
     });
-    return new MpiRanks(library, { rank, world, comm, watch }, settings);
+    const of = { rank, world, comm, gathers, watch };
+    return new MpiRanks(library, of, settings);
   }
 
   describe(): Promise<string> {
@@ -126,17 +129,44 @@ export class MpiRanks implements Collective {
   }
 
   async sum(values: Float32Array, options: SumOptions = {}): Promise<void> {
-    const wire = options.gradients === true ? this.#gradients : FLOAT32;
-    const { world } = this;
+    const { gradients = false, computes = false } = options;
+    const wire = gradients ? this.#gradients : FLOAT32;
+    this.#requests.computes = computes;
+    const ends: Promise<void>[] = [];
     for (let start = 0; start < values.length; start += CHUNK) {
       const part = values.subarray(start, start + CHUNK);
-      const share = Math.ceil(part.length / world);
-      const padded = new Float32Array(share * world);
-      padded.set(part);
-      const mine = await this.#reduced(padded, wire, options.computes);
-      const all = await this.#gathered(mine, wire, options.computes);
-      part.set(all.subarray(0, part.length));
+      ends.push(
+        this.#pipeline.run((turns) => this.#sumChunk(part, wire, turns)),
+      );
     }
+    await Promise.all(ends);
+  }
+
+  async #sumChunk(
+    part: Float32Array,
+    wire: Wire,
+    turns: ChunkTurns,
+  ): Promise<void> {
+    const share = Math.ceil(part.length / this.world);
+    let padded = part;
+    if (share * this.world > part.length) {
+      padded = new Float32Array(share * this.world);
+      padded.set(part);
+    }
+    const bytes = share * wire.bytes;
+    const received = this.#started("MPI_Ialltoall", wire.encode(padded), {
+      bytes,
+      comm: this.#comm,
+    });
+    turns.scattered();
+    const mine = sumOfPieces(wire.decode(await received), share);
+    await turns.mayGather;
+    const gathered = this.#started("MPI_Iallgather", wire.encode(mine), {
+      bytes,
+      comm: this.#gathers,
+    });
+    turns.gathered();
+    part.set(wire.decode(await gathered).subarray(0, part.length));
   }
 
   async reduceScatter(values: Float32Array): Promise<Float32Array> {
@@ -211,87 +241,45 @@ export class MpiRanks implements Collective {
   }
 
   /** This rank's share of a sum: of (world * share) numbers. */
-  async #reduced(
-    values: Float32Array,
-    wire: Wire,
-    computes = false,
-  ): Promise<Float32Array> {
+  async #reduced(values: Float32Array, wire: Wire): Promise<Float32Array> {
     const share = values.length / this.world;
     const bytes = share * wire.bytes;
-    const received = await this.#exchanged(ALL_TO_ALL, wire.encode(values), {
+    const received = await this.#started("MPI_Ialltoall", wire.encode(values), {
       bytes,
-      computes,
+      comm: this.#comm,
     });
     return sumOfPieces(wire.decode(received), share);
   }
 
-  async #gathered(
-    share: Float32Array,
-    wire: Wire,
-    computes = false,
-  ): Promise<Float32Array> {
+  async #gathered(share: Float32Array, wire: Wire): Promise<Float32Array> {
     const bytes = share.length * wire.bytes;
     return wire.decode(
-      await this.#exchanged(ALL_GATHER, wire.encode(share), {
+      await this.#started("MPI_Iallgather", wire.encode(share), {
         bytes,
-        computes,
+        comm: this.#gathers,
       }),
     );
   }
 
-  /** What all ranks have sent, so many bytes each: by a thread that waits, or by looking now and then. */
-  async #exchanged(
-    how: typeof ALL_TO_ALL | typeof ALL_GATHER,
+  /** Starts an exchange, and gives what all ranks have sent, so many bytes each. */
+  async #started(
+    name: "MPI_Ialltoall" | "MPI_Iallgather",
     sent: ArrayBufferView<ArrayBuffer>,
-    { bytes, computes }: { readonly bytes: number; readonly computes: boolean },
+    { bytes, comm }: { readonly bytes: number; readonly comm: bigint },
   ): Promise<ArrayBuffer> {
     const { functions, handles: { byte } } = this.#library;
     const received = new ArrayBuffer(bytes * this.world);
     const into = new Uint8Array(received);
-    const comm = this.#comm;
-    if (!computes) {
-      const call = functions[how.waits];
-      await this.#call(
-        how.waits,
-        call(sent, bytes, byte, into, bytes, byte, comm),
-      );
-      return received;
-    }
-    const start = functions[how.starts];
     const request = new BigUint64Array(new ArrayBuffer(8));
     // asked for, an array's memory no longer moves; held, it is not collected before MPI is done with it
     const held = [sent.buffer, received, request.buffer];
     check(
       this.#library,
-      how.starts,
-      start(sent, bytes, byte, into, bytes, byte, comm, request),
+      name,
+      functions[name](sent, bytes, byte, into, bytes, byte, comm, request),
     );
-    this.#underway.add(held);
-    await this.#done(request);
-    this.#underway.delete(held);
+    await this.#requests.done(request, held);
     return received;
-  }
-
-  /** Looks for the end of a call: a thread that waits in MPI would take half of a core from whoever computes. */
-  async #done(request: BigUint64Array<ArrayBuffer>): Promise<void> {
-    const { functions } = this.#library;
-    const [flag, status] = [new Int32Array(1), new Int32Array(16)];
-    for (;;) {
-      // MPI moves bytes only while it is called: a look is a short time, not one call
-      const end = performance.now() + LOOK_MS;
-      do {
-        check(
-          this.#library,
-          "MPI_Test",
-          functions.MPI_Test(request, flag, status),
-        );
-        if (flag[0] !== 0) return;
-      } while (performance.now() < end);
-      const pause = new Promise<void>((resolve) =>
-        setTimeout(resolve, PAUSE_MS)
-      );
-      await Promise.race([pause, this.lost]);
-    }
   }
 
   /** Waits for a call, or for the news that a rank is lost: then the call's thread is left behind. */

@@ -16,6 +16,7 @@ import { bf16ToF32, f32ToBf16 } from "@denotune/denotune/core";
 export interface Wire {
   /** Bytes of a number. */
   readonly bytes: number;
+  /** The bytes of numbers, which may share their memory. */
   encode(values: Float32Array): ArrayBufferView<ArrayBuffer>;
   decode(bytes: ArrayBuffer): Float32Array;
 }
@@ -23,7 +24,10 @@ export interface Wire {
 /** All bits. */
 export const FLOAT32: Wire = {
   bytes: 4,
-  encode: (values) => Float32Array.from(values),
+  encode: (values) =>
+    values.buffer instanceof ArrayBuffer
+      ? new Float32Array(values.buffer, values.byteOffset, values.length)
+      : new Float32Array(values),
   decode: (bytes) => new Float32Array(bytes),
 };
 
@@ -52,4 +56,4 @@ export function sumOfPieces(
 }
 
 /** Numbers that one call sends at most: MPI counts bytes in 32 bits, and copies stay small. */
-export const CHUNK: number = 1 << 22;
+export const CHUNK: number = 1 << 21;
