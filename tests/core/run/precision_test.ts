@@ -77,8 +77,9 @@ const MODELS: Readonly<Record<string, Partial<RunInput> | null>> = {
           activation_function: "gelu_new",
         },
       },
-      optimizer: { use: "adamw", learning_rate: 1e-3 },
-      schedule: { use: "cosine", warmup_steps: 10 },
+      // at 1e-3 the first fall of the loss comes a step sooner or later with any rounding: 2.4% between steps 20 and 40
+      optimizer: { use: "adamw", learning_rate: 3e-4 },
+      schedule: { use: "cosine", warmup_steps: 20 },
       data: {
         train: [{ path: alpaca }],
         max_length: 512,
