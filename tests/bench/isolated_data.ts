@@ -103,7 +103,12 @@ function cpuSeconds(): number {
       const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
       const isOurs = Number(name) === Deno.pid ||
         Number(fields[1]) === Deno.pid;
-      if (isOurs) ticks += Number(fields[11]) + Number(fields[12]);
+      if (!isOurs) continue;
+      ticks += Number(fields[11]) + Number(fields[12]);
+      // processes of workers have ended when the rows are there
+      if (Number(name) === Deno.pid) {
+        ticks += Number(fields[13]) + Number(fields[14]);
+      }
     } catch {
       // it has ended
     }

@@ -29,6 +29,7 @@ import {
   partOf,
 } from "./part_members.ts";
 import { flagOf } from "./permissions.ts";
+import type { Bridges } from "./process/bridge_thread.ts";
 import type { ProcessOptions } from "./process/plugin_process.ts";
 
 /** What an isolated plugin is held to where nothing else is said. */
@@ -40,13 +41,15 @@ export const DEFAULT_ISOLATION: Isolation = {
 
 /** Loads a plugin in a process of its own. Throws `PluginError`. */
 export async function loadIsolated(
-  { url, module, isolation }: {
+  { url, module, isolation, bridges }: {
     /** URL of its module. */
     readonly url: string;
     /** The module, as people are shown it. */
     readonly module: string;
     /** Its limits, and what the run grants it. */
     readonly isolation: Isolation;
+    /** What starts its process; absent: a thread of its own. */
+    readonly bridges?: Bridges;
   },
 ): Promise<Plugin> {
   const { granted, timeMs, memoryMB } = isolation;
@@ -55,6 +58,7 @@ export async function loadIsolated(
     module,
     limits: { timeMs, memoryMB },
     flags: granted.map(flagOf),
+    bridges,
   };
   const carrier = new Carrier(options);
   try {

@@ -5,6 +5,8 @@
  */
 import type { RawRecord } from "../../contracts/source.ts";
 import { isData } from "../../config/schema/options_schema.ts";
+import type { BridgeCommand } from "../../config/isolated/process/bridge.ts";
+import { BridgeThread } from "../../config/isolated/process/bridge_thread.ts";
 import { PluginError } from "../../contracts/errors.ts";
 import type { PreparedRows } from "../prepared/prepare_rows.ts";
 import type { DrawnRow, PreparedDraw } from "../stream/types.ts";
@@ -46,11 +48,14 @@ interface Waiting {
 interface Member {
   readonly worker: Worker;
   readonly waiting: Map<number, Waiting>;
+  /** Processes of isolated plugins that it has asked for, by its numbers. */
+  readonly processes: Map<number, { end(): void }>;
 }
 
 /** Workers of one preparation. Dispose of it to end them, whatever they do. */
 export class PreparePool implements Disposable {
   readonly #members: Member[] = [];
+  readonly #bridges = new BridgeThread();
   readonly #signal: AbortSignal | undefined;
   readonly #onAbort: () => void;
   #failure: { readonly error: unknown } | null = null;
@@ -128,6 +133,7 @@ export class PreparePool implements Disposable {
   [Symbol.dispose](): void {
     this.#signal?.removeEventListener("abort", this.#onAbort);
     for (const { worker } of this.#members) worker.terminate();
+    this.#bridges[Symbol.dispose]();
     this.#failWith(new Error("The workers of preparation were ended"));
   }
 
@@ -136,7 +142,11 @@ export class PreparePool implements Disposable {
       "prepare",
       new URL("./worker.ts", import.meta.url),
     );
-    const member: Member = { worker, waiting: new Map() };
+    const member: Member = {
+      worker,
+      waiting: new Map(),
+      processes: new Map(),
+    };
     this.#members.push(member);
     return new Promise((resolve) => {
       worker.addEventListener(
@@ -147,6 +157,8 @@ export class PreparePool implements Disposable {
               return this.#post(worker, command);
             case "opened":
               return resolve(data.isSame);
+            case "bridge":
+              return this.#bridge(member, data.command);
             case "failed":
               return this.#failWith(restoreError(data.error));
             case "rows":
@@ -175,6 +187,13 @@ export class PreparePool implements Disposable {
         );
       });
     });
+  }
+
+  #bridge({ processes }: Member, command: BridgeCommand): void {
+    const { id } = command;
+    if (command.type === "start") {
+      processes.set(id, this.#bridges.start(command.process));
+    } else processes.get(id)?.end();
   }
 
   #post(

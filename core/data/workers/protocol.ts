@@ -5,6 +5,7 @@
 import type { RawRecord } from "../../contracts/source.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import { type ErrorData, errorToData } from "../../device/protocol.ts";
+import type { BridgeCommand } from "../../config/isolated/process/bridge.ts";
 import { ConfigError, DataError, PluginError } from "../../contracts/errors.ts";
 import type { PartOfSplit } from "../open_parts.ts";
 import type { PreparedRows } from "../prepared/prepare_rows.ts";
@@ -91,6 +92,8 @@ export interface SentDraw extends Omit<PreparedDraw, "failure"> {
 /** What a worker says. */
 export type WorkerAnswer =
   | { readonly type: "ready" }
+  /** Asks the main thread to start or end the process of a plugin: see `Bridges`. */
+  | { readonly type: "bridge"; readonly command: BridgeCommand }
   /** Whether its tokenizer is that of the run; where not, it prepares nothing. */
   | { readonly type: "opened"; readonly isSame: boolean }
   | { readonly type: "failed"; readonly error: ErrorData }

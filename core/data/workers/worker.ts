@@ -11,6 +11,8 @@ import { DataError, PluginError } from "../../contracts/errors.ts";
 import { Registry } from "../../contracts/plugin.ts";
 import { importModule } from "../../config/parts/import_module.ts";
 import { loadIsolated } from "../../config/isolated/load_isolated.ts";
+import type { BridgeCommand } from "../../config/isolated/process/bridge.ts";
+import type { Bridges } from "../../config/isolated/process/bridge_thread.ts";
 import { loadSameCode } from "../../config/trust/changed_code.ts";
 import { faultPlace } from "../../fault_place.ts";
 import { bundleUrl } from "../../io/start_worker.ts";
@@ -71,20 +73,34 @@ class PrepareWorker {
 
   static async open(
     command: OpenCommand,
-    load: ImportModule,
+    { load, bridges }: {
+      readonly load: ImportModule;
+      readonly bridges: Bridges;
+    },
   ): Promise<PrepareWorker> {
     const { host, tokenizer: recipe, addedTokens } = command.recipe;
     const registry = new Registry();
+    // processes start while the tokenizer, which no isolated plugin brings, is made
+    const starting = host.plugins.flatMap(
+      ({ url, module, isolation, hash }) => {
+        if (isolation === null) return [];
+        const plugin = loadSameCode({ url, module, hash })
+          .then(() => loadIsolated({ url, module, isolation, bridges }));
+        plugin.catch(() => {}); // whoever awaits it gets the error
+        return [{ plugin, url, module, isolation }];
+      },
+    );
     for (const { url, module, isolation, hash } of host.plugins) {
+      if (isolation !== null) continue;
       await loadSameCode({ url, module, hash });
-      const plugin = isolation === null
-        ? (await load(url)).default
-        : await loadIsolated({ url, module, isolation });
-      registry.add(plugin, module, url, { isolation });
+      registry.add((await load(url)).default, module, url, { isolation });
     }
     const creating = remakeHost(host, registry);
     const made = await remake("tokenizer", recipe, creating);
     const tokenizer = await made.withTokens?.(addedTokens) ?? made;
+    for (const { plugin, url, module, isolation } of starting) {
+      registry.add(await plugin, module, url, { isolation });
+    }
     return new PrepareWorker(
       command,
       beside(creating, { tokenizer }),
@@ -244,13 +260,23 @@ export type ImportModule = (
 /** Makes this worker one that prepares rows: called once. */
 export function servePreparation(load: ImportModule): void {
   const scope = globalThis as unknown as WorkerScope;
+  let processes = 0;
+  const bridges: Bridges = {
+    start(process) {
+      const id = ++processes;
+      const post = (command: BridgeCommand) =>
+        scope.postMessage({ type: "bridge", command });
+      post({ type: "start", id, process });
+      return { end: () => post({ type: "end", id }) };
+    },
+  };
   let worker: PrepareWorker | null = null;
   const answer = async (
     command: OpenCommand | RowsCommand | DrawCommand,
   ): Promise<void> => {
     try {
       if (command.type === "open") {
-        worker = await PrepareWorker.open(command, load);
+        worker = await PrepareWorker.open(command, { load, bridges });
         const { isSame } = worker;
         return scope.postMessage({ type: "opened", isSame });
       }

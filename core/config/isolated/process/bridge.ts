@@ -1,6 +1,6 @@
 /**
- * The thread that owns the process of an isolated plugin: it starts the process, passes frames on, holds it to its
- * limits and ends it. No code of the plugin runs here.
+ * The thread that owns the processes of isolated plugins: it starts them, passes frames on, holds them to their limits
+ * and ends them. No code of a plugin runs here.
  * @module
  */
 import { readFileSync } from "node:fs";
@@ -17,17 +17,24 @@ export interface Limits {
   readonly memoryMB: number;
 }
 
-/** What the thread is asked for. */
+/** What a process is started with. */
+export interface StartedProcess {
+  /** The Deno that is started, and its arguments. */
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly limits: Limits;
+  /** Of the thread that asks it. */
+  readonly memory: MailboxMemory;
+}
+
+/** What the thread is asked for. `id`: a number of a process. */
 export type BridgeCommand =
   | {
     readonly type: "start";
-    /** The Deno that is started, and its arguments. */
-    readonly program: string;
-    readonly args: readonly string[];
-    readonly limits: Limits;
-    readonly memory: MailboxMemory;
+    readonly id: number;
+    readonly process: StartedProcess;
   }
-  | { readonly type: "end" };
+  | { readonly type: "end"; readonly id: number };
 
 /** Why a process has ended. */
 export interface Ended {
@@ -59,11 +66,11 @@ class Bridge {
   #since: number | null = null;
   #timer: ReturnType<typeof setInterval> | null = null;
 
-  constructor(command: Extract<BridgeCommand, { type: "start" }>) {
-    this.#mailbox = new Mailbox(command.memory);
-    this.#limits = command.limits;
-    this.#child = new Deno.Command(command.program, {
-      args: [...command.args],
+  constructor({ program, args, limits, memory }: StartedProcess) {
+    this.#mailbox = new Mailbox(memory);
+    this.#limits = limits;
+    this.#child = new Deno.Command(program, {
+      args: [...args],
       stdin: "piped",
       stdout: "piped",
       stderr: "piped",
@@ -204,12 +211,12 @@ function memoryOf(pid: number): number | null {
 
 /** Makes this thread one that owns a process: called once. */
 export function serveBridge(): void {
-  let bridge: Bridge | null = null;
+  const bridges = new Map<number, Bridge>();
   parentPort?.on("message", (command: BridgeCommand) => {
     switch (command.type) {
       case "start":
         try {
-          bridge = new Bridge(command);
+          bridges.set(command.id, new Bridge(command.process));
         } catch (error) {
           const ended: Ended = {
             why: "none",
@@ -217,14 +224,15 @@ export function serveBridge(): void {
             signal: null,
             stderr: messageOf(error),
           };
-          new Mailbox(command.memory).answer(
+          new Mailbox(command.process.memory).answer(
             "ended",
             new TextEncoder().encode(JSON.stringify(ended)),
           );
         }
         return;
       case "end":
-        bridge?.end();
+        bridges.get(command.id)?.end();
+        bridges.delete(command.id);
     }
   });
 }

@@ -2,14 +2,9 @@
  * One run of a plugin's process, as a thread that waits for it sees it: messages to it, and what it sends back.
  * @module
  */
-import { Worker as NodeWorker } from "node:worker_threads";
 import { ownModule } from "../../../io/start_worker.ts";
-import {
-  type BridgeCommand,
-  type Ended,
-  type Limits,
-  LOAD_MS,
-} from "./bridge.ts";
+import { type Ended, type Limits, LOAD_MS } from "./bridge.ts";
+import { type Bridges, BridgeThread } from "./bridge_thread.ts";
 import { childArgs } from "../deno_child.ts";
 import { LATE, ProcessEnded } from "./ended.ts";
 import { type Mail, Mailbox } from "../mailbox.ts";
@@ -31,23 +26,22 @@ export interface ProcessOptions {
   readonly limits: Limits;
   /** Granted permissions, as flags of Deno. */
   readonly flags: readonly string[];
+  /** What starts it; absent: a thread of its own. */
+  readonly bridges?: Bridges | undefined;
 }
 
 /** How much longer than its limit a silent process is waited for: whoever ends it needs a moment. */
 const SPARE_MS = LOAD_MS + 10_000;
 
-/** Ends the processes that nobody has any more: a program may load many runs. */
-const FORGOTTEN: FinalizationRegistry<NodeWorker> = new FinalizationRegistry(
-  (worker) => void worker.terminate(),
-);
-
 /** Started when it is made. Dispose of it to end the process, whatever it does. */
 export class PluginProcess implements Disposable {
   readonly #mailbox = new Mailbox();
-  readonly #worker: NodeWorker;
   readonly #waitMs: number;
+  readonly #process: { end(): void };
+  /** A thread of its own. */
+  readonly #thread: BridgeThread | null;
 
-  constructor({ url, module, limits, flags }: ProcessOptions) {
+  constructor({ url, module, limits, flags, bridges }: ProcessOptions) {
     // first: where no process can be started, no thread is
     const args = childArgs({
       url,
@@ -57,16 +51,9 @@ export class PluginProcess implements Disposable {
       flags,
     });
     this.#waitMs = limits.timeMs + SPARE_MS;
-    const bridge = ownModule(new URL("./bridge.ts", import.meta.url)).href;
-    // a worker of `node:worker_threads` does not keep the program alive, and takes no module from elsewhere by URL
-    this.#worker = new NodeWorker(
-      `import(${JSON.stringify(bridge)}).then((m) => m.serveBridge());`,
-      { eval: true },
-    );
-    this.#worker.unref();
-    FORGOTTEN.register(this, this.#worker);
-    this.#post({
-      type: "start",
+    const thread = new BridgeThread();
+    this.#thread = bridges === undefined ? thread : null;
+    this.#process = (bridges ?? thread).start({
       program: Deno.execPath(),
       args,
       limits,
@@ -98,12 +85,8 @@ export class PluginProcess implements Disposable {
 
   /** Ends it. */
   [Symbol.dispose](): void {
-    this.#post({ type: "end" });
-    this.#worker.terminate();
-  }
-
-  #post(command: BridgeCommand): void {
-    this.#worker.postMessage(command);
+    this.#process.end();
+    this.#thread?.[Symbol.dispose]();
   }
 }
 
