@@ -2,7 +2,11 @@
  * From a kernel call to its launches: the one list of the kernels that this backend supports.
  * @module
  */
-import type { Extents, KernelCall } from "@denotune/denotune/core";
+import {
+  DeviceError,
+  type Extents,
+  type KernelCall,
+} from "@denotune/denotune/core";
 import { lowerArgmax } from "./kernels/argmax.ts";
 import {
   lowerAttention,
@@ -59,6 +63,9 @@ export function lower(
   const [out] = outputs;
   switch (call.kernel) {
     case "matmul":
+      if (call.attributes.factors === "f16") {
+        throw new DeviceError("cpu has no products of f16 factors");
+      }
       if (call.attributes.factors === "bf16") {
         return lowerBfloat16Matmul(call.attributes, inputs, out, {
           available: options.bfloat16 === true,

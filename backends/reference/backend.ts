@@ -24,7 +24,7 @@ export const reference: Part<
   options: referenceOptions,
   create(options: ReferenceOptions): Backend {
     return {
-      precisions: ["bfloat16"],
+      precisions: ["bfloat16", "float16"],
       available: () =>
         Promise.resolve({
           ok: true,

@@ -45,7 +45,7 @@ export class ReferenceExecutor implements Executor {
       memoryBytes: memory_gb * GB,
       alignment: 4,
       storages: QUANTIZATIONS,
-      precisions: ["bfloat16"],
+      precisions: ["bfloat16", "float16"],
       epilogues: { tensors: Infinity, bytes: Infinity },
       // exp, tanh and the like are V8's own, so its version counts and the processor does not.
       fingerprint: `reference 1, V8 ${Deno.version.v8}`,

@@ -14,6 +14,7 @@ import { factsOf, findAdapter, openGpu } from "./runtime/adapter.ts";
 import { type AdapterLimits, LEAST_LIMITS } from "./runtime/adapter_limits.ts";
 import { cardPermissions, describeCard, listCards } from "./runtime/cards.ts";
 import { driverPermissions } from "./runtime/driver.ts";
+import { PRECISIONS } from "./precisions.ts";
 import { indented } from "./shader/indent.ts";
 import { shadersOf } from "./source.ts";
 import { openTiles } from "./tune/cache.ts";
@@ -34,6 +35,7 @@ export const webgpu: Part<"backend", Partial<WebGpuOptions>, WebGpuOptions> =
     ],
     create(options: WebGpuOptions): Backend {
       return {
+        precisions: PRECISIONS,
         async available(context) {
           const adapter = await findAdapter(options);
           if ("reason" in adapter) {

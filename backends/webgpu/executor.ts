@@ -32,6 +32,7 @@ import type { ProductShape, Tile } from "./kernels/matmul/tiles.ts";
 import { adviceFor } from "./tune/advice.ts";
 import { openTiles } from "./tune/cache.ts";
 import { productsOf } from "./tune/products.ts";
+import { PRECISIONS } from "./precisions.ts";
 
 /** Views start at multiples of this many bytes: enough for every adapter. */
 const ALIGNMENT = 256;
@@ -114,7 +115,9 @@ export class WebGpuExecutor implements Executor {
       };
     const executor = new WebGpuExecutor(gpu, {
       backend: "webgpu",
-      description: facts.description,
+      description: `${facts.description}, ${
+        gpu.limits.halves ? "" : "no "
+      }shader-f16`,
       maxBufferBytes: Math.min(
         gpu.device.limits.maxBufferSize,
         gpu.limits.maxBindingBytes * slicesOf(gpu.limits),
@@ -123,6 +126,7 @@ export class WebGpuExecutor implements Executor {
       readsAreCostly: true,
       alignment: ALIGNMENT,
       storages: QUANTIZATIONS,
+      precisions: PRECISIONS,
       epilogues: {
         tensors: gpu.limits.maxBindings,
         bytes: gpu.limits.maxBindingBytes,

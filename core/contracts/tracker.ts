@@ -130,6 +130,8 @@ export interface StepEvent extends EventPlace {
   readonly seconds_left: number | null;
   /** Updates left out so far because the norm was not finite. */
   readonly skipped_updates: number;
+  /** What gradients are multiplied by in `precision: float16`, after this step; absent elsewhere. */
+  readonly loss_scale?: number;
   /** Loss by data source, where there is more than one. */
   readonly source_losses?: Readonly<Record<string, number | null>>;
   /** What the objective's own loss measures, by name. */

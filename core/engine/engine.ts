@@ -113,13 +113,15 @@ export class Engine implements AsyncDisposable {
   /**
    * Runs one micro-batch: gradients and sums are added up. `divisor` is that of the whole step; `tokens` those of the
    * step (`trainedBatchTokens`), by which losses of the model's own are divided. Absent: those of this batch.
+   * `lossScale` multiplies gradients, not what is measured; absent: 1.
    * `onPiece` is called when a piece of the backward pass is enqueued, as `planned.pieces` has them.
    */
   micro(
     inputs: Inputs,
     divisor: number,
-    { tokens = trainedBatchTokens(inputs), onPiece }: {
+    { tokens = trainedBatchTokens(inputs), lossScale = 1, onPiece }: {
       tokens?: number;
+      lossScale?: number;
       onPiece?: (index: number) => void;
     } = {},
   ): void {
@@ -136,8 +138,8 @@ export class Engine implements AsyncDisposable {
     }
     const program = microName(inputs);
     const extents = this.#run(program, inputs, {
-      loss: 1 / divisor,
-      token: 1 / tokens,
+      loss: lossScale / divisor,
+      token: lossScale / tokens,
     });
     for (const index of this.planned.pieces.keys()) {
       if (index > 0) this.session.run(pieceName(program, index), extents);
@@ -213,14 +215,19 @@ export class Engine implements AsyncDisposable {
     return sizes;
   }
 
-  /** Ends an optimizer step. `step` is counted from 1. */
-  update(options: { learningRate: number; step: number }): void {
-    const { train } = this.planned.request;
+  /** Ends an optimizer step. `step` is counted from 1; `lossScale` is that of its micro-batches, absent: 1. */
+  update(
+    options: { learningRate: number; step: number; lossScale?: number },
+  ): void {
+    const { train, precision } = this.planned.request;
     if (train === null || this.planned.trainables === null) {
       throw new RangeError("The engine was not planned for training");
     }
     this.session.run("update", {}, {
-      scalars: scalarsOf(this.planned.trainables, train.optimizer, options),
+      scalars: scalarsOf(this.planned.trainables, train.optimizer, {
+        ...options,
+        lossScale: precision === "float16" ? options.lossScale ?? 1 : null,
+      }),
       ring_index: Int32Array.of(this.#ringIndex),
     });
     this.#ringIndex = (this.#ringIndex + 1) % RING_SLOTS;

@@ -23,7 +23,7 @@ import {
   type MemoryLimits,
   type MemoryReport,
 } from "../graph/memory.ts";
-import { computeInBfloat16 } from "../graph/precision/bfloat16.ts";
+import { computeInHalf } from "../graph/precision/half_precision.ts";
 import type { Graph } from "../graph/graph.ts";
 import { type PlannedProgram, planProgram } from "../graph/planner.ts";
 import { baseName, placeBase } from "./base_copy.ts";
@@ -300,7 +300,8 @@ function planLosses(
     graph: Graph,
     options: Omit<Parameters<typeof planProgram>[1], "memory">,
   ) => {
-    if (precision === "bfloat16") computeInBfloat16(graph);
+    if (precision === "bfloat16") computeInHalf(graph, "bf16");
+    if (precision === "float16") computeInHalf(graph, "f16");
     return planProgram(graph, { ...options, memory });
   };
   if (train !== null && trainables !== null) {
@@ -331,6 +332,7 @@ function planLosses(
       metrics,
       window: needs?.window,
       shard: train.shard,
+      scaled: precision === "float16",
     });
     programs.push(
       micro(),

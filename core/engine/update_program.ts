@@ -35,11 +35,16 @@ export function ringColumns(sources: number, metrics: number): number {
   return RING_FIXED + sources + 2 * metrics;
 }
 
-/** Layout of the input `scalars` of the update: two a group, then the optimizer's own. */
+/** Layout of the input `scalars` of the update: two a group, the optimizer's own, 1 / loss scale if there is one. */
 export function scalarsOf(
   trainables: Trainables,
   optimizer: Optimizer,
-  step: { learningRate: number; step: number },
+  step: {
+    learningRate: number;
+    step: number;
+    /** What gradients were multiplied by; null or absent: the program was made without a scale. */
+    lossScale?: number | null;
+  },
 ): Float32Array {
   const own = optimizer.scalars(step.step);
   return Float32Array.from([
@@ -48,6 +53,7 @@ export function scalarsOf(
       g.decayed ? optimizer.weightDecay : 0,
     ]),
     ...optimizer.scalarNames.map((name) => own[name]),
+    ...(step.lossScale == null ? [] : [1 / step.lossScale]),
   ]);
 }
 
@@ -67,11 +73,15 @@ export function updateProgram(
     window?: readonly string[];
     /** This rank's share of the optimizer; null or absent: all of it. */
     shard?: Shard | null;
+    /** Whether gradients are multiplied by a loss scale; absent: no. */
+    scaled?: boolean;
   },
 ): Graph {
   const graph = new Graph();
-  const scalarCount = trainables.groups.length * 2 +
+  const unscaleAt = trainables.groups.length * 2 +
     optimizer.scalarNames.length;
+  const scaled = options.scaled === true;
+  const scalarCount = unscaleAt + (scaled ? 1 : 0);
   const scalars = programInput(graph, "scalars", [scalarCount]);
   let squares: Tensor | undefined;
   for (const { arenas, updates } of trainables.groups) {
@@ -91,16 +101,21 @@ export function updateProgram(
   const clip = options.maxGradNorm === null
     ? constant(1)
     : value("norm").add(1e-6).reciprocal().mul(options.maxGradNorm).min(1);
+  const unscaled = (x: Expr): Expr => scaled ? x.mul(input(1, unscaleAt)) : x;
   const [norm, factor, finite] = graph.scope(
     "clip",
     () =>
-      rows(graph, [squares!], { rows: 1, columns: 1 }, {
-        inputs: ["column"],
+      rows(graph, [squares!, ...(scaled ? [scalars] : [])], {
+        rows: 1,
+        columns: 1,
+      }, {
+        inputs: ["column", ...(scaled ? ["scalars" as const] : [])],
         stages: [
-          define("norm", input(0).sqrt()),
+          // the norm and the factor take the scale away again: both are powers of two, which rounds nothing
+          define("norm", unscaled(input(0).sqrt())),
           define("finite", value("norm").isFinite()),
           write(0, value("norm")),
-          write(1, value("finite").select(clip, 0)),
+          write(1, value("finite").select(unscaled(clip), 0)),
           write(2, value("finite")),
         ],
         outputs: ["column", "column", "column"],

@@ -3,6 +3,9 @@
  * @module
  */
 
+/** Storage of factors of products in 16 bits. */
+export type HalfStorage = "bf16" | "f16";
+
 /** How elements are stored. `i8` is read and written by `copy` alone. */
 export type DType = "f32" | "i32" | "bf16" | "f16" | "i8";
 

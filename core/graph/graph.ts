@@ -147,9 +147,9 @@ export interface Op<A extends Attributes = Attributes> {
   gradient?(context: GradientContext<A>): void;
   /** Emits the kernel calls. */
   lower(context: LowerContext<A>): void;
-  /** Inputs besides factors that may be read rounded to bf16, if every pass reads them so. None by default. */
+  /** Inputs besides factors that may be read rounded to 16 bits, if every pass reads them so. None by default. */
   rounds?(node: Node<A>): readonly number[];
-  /** Inputs that are factors of matrix products of float32 sums: where all are stored in bf16, so they multiply. */
+  /** Inputs that are factors of matrix products of float32 sums: where all are stored in bf16 or all in f16, so they multiply. */
   factors?(node: Node<A>): readonly number[];
   /** Pairs [output, input] that may share a buffer when the input is not needed any more. */
   inPlace?(node: Node<A>): readonly (readonly [number, number])[];

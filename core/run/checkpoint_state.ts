@@ -58,6 +58,8 @@ const trainerState = z.looseObject({
   measured: z.array(z.object({ step: count, value: sum })).optional(),
   trainedTokens: count,
   skippedUpdates: count,
+  lossScale: z.object({ scale: z.number().nonnegative(), goodSteps: count })
+    .optional(),
   window: windowSums,
 });
 

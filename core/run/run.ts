@@ -423,6 +423,7 @@ class Run {
         mostEpochs: config.data.streaming ? config.training.epochs : null,
         logging_steps: config.training.logging_steps,
         max_skipped_updates: config.training.max_skipped_updates,
+        scalesLoss: config.training.precision === "float16",
         eval_steps: config.training.eval_steps,
         eval_on_start: config.training.eval_on_start,
         save_steps: config.training.save_steps,

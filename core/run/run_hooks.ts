@@ -109,6 +109,12 @@ export class RunHooks implements TrainerHooks {
     if (this.#explainedSkip) return; // each is counted; one is explained
     this.#explainedSkip = true;
     this.#moveTo(state);
+    if (state.lossScale !== undefined) {
+      this.context.events.notice(
+        `The gradient of step ${step} is not finite in float16: its update was left out and the loss scale lowered to ${state.lossScale.scale}, as is usual in the first steps`,
+      );
+      return;
+    }
     this.context.events.notice(
       `The gradient of step ${step} is not finite: its update was left out, as others will be. A lower optimizer.learning_rate, a warm-up or training.max_grad_norm would help`,
       "warning",

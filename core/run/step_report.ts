@@ -21,6 +21,8 @@ export interface StepReport {
   readonly trained_tokens_per_second: number;
   readonly seconds_left: number;
   readonly skipped_updates: number;
+  /** What the next step's gradients are multiplied by; absent where the precision needs no scale. */
+  readonly loss_scale?: number;
   readonly source_losses: readonly (number | null)[];
   /** What the objective's loss measures; undefined where it has none of its own. */
   readonly metrics: Readonly<Record<string, number | null>> | undefined;
@@ -123,6 +125,9 @@ export function stepReport(
     trained_tokens_per_second: sums.rows / of.seconds,
     seconds_left: of.secondsLeft,
     skipped_updates: state.skippedUpdates,
+    ...(state.lossScale === undefined
+      ? {}
+      : { loss_scale: state.lossScale.scale }),
     source_losses: sums.sourceLoss.map((loss, s) =>
       sums.sourceWeight[s] > 0 ? loss / sums.sourceWeight[s] : null
     ),

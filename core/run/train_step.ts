@@ -55,7 +55,12 @@ export async function runStep(
     readonly vote?: StepVote | null;
   },
   micro: readonly Inputs[],
-  update: { readonly learningRate: number; readonly step: number },
+  update: {
+    readonly learningRate: number;
+    readonly step: number;
+    /** What gradients are multiplied by until the update; absent: 1. */
+    readonly lossScale?: number;
+  },
   onLast: LastMicro | null = null,
 ): Promise<number> {
   // of the whole step: every rank lays out all micro-batches, and computes its own
@@ -71,7 +76,11 @@ export async function runStep(
   }
   const tokens = micro.reduce((n, one) => n + trainedBatchTokens(one), 0);
   const run = (inputs: Inputs, onPiece?: (index: number) => void) =>
-    engine.micro(inputs, divisor > 0 ? divisor : 1, { tokens, onPiece });
+    engine.micro(inputs, divisor > 0 ? divisor : 1, {
+      tokens,
+      lossScale: update.lossScale,
+      onPiece,
+    });
   const last = own.at(-1);
   for (const inputs of own.slice(0, -1)) run(inputs);
   const { trainables, metrics } = engine.planned;

@@ -12,6 +12,7 @@ import { DeviceError } from "../contracts/errors.ts";
 import type { Engine, StepResult } from "../engine/engine.ts";
 import { firstNotFinite } from "../engine/not_finite.ts";
 import type { StepProfile } from "./step_profile.ts";
+import { freshLossScale, nextLossScale } from "./loss_scaler.ts";
 import { makeThrottle, type Throttle } from "./throttle.ts";
 import {
   addEvaluation,
@@ -72,6 +73,8 @@ export interface TrainerRequest {
     readonly logging_steps: number;
     /** Updates in a row that may be skipped; null: any. */
     readonly max_skipped_updates: number | null;
+    /** Whether gradients are scaled, as f16 needs it; absent: no. */
+    readonly scalesLoss?: boolean;
     readonly eval_steps: Every;
     readonly eval_on_start: boolean;
     readonly save_steps: Every;
@@ -123,6 +126,9 @@ class Loop {
       request.now,
     );
     this.#state = request.state;
+    if (request.settings.scalesLoss === true) {
+      this.#state.lossScale ??= freshLossScale();
+    }
     this.#loggedAt = request.now();
     this.#epochMark = request.now();
   }
@@ -156,7 +162,9 @@ class Loop {
         (epochEnds && state.epoch + 1 >= most);
       if (
         state.step % settings.logging_steps === 0 || last || epochEnds ||
-        this.#pending.length >= 128
+        this.#pending.length >= 128 ||
+        // the next step's scale depends on this one
+        state.lossScale !== undefined
       ) {
         await this.#collect(state.step % settings.logging_steps === 0 || last);
       }
@@ -216,7 +224,11 @@ class Loop {
     const divisor = await runStep(
       this.#r,
       micro,
-      { learningRate: this.#learningRate(step), step: step + 1 },
+      {
+        learningRate: this.#learningRate(step),
+        step: this.#updates(step) + 1,
+        lossScale: this.#state.lossScale?.scale,
+      },
       this.#lastMicroOf(answered),
     );
     const batches = answered.map(({ batch }) => batch);
@@ -292,13 +304,21 @@ class Loop {
       }. ${
         found?.startsWith("the weight")
           ? "The model's files are broken, or the training diverged: start from other weights"
-          : "Lower optimizer.learning_rate, raise schedule.warmup_ratio or set training.max_grad_norm"
+          : `${
+            this.#state.lossScale === undefined
+              ? ""
+              : `The loss scale is down to ${this.#state.lossScale.scale}: numbers of the forward pass are beyond what float16 holds (65,504), so set training.precision to bfloat16 or float32. `
+          }Lower optimizer.learning_rate, raise schedule.warmup_ratio or set training.max_grad_norm`
       }; training.max_skipped_updates sets how many are allowed`,
     );
   }
 
   #add(result: StepResult, pending: PendingStep, step: number): void {
-    addResult(this.#state, result, pending);
+    const state = this.#state;
+    addResult(state, result, pending);
+    if (state.lossScale !== undefined) {
+      state.lossScale = nextLossScale(state.lossScale, result.finite);
+    }
     if (result.finite) this.#skippedInRow = 0;
     else {
       this.#skippedInRow++;
@@ -306,10 +326,19 @@ class Loop {
     }
   }
 
+  /**
+   * Updates before a step, counted from 0. Where the loss is scaled, steps that were left out are no updates: the first
+   * scales are expected to be too large, and neither warm-up nor the optimizer's bias correction may pass meanwhile.
+   */
+  #updates(step: number): number {
+    const { lossScale, skippedUpdates } = this.#state;
+    return lossScale === undefined ? step : Math.max(0, step - skippedUpdates);
+  }
+
   /** The learning rate of a step, counted from 0. */
   #learningRate(step: number): number {
     const { optimizer, schedule, settings: { totalSteps } } = this.#r;
-    return optimizer.learningRate * schedule.factor(step, {
+    return optimizer.learningRate * schedule.factor(this.#updates(step), {
       totalSteps,
       ...(schedule.metric === undefined
         ? {}

@@ -4,6 +4,7 @@
  */
 
 import type { MeasuredStep } from "../contracts/schedule.ts";
+import type { LossScale } from "./loss_scaler.ts";
 import type { BestSoFar } from "./best_model.ts";
 
 /** The progress of a run: all that a checkpoint stores besides tensors. */
@@ -28,6 +29,8 @@ export interface TrainerState {
   /** Sums over the run. */
   trainedTokens: number;
   skippedUpdates: number;
+  /** The scale of the next step's gradients; absent where the precision needs none. */
+  lossScale?: LossScale;
   /** Sums since the last logged step. */
   window: WindowSums;
 }

@@ -183,7 +183,7 @@ export async function openGpu(
   if (options.limits === "adapter") {
     for (const name of LIMITS) requiredLimits[name] = adapter.limits[name];
   }
-  const optional: GPUFeatureName[] = ["timestamp-query"];
+  const optional: GPUFeatureName[] = ["timestamp-query", "shader-f16"];
   const features = optional.filter((f) => adapter.features.has(f));
   const facts = factsOf(adapter);
   const request = (more: readonly string[]): Promise<GPUDevice> =>
@@ -244,6 +244,7 @@ function limitsOf(
   return {
     software: facts.software,
     subgroup: subgroups && min >= 4 && max >= min ? { min, max } : null,
+    halves: device.features.has("shader-f16"),
     sharedBytes: limits.maxComputeWorkgroupStorageSize,
     maxInvocations: Math.min(
       limits.maxComputeInvocationsPerWorkgroup,

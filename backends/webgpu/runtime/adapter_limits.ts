@@ -10,6 +10,8 @@ export interface AdapterLimits {
   readonly software: boolean;
   /** Fewest and most lanes of a subgroup; null: subgroup operations are not used. */
   readonly subgroup: { readonly min: number; readonly max: number } | null;
+  /** Whether shaders may hold numbers in f16: the feature `shader-f16`. */
+  readonly halves: boolean;
   /** Bytes of workgroup memory. */
   readonly sharedBytes: number;
   /** Most invocations of a workgroup. */
@@ -30,6 +32,7 @@ export interface AdapterLimits {
 export const LEAST_LIMITS: AdapterLimits = {
   software: false,
   subgroup: null,
+  halves: false,
   sharedBytes: 2 ** 14,
   maxInvocations: 256,
   maxGroups: 65535,

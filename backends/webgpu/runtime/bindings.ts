@@ -78,7 +78,7 @@ export function layOutBindings(
         16,
       options.bytesOfBuffer(buffer),
     );
-    const type = commonType(group, align);
+    const type = commonType(group, { align, halves: limits.halves });
     const sliceBytes = Math.floor(limits.maxBindingBytes / align) * align;
     const slices = Math.max(1, Math.ceil((end - start) / sliceBytes));
     const array: BoundArray = {
@@ -183,8 +183,14 @@ function groupsOf(
   return [...groups.values()];
 }
 
-function commonType(group: readonly Use[], alignment: number): BoundType {
-  const types = new Set(group.map(({ use }) => typeFor(use, alignment)));
+/** What types depend on: where bindings may start, and whether shaders have f16. */
+interface TypeContext {
+  readonly align: number;
+  readonly halves: boolean;
+}
+
+function commonType(group: readonly Use[], context: TypeContext): BoundType {
+  const types = new Set(group.map(({ use }) => typeFor(use, context)));
   const [type] = types;
   if (types.size === 1) return type;
   const scalars = new Set(
@@ -194,9 +200,10 @@ function commonType(group: readonly Use[], alignment: number): BoundType {
   return scalars.size === 1 ? scalar : "u32";
 }
 
-function typeFor(use: TensorUse, alignment: number): BoundType {
+function typeFor(use: TensorUse, { align, halves }: TypeContext): BoundType {
   const { dtype } = use.view;
-  if (use.wide === true && canBeWide(use, alignment)) {
+  if (use.wide === true && canBeWide(use, align)) {
+    if (dtype === "f16" && halves) return "vec4<f16>";
     return dtype === "f32" ? "vec4<f32>" : "vec2<u32>";
   }
   return scalarType(dtype);
@@ -207,7 +214,7 @@ function scalarType(dtype: DType): BoundType {
 }
 
 function bytesOfBound(type: BoundType): number {
-  return type === "vec4<f32>" ? 16 : type === "vec2<u32>" ? 8 : 4;
+  return type === "vec4<f32>" ? 16 : type.startsWith("vec") ? 8 : 4;
 }
 
 function declare(

@@ -42,7 +42,8 @@ let group = wg.y * grid.x + wg.x;
 let id = group * ${x * y * z}u + lane;
 ${body}
 }`;
-  return `${sizesText(written)}${libraryFor(written)}\n${written}\n`;
+  const enable = /\bf16\b/.test(written) ? "enable f16;\n" : "";
+  return `${enable}${sizesText(written)}${libraryFor(written)}\n${written}\n`;
 }
 
 /** The uniform buffer, as long as the source reads it. */

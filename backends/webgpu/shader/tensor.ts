@@ -7,7 +7,13 @@ import type { DType } from "@denotune/denotune/core";
 import { ITERATION } from "./sizes.ts";
 
 /** What an element of a bound array is; wide: four elements of a tensor at once. */
-export type BoundType = "f32" | "i32" | "u32" | "vec4<f32>" | "vec2<u32>";
+export type BoundType =
+  | "f32"
+  | "i32"
+  | "u32"
+  | "vec4<f32>"
+  | "vec2<u32>"
+  | "vec4<f16>";
 
 /** A variable over (a range of) a buffer. */
 export interface BoundArray {
@@ -35,7 +41,7 @@ export class TensorText {
   /** Whether four elements are read and written at once. */
   get wide(): boolean {
     if (this.widened !== null) return this.widened.four !== null;
-    return this.array.type === "vec4<f32>" || this.array.type === "vec2<u32>";
+    return this.array.type.startsWith("vec");
   }
 
   /** Element `i` as `f32`; whole numbers are converted. */
@@ -61,6 +67,9 @@ export class TensorText {
       }
     }
     const at = this.#at(i, 1);
+    if (this.array.type === "vec4<f16>") {
+      return `f32(${this.#get(`(${at}) >> 2u`)}[(${at}) & 3u])`;
+    }
     const word = this.array.type === "vec2<u32>"
       ? `${this.#get(`(${at}) >> 2u`)}[((${at}) >> 1u) & 1u]`
       : this.#get(`(${at}) >> 1u`);
@@ -77,7 +86,16 @@ export class TensorText {
   loadWide(i: string): string {
     if (this.widened !== null) return `${this.widened.four}(${i})`;
     const element = this.#get(this.#at(i, 4));
+    if (this.array.type === "vec4<f16>") return `vec4<f32>(${element})`;
     return this.dtype === "f32" ? element : `widen4_${this.dtype}(${element})`;
+  }
+
+  /** The same in the type in which blocks are staged: as `vec4<f16>` only of tensors in f16. */
+  loadWideAs(staged: "f32" | "f16", i: string): string {
+    if (staged === "f32") return this.loadWide(i);
+    return this.array.type === "vec4<f16>"
+      ? this.#get(this.#at(i, 4))
+      : `vec4<f16>(${this.loadWide(i)})`;
   }
 
   /** A statement that stores `value`, an `f32`, as element `i`. For 32-bit tensors that are not wide. */

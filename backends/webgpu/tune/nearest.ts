@@ -46,19 +46,32 @@ function distanceOf(a: ProductShape, b: ProductShape): number {
     inner > MOST.inner
   ) return Infinity;
   // Another storage of weights changes the loads, not the arithmetic.
-  const storage = a.dtype === b.dtype ? 0 : 1;
+  const storage = a.dtype === b.dtype && a.factors === b.factors ? 0 : 1;
   return outer.reduce((sum, f) => sum + Math.log2(f), 0) +
     Math.log2(inner) / 2 + storage;
 }
 
 /** A shape by its name; null for a name that is none. */
 function shapeOf(key: string): ProductShape | null {
-  const found = /^(NN|NT|TN) (f32|bf16|f16|int8|nf4) (\d+)x(\d+)x(\d+)x(\d+)$/
-    .exec(key);
+  const found =
+    /^(NN|NT|TN) (f32|bf16|f16|int8|nf4|bf16xbf16|f16xf16) (\d+)x(\d+)x(\d+)x(\d+)$/
+      .exec(key);
   if (found === null) return null;
   const [batch, m, n, k] = found.slice(3).map(Number);
   // the expression admits nothing else
   const layout = found[1] as ProductShape["layout"];
-  const dtype = found[2] as ProductShape["dtype"];
-  return batch * m * n * k > 0 ? { layout, dtype, batch, m, n, k } : null;
+  const [storage, both] = found[2].split("x");
+  const dtype = storage as ProductShape["dtype"];
+  const factors = both as ProductShape["factors"];
+  return batch * m * n * k > 0
+    ? {
+      layout,
+      dtype,
+      batch,
+      m,
+      n,
+      k,
+      ...(factors === undefined ? {} : { factors }),
+    }
+    : null;
 }

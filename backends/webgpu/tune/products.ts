@@ -25,6 +25,9 @@ export function productsOf({ segments, capacities }: Plan): ProductShape[] {
       const shape: ProductShape = {
         layout: attributes.layout,
         dtype: inputs[1].dtype,
+        ...(attributes.factors === undefined
+          ? {}
+          : { factors: attributes.factors }),
         batch,
         m,
         n,

@@ -169,13 +169,13 @@ class Bench {
   }
 
   async tune(shape: ProductShape): Promise<TunedShape> {
-    const { batch, m, n, k, dtype } = shape;
+    const { batch, m, n, k, dtype, factors } = shape;
     if (dtype === "int8" || dtype === "nf4" || dtype === "i32") {
       throw new DeviceError(`tiles are not measured for ${dtype}`);
     }
     const size = dtype === "f32" ? 4 : 2;
     const [a, b, out] = [
-      await this.#operand(batch * m * k, 4),
+      await this.#operand(batch * m * k, factors === undefined ? 4 : 2),
       await this.#operand(batch * k * n, size),
       await this.#operand(batch * m * n, 4),
     ];
@@ -301,7 +301,9 @@ class Bench {
 }
 
 function planOf(
-  { layout, dtype, batch, m, n, k }: ProductShape & { readonly dtype: DType },
+  { layout, dtype, factors, batch, m, n, k }: ProductShape & {
+    readonly dtype: DType;
+  },
   { a, b, out }: { a: number; b: number; out: number },
 ): Plan {
   const call: KernelCall = {
@@ -317,7 +319,7 @@ function planOf(
       addend: false,
     },
     inputs: [
-      { buffer: a, offset: 0, shape: [batch, m, k], dtype: "f32" },
+      { buffer: a, offset: 0, shape: [batch, m, k], dtype: factors ?? "f32" },
       { buffer: b, offset: 0, shape: [batch, k, n], dtype },
     ],
     outputs: [{ buffer: out, offset: 0, shape: [batch, m, n], dtype: "f32" }],

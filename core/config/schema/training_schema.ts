@@ -33,10 +33,10 @@ export function trainingSchema(): z.ZodType<TrainingConfig, TrainingInput> {
       "Global gradient norm above which gradients are scaled down.",
     ),
     max_skipped_updates: z.int().min(1).nullable().default(20).describe(
-      "Updates in a row that may be left out because a gradient is not finite, before the run stops; null: any.",
+      "Updates in a row that may be left out because a gradient is not finite (float16 leaves some out until its loss scale fits), before the run stops; null: any.",
     ),
     precision: z.enum(PRECISIONS).default("float32").describe(
-      "Matrix products of training and evaluation: their factors are rounded to this, sums, weights, gradients and the optimizer stay in float32. bfloat16: on `cpu` with oneDNN, on a processor with AVX-512 BF16 or AMX.",
+      "Matrix products of training and evaluation: their factors are rounded to this, sums, weights, gradients and the optimizer stay in float32. bfloat16: on `webgpu`, and on `cpu` with oneDNN, on a processor with AVX-512 BF16 or AMX. float16: on `webgpu`, with a loss scale that adapts.",
     ),
     gradient_checkpointing: z.boolean().default(false).describe(
       "Compute activations again instead of keeping them: less memory, more time.",

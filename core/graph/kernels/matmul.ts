@@ -3,7 +3,7 @@
  * @module
  */
 import { type Dim, product } from "../dims.ts";
-import type { Quantization } from "../dtype.ts";
+import type { HalfStorage, Quantization } from "../dtype.ts";
 import type { Access, Expression } from "../expression.ts";
 import { type QuantizedShape, quantizedWords } from "../quantize/layout.ts";
 import { accessOperands, checkExpression } from "./_accesses.ts";
@@ -44,8 +44,11 @@ export interface MatmulAttributes {
   readonly bias: boolean;
   /** Whether an input of the shape of out is added. */
   readonly addend: boolean;
-  /** Both factors are stored in bf16, and the device lists `bfloat16`. Absent: a in f32, b as any weight. */
-  readonly factors?: "bf16";
+  /**
+   * Both factors are stored so, and the device lists the precision: `bfloat16`, `float16`. Absent: a in f32, b as any
+   * weight.
+   */
+  readonly factors?: HalfStorage;
   /** How b is quantised: batch 1, n and k are numbers, and the device lists the storage. */
   readonly quantized?: Quantization;
   /**
@@ -76,7 +79,7 @@ export function quantizedFactor(
 
 /**
  * `a, b, bias?, addend?, epilogue inputs... -> out (batch, m, n)`: out = alpha * op(a) op(b) + bias + addend, for
- * each batch, or what the epilogue makes of it. Products of bf16 factors are exact and summed in float32.
+ * each batch, or what the epilogue makes of it. Products of 16-bit factors are exact and summed in float32.
  */
 export const matmul: KernelDefinition<"matmul", MatmulAttributes> = {
   name: "matmul",

@@ -3,7 +3,7 @@
  * @module
  */
 import { product } from "../dims.ts";
-import type { DType } from "../dtype.ts";
+import type { DType, HalfStorage } from "../dtype.ts";
 import { applies, type Graph, type Op, type Tensor } from "../graph.ts";
 import { widened } from "./dequantize.ts";
 
@@ -27,9 +27,12 @@ export function cast(graph: Graph, x: Tensor, dtype: DType = "f32"): Tensor {
   return x.dtype === dtype ? x : graph.apply1(castOp, [x], { dtype });
 }
 
-/** The bf16 numbers that a tensor was widened from; null where it was made otherwise. */
-export function roundedFrom({ source }: Tensor): Tensor | null {
+/** The numbers in 16 bits that a tensor was widened from; null where it was made otherwise. */
+export function roundedFrom(
+  { source }: Tensor,
+  storage: HalfStorage,
+): Tensor | null {
   if (source.kind !== "node" || !applies(source.node, castOp)) return null;
   const [x] = source.node.inputs;
-  return x.dtype === "bf16" ? x : null;
+  return x.dtype === storage ? x : null;
 }

@@ -12,7 +12,7 @@ import type {
   Tensor,
   TensorType,
 } from "../graph.ts";
-import { isQuantized, type TensorDType } from "../dtype.ts";
+import { type HalfStorage, isQuantized, type TensorDType } from "../dtype.ts";
 import type { ProductEpilogue } from "../plan.ts";
 import { expectDim, expectShape, matrix } from "./_check.ts";
 import { addTo } from "./add.ts";
@@ -89,8 +89,9 @@ export const matmulOp: Op<MatmulAttributes> = {
 export function factorsOf(
   a: { readonly dtype: TensorDType },
   b: { readonly dtype: TensorDType },
-): { readonly factors?: "bf16" } {
-  return a.dtype === "bf16" && b.dtype === "bf16" ? { factors: "bf16" } : {};
+): { readonly factors?: HalfStorage } {
+  if (a.dtype !== "bf16" && a.dtype !== "f16") return {};
+  return a.dtype === b.dtype ? { factors: a.dtype } : {};
 }
 
 /** Emits the call of a product, where there is one with an epilogue. */

@@ -1,10 +1,10 @@
 /**
- * Activations that the backward pass reads again are kept in bf16, half of the memory. Each is rounded where it is
+ * Activations that the backward pass reads again are kept in 16 bits (bf16 or f16), half of the memory. Each is rounded where it is
  * made, and both passes read what was rounded, so that the gradient is that of the function that was computed:
  *
  * ```text
- * forward    z = x W      ─► cast ─► bf16 ─► cast ─► gelu(z) ...       z in float32 lives until here
- * backward                            └────► cast ─► dz = dh gelu'(z)
+ * forward    z = x W      ─► cast ─► 16 bits ─► cast ─► gelu(z) ...    z in float32 lives until here
+ * backward                            └───────► cast ─► dz = dh gelu'(z)
  * ```
  *
  * Only what all readers may see rounded is: inputs of elementwise functions, queries, keys and values of attention,
@@ -12,6 +12,7 @@
  * again is rounded as it was the first time, so that checkpoints change no bit.
  * @module
  */
+import type { HalfStorage } from "../dtype.ts";
 import type { Graph, Node, Tensor } from "../graph.ts";
 import { cast } from "../ops/cast.ts";
 
@@ -19,7 +20,7 @@ import { cast } from "../ops/cast.ts";
 type Pass = "forward" | "again" | "backward";
 
 /** Rewrites a graph that has its gradients. */
-export function keepRounded(graph: Graph): void {
+export function keepRounded(graph: Graph, storage: HalfStorage): void {
   const passes = graph.nodes.map((node, at): Pass =>
     at < graph.forwardNodes
       ? "forward"
@@ -28,7 +29,7 @@ export function keepRounded(graph: Graph): void {
       : "backward"
   );
   const kept = roundedTensors(graph, passes);
-  const narrow = new Map<number, Tensor>(); // id -> its numbers in bf16
+  const narrow = new Map<number, Tensor>(); // id -> its numbers in 16 bits
   // id -> what was rounded, in float32: one for the readers of each pass, so that none lives from pass to pass
   const wide: Record<Pass, Map<number, Tensor>> = {
     forward: new Map(),
@@ -48,7 +49,7 @@ export function keepRounded(graph: Graph): void {
       const inputs = node.inputs.map(read);
       graph.nodes.push({ ...node, inputs });
       for (const t of node.outputs) {
-        if (kept.has(t.id)) narrow.set(t.id, cast(graph, t, "bf16"));
+        if (kept.has(t.id)) narrow.set(t.id, cast(graph, t, storage));
       }
     });
   });

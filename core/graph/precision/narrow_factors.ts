@@ -1,6 +1,6 @@
 /**
- * Products in bfloat16: the factors of every matrix product are rounded to bf16 before it, as a graph that has
- * its gradients.
+ * Products in 16 bits: the factors of every matrix product of a graph that has its gradients are rounded to bf16 or
+ * f16 before it.
  *
  * ```text
  * x ─► cast ─┬────────► x W       an activation is rounded once, and kept so for the backward pass
@@ -10,18 +10,19 @@
  * ```
  * @module
  */
+import type { HalfStorage } from "../dtype.ts";
 import type { Graph, Node, Tensor } from "../graph.ts";
 import { cast, roundedFrom } from "../ops/cast.ts";
 
-/** Rewrites the graph. Tensors that are stored in bf16 are read as they are. */
-export function narrowFactors(graph: Graph): void {
+/** Rewrites the graph. Tensors that are stored so already are read as they are. */
+export function narrowFactors(graph: Graph, storage: HalfStorage): void {
   const rounded = new Map<number, Tensor>();
   const narrow = (t: Tensor): Tensor => {
-    const stored = roundedFrom(t);
+    const stored = roundedFrom(t, storage);
     if (stored !== null) return { ...stored, shape: t.shape };
     const known = rounded.get(t.id);
     if (known !== undefined) return { ...known, shape: t.shape };
-    const made = cast(graph, t, "bf16");
+    const made = cast(graph, t, storage);
     if (t.source.kind === "node") rounded.set(t.id, made);
     return made;
   };

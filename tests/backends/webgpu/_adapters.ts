@@ -20,6 +20,7 @@ export const ADAPTERS: Readonly<Record<string, AdapterLimits>> = {
     ...LEAST_LIMITS,
     sharedBytes: 48 * 2 ** 10,
     subgroup: { min: 8, max: 32 },
+    halves: true,
     maxBindings: 16,
     maxInvocations: 1024,
   },

@@ -26,9 +26,7 @@ export interface SuiteShader {
 
 /** The shaders, each once: of the suite's cases, and of a small model that is trained and generates. */
 export function suiteShaders(): SuiteShader[] {
-  // products of bf16 factors are refused: they have no shader
-  const cases = Object.values(backendCases).flat()
-    .filter(({ needs }) => needs !== "bfloat16").map(planOf);
+  const cases = Object.values(backendCases).flat().map(planOf);
   const found = new Map<string, SuiteShader>();
   for (const [adapter, limits] of Object.entries(ADAPTERS)) {
     for (const plan of [...cases, ...modelPlans(limits)]) {

@@ -68,7 +68,7 @@ export interface Case {
    * Storage or precision that matrix products of the device must list, or that they take epilogues: else the case
    * is left out.
    */
-  readonly needs?: Quantization | "bfloat16" | "epilogues";
+  readonly needs?: Quantization | "bfloat16" | "float16" | "epilogues";
   /** What is compared, and how closely. Tensors not named here must stay as they were. */
   readonly outputs: Readonly<Record<string, Tolerance>>;
 }

@@ -3,7 +3,7 @@
  * @module
  */
 import { dim } from "../../../core/graph/dims.ts";
-import type { Quantization } from "../../../core/graph/dtype.ts";
+import type { HalfStorage, Quantization } from "../../../core/graph/dtype.ts";
 import assert from "node:assert/strict";
 import {
   type Dim,
@@ -30,8 +30,8 @@ export interface ProductOptions {
   readonly bias?: boolean;
   readonly addend?: "none" | "separate" | "in place";
   readonly dtype?: DType;
-  /** Both factors are stored in bf16. */
-  readonly narrow?: boolean;
+  /** How both factors are stored. */
+  readonly factors?: HalfStorage;
   /** b is stored like this: sizes must be numbers. */
   readonly quantized?: Quantization;
 }
@@ -44,8 +44,8 @@ export function productOf(
     alpha = 1,
     bias = false,
     addend = "none",
-    narrow = false,
-    dtype = narrow ? "bf16" : "f32",
+    factors,
+    dtype = factors ?? "f32",
     quantized,
     prefix = "",
   }: ProductOptions & { prefix?: string },
@@ -58,7 +58,7 @@ export function productOf(
     [`${prefix}a`]: {
       shape: layout === "TN" ? [batch, k, m] : [batch, m, k],
       data: normal,
-      ...(narrow ? { dtype } : {}),
+      ...(factors === undefined ? {} : { dtype }),
     },
     [`${prefix}b`]: quantized === undefined
       ? {
@@ -95,7 +95,7 @@ export function productOf(
       bias,
       addend: addend !== "none",
       ...(quantized === undefined ? {} : { quantized }),
-      ...(narrow ? { factors: "bf16" } : {}),
+      ...(factors === undefined ? {} : { factors }),
     },
     inputs: inputs.map((name) => view(name)),
     outputs: [view(output)],
@@ -208,20 +208,24 @@ function extents(layout: Layout): Case {
   });
 }
 
-/** Factors in bf16: every size, bias, addend and extents. */
-function narrowFactors(layout: Layout): Case {
+/** Factors in 16 bits: every size, bias, addend and extents; `few`: a sample of them. */
+function narrowFactors(
+  layout: Layout,
+  factors: HalfStorage,
+  { few = false }: { readonly few?: boolean } = {},
+): Case {
   const rows = dim("B", "T");
-  const products = [
+  const all = [
     ...SHAPES.map(([m, n, k]) =>
       productOf(layout, { m, n, k }, {
-        narrow: true,
+        factors,
         prefix: `${m}x${n}x${k} `,
       })
     ),
     ...[false, true].flatMap((bias) =>
       (["none", "separate", "in place"] as const).map((addend) =>
         productOf(layout, { m: rows, n: 40, k: 64 }, {
-          narrow: true,
+          factors,
           bias,
           addend,
           alpha: -0.375,
@@ -230,22 +234,23 @@ function narrowFactors(layout: Layout): Case {
       )
     ),
     productOf(layout, { m: 48, n: 24, k: rows }, {
-      narrow: true,
+      factors,
       addend: "in place",
       prefix: "k ",
     }),
     productOf(layout, { batch: dim("B"), m: 4, n: 9, k: dim("T") }, {
-      narrow: true,
+      factors,
       prefix: "batch ",
     }),
   ];
+  const products = few ? all.filter((_, i) => i % 4 === 1) : all;
   return caseOf({
-    title: `multiplies ${layout} factors of bf16 with sums of float32`,
+    title: `multiplies ${layout} factors of ${factors} with sums of float32`,
     tensors: Object.assign({}, ...products.map((p) => p.tensors)),
     calls: (view) => products.map((p) => p.call(view)),
     capacities: { B: 3, T: 19 },
     runs: [{ B: 3, T: 19 }, { B: 2, T: 7 }, { B: 1, T: 1 }, { B: 0, T: 5 }],
-    needs: "bfloat16",
+    needs: factors === "bf16" ? "bfloat16" : "float16",
     outputs: Object.fromEntries(products.map((p) => [p.output, SUM])),
   });
 }
@@ -257,5 +262,7 @@ export const matmulCases: readonly Case[] = LAYOUTS.flatMap((layout) => [
   epilogues(layout, "bf16"),
   epilogues(layout, "f16"),
   extents(layout),
-  narrowFactors(layout),
-]);
+  narrowFactors(layout, "bf16"),
+]).concat(
+  LAYOUTS.map((layout) => narrowFactors(layout, "f16", { few: true })),
+);

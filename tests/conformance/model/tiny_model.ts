@@ -10,7 +10,7 @@ import {
 } from "../../../core/engine/build_model.ts";
 import { stateShape } from "../../../core/engine/layer_states.ts";
 import { type InputData, Session } from "../../../core/engine/session.ts";
-import { computeInBfloat16 } from "../../../core/graph/precision/bfloat16.ts";
+import { computeInHalf } from "../../../core/graph/precision/half_precision.ts";
 import { dim } from "../../../core/graph/dims.ts";
 import { gradients } from "../../../core/graph/gradients.ts";
 import { Memory } from "../../../core/graph/memory.ts";
@@ -18,6 +18,7 @@ import { selectRows } from "../../../core/graph/ops/embedding.ts";
 import { linearCrossEntropy } from "../../../core/graph/ops/linear_cross_entropy.ts";
 import { projectLogits } from "../../../core/graph/ops/head.ts";
 import { planProgram } from "../../../core/graph/planner.ts";
+import type { Precision } from "../../../core/contracts/backend.ts";
 import type { Storage } from "../../../core/io/read_safetensors.ts";
 import type {
   Device,
@@ -175,7 +176,7 @@ export interface TinyOptions {
   /** Compute blocks again in the backward pass. */
   readonly checkpoint?: boolean;
   /** Precision of the products of `logits` and `step`; default float32. */
-  readonly precision?: "float32" | "bfloat16";
+  readonly precision?: Precision;
   /** Storage of the weights; with it only `logits` can run. */
   storageOf?(name: string, shape: readonly number[]): Storage;
   /** Most tokens of a row, and one more than the largest position; default 32. */
@@ -233,8 +234,9 @@ export async function openTiny(
         : null,
     });
   const plan = (name: string, graph: Graph) => {
-    if (options.precision === "bfloat16" && name !== "cached") {
-      computeInBfloat16(graph);
+    if (name !== "cached") {
+      if (options.precision === "bfloat16") computeInHalf(graph, "bf16");
+      if (options.precision === "float16") computeInHalf(graph, "f16");
     }
     return planProgram(graph, {
       name,

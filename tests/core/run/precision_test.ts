@@ -186,10 +186,6 @@ Deno.test("a backend without products in a precision refuses it before any work,
     /^`training\.precision` is bfloat16, .*no-such-library\.so; install oneDNN.*set it to float32/,
   );
   await refused(
-    { backend: "webgpu", training: { precision: "bfloat16" } },
-    /webgpu: it multiplies in float32 only/,
-  );
-  await refused(
     { backend: "cpu", training: { precision: "float16" } },
     /`training\.precision` is float16, .*cpu: it multiplies in float32 or bfloat16 only/,
   );

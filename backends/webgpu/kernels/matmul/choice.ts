@@ -11,9 +11,10 @@ import type { DotTile, ProductShape, SharedTile, Tile } from "./tiles.ts";
 
 /** Name of a shape in the table of measured tiles. */
 export function shapeKey(
-  { layout, dtype, batch, m, n, k }: ProductShape,
+  { layout, dtype, factors, batch, m, n, k }: ProductShape,
 ): string {
-  return `${layout} ${dtype} ${batch}x${m}x${n}x${k}`;
+  const storage = factors === undefined ? dtype : `${factors}x${factors}`;
+  return `${layout} ${storage} ${batch}x${m}x${n}x${k}`;
 }
 
 /** Workgroups that keep a large GPU busy. */

@@ -2,7 +2,7 @@
  * Matrix products: checks the operands, chooses a tile, emits its dispatches.
  * @module
  */
-import { DeviceError, quantizedFactor } from "@denotune/denotune/core";
+import { quantizedFactor } from "@denotune/denotune/core";
 import type { Lower, Lowering } from "../../shader/dispatch.ts";
 import { broadcastMatmul } from "./broadcast.ts";
 import { chooseTileOf } from "./choice.ts";
@@ -17,11 +17,6 @@ import type { Tile } from "./tiles.ts";
 /** out = alpha * op(a) op(b) + bias + addend, for each batch. */
 export const matmul: Lower<"matmul"> = (lowering) => {
   const { attributes, outputs } = lowering;
-  if (attributes.factors !== undefined) {
-    throw new DeviceError(
-      `webgpu multiplies in float32: it has no products of ${attributes.factors} factors`,
-    );
-  }
   const [batch, m, n, k] = [
     attributes.batch,
     attributes.m,
@@ -39,6 +34,9 @@ export const matmul: Lower<"matmul"> = (lowering) => {
     // A software adapter takes seconds to compile a hundred copies; a GPU would spill the loop's array.
     folded: attributes.epilogue !== undefined && lowering.limits.software,
     epilogue: epilogueOf(lowering),
+    staged: attributes.factors === "f16" && lowering.limits.halves
+      ? "f16"
+      : "f32",
     outputs,
   };
   emitProduct(
@@ -48,6 +46,9 @@ export const matmul: Lower<"matmul"> = (lowering) => {
       {
         layout: product.layout,
         dtype: quantized === null ? product.b.dtype : quantized.format,
+        ...(attributes.factors === undefined
+          ? {}
+          : { factors: attributes.factors }),
         batch,
         m,
         n,

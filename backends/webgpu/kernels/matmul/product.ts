@@ -34,6 +34,11 @@ export interface Product {
     | null;
   /** Whether the epilogue is emitted once, in a loop over an invocation's elements, not once for each. */
   readonly folded: boolean;
+  /**
+   * How workgroup memory holds blocks of the factors. f16 takes half of the memory and of its bandwidth, and changes
+   * no bit: factors stored in f16 are widened when they are multiplied.
+   */
+  readonly staged: "f32" | "f16";
   /** One, or those that the epilogue writes. */
   readonly outputs: readonly View[];
 }

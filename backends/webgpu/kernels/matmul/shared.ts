@@ -70,7 +70,7 @@ export function sharedMatmul(
   tile: SharedTile,
   target: SplitTarget | null,
 ): DispatchSpec {
-  const { layout, batch, m, n, k } = product;
+  const { layout, batch, m, n, k, staged } = product;
   const { bm, bn, bk, tm, split } = tile;
   const whole = (d: unknown): boolean => typeof d === "number" && d % 4 === 0;
   const wide = {
@@ -114,6 +114,7 @@ ${
           start: "aStart",
           into: "as",
           invocations,
+          staged,
         })
         : stageAlong(scope, "a", {
           block: bm,
@@ -124,6 +125,7 @@ ${
           start: "aStart",
           into: "as",
           invocations,
+          staged,
         })
     }
 ${
@@ -137,6 +139,7 @@ ${
           start: "bStart",
           into: "bs",
           invocations,
+          staged,
         })
         : stageAcross(scope, "b", {
           block: bn,
@@ -146,10 +149,11 @@ ${
           start: "bStart",
           into: "bs",
           invocations,
+          staged,
         })
     }
 workgroupBarrier(); // both blocks are staged
-${innerLoop(layout, tile)}
+${innerLoop(product, tile)}
 workgroupBarrier(); // all have read, the next terms may be staged
 }
 ${each(tm, (r) => storeRow(scope, product, tile, { r, target, M, N }))}`;
@@ -169,8 +173,8 @@ ${each(tm, (r) => storeRow(scope, product, tile, { r, target, M, N }))}`;
     workgroup: [invocations, 1, 1],
     body,
     declarations: () =>
-      `var<workgroup> as_: array<vec4<f32>, ${rowWords}>;
-var<workgroup> bs_: array<vec4<f32>, ${columnWords}>;`,
+      `var<workgroup> as_: array<vec4<${staged}>, ${rowWords}>;
+var<workgroup> bs_: array<vec4<${staged}>, ${columnWords}>;`,
     grid: (size) => ({
       groups: Math.ceil(size(m) / bm) * Math.ceil(size(n) / bn),
       z: size(batch) * split,
@@ -205,16 +209,25 @@ function declareSums(
 }
 
 /** All staged terms, from workgroup memory: each of the lane's columns of b is loaded once for all of its rows. */
-function innerLoop(layout: Product["layout"], tile: SharedTile): string {
+function innerLoop(
+  { layout, staged }: Pick<Product, "layout" | "staged">,
+  tile: SharedTile,
+): string {
+  // sums are in f32: what is staged in f16 is widened here
+  const wide = (element: string) =>
+    staged === "f16" ? `vec4<f32>(${element})` : element;
   const { bm, bn, bk, tm, tn } = tile;
   const [perRow, perColumn] = [bm / tm, bn / tn];
   if (layout === "TN") {
     // q is one term: a vec4 of a has four rows of it, a vec4 of b four columns
     return `for (var q = 0u; q < ${bk}u; q++) {
-${each(tm / 4, (r) => `let a${r} = as_[q * ${bm / 4}u + ty + ${r * perRow}u];`)}
+${
+      each(tm / 4, (r) =>
+        `let a${r} = ${wide(`as_[q * ${bm / 4}u + ty + ${r * perRow}u]`)};`)
+    }
 ${
       each(tn / 4, (c) =>
-        `let b${c} = bs_[q * ${bn / 4}u + tx + ${c * perColumn}u];
+        `let b${c} = ${wide(`bs_[q * ${bn / 4}u + tx + ${c * perColumn}u]`)};
 ${
           each(tm, (r) =>
             `s_${r}_${c} = fma(vec4<f32>(a${Math.floor(r / 4)}.${
@@ -226,7 +239,8 @@ ${
   }
   const loadA = each(
     tm,
-    (r) => `let a${r} = as_[(ty + ${r * perRow}u) * ${bk / 4 + 1}u + q];`,
+    (r) =>
+      `let a${r} = ${wide(`as_[(ty + ${r * perRow}u) * ${bk / 4 + 1}u + q]`)};`,
   );
   // q is four terms: a vec4 of a has those of one row
   if (layout === "NT") {
@@ -235,7 +249,9 @@ ${
 ${loadA}
 ${
       each(tn, (c) =>
-        `let b${c} = bs_[(tx + ${c * perColumn}u) * ${bk / 4 + 1}u + q];
+        `let b${c} = ${
+          wide(`bs_[(tx + ${c * perColumn}u) * ${bk / 4 + 1}u + q]`)
+        };
 ${
           each(tm, (r) => `s_${r}_${c} += dot(a${r}, b${c});`)
         }`)
@@ -248,9 +264,11 @@ ${loadA}
 ${
     each(4, (t) =>
       each(tn / 4, (c) =>
-        `let b${t}_${c} = bs_[(q * 4u + ${t}u) * ${bn / 4}u + tx + ${
-          c * perColumn
-        }u];
+        `let b${t}_${c} = ${
+          wide(
+            `bs_[(q * 4u + ${t}u) * ${bn / 4}u + tx + ${c * perColumn}u]`,
+          )
+        };
 ${
           each(tm, (r) =>
             `s_${r}_${c} = fma(vec4<f32>(a${r}.${

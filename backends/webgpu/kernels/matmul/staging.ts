@@ -14,6 +14,8 @@ export interface Stage {
   readonly limit: string;
   readonly start: string;
   readonly into: string;
+  /** How workgroup memory holds it. */
+  readonly staged: "f32" | "f16";
   readonly invocations: number;
 }
 
@@ -21,7 +23,7 @@ export interface Stage {
 export function stageAlong(
   scope: Scope,
   name: string,
-  { block, bk, first, limit, K, start, into, invocations }: Stage & {
+  { block, bk, first, limit, K, start, into, staged, invocations }: Stage & {
     K: string;
   },
 ): string {
@@ -29,14 +31,14 @@ export function stageAlong(
   const at = `${start} + row * ${K} + q`;
   const load = tensor.wide
     ? `if (row < ${limit} && q < kEnd) { value = ${
-      tensor.loadWide(`(${at}) / 4u`)
+      tensor.loadWideAs(staged, `(${at}) / 4u`)
     }; }`
     : `if (row < ${limit}) {
 ${
       each(4, (c) =>
-        `if (q + ${c}u < kEnd) { value.${"xyzw"[c]} = ${
+        `if (q + ${c}u < kEnd) { value.${"xyzw"[c]} = ${staged}(${
           tensor.load(`${at} + ${c}u`)
-        }; }`)
+        }); }`)
     }
 }`;
   return rounds(
@@ -45,7 +47,7 @@ ${
     (n) =>
       `let row = ${first} + ${n} / ${bk / 4}u;
 let q = k0 + (${n} % ${bk / 4}u) * 4u;
-var value = vec4<f32>();
+var value = vec4<${staged}>();
 ${load}
 ${into}_[(${n} / ${bk / 4}u) * ${bk / 4 + 1}u + ${n} % ${bk / 4}u] = value;`,
   );
@@ -55,20 +57,20 @@ ${into}_[(${n} / ${bk / 4}u) * ${bk / 4 + 1}u + ${n} % ${bk / 4}u] = value;`,
 export function stageAcross(
   scope: Scope,
   name: string,
-  { block, bk, first, limit, start, into, invocations }: Stage,
+  { block, bk, first, limit, start, into, staged, invocations }: Stage,
 ): string {
   const tensor = scope.tensor(name);
   const at = `${start} + q * ${limit} + column`;
   const load = tensor.wide
     ? `if (q < kEnd && column < ${limit}) { value = ${
-      tensor.loadWide(`(${at}) / 4u`)
+      tensor.loadWideAs(staged, `(${at}) / 4u`)
     }; }`
     : `if (q < kEnd) {
 ${
       each(4, (c) =>
-        `if (column + ${c}u < ${limit}) { value.${"xyzw"[c]} = ${
+        `if (column + ${c}u < ${limit}) { value.${"xyzw"[c]} = ${staged}(${
           tensor.load(`${at} + ${c}u`)
-        }; }`)
+        }); }`)
     }
 }`;
   return rounds(
@@ -77,7 +79,7 @@ ${
     (n) =>
       `let q = k0 + ${n} / ${block / 4}u;
 let column = ${first} + (${n} % ${block / 4}u) * 4u;
-var value = vec4<f32>();
+var value = vec4<${staged}>();
 ${load}
 ${into}_[${n}] = value;`,
   );

@@ -9,6 +9,8 @@ export interface ProductShape {
   readonly layout: KernelAttributes["matmul"]["layout"];
   /** Storage of b. */
   readonly dtype: TensorDType;
+  /** Storage of both factors, where a is not in f32. */
+  readonly factors?: KernelAttributes["matmul"]["factors"];
   readonly batch: number;
   readonly m: number;
   readonly n: number;

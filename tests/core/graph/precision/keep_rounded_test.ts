@@ -6,7 +6,7 @@ import {
   matmul,
   type Tensor,
 } from "../../../../core/mod.ts";
-import { computeInBfloat16 } from "../../../../core/graph/precision/bfloat16.ts";
+import { computeInHalf } from "../../../../core/graph/precision/half_precision.ts";
 import { dim } from "../../../../core/graph/dims.ts";
 import { rmsNorm } from "../../../../core/graph/ops/norms.ts";
 import { gradients } from "../../../../core/graph/gradients.ts";
@@ -42,7 +42,7 @@ function block(build: (graph: Graph, body: () => Tensor) => Tensor) {
     nodes.filter((node) => recomputed.has(node)),
     nodes.slice(forwardNodes).filter((node) => !recomputed.has(node)),
   ].map((list) => new Set(list.map(({ id }) => id)));
-  computeInBfloat16(graph);
+  computeInHalf(graph, "bf16");
   return { graph, made, forward, again, backward };
 }
 

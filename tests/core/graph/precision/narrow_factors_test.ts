@@ -18,7 +18,7 @@ Deno.test("an activation is rounded once for the products of both passes, a weig
   const y = matmul(graph, h, w, { layout: "NN" });
   const seeds = [{ tensor: y, gradient: graph.input("dy", [dim("N"), 8]) }];
   gradients(graph, { seeds, parameters: [v, w] });
-  narrowFactors(graph);
+  narrowFactors(graph, "bf16");
   const products = graph.nodes.filter((n) => n.op.name === "matmul");
   assert.equal(products.length, 5);
   for (const { inputs } of products) {
@@ -36,7 +36,7 @@ Deno.test("a weight that is stored in bf16 is read as it is", () => {
   const x = graph.input("x", [dim("N"), 8]);
   const frozen = graph.variable("frozen", [8, 8], "bf16");
   matmul(graph, x, frozen, { layout: "NT" });
-  narrowFactors(graph);
+  narrowFactors(graph, "bf16");
   const [narrow] = graph.nodes.filter((n) => n.op.name === "matmul");
   assert.equal(narrow.inputs[1].id, frozen.id);
   assert.deepEqual(narrow.inputs.map((t) => t.dtype), ["bf16", "bf16"]);
