@@ -3,7 +3,7 @@
  * @module
  */
 import { type Dim, product } from "../dims.ts";
-import type { HalfStorage, Quantization } from "../dtype.ts";
+import type { Quantization } from "../dtype.ts";
 import type { Access, Expression } from "../expression.ts";
 import { type QuantizedShape, quantizedWords } from "../quantize/layout.ts";
 import { accessOperands, checkExpression } from "./_accesses.ts";
@@ -48,7 +48,7 @@ export interface MatmulAttributes {
    * Both factors are stored so, and the device lists the precision: `bfloat16`, `float16`. Absent: a in f32, b as any
    * weight.
    */
-  readonly factors?: HalfStorage;
+  readonly factors?: "bf16" | "f16";
   /** How b is quantised: batch 1, n and k are numbers, and the device lists the storage. */
   readonly quantized?: Quantization;
   /**
