@@ -216,6 +216,7 @@ export async function openGpu(
   const limits = limitsOf(adapter, device, {
     facts,
     subgroups,
+    halves: features.includes("shader-f16"),
     options,
     tiles,
   });
@@ -225,9 +226,10 @@ export async function openGpu(
 function limitsOf(
   adapter: GPUAdapter,
   device: GPUDevice,
-  { facts, subgroups, options, tiles }: {
+  { facts, subgroups, halves, options, tiles }: {
     facts: AdapterFacts;
     subgroups: boolean;
+    halves: boolean;
     options: WebGpuOptions;
     tiles: TileTable;
   },
@@ -244,7 +246,7 @@ function limitsOf(
   return {
     software: facts.software,
     subgroup: subgroups && min >= 4 && max >= min ? { min, max } : null,
-    halves: device.features.has("shader-f16"),
+    halves,
     sharedBytes: limits.maxComputeWorkgroupStorageSize,
     maxInvocations: Math.min(
       limits.maxComputeInvocationsPerWorkgroup,
