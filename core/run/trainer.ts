@@ -12,7 +12,7 @@ import { DeviceError } from "../contracts/errors.ts";
 import type { Engine, StepResult } from "../engine/engine.ts";
 import { firstNotFinite } from "../engine/not_finite.ts";
 import type { StepProfile } from "./step_profile.ts";
-import { freshLossScale, nextLossScale } from "./loss_scaler.ts";
+import { freshLossScale, nextLossScale } from "../engine/loss_scaler.ts";
 import { makeThrottle, type Throttle } from "./throttle.ts";
 import {
   addEvaluation,

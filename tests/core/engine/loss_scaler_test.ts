@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import {
   freshLossScale,
   nextLossScale,
-} from "../../../core/run/loss_scaler.ts";
+} from "../../../core/engine/loss_scaler.ts";
 import golden from "../../golden/loss_scale.json" with { type: "json" };
 
 Deno.test("a run begins at the scale of PyTorch's GradScaler", () => {
