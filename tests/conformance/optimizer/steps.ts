@@ -35,13 +35,14 @@ export interface TrainStep {
 /** Parameters by name, and states by the names of their variables, after each step. */
 export type TrainedValues = ReadonlyMap<string, Float32Array>;
 
-/** Makes the steps, counted from 1, without clipping. */
+/** Makes the steps, counted from 1; `maxGradNorm` clips their gradients, absent: they are not clipped. */
 export async function trainSteps(
   optimizer: Optimizer,
-  { tensors, steps, device }: {
+  { tensors, steps, device, maxGradNorm = null }: {
     readonly tensors: readonly StartedTensor[];
     readonly steps: readonly TrainStep[];
     readonly device: Device;
+    readonly maxGradNorm?: number | null;
   },
 ): Promise<TrainedValues[]> {
   const memory = new Memory(device.info);
@@ -61,7 +62,7 @@ export async function trainSteps(
   }
   memory.variable("ring", [RING_SLOTS, RING_FIXED + 1], { role: "inputs" });
   const graph = updateProgram(trainables, optimizer, {
-    maxGradNorm: null,
+    maxGradNorm,
     sources: 1,
   });
   const planned = planProgram(graph, {

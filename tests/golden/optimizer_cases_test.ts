@@ -1,0 +1,111 @@
+/**
+ * Optimizers beside their authors' code (`make_optimizer_cases.py`): 500 random cases of 20 steps, in shuffled order:
+ * shapes, learning rates of each step, coefficients, decay, clipping, gradients of several micro-batches, states in 8
+ * bits. CI runs a sample.
+ *
+ * Differences are shares of 1 + the largest number of the case. Witnesses compute in float64, where they can: 1e-6 is
+ * what float32 rounds in 20 steps; schedule-free divides by 1 - beta, which amplifies it. A number halfway between two
+ * codes of 8 bits may get either, which moves its element by a share of a step.
+ */
+import assert from "node:assert/strict";
+import { ReferenceExecutor } from "../../backends/reference/mod.ts";
+import type { Device, Optimizer } from "@denotune/denotune/core";
+import { localDevice } from "../../core/device/local_device.ts";
+import { optimizers } from "../../plugins/optimizers/mod.ts";
+import { openCpu } from "../backends/cpu/open.ts";
+import { builtinHost } from "../conformance/builtin_host.ts";
+import { makePart } from "../conformance/host.ts";
+import { trainSteps } from "../conformance/optimizer/steps.ts";
+import { sample } from "../sample.ts";
+import { hashed } from "./_hashed.ts";
+import cases from "./optimizer_cases.json" with { type: "json" };
+
+type Case = (typeof cases)[number];
+
+const ALL = Deno.env.get("DENOTUNE_TEST_ALL") === "1";
+const STEPS = 20;
+const TOLERANCE = 1e-6;
+const OTHERS: Readonly<Record<string, number>> = {
+  "schedule-free": 5e-6,
+  "adamw in 8 bits": 2e-4,
+  "lion in 8 bits": 2e-4,
+};
+
+const count = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
+
+/** Sums of micro-batches as the witness made them: of float32 in float32, of float64 rounded once. */
+function gradientOf(c: Case, step: number, k: number): Float32Array {
+  const isSingle = c.name === "lion" || "state_bits" in c.options;
+  const round = isSingle ? Math.fround : (x: number) => x;
+  const total = new Float64Array(count(c.shapes[k]));
+  for (let m = 0; m < c.micro; m++) {
+    hashed(c.key + 10 * (step + 1) + k + 300 * m, total.length).forEach(
+      (x, i) => total[i] = round(total[i] + round(x * c.scale)),
+    );
+  }
+  return Float32Array.from(total);
+}
+
+const host = await builtinHost();
+
+function make({ name, options }: Case): Promise<Optimizer> {
+  const parts = optimizers.filter((part) => part.name === name);
+  return makePart({ parts }, "optimizer", options, host);
+}
+
+/** Differences of the kept elements from the witness, as shares of 1 + the largest of them. */
+async function differences(c: Case, device: Device): Promise<number[]> {
+  const tensors = c.shapes.map((shape, k) => ({
+    name: `tensor${k}`,
+    shape,
+    values: hashed(c.key + k, count(shape)),
+  }));
+  const steps = Array.from({ length: STEPS }, (_, step) => ({
+    learningRate: c.rates[step % c.rates.length],
+    gradients: Object.fromEntries(
+      tensors.map(({ name }, k) => [name, gradientOf(c, step, k)]),
+    ),
+  }));
+  const found = await trainSteps(await make(c), {
+    tensors,
+    steps,
+    device,
+    maxGradNorm: c.clip,
+  });
+  return Object.entries(c.steps).flatMap(([step, wanted]) => {
+    const largest = Math.max(...wanted.flat().map(Math.abs));
+    return wanted.flatMap((numbers, k) => {
+      const own = found[Number(step) - 1].get(`tensor${k}`);
+      return numbers.map((value, i) =>
+        Math.abs(value - (own?.[c.places[k][i]] ?? NaN)) / (1 + largest)
+      );
+    });
+  });
+}
+
+const DEVICES: Readonly<Record<string, () => Promise<Device>>> = {
+  reference: () => Promise.resolve(localDevice(new ReferenceExecutor())),
+  "cpu with one worker": () => openCpu({ blas: "off", workers: 1 }),
+  "cpu with two workers": () => openCpu({ blas: "off", workers: 2 }),
+};
+
+const chosen = sample(cases, { count: 12, seed: 4 });
+
+for (const [name, open] of Object.entries(DEVICES)) {
+  Deno.test({
+    name:
+      `${chosen.length} random cases of optimizers take 20 steps on ${name} as their authors' code does`,
+    ignore: !ALL && name !== "cpu with two workers",
+    async fn() {
+      await using device = await open();
+      for (const c of chosen) {
+        const what = "state_bits" in c.options ? `${c.name} in 8 bits` : c.name;
+        const most = Math.max(...await differences(c, device));
+        assert.ok(
+          most < (OTHERS[what] ?? TOLERANCE),
+          `${what}, key ${c.key}, ${JSON.stringify(c.options)}: ${most}`,
+        );
+      }
+    },
+  });
+}
