@@ -3,11 +3,9 @@
  * @module
  */
 
-const THOUSANDS = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
-
 /** `1,234,567`: to the nearest whole number. */
 export function showWhole(value: number): string {
-  return THOUSANDS.format(value);
+  return value.toLocaleString("en-US", { maximumFractionDigits: 0 });
 }
 
 /** `1 row`, `2 rows`, `1,234 rows`: a count with its noun. */

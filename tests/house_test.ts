@@ -9,6 +9,7 @@ import {
   importsOf,
   info,
   isOurs,
+  loadedWith,
   root,
   SOURCES,
 } from "./house/imports.ts";
@@ -136,6 +137,20 @@ Deno.test("only npm: and node: are imported from outside; what mod.ts reaches, t
       reached.has(new URL(edge.from, root).href)
   );
   assert.deepEqual(say(wrong), []);
+});
+
+Deno.test("importing mod.ts loads no library but zod, and nothing that trains, asks or loads plugins", async () => {
+  const loaded = [...await loadedWith("mod.ts")];
+  assert.deepEqual(
+    loaded.filter((url) => url.startsWith("npm:")).map((url) =>
+      url.replace(/^npm:\/?|@[^@]*$/g, "")
+    ),
+    ["zod"],
+  );
+  const heavy =
+    /^(node:fs\/promises|.*\/(core\/run\/run|core\/library\/train|core\/config\/load|core\/config\/parts\/plugins|plugins\/mod|plugins\/tokenizers\/.*|backends\/.*)\.ts)$/;
+  assert.deepEqual(loaded.filter((url) => heavy.test(url)), []);
+  assert.ok(loaded.length > 100);
 });
 
 Deno.test("mod.ts fetches no package over 5 MB", async () => {

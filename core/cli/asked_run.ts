@@ -8,7 +8,7 @@ import {
   openRegistry,
   type RegistryOptions,
 } from "../config/parts/open_registry.ts";
-import { kindAt } from "../config/paths.ts";
+import { kindAt } from "../io/hub/local.ts";
 import { ConfigError } from "../contracts/errors.ts";
 import type { CommandContext } from "../contracts/command.ts";
 import type { Registry } from "../contracts/plugin.ts";

@@ -6,7 +6,7 @@
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { LoadedRun } from "../config/load.ts";
-import { kindAt } from "../config/paths.ts";
+import { kindAt } from "../io/hub/local.ts";
 import { STANDARD_INPUT } from "../config/standard_input.ts";
 import type { CommandContext } from "../contracts/command.ts";
 import type { Registry } from "../contracts/plugin.ts";
@@ -18,9 +18,8 @@ import { bundleUrl } from "../io/start_worker.ts";
 import { variables } from "../permissions.ts";
 import { library } from "../library/mod.ts";
 import { AUTO } from "../run/open/choose_backend.ts";
-import { RESOLVED } from "../run/run_folder.ts";
+import { RESOLVED } from "../run/log/run_files.ts";
 import { reads, writes } from "./path_needs.ts";
-import { pluginNeeds, rememberingNeeds } from "./plugin_needs.ts";
 import { askedRegistry, loadAskedRun, splitRunArguments } from "./asked_run.ts";
 
 /** What workers load, and the cache. */
@@ -97,6 +96,12 @@ function autoNeeds(registry: Registry): string[] {
   });
 }
 
+/** What the plugins of a registry need; loading them is loaded with it. */
+async function needsOfPlugins(registry: Registry): Promise<string[]> {
+  const { pluginNeeds } = await import("./plugin_needs.ts");
+  return await pluginNeeds(registry);
+}
+
 /** What a run needs that is read, prepared and trained. `trains`: its output_dir is written. */
 export async function runNeeds(
   context: CommandContext,
@@ -115,7 +120,10 @@ export async function runNeeds(
       : reads(...files.map((file) => dirname(resolve(file))))),
     ...await configNeeds(run),
   ];
-  if (trains) needs.push(...rememberingNeeds(run.registry));
+  if (trains) {
+    const { rememberingNeeds } = await import("./plugin_needs.ts");
+    needs.push(...rememberingNeeds(run.registry));
+  }
   // the lock and an older run of the same name are beside the folder
   if (trains) needs.push(...writes(dirname(run.config.output_dir)));
   return needs;
@@ -127,7 +135,7 @@ export async function configNeeds(run: LoadedRun): Promise<string[]> {
   const paths = [model, ...data.train, ...data.eval].map(({ path }) => path);
   const needs = [
     ...(await Promise.all(paths.map(pathNeeds))).flat(),
-    ...await pluginNeeds(run.registry),
+    ...await needsOfPlugins(run.registry),
   ];
   for (const { part, options } of run.choices.values()) {
     needs.push(...part.permissions?.(options) ?? [], ...pathsIn(options));
@@ -156,7 +164,7 @@ export async function modelNeeds(
   const needs = [
     ...baseNeeds(),
     ...autoNeeds(registry),
-    ...await pluginNeeds(registry),
+    ...await needsOfPlugins(registry),
   ];
   for (const folder of folders) {
     needs.push(...await pathNeeds(folder), ...await pathNeeds(baseOf(folder)));

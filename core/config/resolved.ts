@@ -2,7 +2,6 @@
  * `config.resolved.yaml`: a run with every default filled in, written so that it can be run again.
  * @module
  */
-import { parse, stringify } from "yaml";
 import { ConfigError } from "../contracts/errors.ts";
 import type { Json } from "../contracts/json.ts";
 import { withoutEnvironment } from "../permissions.ts";
@@ -45,7 +44,11 @@ export function keysFromCode(config: RunConfig): string[] {
 }
 
 /** The text of `config.resolved.yaml`. `version` is denotune's. */
-export function resolvedText(run: LoadedRun, version: string): string {
+export async function resolvedText(
+  run: LoadedRun,
+  version: string,
+): Promise<string> {
+  const { stringify } = await import("yaml");
   const fromCode = keysFromCode(run.config);
   const header = [
     `denotune ${version}: a run with every default filled in; the command \`train\` with this file does it again.`,
@@ -76,7 +79,7 @@ export function resolvedText(run: LoadedRun, version: string): string {
 const MOST_BYTES = 20e6;
 
 /** Reads `config.resolved.yaml`. Throws `ConfigError` where it cannot be read or is none. */
-export function readResolvedFile(path: string): ConfigData {
+export async function readResolvedFile(path: string): Promise<ConfigData> {
   let text: string;
   try {
     text = readTextUpTo(path, MOST_BYTES);
@@ -85,11 +88,15 @@ export function readResolvedFile(path: string): ConfigData {
       cause,
     });
   }
-  return readResolved(text, path);
+  return await readResolved(text, path);
 }
 
 /** The data of a `config.resolved.yaml`, not checked: it may be of another version. Throws `ConfigError`. */
-export function readResolved(text: string, place: string): ConfigData {
+export async function readResolved(
+  text: string,
+  place: string,
+): Promise<ConfigData> {
+  const { parse } = await import("yaml");
   let data: unknown;
   try {
     data = withoutEnvironment(() => parse(text));

@@ -5,7 +5,6 @@
  */
 import { basename, dirname, join } from "node:path";
 import { cacheFolder } from "../io/cache_folder.ts";
-import { spool } from "../io/spool.ts";
 import type { Environment } from "../io/hub/hub_cache.ts";
 import { configError, type Problem } from "./parse/problem.ts";
 import { originAt, type Tree } from "./parse/tree.ts";
@@ -69,6 +68,7 @@ export async function withStandardInput(
     throw configError([problem("which is a terminal")]);
   }
   const folder = inputFolder(env);
+  const { spool } = await import("../io/spool.ts");
   const { path, bytes } = await spool(stdin ?? Deno.stdin.readable, {
     folder,
     endingOf,

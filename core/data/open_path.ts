@@ -4,7 +4,6 @@
  */
 import type { Creating } from "../config/parts/create_part.ts";
 import type { RecordStore } from "../contracts/source.ts";
-import { fetchData, locateData } from "../io/hub/locate_data.ts";
 import { openParts } from "./open_parts.ts";
 import { sourceFor } from "./source_for.ts";
 
@@ -24,6 +23,7 @@ export async function openDataPath(
   creating: Creating,
   { cacheDir }: { readonly cacheDir: string },
 ): Promise<OpenedPath> {
+  const { fetchData, locateData } = await import("../io/hub/locate_data.ts");
   const located = await locateData({
     path,
     base: Deno.cwd(),

@@ -165,6 +165,7 @@ export async function loadTensors(
   tensors: ReadonlyMap<string, ReadableTensor>,
   { dtypeOf, sink }: WeightSink,
 ): Promise<void> {
+  let passed = 0; // elements since the thread was last free
   for (const [name, tensor] of tensors) {
     const dtype = dtypeOf(name);
     for (let start = 0; start < tensor.elements; start += CHUNK) {
@@ -176,7 +177,10 @@ export async function loadTensors(
       // the collector would leave some of them until the first step, where memory is at its peak
       release(data);
     }
-    // between tensors the thread is free for signals: loading may take minutes
+    passed += tensor.elements;
+    if (passed < CHUNK) continue;
+    passed = 0;
+    // the thread is free for signals: loading may take minutes, and a timer takes a millisecond
     await new Promise((resolve) => setTimeout(resolve, 0));
   }
 }

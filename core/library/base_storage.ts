@@ -59,7 +59,7 @@ export async function pluginsTrainedWith(
 async function savedSettings(path: string): Promise<unknown> {
   const resolved = join(path, "config.resolved.yaml");
   return await kindAt(resolved) === "file"
-    ? readResolvedFile(resolved)
+    ? await readResolvedFile(resolved)
     : readJsonObject(join(path, "state.json"))?.config;
 }
 

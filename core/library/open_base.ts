@@ -59,13 +59,11 @@ async function openFolder(
       folder.config.model_type,
       creating,
       join(saved.base, "config.json"),
-      [
-        ...new Set(
-          (await Promise.all(
-            [saved.base, ...saved.adapters].map(pluginsTrainedWith),
-          )).flat(),
-        ),
-      ],
+      async () => {
+        const folders = [saved.base, ...saved.adapters];
+        const named = await Promise.all(folders.map(pluginsTrainedWith));
+        return [...new Set(named.flat())];
+      },
     );
     return {
       spec: describeFolder(folder, architecture),

@@ -37,7 +37,8 @@ import { openRun, planRun } from "./open/open_run.ts";
 import { chooseMemory } from "./open/fit_memory.ts";
 import { withChoice } from "./open/memory_choice.ts";
 import { memoryNeed, refuseTooLarge } from "./open/memory_check.ts";
-import { decideRunFolder, enterRunFolder, RESOLVED } from "./run_folder.ts";
+import { RESOLVED } from "./log/run_files.ts";
+import { decideRunFolder, enterRunFolder } from "./run_folder.ts";
 import { lockRunFolder } from "./run_lock.ts";
 import { stepAnswersOf } from "./ask/asked_in_run.ts";
 import { RunRequests } from "./watch/requests.ts";
@@ -301,7 +302,7 @@ class Run {
     if (!folder.continues && ranks.isFirst) {
       writeFileAtomic(
         join(config.output_dir, RESOLVED),
-        resolvedText(run, VERSION),
+        await resolvedText(run, VERSION),
       );
       rememberPlugins(run.registry);
     }

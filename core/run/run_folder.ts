@@ -19,12 +19,8 @@ import { configData, readResolvedFile } from "../config/resolved.ts";
 import { ConfigError } from "../contracts/errors.ts";
 import { asUserError, recover, temporaryBeside } from "../io/atomic.ts";
 import { listCheckpoints } from "./checkpoint.ts";
+import { RESOLVED, SUMMARY } from "./log/run_files.ts";
 import { pluginDifferences } from "../config/plugin_difference.ts";
-
-/** File that a run writes last. */
-export const SUMMARY = "summary.json";
-/** The settings of a run. */
-export const RESOLVED = "config.resolved.yaml";
 
 /** What is to be done. */
 export interface FolderDecision {
@@ -57,7 +53,7 @@ export async function decideRunFolder(run: LoadedRun): Promise<FolderDecision> {
   const anew = { continues: false, checkpoint: explicit, stepsAside };
   if (!mayContinue(run.config)) return anew;
   const at = join(outputDir, RESOLVED);
-  const was = readResolvedFile(at);
+  const was = await readResolvedFile(at);
   const others = pluginDifferences(was, run.config.plugins, run.registry);
   const changed = configDifference(
     { ...was, plugins: [] },

@@ -11,15 +11,37 @@ export interface GraphModule {
     readonly specifier: string;
     readonly code?: { readonly specifier?: string };
     readonly type?: { readonly specifier?: string };
+    /** Whether it is loaded when the code that asks for it runs. */
+    readonly isDynamic?: boolean;
   }[];
 }
 
 /** What `deno info --json` prints, as far as it is read. */
 export interface Graph {
+  readonly redirects?: Readonly<Record<string, string>>;
   readonly modules: readonly GraphModule[];
   readonly npmPackages?: Readonly<
     Record<string, { readonly name: string; readonly version: string }>
   >;
+}
+
+/** The modules that are loaded at once with a file, itself included: what is imported when it is needed is not. */
+export async function loadedWith(entry: string): Promise<Set<string>> {
+  const { modules, redirects = {} } = await info(entry);
+  const byName = new Map(modules.map((one) => [one.specifier, one]));
+  const loaded = new Set<string>();
+  const visit = (specifier: string): void => {
+    const name = redirects[specifier] ?? specifier;
+    if (loaded.has(name)) return;
+    loaded.add(name);
+    for (const { code, isDynamic } of byName.get(name)?.dependencies ?? []) {
+      if (code?.specifier !== undefined && isDynamic !== true) {
+        visit(code.specifier);
+      }
+    }
+  };
+  visit(new URL(entry, root).href);
+  return loaded;
 }
 
 /** An import of one file by another. */

@@ -5,11 +5,10 @@
 import type { BuiltIn } from "../../contracts/built_in.ts";
 import { BUILT_IN, Registry } from "../../contracts/plugin.ts";
 import type { TrustPolicy } from "../../contracts/trust.ts";
-import { type TrustOption, trustPolicy } from "../trust/trust_option.ts";
+import type { TrustOption } from "../trust/trust_option.ts";
 import { ConfigError } from "../../contracts/errors.ts";
 import { bundleUrl } from "../../io/start_worker.ts";
 import { treeOf } from "../parse/tree.ts";
-import { loadPlugins } from "./plugins.ts";
 
 /** Modules to load besides the built-in parts. */
 export interface RegistryOptions {
@@ -36,10 +35,11 @@ export async function openRegistry(
       "This program was bundled into several files, where workers cannot be started; bundle it into one file, without --code-splitting",
     );
   }
-  const registry = new Registry(policyOf(options.trust));
+  const registry = new Registry(await policyOf(options.trust));
   registry.add(await builtIn.load(), BUILT_IN, builtIn.module);
   const { plugins = [], cwd = Deno.cwd() } = options;
   if (plugins.length > 0) {
+    const { loadPlugins } = await import("./plugins.ts");
     const origin = { place: "--plugin", base: cwd };
     await loadPlugins(
       treeOf({ plugins: [...plugins] }, origin),
@@ -53,8 +53,10 @@ export async function openRegistry(
   return registry;
 }
 
-function policyOf(trust: RegistryOptions["trust"]): TrustPolicy | null {
-  return typeof trust === "object" && "refusal" in trust
-    ? trust
-    : trustPolicy(trust);
+async function policyOf(
+  trust: RegistryOptions["trust"],
+): Promise<TrustPolicy | null> {
+  if (typeof trust === "object" && "refusal" in trust) return trust;
+  const { trustPolicy } = await import("../trust/trust_option.ts");
+  return trustPolicy(trust);
 }

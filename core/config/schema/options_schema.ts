@@ -7,7 +7,7 @@ import type { Json } from "../../contracts/json.ts";
 import type { OptionsSchema } from "../../contracts/options.ts";
 import type { Registered } from "../../contracts/plugin.ts";
 import { schemaAt } from "../parse/layout.ts";
-import { kindAt } from "../paths.ts";
+import { kindAt } from "../../io/hub/local.ts";
 import {
   type Entry,
   isPlainObject,

@@ -76,7 +76,7 @@ export async function trainedPrompts(
     return encoded(text, addBos);
   };
   const file = await resolvedOf(path);
-  const config = file === null ? {} : readResolvedFile(file);
+  const config = file === null ? {} : await readResolvedFile(file);
   const kept = entriesWithFiles(config);
   if (file !== null && kept.length > 0) {
     try {

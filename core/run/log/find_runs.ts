@@ -3,7 +3,7 @@
  * @module
  */
 import { basename, join } from "node:path";
-import { RESOLVED } from "../run_folder.ts";
+import { RESOLVED } from "./run_files.ts";
 import { METRICS_FILE } from "./run_log.ts";
 
 /** Folders between the one that is looked into and a run. */

@@ -5,7 +5,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { kill } from "node:process";
-import { SUMMARY } from "../run_folder.ts";
+import { SUMMARY } from "./run_files.ts";
 import { isHere, readLockOwner } from "../run_lock.ts";
 import type { RunLog } from "./run_log.ts";
 

@@ -13,7 +13,8 @@ import type { Collective } from "../../contracts/collective.ts";
 import { type EngineRequest, planEngine } from "../../engine/plan_engine.ts";
 import { QUANTIZATIONS } from "../../graph/dtype.ts";
 import { showBytes } from "../../show_numbers.ts";
-import { mayContinue, RESOLVED } from "../run_folder.ts";
+import { RESOLVED } from "../log/run_files.ts";
+import { mayContinue } from "../run_folder.ts";
 import { openDevice } from "./choose_backend.ts";
 import { type MemoryNeed, memoryNeed } from "./memory_check.ts";
 import {
@@ -48,7 +49,7 @@ export async function chooseMemory(
 ): Promise<MemoryChoice> {
   const { config } = run;
   const written = choiceOf(config);
-  const begun = begunWith(config);
+  const begun = await begunWith(config);
   if (begun !== null) return begun;
   using opened = await openRun(run, { located, creating }, {
     ...options,
@@ -162,9 +163,9 @@ function storagesOf(
  * What an unfinished run in the same folder was begun with, where it may have come from what is written now: the same
  * examples a step, and nothing milder. Else the settings are compared as they are, and the difference is named.
  */
-function begunWith(config: RunConfig): MemoryChoice | null {
+async function begunWith(config: RunConfig): Promise<MemoryChoice | null> {
   if (!mayContinue(config)) return null;
-  const was = readResolvedFile(join(config.output_dir, RESOLVED));
+  const was = await readResolvedFile(join(config.output_dir, RESOLVED));
   const before = choiceIn(was);
   if (was.memory !== "auto" || before === null) return null;
   const written = choiceOf(config);

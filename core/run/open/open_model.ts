@@ -35,7 +35,7 @@ export async function findArchitecture(
   modelType: unknown,
   creating: Creating,
   where: string,
-  trainedWith: readonly string[] = [],
+  trainedWith: () => Promise<readonly string[]> = () => Promise.resolve([]),
 ): Promise<Architecture> {
   const known: string[] = [];
   for (const { part } of creating.registry.list("model")) {
@@ -46,7 +46,9 @@ export async function findArchitecture(
     ) return architecture;
     known.push(...architecture.modelTypes);
   }
-  throw new ConfigError(unknownType(modelType, { known, where, trainedWith }));
+  throw new ConfigError(
+    unknownType(modelType, { known, where, trainedWith: await trainedWith() }),
+  );
 }
 
 /** Says what is near, and what a plugin for the type would have to bring. */

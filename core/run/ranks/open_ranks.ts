@@ -16,7 +16,7 @@ import type { Json } from "../../contracts/json.ts";
 import { isPlainObject } from "../../config/parse/tree.ts";
 import { codeHash } from "../../data/cache/module_hash.ts";
 import { VERSION } from "../../version.ts";
-import { RESOLVED } from "../run_folder.ts";
+import { RESOLVED } from "../log/run_files.ts";
 import { Ranks } from "./ranks.ts";
 
 /** What joins processes where the run file does not say: one of a launcher, else nothing. */

@@ -54,7 +54,7 @@ export async function evaluationRun(
   const file = flags.config ?? await resolvedOf(folder);
   const given = file === null || entries.length > 0
     ? []
-    : withoutRowsOfCode(file, context);
+    : await withoutRowsOfCode(file, context);
   const load = (overrides: readonly string[]) =>
     library.loadRun({
       ...(file === null ? { object: WITHOUT_RUN } : { file }),
@@ -83,12 +83,12 @@ async function resolvedOf(folder: string): Promise<string | null> {
  * What is laid over settings whose rows were given in code, so that the rest can be used: such rows are not in the
  * file, and what is trained on is not opened here.
  */
-function withoutRowsOfCode(
+async function withoutRowsOfCode(
   file: string,
   { err }: CommandContext,
-): string[] {
+): Promise<string[]> {
   if (!file.endsWith("config.resolved.yaml")) return [];
-  const written = readResolvedFile(file);
+  const written = await readResolvedFile(file);
   const data = isPlainObject(written.data) ? written.data : {};
   const isKept = (entry: unknown) =>
     isPlainObject(entry) && typeof entry.rows !== "string";

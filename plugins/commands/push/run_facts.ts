@@ -68,7 +68,7 @@ const SHOWN: readonly string[] = [
 
 /** Reads the run. */
 export async function readRunFacts(run: string): Promise<RunFacts> {
-  const config = readResolvedFile(join(run, "config.resolved.yaml"));
+  const config = await readResolvedFile(join(run, "config.resolved.yaml"));
   const log = new RunLog(run);
   await log.refresh();
   const evals = log.entries({ event: "eval" });

@@ -201,10 +201,12 @@ export function askedPrompts({ path }: StoredRun): string[] | null {
 const MOST_PROMPT_BYTES = 2 ** 20;
 
 /** The settings of a run by their full keys, in the order of its file; an error as words where they cannot be read. */
-export function settingsOf({ path }: StoredRun): [string, string][] {
+export async function settingsOf(
+  { path }: StoredRun,
+): Promise<[string, string][]> {
   let data: ConfigData;
   try {
-    data = readResolvedFile(join(path, "config.resolved.yaml"));
+    data = await readResolvedFile(join(path, "config.resolved.yaml"));
   } catch (error) {
     return [[
       "config.resolved.yaml",

@@ -78,7 +78,7 @@ export function uiApp(of: UiServer): Hono {
         summary: await summaryOf(run),
         version: run.log.version,
         steps: run.log.steps.length,
-        settings: settingsOf(run),
+        settings: await settingsOf(run),
         columns: run.log.columns,
         resumed: jobs.state(`resume ${run.name}`),
         report: jobs.state(`report ${run.name}`),
@@ -102,14 +102,14 @@ export function uiApp(of: UiServer): Hono {
   app.get("/api/overlay", async (c) => {
     await store.refresh();
     const names = c.req.queries("name") ?? [];
-    const runs = names.slice(0, MOST_RUNS).flatMap((name) => {
-      const run = store.get(name);
-      return run === undefined ? [] : [{
-        name,
-        settings: settingsOf(run),
-        curves: curvesOf(run, c),
-      }];
-    });
+    const found = names.slice(0, MOST_RUNS).flatMap((name) =>
+      store.get(name) ?? []
+    );
+    const runs = await Promise.all(found.map(async (run) => ({
+      name: run.name,
+      settings: await settingsOf(run),
+      curves: curvesOf(run, c),
+    })));
     return c.json({ runs });
   });
   app.get("/api/live", (c) => {

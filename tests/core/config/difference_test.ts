@@ -32,9 +32,9 @@ async function difference(before: string[], after: string[]) {
 Deno.test("equal runs do not differ, nor does a run from its resolved text", async () => {
   assert.deepEqual(await difference([], []), []);
   const loaded = await run();
-  const text = resolvedText(loaded, "0.1.0");
+  const text = await resolvedText(loaded, "0.1.0");
   assert.deepEqual(
-    configDifference(readResolved(text, "x"), configData(loaded.config)),
+    configDifference(await readResolved(text, "x"), configData(loaded.config)),
     [],
   );
 });

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { loadRun } from "../../../core/config/load.ts";
 import { pluginDifferences } from "../../../core/config/plugin_difference.ts";
-import { decideRunFolder, RESOLVED } from "../../../core/run/run_folder.ts";
+import { RESOLVED } from "../../../core/run/log/run_files.ts";
+import { decideRunFolder } from "../../../core/run/run_folder.ts";
 import { resolvedText } from "../../../core/config/resolved.ts";
 import { builtinRegistry, testFolder, TINY_LLAMA } from "../../run_harness.ts";
 
@@ -63,7 +64,10 @@ Deno.test("an unfinished run with a checkpoint is not resumed with a plugin that
   };
   const first = await load("first", "as it began");
   Deno.mkdirSync(folder.at("out", "checkpoint-1"), { recursive: true });
-  Deno.writeTextFileSync(folder.at("out", RESOLVED), resolvedText(first, "0"));
+  Deno.writeTextFileSync(
+    folder.at("out", RESOLVED),
+    await resolvedText(first, "0"),
+  );
   Deno.writeTextFileSync(folder.at("out", "checkpoint-1", "state.json"), "{}");
   assert.equal((await decideRunFolder(first)).continues, true);
   assert.equal(

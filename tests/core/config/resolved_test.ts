@@ -55,7 +55,7 @@ Deno.test("the resolved text of a run loads again as an equal run, from anywhere
     cwd: folder.path,
     registry,
   });
-  const text = resolvedText(first, "0.1.0");
+  const text = await resolvedText(first, "0.1.0");
   Deno.mkdirSync(`${folder.path}/else/where`, { recursive: true });
   Deno.writeTextFileSync(
     `${folder.path}/else/where/config.resolved.yaml`,
@@ -67,7 +67,7 @@ Deno.test("the resolved text of a run loads again as an equal run, from anywhere
     registry,
   });
   assert.deepEqual(second.config, first.config);
-  assert.equal(resolvedText(second, "0.1.0"), text);
+  assert.equal(await resolvedText(second, "0.1.0"), text);
   assert.deepEqual(
     [...second.choices.values()].map(({ key, options }) => ({ key, options })),
     [...first.choices.values()].map(({ key, options }) => ({ key, options })),
@@ -85,9 +85,8 @@ Deno.test("the resolved text begins with versions, and writes every default and 
     cwd: folder.path,
     registry: stubRegistry(),
   });
-  const lines = resolvedText(run, "0.1.0").replaceAll(folder.path, "DIR").split(
-    "\n",
-  );
+  const text = await resolvedText(run, "0.1.0");
+  const lines = text.replaceAll(folder.path, "DIR").split("\n");
   assert.match(lines[0], /^# denotune 0\.1\.0: /);
   assert.equal(lines[1], "# plugin mine 1.2.3 from DIR/sub/plugin.ts");
   assert.ok(lines.includes("output_dir: DIR/outputs/run"));
@@ -170,7 +169,7 @@ Deno.test("a run that was given in code says which keys its text cannot hold", a
     warmup_ratio: 0,
     warmup_steps: 1,
   }, "a registered part has a name");
-  const text = resolvedText(run, "0.1.0");
+  const text = await resolvedText(run, "0.1.0");
   assert.match(
     text,
     /^# not from this file alone: data\.train\.0\.rows, optimizer were given in code$/m,
@@ -178,20 +177,20 @@ Deno.test("a run that was given in code says which keys its text cannot hold", a
   assert.match(text, /rows: 3 rows in memory/);
 });
 
-Deno.test("resolved texts are read without being checked", () => {
+Deno.test("resolved texts are read without being checked", async () => {
   assert.deepEqual(
-    readResolved(
+    await readResolved(
       "# denotune 9\nseed: 1\nunheard_of: [1]\n",
       "config.resolved.yaml",
     ),
     { seed: 1, unheard_of: [1] },
   );
-  assert.throws(
-    () => readResolved("- a\n", "config.resolved.yaml"),
+  await assert.rejects(
+    readResolved("- a\n", "config.resolved.yaml"),
     /config\.resolved\.yaml holds no run/,
   );
-  assert.throws(
-    () => readResolved("a: [\n", "config.resolved.yaml"),
+  await assert.rejects(
+    readResolved("a: [\n", "config.resolved.yaml"),
     /config\.resolved\.yaml is not YAML/,
   );
 });

@@ -36,7 +36,7 @@ const base = (
 
 async function ran(input: RunInput) {
   const { result, of, losses } = await runConfig(input);
-  const { training, model } = readResolvedFile(
+  const { training, model } = await readResolvedFile(
     `${result.outputDir}/config.resolved.yaml`,
   ) as unknown as RunInput;
   return {
