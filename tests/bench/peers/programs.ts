@@ -108,22 +108,25 @@ console.log(JSON.stringify({ work: 1, seconds, processor: (user + system) / 1e6,
   return found;
 }
 
-const ROWS = 16000;
+/** Rows whose answers are encoded. */
+const ENCODED_ROWS = 16_000;
+/** Rows that are prepared: so many that what workers take to start is a small share, as in a real set. */
+const PREPARED_ROWS = 64_000;
 
-/** The rows that are prepared; the third argument of `prepare_data.ts make` is their seed. */
-export async function rowsFile(): Promise<string> {
+/** A file of rows; the third argument of `prepare_data.ts make` is their seed. */
+export async function rowsFile(rows = ENCODED_ROWS): Promise<string> {
   const seeds = testData("instruct/alpaca_999.json");
   if (seeds === null) {
     throw new Error("the rows to begin with are absent (DENOTUNE_TEST_DATA)");
   }
-  const path = kept(`rows-${ROWS}.jsonl`);
+  const path = kept(`rows-${rows}.jsonl`);
   return await once(path, async () => {
     const args = [
       "run",
       "-A",
       `${HERE}prepare_data.ts`,
       "make",
-      `${ROWS}`,
+      `${rows}`,
       path,
       seeds,
     ];
@@ -147,7 +150,7 @@ export async function prepare(workers: number): Promise<Measured> {
     "-A",
     `${HERE}prepare_data.ts`,
     "run",
-    await rowsFile(),
+    await rowsFile(PREPARED_ROWS),
     tokenizerFolder(),
     `${workers}`,
   ];
