@@ -142,7 +142,7 @@ export function placeTrainables(
   }
 }
 
-/** Places a rank's share of an arena's slots, and of the weights that it updates. */
+/** Places a rank's share of an arena's slots, and names the weights that it updates. */
 function placeShare(
   memory: Memory,
   { name, elements }: Arena,
@@ -151,12 +151,13 @@ function placeShare(
     readonly shard: Shard;
   },
 ): void {
-  const { width } = shareOf(elements, shard);
+  const { offset: start, width } = shareOf(elements, shard);
   if (width === 0) return;
   for (const variable of slots.map((slot) => slotName(slot, name))) {
     memory.variable(variable, [width], { role: "optimizer" });
   }
-  memory.variable(shardName(name), [width], { role: "weights" });
+  const whole = `parameters:${name}`;
+  memory.part(whole, { name: shardName(whole), start, width });
 }
 
 /** Name of the scales of a state that is stored in blocks. */

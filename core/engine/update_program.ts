@@ -174,19 +174,16 @@ function updateArena(
   if (share?.width === 0) return zero();
   const elements = share?.width ?? at.elements;
   const flat = (name: string) => graph.variable(name, [elements]);
-  /** What this rank updates of a whole arena. */
-  const own = (whole: Tensor): Tensor =>
-    share === null ? whole : {
-      ...sliceColumns(graph, { ...whole, shape: [1, at.elements] }, {
-        offset: share.offset,
-        width: share.width,
-      }),
-      shape: [elements],
-    };
-  const whole = graph.variable(`parameters:${at.arena}`, [at.elements]);
-  const parameter = own(whole);
-  const gradient = own(gradients);
-  const updated = share === null ? whole : flat(shardName(at.arena));
+  const parameters = `parameters:${at.arena}`;
+  // a share of the weights is in the memory of the whole; that of the gradients, whose whole is assigned, a copy
+  const parameter = flat(share === null ? parameters : shardName(parameters));
+  const gradient = share === null ? gradients : {
+    ...sliceColumns(graph, { ...gradients, shape: [1, at.elements] }, {
+      offset: share.offset,
+      width: share.width,
+    }),
+    shape: [elements],
+  };
   const slots = optimizer.slots.map((s) => flat(slotName(s, at.arena)));
   const n = 2 + slots.length;
   const [scalars, factor, finite] = [n, n + 1, n + 2];
@@ -240,7 +237,7 @@ function updateArena(
     ]).map(({ output, value }) => write(output, value)),
     outputs: ["matrix", ...slots.map(() => "matrix" as const)],
   });
-  graph.assign(updated, results[0]);
+  graph.assign(parameter, results[0]);
   slots.forEach((slot, i) => graph.assign(slot, results[1 + i]));
   zero();
 }

@@ -190,6 +190,25 @@ export class Memory {
     }
   }
 
+  /** Places part of a float32 variable as a variable of its own, in the same memory. */
+  part(
+    of: string,
+    { name, start, width }: {
+      readonly name: string;
+      readonly start: number;
+      readonly width: number;
+    },
+  ): void {
+    const whole = this.variables.get(of);
+    if (whole === undefined) throw new RangeError(`There is no ${of}`);
+    this.#place(name, {
+      buffer: whole.buffer,
+      offset: whole.offset + start,
+      shape: [width],
+      dtype: "f32",
+    });
+  }
+
   /** The buffer of an input, large enough for all programs that use the name. */
   input(name: string, bytes: number): BufferId {
     const before = this.inputs.get(name);

@@ -6,7 +6,7 @@
  * ```text
  * parameters:group0.0   |----- rank 0 -----|----- rank 1 -----|--- rank 2 ---|
  * m, v of rank 1                           |------------------|
- * shard of rank 1                          |------------------|   its new weights, for the others
+ * shard of rank 1                          |------------------|   its weights, in the memory of the whole
  * ```
  * @module
  */
@@ -41,11 +41,12 @@ export async function gatherWeights(
   collective: Collective,
 ): Promise<void> {
   for (const arena of arenasOf(trainables)) {
-    const whole = await gathered(session, shardName(arena.name), {
+    const variable = `parameters:${arena.name}`;
+    const whole = await gathered(session, shardName(variable), {
       arena,
       collective,
     });
-    session.write(`parameters:${arena.name}`, whole);
+    session.write(variable, whole);
     await session.drain();
   }
 }

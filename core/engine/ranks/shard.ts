@@ -28,7 +28,7 @@ export function shareOf(elements: number, { rank, world }: Shard): Share {
   return { offset, width: Math.min(most, elements - offset), most };
 }
 
-/** Variable of the new weights of a share. */
-export function shardName(arena: string): string {
-  return `shard:${arena}`;
+/** Variable of a rank's share of an arena's variable. */
+export function shardName(variable: string): string {
+  return `shard:${variable}`;
 }

@@ -151,7 +151,15 @@ for (
       assert.equal(result.weightsHash, hash);
       assert.deepEqual(losses, whole[0].losses);
     }
-    const bytes = ([one]: RanRun[]) => one.of("start")[0].memory.optimizer;
+    const memory = ([one]: RanRun[]) => one.of("start")[0].memory;
+    const bytes = (of: RanRun[]) => memory(of).optimizer;
+    // a share of the weights has no memory of its own
+    assert.equal(memory(sharded).weights, memory(whole).weights);
+    const planned = (of: RanRun[]) => {
+      const { weights, gradients, optimizer, activations } = memory(of);
+      return weights + gradients + optimizer + activations;
+    };
+    assert.ok(planned(sharded) < planned(whole));
     // shares are multiples of 64 values
     const share = bytes(whole) / WORLD;
     assert.ok(bytes(sharded) >= share && bytes(sharded) <= share * 1.1 + 4096);
