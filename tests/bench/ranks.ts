@@ -2,14 +2,14 @@
  * Two ranks of one core each in network namespaces whose link is held to a rate (Linux, as root; ip, tc, taskset,
  * Open MPI): seconds of a step of one rank, of two, of torch DDP with gloo on the same link, and of `check --ranks`.
  *
- *     deno task bench ranks [RATE ...]        100mbit and 1gbit; each runs full and lora
+ *     deno task bench ranks [RATE ...] [full] [lora]        100mbit and 1gbit, full and lora
  * @module
  */
 import { fileURLToPath } from "node:url";
 import { ranksRun } from "./_ranks_run.ts";
 
 const HOSTS = ["dn0", "dn1"];
-const STEPS = 8;
+const STEPS = 5;
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 const folder = Deno.makeTempDirSync({ prefix: "denotune-ranks-" });
 
@@ -88,16 +88,16 @@ async function ours(kind: string, world: number): Promise<number> {
   );
 }
 
-/** Seconds of a step of torch DDP. */
-async function gloo(kind: string): Promise<number> {
-  const ranks = HOSTS.map((host, rank) =>
+/** Seconds of a step of torch DDP with so many ranks. */
+async function gloo(kind: string, world: number): Promise<number> {
+  const ranks = HOSTS.slice(0, world).map((host, rank) =>
     sh(
       `ip netns exec ${host} taskset -c ${rank} python3 ${
         here("ranks_gloo.py")
       } ${kind} ${STEPS}`.split(" "),
       {
         RANK: String(rank),
-        WORLD_SIZE: "2",
+        WORLD_SIZE: String(world),
         MASTER_ADDR: "10.77.0.1",
         MASTER_PORT: "29511",
         GLOO_SOCKET_IFNAME: "eth0",
@@ -108,8 +108,8 @@ async function gloo(kind: string): Promise<number> {
   return median((await Promise.all(ranks))[0]);
 }
 
-/** Seconds of a step as `check` reckons them. */
-async function reckoned(kind: string, rate: string): Promise<number> {
+/** Seconds of a step as `check` estimates them. */
+async function estimated(kind: string, rate: string): Promise<number> {
   const { data, ...run } = ranksRun(`${folder}/checked`, {
     kind,
     steps: STEPS,
@@ -139,22 +139,42 @@ async function reckoned(kind: string, rate: string): Promise<number> {
   return Number(/: (\S+) s a step/.exec(out)?.[1]);
 }
 
-const rates = Deno.args.length > 0 ? Deno.args : ["100mbit", "1gbit"];
+const chosen = (of: readonly string[], isOne: (word: string) => boolean) => {
+  const words = Deno.args.filter(isOne);
+  return words.length > 0 ? words : of;
+};
+const KINDS = ["full", "lora"];
+const rates = chosen(["100mbit", "1gbit"], (word) => !KINDS.includes(word));
+const kinds = chosen(KINDS, (word) => KINDS.includes(word));
 console.log(
-  "| link | trained | one rank | two | torch, gloo | reckoned | of it |",
+  "| link | trained | one rank | two ranks | efficiency | torch, one | torch with gloo, two | efficiency | `check` | of two ranks |",
 );
 try {
   for (const rate of rates) {
     await link(rate);
-    for (const kind of ["full", "lora"]) {
-      const [one, two] = [await ours(kind, 1), await ours(kind, 2)];
-      const [peer, told] = [await gloo(kind), await reckoned(kind, rate)];
-      const cells = [one, two, peer, told].map((s) => `${s.toFixed(2)} s`);
-      console.log(
-        `| ${rate} | ${kind} | ${cells.join(" | ")} | ${
-          (told / two).toFixed(2)
-        } |`,
+    for (const kind of kinds) {
+      const seconds = [
+        await ours(kind, 1),
+        await ours(kind, 2),
+        await gloo(kind, 1),
+        await gloo(kind, 2),
+        await estimated(kind, rate),
+      ];
+      const [one, two, torch, peer, estimate] = seconds.map((s) =>
+        `${s.toFixed(2)} s`
       );
+      const percent = (part: number) => `${Math.round(100 * part)}%`;
+      const cells = [
+        one,
+        two,
+        percent(seconds[0] / 2 / seconds[1]),
+        torch,
+        peer,
+        percent(seconds[2] / 2 / seconds[3]),
+        estimate,
+        percent(seconds[4] / seconds[1]),
+      ];
+      console.log(`| ${rate} | ${kind} | ${cells.join(" | ")} |`);
     }
   }
 } finally {
