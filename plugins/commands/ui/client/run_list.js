@@ -46,17 +46,21 @@ export function runList(app) {
     );
   }
 
-  function row(run, chosen, onChoose) {
-    const { name, state, model, adapter } = run;
-    return h(
+  /**
+   * A row for a run, to be kept: what is pressed while the list changes must be there when it is let go. Gives the
+   * row, and what shows the run's present state in it.
+   */
+  function makeRow({ name }, isChosen, onChoose) {
+    const about = h("span", { class: "soft small model" });
+    const row = h(
       "tr",
-      {},
+      { "data-name": name },
       h(
         "td",
         { class: "pick" },
         h("input", {
           type: "checkbox",
-          checked: chosen.has(name),
+          checked: isChosen,
           "aria-label": `compare ${visible(name)}`,
           onchange: ({ target }) => onChoose(name, target.checked),
         }),
@@ -65,14 +69,25 @@ export function runList(app) {
         "th",
         { scope: "row" },
         h("a", { href: link(name) }, visible(name)),
-        h(
-          "span",
-          { class: "soft small model" },
-          [model, adapter].filter((part) => part !== null).map(visible)
-            .join(" · "),
-        ),
+        about,
       ),
-      h("td", {}, badge(state)),
+    );
+    const update = (run) => {
+      say(
+        about,
+        [run.model, run.adapter].filter((part) => part !== null).map(visible)
+          .join(" · "),
+      );
+      while (row.cells.length > 2) row.lastElementChild.remove();
+      row.append(...figures(run));
+    };
+    return { row, update };
+  }
+
+  /** The cells of what changes while a run goes on. */
+  function figures(run) {
+    return [
+      h("td", {}, badge(run.state)),
       h(
         "td",
         { "data-label": "steps" },
@@ -101,13 +116,14 @@ export function runList(app) {
         { class: "n soft small", "data-label": "changed" },
         run.changed === null ? "–" : ago(run.changed),
       ),
-    );
+    ];
   }
 
   /** Fills `main` with the list; returns what ends it. */
   async function show(main) {
     const runs = new Map();
     const chosen = new Set();
+    const rows = new Map();
     const body = h("tbody");
     const empty = h("p", { class: "card none" });
     const filter = h("input", {
@@ -169,26 +185,33 @@ export function runList(app) {
       );
     }
 
+    /** Shows these rows in this order. The one that has the focus stays, and the others are moved around it. */
+    function place(wanted) {
+      const kept = new Set(wanted);
+      for (const row of [...body.rows]) if (!kept.has(row)) row.remove();
+      if (wanted.every((row, i) => body.rows[i] === row)) return;
+      const focused = wanted.findIndex((row) =>
+        row.contains(document.activeElement)
+      );
+      for (const [i, row] of wanted.entries()) {
+        if (i < focused) body.insertBefore(row, wanted[focused]);
+        else if (i !== focused) body.append(row);
+      }
+    }
+
     function draw() {
       const word = filter.value.toLowerCase();
       const shown = [...runs.values()].filter(({ name, model }) =>
         `${name} ${model ?? ""}`.toLowerCase().includes(word)
       ).sort((a, b) => (b.changed ?? Infinity) - (a.changed ?? Infinity));
-      // the row that has the focus is drawn anew: it gets the focus back
-      const focused = document.activeElement?.closest("tr")?.dataset.name;
-      const tag = document.activeElement?.tagName;
-      fill(
-        body,
-        shown.map((run) => {
-          const made = row(run, chosen, choose);
-          made.dataset.name = run.name;
-          return made;
-        }),
-      );
-      if (focused !== undefined) {
-        [...body.rows].find((own) => own.dataset.name === focused)
-          ?.querySelector(tag)?.focus();
-      }
+      for (const name of rows.keys()) if (!runs.has(name)) rows.delete(name);
+      place(shown.map((run) => {
+        const own = rows.get(run.name) ??
+          makeRow(run, chosen.has(run.name), choose);
+        rows.set(run.name, own);
+        own.update(run);
+        return own.row;
+      }));
       table.hidden = runs.size === 0;
       empty.hidden = runs.size > 0;
       filter.parentElement.hidden = runs.size < 8;

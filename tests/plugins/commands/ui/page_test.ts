@@ -79,6 +79,39 @@ Deno.test({
 
 Deno.test({
   name:
+    "what is pressed in the list of runs while a run goes on is there when it is let go, and keeps the focus",
+  ...IN_BROWSER,
+  fn: async () => {
+    using folder = testFolder();
+    const path = writeRun(folder.path, "live", {
+      lines: [startLine(), stepLine(1)],
+      running: true,
+    });
+    writeRun(folder.path, "other", { lines: [startLine(), stepLine(1)] });
+    await using browser = await openBrowser();
+    await using ui = await startUi({ folder: folder.path, port: 0 });
+    const { page, errors } = await openPage(
+      browser,
+      `http://127.0.0.1:${ui.port}/#/`,
+    );
+    const row = page.getByRole("row").filter({ hasText: "live" });
+    for (const [i, name] of ["live", "other"].entries()) {
+      const box = page.getByLabel(`compare ${name}`);
+      await box.focus();
+      await page.keyboard.down("Space");
+      appendLine(path, stepLine(i + 2));
+      await row.getByText(`${i + 2} of 20,000`).waitFor();
+      await page.keyboard.up("Space");
+      await page.locator(`input[aria-label="compare ${name}"]:checked:focus`)
+        .waitFor();
+    }
+    await page.getByRole("button", { name: "Compare 2 runs" }).waitFor();
+    assert.deepEqual(errors, []);
+  },
+});
+
+Deno.test({
+  name:
     "Stop and save ends a real run after its step with a checkpoint, and other prompts are answered while it trains",
   ...IN_BROWSER,
   fn: async () => {
