@@ -53,6 +53,13 @@ export interface StepEstimate {
 /** What Ethernet, IP and TCP leave of a link: 1,448 bytes of the 1,538 that a frame takes. */
 const PAYLOAD = 1448 / 1538;
 
+/**
+ * Seconds that the processor takes for a byte that is sent while one comes: TCP and MPI copy it some times. Sums of
+ * 48 MB between two ranks of one core each took 0.2 to 0.4 s more than the link, at 100 Mbit/s and at 1 Gbit/s
+ * (`tests/bench/README.md`).
+ */
+const SECONDS_OF_BYTE = 6e-9;
+
 /** The step of `world` ranks that share `micros` micro-batches. */
 export function estimateStep(
   measured: MeasuredRank,
@@ -71,7 +78,8 @@ export function estimateStep(
   let doneHere = 0;
   for (const { at, busy, bytes, messages } of calls) {
     const came = (at - from) / 1000;
-    const sent = 8 * bytes / (network.bitsPerSecond * PAYLOAD);
+    const sent = 8 * bytes / (network.bitsPerSecond * PAYLOAD) +
+      bytes * SECONDS_OF_BYTE;
     const waited = messages * network.latencySeconds;
     // a call waits for the one before it, and for what it sends
     done = Math.max(came, done) + busy + sent + waited;
