@@ -66,6 +66,13 @@ export async function isolatedSource(making: Making): Promise<Source> {
   };
 }
 
+/** Rows from one on that the process was asked for. */
+interface Sent {
+  readonly from: number;
+  /** Waits for them. */
+  rows(): readonly Outcome[];
+}
+
 function storeOf(
   facts: Pick<RecordStore, "length" | "fingerprint">,
   { carrier, seat, making }: {
@@ -77,17 +84,25 @@ function storeOf(
   let rows: readonly Outcome[] = [];
   let from = 0;
   let ahead = 1;
+  /** The rows behind these, where they are read in order: the process works on them meanwhile. */
+  let next: Sent | null = null;
+  const send = (start: number): Sent | null => {
+    const end = Math.min(facts.length, start + ahead);
+    if (start >= end) return null;
+    const calls = Array.from({ length: end - start }, (_, i) => [start + i]);
+    return { from: start, rows: carrier.send(seat, "at", calls) };
+  };
   return {
     ...facts,
     at(index) {
       if (index < from || index >= from + rows.length) {
-        // rows that are read in order are read ahead
-        ahead = index === from + rows.length
-          ? Math.min(MOST_AHEAD, 2 * ahead)
-          : 1;
-        const to = Math.min(facts.length, index + ahead);
-        rows = readRows(carrier, { seat, from: index, to });
+        const isInOrder = index === from + rows.length;
+        ahead = isInOrder ? Math.min(MOST_AHEAD, 2 * ahead) : 1;
+        const sent = next?.from === index ? next : send(index);
+        next = null;
+        rows = sent?.rows() ?? [];
         from = index;
+        if (isInOrder) next = send(from + rows.length);
       }
       const row = valueOf(
         rows[index - from] ?? { error: { name: "Error", message: "no row" } },
@@ -101,14 +116,6 @@ function storeOf(
     },
     [Symbol.dispose]: () => carrier[Symbol.dispose](),
   };
-}
-
-function readRows(
-  carrier: Carrier,
-  { seat, from, to }: { seat: number; from: number; to: number },
-): readonly Outcome[] {
-  const calls = Array.from({ length: to - from }, (_, i) => [from + i]);
-  return carrier.many(seat, "at", calls);
 }
 
 function isRecord(row: unknown): row is RawRecord {

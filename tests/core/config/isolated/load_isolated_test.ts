@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { randomFrom } from "@denotune/denotune/core";
 import { fileURLToPath } from "node:url";
 import { loadRun } from "../../../../core/config/load.ts";
 import {
@@ -113,6 +114,31 @@ Deno.test("an isolated evaluator asks in the run's words, and measures", async (
     worth("bad"),
     /`rewards` of the evaluator "bar-evaluator" of plugin "bars" \(.*\) gave NaN for answer 1; expected a finite number for each of 2 answers/,
   );
+});
+
+Deno.test("an isolated source gives its rows in any order, and says what is wrong with one when that one is asked for", async () => {
+  using folder = testFolder();
+  const path = folder.at("rows.bars");
+  const broken = 700;
+  Deno.writeTextFileSync(
+    path,
+    Array.from({ length: 1000 }, (_, i) => i === broken ? "none" : `${i}|yes`)
+      .join("\n"),
+  );
+  const { registry } = await load({});
+  const source = await createPart("source", "bars", creatingWith(registry));
+  using store = await source.open({ path, cacheDir: folder.path });
+  const random = randomFrom(7, 1);
+  const jumps = Array.from({ length: 60 }, () => random.below(1000));
+  const inOrder = Array.from({ length: 1000 }, (_, i) => i);
+  for (const i of [...inOrder, ...jumps, ...inOrder.slice(300), 999, 0, 1, 2]) {
+    if (i === broken) {
+      assert.throws(() => store.at(i), /line 701: no bar/);
+    } else {
+      const where = { path, line: i + 1, index: i };
+      assert.deepEqual(store.at(i), { value: { q: `${i}`, a: "yes" }, where });
+    }
+  }
 });
 
 Deno.test("permissions are granted one by one, and only those that a plugin asks for", async () => {
