@@ -105,10 +105,15 @@ export async function trainRun(
     events === null
       ? void pending.push(() => events?.notice(message))
       : events.notice(message);
+  const watch = {
+    signal: options.signal,
+    calls: options.calls,
+    waiting: (what: string) => events?.waiting(what),
+  };
   // first, so that a rank that fails or hangs is noticed from here on
   const ranks = await openRanks(
     run,
-    creatingWith(run.registry, { seed: config.seed, notice }),
+    creatingWith(run.registry, { seed: config.seed, notice, watch }),
   );
   const located = await amongRanks(
     ranks,
@@ -118,11 +123,7 @@ export async function trainRun(
     modelDir: located?.path ?? null,
     seed: config.seed,
     notice,
-    watch: {
-      signal: options.signal,
-      calls: options.calls,
-      waiting: (what) => events?.waiting(what),
-    },
+    watch,
   });
   const trackers: NamedTracker[] = (options.trackers ?? []).map((tracker) => ({
     tracker,

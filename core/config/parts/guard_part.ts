@@ -42,8 +42,6 @@ export interface Guard {
 
 /** How long a call may take before it is said that it is waited for. */
 const LONG_MS = 3000;
-/** How long a call may still take after an interrupt. */
-const PATIENCE_MS = 2000;
 
 /**
  * The part as its shape describes it. What it has besides can be read too. Throws `PluginError` for a member that is
@@ -196,19 +194,25 @@ async function waitFor(
     () => waiting?.(`waiting for \`${path}\` of the ${described}`),
     LONG_MS,
   );
-  const heard = member.givenUp && signal?.aborted === false ? signal : null;
+  const { givenUp } = member;
+  const isHeard = givenUp !== null &&
+    (givenUp.later || signal?.aborted === false);
+  const heard = isHeard ? signal : undefined;
   const { promise: late, reject } = Promise.withResolvers<never>();
   let patience: ReturnType<typeof setTimeout> | undefined;
   const onAbort = () => {
-    patience = setTimeout(() => reject(heard?.reason), PATIENCE_MS);
+    patience = setTimeout(() => reject(heard?.reason), givenUp?.ms);
   };
-  heard?.addEventListener("abort", onAbort);
+  if (heard?.aborted) onAbort();
+  else heard?.addEventListener("abort", onAbort);
   try {
     const result = attempt(guard, path, () => own.apply(made, args), {
       number,
       args,
     });
-    return heard === null ? await result : await Promise.race([result, late]);
+    return heard === undefined
+      ? await result
+      : await Promise.race([result, late]);
   } catch (error) {
     throw converted(error, { guard, path, args });
   } finally {

@@ -25,8 +25,18 @@ export interface Member<Optional extends boolean = boolean> {
   readonly types: readonly string[];
   /** What the value, or the result of a call, has itself; null: it is left alone. */
   readonly gives: Shape | null;
-  /** Whether an interrupt ends the wait for it: what it would have given is made again when the run is resumed. */
-  readonly givenUp: boolean;
+  /**
+   * How an interrupt ends the wait for it: what it would have given is made again when the run is resumed. Null: it is
+   * waited for.
+   */
+  readonly givenUp: Patience | null;
+}
+
+/** How long a call is waited for after an interrupt. */
+export interface Patience {
+  readonly ms: number;
+  /** Whether that is so for calls that begin after it, too. */
+  readonly later: boolean;
 }
 
 /** Members by name. */
@@ -56,7 +66,7 @@ type More = Partial<Pick<Member, "gives" | "givenUp">>;
 function member<O extends boolean>(
   is: Member["is"],
   optional: O,
-  { types = [], gives = null, givenUp = false }: Partial<Member> = {},
+  { types = [], gives = null, givenUp = null }: Partial<Member> = {},
 ): Member<O> {
   return { is, optional, types, gives, givenUp };
 }
@@ -72,7 +82,9 @@ const mayLater = (more?: More) => member("later", true, more);
 const mayHave = (gives: Shape, ...types: string[]) =>
   member("value", true, { types: ["object", "nothing", ...types], gives });
 
-const GIVEN_UP = { givenUp: true };
+const GIVEN_UP = { givenUp: { ms: 2000, later: false } };
+/** Of ranks: others may compute for long before they answer. */
+const RANKS_GIVEN_UP = { givenUp: { ms: 30_000, later: true } };
 
 const STORE: ShapeOf<RecordStore> = {
   length: value("number"),
@@ -183,7 +195,7 @@ const DEVICE: ShapeOf<Device> = {
 export const PART_SHAPES: { readonly [K in Kind]: ShapeOf<KindMap[K]> } = {
   source: {
     accepts: now(),
-    open: later({ givenUp: true, gives: STORE }),
+    open: later({ ...GIVEN_UP, gives: STORE }),
     stream: mayNow({ gives: STREAM }),
     parse: mayNow(),
   },
@@ -273,10 +285,10 @@ export const PART_SHAPES: { readonly [K in Kind]: ShapeOf<KindMap[K]> } = {
     shardsOptimizer: maybe("true or false"),
     sumsAtOnce: maybe("number"),
     lost: maybe("object"),
-    sum: later(),
-    reduceScatter: later(),
-    allGather: later(),
-    broadcast: later(),
+    sum: later(RANKS_GIVEN_UP),
+    reduceScatter: later(RANKS_GIVEN_UP),
+    allGather: later(RANKS_GIVEN_UP),
+    broadcast: later(RANKS_GIVEN_UP),
     rehearse: mayNow(),
     describe: mayLater(),
     fail: mayLater(),

@@ -378,6 +378,12 @@ export const RUNNING: readonly HostilePlugin[] = [
     },
   ),
   collective(
+    "a collective whose sum never returns",
+    "{ sum: () => ++sums > 5 ? never() : Promise.resolve() }",
+    /Stopping/,
+    { code: 130, interrupt: "step 2/6", says: [/Stopping/] },
+  ),
+  collective(
     "a collective of no processes",
     "{ world: NaN }",
     /NaN as `world`/,
