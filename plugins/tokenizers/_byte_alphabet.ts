@@ -31,6 +31,17 @@ export function writeBytes(bytes: Uint8Array): string {
   return text;
 }
 
+/** Writes the bytes of an ASCII text in the alphabet; null for other texts. */
+export function writeAscii(text: string): string | null {
+  let written = "";
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit > 0x7f) return null;
+    written += BYTE_CHARACTERS[unit];
+  }
+  return written;
+}
+
 /** Reads text of the alphabet back, or null if a character is not of it. */
 export function readBytes(text: string): Uint8Array | null {
   const bytes = new Uint8Array(text.length);

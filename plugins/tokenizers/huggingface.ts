@@ -119,12 +119,13 @@ async function makeTokenizer(
   const decoderSection = sectionOf(folder, "decoder");
   const added = addedTokens(folder, model);
   const vocab = [...model.tokens];
-  const ids = new Map(model.ids);
+  const addedIds = new Map<string, number>();
   for (const { id, content } of added) {
     vocab[id] = content;
-    ids.set(content, id);
+    addedIds.set(content, id);
   }
-  const idOf = (token: string): number | null => ids.get(token) ?? null;
+  const idOf = (token: string): number | null =>
+    addedIds.get(token) ?? model.ids.get(token) ?? null;
   const tokenOf = (id: number): string | null => vocab[id] ?? null;
 
   const specialTokens = findSpecialTokens(folder.config, idOf);
@@ -239,7 +240,7 @@ function addedTokens(
       `Cannot use ${path}/tokenizer.json: added_tokens is not a list`,
     );
   }
-  const ids = new Map(model.ids);
+  const addedIds = new Map<string, number>();
   const size = model.ids.size;
   let largest = -1;
   return list.map((entry, i) => {
@@ -253,7 +254,8 @@ function addedTokens(
       );
     }
     // as the Rust library numbers them, which is what transformers feeds
-    const own = ids.get(entry.content) ?? Math.max(size, largest + 1);
+    const own = addedIds.get(entry.content) ?? model.ids.get(entry.content) ??
+      Math.max(size, largest + 1);
     if (entry.content !== "" && entry.id !== own) {
       throw new DataError(
         `Cannot use ${path}/tokenizer.json: added_tokens[${i}], ${
@@ -261,7 +263,7 @@ function addedTokens(
         }, has the id ${entry.id}, and Hugging Face's library would give it ${own}`,
       );
     }
-    ids.set(entry.content, own);
+    addedIds.set(entry.content, own);
     largest = Math.max(largest, own);
     const special = entry.special === true;
     return {

@@ -6,7 +6,7 @@
  */
 import type { Encoding } from "@denotune/denotune/core";
 import { type AddedToken, AddedTokenSplitter } from "../_added_tokens.ts";
-import { writeBytes } from "../_byte_alphabet.ts";
+import { writeAscii, writeBytes } from "../_byte_alphabet.ts";
 import { TokenBuffer } from "../_token_buffer.ts";
 import { byteSpans } from "../_utf8.ts";
 import {
@@ -60,6 +60,8 @@ export function makeEncoder(
 
   function tokensOf(piece: string): PieceTokens {
     if (!bytes) return model.encode(piece);
+    const ascii = writeAscii(piece);
+    if (ascii !== null) return model.encode(ascii); // a unit is a byte
     const { bytes: utf8, starts, ends } = byteSpans(piece, encoder);
     const tokens = model.encode(writeBytes(utf8));
     return {

@@ -13,6 +13,8 @@ import {
 } from "./model.ts";
 import { PairTable } from "./pair_table.ts";
 
+/** UTF-16 units whose tokens are in a table: Latin, and the alphabet that byte-level tokenizers write bytes in. */
+const UNITS = 0x180;
 const SPACE_MARK = "\u2581"; // ▁, a space as SentencePiece writes it
 
 /** Reads a model of type BPE. Throws `DataError` for a broken one. */
@@ -24,10 +26,29 @@ export function readBpe(section: Fields): Model {
   const fusesUnknown = section.flag("fuse_unk", false);
   const fallsBack = section.flag("byte_fallback", false);
   const ignoresMerges = section.flag("ignore_merges", false);
-  const { ranks, merged } = readMerges(section, { ids, prefix });
+  const merges = readMerges(section, { ids, prefix });
   const byteId = byteTokens(ids);
   const unkId = unkToken === null ? undefined : ids.get(unkToken);
   const encoder = new TextEncoder();
+  // the alphabet of bytes is below; where words have marks, a character alone is no token
+  const unitIds = prefix === "" && suffix === ""
+    ? Int32Array.from(
+      { length: UNITS },
+      (_, unit) => ids.get(String.fromCharCode(unit)) ?? -1,
+    )
+    : new Int32Array(0);
+
+  /** The characters of a piece as tokens, where all of them are in the table; null: some are not. */
+  function knownCharacters(piece: string): PieceTokens | null {
+    const result = noTokens();
+    for (let start = 0; start < piece.length; start++) {
+      const unit = piece.charCodeAt(start);
+      const id = unit < unitIds.length ? unitIds[unit] : -1;
+      if (id === -1) return null;
+      addToken(result, id, { start, end: start + 1 });
+    }
+    return result;
+  }
 
   /** The characters of a piece as tokens. */
   function characters(piece: string): PieceTokens {
@@ -92,7 +113,7 @@ export function readBpe(section: Fields): Model {
       if (whole !== undefined) {
         return { ids: [whole], starts: [0], ends: [piece.length] };
       }
-      return mergeAll(characters(piece), { ranks, merged });
+      return mergeAll(knownCharacters(piece) ?? characters(piece), merges);
     },
   };
 }
@@ -102,6 +123,8 @@ interface Merges {
   readonly ranks: PairTable;
   /** Rank -> the token that both become. */
   readonly merged: Int32Array;
+  /** Scratch of `mergeShort`: the rank of each token's pair with the next, -1 for none. */
+  readonly rankAt: Int32Array; // (SHORT)
 }
 
 function readMerges(
@@ -115,16 +138,8 @@ function readMerges(
   const ranks = new PairTable(list.length);
   const merged = new Int32Array(list.length);
   for (const [rank, merge] of list.entries()) {
-    const [left, right, ...more] = typeof merge === "string"
-      ? merge.split(" ")
-      : Array.isArray(merge)
-      ? merge
-      : [];
-    if (
-      typeof left !== "string" || typeof right !== "string" || more.length > 0
-    ) {
+    const { left, right } = twoTokens(merge) ??
       section.refuse(`merges[${rank}] is not two tokens`);
-    }
     const a = ids.get(left);
     const b = ids.get(right);
     // what follows within a word is written with the prefix, once
@@ -139,7 +154,23 @@ function readMerges(
     ranks.set(a, b, rank);
     merged[rank] = both;
   }
-  return { ranks, merged };
+  return { ranks, merged, rankAt: new Int32Array(SHORT) };
+}
+
+/** The tokens of a merge: `"left right"`, or `["left", "right"]`; null for what is neither. */
+function twoTokens(merge: unknown): { left: string; right: string } | null {
+  if (typeof merge === "string") {
+    const space = merge.indexOf(" ");
+    const isTwo = space >= 0 && merge.indexOf(" ", space + 1) < 0;
+    return isTwo
+      ? { left: merge.slice(0, space), right: merge.slice(space + 1) }
+      : null;
+  }
+  if (!Array.isArray(merge) || merge.length !== 2) return null;
+  const [left, right] = merge;
+  return typeof left === "string" && typeof right === "string"
+    ? { left, right }
+    : null;
 }
 
 /** Up to so many tokens all pairs are looked at for each merge; beyond, a heap holds the candidates. */
@@ -152,28 +183,36 @@ function mergeAll(tokens: PieceTokens, merges: Merges): PieceTokens {
     : mergeLong(tokens, merges);
 }
 
-function mergeShort(
-  { ids, starts, ends }: PieceTokens,
-  { ranks, merged }: Merges,
-): PieceTokens {
-  const rankAt = ids.map((id, i) =>
-    i + 1 < ids.length ? ranks.get(id, ids[i + 1]) : -1
-  );
+/** In place: the tokens behind a merge move up by one. */
+function mergeShort(tokens: PieceTokens, merges: Merges): PieceTokens {
+  const { ids, starts, ends } = tokens;
+  const { ranks, merged, rankAt } = merges;
+  let n = ids.length;
+  for (let i = 0; i + 1 < n; i++) rankAt[i] = ranks.get(ids[i], ids[i + 1]);
   while (true) {
     let best = -1;
-    for (let i = 0; i + 1 < ids.length; i++) {
-      const rank = rankAt[i];
-      if (rank >= 0 && (best < 0 || rank < rankAt[best])) best = i;
+    let rank = -1;
+    for (let i = 0; i + 1 < n; i++) {
+      if (rankAt[i] >= 0 && (best < 0 || rankAt[i] < rank)) {
+        best = i;
+        rank = rankAt[i];
+      }
     }
-    if (best < 0) return { ids, starts, ends };
-    ids[best] = merged[rankAt[best]];
+    if (best < 0) break;
+    ids[best] = merged[rank];
     ends[best] = ends[best + 1];
-    for (const list of [ids, starts, ends, rankAt]) list.splice(best + 1, 1);
-    rankAt[best] = best + 1 < ids.length
-      ? ranks.get(ids[best], ids[best + 1])
-      : -1;
+    n--;
+    for (let i = best + 1; i < n; i++) {
+      ids[i] = ids[i + 1];
+      starts[i] = starts[i + 1];
+      ends[i] = ends[i + 1];
+      rankAt[i] = rankAt[i + 1];
+    }
+    if (best + 1 < n) rankAt[best] = ranks.get(ids[best], ids[best + 1]);
     if (best > 0) rankAt[best - 1] = ranks.get(ids[best - 1], ids[best]);
   }
+  for (const list of [ids, starts, ends]) list.length = n;
+  return tokens;
 }
 
 /**
