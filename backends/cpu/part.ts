@@ -143,7 +143,7 @@ function cpuBackend(settings: CpuSettings): Backend {
       return connectWorker(leader, {
         ...opened,
         bfloat16: precision === "bfloat16",
-      }, { helpers });
+      }, { helpers, driverless: true });
     },
   };
 }

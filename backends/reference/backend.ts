@@ -34,6 +34,7 @@ export const reference: Part<
         connectWorker(
           startWorker("reference", new URL("./worker.ts", import.meta.url)),
           options,
+          { driverless: true },
         ),
     };
   },

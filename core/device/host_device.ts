@@ -32,8 +32,8 @@ export interface Channel {
   post(command: Command, transfer: Transferable[]): void;
   /** Called once, when the device is closed or has failed. */
   shut(): void;
-  /** After a failure: waits until what `shut` ended is likely to be gone. */
-  ended?(): Promise<void>;
+  /** Waits until what `shut` ended is gone, as far as a process that ends then needs it; `isWell`: nothing failed. */
+  ended?(isWell: boolean): Promise<void>;
 }
 
 /** What an executor said when it was opened. */
@@ -165,7 +165,7 @@ export class HostDevice implements QueuedDevice {
     try {
       await this.#closing;
     } finally {
-      if (this.#unwell) await this.#channel.ended?.();
+      await this.#channel.ended?.(!this.#unwell);
     }
   }
 

@@ -54,9 +54,12 @@ export interface OpenCommand {
 /** What an answered command gives. */
 export type AnswerValue = ArrayBuffer | readonly KernelTime[] | undefined;
 
-/** Worker to host. `ready` comes when the worker's module has been loaded, before `open`. */
+/**
+ * Worker to host. `ready` comes when the worker's module has been loaded, before `open`. `thread`: the folder that
+ * Linux has for the worker's thread as long as that lives; null where it cannot be looked up.
+ */
 export type Answer =
-  | { readonly type: "ready" }
+  | { readonly type: "ready"; readonly thread: string | null }
   | {
     readonly type: "opened";
     readonly info: DeviceInfo;

@@ -7,6 +7,7 @@
  * ```
  * @module
  */
+import { mayDoEverything } from "../permissions.ts";
 import { CommandQueue } from "./command_queue.ts";
 import type { Executor } from "./executor.ts";
 import {
@@ -88,5 +89,12 @@ export function serve(
     else queue?.push(data);
   });
   // A message that arrives before the listener is added would be lost: the host waits for this.
-  scope.postMessage({ type: "ready" });
+  scope.postMessage({ type: "ready", thread: ownThread() });
+}
+
+/** `/proc/1234/task/1240`. */
+function ownThread(): string | null {
+  return Deno.build.os === "linux" && mayDoEverything()
+    ? `/proc/${Deno.readLinkSync("/proc/thread-self")}`
+    : null;
 }

@@ -2,6 +2,7 @@
  * Opens a device that lives in a worker whose module calls `serve`.
  * @module
  */
+import { existsSync } from "node:fs";
 import { DeviceError } from "../contracts/errors.ts";
 import { HostDevice, type QueuedDevice } from "./host_device.ts";
 import {
@@ -11,10 +12,9 @@ import {
   SharedState,
 } from "./protocol.ts";
 
-/**
- * A driver releases its memory on the worker's own thread, and may crash a process that ends meanwhile;
- * no event reports the end of a worker's thread.
- */
+/** How long the end of a worker's thread is waited for where it can be seen: a driver may hang. */
+const ENDING_LIMIT_MS = 3000;
+/** The same where it cannot. */
 const ENDING_MS = 300;
 
 /** What a device's worker has beside it. */
@@ -25,6 +25,11 @@ export interface ConnectOptions {
    * second for a debugger, and as long again before its first message.
    */
   readonly helpers?: readonly Worker[];
+  /**
+   * Whether no driver lives on the worker's thread. A driver releases its memory there after the worker was
+   * terminated, and crashes a process that ends meanwhile (wgpu's issue 8365), so closing waits for the thread's end.
+   */
+  readonly driverless?: boolean;
 }
 
 /**
@@ -35,22 +40,24 @@ export interface ConnectOptions {
 export function connectWorker(
   worker: Worker,
   options: unknown,
-  { helpers = [] }: ConnectOptions = {},
+  { helpers = [], driverless = false }: ConnectOptions = {},
 ): Promise<QueuedDevice> {
   return new Promise((resolve, reject) => {
     const shared = new SharedState();
     let device: HostDevice | null = null;
+    let thread: string | null = null;
     const terminate = (): void => {
       for (const one of [worker, ...helpers]) one.terminate();
     };
     const fail = (error: DeviceError): void => {
       if (device !== null) return device.fail(error);
       terminate();
-      reject(error);
+      void threadEnded(thread).then(() => reject(error));
     };
     const ports = helpers.map((helper) => portTo(helper));
     worker.addEventListener("message", ({ data }: MessageEvent<Answer>) => {
       if (data.type === "ready") {
+        thread = data.thread;
         const open: OpenCommand = {
           type: "open",
           options,
@@ -71,7 +78,9 @@ export function connectWorker(
         device = new HostDevice(data, shared, {
           post: (command, transfer) => worker.postMessage(command, transfer),
           shut: terminate,
-          ended: () => new Promise((done) => setTimeout(done, ENDING_MS)),
+          ended: async (isWell) => {
+            if (!isWell || !driverless) await threadEnded(thread);
+          },
         });
         resolve(device);
       } else if (data.type === "open-failed") {
@@ -96,6 +105,17 @@ export function connectWorker(
       );
     });
   });
+}
+
+/** Waits until a worker's thread is gone: no event reports it, Linux shows it to a process that may do everything. */
+async function threadEnded(thread: string | null): Promise<void> {
+  if (thread === null) return await sleep(ENDING_MS);
+  const until = performance.now() + ENDING_LIMIT_MS;
+  while (performance.now() < until && existsSync(thread)) await sleep(2);
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((done) => setTimeout(done, ms));
 }
 
 /** A port to a helper, which gets the other end once its module has been loaded. */

@@ -184,3 +184,24 @@ Deno.test("a worker has a port to each helper, and the crash of one is that of t
     isDeviceError(/has crashed: .*helper killed/),
   );
 });
+
+Deno.test({
+  name:
+    "a device that is closed has no thread left, on which a driver could crash a process that ends",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const threads = () =>
+      new Set([...Deno.readDirSync("/proc/self/task")].map(({ name }) => name));
+    const before = threads();
+    const device = await inWorker();
+    const own = [...threads().difference(before)];
+    assert.ok(own.length > 0);
+    const place = (name: string) => `/proc/self/task/${name}/comm`;
+    const worker = own.filter((name) =>
+      Deno.readTextFileSync(place(name)).startsWith("worker-")
+    );
+    assert.equal(worker.length, 1);
+    await device[Symbol.asyncDispose]();
+    assert.equal(threads().has(worker[0]), false);
+  },
+});
