@@ -5,8 +5,11 @@
 import { i32, i64, ModuleBuilder } from "../assembler/mod.ts";
 import { CELL } from "./layout.ts";
 
-/** Looks at the generation before a worker goes to sleep. */
-const SPINS = 4000;
+/**
+ * Looks at the generation before a worker goes to sleep: some 40 us, about what sleeping and waking up cost. A worker
+ * that sleeps sooner does so hundreds of times a token, where kernels take 10 us each.
+ */
+const SPINS = 100_000;
 
 /** The module of the function `barrier(workers)`: returns when all workers have called it. */
 export function barrierModule(): Uint8Array<ArrayBuffer> {
