@@ -216,7 +216,9 @@ function versionOf(functions: MpiFunctions): string {
 
 /** Throws `DeviceError` where a function gave an error. */
 export function check(
-  { functions }: MpiLibrary,
+  { functions }: {
+    readonly functions: Pick<MpiFunctions, "MPI_Error_string">;
+  },
   name: keyof MpiFunctions,
   code: number,
 ): void {

@@ -3,7 +3,7 @@
  * would take half of a core from whoever computes.
  * @module
  */
-import { check, type MpiLibrary } from "./library.ts";
+import { check, type MpiFunctions } from "./library.ts";
 
 /** A request as MPI writes it: the lower half, with MPICH. */
 export type Request = BigUint64Array<ArrayBuffer>;
@@ -13,6 +13,11 @@ const LOOK_MS = 0.2;
 /** The pause after a look, where this process computes or has waited for long. */
 const PAUSE_MS = 1;
 const LONG_MS = 2000;
+
+/** What is called of a library. */
+interface Tested {
+  readonly functions: Pick<MpiFunctions, "MPI_Test" | "MPI_Error_string">;
+}
 
 interface Waiting {
   readonly request: Request;
@@ -26,18 +31,21 @@ interface Waiting {
 export class Requests {
   /** Whether this process computes: then the processor is left to it. */
   computes = false;
-  readonly #library: MpiLibrary;
+  readonly #library: Tested;
   /** Rejects when a rank is lost: what waits will not end. */
   readonly #lost: Promise<never>;
   readonly #waiting = new Set<Waiting>();
   #isLooking = false;
 
-  constructor(library: MpiLibrary, lost: Promise<never>) {
+  constructor(library: Tested, lost: Promise<never>) {
     this.#library = library;
     this.#lost = lost;
   }
 
-  /** Waits for the end of a call, and keeps its memory until then; for ever where a rank is lost. */
+  /**
+   * Waits for the end of a call, and keeps its memory until then. Where a rank is lost it rejects, and keeps the memory
+   * for ever: MPI may still write to it.
+   */
   async done(request: Request, held: readonly ArrayBuffer[]): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#waiting.add({ request, held, resolve, reject });
