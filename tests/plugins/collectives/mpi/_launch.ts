@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 /** A launcher of an installed MPI. */
 export interface Launcher {
   readonly name: "Open MPI" | "MPICH";
-  readonly path: string;
+  readonly path: "mpirun.openmpi" | "mpirun.mpich";
   /** What stands before `-n`. */
   readonly flags: readonly string[];
 }

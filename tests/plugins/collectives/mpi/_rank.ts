@@ -7,6 +7,7 @@
 import { createPart } from "../../../../mod.ts";
 import { checkCollective } from "../../../conformance/collective.ts";
 import { runConfig } from "../../../run_harness.ts";
+import type { RankLine } from "./_lines.ts";
 import { rankRun } from "./_runs.ts";
 
 const [folder, steps, options, ...names] = Deno.args;
@@ -14,12 +15,20 @@ const collective = await createPart("collective", "mpi");
 await checkCollective(collective);
 await collective.close?.();
 for (const name of names) {
-  const { result, losses } = await runConfig({
+  const { result, losses, of } = await runConfig({
     ...rankRun(name, { folder: `${folder}/${name}`, steps: Number(steps) }),
     parallel: { use: "mpi", ...JSON.parse(options) },
   });
   const { rank, weightsHash } = result;
+  const line: RankLine = {
+    name,
+    rank,
+    weightsHash: weightsHash ?? "",
+    losses,
+    states: of("start")[0].memory.optimizer,
+  };
   // one write, so that lines of ranks do not mix
-  const line = JSON.stringify({ name, rank, weightsHash, losses });
-  Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
+  Deno.stdout.writeSync(
+    new TextEncoder().encode(`${JSON.stringify(line)}\n`),
+  );
 }

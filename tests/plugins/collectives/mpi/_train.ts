@@ -3,6 +3,7 @@
  * @module
  */
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
   listCheckpoints,
@@ -13,6 +14,69 @@ import { type Launcher, launching } from "./_launch.ts";
 
 const MOD = fileURLToPath(new URL("../../../../mod.ts", import.meta.url));
 
+/** Names in a folder; none where it is not there. */
+function namesIn(folder: string): string[] {
+  try {
+    return [...Deno.readDirSync(folder)].map(({ name }) => name);
+  } catch {
+    return [];
+  }
+}
+
+/** Whether a folder has a file whose name matches. */
+const has = (pattern: RegExp) => (folder: string) =>
+  namesIn(folder).some((name) => pattern.test(name));
+
+/** The moments of a run of {@linkcode SHORT}, as its folder shows them. */
+const MOMENTS = {
+  starting: (folder: string) => pidsOf(folder).length > 1,
+  planning: (folder: string) => namesIn(folder).length > 0,
+  "beginning to train": has(/^config.resolved.yaml$/),
+  saving: has(/^\.checkpoint-(9|12|15|18|21)\.tmp/),
+  "training on": has(/^checkpoint-(6|12|15|18)$/),
+  evaluating: (folder: string) => {
+    const at = newestEvent(folder);
+    return at !== null && at.event === "step" && (at.step ?? 0) > SAVE_STEPS &&
+      (at.step ?? 0) % EVAL_STEPS === 0;
+  },
+  "writing the model": has(/^\.model\.tmp/),
+  ending: has(/^summary.json$/),
+} satisfies Readonly<Record<string, (folder: string) => boolean>>;
+
+/** A moment of a run. */
+export type Moment = keyof typeof MOMENTS;
+
+/** A line of a run's log. */
+interface LoggedEvent {
+  readonly event: string;
+  readonly step?: number;
+  readonly loss?: number;
+}
+
+/** What a run has logged, in order. */
+function eventsOf(folder: string): LoggedEvent[] {
+  let text: string;
+  try {
+    text = Deno.readTextFileSync(join(folder, "metrics.jsonl"));
+  } catch {
+    return [];
+  }
+  return text.split("\n").slice(0, -1).map((line) => JSON.parse(line));
+}
+
+function newestEvent(folder: string): LoggedEvent | null {
+  return eventsOf(folder).at(-1) ?? null;
+}
+
+/** The loss of each step of a run; of steps that were made twice, the second. */
+export function lossesOf(folder: string): number[] {
+  const losses: number[] = [];
+  for (const { event, step = 0, loss = NaN } of eventsOf(folder)) {
+    if (event === "step") losses[step - 1] = loss;
+  }
+  return losses;
+}
+
 /** Ranks of `train`, while they run. */
 export interface Training {
   readonly child: Deno.ChildProcess;
@@ -21,9 +85,31 @@ export interface Training {
   pids(): number[];
   /** Waits for a checkpoint. */
   saved(): Promise<void>;
+  /** Waits for a moment of a run of {@linkcode SHORT}. Whether it came before the end. */
+  reached(moment: Moment): Promise<boolean>;
   /** What was printed, and after how many seconds since `from` launcher and ranks had ended. */
   ended(from: number): Promise<{ code: number; text: string; seconds: number }>;
 }
+
+/** Steps of a run that ends, between evaluations, and between checkpoints. */
+const STEPS = 24;
+const EVAL_STEPS = 2;
+const SAVE_STEPS = 3;
+
+/** Settings of a run that ends, and evaluates and saves for most of its time. */
+export const SHORT: Readonly<Record<string, unknown>> = {
+  training: {
+    epochs: 100,
+    max_steps: STEPS,
+    batch_size: 2,
+    gradient_accumulation_steps: 4,
+    logging_steps: 1,
+    eval_steps: EVAL_STEPS,
+    save_steps: SAVE_STEPS,
+    save_total_limit: null,
+  },
+  trackers: ["console", "jsonl"],
+};
 
 /** Writes a run file, and gives its path. */
 export function writeRun(
@@ -44,6 +130,7 @@ export function writeRun(
       tokenizer: { use: "byte" },
       data: {
         train: [{ path: rows, format: "alpaca" }],
+        eval: [{ path: rows, format: "alpaca" }],
         template: { use: "plain", separator: "\n" },
         max_length: 64,
       },
@@ -68,13 +155,23 @@ export function startTraining(
   words: readonly (readonly string[])[],
   outputDir: string,
 ): Training {
-  const ranks = words.map((of) => [
-    MOD,
-    "train",
-    ...of,
-    `output_dir=${outputDir}`,
-  ]);
-  const child = launching(launcher, ranks).spawn();
+  const ranks = words.map((of) => trainWords(of, outputDir));
+  return watchTraining(launching(launcher, ranks).spawn(), outputDir);
+}
+
+/** What stands behind `deno run` for a rank. */
+export function trainWords(
+  words: readonly string[],
+  outputDir: string,
+): string[] {
+  return [MOD, "train", ...words, `output_dir=${outputDir}`];
+}
+
+/** Ranks that a launcher has started. */
+export function watchTraining(
+  child: Deno.ChildProcess,
+  outputDir: string,
+): Training {
   const printed = Promise.all([
     new Response(child.stdout).text(),
     new Response(child.stderr).text(),
@@ -93,6 +190,15 @@ export function startTraining(
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
       assert.fail("no checkpoint was saved within a minute");
+    },
+    async reached(moment) {
+      let over = false;
+      void child.status.then(() => over = true);
+      while (!MOMENTS[moment](outputDir)) {
+        if (over) return false;
+        await new Promise((resolve) => setTimeout(resolve, 2));
+      }
+      return !over;
     },
     async ended(from) {
       const { code } = await child.status;

@@ -1,0 +1,42 @@
+/**
+ * Ranks on hosts of their own (network namespaces), joined by a slow link. All of it runs only where every case is
+ * asked for.
+ */
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { haveNamespaces, Hosts } from "../../../network_namespaces.ts";
+import { testFolder } from "../../../run_harness.ts";
+import { launchers } from "./_launch.ts";
+import { assertStepsOfOne, linesOf } from "./_lines.ts";
+import { RUNS } from "./_runs.ts";
+
+const ALL = Deno.env.get("DENOTUNE_TEST_ALL") === "1";
+const RANK = fileURLToPath(new URL("_rank.ts", import.meta.url));
+const found = ALL && await haveNamespaces() ? launchers() : [];
+
+for (const { name, path } of found) {
+  for (const rate of ["100mbit", "1gbit"]) {
+    Deno.test(`2 ranks of ${name} joined by ${rate} make the steps of one process, and have the same bits`, async () => {
+      using folder = testFolder();
+      await using hosts = new Hosts();
+      await hosts.link(rate);
+      const names = Object.keys(RUNS);
+      const { code, stdout, stderr } = await hosts.command(
+        path,
+        `${Deno.execPath()} run -A --no-check ${RANK} ${
+          folder.at("ranks")
+        } 50 {} ${names.join(" ")}`,
+      ).output();
+      const [out, err] = [stdout, stderr].map((of) =>
+        new TextDecoder().decode(of)
+      );
+      assert.equal(code, 0, out + err);
+      await assertStepsOfOne(linesOf(out), {
+        names,
+        world: 2,
+        steps: 50,
+        folder,
+      });
+    });
+  }
+}
