@@ -54,7 +54,7 @@ export interface DataValues {
   readonly streaming: boolean;
   /** Rows among which the next one is drawn under `streaming`. */
   readonly shuffle_buffer: number;
-  /** Workers that prepare rows; 1: none. */
+  /** Threads that prepare rows; 1: the main thread alone. */
   readonly workers: "auto" | number;
   /** Whether prepared rows are kept on disk for the next run. */
   readonly cache: boolean;
@@ -184,7 +184,7 @@ export const DATA_OPTIONS: {
     default: 1,
     changes: "nothing",
     description:
-      "Workers that prepare rows. 1: none; `auto`: one a core, at most 8, for large sets: sooner on idle cores, and some 70 MB more memory each. Under `streaming` they work while training runs.",
+      "Threads that prepare rows. 1: the main thread alone; N: the main thread and N - 1 workers; `auto`: as many as there are cores, at most 8, for large sets: sooner on idle cores, and some 100 MB more memory for each worker. Under `streaming`, N workers prepare rows while the main thread trains.",
   },
   cache: {
     schema: z.boolean(),

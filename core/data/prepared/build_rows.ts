@@ -68,7 +68,12 @@ export type BuildRow = () => Built | null;
 export const BATCH_ROWS = 128;
 
 /** Whether rows are built many at once: a part of theirs runs in another process. */
-export function isBatched({ format, template, masker }: RowPipeline): boolean {
+export function isBatched(
+  { format, template, masker }: Pick<
+    RowPipeline,
+    "format" | "template" | "masker"
+  >,
+): boolean {
   return [format, template, masker].some((part) => batchedCalls(part) !== null);
 }
 

@@ -8,7 +8,7 @@ import type { PreparedContent } from "../cache/prepared_cache.ts";
 import { SetHash } from "../cache/set_hash.ts";
 import { NumberList } from "../number_list.ts";
 import type { SharedPrepareRequest } from "./request.ts";
-import { RowSequence } from "./build_rows.ts";
+import { isBatched, RowSequence } from "./build_rows.ts";
 import {
   type PreparedRows,
   prepareRows,
@@ -70,6 +70,9 @@ class Pass implements Disposable {
   #made: readonly (SourceRecipe | null)[] | null = null;
   /** Null until workers can be used, or it is clear that they cannot. */
   #isOpen: boolean | null = null;
+  #opening = Promise.resolve();
+  /** Whether this thread is one of those that prepare: not where a process of a plugin works on its rows ahead. */
+  readonly #helps: boolean;
 
   constructor(
     request: SharedPrepareRequest,
@@ -80,6 +83,7 @@ class Pass implements Disposable {
     this.#options = options;
     this.#tokens = tokens;
     this.#statistics = new Statistics(request.sources.length);
+    this.#helps = !request.sources.some(isBatched);
     this.#of = request.sources.reduce((sum, s) => sum + rowsOf(s), 0);
   }
 
@@ -118,10 +122,16 @@ class Pass implements Disposable {
     };
     const at = (index: number) => store.at(index);
     const recipe = workers === undefined ? null : this.#recipes()[source];
+    // where the run file says how many workers there are, they get half of the rows, however late they are ready
+    const alone = recipe === null || !this.#isAsked
+      ? to
+      : this.#helps
+      ? Math.floor(to / 2)
+      : 0;
     let from = 0;
-    const sequence = new RowSequence(pipeline, { from, to, at });
+    let sequence = new RowSequence(pipeline, { from, to: alone, at });
     while (from < to) {
-      const pool = recipe === null ? null : await this.#workers();
+      const pool = recipe === null ? null : await this.#workers(from >= alone);
       if (pool !== null) {
         const rows = pool.rows({
           source,
@@ -129,6 +139,7 @@ class Pass implements Disposable {
           to,
           read: recipe?.parts == null ? at : null,
           local: (range) => prepareRows({ ...range, at }, pipeline),
+          helps: this.#helps,
         });
         for await (const prepared of rows) {
           this.#accept(prepared, from);
@@ -137,10 +148,16 @@ class Pass implements Disposable {
         }
         return;
       }
-      const prepared = prepareRows(
-        { from, to, at, limitMs: TURN_MS, sequence },
-        pipeline,
-      );
+      if (from === alone) {
+        sequence = new RowSequence(pipeline, { from, to, at });
+      }
+      const prepared = prepareRows({
+        from,
+        to: from < alone ? alone : to,
+        at,
+        limitMs: TURN_MS,
+        sequence,
+      }, pipeline);
       this.#accept(prepared, from);
       from = prepared.to;
       if (from < to || performance.now() - this.#turnedAt > TURN_MS) {
@@ -161,24 +178,32 @@ class Pass implements Disposable {
     this.#rows += to - from;
   }
 
-  /** The workers, once it is worth it to have them and they are ready; null until then. */
-  async #workers(): Promise<PreparePool | null> {
+  /** The workers, once it is worth it to have them and they are ready; null until then. `waits`: for them. */
+  async #workers(waits: boolean): Promise<PreparePool | null> {
     const { workers } = this.#request;
     if (workers === undefined || workers.count === 1) return null;
     if (this.#pool?.failure != null) throw this.#pool.failure.error;
     if (this.#isOpen !== null) return this.#isOpen ? this.#pool : null;
-    if (this.#pool !== null) return null;
-    if (workers.count !== "auto") {
-      this.#pool = this.#start(workers.count);
-      this.#opened(await this.#pool.opened);
-      return this.#isOpen ? this.#pool : null;
+    if (this.#pool === null) {
+      const count = workers.count === "auto"
+        ? Math.min(MAX_WORKERS, navigator.hardwareConcurrency)
+        : workers.count;
+      const isWanted = this.#isAsked || (count > 1 && this.#isWorthIt(count));
+      if (!isWanted) return null;
+      // this thread prepares rows meanwhile; the next call throws a failure of the workers
+      this.#pool = this.#start(this.#helps ? count - 1 : count);
+      this.#opening = this.#pool.opened.then((isSame) => this.#opened(isSame));
+      this.#opening.catch(() => {});
     }
-    const count = Math.min(MAX_WORKERS, navigator.hardwareConcurrency);
-    if (count === 1 || !this.#isWorthIt(count)) return null;
-    this.#pool = this.#start(count);
-    // this thread prepares rows meanwhile; the next call throws a failure of the workers
-    this.#pool.opened.then((isSame) => this.#opened(isSame), () => {});
-    return null;
+    if (!waits) return null;
+    await this.#opening;
+    return this.#isOpen ? this.#pool : null;
+  }
+
+  /** Whether the run file says how many workers there are. */
+  get #isAsked(): boolean {
+    const count = this.#request.workers?.count ?? 1;
+    return count !== "auto" && count > 1;
   }
 
   #opened(isSame: boolean): void {

@@ -44,7 +44,7 @@ export interface SharedPrepareRequest extends PrepareRequest {
 
 /** Workers that share the rows. */
 export interface PrepareWorkers {
-  /** `auto`: one a core, at most 8, where they save more time than they take to start. 1: none. */
+  /** Threads, the main thread among them. `auto`: one a core, at most 8, where they save more time than workers take to start. */
   readonly count: "auto" | number;
   /** How they make the parts for themselves. */
   readonly recipe: PrepareRecipe;

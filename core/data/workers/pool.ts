@@ -22,9 +22,12 @@ import {
 
 /** How long a range should take: short enough to share out evenly, long enough for messages not to matter. */
 const RANGE_MS = 100;
+const FIRST_ROWS = 16;
 const MAX_ROWS = 1024;
 /** Ranges that are out at a time, for each worker. */
 const AHEAD = 3;
+/** How long this thread prepares rows before it looks what has arrived. */
+const LOCAL_MS = 40;
 
 /** Rows of one source. */
 export interface PoolRequest {
@@ -33,8 +36,28 @@ export interface PoolRequest {
   readonly to: number;
   /** Reads a row that workers cannot read themselves; null where they can. */
   readonly read: ((index: number) => RawRecord) | null;
-  /** Prepares a range on this thread, where its rows cannot be sent. */
-  local(range: { from: number; to: number }): PreparedRows;
+  /** Prepares a range on this thread; ends it early after `limitMs`. */
+  local(range: {
+    readonly from: number;
+    readonly to: number;
+    readonly limitMs?: number;
+  }): PreparedRows;
+  /** Whether this thread prepares rows too. */
+  readonly helps: boolean;
+}
+
+/** A range of rows, and what it gave. */
+interface Answer {
+  readonly rows: PreparedRows;
+  /** Time of a worker; 0: of this thread. */
+  readonly msPerRow: number;
+}
+
+/** A range that is out. */
+interface Range {
+  readonly done: Promise<Answer>;
+  /** Null until it has come. */
+  answer: Answer | null;
 }
 
 /** What a worker says when it has done what it was asked for. */
@@ -94,32 +117,72 @@ export class PreparePool implements Disposable {
     return this.#failure;
   }
 
-  /** Prepares rows, in order, up to the first that is wrong. */
+  /**
+   * Prepares rows, in order, up to the first that is wrong. This thread prepares ranges of its own while it would wait.
+   *
+   * ```text
+   * worker        0-16 ─► 16-32 ─► 32-48 ─► 112-144 ─► ...    asked for ahead
+   * this thread   48-112 ─────────► 144-380 ─────────► ...       LOCAL_MS each; between them, answers are taken
+   * given         0-16 ─► 16-32 ─► 32-48 ─► 48-112 ─► 112-144    in the order of the rows
+   * ```
+   */
   async *rows(request: PoolRequest): AsyncGenerator<PreparedRows> {
-    const { source, from, to, read } = request;
-    const out: Promise<{ rows: PreparedRows; msPerRow: number }>[] = [];
+    const { from, to, helps } = request;
+    const most = AHEAD * this.size;
+    const out: Range[] = []; // in the order of the rows
+    let asked = 0;
     let next = from;
-    let size = 8;
+    let size = FIRST_ROWS;
     while (next < to || out.length > 0) {
-      while (next < to && out.length < AHEAD * this.#members.length) {
-        const end = Math.min(to, next + size);
-        const records = read === null ? null : readAll(read, next, end);
-        const range = { from: next, to: end };
-        const done = records !== null && !records.every((r) => isData(r.value))
-          ? Promise.resolve({ rows: request.local(range), msPerRow: 0 })
-          : this.#ask({ source, ...range, records });
-        done.catch(() => {}); // the error is thrown when its turn comes
-        out.push(done);
+      for (; next < to && asked < most; asked++) {
+        // the last ranges are short, so that all are done at the same time
+        const share = Math.ceil((to - next) / (2 * AHEAD * (this.size + 1)));
+        const end = Math.min(
+          to,
+          next + Math.min(size, Math.max(FIRST_ROWS, share)),
+        );
+        const range = this.#range(request, { from: next, to: end });
+        range.done.then((answer) => {
+          asked--;
+          range.answer = answer;
+          if (answer.msPerRow === 0) return;
+          const wanted = Math.floor(RANGE_MS / answer.msPerRow);
+          size = Math.max(1, Math.min(MAX_ROWS, 2 * size, wanted));
+        }, () => asked--);
+        out.push(range);
         next = end;
       }
-      const first = await out.shift();
+      if (
+        helps && out[0].answer === null && next < to && out.length < 6 * most
+      ) {
+        const rows = request.local({ from: next, to, limitMs: LOCAL_MS });
+        const answer = { rows, msPerRow: 0 };
+        out.push({ done: Promise.resolve(answer), answer });
+        next = rows.failure === null ? rows.to : to;
+        await new Promise<void>((resolve) => setTimeout(resolve)); // answers arrive
+        if (this.#failure !== null) throw this.#failure.error;
+        continue;
+      }
+      const first = await out.shift()?.done;
       if (first === undefined) break;
-      const { rows, msPerRow } = first;
-      const wanted = msPerRow > 0 ? Math.floor(RANGE_MS / msPerRow) : MAX_ROWS;
-      size = Math.max(1, Math.min(MAX_ROWS, 2 * size, wanted));
+      const { rows } = first;
       yield rows;
       if (rows.failure !== null) return;
     }
+  }
+
+  /** Asks a worker for rows; those that cannot be sent are prepared here. */
+  #range(
+    { source, read, local }: PoolRequest,
+    range: { readonly from: number; readonly to: number },
+  ): Range {
+    const records = read === null ? null : readAll(read, range.from, range.to);
+    const isSent = records === null || records.every((r) => isData(r.value));
+    const done = isSent
+      ? this.#ask({ source, ...range, records })
+      : Promise.resolve({ rows: local(range), msPerRow: 0 });
+    done.catch(() => {}); // the error is thrown when its turn comes
+    return { done, answer: null };
   }
 
   /** Prepares streamed rows; null where they cannot be sent. */
@@ -214,7 +277,7 @@ export class PreparePool implements Disposable {
 
   async #ask(
     range: Omit<RowsCommand, "type" | "id">,
-  ): Promise<{ rows: PreparedRows; msPerRow: number }> {
+  ): Promise<Answer> {
     const done = await this.#send((id) => ({ type: "rows", id, ...range }));
     if (done.type !== "rows") throw new RangeError("Not what was asked for");
     const { rows, ms } = done;
