@@ -53,7 +53,7 @@ const options: z.ZodType<CpuSettings, CpuInput> = z.strictObject({
     ),
   blas: z.enum(["auto", "off", "required"]).default("auto")
     .describe(
-      "Matrix products by a BLAS of the system (OpenBLAS, MKL, Accelerate): if there is one, never, or always.",
+      "Matrix products by a BLAS of the system (oneDNN, OpenBLAS, MKL, Accelerate): if there is one, never, or always.",
     ),
   blas_path: z.string().nullable().default(null)
     .describe(

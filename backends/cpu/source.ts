@@ -23,9 +23,7 @@ export function sourcesOf(plan: Plan, options: LowerOptions): KernelSource[] {
             name,
             language: "WebAssembly",
             text: `;; a product by a library, block by block: ${
-              launch.blas.factors === "bf16"
-                ? "dnnl_gemm_bf16bf16f32"
-                : "cblas_sgemm"
+              launch.blas.factors === "bf16" ? "dnnl_gemm_bf16bf16f32" : "sgemm"
             }\n`,
           };
         }

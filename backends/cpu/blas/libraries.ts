@@ -4,8 +4,16 @@
  * @module
  */
 
+import { oneDnnFacts, oneDnnPaths } from "./onednn.ts";
+
 /** Which library: plain data, so that it crosses into workers. */
-export type LibraryName = "OpenBLAS" | "MKL" | "Accelerate" | "BLIS" | "BLAS";
+export type LibraryName =
+  | "oneDNN"
+  | "OpenBLAS"
+  | "MKL"
+  | "Accelerate"
+  | "BLIS"
+  | "BLAS";
 
 /** A library and a path that it may have. */
 export interface Candidate {
@@ -13,9 +21,15 @@ export interface Candidate {
   readonly library: LibraryName;
 }
 
+/** Faster than OpenBLAS on x86, where it writes its code for the processor at hand; on others it does not. */
+const ONEDNN: readonly Candidate[] = oneDnnPaths("linux").map((path) => ({
+  path,
+  library: "oneDNN",
+}));
+
 /** Paths to try, the best first. A path given by the user is the only one. */
 export function candidates(
-  os: typeof Deno.build.os,
+  { os, arch }: Pick<typeof Deno.build, "os" | "arch">,
   path: string | null,
 ): Candidate[] {
   if (path !== null) return [{ path, library: nameOf(path) }];
@@ -40,6 +54,7 @@ export function candidates(
     }];
   }
   return [
+    ...(arch === "x86_64" ? ONEDNN : []),
     ...openblas("libopenblas.so.0", "libopenblas.so"),
     { path: "libmkl_rt.so.2", library: "MKL" },
     { path: "libmkl_rt.so", library: "MKL" },
@@ -49,6 +64,7 @@ export function candidates(
 }
 
 function nameOf(path: string): LibraryName {
+  if (/dnnl|onednn/i.test(path)) return "oneDNN";
   if (/openblas/i.test(path)) return "OpenBLAS";
   if (/mkl/i.test(path)) return "MKL";
   if (/accelerate/i.test(path)) return "Accelerate";
@@ -56,9 +72,10 @@ function nameOf(path: string): LibraryName {
   return "BLAS";
 }
 
-/** Name, version and core type of a library, as far as it says. */
+/** Name, version and core type of a library, as far as it says. Throws where it cannot be kept to one thread. */
 export function describeLibrary({ path, library }: Candidate): string {
   if (library === "OpenBLAS") return describeOpenBlas(path) ?? library;
+  if (library === "oneDNN") return describeOneDnn(path);
   return library;
 }
 
@@ -71,6 +88,12 @@ function describeOpenBlas(path: string): string | null {
     const version = /OpenBLAS (\S+)/.exec(config)?.[1] ?? "of unknown version";
     return `OpenBLAS ${version} (${textAt(openblas_get_corename())})`;
   });
+}
+
+function describeOneDnn(path: string): string {
+  const { version, vectors, oneThread } = oneDnnFacts(path);
+  if (!oneThread) throw new Error("its threads cannot be kept to one");
+  return `oneDNN ${version}${vectors === null ? "" : ` (${vectors})`}`;
 }
 
 function textAt(pointer: Deno.PointerValue): string {

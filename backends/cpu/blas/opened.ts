@@ -2,8 +2,10 @@
  * The libraries that a device multiplies with: found once, opened in each worker.
  * @module
  */
-import { Bfloat16, type Bfloat16Found } from "./bfloat16.ts";
-import { Blas, type BlasFound } from "./blas.ts";
+import type { Bfloat16Found } from "./bfloat16.ts";
+import { type BlasFound, openBlas } from "./blas.ts";
+import { GemmLibrary } from "./library.ts";
+import { openOneDnn } from "./onednn.ts";
 
 /** Libraries that were found: plain data, so that it crosses into workers. */
 export interface LibrariesFound {
@@ -15,8 +17,8 @@ export interface LibrariesFound {
 
 /** Libraries opened in a worker. */
 export interface Libraries {
-  readonly blas: Blas | null;
-  readonly bfloat16: Bfloat16 | null;
+  readonly blas: GemmLibrary | null;
+  readonly bfloat16: GemmLibrary | null;
 }
 
 /** Opens them in this worker, for this memory. */
@@ -25,7 +27,10 @@ export function openLibraries(
   memory: WebAssembly.Memory,
 ): Libraries {
   return {
-    blas: blas === null ? null : new Blas(blas, memory),
-    bfloat16: bfloat16 === null ? null : new Bfloat16(bfloat16, memory),
+    blas: blas === null ? null : new GemmLibrary(openBlas(blas), memory),
+    bfloat16: bfloat16 === null ? null : new GemmLibrary(
+      openOneDnn(bfloat16.path, "dnnl_gemm_bf16bf16f32"),
+      memory,
+    ),
   };
 }

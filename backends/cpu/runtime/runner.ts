@@ -92,7 +92,7 @@ export class Runner {
     const { memory } = options;
     this.#imports = {
       memory,
-      ...(blas === null ? {} : { sgemm: blas.sgemm }),
+      ...(blas === null ? {} : { sgemm: blas.gemm }),
       ...(bfloat16 === null ? {} : { gemm_bf16: bfloat16.gemm }),
     };
     const { barrier } = instantiate(options.barrier, this.#imports);

@@ -11,12 +11,9 @@ import { type Measured, peakMemory, THREADS } from "./row.ts";
 /** A product NT; work is GFLOP. */
 export async function products(
   size: { m: number; n: number; k: number },
-  options: { blas: "auto" | "off"; workers?: number },
+  options: { blas: "auto" | "off"; blas_path?: string; workers?: number },
 ): Promise<Measured> {
-  const device = await openCpu({
-    workers: options.workers ?? THREADS,
-    blas: options.blas,
-  });
+  const device = await openCpu({ workers: THREADS, ...options });
   const before = process.cpuUsage();
   const start = performance.now();
   const seconds = await productSeconds(device, size);

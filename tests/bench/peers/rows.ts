@@ -215,7 +215,8 @@ export const ROWS: readonly Row[] = [
       },
       {
         name: "OpenBLAS, 128 bits",
-        ours: () => products(size, { blas: "auto" }),
+        ours: () =>
+          products(size, { blas: "auto", blas_path: "libopenblas.so.0" }),
         environment: NARROW,
       },
       { name: "torch", python: ["product", size] },

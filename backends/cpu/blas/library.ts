@@ -1,0 +1,109 @@
+/**
+ * A library of matrix products that is open in a worker, and called on the shared memory. One thread a call: the
+ * workers are the threads, and each takes whole blocks that shapes alone decide (other blocks, other bits).
+ * @module
+ */
+import type { BlasProduct } from "../kernels/launch.ts";
+import { type Block, runBlocks } from "./blocks.ts";
+
+/** c = alpha op(a) op(b) + beta c, row-major, m x n over k. Addresses of the process; distances of rows in elements. */
+export interface GemmArguments {
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly alpha: number;
+  readonly a: number;
+  readonly aRow: number;
+  readonly b: number;
+  readonly bRow: number;
+  readonly beta: number;
+  readonly c: number;
+  readonly cRow: number;
+}
+
+/** The function of a library that is open, and how it is closed. */
+export interface OpenGemm {
+  gemm(product: GemmArguments): void;
+  close(): void;
+}
+
+/** A library opened in this worker, for this memory. */
+export class GemmLibrary {
+  readonly #open: OpenGemm;
+  /** Address of byte 0 of the shared memory in this process: growing does not move it. */
+  readonly #base: number;
+
+  constructor(open: OpenGemm, memory: WebAssembly.Memory) {
+    this.#open = open;
+    const pointer = Deno.UnsafePointer.of(new Uint8Array(memory.buffer, 0, 1));
+    this.#base = Number(Deno.UnsafePointer.value(pointer));
+  }
+
+  /** Does blocks of a product until none is left. Throws `Error` where the library refuses one. */
+  run(product: BlasProduct, slots: Float64Array, take: () => number): void {
+    runBlocks(product, slots, {
+      take,
+      multiply: (block) => this.#multiply(product, block),
+    });
+  }
+
+  #multiply({ layout, alpha, accumulate }: BlasProduct, s: Block): void {
+    const { m, n, k } = s;
+    this.#open.gemm({
+      transposeA: layout === "TN",
+      transposeB: layout === "NT",
+      m: s.rows,
+      n: s.columns,
+      k,
+      alpha,
+      a: this.#base + s.a,
+      aRow: layout === "TN" ? m : k,
+      b: this.#base + s.b,
+      bRow: layout === "NT" ? k : n,
+      beta: accumulate ? 1 : 0,
+      c: this.#base + s.out,
+      cRow: n,
+    });
+  }
+
+  /**
+   * One product as assembled kernels ask for it, all numbers float64: c = or += op(a) op(b), row-major, m x n over k;
+   * addresses in the shared memory, distances of rows in elements.
+   */
+  readonly gemm = (
+    transposeA: number,
+    transposeB: number,
+    m: number,
+    n: number,
+    k: number,
+    a: number,
+    aRow: number,
+    b: number,
+    bRow: number,
+    accumulate: number,
+    c: number,
+    cRow: number,
+  ): void =>
+    this.#open.gemm({
+      transposeA: transposeA !== 0,
+      transposeB: transposeB !== 0,
+      m,
+      n,
+      k,
+      alpha: 1,
+      a: this.#base + a,
+      aRow,
+      b: this.#base + b,
+      bRow,
+      beta: accumulate,
+      c: this.#base + c,
+      cRow,
+    });
+
+  /** Closes the library. */
+  close(): void {
+    this.#open.close();
+  }
+}
