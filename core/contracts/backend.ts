@@ -73,9 +73,15 @@ export interface Device extends AsyncDisposable {
   free(buffer: BufferId): void;
   /**
    * Copies `data` into the buffer at a byte offset, after all work enqueued before. The data are read
-   * before the call returns. Views over shared memory are allowed.
+   * before the call returns. Views over shared memory are allowed. `isGiven`: nobody uses the memory of `data` any
+   * more, so that a device may take it instead of copying.
    */
-  write(buffer: BufferId, data: ArrayBufferView, byteOffset?: number): void;
+  write(
+    buffer: BufferId,
+    data: ArrayBufferView,
+    byteOffset?: number,
+    isGiven?: boolean,
+  ): void;
   /** The bytes of a buffer, after all work enqueued before. */
   read(
     buffer: BufferId,

@@ -94,10 +94,13 @@ export class HostDevice implements QueuedDevice {
     this.#post({ type: "free", id: buffer });
   }
 
-  write(buffer: BufferId, data: ArrayBufferView, byteOffset = 0): void {
-    // Copied: the caller keeps using its array, which may also be shared memory.
-    const bytes = new Uint8Array(data.byteLength);
-    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  write(
+    buffer: BufferId,
+    data: ArrayBufferView,
+    byteOffset = 0,
+    isGiven = false,
+  ): void {
+    const bytes = isGiven ? ownBytes(data) : copyOf(data);
     this.#post({ type: "write", id: buffer, byteOffset, bytes }, [
       bytes.buffer,
     ]);
@@ -224,4 +227,19 @@ export class HostDevice implements QueuedDevice {
       }
     });
   }
+}
+
+/** The bytes of an array that nobody else uses; copied where other memory would be sent with them. */
+function ownBytes(data: ArrayBufferView): Uint8Array<ArrayBuffer> {
+  const { buffer, byteLength } = data;
+  return buffer instanceof ArrayBuffer && buffer.byteLength === byteLength
+    ? new Uint8Array(buffer)
+    : copyOf(data);
+}
+
+/** Copied: the caller keeps using its array, which may also be shared memory. */
+function copyOf(data: ArrayBufferView): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(data.byteLength);
+  bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  return bytes;
 }

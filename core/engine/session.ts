@@ -178,12 +178,14 @@ export class Session implements AsyncDisposable {
 
   /**
    * Writes a variable, or part of it from element `start`: float32 or i32 data, 16-bit patterns for 16-bit
-   * storage, or bytes for i8. Throws `RangeError` for data that do not fit.
+   * storage, or bytes for i8. `isGiven`: nobody uses the memory of `data` any more. Throws `RangeError` for data that
+   * do not fit.
    */
   write(
     name: string,
     data: Float32Array | Int32Array | Uint16Array | Int8Array,
     start = 0,
+    isGiven = false,
   ): void {
     const place = this.#variable(name);
     if (isQuantized(place.dtype)) {
@@ -209,6 +211,7 @@ export class Session implements AsyncDisposable {
       this.#buffers[place.buffer],
       data,
       (place.offset + start) * size,
+      isGiven,
     );
   }
 

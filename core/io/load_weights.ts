@@ -132,7 +132,7 @@ export interface WeightChunk {
   readonly name: string;
   /** First element. */
   readonly start: number;
-  /** As `dtype` says: float32, or 16-bit numbers. Valid until `sink` is done. */
+  /** As `dtype` says: float32, or 16-bit numbers. Valid until `sink` is done, which may keep the memory. */
   readonly data: Float32Array | Uint16Array;
   /** How `data` are stored. */
   readonly dtype: Storage;

@@ -5,5 +5,6 @@
 
 /** Gives the memory of an array back at once; nobody may use it, or another view of it, any more. */
 export function release(data: ArrayBufferView): void {
-  if (data.buffer instanceof ArrayBuffer) data.buffer.transfer(0);
+  const { buffer } = data;
+  if (buffer instanceof ArrayBuffer && !buffer.detached) buffer.transfer(0);
 }

@@ -212,7 +212,7 @@ export async function writeBaseWeights(
       return dtype;
     },
     sink: async ({ name, start, data }) => {
-      session.write(name, data, start);
+      session.write(name, data, start, true);
       await session.drain();
     },
   });
