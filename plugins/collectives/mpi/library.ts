@@ -9,16 +9,7 @@ import type { Family } from "./launcher.ts";
 const HANDLE = "u64";
 /** Starts a call; its request is the last argument. */
 const START = {
-  parameters: [
-    "buffer",
-    "i32",
-    HANDLE,
-    "buffer",
-    "i32",
-    HANDLE,
-    HANDLE,
-    "buffer",
-  ],
+  parameters: ["buffer", "i32", HANDLE, "i32", "i32", HANDLE, "buffer"],
   result: "i32",
 } as const;
 const COMMUNICATE = {
@@ -43,8 +34,6 @@ const FUNCTIONS = {
   MPI_Error_string: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   MPI_Get_library_version: { parameters: ["buffer", "buffer"], result: "i32" },
   MPI_Allgather: COMMUNICATE,
-  MPI_Ialltoall: START,
-  MPI_Iallgather: START,
   MPI_Bcast: {
     parameters: ["buffer", "i32", HANDLE, "i32", HANDLE],
     result: "i32",
@@ -60,10 +49,8 @@ const FUNCTIONS = {
     parameters: ["buffer", "i32", HANDLE, "i32", "i32", HANDLE, "buffer"],
     result: "i32",
   },
-  MPI_Isend: {
-    parameters: ["buffer", "i32", HANDLE, "i32", "i32", HANDLE, "buffer"],
-    result: "i32",
-  },
+  MPI_Isend: START,
+  MPI_Irecv: START,
   MPI_Test: { parameters: ["buffer", "buffer", "buffer"], result: "i32" },
 } as const;
 

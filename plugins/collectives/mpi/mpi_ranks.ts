@@ -1,5 +1,6 @@
 /**
- * The ranks of an MPI world as a collective: all-to-all, a sum of our own in the order of the ranks, all-gather.
+ * The ranks of an MPI world as a collective: each sends each its share, adds up its own in the order of the ranks, and
+ * gives all the result.
  * @module
  */
 import {
@@ -8,22 +9,27 @@ import {
   DeviceError,
   type SumOptions,
 } from "@denotune/denotune/core";
-import { ChunkPipeline, type ChunkTurns } from "./chunk_pipeline.ts";
+import { ChunkPipeline } from "./chunk_pipeline.ts";
+import { type Bytes, type Exchange, Exchanges } from "./exchange.ts";
 import type { Launched } from "./launcher.ts";
 import { check, type MpiLibrary } from "./library.ts";
 import {
+  addInOrder,
   CHUNK,
   FLOAT32,
-  sumOfPieces,
+  plainView,
+  sharesOf,
   type Wire,
   wireOf,
 } from "./ordered_sum.ts";
 import { RankWatch } from "./rank_watch.ts";
 import { Requests } from "./requests.ts";
+import { Scratch } from "./scratch.ts";
 
 const THREAD_MULTIPLE = 3;
 /** Chunks that are under way at once: one is sent while another is added up. */
 const CHUNKS_AT_ONCE = 3;
+const NOTHING = new Uint8Array(0);
 /** Bytes of what a rank is called in messages. */
 const LABEL_BYTES = 128;
 
@@ -44,8 +50,9 @@ export class MpiRanks implements Collective {
   readonly #gradients: Wire;
   readonly sumsAtOnce = CHUNKS_AT_ONCE;
   readonly #comm: bigint;
-  /** Gathers of their own order: all ranks must start the calls of a communicator in the same one. */
-  readonly #gathers: bigint;
+  /** In a communicator of their own: their tags are no others'. */
+  readonly #exchanges: Exchanges;
+  readonly #scratch: Scratch;
   readonly #watch: RankWatch;
   readonly #requests: Requests;
   readonly #pipeline = new ChunkPipeline(CHUNKS_AT_ONCE);
@@ -56,7 +63,7 @@ export class MpiRanks implements Collective {
       readonly rank: number;
       readonly world: number;
       readonly comm: bigint;
-      readonly gathers: bigint;
+      readonly exchanges: bigint;
       readonly watch: RankWatch;
     },
     settings: MpiSettings,
@@ -65,10 +72,15 @@ export class MpiRanks implements Collective {
     this.rank = of.rank;
     this.world = of.world;
     this.#comm = of.comm;
-    this.#gathers = of.gathers;
     this.#watch = of.watch;
     this.lost = of.watch.lost;
     this.#requests = new Requests(library, this.lost);
+    this.#exchanges = new Exchanges(library, this.#requests, {
+      comm: of.exchanges,
+      rank: of.rank,
+      world: of.world,
+    });
+    this.#scratch = new Scratch(4 * Math.ceil(CHUNK / of.world));
     this.shardsOptimizer = settings.shardsOptimizer;
     this.#gradients = wireOf(settings.gradientDtype);
   }
@@ -109,7 +121,7 @@ export class MpiRanks implements Collective {
       return made[0];
     };
     const comm = duplicate();
-    const gathers = duplicate();
+    const exchanges = duplicate();
     const watched = duplicate();
     const labels = await labelsOf(library, { rank, world, comm });
     watch.start({
@@ -120,7 +132,7 @@ export class MpiRanks implements Collective {
       labels,
       timeoutMs,
     });
-    const of = { rank, world, comm, gathers, watch };
+    const of = { rank, world, comm, exchanges, watch };
     return new MpiRanks(library, of, settings);
   }
 
@@ -135,9 +147,11 @@ export class MpiRanks implements Collective {
     const ends: Promise<void>[] = [];
     for (let start = 0; start < values.length; start += CHUNK) {
       const part = values.subarray(start, start + CHUNK);
-      ends.push(
-        this.#pipeline.run((turns) => this.#sumChunk(part, wire, turns)),
-      );
+      const tags = {
+        scatter: this.#exchanges.tag(),
+        gather: this.#exchanges.tag(),
+      };
+      ends.push(this.#pipeline.run(() => this.#sumChunk(part, wire, tags)));
     }
     await Promise.all(ends);
   }
@@ -145,28 +159,78 @@ export class MpiRanks implements Collective {
   async #sumChunk(
     part: Float32Array,
     wire: Wire,
-    turns: ChunkTurns,
+    tags: { readonly scatter: number; readonly gather: number },
   ): Promise<void> {
-    const share = Math.ceil(part.length / this.world);
-    let padded = part;
-    if (share * this.world > part.length) {
-      padded = new Float32Array(share * this.world);
-      padded.set(part);
+    const shares = sharesOf(part, this.world);
+    const own = shares[this.rank];
+    const { sent } = await this.#reduce(shares, {
+      into: own,
+      wire,
+      tag: tags.scatter,
+    });
+    const encoded = wire.encode(own);
+    if (wire !== FLOAT32) own.set(wire.decode(encoded)); // rounded here too
+    await sent; // what comes is written over it
+    await this.#gather(shares, { encoded, wire, tag: tags.gather });
+  }
+
+  /** Gives all ranks this rank's share, and takes theirs. */
+  async #gather(
+    shares: readonly Float32Array[],
+    { encoded, wire, tag }: {
+      readonly encoded: Bytes;
+      readonly wire: Wire;
+      readonly tag: number;
+    },
+  ): Promise<void> {
+    const places = shares.map((share, r) =>
+      r === this.rank ? null : wire === FLOAT32 ? plainView(share) : null
+    );
+    const from = shares.map((share, r) =>
+      r === this.rank
+        ? NOTHING
+        : places[r] ?? this.#scratch.take(share.length * wire.bytes)
+    );
+    const { received, sent } = this.#exchanges.start(tag, {
+      to: shares.map(() => encoded),
+      from,
+    });
+    await received;
+    for (const [r, bytes] of from.entries()) {
+      if (r === this.rank || !(bytes instanceof Uint8Array)) continue;
+      shares[r].set(wire.decode(bytes));
+      this.#scratch.give(bytes);
     }
-    const bytes = share * wire.bytes;
-    const received = this.#started("MPI_Ialltoall", wire.encode(padded), {
-      bytes,
-      comm: this.#comm,
+    await sent;
+  }
+
+  /** Sums this rank's share of what all ranks have; `sent` is for the shares of the others. */
+  async #reduce(
+    shares: readonly Float32Array[],
+    { into, wire, tag }: {
+      readonly into: Float32Array;
+      readonly wire: Wire;
+      readonly tag: number;
+    },
+  ): Promise<Pick<Exchange, "sent">> {
+    const own = shares[this.rank];
+    const bytes = own.length * wire.bytes;
+    const rooms = shares.map((_, r) =>
+      this.#scratch.take(r === this.rank ? 0 : bytes)
+    );
+    const { received, sent } = this.#exchanges.start(tag, {
+      to: shares.map((share, r) =>
+        r === this.rank ? NOTHING : wire.encode(share)
+      ),
+      from: rooms,
     });
-    turns.scattered();
-    const mine = sumOfPieces(wire.decode(await received), share);
-    await turns.mayGather;
-    const gathered = this.#started("MPI_Iallgather", wire.encode(mine), {
-      bytes,
-      comm: this.#gathers,
-    });
-    turns.gathered();
-    part.set(wire.decode(await gathered).subarray(0, part.length));
+    await received;
+    const pieces = rooms.map((room, r) =>
+      r === this.rank ? own : wire.decode(room)
+    );
+    addInOrder(pieces, into);
+    for (const room of rooms) this.#scratch.give(room);
+    return { sent };
   }
 
   async reduceScatter(values: Float32Array): Promise<Float32Array> {
@@ -179,30 +243,35 @@ export class MpiRanks implements Collective {
     const mine = new Float32Array(share);
     const step = Math.floor(CHUNK / this.world);
     for (let at = 0; at < share; at += step) {
-      const n = Math.min(step, share - at);
-      const part = new Float32Array(n * this.world);
-      for (let r = 0; r < this.world; r++) {
-        const from = r * share + at;
-        part.set(values.subarray(from, from + n), r * n);
-      }
-      mine.set(await this.#reduced(part, FLOAT32), at);
+      const into = mine.subarray(at, at + step);
+      const parts = sharesOf(values, this.world).map((part) =>
+        part.subarray(at, at + step)
+      );
+      const tag = this.#exchanges.tag();
+      const { sent } = await this.#reduce(parts, { into, wire: FLOAT32, tag });
+      await sent;
     }
     return mine;
   }
 
   async allGather(share: Float32Array): Promise<Float32Array> {
     const all = new Float32Array(share.length * this.world);
+    all.set(share, this.rank * share.length);
     const step = Math.floor(CHUNK / this.world);
+    const ends: Promise<void>[] = [];
     for (let at = 0; at < share.length; at += step) {
-      const part = share.subarray(at, at + step);
-      const found = await this.#gathered(part, FLOAT32);
-      for (let r = 0; r < this.world; r++) {
-        all.set(
-          found.subarray(r * part.length, (r + 1) * part.length),
-          r * share.length + at,
-        );
-      }
+      const parts = sharesOf(all, this.world).map((part) =>
+        part.subarray(at, at + step)
+      );
+      const tag = this.#exchanges.tag();
+      const encoded = FLOAT32.encode(parts[this.rank]);
+      ends.push(
+        this.#pipeline.run(() =>
+          this.#gather(parts, { encoded, wire: FLOAT32, tag })
+        ),
+      );
     }
+    await Promise.all(ends);
     return all;
   }
 
@@ -238,48 +307,6 @@ export class MpiRanks implements Collective {
     await barrier(); // nobody sends a sign any more
     // not before the process ends: an MPI that was finalized cannot be started again
     addEventListener("unload", () => finalize(functions), { once: true });
-  }
-
-  /** This rank's share of a sum: of (world * share) numbers. */
-  async #reduced(values: Float32Array, wire: Wire): Promise<Float32Array> {
-    const share = values.length / this.world;
-    const bytes = share * wire.bytes;
-    const received = await this.#started("MPI_Ialltoall", wire.encode(values), {
-      bytes,
-      comm: this.#comm,
-    });
-    return sumOfPieces(wire.decode(received), share);
-  }
-
-  async #gathered(share: Float32Array, wire: Wire): Promise<Float32Array> {
-    const bytes = share.length * wire.bytes;
-    return wire.decode(
-      await this.#started("MPI_Iallgather", wire.encode(share), {
-        bytes,
-        comm: this.#gathers,
-      }),
-    );
-  }
-
-  /** Starts an exchange, and gives what all ranks have sent, so many bytes each. */
-  async #started(
-    name: "MPI_Ialltoall" | "MPI_Iallgather",
-    sent: ArrayBufferView<ArrayBuffer>,
-    { bytes, comm }: { readonly bytes: number; readonly comm: bigint },
-  ): Promise<ArrayBuffer> {
-    const { functions, handles: { byte } } = this.#library;
-    const received = new ArrayBuffer(bytes * this.world);
-    const into = new Uint8Array(received);
-    const request = new BigUint64Array(new ArrayBuffer(8));
-    // asked for, an array's memory no longer moves; held, it is not collected before MPI is done with it
-    const held = [sent.buffer, received, request.buffer];
-    check(
-      this.#library,
-      name,
-      functions[name](sent, bytes, byte, into, bytes, byte, comm, request),
-    );
-    await this.#requests.done(request, held);
-    return received;
   }
 
   /** Waits for a call, or for the news that a rank is lost: then the call's thread is left behind. */

@@ -11,7 +11,13 @@
  */
 import type { Rehearsal, RehearsedCall } from "@denotune/denotune/core";
 import { alone } from "../single.ts";
-import { CHUNK, FLOAT32, sumOfPieces, type Wire } from "./ordered_sum.ts";
+import {
+  addInOrder,
+  CHUNK,
+  FLOAT32,
+  sharesOf,
+  type Wire,
+} from "./ordered_sum.ts";
 
 /** Rank 0 of so many, that sends gradients so. */
 export function rehearse(
@@ -50,7 +56,7 @@ export function rehearse(
           const part = values.subarray(start, start + CHUNK);
           exchange(
             { numbers: part.length, wire, exchanges: 2 },
-            () => part.set(summed(part, { wire, world })),
+            () => sumAlone(part, { wire, world }),
           );
         }
         return Promise.resolve();
@@ -73,22 +79,15 @@ export function rehearse(
   };
 }
 
-/** What this process does for a sum, and an answer of the right size. */
-function summed(
+/** What this process does for a sum. Each rank has the same numbers as this one. */
+function sumAlone(
   values: Float32Array,
   { wire, world }: { readonly wire: Wire; readonly world: number },
-): Float32Array {
-  const share = Math.ceil(values.length / world);
-  const padded = new Float32Array(share * world);
-  padded.set(values);
-  const mine = sumOfPieces(received(wire, padded), share);
-  padded.set(mine.subarray(0, share));
-  wire.encode(mine);
-  return received(wire, padded).subarray(0, values.length);
-}
-
-/** The numbers as they come from the wire. */
-function received(wire: Wire, values: Float32Array): Float32Array {
-  const { buffer, byteOffset, byteLength } = wire.encode(values);
-  return wire.decode(buffer.slice(byteOffset, byteOffset + byteLength));
+): void {
+  const shares = sharesOf(values, world);
+  const [own, ...others] = shares;
+  const sent = others.map((share) => wire.encode(share));
+  addInOrder([own, ...sent.map((share) => wire.decode(share))], own);
+  own.set(wire.decode(wire.encode(own)));
+  others.forEach((share, i) => share.set(wire.decode(sent[i])));
 }

@@ -3,16 +3,20 @@
  * would take half of a core from whoever computes.
  * @module
  */
+import { setImmediate } from "node:timers";
 import { check, type MpiFunctions } from "./library.ts";
 
 /** A request as MPI writes it: the lower half, with MPICH. */
 export type Request = BigUint64Array<ArrayBuffer>;
 
-/** How long a look lasts: MPI moves bytes only while it is called. */
-const LOOK_MS = 0.2;
-/** The pause after a look, where this process computes or has waited for long. */
+/** A look goes on while bytes move, and lasts so long at most: other code of this thread runs in between. */
+const LONGEST_LOOK_MS = 5;
+/** A test that takes so long, and so many times as long as the shortest, has moved bytes. */
+const MOVING_MS = 0.01;
+const MOVING_TIMES = 4;
+/** The pause where nothing has moved for so long; where this process computes, after each look that moved nothing. */
 const PAUSE_MS = 1;
-const LONG_MS = 2000;
+const IDLE_MS = 2;
 
 /** What is called of a library. */
 interface Tested {
@@ -36,6 +40,8 @@ export class Requests {
   readonly #lost: Promise<never>;
   readonly #waiting = new Set<Waiting>();
   #isLooking = false;
+  /** Milliseconds of the shortest test: one that found nothing. */
+  #shortestTest = Infinity;
 
   constructor(library: Tested, lost: Promise<never>) {
     this.#library = library;
@@ -55,12 +61,17 @@ export class Requests {
 
   async #look(): Promise<void> {
     this.#isLooking = true;
-    let heardAt = performance.now();
+    let movedAt = performance.now();
     try {
       while (this.#waiting.size > 0) {
-        if (this.#test()) heardAt = performance.now();
+        const hasMoved = this.#test();
+        const now = performance.now();
+        if (hasMoved) movedAt = now;
         if (this.#waiting.size === 0) await Promise.resolve(); // whoever was waited for may start the next
-        else await this.#pause(performance.now() - heardAt > LONG_MS);
+        else {
+          const isIdle = this.computes ? !hasMoved : now - movedAt > IDLE_MS;
+          await this.#pause(isIdle);
+        }
       }
     } catch (error) {
       // memory stays held: MPI may still write to it
@@ -70,32 +81,45 @@ export class Requests {
     }
   }
 
-  /** Tests all calls for a short time. Whether one has ended. */
+  /** Tests all calls as long as bytes move. Whether any have. */
   #test(): boolean {
     const { functions } = this.#library;
     const [flag, status] = [new Int32Array(1), new Int32Array(16)];
-    const end = performance.now() + LOOK_MS;
-    let isAny = false;
-    do {
+    const start = performance.now();
+    let now = start;
+    let hasMoved = false;
+    for (;;) {
+      let moves = false;
       for (const one of this.#waiting) {
         check(
           this.#library,
           "MPI_Test",
           functions.MPI_Test(one.request, flag, status),
         );
-        if (flag[0] === 0) continue;
+        const tested = performance.now();
+        const took = tested - now;
+        now = tested;
+        if (flag[0] === 0) {
+          this.#shortestTest = Math.min(this.#shortestTest, took);
+          if (took > Math.max(MOVING_MS, MOVING_TIMES * this.#shortestTest)) {
+            moves = true;
+          }
+          continue;
+        }
         this.#waiting.delete(one);
         one.resolve();
-        isAny = true;
+        return true; // whoever waited may have something to send
       }
-    } while (!isAny && performance.now() < end);
-    return isAny;
+      hasMoved ||= moves;
+      if (!moves || now - start > LONGEST_LOOK_MS) return hasMoved;
+    }
   }
 
-  async #pause(isLong: boolean): Promise<void> {
-    const pause = new Promise<void>((resolve) =>
-      setTimeout(resolve, this.computes || isLong ? PAUSE_MS : 0)
-    );
+  async #pause(isIdle: boolean): Promise<void> {
+    const pause = new Promise<void>((resolve) => {
+      if (isIdle) setTimeout(resolve, PAUSE_MS);
+      else setImmediate(resolve);
+    });
     await Promise.race([pause, this.#lost]);
   }
 }
