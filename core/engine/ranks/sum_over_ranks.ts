@@ -5,6 +5,7 @@
  * @module
  */
 import type { Collective } from "../../contracts/collective.ts";
+import { release } from "../../io/release.ts";
 import { metricNames, sumNames } from "../loss_program.ts";
 import type { Session } from "../session.ts";
 import type { Engine } from "../engine.ts";
@@ -40,8 +41,10 @@ export async function sumGradients(
     const own = await Promise.all(read[index]);
     read[index] = [];
     await summed[index - most];
+    const values = own.length === 1 ? own[0] : concatenated(own);
+    if (own.length > 1) { for (const part of own) release(part); }
     const sum = sumPiece({ session, collective }, {
-      values: own.length === 1 ? own[0] : concatenated(own),
+      values,
       slices,
       computes: index + 1 < pieces.length,
     });
@@ -69,6 +72,7 @@ async function sumPiece(
     session.write(variable, values.subarray(at, at + count), start);
     at += count;
   }
+  release(values); // of this size, garbage sets off the collector at each piece
   await session.drain();
 }
 
