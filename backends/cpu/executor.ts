@@ -24,7 +24,7 @@ import { argumentCount } from "./runtime/program.ts";
 import { Team } from "./runtime/team.ts";
 
 /** Changes when kernels give other bits. */
-const KERNEL_VERSION = 3;
+const KERNEL_VERSION = 4;
 
 /** The arguments that open a cpu device. */
 export interface CpuOptions {

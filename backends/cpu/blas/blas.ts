@@ -52,6 +52,9 @@ const ROW_MAJOR = 101;
 const PLAIN = 111;
 const TRANSPOSED = 112;
 
+/** OpenBLAS packs nothing where the sizes multiply to less than a million; widths that were the fastest. */
+const FEW_ROWS = { NN: 128, NT: 128 };
+
 /**
  * Looks for a BLAS without asking the user for anything: only where the permission `ffi` has been granted.
  * Throws `DeviceError` when one is required, or a path is given, and cannot be used.
@@ -89,6 +92,7 @@ export function openBlas(found: BlasFound): OpenGemm {
   // only while it is open: closed by all, it is unloaded, and begins anew with as many threads as cores
   limitThreads(found);
   return {
+    fewRows: FEW_ROWS,
     gemm: (p) =>
       library.symbols.cblas_sgemm(
         ROW_MAJOR,

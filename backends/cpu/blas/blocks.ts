@@ -11,6 +11,18 @@ const BLOCK_WORK = 1 << 21;
 /** Blocks are multiples of this many rows and columns. */
 const BLOCK_UNIT = 16;
 
+/** Most rows for which a product waits for its weights, as in decoding. */
+const FEW_ROWS = 16;
+
+/**
+ * Columns of a block of a product of few rows. So many weights are still in the second cache when a library multiplies
+ * what it has packed, or are few enough for it to multiply without packing.
+ */
+export interface FewRowsColumns {
+  readonly NN: number;
+  readonly NT: number;
+}
+
 /** One block of a product: addresses of its first elements, its sizes, and those of the whole. */
 export interface Block {
   readonly a: number;
@@ -30,9 +42,11 @@ export interface Block {
 export function runBlocks(
   product: BlasProduct,
   slots: Float64Array,
-  { take, multiply }: {
+  { take, multiply, fewRows }: {
     readonly take: () => number;
     readonly multiply: (block: Block) => void;
+    /** Null where products of few rows are cut as all others. */
+    readonly fewRows: FewRowsColumns | null;
   },
 ): void {
   const { layout, widened, factors } = product;
@@ -44,7 +58,9 @@ export function runBlocks(
     k = slots[shift + 4];
   if (batch === 0 || m === 0 || n === 0) return;
   const bytes = factors === "bf16" ? 2 : 4;
-  const { rows, columns } = blasBlocks({ batch, m, n, k });
+  const { rows, columns } = m <= FEW_ROWS && layout !== "TN" && fewRows !== null
+    ? fewRowsBlocks({ m, n }, fewRows[layout])
+    : blasBlocks({ batch, m, n, k });
   const across = Math.ceil(n / columns);
   const blocks = Math.ceil(m / rows) * across;
   for (let piece = take(); piece < batch * blocks; piece = take()) {
@@ -85,4 +101,14 @@ export function blasBlocks(
     else columns = half(columns);
   }
   return { rows, columns };
+}
+
+/** Rows and columns of the blocks of a product of few rows: an even number of blocks, for two workers. */
+export function fewRowsBlocks(
+  { m, n }: { m: number; n: number },
+  most: number,
+): { rows: number; columns: number } {
+  const blocks = 2 * Math.ceil(n / most / 2);
+  const share = BLOCK_UNIT * Math.ceil(n / blocks / BLOCK_UNIT);
+  return { rows: m, columns: Math.max(share, 4 * BLOCK_UNIT) };
 }

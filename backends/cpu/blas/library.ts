@@ -4,7 +4,7 @@
  * @module
  */
 import type { BlasProduct } from "../kernels/launch.ts";
-import { type Block, runBlocks } from "./blocks.ts";
+import { type Block, type FewRowsColumns, runBlocks } from "./blocks.ts";
 
 /** c = alpha op(a) op(b) + beta c, row-major, m x n over k. Addresses of the process; distances of rows in elements. */
 export interface GemmArguments {
@@ -25,6 +25,8 @@ export interface GemmArguments {
 
 /** The function of a library that is open, and how it is closed. */
 export interface OpenGemm {
+  /** How products of few rows are cut; null: as all others. */
+  readonly fewRows: FewRowsColumns | null;
   gemm(product: GemmArguments): void;
   close(): void;
 }
@@ -46,6 +48,7 @@ export class GemmLibrary {
     runBlocks(product, slots, {
       take,
       multiply: (block) => this.#multiply(product, block),
+      fewRows: this.#open.fewRows,
     });
   }
 

@@ -7,7 +7,10 @@ import {
   randomFrom,
   type View,
 } from "@denotune/denotune/core";
-import { blasBlocks } from "../../../../../backends/cpu/blas/blocks.ts";
+import {
+  blasBlocks,
+  fewRowsBlocks,
+} from "../../../../../backends/cpu/blas/blocks.ts";
 import { findBlas } from "../../../../../backends/cpu/blas/blas.ts";
 import { blocksOf } from "../../../../../backends/cpu/kernels/matmul/packed.ts";
 import { openCpu } from "../../open.ts";
@@ -282,4 +285,18 @@ Deno.test("blocks cover large products by several pieces, small ones by few", ()
     rows: 64,
     columns: 64,
   });
+});
+
+Deno.test("a product of few rows is cut into blocks of some 128 columns, an even number of them", () => {
+  const columns = (n: number) => fewRowsBlocks({ m: 8, n }, 128).columns;
+  assert.deepEqual([192, 576, 768, 1536, 2304].map(columns), [
+    96,
+    96,
+    128,
+    128,
+    128,
+  ]);
+  for (let n = 1; n < 3000; n += 7) {
+    assert(columns(n) >= 64 && columns(n) <= 128 && columns(n) % 16 === 0);
+  }
 });
