@@ -114,7 +114,22 @@ exec ip netns exec $host unshare --uts sh -c "hostname $host; $*"
     });
   }
 
+  /** Ends all processes of the hosts. */
+  async end(): Promise<void> {
+    for (const name of this.names) {
+      const pids = await sh(["ip", "netns", "pids", name]).catch(() => "");
+      for (const pid of pids.split("\n").filter((line) => line !== "")) {
+        try {
+          Deno.kill(Number(pid), "SIGKILL");
+        } catch {
+          // it has ended meanwhile
+        }
+      }
+    }
+  }
+
   async #unlink(): Promise<void> {
+    await this.end();
     for (const name of this.names) {
       await sh(["ip", "netns", "del", name]).catch(() => {});
     }

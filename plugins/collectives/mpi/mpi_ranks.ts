@@ -48,6 +48,7 @@ export class MpiRanks implements Collective {
   readonly lost: Promise<never>;
   readonly #library: MpiLibrary;
   readonly #gradients: Wire;
+  readonly #timeoutSeconds: number;
   readonly sumsAtOnce = CHUNKS_AT_ONCE;
   readonly #comm: bigint;
   /** In a communicator of their own: their tags are no others'. */
@@ -83,6 +84,7 @@ export class MpiRanks implements Collective {
     this.#scratch = new Scratch(4 * Math.ceil(CHUNK / of.world));
     this.shardsOptimizer = settings.shardsOptimizer;
     this.#gradients = wireOf(settings.gradientDtype);
+    this.#timeoutSeconds = settings.timeoutSeconds;
   }
 
   /** Joins the world. Throws `ConfigError` where library and launcher do not belong together. */
@@ -304,9 +306,32 @@ export class MpiRanks implements Collective {
       await this.#call("MPI_Barrier", functions.MPI_Barrier(this.#comm));
     await barrier();
     await this.#watch.stop();
-    await barrier(); // nobody sends a sign any more
+    await this.#withinTimeout(barrier()); // nobody sends a sign any more
     // not before the process ends: an MPI that was finalized cannot be started again
-    addEventListener("unload", () => finalize(functions), { once: true });
+    addEventListener(
+      "unload",
+      () => finalize(this.#library, this.#timeoutSeconds),
+      { once: true },
+    );
+  }
+
+  /** Waits where no watch notices a rank that is stopped. */
+  async #withinTimeout(body: Promise<void>): Promise<void> {
+    const { promise, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(
+      () =>
+        reject(
+          new DeviceError(
+            `The training is over, and not all ranks have said so within ${this.#timeoutSeconds} seconds: one was killed, hangs, or its network is cut`,
+          ),
+        ),
+      1000 * this.#timeoutSeconds,
+    );
+    try {
+      await Promise.race([body, promise]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** Waits for a call, or for the news that a rank is lost: then the call's thread is left behind. */
@@ -337,11 +362,17 @@ function initialize(library: MpiLibrary): void {
   }
 }
 
-/** Ends MPI in this process, once. */
-function finalize(functions: MpiLibrary["functions"]): void {
+/** Ends MPI in this process, once. It waits for the other ranks, for so many seconds at most. */
+function finalize(
+  { functions, alarm }: MpiLibrary,
+  timeoutSeconds: number,
+): void {
   const isOver = new Int32Array(1);
   functions.MPI_Finalized(isOver);
-  if (isOver[0] === 0) functions.MPI_Finalize();
+  if (isOver[0] !== 0) return;
+  alarm(timeoutSeconds);
+  functions.MPI_Finalize();
+  alarm(0);
 }
 
 /** What each rank is called in messages: `rank 1 of 4 (process 4711 on box)`. */

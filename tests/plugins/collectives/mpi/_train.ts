@@ -234,3 +234,9 @@ function pidsOf(outputDir: string): number[] {
 export function assertWhole(outputDir: string): void {
   for (const { path } of listCheckpoints(outputDir)) openCheckpoint(path);
 }
+
+/** How often the ranks name a checkpoint of the folder. */
+export function named(text: string, outputDir: string): number {
+  return text.split(`Its last complete checkpoint is ${outputDir}/checkpoint-`)
+    .length - 1;
+}

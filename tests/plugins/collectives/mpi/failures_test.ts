@@ -12,6 +12,7 @@ import {
   assertWhole,
   lossesOf,
   type Moment,
+  named,
   SHORT,
   startTraining,
   writeRun,
@@ -20,12 +21,6 @@ import {
 const ALL = Deno.env.get("DENOTUNE_TEST_ALL") === "1";
 /** Thirty seconds on a machine of its own; beside other tests it is only told from a run that never ends. */
 const MOST_SECONDS = ALL ? 30 : 120;
-
-/** How often the ranks name a checkpoint of the folder. */
-function named(text: string, outputDir: string): number {
-  return text.split(`Its last complete checkpoint is ${outputDir}/checkpoint-`)
-    .length - 1;
-}
 
 /** Twenty moments at which a rank is killed, and how many milliseconds later at most. */
 const KILLS: readonly (readonly [Moment, number])[] = [

@@ -9,6 +9,13 @@ import { testFolder } from "../../../run_harness.ts";
 import { launchers } from "./_launch.ts";
 import { assertStepsOfOne, linesOf } from "./_lines.ts";
 import { RUNS } from "./_runs.ts";
+import {
+  assertWhole,
+  named,
+  trainWords,
+  watchTraining,
+  writeRun,
+} from "./_train.ts";
 
 const ALL = Deno.env.get("DENOTUNE_TEST_ALL") === "1";
 const RANK = fileURLToPath(new URL("_rank.ts", import.meta.url));
@@ -39,4 +46,40 @@ for (const { name, path } of found) {
       });
     });
   }
+
+  Deno.test(`${name}: a link that is cut ends the ranks on both sides within 30 seconds, each naming the newest checkpoint`, async () => {
+    using folder = testFolder();
+    await using hosts = new Hosts();
+    await hosts.link("1gbit");
+    const out = folder.at("out");
+    const words = trainWords([writeRun(folder)], out).join(" ");
+    // what the launcher passes on is cut too
+    Deno.writeTextFileSync(
+      folder.at("rank.sh"),
+      `exec ${Deno.execPath()} run -A --no-check ${words} > ${
+        folder.at("said")
+      }-$(hostname) 2>&1\n`,
+    );
+    const training = watchTraining(
+      hosts.command(path, `sh ${folder.at("rank.sh")}`).spawn(),
+      out,
+    );
+    await training.saved();
+    const from = performance.now();
+    await hosts.cut();
+    while (training.pids().length > 0 && performance.now() - from < 60_000) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    const seconds = (performance.now() - from) / 1000;
+    assert.ok(seconds < 30, `${seconds} s`);
+    for (const host of hosts.names) {
+      const said = Deno.readTextFileSync(`${folder.at("said")}-${host}`);
+      assert.match(said, /gave no sign of life|failed: /);
+      assert.equal(named(said, out), 1, said);
+    }
+    assertWhole(out);
+    // a launcher may go on waiting for the other host
+    await hosts.end();
+    await training.child.status;
+  });
 }
