@@ -84,7 +84,7 @@ export type {
   WithTrust,
 } from "./core/config/trust/trust_option.ts";
 export type { PrepareOptions } from "./core/run/open/open_run.ts";
-export type { RunResult } from "./core/run/run.ts";
+export type { RunResult } from "./core/run/run_options.ts";
 export type {
   GenerateOptions,
   LoadedModel,

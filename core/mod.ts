@@ -477,7 +477,7 @@ export {
   type RunState,
   runState,
 } from "./run/log/run_state.ts";
-export type { RunOptions, RunResult } from "./run/run.ts";
+export type { RunOptions, RunResult } from "./run/run_options.ts";
 export type { CheckedRun, PlannedMemory } from "./library/check.ts";
 export type { Cluster, RanksEstimate } from "./library/estimate_ranks.ts";
 export type { Network, StepEstimate } from "./run/ranks/step_time.ts";

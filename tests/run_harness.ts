@@ -10,7 +10,8 @@ import type { RunInput } from "../core/config/types.ts";
 import { BUILT_IN, type Random, randomFrom, Registry } from "../core/mod.ts";
 import type { TrackerEvent } from "../core/contracts/tracker.ts";
 import { callbackTracker } from "../core/run/callback_tracker.ts";
-import { type RunResult, trainRun } from "../core/run/run.ts";
+import { trainRun } from "../core/run/run.ts";
+import type { RunResult } from "../core/run/run_options.ts";
 
 /** A run that is over. */
 export interface RanRun {

@@ -10,7 +10,7 @@ import type { Answer } from "../contracts/evaluator.ts";
 import type { HubOptions } from "../io/hub/access.ts";
 import type { Uploaded, UploadRequest } from "../io/hub/upload.ts";
 import type { PrepareOptions } from "../run/open/open_run.ts";
-import type { RunOptions, RunResult } from "../run/run.ts";
+import type { RunOptions, RunResult } from "../run/run_options.ts";
 import type { EvaluatedModel, EvaluateOptions } from "./evaluate/evaluate.ts";
 import type { CheckedRun } from "./check.ts";
 import type {

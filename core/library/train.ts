@@ -8,7 +8,8 @@ import type { RunInput } from "../config/types.ts";
 import type { BuiltIn } from "../contracts/built_in.ts";
 import type { Tracker, TrackerEvent } from "../contracts/tracker.ts";
 import { callbackTracker } from "../run/callback_tracker.ts";
-import { type RunResult, trainRun } from "../run/run.ts";
+import { trainRun } from "../run/run.ts";
+import type { RunResult } from "../run/run_options.ts";
 import type { WithTrust } from "../config/trust/trust_option.ts";
 import { openRegistry } from "../config/parts/open_registry.ts";
 

@@ -90,6 +90,17 @@ export async function amongRanks<T>(
   }
 }
 
+/** Warns of ranks for which a step has no micro-batch; null: there is one for each. */
+export function idleRanks(micros: number, world: number): string | null {
+  return micros >= world
+    ? null
+    : `A step has ${micros} micro-batch${
+      micros === 1 ? "" : "es"
+    } (training.gradient_accumulation_steps) for ${world} ranks: ${
+      world - micros
+    } of them only wait. More and smaller ones make the same steps`;
+}
+
 /** Refuses ranks that differ in what they must share. Throws `ConfigError` that names each difference. */
 export async function refuseDifferences(
   ranks: Ranks,

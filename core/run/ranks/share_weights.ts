@@ -45,6 +45,25 @@ export async function shareTrained(
   }
 }
 
+/** {@linkcode weightsHash}, compared with that of all ranks; `warn` is called where they differ. */
+export async function compareWeights(
+  ranks: Ranks,
+  engine: Engine,
+  warn: (message: string) => void,
+): Promise<string> {
+  const hash = await weightsHash(engine);
+  const others = await ranks.ofAll(hash);
+  const apart = others.flatMap((of, rank) => of === others[0] ? [] : [rank]);
+  if (apart.length > 0) {
+    warn(
+      `The weights of rank ${
+        apart.join(", ")
+      } differ from those of rank 0, which are saved: the ranks compute on different processors or devices`,
+    );
+  }
+  return hash;
+}
+
 /** SHA-256 of all trained weights. */
 export async function weightsHash(engine: Engine): Promise<string> {
   const { session, planned: { trainables } } = engine;
