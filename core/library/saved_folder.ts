@@ -7,7 +7,7 @@ import { listed } from "../config/parse/problem.ts";
 import { kindAt, resolveModelPath, runsIn } from "../config/paths.ts";
 import { DataError } from "../contracts/errors.ts";
 import { type JsonObject, readJsonObject } from "../io/json_file.ts";
-import { listCheckpoints } from "../run/checkpoint.ts";
+import { listCheckpoints } from "../run/saving/checkpoint.ts";
 import { verifyChecksums } from "../run/saving/checksums.ts";
 
 /** A saved model: where its base and, if there is one, its adapter are. */

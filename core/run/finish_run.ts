@@ -6,7 +6,7 @@ import type { Engine } from "../engine/engine.ts";
 import type { LoadedRun } from "../config/load.ts";
 import { isPatienceSpent } from "./best_model.ts";
 import type { Events } from "./events.ts";
-import { loadBest } from "./load_best.ts";
+import { loadBest } from "./saving/load_best.ts";
 import type { Ranks } from "./ranks/ranks.ts";
 import type { RunHooks } from "./run_hooks.ts";
 import type { RunResult } from "./run_options.ts";

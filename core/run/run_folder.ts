@@ -18,7 +18,7 @@ import { withoutNewDefaults } from "../config/newer_defaults.ts";
 import { configData, readResolvedFile } from "../config/resolved.ts";
 import { ConfigError } from "../contracts/errors.ts";
 import { asUserError, recover, temporaryBeside } from "../io/atomic.ts";
-import { listCheckpoints } from "./checkpoint.ts";
+import { listCheckpoints } from "./saving/checkpoint.ts";
 import { RESOLVED, SUMMARY } from "./log/run_files.ts";
 import { pluginDifferences } from "../config/plugin_difference.ts";
 

@@ -8,7 +8,7 @@ import {
   isDenotuneError,
   PluginError,
 } from "../contracts/errors.ts";
-import { checkpointPath, listCheckpoints } from "./checkpoint.ts";
+import { checkpointPath, listCheckpoints } from "./saving/checkpoint.ts";
 
 /** Where a run was when it stopped. */
 export interface Stopped {

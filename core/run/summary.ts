@@ -7,7 +7,7 @@ import type { RunConfig } from "../config/types.ts";
 import { writeFileAtomic } from "../io/atomic.ts";
 import { showJson } from "../io/json_file.ts";
 import type { Metrics } from "./best_model.ts";
-import { checkpointPath } from "./checkpoint.ts";
+import { checkpointPath } from "./saving/checkpoint.ts";
 import { SUMMARY } from "./log/run_files.ts";
 
 /** Writes it: figures of the last evaluation, and which was best where evaluations are compared. */

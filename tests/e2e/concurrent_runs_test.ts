@@ -11,7 +11,7 @@ import { randomFrom } from "../../core/mod.ts";
 import {
   listCheckpoints,
   readCheckpointState,
-} from "../../core/run/checkpoint.ts";
+} from "../../core/run/saving/checkpoint.ts";
 import { verifyChecksums } from "../../core/run/saving/checksums.ts";
 import { tinyRows, tinyRun, weightBytes } from "../run_harness.ts";
 import { type Done, emptyFolder, projectFile } from "./_denotune.ts";

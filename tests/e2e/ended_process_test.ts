@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { listCheckpoints } from "../../core/run/checkpoint.ts";
+import { listCheckpoints } from "../../core/run/saving/checkpoint.ts";
 import { tinyRows, tinyRun } from "../run_harness.ts";
 import { emptyFolder, projectFile, start } from "./_denotune.ts";
 

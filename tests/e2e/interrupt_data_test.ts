@@ -9,7 +9,7 @@ import type { DataInput } from "../../core/config/types.ts";
 import {
   listCheckpoints,
   readCheckpointState,
-} from "../../core/run/checkpoint.ts";
+} from "../../core/run/saving/checkpoint.ts";
 import { tinyRows, tinyRun, weightBytes } from "../run_harness.ts";
 import { emptyFolder, projectFile, type Running, start } from "./_denotune.ts";
 

@@ -10,7 +10,7 @@ import { randomFrom } from "../../core/mod.ts";
 import {
   listCheckpoints,
   readCheckpointState,
-} from "../../core/run/checkpoint.ts";
+} from "../../core/run/saving/checkpoint.ts";
 import { SafetensorsFile } from "../../core/io/read_safetensors.ts";
 import { tinyRows, tinyRun, weightBytes } from "../run_harness.ts";
 import { emptyFolder, projectFile, type Running, start } from "./_denotune.ts";

@@ -25,7 +25,7 @@ import type { DataOptions } from "../../data/types.ts";
 import { hostRecipe, recipeOf } from "../../data/workers/recipe.ts";
 import { ConfigError, isDenotuneError } from "../../contracts/errors.ts";
 import type { Kind } from "../../contracts/plugin.ts";
-import type { CheckpointState } from "../checkpoint_state.ts";
+import type { CheckpointState } from "../saving/checkpoint_state.ts";
 import {
   type OpenDataContext,
   type OpenedSource,

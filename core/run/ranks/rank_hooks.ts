@@ -5,7 +5,7 @@
  */
 import { gatherStates } from "../../engine/ranks/optimizer_shards.ts";
 import type { Metrics } from "../best_model.ts";
-import { checkpointPath } from "../checkpoint.ts";
+import { checkpointPath } from "../saving/checkpoint.ts";
 import { addDraws } from "../evaluation/evaluation_loss.ts";
 import type { MeasuredLoss, RunHooks } from "../run_hooks.ts";
 import type { StepReport } from "../step_report.ts";

@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import type { Engine } from "../../engine/engine.ts";
 import { statesOf } from "../../engine/trainables.ts";
-import { readSlot } from "../checkpoint.ts";
+import { readSlot } from "../saving/checkpoint.ts";
 import { spreadStates } from "../../engine/ranks/optimizer_shards.ts";
 import { narrowed } from "../saving/saved_model.ts";
 import type { Ranks } from "./ranks.ts";

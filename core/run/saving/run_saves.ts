@@ -14,7 +14,7 @@ import {
   moveInto,
   temporaryBeside,
 } from "../../io/atomic.ts";
-import { checkpointState, saveCheckpoint } from "../checkpoint.ts";
+import { checkpointState, saveCheckpoint } from "./checkpoint.ts";
 import type { Events } from "../events.ts";
 import type { OpenedData } from "../open/open_data.ts";
 import { baseReader } from "../open/open_model.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { RunInput } from "../../../core/config/types.ts";
-import { listCheckpoints } from "../../../core/run/checkpoint.ts";
+import { listCheckpoints } from "../../../core/run/saving/checkpoint.ts";
 import { runConfig, tinyRows, tinyRun } from "../../run_harness.ts";
 
 /** A run over rows of which some cannot be read. */

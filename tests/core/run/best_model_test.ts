@@ -10,7 +10,7 @@ import {
   type BestSoFar,
   isPatienceSpent,
 } from "../../../core/run/best_model.ts";
-import { listCheckpoints } from "../../../core/run/checkpoint.ts";
+import { listCheckpoints } from "../../../core/run/saving/checkpoint.ts";
 import { readJsonObject } from "../../../core/io/json_file.ts";
 import best from "../../golden/best_model.json" with { type: "json" };
 import {

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import type { DataInput, RunInput } from "../../../core/config/types.ts";
-import { readCheckpointState } from "../../../core/run/checkpoint.ts";
+import { readCheckpointState } from "../../../core/run/saving/checkpoint.ts";
 import {
   runConfig,
   type TestFolder,

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import {
   listCheckpoints,
   openCheckpoint,
-} from "../../../core/run/checkpoint.ts";
+} from "../../../core/run/saving/checkpoint.ts";
 import {
   type Done,
   emptyFolder,

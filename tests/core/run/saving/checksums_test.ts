@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { listCheckpoints } from "../../../../core/run/checkpoint.ts";
+import { listCheckpoints } from "../../../../core/run/saving/checkpoint.ts";
 import { runConfig, tinyRun } from "../../../run_harness.ts";
 
 /** Flips one bit in the middle of a file. */

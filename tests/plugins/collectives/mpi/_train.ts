@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import {
   listCheckpoints,
   openCheckpoint,
-} from "../../../../core/run/checkpoint.ts";
+} from "../../../../core/run/saving/checkpoint.ts";
 import { type TestFolder, TINY_LLAMA, tinyRows } from "../../../run_harness.ts";
 import { type Launcher, launching } from "./_launch.ts";
 

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { randomFrom } from "../../../../core/mod.ts";
-import { listCheckpoints } from "../../../../core/run/checkpoint.ts";
+import { listCheckpoints } from "../../../../core/run/saving/checkpoint.ts";
 import { testFolder, weightBytes } from "../../../run_harness.ts";
 import { type Launcher, launchers } from "./_launch.ts";
 import { assertNear } from "./_lines.ts";

@@ -3,22 +3,22 @@
  * @module
  */
 import { basename, dirname, join } from "node:path";
-import { DataError } from "../contracts/errors.ts";
-import type { Engine } from "../engine/engine.ts";
-import { beginFolder, commitFolder } from "../io/atomic.ts";
+import { DataError } from "../../contracts/errors.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { beginFolder, commitFolder } from "../../io/atomic.ts";
 import {
   bestMetricName,
   type BestModel,
   type BestModelSettings,
   isGreaterBetter,
   isPatienceSpent,
-} from "./best_model.ts";
+} from "../best_model.ts";
 import {
   checkpointPath,
   openCheckpoint,
   restoreCheckpoint,
 } from "./checkpoint.ts";
-import type { TrainerState } from "./trainer_state.ts";
+import type { TrainerState } from "../trainer_state.ts";
 
 /**
  * Makes sure that a resumed run has its best checkpoint in its own folder. Throws `DataError` where it is not beside

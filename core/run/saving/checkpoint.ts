@@ -11,24 +11,24 @@
  * @module
  */
 import { dirname, join } from "node:path";
-import { DataError, isDenotuneError } from "../contracts/errors.ts";
-import { ADAPTER_FILE } from "../io/adapter_file.ts";
+import { DataError, isDenotuneError } from "../../contracts/errors.ts";
+import { ADAPTER_FILE } from "../../io/adapter_file.ts";
 import {
   beginFolder,
   commitFolder,
   temporaryBeside,
   writeFileAtomic,
-} from "../io/atomic.ts";
-import { readJsonObject, showJson } from "../io/json_file.ts";
-import { openModelFolder } from "../io/model_folder.ts";
-import { SafetensorsFile } from "../io/read_safetensors.ts";
+} from "../../io/atomic.ts";
+import { readJsonObject, showJson } from "../../io/json_file.ts";
+import { openModelFolder } from "../../io/model_folder.ts";
+import { SafetensorsFile } from "../../io/read_safetensors.ts";
 import {
   type TensorToSave,
   writeSafetensors,
-} from "../io/write_safetensors.ts";
-import type { Json } from "../contracts/json.ts";
-import type { Engine } from "../engine/engine.ts";
-import { finiteTensor } from "../engine/finite_tensor.ts";
+} from "../../io/write_safetensors.ts";
+import type { Json } from "../../contracts/json.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { finiteTensor } from "../../engine/finite_tensor.ts";
 import {
   readInto,
   readTrained,
@@ -37,14 +37,14 @@ import {
   type SaveRequest,
   writeStored,
   writeTrained,
-} from "./saving/saved_model.ts";
-import { statesOf, type TensorState } from "../engine/trainables.ts";
+} from "./saved_model.ts";
+import { statesOf, type TensorState } from "../../engine/trainables.ts";
 import {
   CHECKPOINT_FORMAT,
   type CheckpointState,
   parseCheckpointState,
 } from "./checkpoint_state.ts";
-import { verifyChecksums, writeChecksums } from "./saving/checksums.ts";
+import { verifyChecksums, writeChecksums } from "./checksums.ts";
 
 const STATE = "state.json";
 const OPTIMIZER = "optimizer.safetensors";

@@ -4,12 +4,12 @@
  * @module
  */
 import { z } from "zod";
-import type { ConfigData } from "../config/resolved.ts";
-import { DataError } from "../contracts/errors.ts";
-import type { StatisticsData } from "../data/statistics.ts";
-import type { StreamPosition } from "../data/stream/types.ts";
-import { isObject, type JsonObject } from "../io/json_file.ts";
-import type { TrainerState } from "./trainer_state.ts";
+import type { ConfigData } from "../../config/resolved.ts";
+import { DataError } from "../../contracts/errors.ts";
+import type { StatisticsData } from "../../data/statistics.ts";
+import type { StreamPosition } from "../../data/stream/types.ts";
+import { isObject, type JsonObject } from "../../io/json_file.ts";
+import type { TrainerState } from "../trainer_state.ts";
 
 /** Version of the layout below. */
 export const CHECKPOINT_FORMAT = 1;

@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { listCheckpoints } from "../../../core/run/checkpoint.ts";
-import { parseCheckpointState } from "../../../core/run/checkpoint_state.ts";
-import { isObject, type JsonObject } from "../../../core/io/json_file.ts";
+import { listCheckpoints } from "../../../../core/run/saving/checkpoint.ts";
+import { parseCheckpointState } from "../../../../core/run/saving/checkpoint_state.ts";
+import { isObject, type JsonObject } from "../../../../core/io/json_file.ts";
 import {
   runConfig,
   testFolder,
   tinyRows,
   tinyRun,
   weightBytes,
-} from "../../run_harness.ts";
+} from "../../../run_harness.ts";
 
 /** `state.json` of an interrupted run. */
 async function stoppedRun(
