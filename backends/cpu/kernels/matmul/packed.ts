@@ -21,10 +21,17 @@ import {
   sizeOf,
   type View,
 } from "@denotune/denotune/core";
-import { type FunctionRef, i64, type Int, v128 } from "../../assembler/mod.ts";
+import {
+  type FunctionRef,
+  i64,
+  type Int,
+  type Structs,
+} from "../../assembler/mod.ts";
 import { lowerFewRowsMatmul, MOST_ROWS } from "./few_rows.ts";
 import { copyLines, LINES, LINES_BEHIND, linesOf } from "./lines.ts";
-import { packQuantized, packStraight, packTransposed } from "./pack.ts";
+import { packQuantized, packTransposed } from "./pack.ts";
+import { GROUP, packGroup, packRows } from "./pack_rows.ts";
+import { packLinesStraight, packLinesTransposed } from "./pack_lines.ts";
 import { element, type Kernel, keyOf, type Launch } from "../launch.ts";
 import { dispatchRows, TILE_COLUMNS, TILE_ROWS } from "./tile.ts";
 import { A_LINE, tileFunction } from "./tile_function.ts";
@@ -115,7 +122,7 @@ export function lowerPackedMatmul(
 
 /** Bytes of packed columns of b and rows of a. */
 function packedBytes(panels: number, k: number): number {
-  return 4 * k * (panels * TILE_COLUMNS + A_LINE) + LINES_BEHIND + 64;
+  return 4 * k * (panels * TILE_COLUMNS + GROUP * A_LINE) + LINES_BEHIND + 64;
 }
 
 interface Plan extends Attributes {
@@ -196,18 +203,27 @@ function build(k: Kernel, plan: Plan): void {
     );
     const outBatch = f.local("i64", i64.mul(which, i64.mul(m, n)));
     // b is packed once a piece, and then read for every six rows.
-    packColumns(k, plan, { b, which, column0, columns });
-    f.call(copyLines(k.module, lines), [
-      k.scratch,
-      i64.ceilDiv(columns, TILE_COLUMNS),
-      depth,
-    ]);
+    packColumns(k, plan, { b, which, column0, columns, lines });
     // Six rows at a time: a's six rows stay in the first cache while the panels of b stream past.
+    const packed = f.local("i64", packedA);
     f.for(row0, rowEnd, TILE_ROWS, (row) => {
       const rest = f.local("i64", i64.sub(rowEnd, row));
       const aTile = f.local("i64", packedA);
-      if (packedRows) packRows(k, plan, { aBatch, row, rest, target: packedA });
-      else f.set(aTile, element(aBatch, i64.mul(row, depth)));
+      if (plan.layout === "TN") {
+        // several tiles are packed when the first of them is there
+        const inGroup = i64.remU(
+          i64.sub(row, row0),
+          i64.const(GROUP * TILE_ROWS),
+        );
+        f.if(i64.eqz(inGroup), () => {
+          f.set(packed, packedA);
+          packGroup(k, { aBatch, row, rest, target: packedA });
+        });
+        f.set(aTile, packed);
+        f.increase(packed, i64.mul(depth, i64.const(4 * A_LINE)));
+      } else if (packedRows) {
+        packRows(k, { aBatch, row, rest, target: packedA });
+      } else f.set(aTile, element(aBatch, i64.mul(row, depth)));
       const at = f.local(
         "i64",
         i64.mul(
@@ -260,25 +276,36 @@ function operandsOf(k: Kernel, plan: Attributes) {
 function packColumns(
   k: Kernel,
   plan: Plan,
-  block: { b: Int; which: Int; column0: Int; columns: Int },
+  block: {
+    b: Int;
+    which: Int;
+    column0: Int;
+    columns: Int;
+    lines: Structs;
+  },
 ): void {
   const { f } = k;
   const [, , n, depth] = k.dims;
   const quantized = quantizedFactor(plan);
+  const { columns, lines } = block;
+  const panels = f.local("i64", i64.ceilDiv(columns, TILE_COLUMNS));
+  const fromScratch = () =>
+    f.call(copyLines(k.module, lines), [k.scratch, panels, depth]);
   if (quantized !== null) {
-    const panels = Math.ceil(plan.blocks.columns / TILE_COLUMNS);
+    const most = Math.ceil(plan.blocks.columns / TILE_COLUMNS);
     // Widened numbers are stored after the panels packed from them.
     const behind = packedBytes(
-      panels,
+      most,
       plan.layout === "NT" ? quantized.columns : quantized.rows,
     );
-    return packQuantized(f, {
+    packQuantized(f, {
       ...block,
       matrix: { ...quantized, base: block.b },
       straight: plan.layout !== "NT",
-      panels,
+      panels: most,
       wide: i64.add(k.scratch, i64.const(behind)),
     }, k.scratch);
+    return fromScratch();
   }
   const size = bytesOf(plan.dtype);
   const bytes = (elements: Int) => i64.mul(elements, i64.const(size));
@@ -286,66 +313,27 @@ function packColumns(
     block.b,
     bytes(i64.mul(block.which, i64.mul(n, depth))),
   );
-  const { columns } = block;
-  if (plan.layout === "NT") {
-    const at = f.local(
-      "i64",
-      i64.add(matrix, bytes(i64.mul(block.column0, depth))),
-    );
-    const stride = f.hold(bytes(depth));
-    packTransposed(
-      f,
-      { at, stride, dtype: plan.dtype, columns, count: depth },
-      k.scratch,
-    );
-  } else {
-    const at = f.local("i64", i64.add(matrix, bytes(block.column0)));
-    packStraight(f, {
-      at,
-      stride: f.hold(bytes(n)),
-      dtype: plan.dtype,
-      columns,
-      count: depth,
-    }, k.scratch);
+  if (plan.layout !== "NT") {
+    return f.call(packLinesStraight(k.module, lines, plan.dtype), [
+      i64.add(matrix, bytes(block.column0)),
+      f.hold(bytes(n)),
+      panels,
+      depth,
+    ]);
   }
-}
-
-/** Packs six rows of a, k after k. */
-function packRows(
-  k: Kernel,
-  plan: Plan,
-  tile: { aBatch: Int; row: Int; rest: Int; target: Int },
-): void {
-  const { f } = k;
-  const [, m, , depth] = k.dims;
-  const to = f.local("i64", tile.target);
-  if (plan.layout === "TN") {
-    // TN: a is (k, m), so six rows of the product are six neighbours: one line each k, copied with two stores
-    // (16 + 8 bytes; the load of the second reads two numbers more, which are not stored).
-    const from = f.local("i64", element(tile.aBatch, tile.row));
-    const stride = f.hold(i64.mul(m, i64.const(4)));
-    f.for(i64.const(0), depth, 1, () => {
-      f.store(to, v128.load(from));
-      f.storeLane64(to, v128.load(from, 16), 0, 16);
-      f.increase(from, stride);
-      f.increase(to, i64.const(4 * A_LINE));
-    });
-    return;
+  const at = f.local(
+    "i64",
+    i64.add(matrix, bytes(i64.mul(block.column0, depth))),
+  );
+  const stride = f.hold(bytes(depth));
+  if (depth.constant !== undefined && depth.constant % LINES === 0) {
+    const pack = packLinesTransposed(k.module, lines, plan.dtype);
+    return f.call(pack, [at, stride, columns, depth]);
   }
-  // NN, NT: each row is walked along k and scattered into every sixth place; rows that do not exist are
-  // left as they are, and the tile for fewer rows does not read them.
-  for (let row = 0; row < TILE_ROWS; row++) {
-    f.if(i64.gtS(tile.rest, i64.const(row)), () => {
-      const from = f.local(
-        "i64",
-        element(tile.aBatch, i64.mul(i64.add(tile.row, i64.const(row)), depth)),
-      );
-      f.set(to, tile.target);
-      f.for(i64.const(0), depth, 1, () => {
-        f.storeLane32(to, v128.load32Splat(from), 0, 4 * row);
-        f.increase(from, i64.const(4));
-        f.increase(to, i64.const(4 * A_LINE));
-      });
-    });
-  }
+  packTransposed(
+    f,
+    { at, stride, dtype: plan.dtype, columns, count: depth },
+    k.scratch,
+  );
+  fromScratch();
 }
