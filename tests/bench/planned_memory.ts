@@ -94,6 +94,7 @@ const SMOL: Partial<RunInput> = {
     intermediate_size: 1536,
   }),
   adapter: null,
+  schedule: "constant", // schedule-free takes no other
   training_mode: "pretrain",
   data: {
     train: [{
