@@ -63,6 +63,16 @@ export class Hosts implements AsyncDisposable {
       ];
       for (const line of lines) await sh(line.split(" "));
     }
+    for (const name of this.names) await this.#isUp(name);
+  }
+
+  /** Waits until the link carries: MPI refuses a device that the kernel still calls down, for up to a second. */
+  async #isUp(name: string): Promise<void> {
+    const words = `ip netns exec ${name} cat /sys/class/net/eth0/operstate`
+      .split(" ");
+    while ((await sh(words)).trim() !== "up") {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
   }
 
   /** Cuts the link. */

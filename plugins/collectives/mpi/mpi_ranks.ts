@@ -305,8 +305,7 @@ export class MpiRanks implements Collective {
     const barrier = async () =>
       await this.#call("MPI_Barrier", functions.MPI_Barrier(this.#comm));
     await barrier();
-    await this.#watch.stop();
-    await this.#withinTimeout(barrier()); // nobody sends a sign any more
+    await this.#withinTimeout(this.#watch.stop().then(barrier));
     // not before the process ends: an MPI that was finalized cannot be started again
     addEventListener(
       "unload",

@@ -15,8 +15,11 @@ import type { FromWatch, ToWatch, WatchRequest } from "./rank_watch.ts";
 
 const ALIVE = 1;
 const FAILED = 2;
+/** The last message of a rank: MPI may hang in the end where one was sent and nobody has taken it. */
+const OVER = 3;
 const LOOK_MS = 200;
 const SIGN_MS = 1000;
+const WAIT_MS = 10;
 /** How long the report of a failure may take to leave. */
 const REPORT_MS = 1500;
 const MOST_BYTES = 8192;
@@ -48,7 +51,8 @@ class Watch {
 
   /** Reports a failure of this rank, or one that it has noticed, to all others. */
   async report(message: string): Promise<void> {
-    this.stop();
+    this.#stop();
+    while (this.#receive() !== null);
     const bytes = new TextEncoder().encode(message).subarray(0, MOST_BYTES);
     const { rank, world } = this.#of;
     let sent: Sent[] = [];
@@ -58,15 +62,31 @@ class Watch {
     const end = performance.now() + REPORT_MS;
     while (sent.length > 0 && performance.now() < end) {
       sent = sent.filter((one) => !this.#hasLeft(one));
-      await new Promise((resolve) => setTimeout(resolve, 10));
+      await sleep(WAIT_MS);
     }
   }
 
-  /** Ends it. What was sent and not read yet is read. */
-  stop(): void {
+  /** Ends it, when all ranks do: once its own messages have left, and those of the rank before have all arrived. */
+  async end(): Promise<void> {
+    this.#stop();
+    const { rank, world } = this.#of;
+    const sent = [
+      this.#sign,
+      this.#send((rank + 1) % world, OVER, new Uint8Array(1)),
+    ].filter((one) => one !== null);
+    let isBeforeOver = false;
+    while (!isBeforeOver || sent.length > 0) {
+      const message = this.#receive();
+      if (message?.tag === FAILED) return this.#lost(message.text);
+      isBeforeOver ||= message?.tag === OVER;
+      if (sent.length > 0 && this.#hasLeft(sent[0])) sent.shift();
+      else if (message === null) await sleep(WAIT_MS);
+    }
+  }
+
+  #stop(): void {
     this.#isOver = true;
     clearInterval(this.#timer);
-    while (this.#receive() !== null);
   }
 
   #look(): void {
@@ -98,7 +118,8 @@ class Watch {
   }
 
   #lost(message: string): void {
-    this.stop();
+    this.#stop();
+    while (this.#receive() !== null);
     this.#post({ type: "lost", message });
   }
 
@@ -148,6 +169,10 @@ class Watch {
   }
 }
 
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
 /** What a worker has: the types of windows and workers cannot be loaded together. */
 export interface WatchScope {
   onmessage: ((event: MessageEvent<ToWatch>) => void) | null;
@@ -171,7 +196,7 @@ export function beWatch(scope: WatchScope): void {
       await watch?.report(data.message);
       post({ type: "reported" });
     } else {
-      watch?.stop();
+      await watch?.end();
       post({ type: "stopped" });
     }
   };
