@@ -77,8 +77,6 @@ export interface MpiLibrary {
   readonly version: string;
   readonly functions: MpiFunctions;
   readonly handles: Handles;
-  /** Ends this process after so many seconds, whatever it waits for; 0: no longer. */
-  alarm(seconds: number): void;
 }
 
 /** Paths to try, those of a family first. */
@@ -134,7 +132,7 @@ export function openLibrary(
 }
 
 function open(path: string): MpiLibrary {
-  const { addressOf, alarm } = openGlobally(path);
+  const addressOf = openGlobally(path);
   const { symbols: functions } = Deno.dlopen(path, FUNCTIONS);
   const ofOpenMpi = addressOf("ompi_mpi_comm_world");
   const handles: Handles = ofOpenMpi === 0n
@@ -160,35 +158,28 @@ function open(path: string): MpiLibrary {
     version: versionOf(functions),
     functions,
     handles,
-    alarm,
   };
 }
 
 /**
  * Opens a library so that its own modules see its symbols, which Open MPI needs and `Deno.dlopen` does not do.
- * `addressOf` finds the address of a symbol; 0: there is none.
+ * Returns what finds the address of a symbol; 0: there is none.
  */
-function openGlobally(
-  path: string,
-): { addressOf(symbol: string): bigint; alarm(seconds: number): void } {
+function openGlobally(path: string): (symbol: string) => bigint {
   const isMac = Deno.build.os === "darwin";
-  const { symbols: { dlopen, dlsym, alarm } } = Deno.dlopen(
+  const { symbols: { dlopen, dlsym } } = Deno.dlopen(
     isMac ? "/usr/lib/libSystem.B.dylib" : "libc.so.6",
     {
       dlopen: { parameters: ["buffer", "i32"], result: "pointer" },
       dlsym: { parameters: ["pointer", "buffer"], result: "pointer" },
-      alarm: { parameters: ["u32"], result: "u32" },
     },
   );
   const RTLD_NOW = 2;
   const RTLD_GLOBAL = isMac ? 8 : 0x100;
   const library = dlopen(text(path), RTLD_NOW | RTLD_GLOBAL);
   if (library === null) throw new DeviceError(`${path} cannot be opened`);
-  return {
-    addressOf: (symbol) =>
-      BigInt(Deno.UnsafePointer.value(dlsym(library, text(symbol)))),
-    alarm: (seconds) => void alarm(Math.ceil(seconds)),
-  };
+  return (symbol) =>
+    BigInt(Deno.UnsafePointer.value(dlsym(library, text(symbol))));
 }
 
 /** A text as C has it. */

@@ -12,6 +12,7 @@ import {
 import { ChunkPipeline } from "./chunk_pipeline.ts";
 import { type Bytes, type Exchange, Exchanges } from "./exchange.ts";
 import type { Launched } from "./launcher.ts";
+import { exitAfter } from "./exit_after.ts";
 import { check, type MpiLibrary } from "./library.ts";
 import {
   addInOrder,
@@ -361,17 +362,20 @@ function initialize(library: MpiLibrary): void {
   }
 }
 
-/** Ends MPI in this process, once. It waits for the other ranks, for so many seconds at most. */
+/**
+ * Ends MPI in this process, once. It waits for the other ranks, for so many seconds at most: one may be stopped, and
+ * MPICH's UCX sometimes waits over TCP for a rank that no longer answers (openucx's issue 2254).
+ */
 function finalize(
-  { functions, alarm }: MpiLibrary,
+  { functions }: MpiLibrary,
   timeoutSeconds: number,
 ): void {
   const isOver = new Int32Array(1);
   functions.MPI_Finalized(isOver);
   if (isOver[0] !== 0) return;
-  alarm(timeoutSeconds);
+  const callOff = exitAfter(timeoutSeconds, Deno.exitCode);
   functions.MPI_Finalize();
-  alarm(0);
+  callOff();
 }
 
 /** What each rank is called in messages: `rank 1 of 4 (process 4711 on box)`. */

@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+
+const MODULE = new URL(
+  "../../../../plugins/collectives/mpi/exit_after.ts",
+  import.meta.url,
+).href;
+
+/** Runs a body in a process that has `exitAfter`; its exit code and what it printed. */
+async function run(body: string): Promise<{ code: number; out: string }> {
+  const { code, stdout } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "eval",
+      `import { exitAfter } from ${JSON.stringify(MODULE)};${body}`,
+    ],
+    stdout: "piped",
+    stderr: "inherit",
+  }).output();
+  return { code, out: new TextDecoder().decode(stdout) };
+}
+
+Deno.test({
+  name:
+    "a process that waits in a foreign call for ever ends with its own exit code",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    for (const code of [0, 130]) {
+      const ended = await run(`
+        exitAfter(0.1, ${code});
+        Deno.dlopen("libc.so.6", { pause: { parameters: [], result: "i32" } }).symbols.pause();
+        console.log("it returned");
+      `);
+      assert.deepEqual(ended, { code, out: "" });
+    }
+  },
+});
+
+Deno.test({
+  name: "an end that is called off does not come",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const ended = await run(`
+      exitAfter(0.1, 3)();
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      console.log("alive");
+    `);
+    assert.deepEqual(ended, { code: 0, out: "alive\n" });
+  },
+});
