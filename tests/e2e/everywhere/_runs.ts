@@ -24,7 +24,7 @@ export const LIBRARY_FILES: Readonly<Record<string, string>> = Object
   );
 
 /**
- * A run file: two workers prepare the rows, two threads multiply. `plugins`: maskers by name, and where each comes
+ * A run file: two workers and the main thread prepare the rows, two threads multiply. `plugins`: maskers by name, and where each comes
  * from; every one has the rows of `rows.jsonl` once.
  */
 export function runFile(plugins: Readonly<Record<string, string>>): string {
@@ -45,7 +45,7 @@ data:
   train: [${entries.join(", ")}]
   template: { use: plain, separator: "\\n" }
   max_length: 64
-  workers: 2
+  workers: 3
 training: { max_steps: 3, batch_size: 4 }
 `;
 }
