@@ -55,10 +55,10 @@ const PAYLOAD = 1448 / 1538;
 
 /**
  * Seconds that the processor takes for a byte that is sent while one comes: TCP and MPI copy it some times. Sums of
- * 48 MB between two ranks of one core each took 0.2 to 0.4 s more than the link, at 100 Mbit/s and at 1 Gbit/s
- * (`tests/bench/README.md`).
+ * 48 MB between two ranks of one core each took 0.2 to 0.4 s more than the link, at 100 Mbit/s and at 1 Gbit/s, and
+ * 0.34 s of the kernel's time in a step (`tests/bench/README.md`).
  */
-const SECONDS_OF_BYTE = 6e-9;
+const SECONDS_OF_BYTE = 7e-9;
 
 /** The step of `world` ranks that share `micros` micro-batches. */
 export function estimateStep(
@@ -76,13 +76,16 @@ export function estimateStep(
   let waiting = 0;
   let done = 0;
   let doneHere = 0;
+  // what messages take of the processor comes late to whoever computes the next pieces
+  let taken = 0;
   for (const { at, busy, bytes, messages } of calls) {
     const came = (at - from) / 1000;
-    const sent = 8 * bytes / (network.bitsPerSecond * PAYLOAD) +
-      bytes * SECONDS_OF_BYTE;
+    const handled = bytes * SECONDS_OF_BYTE;
+    const sent = 8 * bytes / (network.bitsPerSecond * PAYLOAD) + handled;
     const waited = messages * network.latencySeconds;
     // a call waits for the one before it, and for what it sends
-    done = Math.max(came, done) + busy + sent + waited;
+    done = Math.max(came + taken, done) + busy + sent + waited;
+    taken += handled;
     doneHere = Math.max(came, doneHere) + busy;
     sending += sent;
     waiting += waited;
