@@ -6,56 +6,14 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
+import { Hosts, sh } from "../network_namespaces.ts";
 import { ranksRun } from "./_ranks_run.ts";
 
-const HOSTS = ["dn0", "dn1"];
 const STEPS = 5;
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 const folder = Deno.makeTempDirSync({ prefix: "denotune-ranks-" });
 
-/** Runs a command; what it printed. */
-async function sh(words: readonly string[], env: Record<string, string> = {}) {
-  const { stdout, stderr, success } = await new Deno.Command(words[0], {
-    args: words.slice(1),
-    env: { NO_COLOR: "1", ...env },
-  }).output();
-  const text = new TextDecoder().decode(stdout);
-  if (!success) throw new Error(text + new TextDecoder().decode(stderr));
-  return text;
-}
-
-/** Joins two namespaces by a link of a rate each way. */
-async function link(rate: string): Promise<void> {
-  await unlink();
-  for (const host of HOSTS) await sh(["ip", "netns", "add", host]);
-  const [a, b] = HOSTS;
-  await sh(
-    `ip link add eth0 netns ${a} type veth peer name eth0 netns ${b}`
-      .split(" "),
-  );
-  for (const [i, host] of HOSTS.entries()) {
-    const lines = [
-      `ip -n ${host} addr add 10.77.0.${i + 1}/24 dev eth0`,
-      `ip -n ${host} link set eth0 up`,
-      `ip -n ${host} link set lo up`,
-      `tc -n ${host} qdisc add dev eth0 root tbf rate ${rate} burst 64kb latency 50ms`,
-    ];
-    for (const line of lines) await sh(line.split(" "));
-  }
-}
-
-async function unlink(): Promise<void> {
-  for (const host of HOSTS) {
-    await sh(["ip", "netns", "del", host]).catch(() => {});
-  }
-}
-
 const DENO = `${Deno.execPath()} run -A --no-check`;
-const ALLOW_ROOT = {
-  OMPI_ALLOW_RUN_AS_ROOT: "1",
-  OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: "1",
-};
-
 /** Median of the seconds that rank 0 printed. */
 function median(text: string): number {
   const line = text.split("\n").find((one) => one.startsWith("{")) ?? "{}";
@@ -63,34 +21,30 @@ function median(text: string): number {
   return seconds.toSorted((a, b) => a - b)[seconds.length >> 1] ?? NaN;
 }
 
-/** Seconds of a step with so many ranks of ours. */
-async function ours(kind: string, world: number): Promise<number> {
+/** Seconds of a step with one rank of ours, or with one on each host. */
+async function ours(kind: string, hosts: Hosts | null): Promise<number> {
   const train = `${DENO} ${
     here("_ranks_run.ts")
   } ${folder}/${crypto.randomUUID()} ${kind} ${STEPS}`;
-  if (world === 1) {
+  if (hosts === null) {
     return median(await sh(["sh", "-c", `taskset -c 0 ${train}`]));
   }
-  const agent = `${folder}/agent.sh`;
-  // stands for ssh: each namespace is a host with a name of its own
-  Deno.writeTextFileSync(
-    agent,
-    `#!/bin/sh\nhost=$1; shift\nexec ip netns exec $host unshare --uts sh -c "hostname $host; $*"\n`,
-    { mode: 0o755 },
-  );
-  const launch =
-    `mpirun --mca plm_rsh_agent ${agent} --mca btl tcp,self --mca btl_tcp_if_include eth0 --mca oob_tcp_if_include eth0 --bind-to none --host dn0:1,dn1:1 -n 2 sh -c 'exec taskset -c $OMPI_COMM_WORLD_RANK ${train}'`;
-  return median(
-    await sh([
-      ..."ip netns exec dn0 unshare --uts sh -c".split(" "),
-      `hostname dn0; ${launch}`,
-    ], ALLOW_ROOT),
-  );
+  const { success, stdout, stderr } = await hosts.command(
+    "mpirun.openmpi",
+    `sh -c 'exec taskset -c $OMPI_COMM_WORLD_RANK ${train}'`,
+  ).output();
+  const text = new TextDecoder().decode(stdout);
+  if (!success) throw new Error(text + new TextDecoder().decode(stderr));
+  return median(text);
 }
 
-/** Seconds of a step of torch DDP with so many ranks. */
-async function gloo(kind: string, world: number): Promise<number> {
-  const ranks = HOSTS.slice(0, world).map((host, rank) =>
+/** Seconds of a step of torch DDP with one rank on each of the first hosts. */
+async function gloo(
+  kind: string,
+  world: number,
+  { names, addresses }: Hosts,
+): Promise<number> {
+  const ranks = names.slice(0, world).map((host, rank) =>
     sh(
       `ip netns exec ${host} taskset -c ${rank} python3 ${
         here("ranks_gloo.py")
@@ -98,7 +52,7 @@ async function gloo(kind: string, world: number): Promise<number> {
       {
         RANK: String(rank),
         WORLD_SIZE: String(world),
-        MASTER_ADDR: "10.77.0.1",
+        MASTER_ADDR: addresses[0],
         MASTER_PORT: "29511",
         GLOO_SOCKET_IFNAME: "eth0",
         OMP_NUM_THREADS: "1",
@@ -150,14 +104,15 @@ console.log(
   "| link | trained | one rank | two ranks | efficiency | torch, one | torch with gloo, two | efficiency | `check` | of two ranks |",
 );
 try {
+  await using hosts = new Hosts();
   for (const rate of rates) {
-    await link(rate);
+    await hosts.link(rate);
     for (const kind of kinds) {
       const seconds = [
-        await ours(kind, 1),
-        await ours(kind, 2),
-        await gloo(kind, 1),
-        await gloo(kind, 2),
+        await ours(kind, null),
+        await ours(kind, hosts),
+        await gloo(kind, 1, hosts),
+        await gloo(kind, 2, hosts),
         await estimated(kind, rate),
       ];
       const [one, two, torch, peer, estimate] = seconds.map((s) =>
@@ -178,6 +133,5 @@ try {
     }
   }
 } finally {
-  await unlink();
   Deno.removeSync(folder, { recursive: true });
 }
