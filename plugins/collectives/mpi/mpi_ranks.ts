@@ -12,7 +12,6 @@ import {
 import { ChunkPipeline } from "./chunk_pipeline.ts";
 import { type Bytes, type Exchange, Exchanges } from "./exchange.ts";
 import type { Launched } from "./launcher.ts";
-import { exitAfter } from "./exit_after.ts";
 import { check, type MpiLibrary } from "./library.ts";
 import {
   addInOrder,
@@ -23,16 +22,14 @@ import {
   type Wire,
   wireOf,
 } from "./ordered_sum.ts";
+import { finalize, initialize, labelsOf } from "./process.ts";
 import { RankWatch } from "./rank_watch.ts";
 import { Requests } from "./requests.ts";
 import { Scratch } from "./scratch.ts";
 
-const THREAD_MULTIPLE = 3;
 /** Chunks that are under way at once: one is sent while another is added up. */
 const CHUNKS_AT_ONCE = 3;
 const NOTHING = new Uint8Array(0);
-/** Bytes of what a rank is called in messages. */
-const LABEL_BYTES = 128;
 
 /** What the part's options say. */
 export interface MpiSettings {
@@ -341,85 +338,4 @@ export class MpiRanks implements Collective {
   ): Promise<void> {
     check(this.#library, name, await Promise.race([call, this.lost]));
   }
-}
-
-/** Starts MPI in this process, once. */
-function initialize(library: MpiLibrary): void {
-  const { functions } = library;
-  const isRunning = new Int32Array(1);
-  functions.MPI_Initialized(isRunning);
-  if (isRunning[0] !== 0) return;
-  const provided = new Int32Array(1);
-  check(
-    library,
-    "MPI_Init_thread",
-    functions.MPI_Init_thread(null, null, THREAD_MULTIPLE, provided),
-  );
-  if (provided[0] < THREAD_MULTIPLE) {
-    throw new DeviceError(
-      `${library.version} (${library.path}) was built without MPI_THREAD_MULTIPLE, which is needed to notice ranks that hang: install a build that has it, as Debian's`,
-    );
-  }
-}
-
-/**
- * Ends MPI in this process, once. It waits for the other ranks, for so many seconds at most: one may be stopped, and
- * MPICH's UCX sometimes waits over TCP for a rank that no longer answers (openucx's issue 2254).
- */
-function finalize(
-  { functions }: MpiLibrary,
-  timeoutSeconds: number,
-): void {
-  const isOver = new Int32Array(1);
-  functions.MPI_Finalized(isOver);
-  if (isOver[0] !== 0) return;
-  const callOff = exitAfter(timeoutSeconds, Deno.exitCode);
-  functions.MPI_Finalize();
-  callOff();
-}
-
-/** What each rank is called in messages: `rank 1 of 4 (process 4711 on box)`. */
-async function labelsOf(
-  library: MpiLibrary,
-  { rank, world, comm }: {
-    readonly rank: number;
-    readonly world: number;
-    readonly comm: bigint;
-  },
-): Promise<string[]> {
-  const { functions, handles: { byte } } = library;
-  const own = new Uint8Array(LABEL_BYTES);
-  new TextEncoder().encodeInto(
-    `rank ${rank} of ${world} (process ${Deno.pid} on ${hostname()})`,
-    own,
-  );
-  const all = new Uint8Array(LABEL_BYTES * world);
-  check(
-    library,
-    "MPI_Allgather",
-    await functions.MPI_Allgather(
-      own,
-      LABEL_BYTES,
-      byte,
-      all,
-      LABEL_BYTES,
-      byte,
-      comm,
-    ),
-  );
-  return Array.from(
-    { length: world },
-    (_, r) =>
-      new TextDecoder().decode(
-        all.subarray(r * LABEL_BYTES, (r + 1) * LABEL_BYTES),
-      ).replace(/\0+$/, ""),
-  );
-}
-
-function hostname(): string {
-  const { state } = Deno.permissions.querySync({
-    name: "sys",
-    kind: "hostname",
-  });
-  return state === "granted" ? Deno.hostname() : "a host without a name";
 }
