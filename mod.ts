@@ -19,7 +19,6 @@
  *
  * @module
  */
-import process from "node:process";
 import { denoProblem } from "./core/cli/deno_version.ts";
 import { runProcess } from "./core/cli/process.ts";
 import { builtIn } from "./plugins/library.ts";
@@ -195,10 +194,9 @@ const problem = denoProblem(globalThis.Deno?.version.deno);
 if (problem !== null) {
   if (!import.meta.main) throw new Error(problem);
   console.error(problem);
-  process.exit(1);
-}
-
-if (import.meta.main) {
+  // not imported above: on Deno, `node:process` takes as long to load as all of this module
+  import("node:process").then(({ default: process }) => process.exit(1));
+} else if (import.meta.main) {
   const quickstart = async () => ({
     ...(await import("./examples/quickstart/run.ts")).default,
   });

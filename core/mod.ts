@@ -5,6 +5,7 @@
  * @module
  */
 
+export * from "./device/mod.ts";
 export type * from "./contracts/activation.ts";
 export type * from "./contracts/adapter.ts";
 export type * from "./contracts/ask.ts";
@@ -31,7 +32,6 @@ export {
   DataError,
   DenotuneError,
   type DenotuneErrorName,
-  DeviceError,
   isDenotuneError,
   PluginError,
 } from "./contracts/errors.ts";
@@ -109,21 +109,8 @@ export type * from "./contracts/token_constraint.ts";
 export type * from "./contracts/tokenizer.ts";
 export type * from "./contracts/tracker.ts";
 export { namingPermissions } from "./permission_words.ts";
-export {
-  environmentVariable,
-  isGranted,
-  variables,
-  whyUnset,
-} from "./permissions.ts";
-export {
-  gumbelAt,
-  hash32,
-  mix32,
-  type Random,
-  randomFrom,
-  shuffledIndices,
-  uniformAt,
-} from "./random.ts";
+export { whyUnset } from "./permissions.ts";
+export { hash32, mix32, type Random, shuffledIndices } from "./random.ts";
 export { CharSet } from "./regexp/char_set.ts";
 export type { Dialect } from "./regexp/parse_class.ts";
 export {
@@ -133,37 +120,15 @@ export {
 } from "./regexp/regular_expression.ts";
 export { showBytes, showCount, showDigits, showWhole } from "./show_numbers.ts";
 export { VERSION } from "./version.ts";
+export { sameDim, type Shape } from "./graph/dims.ts";
+export { type Quantization } from "./graph/dtype.ts";
 export {
-  type Dim,
-  elementsOf,
-  type Extents,
-  type NamedDim,
-  product,
-  sameDim,
-  type Shape,
-  showDim,
-  sizeOf,
-} from "./graph/dims.ts";
-export {
-  bytesOf,
-  type DType,
-  type Quantization,
-  QUANTIZATIONS,
-  type TensorDType,
-} from "./graph/dtype.ts";
-export {
-  type Access,
-  type BinaryOp,
   constant,
   Expr,
-  type Expression,
   input,
   leavesOf,
   random,
   reduce,
-  type RowProgram,
-  type Stage,
-  type UnaryOp,
   value,
   write,
 } from "./graph/expression.ts";
@@ -195,15 +160,10 @@ export type { GroupSumAttributes } from "./graph/kernels/group_sum.ts";
 export type { MatmulAttributes } from "./graph/kernels/matmul.ts";
 export {
   type CallOf,
-  expressionOf,
   type FreeSize,
   type KernelCallOf,
-  type Operand,
   type Operands,
-  operandsOf,
-  operationsOf,
   type OutputOperand,
-  quantizedFactor,
   type Size,
   type SizeOf,
 } from "./graph/kernels/mod.ts";
@@ -236,30 +196,12 @@ export { elementwise, swiglu } from "./graph/ops/elementwise.ts";
 export { type Layout, matmul } from "./graph/ops/matmul.ts";
 export { rows, spaceOf } from "./graph/ops/rows.ts";
 export { sum } from "./graph/ops/sums.ts";
-export type {
-  AttentionAttributes,
-  BufferId,
-  KernelAttributes,
-  KernelCall,
-  KernelName,
-  Plan,
-  ProductEpilogue,
-  Segment,
-  View,
-} from "./graph/plan.ts";
 export { fitsBlocks } from "./graph/quantize/blocks.ts";
-export { dequantize } from "./graph/quantize/dequantize.ts";
 export {
   type Int8Layout,
-  int8Layout,
-  NF4_BLOCK,
-  NF4_GROUP,
   type Nf4Layout,
-  nf4Layout,
-  type QuantizedShape,
   quantizedWords,
 } from "./graph/quantize/layout.ts";
-export { NF4_LEVELS } from "./graph/quantize/tables.ts";
 export {
   entropy,
   type LogitRow,
@@ -268,13 +210,7 @@ export {
   meanLogProbability,
   type RowStatistic,
 } from "./graph/loss/row_statistic.ts";
-export { checkCall, type CheckOptions } from "./graph/checks/check_call.ts";
-export { iterationsOf } from "./graph/checks/segments.ts";
-export {
-  type BufferSize,
-  namingCall,
-  validatePlan,
-} from "./graph/checks/validate_plan.ts";
+export { type CheckOptions } from "./graph/checks/check_call.ts";
 export {
   ADAPTER_CONFIG,
   findAdapterTensors,
@@ -378,24 +314,17 @@ export type {
   RunInput,
   UntrustedPlugins,
 } from "./config/types.ts";
-export type { Executor, KernelTime } from "./device/executor.ts";
 export type { QueuedDevice } from "./device/host_device.ts";
-export { serve } from "./device/serve.ts";
-export {
-  bundleUrl,
-  ownModule,
-  startWorker,
-  type WorkerModules,
-} from "./io/start_worker.ts";
+export { bundleUrl, ownModule } from "./own_module.ts";
 export { readFileUpTo, readTextUpTo, refusePipe } from "./io/read_file.ts";
-export { type ConnectOptions, connectWorker } from "./device/worker_device.ts";
-export { serveLeader } from "./device/serve_leader.ts";
+export { type ConnectOptions } from "./device/worker_device.ts";
 export { workInBundle } from "./library/work_in_bundle.ts";
 export {
   layOutTargets,
   type TargetOptions,
 } from "./engine/inputs/lay_out_targets.ts";
 export type { ConstantSpec } from "./engine/build_model.ts";
+export { transposedMatrix } from "./engine/memory/transposed_writes.ts";
 export {
   type TracedLeaf,
   type TracedModel,

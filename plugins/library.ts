@@ -1,40 +1,39 @@
 /**
  * The library's functions with the built-in parts at hand. Each loads what it works with when it is called:
- * importing them costs nothing.
+ * importing them costs nothing. What it needs of core at once is imported by path: core's door would load 210 modules.
  * @module
  */
-import {
-  type Answer,
-  type BuiltIn,
-  bundleUrl,
-  type Choice,
-  type CreatePartOptions,
-  type EncodeOptions,
-  type EvaluatedModel,
-  type EvaluateOptions,
-  type ExportOptions,
-  type ExportResult,
-  type GenerateOptions,
-  type InspectedExample,
-  type InspectOptions,
-  type Kind,
-  type KindMap,
-  library,
-  type LoadedModel,
-  type LoadModelOptions,
-  type MergeOptions,
-  type MergeResult,
-  ownModule,
-  type ParsedExample,
-  type PrepareDataOptions,
-  type PreparedData,
-  type PromptInput,
-  type RunInput,
-  type RunResult,
-  type TrainOptions,
-  type WeightedExample,
-  workInBundle,
+import type {
+  Answer,
+  BuiltIn,
+  Choice,
+  CreatePartOptions,
+  EncodeOptions,
+  EvaluatedModel,
+  EvaluateOptions,
+  ExportOptions,
+  ExportResult,
+  GenerateOptions,
+  InspectedExample,
+  InspectOptions,
+  Kind,
+  KindMap,
+  LoadedModel,
+  LoadModelOptions,
+  MergeOptions,
+  MergeResult,
+  ParsedExample,
+  PrepareDataOptions,
+  PreparedData,
+  PromptInput,
+  RunInput,
+  RunResult,
+  TrainOptions,
+  WeightedExample,
 } from "@denotune/denotune/core";
+import { bundleUrl, ownModule } from "../core/own_module.ts";
+import { library } from "../core/library/mod.ts";
+import { workInBundle } from "../core/library/work_in_bundle.ts";
 import type { AnalyzeOptions } from "./commands/analyze/library.ts";
 import type { DataOnly } from "./commands/analyze/open_subject.ts";
 import type { QualityReport } from "./commands/analyze/types.ts";

@@ -4,10 +4,8 @@
  * @module
  */
 import { cpu, workers as cpuWorkers } from "../backends/cpu/mod.ts";
-import {
-  reference,
-  workers as referenceWorkers,
-} from "../backends/reference/mod.ts";
+import { reference } from "../backends/reference/backend.ts";
+import { workers as referenceWorkers } from "../backends/reference/workers.ts";
 import { webgpu } from "../backends/webgpu/backend.ts";
 import { workers as webgpuWorkers } from "../backends/webgpu/workers.ts";
 import { formats } from "../formats/mod.ts";

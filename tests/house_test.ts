@@ -16,7 +16,8 @@ import {
 import { testsOf } from "./house/tests_of.ts";
 import { CROWDED, floorOf, FLOORS } from "./house/layers.ts";
 
-const CORE = "@denotune/denotune/core";
+/** Core's doors: the whole, and the part that a device's threads load. */
+const DOORS = ["@denotune/denotune/core", "@denotune/denotune/device"];
 
 const edges = await importsOf(SOURCES);
 const say = (found: readonly Edge[]) =>
@@ -55,7 +56,7 @@ Deno.test("formats, plugins and backends import core by the package's name, and 
   const wrong = edges.filter((edge) => {
     const room = roomOf(edge.from);
     if (room === null || !isOurs(edge)) return false;
-    return edge.written !== CORE && !edge.to.startsWith(room);
+    return !DOORS.includes(edge.written) && !edge.to.startsWith(room);
   });
   assert.deepEqual(say(wrong), []);
 });
@@ -150,7 +151,41 @@ Deno.test("importing mod.ts loads no library but zod, and nothing that trains, a
   const heavy =
     /^(node:fs\/promises|.*\/(core\/run\/run|core\/library\/train|core\/config\/load|core\/config\/parts\/plugins|plugins\/mod|plugins\/tokenizers\/.*|backends\/.*)\.ts)$/;
   assert.deepEqual(loaded.filter((url) => heavy.test(url)), []);
-  assert.ok(loaded.length > 100);
+});
+
+Deno.test("importing mod.ts loads few modules: core's door, of some 210, is not among them, and nothing of Node", async () => {
+  const loaded = [...await loadedWith("mod.ts")];
+  // the first of them takes Deno some 20 ms
+  assert.deepEqual(loaded.filter((url) => url.startsWith("node:")), []);
+  assert.ok(loaded.length > 20, `${loaded.length} modules: too few to be all`);
+  // the time of an import is mostly the number of modules, and a bound on their number never depends on the machine
+  assert.ok(
+    loaded.length <= 40,
+    `${loaded.length} modules are loaded with mod.ts. A part that mod.ts exports imports core's types only, and what it works with inside of \`create\`:\n${
+      loaded.join("\n")
+    }`,
+  );
+});
+
+Deno.test("a device's threads load the small door of core, not the whole", async () => {
+  const door = [...await loadedWith("core/device/mod.ts")].length;
+  assert.ok(door > 20 && door <= 60, `${door} modules behind the small door`);
+  for (
+    const [thread, most] of [
+      ["backends/cpu/worker.ts", 140],
+      ["backends/cpu/runtime/helper_worker.ts", 70],
+      ["backends/reference/worker.ts", 90],
+      ["backends/webgpu/worker.ts", 140],
+    ] as const
+  ) {
+    const loaded = [...await loadedWith(thread)];
+    assert.ok(loaded.length > door, thread);
+    assert.ok(
+      loaded.length <= most &&
+        !loaded.includes(new URL("core/mod.ts", root).href),
+      `${thread} loads ${loaded.length} modules:\n${loaded.join("\n")}`,
+    );
+  }
 });
 
 Deno.test("mod.ts fetches no package over 5 MB", async () => {

@@ -4,7 +4,7 @@
  */
 import type { EngineRequest } from "../core/engine/plan_engine.ts";
 import type { ModelSpec } from "../core/mod.ts";
-import { adamwRule } from "../plugins/optimizers/adamw.ts";
+import { adamwRule } from "../plugins/optimizers/adamw_rule.ts";
 
 /** What a request of training says besides its optimizer. */
 type TrainRequest = NonNullable<EngineRequest["train"]>;

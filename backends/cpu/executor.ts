@@ -12,7 +12,7 @@ import {
   type ProgramId,
   QUANTIZATIONS,
   validatePlan,
-} from "@denotune/denotune/core";
+} from "@denotune/denotune/device";
 import { type Bfloat16Found, findBfloat16 } from "./blas/bfloat16.ts";
 import { type BlasChoice, findBlas } from "./blas/blas.ts";
 import type { LowerOptions } from "./lower.ts";
@@ -24,7 +24,7 @@ import { argumentCount } from "./runtime/program.ts";
 import { Team } from "./runtime/team.ts";
 
 /** Changes when kernels give other bits. */
-const KERNEL_VERSION = 4;
+const KERNEL_VERSION = 6;
 
 /** The arguments that open a cpu device. */
 export interface CpuOptions {
@@ -123,6 +123,7 @@ export class CpuExecutor {
       sharesHostMemory: true,
       alignment: ALIGNMENT,
       storages: QUANTIZATIONS,
+      keepsSlopes: true,
       ...(bfloat16 === null ? {} : { precisions: ["bfloat16"] }),
       // the number of workers is not part of it: results do not depend on it
       fingerprint:
@@ -136,6 +137,7 @@ export class CpuExecutor {
       info,
       lowering: {
         blas: blas !== null,
+        ...(blas?.library === "oneDNN" ? { fewestBlasRows: 2 } : {}),
         bfloat16: bfloat16 !== null,
         workers,
       },

@@ -6,7 +6,7 @@ import {
   DeviceError,
   type Extents,
   type KernelCall,
-} from "@denotune/denotune/core";
+} from "@denotune/denotune/device";
 import { lowerArgmax } from "./kernels/argmax.ts";
 import {
   lowerAttention,
@@ -20,6 +20,8 @@ import {
   lowerConvolution,
 } from "./kernels/convolution.ts";
 import { lowerCopy, lowerFill, lowerRope } from "./kernels/elements.ts";
+import { lowerGatherRows } from "./kernels/gather.ts";
+import { MOST_ROWS } from "./kernels/matmul/few_rows.ts";
 import { lowerPackedMatmul } from "./kernels/matmul/packed.ts";
 import {
   lowerCachedRecurrence,
@@ -32,7 +34,6 @@ import {
 } from "./kernels/reductions.ts";
 import {
   lowerColumns,
-  lowerGatherRows,
   lowerScatterAdd,
   lowerScatterRows,
   lowerWriteCache,
@@ -47,6 +48,8 @@ import { lowerTakeTokens } from "./kernels/take_tokens.ts";
 export interface LowerOptions {
   /** Whether large matrix products go to a BLAS. */
   readonly blas: boolean;
+  /** Rows from which on a BLAS is faster with a matrix of float32; absent: more than the kernel of few rows takes. */
+  readonly fewestBlasRows?: number;
   /** Whether products of bf16 factors have a library; absent: no. */
   readonly bfloat16?: boolean;
   /** How many workers share a launch; results do not depend on it. Absent: one. */
@@ -72,7 +75,10 @@ export function lower(
         });
       }
       return (options.blas
-        ? lowerBlasMatmul(call.attributes, inputs, out, capacities)
+        ? lowerBlasMatmul(call.attributes, inputs, out, {
+          capacities,
+          fewestRows: options.fewestBlasRows ?? MOST_ROWS + 1,
+        })
         : null) ??
         lowerPackedMatmul(call.attributes, inputs, out, {
           capacities,

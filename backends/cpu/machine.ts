@@ -2,7 +2,7 @@
  * Facts about the machine that are read without a prompt to the user.
  * @module
  */
-import { isGranted } from "@denotune/denotune/core";
+import { isGranted } from "@denotune/denotune/device";
 
 const MEMORY_FILE = "/sys/fs/cgroup/memory.max";
 const PROCESSOR_FILE = "/proc/cpuinfo";

@@ -19,7 +19,6 @@ import {
   usableMemory,
 } from "./machine.ts";
 import { MAX_WORKERS } from "./runtime/layout.ts";
-import { sourcesOf } from "./source.ts";
 
 /** Most workers that are taken without being asked for. */
 const AUTOMATIC_WORKERS = 16;
@@ -124,11 +123,10 @@ function cpuBackend(settings: CpuSettings): Backend {
         });
       }
     },
-    source(plan) {
+    async source(plan) {
+      const { sourcesOf } = await import("./source.ts");
       const { found } = findBlas(settings.blas, settings.blas_path);
-      return Promise.resolve(
-        sourcesOf(plan, { blas: found !== null, bfloat16: true }),
-      );
+      return sourcesOf(plan, { blas: found !== null, bfloat16: true });
     },
     open({ precision } = {}) {
       const leader = startWorker(

@@ -194,13 +194,27 @@ export function tanh(f: FunctionBuilder, value: Vector): Vector {
   );
 }
 
-/** 1 / (1 + e to -x) */
-export function sigmoid(f: FunctionBuilder, value: Vector): Vector {
-  const power = exp(f, f32x4.neg(value));
-  return f.local(
-    "v128",
-    f32x4.div(f32x4.const(1), f32x4.add(power, f32x4.const(1))),
+/** e to -x, but finite: what a sigmoid and 1 - sigmoid are made of. */
+export function sigmoidPower(f: FunctionBuilder, x: Vector): Vector {
+  // the first operand where one is NaN
+  const y = f.local("v128", f32x4.pmin(f32x4.neg(x), f32x4.const(88)));
+  // not "at least": NaN stays NaN
+  const vanishes = f32x4.lt(y, f32x4.const(EXP_FLUSH));
+  return f.local("v128", v128.andNot(expInside(f, y), vanishes));
+}
+
+/** 1 / (1 + e to -x), from `sigmoidPower` of x. */
+export function sigmoid(
+  f: FunctionBuilder,
+  value: Vector,
+  power: Vector = sigmoidPower(f, value),
+): Vector {
+  const ratio = f32x4.div(
+    f32x4.const(1),
+    f32x4.add(power, f32x4.const(1)),
   );
+  const vanishes = f32x4.lt(value, f32x4.const(-88)); // the power was cut there
+  return f.local("v128", v128.andNot(ratio, vanishes));
 }
 
 /** Gauss error function. */

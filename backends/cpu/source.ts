@@ -2,7 +2,7 @@
  * The WebAssembly that is made of a plan's kernels, as people read it.
  * @module
  */
-import type { KernelSource, Plan } from "@denotune/denotune/core";
+import type { KernelSource, Plan } from "@denotune/denotune/device";
 import { ModuleBuilder, printModule } from "./assembler/mod.ts";
 import { Kernel, SGEMM } from "./kernels/launch.ts";
 import { lower, type LowerOptions } from "./lower.ts";

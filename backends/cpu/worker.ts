@@ -2,7 +2,7 @@
  * Module of worker 0 of a cpu device.
  * @module
  */
-import { serve } from "@denotune/denotune/core";
+import { serve } from "@denotune/denotune/device";
 import { CpuExecutor, type CpuOptions } from "./executor.ts";
 
 // the options are those that the part sends

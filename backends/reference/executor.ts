@@ -12,7 +12,7 @@ import {
   type Plan,
   QUANTIZATIONS,
   validatePlan,
-} from "@denotune/denotune/core";
+} from "@denotune/denotune/device";
 import { type ReferenceOptions, referenceOptions } from "./options.ts";
 import { callsOf } from "./program.ts";
 import { Store } from "./store.ts";

@@ -9,7 +9,7 @@ import {
   type Expression,
   type UnaryOp,
   uniformAt,
-} from "@denotune/denotune/core";
+} from "@denotune/denotune/device";
 import { erf } from "./erf.ts";
 import type { Tensor } from "./tensor.ts";
 

@@ -8,7 +8,7 @@ import {
   type Dim,
   type KernelAttributes,
   type KernelName,
-} from "@denotune/denotune/core";
+} from "@denotune/denotune/device";
 import type { Tensor } from "./tensor.ts";
 
 /** Fills the extents into a dimension. */

@@ -14,7 +14,7 @@ import {
   type Plan,
   sizeOf,
   type View,
-} from "@denotune/denotune/core";
+} from "@denotune/denotune/device";
 import type { Kernel } from "./kernel.ts";
 import { kernels } from "./kernels/mod.ts";
 import type { Store } from "./store.ts";

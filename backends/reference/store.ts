@@ -12,7 +12,7 @@
  * ```
  * @module
  */
-import { bytesOf, type DType } from "@denotune/denotune/core";
+import { bytesOf, type DType } from "@denotune/denotune/device";
 import { bf16From, fromBf16 } from "./bf16.ts";
 
 /** A buffer. Ranges are checked by the caller. */

@@ -2,7 +2,7 @@
  * A tensor of one kernel call: a range of a buffer with its extents filled in.
  * @module
  */
-import { bytesOf, type DType } from "@denotune/denotune/core";
+import { bytesOf, type DType } from "@denotune/denotune/device";
 import type { Store } from "./store.ts";
 
 /** `length` elements of `dtype` in a buffer, checked to lie within it. */

@@ -2,7 +2,7 @@
  * The worker of the reference device.
  * @module
  */
-import { serve } from "@denotune/denotune/core";
+import { serve } from "@denotune/denotune/device";
 import { ReferenceExecutor } from "./executor.ts";
 import { referenceOptions } from "./options.ts";
 

@@ -15,9 +15,6 @@ import { type AdapterLimits, LEAST_LIMITS } from "./runtime/adapter_limits.ts";
 import { cardPermissions, describeCard, listCards } from "./runtime/cards.ts";
 import { driverPermissions } from "./runtime/driver.ts";
 import { PRECISIONS } from "./precisions.ts";
-import { indented } from "./shader/indent.ts";
-import { shadersOf } from "./source.ts";
-import { openTiles } from "./tune/cache.ts";
 
 /** GPUs of every make through Deno's own WebGPU, in a worker. */
 export const webgpu: Part<"backend", Partial<WebGpuOptions>, WebGpuOptions> =
@@ -67,6 +64,10 @@ export const webgpu: Part<"backend", Partial<WebGpuOptions>, WebGpuOptions> =
           await tuneAndShow(say);
         },
         source: async (plan) => {
+          const [{ shadersOf }, { indented }] = await Promise.all([
+            import("./source.ts"),
+            import("./shader/indent.ts"),
+          ]);
           const limits = await limitsHere(options);
           return shadersOf(plan, limits ?? LEAST_LIMITS).map((
             { name, wgsl },
@@ -88,6 +89,7 @@ async function limitsHere(
 ): Promise<AdapterLimits | null> {
   const adapter = await findAdapter(options);
   if ("reason" in adapter) return null;
+  const { openTiles } = await import("./tune/cache.ts");
   const tiles = await openTiles(factsOf(adapter).identity, options.tune);
   const gpu = await openGpu(adapter, { options, tiles, pretend: {} });
   gpu.close();

@@ -11,7 +11,8 @@ import {
   type KernelTime,
   type Plan,
   QUANTIZATIONS,
-} from "@denotune/denotune/core";
+  type ReadRange,
+} from "@denotune/denotune/device";
 import { type WebGpuOptions, webGpuOptions } from "./options.ts";
 import { factsOf, findAdapter, openGpu } from "./runtime/adapter.ts";
 import {
@@ -227,10 +228,21 @@ export class WebGpuExecutor implements Executor {
     byteOffset: number,
     byteLength: number,
   ): Promise<ArrayBuffer> {
-    const { gpu } = this.#range(id, "read", byteOffset, byteLength);
+    const [bytes] = await this.readMany([{ id, byteOffset, byteLength }]);
+    return bytes;
+  }
+
+  async readMany(
+    ranges: readonly ReadRange[],
+  ): Promise<readonly ArrayBuffer[]> {
+    const bytes = ranges.reduce((sum, { byteLength }) => sum + byteLength, 0);
     return await this.#gpu.wait(
-      `read ${byteLength} bytes`,
-      this.#staging.read(gpu, byteOffset, byteLength),
+      `read ${bytes} bytes`,
+      this.#staging.read(ranges.map(({ id, byteOffset, byteLength }) => ({
+        buffer: this.#range(id, "read", byteOffset, byteLength).gpu,
+        byteOffset,
+        byteLength,
+      }))),
     );
   }
 

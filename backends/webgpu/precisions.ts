@@ -4,7 +4,7 @@
  * and changes no bit.
  * @module
  */
-import type { DeviceInfo } from "@denotune/denotune/core";
+import type { DeviceInfo } from "@denotune/denotune/device";
 
 /** Of every adapter. */
 export const PRECISIONS: NonNullable<DeviceInfo["precisions"]> = [

@@ -7,7 +7,7 @@ import {
   type Plan,
   validatePlan,
   type View,
-} from "@denotune/denotune/core";
+} from "@denotune/denotune/device";
 import type { AdapterLimits } from "./runtime/adapter_limits.ts";
 import { layOutBindings } from "./runtime/bindings.ts";
 import { iterationsOf, lowerCall, named, reachOf } from "./runtime/lower.ts";

@@ -14,7 +14,7 @@ import { cacheFolder } from "../io/cache_folder.ts";
 import { hubAccess } from "../io/hub/access.ts";
 import { isHubId } from "../io/hub/hub_cache.ts";
 import { readJsonObject } from "../io/json_file.ts";
-import { bundleUrl } from "../io/start_worker.ts";
+import { bundleUrl } from "../own_module.ts";
 import { variables } from "../permissions.ts";
 import { library } from "../library/mod.ts";
 import { AUTO } from "../run/open/choose_backend.ts";

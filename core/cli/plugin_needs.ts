@@ -21,7 +21,7 @@ import {
   trustedListPath,
 } from "../config/trust/trusted_list.ts";
 import type { RegisteredPlugin, Registry } from "../contracts/plugin.ts";
-import { bundleUrl } from "../io/start_worker.ts";
+import { bundleUrl } from "../own_module.ts";
 import { variables } from "../permissions.ts";
 import { reads, writes } from "./path_needs.ts";
 

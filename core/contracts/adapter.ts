@@ -35,7 +35,7 @@ export type Site =
 export interface AdaptContext {
   /** The graph that is built. */
   readonly graph: Graph;
-  /** The layer, with the `layout` of `weight` in memory (a quantised one is always (out, in)). */
+  /** The layer, with the `layout` of `weight` in memory ((out, in) where it is quantised or nothing is trained). */
   readonly site: LinearSite;
   /** Its input (N, in). */
   readonly x: Tensor; // (N, in)

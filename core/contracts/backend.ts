@@ -40,8 +40,8 @@ export interface DeviceInfo {
    */
   readonly kernels?: readonly string[];
   /**
-   * Quantised storages that `matmul` reads as `b`, without a copy in float32. Others are widened by a
-   * `copy` before each product. None by default.
+   * Quantised storages that `matmul` reads as `b` and `gather_rows` as its table, without a copy in float32. Others
+   * are widened by a `copy` before. None by default.
    */
   readonly storages?: readonly Quantization[];
   /**
@@ -49,6 +49,12 @@ export interface DeviceInfo {
    * of them larger than so many bytes. Absent: none, because nothing is gained by it there.
    */
   readonly epilogues?: { readonly tensors: number; readonly bytes: number };
+  /**
+   * Whether the slopes of elementwise functions are computed with the functions, and kept in the place of their inputs
+   * (`core/graph/fuse/keep_slopes.ts`). Set where expressions are computed in float32, so that a stored slope has the same
+   * bits, and where a function costs more than reading a number. Not by default.
+   */
+  readonly keepsSlopes?: boolean;
   /** Precisions of matrix products besides float32, as it was opened. None by default. */
   readonly precisions?: readonly Precision[];
   /** Columns of the largest attention head that it trains; absent: any. */

@@ -23,6 +23,11 @@ import {
 /** Hands an answer to the host; `transfer` names what may be moved instead of copied. */
 export type Send = (answer: Answer, transfer?: Transferable[]) => void;
 
+type ReadCommand = Extract<Command, { type: "read" }>;
+
+/** Bytes that are read together: more than that waits as long by itself. */
+const MOST_READ = 64 * 2 ** 20;
+
 /** The queue in front of one executor. */
 export class CommandQueue {
   readonly #executor: Executor;
@@ -54,6 +59,11 @@ export class CommandQueue {
       command !== undefined;
       command = this.#waiting.shift()
     ) {
+      if (command.type === "read" && this.#executor.readMany !== undefined) {
+        await Promise.resolve(); // who asks for several in one turn is given them together
+        const reads = this.#readsFrom(command);
+        if (reads.length > 1 && await this.#readTogether(reads)) continue;
+      }
       let answer: () => void;
       try {
         const result = this.#start(command);
@@ -67,6 +77,40 @@ export class CommandQueue {
       answer();
     }
     this.#busy = false;
+  }
+
+  /** A read and those that wait right behind it; none of these where a failure is to be told first. */
+  #readsFrom(first: ReadCommand): ReadCommand[] {
+    const reads = [first];
+    if (this.#failure !== null || this.#shared.closing) return reads;
+    let bytes = first.byteLength;
+    for (const command of this.#waiting) {
+      if (command.type !== "read") break;
+      bytes += command.byteLength;
+      if (bytes > MOST_READ) break;
+      reads.push(command);
+    }
+    return reads;
+  }
+
+  /**
+   * Answers reads in one go. False where that failed: they are then done one by one, so that the error reaches the
+   * one that caused it.
+   */
+  async #readTogether(reads: readonly ReadCommand[]): Promise<boolean> {
+    let copies: readonly ArrayBuffer[] | undefined;
+    try {
+      copies = await this.#executor.readMany?.(reads);
+    } catch {
+      // the first of them will say why
+    }
+    if (copies === undefined) return false;
+    this.#waiting.splice(0, reads.length - 1);
+    for (const [i, command] of reads.entries()) {
+      this.#shared.countDone();
+      this.#succeeded(command, copies[i]);
+    }
+    return true;
   }
 
   /** Starts a command, or does nothing where an earlier failure or the closing of the device skips it. */

@@ -20,6 +20,16 @@ export interface KernelTime {
   readonly calls: number;
 }
 
+/** Bytes of one buffer that are read. */
+export interface ReadRange {
+  /** The buffer. */
+  readonly id: BufferId;
+  /** Where they begin in it. */
+  readonly byteOffset: number;
+  /** How many there are. */
+  readonly byteLength: number;
+}
+
 /**
  * Holds the buffers and programs of one device. Ids are chosen by the caller. A method that returns a
  * promise is awaited before the next is called. Everything that goes wrong is thrown, with the label of
@@ -44,6 +54,11 @@ export interface Executor {
     byteOffset: number,
     byteLength: number,
   ): ArrayBuffer | Promise<ArrayBuffer>;
+  /**
+   * Copies of several ranges, in their order, where each wait for the device is long: reads that were asked for
+   * one after the other share a wait. If it throws, each of them is read alone. Absent: they always are.
+   */
+  readMany?(ranges: readonly ReadRange[]): Promise<readonly ArrayBuffer[]>;
   /** Makes a plan ready under this id. */
   compile(id: ProgramId, plan: Plan): void | Promise<void>;
   /** Runs a program once. */

@@ -19,7 +19,7 @@ export async function startAverages(
 ): Promise<void> {
   for (const { weights, average, start, count } of chunks(trainables, slot)) {
     const values = await session.read(weights, { start, count });
-    session.write(average, values, start);
+    session.write(average, values, start, true);
   }
 }
 
@@ -34,8 +34,8 @@ export async function swapAverages(
       session.read(weights, { start, count }),
       session.read(average, { start, count }),
     ]);
-    session.write(weights, averaged, start);
-    session.write(average, before, start);
+    session.write(weights, averaged, start, true);
+    session.write(average, before, start, true);
   }
 }
 

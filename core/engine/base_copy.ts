@@ -36,7 +36,8 @@ export async function copyBase(
     const elements = count(shape);
     for (let start = 0; start < elements; start += CHUNK) {
       const range = { start, count: Math.min(CHUNK, elements - start) };
-      session.write(baseName(name), await session.read(name, range), start);
+      const values = await session.read(name, range);
+      session.write(baseName(name), values, start, true);
     }
   }
 }

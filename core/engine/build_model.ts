@@ -73,6 +73,8 @@ export interface BuildOptions {
   trains(weight: string): boolean;
   /** Storage of a weight. */
   dtypeOf(weight: string): Exclude<TensorDType, "i32" | "i8">;
+  /** Whether memory keeps a matrix by output although its file has it by input; absent: quantised ones alone. */
+  isTransposed?(weight: string): boolean;
   /** Dropout of the model's own, where `training`; absent: none. */
   readonly dropout?: ModelDropout;
   /** Recompute each block in the backward pass. */
@@ -259,7 +261,8 @@ export function buildModel(
       recorder?.site({ kind: "linear", site: filed, block });
       const name = `${filed.name}.weight`;
       // a quantised matrix is kept by output, however its file lays it out
-      const site = isQuantized(options.dtypeOf(name))
+      const site = isQuantized(options.dtypeOf(name)) ||
+          options.isTransposed?.(name) === true
         ? { ...filed, layout: "NT" as const }
         : filed;
       const w = weight(

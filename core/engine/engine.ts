@@ -321,18 +321,21 @@ export class Engine implements AsyncDisposable {
       }
       if (++queued % 4 === 0) await this.session.idle(); // stay close enough to stop
     }
-    const [lossSum, correct, bySource] = [
-      await this.session.read(names.loss),
-      await this.session.read(names.correct),
-      await this.session.read(names.sources),
-    ];
-    const metrics: Record<string, MetricSums> = {};
-    for (const { name, variables: [own, weight] } of measured) {
-      metrics[name] = {
-        sum: (await this.session.read(own))[0],
-        weight: (await this.session.read(weight))[0],
-      };
-    }
+    // all at once: a device may answer them after one wait
+    const [lossSum, correct, bySource, ...sums] = await Promise.all(
+      [
+        names.loss,
+        names.correct,
+        names.sources,
+        ...measured.flatMap(({ variables }) => variables),
+      ].map((name) => this.session.read(name)),
+    );
+    const metrics = Object.fromEntries(
+      measured.map(({ name }, i): [string, MetricSums] => [
+        name,
+        { sum: sums[2 * i][0], weight: sums[2 * i + 1][0] },
+      ]),
+    );
     return {
       lossSum: lossSum[0],
       correctSum: correct[0],

@@ -21,6 +21,7 @@ export function finiteTensor(
   return {
     name,
     shape,
+    isGiven: true, // `engine.read` copies
     read: async (start, count) => {
       const values = await engine.read(variable, { start, count });
       for (let i = 0; i < values.length; i++) {

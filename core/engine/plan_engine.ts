@@ -77,6 +77,8 @@ export interface EngineRequest {
   readonly quantization?: Quantization | null;
   /** Storage of some of them by pattern of their names, instead of `quantization`; the first that matches counts. */
   readonly quantizationPattern?: Readonly<Record<string, Quantization | null>>;
+  /** Storage of the frozen head, and with it of the token embedding if both are tied; null or absent: `frozenDtype`. */
+  readonly headQuantization?: Quantization | null;
   /** Precision of the products of training and evaluation; absent: float32. Texts are scored and written in float32. */
   readonly precision?: Precision;
   readonly causal: boolean;
@@ -149,7 +151,10 @@ export function planEngine(
     ...request,
     quantization: request.quantization ?? null,
     quantizationPattern: request.quantizationPattern ?? {},
+    headQuantization: request.headQuantization ?? null,
     trained,
+    // a product of few rows waits for its weights, and reads those of an output in order
+    byOutput: train === null && generate !== null,
   });
   placeFixed(memory, { inventory, adapter, storage, trained });
   const build: BuildOptions = {
@@ -159,6 +164,7 @@ export function planEngine(
     maxPositions,
     trains: () => false,
     dtypeOf: (name) => storage.get(name)?.dtype ?? "f32",
+    isTransposed: (name) => storage.get(name)?.transposed === true,
     checkpoint: false,
     cache: null,
   };

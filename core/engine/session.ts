@@ -12,7 +12,12 @@ import { DeviceError } from "../contracts/errors.ts";
 import { bf16ToF32, f16ToF32 } from "../io/half.ts";
 import { dequantize } from "../graph/quantize/dequantize.ts";
 import { transposed } from "../graph/quantize/transposed.ts";
-import { bytesOf, isQuantized, type TensorDType } from "../graph/dtype.ts";
+import {
+  bytesOf,
+  type DType,
+  isQuantized,
+  type TensorDType,
+} from "../graph/dtype.ts";
 import { elementsOf, type Extents, showShape } from "../graph/dims.ts";
 import {
   count,
@@ -22,6 +27,11 @@ import {
   storedBytes,
 } from "../graph/memory.ts";
 import { PROGRAM_INPUTS } from "./inputs/program_inputs.ts";
+import {
+  type StoredNumbers,
+  transposedMatrix,
+  TransposedWrites,
+} from "./memory/transposed_writes.ts";
 import type { BufferId, Plan, View } from "../graph/plan.ts";
 import type { PlannedProgram } from "../graph/planner.ts";
 
@@ -51,6 +61,8 @@ export class Session implements AsyncDisposable {
     BufferId,
     { readonly program: string; readonly elements: number }
   >();
+  /** Matrices that are transposed on their way. */
+  readonly #transposed = new TransposedWrites();
   /** Bytes written since the last {@linkcode drain} that waited. */
   #inFlight = 0;
 
@@ -121,6 +133,10 @@ export class Session implements AsyncDisposable {
       this.device.write(this.#buffers[view.buffer], data);
       this.#written.set(view.buffer, { program, elements: data.length });
     }
+    const [unfinished] = this.#transposed.unfinished;
+    if (unfinished !== undefined) {
+      throw new RangeError(`${program}: ${unfinished} was written in part`);
+    }
     for (const [name, view] of planned.inputs) {
       this.#checkWritten(program, name, elementsOf(view.shape, extents), view);
     }
@@ -177,9 +193,10 @@ export class Session implements AsyncDisposable {
   }
 
   /**
-   * Writes a variable, or part of it from element `start`: float32 or i32 data, 16-bit patterns for 16-bit
-   * storage, or bytes for i8. `isGiven`: nobody uses the memory of `data` any more. Throws `RangeError` for data that
-   * do not fit.
+   * Writes a variable, or part of it from element `start`, in the order of its file: float32 or i32 data, 16-bit
+   * patterns for 16-bit storage, or bytes for i8. `isGiven`: nobody uses the memory of `data` any more. Parts of a
+   * matrix that memory has transposed come in order, and before the next run. Throws `RangeError` for data that do
+   * not fit.
    */
   write(
     name: string,
@@ -207,11 +224,37 @@ export class Session implements AsyncDisposable {
       );
     }
     this.#inFlight += data.byteLength;
+    if (place.transposed === true) {
+      return this.#writeTransposed(name, place, { data, start });
+    }
     this.device.write(
       this.#buffers[place.buffer],
       data,
       (place.offset + start) * size,
       isGiven,
+    );
+  }
+
+  #writeTransposed(
+    name: string,
+    { buffer, offset, shape, dtype }: Placement,
+    { data, start }: {
+      readonly data: StoredNumbers | Int32Array | Int8Array;
+      readonly start: number;
+    },
+  ): void {
+    if (data instanceof Int32Array || data instanceof Int8Array) {
+      throw new RangeError(
+        `${name} is stored as ${dtype}, given whole numbers`,
+      );
+    }
+    const all = this.#transposed.add({ name, shape, start, data });
+    if (all === null) return;
+    this.device.write(
+      this.#buffers[buffer],
+      all,
+      offset * all.BYTES_PER_ELEMENT,
+      true,
     );
   }
 
@@ -246,15 +289,15 @@ export class Session implements AsyncDisposable {
       { start: 0, count: count(place.shape) };
     if (isQuantized(dtype)) return await this.#readQuantized(place, start, n);
     const size = bytesOf(dtype);
-    const bytes = await this.device.read(
-      this.#buffers[place.buffer],
-      (place.offset + start) * size,
-      n * size,
-    );
-    if (dtype === "f32") return new Float32Array(bytes);
-    if (dtype === "i8") return Float32Array.from(new Int8Array(bytes));
-    const bits = new Uint16Array(bytes);
-    return dtype === "f16" ? f16ToF32(bits) : bf16ToF32(bits);
+    const read = async (from: number, many: number) => {
+      const at = (place.offset + from) * size;
+      const buffer = this.#buffers[place.buffer];
+      return widened(await this.device.read(buffer, at, many * size), dtype);
+    };
+    if (place.transposed !== true) return await read(start, n);
+    const [rows, columns] = place.shape;
+    const all = await read(0, rows * columns);
+    return transposedMatrix(all, { rows, columns }).slice(start, start + n);
   }
 
   /** Reads a variable of whole numbers. Throws `RangeError` for any other. */
@@ -343,6 +386,17 @@ export class Session implements AsyncDisposable {
     }
     return program;
   }
+}
+
+/** Stored numbers in float32. */
+function widened(
+  bytes: ArrayBuffer,
+  dtype: Exclude<DType, "i32">,
+): Float32Array {
+  if (dtype === "f32") return new Float32Array(bytes);
+  if (dtype === "i8") return Float32Array.from(new Int8Array(bytes));
+  const bits = new Uint16Array(bytes);
+  return dtype === "f16" ? f16ToF32(bits) : bf16ToF32(bits);
 }
 
 /** Throws `RangeError` for data of another type or size than a program reads. */

@@ -24,8 +24,10 @@ export interface WeightStorage {
 }
 
 /**
- * The storage of a model's weights by name. Quantised are the frozen matrices of linear layers, as (out, in);
- * embeddings, the head, norms and biases never. Throws `ConfigError` where quantisation finds nothing.
+ * The storage of a model's weights by name. Quantised are the frozen matrices of linear layers, as (out, in), and the
+ * frozen head where `headQuantization` says so, which is the token embedding too if both are tied; other embeddings,
+ * norms and biases never. `byOutput`: frozen matrices of linear layers are (out, in) in any storage. Throws
+ * `ConfigError` where quantisation finds nothing.
  */
 export function weightStorage(
   inventory: ModelInventory,
@@ -35,6 +37,8 @@ export function weightStorage(
     readonly frozenDtype: Exclude<DType, "i32" | "i8">;
     readonly quantization: Quantization | null;
     readonly quantizationPattern: Readonly<Record<string, Quantization | null>>;
+    readonly headQuantization: Quantization | null;
+    readonly byOutput: boolean;
   },
 ): ReadonlyMap<string, WeightStorage> {
   const { trained, adapter, frozenDtype } = of;
@@ -43,24 +47,30 @@ export function weightStorage(
       s.kind === "linear" ? [[`${s.site.name}.weight`, s.site] as const] : []
     ),
   );
+  const heads = new Set(
+    inventory.sites.flatMap((s) => s.kind === "head" ? [s.name] : []),
+  );
   const quantizationOf = quantizations(of, [...linear.keys()]);
   const storage = new Map<string, WeightStorage>();
   for (const { name, shape, float32 = false } of inventory.weights) {
     const site = linear.get(name);
     const quantization = quantizationOf(name);
     const isFrozen = !trained.has(name) && adapter?.trainsBase(name) !== true;
-    if (quantization !== null && site !== undefined && isFrozen) {
-      storage.set(name, {
-        shape: [site.out, site.in],
-        dtype: quantization,
-        transposed: site.layout === "NN",
-      });
+    const head = heads.has(name) && isFrozen ? of.headQuantization : null;
+    if (head !== null) {
+      storage.set(name, { shape, dtype: head, transposed: false });
       continue;
     }
-    const dtype = trained.has(name) || shape.length < 2 || float32
+    const plain = trained.has(name) || shape.length < 2 || float32
       ? "f32"
       : frozenDtype;
-    storage.set(name, { shape, dtype, transposed: false });
+    const isByOutput = site !== undefined && isFrozen &&
+      (quantization !== null || of.byOutput);
+    storage.set(name, {
+      shape: isByOutput ? [site.out, site.in] : shape,
+      dtype: isByOutput ? quantization ?? plain : plain,
+      transposed: isByOutput && site.layout === "NN",
+    });
   }
   const wanted = new Set(
     [of.quantization, ...Object.values(of.quantizationPattern)]

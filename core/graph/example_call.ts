@@ -98,6 +98,7 @@ const EXAMPLES: { readonly [K in KernelName]: KernelAttributes[K] } = {
 const OPTIONAL: Partial<Record<KernelName, Readonly<Record<string, Json>>>> = {
   matmul: { quantized: "nf4", exact: true, factors: "bf16" },
   copy: { quantized: {} },
+  gather_rows: { quantized: {} },
 };
 
 function attentionOf(T: number): KernelAttributes["attention"] {

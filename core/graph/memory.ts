@@ -40,7 +40,7 @@ export interface Placement {
   readonly shape: readonly number[];
   /** How it is stored. */
   readonly dtype: TensorDType;
-  /** Whether its file has it the other way round: quantised matrices are kept as (out, in). */
+  /** Whether its file has it the other way round: matrices that answer, and quantised ones, are kept as (out, in). */
   readonly transposed?: boolean;
 }
 
@@ -75,6 +75,8 @@ export interface MemoryLimits {
   readonly storages?: readonly Quantization[];
   /** Products that take an elementwise epilogue: most tensors, and bytes of the largest. None by default. */
   readonly epilogues?: { readonly tensors: number; readonly bytes: number };
+  /** Whether slopes that the backward pass needs are computed in the forward pass. Not by default. */
+  readonly keepsSlopes?: boolean;
 }
 
 /** Plans buffers, variables and the pool of activations that all programs share. */
@@ -95,6 +97,8 @@ export class Memory {
   readonly storages: readonly Quantization[];
   /** Which products take an elementwise epilogue; null: none. */
   readonly epilogues: NonNullable<MemoryLimits["epilogues"]> | null;
+  /** Whether slopes are computed in the forward pass. */
+  readonly keepsSlopes: boolean;
 
   /** Starts empty, for a device with these limits. */
   constructor(limits: MemoryLimits) {
@@ -103,6 +107,7 @@ export class Memory {
       : new Set(limits.kernels);
     this.storages = limits.storages ?? [];
     this.epilogues = limits.epilogues ?? null;
+    this.keepsSlopes = limits.keepsSlopes ?? false;
     this.#alignment = limits.alignment;
     this.#maxBufferBytes = limits.maxBufferBytes;
   }

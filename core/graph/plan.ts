@@ -43,6 +43,15 @@ export interface Segment {
   };
 }
 
+/** The rows of its output that a call adds to, where it leaves all others as they are; null for any other call. */
+export function addedRowsOf(
+  call: KernelCall,
+): { readonly count: Dim; readonly columns: number } | null {
+  if (call.kernel !== "scatter_add") return null;
+  const { unique, columns } = call.attributes;
+  return { count: unique, columns };
+}
+
 /** A program as a backend gets it. */
 export interface Plan {
   /** Its name in errors and profiles. */

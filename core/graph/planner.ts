@@ -5,10 +5,18 @@
  * @module
  */
 import { bytesOf, isQuantized } from "./dtype.ts";
-import { elementsOf, type Extents, product, sameDim, sizeOf } from "./dims.ts";
+import {
+  elementsOf,
+  type Extents,
+  product,
+  sameDim,
+  sameShape,
+  sizeOf,
+} from "./dims.ts";
 import { decomposeCall } from "./decompose_call.ts";
-import { fuseEpilogues } from "./fuse_epilogues.ts";
+import { fuseEpilogues } from "./fuse/fuse_epilogues.ts";
 import type { Graph, LowerContext, Node, Tensor, TensorType } from "./graph.ts";
+import { keepSlopes } from "./fuse/keep_slopes.ts";
 import { liveNodes } from "./live_nodes.ts";
 import type { Memory } from "./memory.ts";
 import { orderMoves } from "./moves.ts";
@@ -83,11 +91,16 @@ class Planner {
     for (const [name, { id }] of graph.assignments) {
       this.#assigned.set(id, [...this.#assigned.get(id) ?? [], name]);
     }
-    const nodes = fuseEpilogues(liveNodes(graph), {
+    const isKept = ({ id }: Tensor) =>
+      this.#kept.has(id) || this.#assigned.has(id);
+    const joined = fuseEpilogues(liveNodes(graph), {
       epilogues: this.#memory.epilogues,
       bytesOf: (t) => this.#bytes(t),
-      isKept: ({ id }) => this.#kept.has(id) || this.#assigned.has(id),
+      isKept,
     });
+    const nodes = this.#memory.keepsSlopes
+      ? keepSlopes(joined, isKept)
+      : joined;
     nodes.forEach((node, at) => {
       for (const t of node.inputs) this.#lastUse.set(t.id, at);
     });
@@ -161,7 +174,8 @@ class Planner {
       }
       if (
         place.dtype !== t.dtype ||
-        elementsOf(t.shape, {}) !== elementsOf(place.shape, {})
+        elementsOf(t.shape, {}) !== elementsOf(place.shape, {}) ||
+        (place.transposed === true && !sameShape(t.shape, place.shape))
       ) {
         throw new RangeError(
           `${this.#name}: the variable ${name} is used with another shape or type than it was placed with`,

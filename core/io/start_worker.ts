@@ -15,27 +15,7 @@
  */
 import { fileURLToPath } from "node:url";
 import { isGranted, needs } from "../permissions.ts";
-
-/** Ends the URL of this very module wherever modules are files. */
-const OWN_PATH = /\/core\/io\/start_worker\.[jt]s$/;
-const NAME = "denotune worker ";
-
-/** The URL of the bundle that denotune is part of; null where its modules are files. */
-export function bundleUrl(): string | null {
-  return OWN_PATH.test(new URL(import.meta.url).pathname)
-    ? null
-    : import.meta.url;
-}
-
-/**
- * The URL of a module of denotune's own, written as in the checkout: a package of npm holds `.js` files where the
- * checkout has `.ts`, and rewrites the specifiers of imports only.
- */
-export function ownModule(url: URL): URL {
-  return import.meta.url.endsWith(".js")
-    ? new URL(url.href.replace(/\.ts$/, ".js"))
-    : url;
-}
+import { bundleUrl, ownModule, WORKER_NAME } from "../own_module.ts";
 
 /**
  * Starts a worker of denotune's own. `name` is its key in the list of workers (`BuiltIn.workers`), which a bundle
@@ -48,7 +28,7 @@ export function startWorker(name: string, url: URL): Worker {
   );
   return bundle === null
     ? new Worker(ownModule(url), { type: "module" })
-    : new Worker(bundle, { type: "module", name: `${NAME}${name}` });
+    : new Worker(bundle, { type: "module", name: `${WORKER_NAME}${name}` });
 }
 
 /** Deno lets a worker load only code that its process may read, and says so on standard error alone. */
@@ -64,11 +44,3 @@ function mustRead(code: URL): void {
 
 /** How the modules of workers are loaded, by name. */
 export type WorkerModules = Readonly<Record<string, () => Promise<unknown>>>;
-
-/** What a worker of a bundle is for; null on every other thread. */
-export function workerName(): string | null {
-  const name: unknown = Reflect.get(globalThis, "name");
-  return typeof name === "string" && name.startsWith(NAME)
-    ? name.slice(NAME.length)
-    : null;
-}

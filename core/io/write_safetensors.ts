@@ -8,6 +8,7 @@ import { showShape } from "../graph/dims.ts";
 import { asUserError, userError, writeAll } from "./atomic.ts";
 import { f32ToBf16, f32ToF16 } from "./half.ts";
 import { showJson } from "./json_file.ts";
+import { release } from "./release.ts";
 import type { ElementRange } from "./read_safetensors.ts";
 import {
   elementBytes,
@@ -26,6 +27,11 @@ export interface TensorToSave {
   readonly shape: readonly number[];
   /** Elements `start` .. `start + count`, row-major, in float32. */
   read(start: number, count: number): Float32Array | Promise<Float32Array>;
+  /**
+   * Whether each array that `read` gives is nobody else's: it may be asked for before earlier ones were written, and
+   * its memory is given back once it is written.
+   */
+  readonly isGiven?: boolean;
 }
 
 /** A tensor that is copied as another file has it, whatever the type of the others. */
@@ -81,24 +87,69 @@ export async function writeSafetensors(
   const put = (bytes: Uint8Array) =>
     asUserError(`write ${path}`, () => writeAll(file, bytes));
   put(header);
+  for await (const { tensor, at, count, values } of readAhead(tensors)) {
+    if ("readBytes" in tensor) {
+      put(tensor.readBytes({ start: at, count }));
+      continue;
+    }
+    if (values?.length !== count) {
+      throw new RangeError(
+        `${tensor.name}: asked for ${count} elements from ${at} on, given ${values?.length}`,
+      );
+    }
+    const bytes = encode(tensor.name, values, options.dtype);
+    put(bytes);
+    // hundreds of megabytes of chunks would wait for the collector
+    if (bytes.buffer !== values.buffer) release(bytes);
+    if (tensor.isGiven === true) release(values);
+  }
+  asUserError(`write ${path}`, () => file.syncSync());
+}
+
+/** A piece of a tensor: elements `at` to `at + count`. */
+interface Piece {
+  readonly tensor: TensorToWrite;
+  readonly at: number;
+  readonly count: number;
+}
+
+/**
+ * All pieces in order, with their values where the tensor is no copy. What is given away is asked for with the
+ * pieces before it, up to the size of one: a device may then answer all of them after one wait.
+ */
+async function* readAhead(
+  tensors: readonly TensorToWrite[],
+): AsyncGenerator<Piece & { readonly values: Float32Array | null }> {
+  const asked: { piece: Piece; values: Promise<Float32Array> | null }[] = [];
+  let ahead = 0;
+  const take = async () => {
+    const [{ piece, values }] = asked.splice(0, 1);
+    ahead -= piece.count;
+    return { ...piece, values: await values };
+  };
+  for (const piece of piecesOf(tensors)) {
+    const { tensor, at, count } = piece;
+    const mayWait = "isGiven" in tensor && tensor.isGiven === true;
+    while (asked.length > 0 && !(mayWait && ahead + count <= CHUNK)) {
+      yield await take();
+    }
+    const values = "readBytes" in tensor
+      ? null
+      : Promise.try(() => tensor.read(at, count));
+    values?.catch(() => {}); // thrown where it is awaited, unless an earlier one was
+    asked.push({ piece, values });
+    ahead += count;
+  }
+  while (asked.length > 0) yield await take();
+}
+
+function* piecesOf(tensors: readonly TensorToWrite[]): Generator<Piece> {
   for (const tensor of tensors) {
     const total = elementsOf(tensor);
     for (let at = 0; at < total; at += CHUNK) {
-      const count = Math.min(CHUNK, total - at);
-      if ("readBytes" in tensor) {
-        put(tensor.readBytes({ start: at, count }));
-        continue;
-      }
-      const values = await tensor.read(at, count);
-      if (values.length !== count) {
-        throw new RangeError(
-          `${tensor.name}: asked for ${count} elements from ${at} on, given ${values.length}`,
-        );
-      }
-      put(encode(tensor.name, values, options.dtype));
+      yield { tensor, at, count: Math.min(CHUNK, total - at) };
     }
   }
-  asUserError(`write ${path}`, () => file.syncSync());
 }
 
 /** How a set of files is written. */

@@ -17,6 +17,8 @@ export interface BaseStorage {
   readonly quantization: Quantization | null;
   /** Of some of these by pattern of their names, instead of `quantization`. */
   readonly quantizationPattern: Readonly<Record<string, Quantization | null>>;
+  /** Of the head, and with it of the token embedding if both are tied; null: `dtype`, as in every training. */
+  readonly headQuantization: Quantization | null;
 }
 
 /** Everything in float32. */
@@ -24,6 +26,7 @@ export const PLAIN_STORAGE: BaseStorage = {
   dtype: "float32",
   quantization: null,
   quantizationPattern: {},
+  headQuantization: null,
 };
 
 /**
@@ -41,6 +44,7 @@ export async function storageTrainedOn(path: string): Promise<BaseStorage> {
       Object.entries(isObject(pattern) ? pattern : {})
         .map(([name, value]) => [name, quantizationOf(value)]),
     ),
+    headQuantization: null,
   };
 }
 

@@ -21,8 +21,9 @@ export interface LoadModelOptions extends RegistryOptions {
   /** Storage of the weights; by default what the run of the adapter in the folder trained beside, else float32. */
   readonly dtype?: StorageDtype;
   /**
-   * Storage of the matrices of linear layers: `int8` or `nf4`; null: as `dtype` says. By default what the run
-   * of the adapter in the folder trained beside, `model.quantization_pattern` included.
+   * Storage of the matrices of linear layers: `int8` or `nf4`; null: as `dtype` says. The head, and with it the token
+   * embedding if both are tied, is stored in `int8` beside both. By default what the run of the adapter in the folder
+   * trained beside, `model.quantization_pattern` included: there the head is as `dtype` says.
    */
   readonly quantization?: Quantization | null;
   /**

@@ -116,6 +116,8 @@ export async function storageOf(
       dtype: dtype ?? trained.dtype,
       quantization,
       quantizationPattern: {},
+      // 8 bits also beside nf4: the head is as sensitive as a layer, and read once a token like all others
+      headQuantization: quantization === null ? null : "int8",
     };
   }
   const found = anyQuantization(trained);

@@ -133,6 +133,7 @@ async function openEngine(
     frozenDtype: STORAGE[storage.dtype],
     quantization: storage.quantization,
     quantizationPattern: storage.quantizationPattern,
+    headQuantization: storage.headQuantization,
     causal: decoding.causal,
     decoding: decoding.decoding,
     objective: decoding.described,

@@ -4,7 +4,7 @@
  */
 import { importModule } from "../config/parts/import_module.ts";
 import type { BuiltIn } from "../contracts/built_in.ts";
-import { bundleUrl, workerName } from "../io/start_worker.ts";
+import { bundleUrl, workerName } from "../own_module.ts";
 
 /**
  * Does a worker's work where a bundle was started as that worker; then it never resolves, so that the program that

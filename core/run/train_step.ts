@@ -8,11 +8,13 @@ import type { Inputs, Objective } from "../contracts/objective.ts";
 import { type Engine, trainedBatchTokens } from "../engine/engine.ts";
 import { gatherWeights } from "../engine/ranks/optimizer_shards.ts";
 import { sequencesOf } from "../engine/inputs/level_inputs.ts";
+import { sumGradients } from "../engine/ranks/sum_gradients.ts";
 import {
   lossVariables,
-  sumGradients,
+  smallSum,
   sumOverRanks,
 } from "../engine/ranks/sum_over_ranks.ts";
+import { tokensOf } from "../engine/ranks/token_rows.ts";
 import { type AnsweredBatch, inputsOf } from "./ask/step_answers.ts";
 import type { StepVote } from "./ranks/agreed_stop.ts";
 
@@ -69,9 +71,7 @@ export async function runStep(
   if (engine.windowVariables.length > 0) {
     for (const inputs of own) engine.window(inputs);
     if (collective.world > 1) {
-      await sumOverRanks(engine.session, engine.windowVariables, {
-        collective,
-      });
+      await sumOverRanks(engine.session, engine.windowVariables, collective);
     }
   }
   const tokens = micro.reduce((n, one) => n + trainedBatchTokens(one), 0);
@@ -91,12 +91,19 @@ export async function runStep(
     if (onLast !== null) await onLast(last, micro.indexOf(last));
   };
   if (isSummed) {
-    await sumGradients(engine, collective, finish);
-    const sums = await sumOverRanks(engine.session, lossVariables(metrics), {
-      collective,
-      numbers: vote?.numbers(),
+    // what `onLast` reads is there when the whole micro-batch has run: sums do not wait for it
+    let finished = Promise.resolve();
+    const summed = sumGradients(engine, collective, {
+      start: (onPiece) => finished = finish(onPiece),
+      tokens: tokensOf(micro),
+      last: () =>
+        smallSum(engine.session, lossVariables(metrics), {
+          collective,
+          numbers: () => vote?.numbers() ?? [],
+          decide: (sums) => vote?.decide(sums),
+        }),
     });
-    vote?.decide(sums);
+    await Promise.all([summed, finished]);
   } else await finish();
   engine.update(update);
   if (engine.isSharded && trainables !== null) {

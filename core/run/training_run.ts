@@ -20,7 +20,7 @@ import type { Events } from "./events.ts";
 import { finishRun } from "./finish_run.ts";
 import { bringBest } from "./saving/load_best.ts";
 import { RESOLVED } from "./log/run_files.ts";
-import { checkPrecision, openDevice } from "./open/choose_backend.ts";
+import { checkPrecision } from "./open/choose_backend.ts";
 import { memoryNeed, refuseTooLarge } from "./open/memory_check.ts";
 import { type OpenedData, resumeData } from "./open/open_data.ts";
 import {
@@ -35,6 +35,7 @@ import {
   type PrepareOptions,
   type RunPlan,
 } from "./open/open_run.ts";
+import { WakingDevice } from "./open/waking_device.ts";
 import { AgreedStop } from "./ranks/agreed_stop.ts";
 import { seesFolder, settingsFacts } from "./ranks/open_ranks.ts";
 import { RankHooks } from "./ranks/rank_hooks.ts";
@@ -127,17 +128,19 @@ export class TrainingRun {
     const preparing = this.#preparing();
     await checkPrecision(run, creating);
     using opened = await openRun(run, { located, creating }, preparing);
+    await using waking = new WakingDevice();
     const plan = await planRun(opened, {
       ...preparing,
       trains: true,
       collective: ranks.collective,
+      beforePlan: () => waking.start(run, opened.creating),
     });
     await this.#compareWork(opened.data, plan);
     const beginning = await this.#beginning(opened.data);
 
     opened.data.stream?.start();
-    const chosen = await openDevice(run, opened.creating);
-    await using device = chosen.device;
+    const chosen = await waking.opened();
+    const { device } = chosen;
     if (device.info.advice !== undefined) events.notice(device.info.advice);
     const planned = planEngine(plan.request, device.info);
     const need = memoryNeed(planned, device.info, config.memory_limit);

@@ -14,7 +14,7 @@ export const storageFlags = {
     "how weights are stored (default: as the run's, else float32)",
   ),
   quantization: z.enum(["int8", "nf4", "none"]).optional().describe(
-    "how matrices are stored (default: as the run's, else none)",
+    "how matrices are stored, the head in int8 beside both (default: as the run's, else none)",
   ),
 } as const;
 

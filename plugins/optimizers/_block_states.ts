@@ -11,14 +11,6 @@ import {
   type TensorUpdate,
   type TrainedTensor,
 } from "@denotune/denotune/core";
-import { z } from "zod";
-
-/** Bits of a number of an optimizer's states: an option. */
-export const stateBits: z.ZodDefault<
-  z.ZodUnion<readonly [z.ZodLiteral<32>, z.ZodLiteral<8>]>
-> = z.union([z.literal(32), z.literal(8)]).default(32).describe(
-  "8: states of large tensors in 8 bits, block-wise (arXiv:2110.02861): a quarter of their memory",
-);
 
 /** Elements below which states stay in float32: they cost little, and small tensors suffer most. */
 const LEAST = 4096;

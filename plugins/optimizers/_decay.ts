@@ -1,5 +1,5 @@
 /**
- * Which tensors are decayed: the option that every built-in optimizer has.
+ * Options that several optimizers have, and which tensors are decayed.
  * @module
  */
 import { z } from "zod";
@@ -25,3 +25,10 @@ export function decayRule(
 
 /** Schema of a coefficient of a moving average: in [0, 1). */
 export const beta: z.ZodNumber = z.number().min(0).lt(1);
+
+/** Bits of a number of an optimizer's states: an option. */
+export const stateBits: z.ZodDefault<
+  z.ZodUnion<readonly [z.ZodLiteral<32>, z.ZodLiteral<8>]>
+> = z.union([z.literal(32), z.literal(8)]).default(32).describe(
+  "8: states of large tensors in 8 bits, block-wise (arXiv:2110.02861): a quarter of their memory",
+);

@@ -1,33 +1,13 @@
 /**
- * A running average of the weights beside any optimizer (Polyak averaging, with exponential weights):
- *
- * ```text
- * a(0) = p(0)          a(t) = decay a(t - 1) + (1 - decay) p(t)
- * ```
- *
- * A step that is left out (its gradient was not finite) leaves the average as it was.
+ * A running average of the weights beside any optimizer: the part and its options. The average is in
+ * `running_average.ts`.
  * @module
  */
-import {
-  type Choice,
-  ConfigError,
-  definePart,
-  type Optimizer,
-  type Part,
-  type TensorUpdate,
-  type TrainedTensor,
-} from "@denotune/denotune/core";
+import type { Part } from "@denotune/denotune/core";
 import { z } from "zod";
+import type { EmaOptions } from "./running_average.ts";
 
-/** Options of {@linkcode ema}. */
-export interface EmaOptions {
-  /** How much of the average stays at each step. */
-  readonly decay: number;
-  /** Whether evaluation and saving use the average. */
-  readonly use_average: boolean;
-  /** The optimizer that it follows. */
-  readonly of: Choice;
-}
+export type { EmaOptions } from "./running_average.ts";
 
 /** The state that this wrapper adds to the optimizer's own. */
 export type EmaSlot = "ema";
@@ -43,65 +23,15 @@ const options: z.ZodType<EmaOptions, Partial<EmaOptions>> = z.strictObject({
     .describe("The optimizer that makes the steps, with its options"),
 });
 
-/** The optimizer with an average beside it. Throws `ConfigError` for one that keeps an average already. */
-export function withAverage(
-  of: Optimizer,
-  { decay, use_average }: Pick<EmaOptions, "decay" | "use_average">,
-): Optimizer {
-  if (of.average !== undefined || of.slots.includes("ema")) {
-    throw new ConfigError(
-      "optimizer.of of `ema` keeps an average already: name the optimizer that makes the steps (adamw)",
-    );
-  }
-  return {
-    tensorUpdate(tensor) {
-      const inner = of.tensorUpdate?.(tensor) ?? null;
-      return inner === null ? null : averagedUpdate(inner, tensor, decay);
-    },
-    learningRate: of.learningRate,
-    weightDecay: of.weightDecay,
-    decays: (tensor) => of.decays(tensor),
-    learningRateFactor: (tensor) => of.learningRateFactor?.(tensor) ?? 1,
-    slots: [...of.slots, "ema"],
-    average: { slot: "ema", used: use_average },
-    scalarNames: of.scalarNames,
-    scalars: (step) => of.scalars(step),
-    update(inputs) {
-      const { parameter, slots } = of.update(inputs);
-      const average = inputs.slots.ema.mul(decay)
-        .add(parameter.mul(1 - decay));
-      return { parameter, slots: { ...slots, ema: average } };
-    },
-  };
-}
-
-/** A tensor's graph, with the average behind it. */
-function averagedUpdate(
-  of: TensorUpdate,
-  { shape }: TrainedTensor,
-  decay: number,
-): TensorUpdate {
-  return {
-    states: { ...of.states, ema: { shape } },
-    update(inputs) {
-      const { parameter, states } = of.update(inputs);
-      const average = inputs.map(
-        [inputs.states.ema, parameter],
-        ([before, now]) => before.mul(decay).add(now.mul(1 - decay)),
-      );
-      return { parameter, states: { ...states, ema: average } };
-    },
-  };
-}
-
 /** The part `ema`. */
-export const ema: Part<"optimizer", Partial<EmaOptions>, EmaOptions> =
-  definePart({
-    kind: "optimizer",
-    name: "ema",
-    description:
-      "Another optimizer with a running average of the weights, which is evaluated and saved",
-    options,
-    create: async (o, host) =>
-      withAverage(await host.create("optimizer", o.of), o),
-  });
+export const ema: Part<"optimizer", Partial<EmaOptions>, EmaOptions> = {
+  kind: "optimizer",
+  name: "ema",
+  description:
+    "Another optimizer with a running average of the weights, which is evaluated and saved",
+  options,
+  async create(o, host) {
+    const { withAverage } = await import("./running_average.ts");
+    return withAverage(await host.create("optimizer", o.of), o);
+  },
+};

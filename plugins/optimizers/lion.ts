@@ -9,10 +9,15 @@
  * ```
  * @module
  */
-import { definePart, type Optimizer, type Part } from "@denotune/denotune/core";
+import type { Optimizer, Part } from "@denotune/denotune/core";
 import { z } from "zod";
-import { stateBits, withBlockStates } from "./_block_states.ts";
-import { beta, decayNormAndBias, decayRule, weightDecay } from "./_decay.ts";
+import {
+  beta,
+  decayNormAndBias,
+  decayRule,
+  stateBits,
+  weightDecay,
+} from "./_decay.ts";
 
 /** Options of {@linkcode lion}. */
 export interface LionOptions {
@@ -62,14 +67,14 @@ export function lionRule(o: LionOptions): Optimizer<"exp_avg", never> {
 }
 
 /** The part `lion`. */
-export const lion: Part<"optimizer", Partial<LionOptions>, LionOptions> =
-  definePart({
-    kind: "optimizer",
-    name: "lion",
-    description: "Sign of a moving average: half of AdamW's state",
-    options,
-    create: (o) =>
-      o.state_bits === 8
-        ? withBlockStates(lionRule(o), { exp_avg: "dynamic-int8" })
-        : lionRule(o),
-  });
+export const lion: Part<"optimizer", Partial<LionOptions>, LionOptions> = {
+  kind: "optimizer",
+  name: "lion",
+  description: "Sign of a moving average: half of AdamW's state",
+  options,
+  async create(o) {
+    if (o.state_bits !== 8) return lionRule(o);
+    const { withBlockStates } = await import("./_block_states.ts");
+    return withBlockStates(lionRule(o), { exp_avg: "dynamic-int8" });
+  },
+};

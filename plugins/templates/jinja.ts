@@ -17,8 +17,6 @@ import {
   jinjaRunShape,
   moment,
 } from "./jinja_template/jinja_options.ts";
-import { jinjaTemplate } from "./jinja_template/jinja_template.ts";
-import { modelEnds } from "./jinja_template/model_ends.ts";
 
 /** Options of the template `jinja`. */
 export interface JinjaOptions extends JinjaRunOptions {
@@ -45,7 +43,7 @@ export const jinja: Part<"template", JinjaInput, JinjaOptions> = definePart({
     source: z.string().nullable().default(null).describe("The template itself"),
     ...jinjaRunShape,
   }),
-  create(options, host) {
+  async create(options, host) {
     const { path, source } = options;
     if ((path === null) === (source === null)) {
       throw new ConfigError(
@@ -56,6 +54,9 @@ export const jinja: Part<"template", JinjaInput, JinjaOptions> = definePart({
     }
     const file = path === null ? null : host.resolvePath(path);
     const text = file === null ? source ?? "" : readSource(file);
+    const { jinjaTemplate, modelEnds } = await import(
+      "./jinja_template/mod.ts"
+    );
     return jinjaTemplate({
       source: text,
       where: file ?? "the template's `source`",

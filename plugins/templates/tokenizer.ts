@@ -15,8 +15,6 @@ import {
   jinjaRunShape,
   moment,
 } from "./jinja_template/jinja_options.ts";
-import { jinjaTemplate } from "./jinja_template/jinja_template.ts";
-import { modelEnds } from "./jinja_template/model_ends.ts";
 
 /** The part `tokenizer`. */
 export const tokenizer: Part<"template", JinjaRunInput, JinjaRunOptions> =
@@ -25,7 +23,7 @@ export const tokenizer: Part<"template", JinjaRunInput, JinjaRunOptions> =
     name: "tokenizer",
     description: "The Jinja chat template that came with the tokenizer",
     options: z.strictObject(jinjaRunShape),
-    create(options, host) {
+    async create(options, host) {
       const { chatTemplate, specialTokens } = tokenizerOf(host);
       if (chatTemplate === null) {
         throw new ConfigError(
@@ -33,6 +31,9 @@ export const tokenizer: Part<"template", JinjaRunInput, JinjaRunOptions> =
             "choose another, for example `template: chatml`",
         );
       }
+      const { jinjaTemplate, modelEnds } = await import(
+        "./jinja_template/mod.ts"
+      );
       return jinjaTemplate({
         source: chatTemplate,
         where: "the tokenizer's chat template",

@@ -15,7 +15,7 @@ import {
   randomFrom,
 } from "@denotune/denotune/core";
 import { ReferenceExecutor } from "../../backends/reference/mod.ts";
-import { sgdRule } from "../../plugins/optimizers/sgd.ts";
+import { sgdRule } from "../../plugins/optimizers/sgd_rule.ts";
 import { gpt2Architecture, llamaArchitecture } from "./model/architectures.ts";
 import {
   attachTo,

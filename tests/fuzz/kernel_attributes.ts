@@ -243,9 +243,17 @@ export const makers: Makers = {
   }),
   gather_rows: (random, { N }) => {
     const V = size(random);
+    const columns = size(random, 70);
+    const format = pick(random, [undefined, "int8", "nf4"] as const);
     return {
-      attributes: { rows: N, columns: size(random, 70) },
-      tolerance: EXACT,
+      attributes: {
+        rows: N,
+        columns,
+        ...(format === undefined
+          ? {}
+          : { quantized: { format, rows: V, columns } }),
+      },
+      tolerance: format === undefined ? EXACT : ELEMENT,
       free: { V },
       data: { index: below(V) },
     };

@@ -23,7 +23,7 @@ import {
   phi3With,
   smollm3With,
 } from "../../plugins/models/mod.ts";
-import { adamwRule } from "../../plugins/optimizers/adamw.ts";
+import { adamwRule } from "../../plugins/optimizers/adamw_rule.ts";
 import { missing, openDevice } from "../backends/webgpu/_device.ts";
 import {
   attachTo,

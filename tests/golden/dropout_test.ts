@@ -8,7 +8,7 @@ import { loadWeights } from "../../core/io/load_weights.ts";
 import { openModelFolder } from "../../core/io/model_folder.ts";
 import { Engine } from "../../core/engine/engine.ts";
 import { planEngine } from "../../core/engine/plan_engine.ts";
-import { sgdRule } from "../../plugins/optimizers/sgd.ts";
+import { sgdRule } from "../../plugins/optimizers/sgd_rule.ts";
 import {
   gpt2Architecture,
   llamaArchitecture,

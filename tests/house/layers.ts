@@ -17,6 +17,7 @@ export const FLOORS: readonly {
       "core/contracts/options.ts",
       "core/contracts/built_in.ts",
       "core/fault_place.ts",
+      "core/own_module.ts",
       "core/permission_words.ts",
       "core/permissions.ts",
       "core/random.ts",

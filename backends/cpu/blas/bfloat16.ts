@@ -2,7 +2,7 @@
  * Products of bf16 factors with float32 sums, by oneDNN. It is looked for where a run asks for such products alone.
  * @module
  */
-import { isGranted } from "@denotune/denotune/core";
+import { isGranted } from "@denotune/denotune/device";
 import { oneDnnFacts, oneDnnPaths, openOneDnn } from "./onednn.ts";
 
 /** A library that was found: enough to open it in another worker. */

@@ -2,7 +2,7 @@
  * A library of the system for products in float32, found and opened.
  * @module
  */
-import { DeviceError, isGranted } from "@denotune/denotune/core";
+import { DeviceError, isGranted } from "@denotune/denotune/device";
 import {
   type Candidate,
   candidates,
@@ -53,7 +53,7 @@ const PLAIN = 111;
 const TRANSPOSED = 112;
 
 /** OpenBLAS packs nothing where the sizes multiply to less than a million; widths that were the fastest. */
-const FEW_ROWS = { NN: 128, NT: 128 };
+const FEW_ROWS = { NN: 128, NT: 128, mostRows: 16 };
 
 /**
  * Looks for a BLAS without asking the user for anything: only where the permission `ffi` has been granted.

@@ -13,6 +13,8 @@ const BLOCK_UNIT = 16;
 
 /** Most rows for which a product waits for its weights, as in decoding. */
 const FEW_ROWS = 16;
+/** Narrow blocks that a product of more rows has at least. */
+const LEAST_BLOCKS = 6;
 
 /**
  * Columns of a block of a product of few rows. So many weights are still in the second cache when a library multiplies
@@ -21,6 +23,8 @@ const FEW_ROWS = 16;
 export interface FewRowsColumns {
   readonly NN: number;
   readonly NT: number;
+  /** Most rows for which such blocks are faster: 16 at least. */
+  readonly mostRows: number;
 }
 
 /** One block of a product: addresses of its first elements, its sizes, and those of the whole. */
@@ -58,7 +62,8 @@ export function runBlocks(
     k = slots[shift + 4];
   if (batch === 0 || m === 0 || n === 0) return;
   const bytes = factors === "bf16" ? 2 : 4;
-  const { rows, columns } = m <= FEW_ROWS && layout !== "TN" && fewRows !== null
+  const { rows, columns } = layout !== "TN" && fewRows !== null &&
+      isNarrow({ m, n }, { most: fewRows.mostRows, columns: fewRows[layout] })
     ? fewRowsBlocks({ m, n }, fewRows[layout])
     : blasBlocks({ batch, m, n, k });
   const across = Math.ceil(n / columns);
@@ -101,6 +106,17 @@ export function blasBlocks(
     else columns = half(columns);
   }
   return { rows, columns };
+}
+
+/**
+ * Whether a product is cut into narrow blocks: always where it waits for its weights alone; with up to `most` rows
+ * where that leaves some blocks to each worker.
+ */
+function isNarrow(
+  { m, n }: { m: number; n: number },
+  { most, columns }: { most: number; columns: number },
+): boolean {
+  return m <= FEW_ROWS || (m <= most && n >= LEAST_BLOCKS * columns);
 }
 
 /** Rows and columns of the blocks of a product of few rows: an even number of blocks, for two workers. */

@@ -47,7 +47,7 @@ const PLAIN = "N".charCodeAt(0);
 const TRANSPOSED = "T".charCodeAt(0);
 
 /** Widths that were the fastest for float32. */
-const FEW_ROWS = { NN: 192, NT: 128 };
+const FEW_ROWS = { NN: 192, NT: 128, mostRows: 128 };
 
 /** Threads by TBB (`DNNL_RUNTIME_TBB`), which nobody outside can keep to one. */
 const TBB = 4;

@@ -2,7 +2,7 @@
  * The index of the largest element of each row.
  * @module
  */
-import type { KernelAttributes, View } from "@denotune/denotune/core";
+import type { KernelAttributes, View } from "@denotune/denotune/device";
 import {
   f32x4,
   type FunctionBuilder,

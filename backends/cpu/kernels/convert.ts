@@ -2,7 +2,7 @@
  * 16-bit numbers to float32 and back, four at a time, rounding to the nearest, ties to even.
  * @module
  */
-import type { DType } from "@denotune/denotune/core";
+import type { DType } from "@denotune/denotune/device";
 import {
   f32x4,
   type FunctionBuilder,

@@ -9,7 +9,7 @@
  *
  * @module
  */
-import type { Dim, KernelAttributes, View } from "@denotune/denotune/core";
+import type { Dim, KernelAttributes, View } from "@denotune/denotune/device";
 import {
   f32x4,
   type FunctionBuilder,

@@ -7,7 +7,7 @@ import {
   type DType,
   type KernelAttributes,
   type View,
-} from "@denotune/denotune/core";
+} from "@denotune/denotune/device";
 import {
   f32x4,
   f64x2,

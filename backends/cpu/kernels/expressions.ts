@@ -8,7 +8,7 @@ import type {
   BinaryOp,
   Expression,
   UnaryOp,
-} from "@denotune/denotune/core";
+} from "@denotune/denotune/device";
 import {
   f32x4,
   type FunctionBuilder,
@@ -26,6 +26,7 @@ import {
   log,
   mix32,
   sigmoid,
+  sigmoidPower,
   sign,
   tanh,
 } from "../simd_math.ts";
@@ -217,8 +218,18 @@ export class ExpressionEmitter {
         );
       }
       case "unary":
-        return unary(this.#f, e.op, child(0));
+        return e.op === "sigmoid"
+          ? sigmoid(this.#f, child(0), this.#sigmoidPower(node, memos, lanes))
+          : unary(this.#f, e.op, child(0));
       case "binary": {
+        const [one, inner] = node.children;
+        if (e.op === "sub" && isSigmoid(inner.of) && isOne(one.of)) {
+          // as e to -x times the sigmoid: the difference would have no digits where the sigmoid is near 1
+          return f32x4.mul(
+            this.#sigmoidPower(inner, memos, lanes),
+            child(1),
+          );
+        }
         const mask = comparison(e.op, child(0), child(1));
         return mask === null
           ? arithmetic(e.op, child(0), child(1))
@@ -264,6 +275,23 @@ export class ExpressionEmitter {
     return integer ? f32x4.fromI32(bits) : bits;
   }
 
+  /** What a sigmoid and 1 - sigmoid are both made of. */
+  #sigmoidPower(
+    sigmoid: Node,
+    memos: readonly Memo[],
+    lanes: Lanes | null,
+  ): Vector {
+    const id = -1 - sigmoid.id; // as for keys of random numbers: no node has it
+    for (const memo of memos) {
+      const known = memo.get(id);
+      if (known !== undefined) return known;
+    }
+    const x = this.#emit(sigmoid.children[0], memos, lanes);
+    const power = sigmoidPower(this.#f, x);
+    memos[0].set(id, power);
+    return power;
+  }
+
   /** The part of a random number that depends on the row alone: mix32(key + stream * golden ratio). */
   #randomKey(node: Node, memos: readonly Memo[]): Vector {
     if (node.of.kind !== "random") throw new TypeError("not a random number");
@@ -280,6 +308,14 @@ export class ExpressionEmitter {
   }
 }
 
+function isSigmoid(e: Expression): boolean {
+  return e.kind === "unary" && e.op === "sigmoid";
+}
+
+function isOne(e: Expression): boolean {
+  return e.kind === "constant" && e.value === 1;
+}
+
 /** Indices of four columns. */
 function columns(lanes: Lanes | null): Vector {
   if (lanes === null) {
@@ -293,7 +329,11 @@ function columns(lanes: Lanes | null): Vector {
   );
 }
 
-function unary(f: FunctionBuilder, op: UnaryOp, a: Vector): Vector {
+function unary(
+  f: FunctionBuilder,
+  op: Exclude<UnaryOp, "sigmoid">,
+  a: Vector,
+): Vector {
   switch (op) {
     case "neg":
       return f32x4.neg(a);
@@ -311,8 +351,6 @@ function unary(f: FunctionBuilder, op: UnaryOp, a: Vector): Vector {
       return f32x4.div(f32x4.const(1), a);
     case "tanh":
       return tanh(f, a);
-    case "sigmoid":
-      return sigmoid(f, a);
     case "erf":
       return erf(f, a);
     case "sign":

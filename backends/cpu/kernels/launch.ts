@@ -4,7 +4,7 @@
  * share an output element, so results do not depend on which worker takes which piece.
  * @module
  */
-import type { Dim, View } from "@denotune/denotune/core";
+import type { Dim, View } from "@denotune/denotune/device";
 import {
   f64,
   type FunctionBuilder,

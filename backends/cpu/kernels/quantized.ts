@@ -10,7 +10,7 @@ import {
   nf4Layout,
   type QuantizedShape,
   type View,
-} from "@denotune/denotune/core";
+} from "@denotune/denotune/device";
 import {
   f32,
   f32x4,

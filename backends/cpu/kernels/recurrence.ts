@@ -3,7 +3,7 @@
  * stored in the worker's scratch memory, with rows padded to whole vectors. Four value columns are computed at once.
  * @module
  */
-import type { Dim, KernelAttributes, View } from "@denotune/denotune/core";
+import type { Dim, KernelAttributes, View } from "@denotune/denotune/device";
 import {
   f32x4,
   type FunctionBuilder,

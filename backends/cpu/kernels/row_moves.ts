@@ -1,19 +1,14 @@
 /**
- * Kernels that move whole rows: gather, scatter, caches, slices. An index out of range ends the run.
+ * Kernels that move whole rows: scatter, caches, slices. An index out of range ends the run.
  *
  * ```text
- * gather_rows    out[i] = table[index[i]]            scatter_rows  out[index[i]] = values[i], else 0
+ * scatter_rows   out[index[i]] = values[i], else 0
  * scatter_add    out[ids[u]] += values[order[i]],    i in starts[u] .. starts[u + 1]: sorted by the host
  * write_cache    cache[slot(b), lengths[b] + t] = rows[b, t]
  * ```
  * @module
  */
-import {
-  bytesOf,
-  type Dim,
-  type KernelAttributes,
-  type View,
-} from "@denotune/denotune/core";
+import type { Dim, KernelAttributes, View } from "@denotune/denotune/device";
 import {
   f32x4,
   type FunctionBuilder,
@@ -22,7 +17,7 @@ import {
   type Int,
   v128,
 } from "../assembler/mod.ts";
-import { checkedIndex, loadWidened } from "./convert.ts";
+import { checkedIndex } from "./convert.ts";
 import { element, keyOf, type Launch } from "./launch.ts";
 import { storeLanes, vectorLoop } from "./vector_loop.ts";
 
@@ -60,59 +55,6 @@ export function copyRow(
 /** The dimension of a view's rows. */
 function rowsOf(view: View): Dim {
   return view.shape[0];
-}
-
-/** The launches of a `gather_rows` call. */
-export function lowerGatherRows(
-  attributes: KernelAttributes["gather_rows"],
-  views: readonly [table: View, index: View, out: View],
-): Launch[] {
-  const { columns } = attributes;
-  const dtype = views[0].dtype;
-  const dims = [attributes.rows, rowsOf(views[0])];
-  return [{
-    key: keyOf("gather_rows", [columns, dtype], dims),
-    views,
-    writes: [2],
-    dims,
-    build: (k) => {
-      const { f } = k;
-      const [table, index, out] = k.at;
-      k.ranges(
-        k.dims[0],
-        rowsPerPiece(columns),
-        (from, to) =>
-          f.for(from, to, 1, (row) => {
-            // Each row of out is written once, whatever the indices: pieces are ranges of out.
-            const id = checkedIndex(f, element(index, row), k.dims[1]);
-            const source = f.local(
-              "i64",
-              i64.add(table, i64.mul(id, i64.const(columns * bytesOf(dtype)))),
-            );
-            const target = f.local(
-              "i64",
-              element(out, i64.mul(row, i64.const(columns))),
-            );
-            vectorLoop(
-              f,
-              { from: i64.const(0), to: i64.const(columns) },
-              (lanes) => {
-                const at = i64.add(
-                  source,
-                  i64.mul(lanes.index, i64.const(bytesOf(dtype))),
-                );
-                storeLanes(
-                  f,
-                  { address: element(target, lanes.index) },
-                  loadWidened(f, dtype, at),
-                  lanes.rest,
-                );
-              },
-            );
-          }),
-      );
-    },
-  }];
 }
 
 /** The launches of a `scatter_rows` call: zeros everywhere, then the rows. */

@@ -18,7 +18,7 @@ import {
   sizeOf,
   type Stage,
   type View,
-} from "@denotune/denotune/core";
+} from "@denotune/denotune/device";
 import {
   f32x4,
   i64,

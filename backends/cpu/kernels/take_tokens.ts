@@ -2,7 +2,7 @@
  * The end of a decoding step.
  * @module
  */
-import type { KernelAttributes, View } from "@denotune/denotune/core";
+import type { KernelAttributes, View } from "@denotune/denotune/device";
 import { i32, i64 } from "../assembler/mod.ts";
 import { checkedIndex } from "./convert.ts";
 import { element, keyOf, type Launch } from "./launch.ts";

@@ -14,7 +14,7 @@ import {
   type Segment,
   sizeOf,
   type View,
-} from "@denotune/denotune/core";
+} from "@denotune/denotune/device";
 import { ModuleBuilder } from "../assembler/mod.ts";
 import { GEMM_BF16, Kernel, type Launch, SGEMM } from "../kernels/launch.ts";
 import { lower, type LowerOptions } from "../lower.ts";

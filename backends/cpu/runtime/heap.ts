@@ -2,7 +2,7 @@
  * The one memory that holds every buffer: shared, 64-bit, growing.
  * @module
  */
-import { DeviceError } from "@denotune/denotune/core";
+import { DeviceError } from "@denotune/denotune/device";
 import { MAX_PAGES, PAGE_BYTES } from "../assembler/mod.ts";
 import { HEAP_AT } from "./layout.ts";
 

@@ -4,7 +4,7 @@
  * of 2 MiB.
  * @module
  */
-import { isGranted } from "@denotune/denotune/core";
+import { isGranted } from "@denotune/denotune/device";
 
 /** `MADV_HUGEPAGE` of Linux. */
 const HUGE_PAGES = 14;

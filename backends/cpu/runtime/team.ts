@@ -3,7 +3,7 @@
  * itself.
  * @module
  */
-import { DeviceError } from "@denotune/denotune/core";
+import { DeviceError } from "@denotune/denotune/device";
 import {
   type Libraries,
   type LibrariesFound,

@@ -2,7 +2,7 @@
  * Attention forward: over segments, and over a cache.
  * @module
  */
-import { type AttentionAttributes, uniformAt } from "@denotune/denotune/core";
+import { type AttentionAttributes, uniformAt } from "@denotune/denotune/device";
 import { checkIndex, type Kernel, type SizeOf } from "../kernel.ts";
 
 /** Sizes of an attention call. */

@@ -2,15 +2,24 @@
  * Rows by index: gather, scatter, and the embedding's gradient.
  * @module
  */
-import { DeviceError } from "@denotune/denotune/core";
+import { DeviceError } from "@denotune/denotune/device";
 import { checkIndex, type Kernel } from "../kernel.ts";
+import { loadQuantized } from "./quantized.ts";
 
 /** out[r] = table[index[r]]. */
 export const gatherRows: Kernel<"gather_rows"> = {
-  run({ columns }, _size, [table, index], [output]) {
+  run({ columns, quantized }, _size, [table, index], [output]) {
+    const wide = quantized === undefined
+      ? null
+      : loadQuantized(table, quantized);
+    const rows = quantized?.rows ?? table.length / columns;
     for (const [row, from] of index.load().entries()) {
-      checkIndex(from, table.length / columns, `index[${row}]`);
-      output.save(table.load(from * columns, columns), row * columns);
+      checkIndex(from, rows, `index[${row}]`);
+      const start = from * columns;
+      output.save(
+        wide?.subarray(start, start + columns) ?? table.load(start, columns),
+        row * columns,
+      );
     }
   },
 };

@@ -2,7 +2,10 @@
  * Matrix products.
  * @module
  */
-import { type ProductEpilogue, quantizedFactor } from "@denotune/denotune/core";
+import {
+  type ProductEpilogue,
+  quantizedFactor,
+} from "@denotune/denotune/device";
 import type { Kernel } from "../kernel.ts";
 import { closureOf, loadInputs } from "../expression.ts";
 import type { Tensor } from "../tensor.ts";

@@ -2,7 +2,7 @@
  * Quantised matrices: their words, and the numbers behind them.
  * @module
  */
-import { dequantize, type QuantizedShape } from "@denotune/denotune/core";
+import { dequantize, type QuantizedShape } from "@denotune/denotune/device";
 import type { Tensor } from "../tensor.ts";
 
 /** The numbers of a quantised matrix (rows, columns), as float32 gives them. */

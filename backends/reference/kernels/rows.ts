@@ -3,7 +3,7 @@
  * before the call, even if an output shares the memory of an input.
  * @module
  */
-import { expressionOf } from "@denotune/denotune/core";
+import { expressionOf } from "@denotune/denotune/device";
 import { closureOf, loadInputs, type Place } from "../expression.ts";
 import type { Kernel } from "../kernel.ts";
 

@@ -2,7 +2,7 @@
  * Choosing tokens, and the end of a step of decoding.
  * @module
  */
-import { gumbelAt } from "@denotune/denotune/core";
+import { gumbelAt } from "@denotune/denotune/device";
 import { checkIndex, type Kernel } from "../kernel.ts";
 
 /** Words that hold a bit for each column. */

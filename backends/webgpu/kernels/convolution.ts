@@ -7,7 +7,7 @@
  * ```
  * @module
  */
-import { product } from "@denotune/denotune/core";
+import { product } from "@denotune/denotune/device";
 import { type DispatchSpec, type Lower, perItem } from "../shader/dispatch.ts";
 
 const INVOCATIONS = 64;

@@ -9,16 +9,14 @@ const INVOCATIONS = 64;
 
 /** out[r] = table[index[r]]; NaN where the index is no row of the table. */
 export const gatherRows: Lower<"gather_rows"> = (lowering) => {
-  const { attributes: { rows, columns } } = lowering;
+  const { attributes: { rows, columns, quantized } } = lowering;
   const table = lowering.input("table");
-  const count = table.shape.reduce<number>(
-    (n, d) => n * lowering.capacity(d),
-    1,
-  ) / columns;
+  const count = quantized?.rows ??
+    table.shape.reduce<number>((n, d) => n * lowering.capacity(d), 1) / columns;
   lowering.emit({
     name: "gather_rows",
     tensors: [
-      { name: "table", view: table },
+      { name: "table", view: table, quantized },
       {
         name: "index",
         view: lowering.input("index"),

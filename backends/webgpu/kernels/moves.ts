@@ -7,7 +7,7 @@ import {
   type DType,
   product,
   type QuantizedShape,
-} from "@denotune/denotune/core";
+} from "@denotune/denotune/device";
 import { type DispatchSpec, type Lower, perItem } from "../shader/dispatch.ts";
 import { f32Text } from "../shader/numbers.ts";
 import { combineArgmax } from "./argmax_lanes.ts";

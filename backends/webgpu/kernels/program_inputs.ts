@@ -2,7 +2,7 @@
  * How expressions read the inputs of row programs and sums.
  * @module
  */
-import type { Access, Expression } from "@denotune/denotune/core";
+import type { Access, Expression } from "@denotune/denotune/device";
 import type { Scope } from "../shader/dispatch.ts";
 import { type Leaves, leavesOf } from "../shader/expression.ts";
 

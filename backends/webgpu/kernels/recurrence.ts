@@ -12,7 +12,7 @@
  * The loop over tokens is sequential: each state depends on the one before, and no barrier is needed.
  * @module
  */
-import type { View } from "@denotune/denotune/core";
+import type { View } from "@denotune/denotune/device";
 import {
   type DispatchSpec,
   type Lower,

@@ -2,7 +2,7 @@
  * Rotary position embedding.
  * @module
  */
-import { product } from "@denotune/denotune/core";
+import { product } from "@denotune/denotune/device";
 import { type Lower, perItem } from "../shader/dispatch.ts";
 
 const INVOCATIONS = 64;

@@ -17,7 +17,7 @@ import {
   product,
   type RowProgram,
   type Stage,
-} from "@denotune/denotune/core";
+} from "@denotune/denotune/device";
 import type { Lower, Scope } from "../shader/dispatch.ts";
 import { ExpressionWriter, leavesOf } from "../shader/expression.ts";
 import { LaneReduction, lanesFor } from "../shader/reduce.ts";

@@ -3,7 +3,7 @@
  * on capacities alone, then the chunks in order.
  * @module
  */
-import type { Dim } from "@denotune/denotune/core";
+import type { Dim } from "@denotune/denotune/device";
 import type { Lower, Scope } from "../shader/dispatch.ts";
 import { perItem } from "../shader/dispatch.ts";
 import { ExpressionWriter } from "../shader/expression.ts";

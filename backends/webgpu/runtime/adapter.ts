@@ -2,7 +2,7 @@
  * Finds an adapter and opens its device with all that it allows.
  * @module
  */
-import { DeviceError, isGranted } from "@denotune/denotune/core";
+import { DeviceError, isGranted } from "@denotune/denotune/device";
 import type { WebGpuOptions } from "../options.ts";
 import type { TileTable } from "../kernels/matmul/tiles.ts";
 import {

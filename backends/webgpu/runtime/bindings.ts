@@ -10,7 +10,7 @@
  * A range beyond the largest binding is bound in slices.
  * @module
  */
-import { bytesOf, DeviceError, type DType } from "@denotune/denotune/core";
+import { bytesOf, DeviceError, type DType } from "@denotune/denotune/device";
 import type { DispatchSpec, TensorUse } from "../shader/dispatch.ts";
 import {
   type BoundArray,

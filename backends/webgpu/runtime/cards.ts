@@ -8,7 +8,7 @@ import {
   environmentVariable,
   isGranted,
   variables,
-} from "@denotune/denotune/core";
+} from "@denotune/denotune/device";
 import { existsSync } from "node:fs";
 
 /** A device of Vulkan. */

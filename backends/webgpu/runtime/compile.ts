@@ -13,7 +13,7 @@ import {
   type Segment,
   sizeOf,
   validatePlan,
-} from "@denotune/denotune/core";
+} from "@denotune/denotune/device";
 import {
   type DispatchSpec,
   SCRATCH,

@@ -8,7 +8,7 @@ import {
   environmentVariable,
   isGranted,
   variables,
-} from "@denotune/denotune/core";
+} from "@denotune/denotune/device";
 
 /** Where Linux keeps the manifests of Vulkan drivers; a package's update writes them anew. */
 const MANIFESTS = ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"];

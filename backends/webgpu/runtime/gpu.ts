@@ -3,7 +3,7 @@
  * says what to change.
  * @module
  */
-import { DeviceError } from "@denotune/denotune/core";
+import { DeviceError } from "@denotune/denotune/device";
 import { SubmissionBudget } from "./budget.ts";
 import { type Counters, noCounts } from "./counters.ts";
 import type { AdapterLimits } from "./adapter_limits.ts";

@@ -18,7 +18,7 @@ import {
   type Segment,
   sizeOf,
   type View,
-} from "@denotune/denotune/core";
+} from "@denotune/denotune/device";
 import { kernels } from "../kernels/mod.ts";
 import {
   type DispatchSpec,

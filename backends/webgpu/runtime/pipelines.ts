@@ -2,7 +2,7 @@
  * Pipelines by their source: equal calls of all programs share one.
  * @module
  */
-import { DeviceError } from "@denotune/denotune/core";
+import { DeviceError } from "@denotune/denotune/device";
 import { libraryFor } from "../shader/library.ts";
 import type { DispatchSpec, Scope } from "../shader/dispatch.ts";
 import type { SizeTable } from "../shader/sizes.ts";

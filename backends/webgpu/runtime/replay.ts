@@ -3,7 +3,7 @@
  * but the commands themselves.
  * @module
  */
-import { DeviceError, type Extents } from "@denotune/denotune/core";
+import { DeviceError, type Extents } from "@denotune/denotune/device";
 import {
   type ReadyDispatch,
   type ReadyProgram,

@@ -10,6 +10,28 @@ const MOST_STAGING = 64 * 2 ** 20;
 /** Bytes written before the device is given time to take them in. */
 const MOST_WRITTEN = 256 * 2 ** 20;
 
+/** Bytes of a buffer. */
+export interface Range {
+  /** The buffer. */
+  readonly buffer: GPUBuffer;
+  /** Where they begin; any byte. */
+  readonly byteOffset: number;
+  /** How many there are. */
+  readonly byteLength: number;
+}
+
+/** Whole words that one copy moves: `size` bytes from byte `first` on, for the range of this index. */
+interface Piece {
+  readonly index: number;
+  readonly first: number;
+  readonly size: number;
+  /** Bytes of the first word that were not asked for. */
+  readonly skipped: number;
+  /** Bytes that were, and how many of the range's come before them. */
+  readonly length: number;
+  readonly done: number;
+}
+
 /** Copies in and out of buffers. */
 export class Staging {
   readonly #gpu: Gpu;
@@ -25,35 +47,65 @@ export class Staging {
     await this.#staging(1);
   }
 
-  /** A copy of bytes of a buffer. */
-  async read(
-    buffer: GPUBuffer,
-    byteOffset: number,
-    byteLength: number,
-  ): Promise<ArrayBuffer> {
-    const result = new Uint8Array(byteLength);
-    for (let done = 0; done < byteLength;) {
-      const start = byteOffset + done;
-      const first = start - start % 4;
-      const wanted = Math.min(
-        Math.ceil((byteOffset + byteLength - first) / 4) * 4,
-        MOST_STAGING,
-      );
-      const staging = await this.#staging(wanted);
-      const encoder = this.#gpu.device.createCommandEncoder();
-      encoder.copyBufferToBuffer(buffer, first, staging, 0, wanted);
-      this.#gpu.submit([encoder.finish()]);
-      await staging.mapAsync(GPUMapMode.READ, 0, wanted);
-      const bytes = new Uint8Array(staging.getMappedRange(0, wanted));
-      const part = bytes.subarray(
-        start - first,
-        start - first + byteLength - done,
-      );
-      result.set(part, done);
-      done += part.length;
-      staging.unmap();
+  /**
+   * Copies of ranges of buffers. As many as there is room for are copied together and waited for once: after the
+   * device has ended its work, Deno lets 10 ms pass before a buffer counts as mapped.
+   */
+  async read(ranges: readonly Range[]): Promise<ArrayBuffer[]> {
+    const results = ranges.map((range) => new Uint8Array(range.byteLength));
+    let pieces: Piece[] = [];
+    let room = MOST_STAGING;
+    for (const [index, { byteOffset, byteLength }] of ranges.entries()) {
+      for (let done = 0; done < byteLength;) {
+        const start = byteOffset + done;
+        const first = start - start % 4;
+        const words = Math.ceil((byteOffset + byteLength - first) / 4) * 4;
+        const size = Math.min(words, room);
+        const length = Math.min(first + size - start, byteLength - done);
+        pieces.push({
+          index,
+          done,
+          first,
+          size,
+          skipped: start - first,
+          length,
+        });
+        done += length;
+        room -= size;
+        if (room > 0) continue;
+        await this.#readPieces(ranges, pieces, results);
+        pieces = [];
+        room = MOST_STAGING;
+      }
     }
-    return result.buffer;
+    if (pieces.length > 0) await this.#readPieces(ranges, pieces, results);
+    return results.map((bytes) => bytes.buffer);
+  }
+
+  async #readPieces(
+    ranges: readonly Range[],
+    pieces: readonly Piece[],
+    results: readonly Uint8Array[],
+  ): Promise<void> {
+    const total = pieces.reduce((sum, { size }) => sum + size, 0);
+    const staging = await this.#staging(total);
+    const encoder = this.#gpu.device.createCommandEncoder();
+    let at = 0;
+    for (const { index, first, size } of pieces) {
+      const { buffer } = ranges[index];
+      encoder.copyBufferToBuffer(buffer, first, staging, at, size);
+      at += size;
+    }
+    this.#gpu.submit([encoder.finish()]);
+    await staging.mapAsync(GPUMapMode.READ, 0, total);
+    const mapped = new Uint8Array(staging.getMappedRange(0, total));
+    at = 0;
+    for (const { index, done, size, skipped, length } of pieces) {
+      const start = at + skipped;
+      results[index].set(mapped.subarray(start, start + length), done);
+      at += size;
+    }
+    staging.unmap();
   }
 
   /** Copies bytes into a buffer, after all that was submitted. */
@@ -87,11 +139,12 @@ export class Staging {
     const first = byteOffset - byteOffset % 4;
     const end = Math.ceil((byteOffset + bytes.byteLength) / 4) * 4;
     const whole = new Uint8Array(end - first);
-    whole.set(new Uint8Array(await this.read(buffer, first, 4)));
-    whole.set(
-      new Uint8Array(await this.read(buffer, end - 4, 4)),
-      whole.length - 4,
-    );
+    const [head, tail] = await this.read([
+      { buffer, byteOffset: first, byteLength: 4 },
+      { buffer, byteOffset: end - 4, byteLength: 4 },
+    ]);
+    whole.set(new Uint8Array(head));
+    whole.set(new Uint8Array(tail), whole.length - 4);
     whole.set(bytes, byteOffset - first);
     await this.write(buffer, first, whole);
   }

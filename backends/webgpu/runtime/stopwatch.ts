@@ -2,7 +2,7 @@
  * Times every dispatch by timestamps around a pass of its own.
  * @module
  */
-import type { KernelTime } from "@denotune/denotune/core";
+import type { KernelTime } from "@denotune/denotune/device";
 import type { ReadyDispatch } from "./compile.ts";
 import type { Gpu } from "./gpu.ts";
 

@@ -10,7 +10,7 @@ import type {
   KernelName,
   QuantizedShape,
   View,
-} from "@denotune/denotune/core";
+} from "@denotune/denotune/device";
 import type { AdapterLimits } from "../runtime/adapter_limits.ts";
 import type { TensorText } from "./tensor.ts";
 

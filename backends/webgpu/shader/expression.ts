@@ -2,7 +2,7 @@
  * Expressions as WGSL: every node becomes a `let`, so that repeated subexpressions are computed once.
  * @module
  */
-import type { BinaryOp, Expression, UnaryOp } from "@denotune/denotune/core";
+import type { BinaryOp, Expression, UnaryOp } from "@denotune/denotune/device";
 import { f32Text } from "./numbers.ts";
 
 /** Where an expression's leaves come from, at one place of the space. */

@@ -9,7 +9,7 @@ import {
   NF4_GROUP,
   nf4Layout,
   type QuantizedShape,
-} from "@denotune/denotune/core";
+} from "@denotune/denotune/device";
 
 /** Names of the functions of a tensor: one element, and four side by side. */
 export function widenNames(tensor: string): { one: string; four: string } {

@@ -11,7 +11,7 @@
  * dispatches choose theirs by a dynamic offset.
  * @module
  */
-import { type Dim, type NamedDim, showDim } from "@denotune/denotune/core";
+import { type Dim, type NamedDim, showDim } from "@denotune/denotune/device";
 
 /** Numbers the named dimensions of one plan. */
 export class SizeTable {

@@ -3,7 +3,7 @@
  * binding, in however many slices the binding is cut, and however its elements are stored.
  * @module
  */
-import type { DType } from "@denotune/denotune/core";
+import type { DType } from "@denotune/denotune/device";
 import { ITERATION } from "./sizes.ts";
 
 /** What an element of a bound array is; wide: four elements of a tensor at once. */

@@ -3,7 +3,7 @@
  * one that cannot be read, counts as none: tuning can be repeated, a run must not fail for it.
  * @module
  */
-import { environmentVariable } from "@denotune/denotune/core";
+import { environmentVariable } from "@denotune/denotune/device";
 import { dirname, join } from "node:path";
 import { shapeKey } from "../kernels/matmul/choice.ts";
 import type { Tile, TileTable } from "../kernels/matmul/tiles.ts";

@@ -2,7 +2,7 @@
  * The products of a plan, as tiles are chosen by.
  * @module
  */
-import { type Plan, sizeOf } from "@denotune/denotune/core";
+import { type Plan, sizeOf } from "@denotune/denotune/device";
 import { shapeKey } from "../kernels/matmul/choice.ts";
 import type { ProductShape } from "../kernels/matmul/tiles.ts";
 

@@ -9,7 +9,7 @@ import {
   type KernelCall,
   type Plan,
   randomFrom,
-} from "@denotune/denotune/core";
+} from "@denotune/denotune/device";
 import { WebGpuExecutor } from "../executor.ts";
 import { chooseTileOf, shapeKey } from "../kernels/matmul/choice.ts";
 import {

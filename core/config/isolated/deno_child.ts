@@ -15,7 +15,7 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PluginError } from "../../contracts/errors.ts";
-import { bundleUrl } from "../../io/start_worker.ts";
+import { bundleUrl } from "../../own_module.ts";
 
 /** What a process is started with. */
 export interface ChildOptions {

@@ -6,7 +6,7 @@
 import { z } from "zod";
 import { PluginError } from "../../contracts/errors.ts";
 import { KINDS } from "../../contracts/plugin.ts";
-import { ownModule } from "../../io/start_worker.ts";
+import { ownModule } from "../../own_module.ts";
 import { denoChild } from "./deno_child.ts";
 
 /** A part as its plugin describes it. */

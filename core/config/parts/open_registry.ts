@@ -7,7 +7,7 @@ import { BUILT_IN, Registry } from "../../contracts/plugin.ts";
 import type { TrustPolicy } from "../../contracts/trust.ts";
 import type { TrustOption } from "../trust/trust_option.ts";
 import { ConfigError } from "../../contracts/errors.ts";
-import { bundleUrl } from "../../io/start_worker.ts";
+import { bundleUrl } from "../../own_module.ts";
 import { treeOf } from "../parse/tree.ts";
 
 /** Modules to load besides the built-in parts. */

@@ -173,6 +173,7 @@ const INFO: ShapeOf<DeviceInfo> = {
   kernels: maybe("list"),
   storages: maybe("list"),
   epilogues: maybe("object"),
+  keepsSlopes: maybe("true or false"),
   largestHead: maybe("number"),
   precisions: maybe("list"),
   fingerprint: value("text"),

@@ -19,7 +19,7 @@ import { readFile } from "node:fs/promises";
 import { findPackageJSON } from "node:module";
 import { posix } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { bundleUrl } from "../../io/start_worker.ts";
+import { bundleUrl } from "../../own_module.ts";
 import { importText, resolveModule } from "../parts/import_module.ts";
 
 /** Literal specifiers of imports and exports, of `import()`, `require()` and `new URL(..., import.meta.url)`. */

@@ -4,7 +4,7 @@
  */
 import { isAbsolute, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { bundleUrl } from "../../io/start_worker.ts";
+import { bundleUrl } from "../../own_module.ts";
 import { environmentVariable, isGranted } from "../../permissions.ts";
 
 /** Whether a file is within a folder, links followed: `..`, and a link that leads out, are not. */

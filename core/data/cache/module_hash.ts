@@ -6,7 +6,7 @@ import { createHash, type Hash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { BUILT_IN, type Registry } from "../../contracts/plugin.ts";
-import { bundleUrl, ownModule } from "../../io/start_worker.ts";
+import { bundleUrl, ownModule } from "../../own_module.ts";
 import { VERSION } from "../../version.ts";
 
 /** Import and export specifiers, literal ones of `import()` and of `new URL(..., import.meta.url)` too. */

@@ -15,7 +15,7 @@ import type { BridgeCommand } from "../../config/isolated/process/bridge.ts";
 import type { Bridges } from "../../config/isolated/process/bridge_thread.ts";
 import { loadSameCode } from "../../config/trust/changed_code.ts";
 import { faultPlace } from "../../fault_place.ts";
-import { bundleUrl } from "../../io/start_worker.ts";
+import { bundleUrl } from "../../own_module.ts";
 import { openParts } from "../open_parts.ts";
 import { prepareRows, type RowPipeline } from "../prepared/prepare_rows.ts";
 import { detectFormat } from "../examples/detect_format.ts";

@@ -171,17 +171,17 @@ export class SlotPrefixes {
     slot: number,
     tokens: number,
   ): Promise<ReadonlyMap<string, Float32Array>> {
-    const values = new Map<string, Float32Array>();
-    for (const state of this.#states) {
-      values.set(
-        state.name,
-        await this.#session.read(state.name, {
-          start: slot * this.#elements(state, this.#capacity),
-          count: this.#elements(state, tokens),
-        }),
-      );
-    }
-    return values;
+    return new Map(
+      await Promise.all(
+        this.#states.map(async (state): Promise<[string, Float32Array]> => [
+          state.name,
+          await this.#session.read(state.name, {
+            start: slot * this.#elements(state, this.#capacity),
+            count: this.#elements(state, tokens),
+          }),
+        ]),
+      ),
+    );
   }
 
   /** Elements of a state of one slot for so many tokens. */

@@ -12,7 +12,11 @@
  * @module
  */
 import { count, type Memory } from "../../graph/memory.ts";
-import type { KernelCall, Segment } from "../../graph/plan.ts";
+import {
+  addedRowsOf,
+  type KernelCall,
+  type Segment,
+} from "../../graph/plan.ts";
 import type { PlannedProgram } from "../../graph/planner.ts";
 import { gradientName, type Trainables } from "../trainables.ts";
 
@@ -21,6 +25,15 @@ export interface GradientSlice {
   readonly variable: string;
   readonly start: number;
   readonly count: number;
+  /** An embedding, of whose rows those of tokens are complete later; absent: all are complete at once. */
+  readonly rows?: EmbeddingRows;
+}
+
+/** Rows of an embedding. */
+export interface EmbeddingRows {
+  readonly columns: number;
+  /** `others` are complete before those of `tokens`; where no piece has them, they are zero. */
+  readonly which: "others" | "tokens";
 }
 
 /** A piece of the program, and the gradients that are complete when it has run. */
@@ -43,6 +56,8 @@ interface Unit {
 /** A trained tensor's gradient, with the gap behind it, and the unit that writes it last. */
 interface Member extends GradientSlice {
   readonly last: number;
+  /** Numbers to send, about. */
+  readonly sent: number;
 }
 
 /** Cuts a planned program of a micro-batch. One piece where there is little to send. */
@@ -61,7 +76,7 @@ export function cutAtGradients(
   );
   const members = membersOf(trainables, memory, units)
     .sort((a, b) => a.last - b.last);
-  const total = members.reduce((n, member) => n + member.count, 0);
+  const total = members.reduce((n, member) => n + member.sent, 0);
   const enough = Math.max(fewest, total / MOST_PIECES);
   const pieces: MicroPiece[] = [];
   let from = 0;
@@ -78,7 +93,7 @@ export function cutAtGradients(
   };
   for (const [i, member] of members.entries()) {
     complete.push(member);
-    size += member.count;
+    size += member.sent;
     const next = members[i + 1];
     if (size >= enough && next !== undefined && next.last > member.last) {
       cut(member.last + 1);
@@ -86,6 +101,14 @@ export function cutAtGradients(
   }
   cut(units.length);
   return pieces;
+}
+
+/** A call that writes to a gradient. */
+interface Write {
+  readonly unit: number;
+  readonly offset: number;
+  /** Columns of an embedding of whose rows it writes those of tokens alone; null: it writes all. */
+  readonly tokenColumns: number | null;
 }
 
 /** All gradients, those too that no call writes: they count as complete at the end. */
@@ -98,32 +121,68 @@ function membersOf(
   for (const { name, elements, members } of groups.flatMap((g) => g.arenas)) {
     const variable = gradientName(name);
     const buffer = memory.variables.get(variable)?.buffer;
-    const written = new Map<number, number>();
-    units.forEach(({ calls }, at) => {
-      for (const view of calls.flatMap(({ outputs }) => outputs)) {
-        if (view.buffer === buffer) written.set(view.offset, at);
-      }
-    });
-    const offsets = [...written.keys()];
+    const writes = units.flatMap(({ calls }, unit) =>
+      calls.flatMap((call) =>
+        call.outputs.filter((view) => view.buffer === buffer).map((
+          { offset },
+        ): Write => ({ unit, offset, tokenColumns: tokenColumnsOf(call) }))
+      )
+    );
     members.forEach(({ offset, shape }, i) => {
+      const size = count(shape);
       const end = members[i + 1]?.offset ?? elements;
-      const lasts = offsets
-        .filter((at) => at >= offset && at < offset + count(shape))
-        .map((at) => written.get(at) ?? 0);
-      found.push({
-        variable,
-        start: offset,
-        count: end - offset,
-        last: lasts.length === 0 ? units.length - 1 : Math.max(...lasts),
-      });
+      const slice = { variable, start: offset, count: end - offset };
+      found.push(
+        ...membersOfSlice(slice, {
+          writes: writes.filter((w) =>
+            w.offset >= offset && w.offset < offset + size
+          ),
+          end: units.length - 1,
+        }),
+      );
     });
   }
   return found;
 }
 
-/** Slices that touch, as one. */
-function joined(slices: readonly GradientSlice[]): GradientSlice[] {
-  const sorted = slices.toSorted((a, b) =>
+/** A gradient, twice where its rows of tokens are written when all others are complete. */
+function membersOfSlice(
+  slice: GradientSlice,
+  { writes, end }: { readonly writes: readonly Write[]; readonly end: number },
+): Member[] {
+  const sent = slice.count;
+  const last = writes.at(-1);
+  if (last === undefined) return [{ ...slice, last: end, sent }];
+  const columns = last.tokenColumns;
+  const others = writes.findLast(({ unit }) => unit < last.unit);
+  if (columns === null) return [{ ...slice, last: last.unit, sent }];
+  const rows = { columns, which: "tokens" } as const;
+  const ofTokens = { ...slice, rows, last: last.unit, sent: 0 };
+  return others === undefined ? [ofTokens] : [{
+    ...slice,
+    rows: { columns, which: "others" },
+    last: others.unit,
+    sent,
+  }, ofTokens];
+}
+
+/** Columns of an embedding whose gradient a call adds to, in the rows of tokens alone. */
+function tokenColumnsOf(call: KernelCall): number | null {
+  const rows = addedRowsOf(call);
+  return rows !== null && typeof rows.count === "object" &&
+      rows.count.names.join() === "tokens.unique"
+    ? rows.columns
+    : null;
+}
+
+/** Slices that touch, as one; an embedding stays by itself, and is summed first. */
+function joined(members: readonly Member[]): GradientSlice[] {
+  const slices = members.map(({ last: _, sent: __, ...slice }) => slice);
+  const embeddings = slices.filter(({ rows }) => rows !== undefined);
+  const sorted = slices.filter(({ rows }) => rows === undefined).toSorted((
+    a,
+    b,
+  ) =>
     a.variable === b.variable
       ? a.start - b.start
       : a.variable < b.variable
@@ -139,7 +198,7 @@ function joined(slices: readonly GradientSlice[]): GradientSlice[] {
       all[all.length - 1] = { ...before, count: before.count + count };
     } else all.push({ variable, start, count });
   }
-  return all;
+  return [...embeddings, ...all];
 }
 
 /** A piece as a program: the first has the inputs and outputs of the whole. */

@@ -8,6 +8,7 @@ import type { KernelAttributes } from "../kernels/mod.ts";
 import { matrix } from "./_check.ts";
 import { kernelOp } from "./_kernel_op.ts";
 import { addTo } from "./add.ts";
+import { widened } from "./dequantize.ts";
 
 /** The tokens of a batch sorted by id, as the host lays them out. */
 export interface SortedTokens {
@@ -26,8 +27,7 @@ function gathered(
   return { rows: product(index.shape), columns };
 }
 
-/** Inputs: table (V, C), index i32 (N), and order, ids, starts where the table is trained. */
-export const gatherOp: Op<NoAttributes> = kernelOp("gather_rows", {
+const plainGather: Op<NoAttributes> = kernelOp("gather_rows", {
   attributes: gathered,
   gradient(context) {
     const { graph, node, dOutputs } = context;
@@ -49,6 +49,29 @@ export const gatherOp: Op<NoAttributes> = kernelOp("gather_rows", {
     });
   },
 });
+
+/**
+ * Inputs: table (V, C), index i32 (N), and order, ids, starts where the table is trained. A quantised table is
+ * widened row by row, or whole on a device that lists no such storage.
+ */
+export const gatherOp: Op<NoAttributes> = {
+  ...plainGather,
+  lower(context) {
+    const { node, input, output, emit } = context;
+    const table = context.quantized(0);
+    if (table === null) return plainGather.lower(context);
+    const { format, rows, columns, view, inMatmul } = table;
+    emit({
+      kernel: "gather_rows",
+      attributes: {
+        ...gathered(node.inputs),
+        ...(inMatmul ? { quantized: { format, rows, columns } } : {}),
+      },
+      inputs: [inMatmul ? view : widened(context, table), input(1)],
+      outputs: [output(0)],
+    });
+  },
+};
 
 const scatterAddOp: Op<NoAttributes> = kernelOp("scatter_add", {
   attributes([values, , ids]) {

@@ -16,7 +16,7 @@ import { input as leaf } from "../expression.ts";
 import { advancing, type Attributes, type LowerContext } from "../graph.ts";
 import type { View } from "../plan.ts";
 import { matrix } from "./_check.ts";
-import { factorsOf } from "./matmul.ts";
+import { factorsOf, secondFactor } from "./matmul.ts";
 
 /** Logits memory of one chunk, in elements: 64 MB. */
 export const CHUNK_ELEMENTS = 16 * 1024 * 1024;
@@ -116,7 +116,10 @@ export function repeatChunks<A extends Attributes>(
     ...scratch({ shape: [chunk, V], dtype: "f32" }),
     shape: [R, V],
   }));
-  const factors = factorsOf(input(head.hidden), input(head.weight));
+  const factors = factorsOf(node.inputs[head.hidden], node.inputs[head.weight]);
+  const weights = projections.map(({ weight }) =>
+    secondFactor(context, weight)
+  );
   /** The gradient of a chunk's logits as its products read it. */
   const narrowed = (x: View): View => {
     if (factors.factors === undefined) return x;
@@ -142,13 +145,14 @@ export function repeatChunks<A extends Attributes>(
           m: R,
           n: V,
           k: matrix(node.inputs[hidden], "hidden")[1],
-          ...factorsOf(input(hidden), input(weight)),
+          ...factorsOf(node.inputs[hidden], node.inputs[weight]),
+          ...weights[i].attributes,
           bias: bias !== null,
           addend: false,
         },
         inputs: [
           cut(input(hidden)),
-          input(weight),
+          weights[i].view,
           ...(bias === null ? [] : [input(bias)]),
         ],
         outputs: [logits[i]],
@@ -167,10 +171,11 @@ export function repeatChunks<A extends Attributes>(
           n: columns,
           k: V,
           ...factors,
+          ...weights[0].attributes,
           bias: false,
           addend: false,
         },
-        inputs: [factor, input(head.weight)],
+        inputs: [factor, weights[0].view],
         outputs: [cut(output(gradients.hidden))],
       });
     }

@@ -12,8 +12,13 @@ import type {
   Tensor,
   TensorType,
 } from "../graph.ts";
-import { type HalfStorage, isQuantized, type TensorDType } from "../dtype.ts";
-import type { ProductEpilogue } from "../plan.ts";
+import {
+  type HalfStorage,
+  isQuantized,
+  type Quantization,
+  type TensorDType,
+} from "../dtype.ts";
+import type { ProductEpilogue, View } from "../plan.ts";
 import { expectDim, expectShape, matrix } from "./_check.ts";
 import { addTo } from "./add.ts";
 import { columnSum } from "./column_sum.ts";
@@ -94,6 +99,18 @@ export function factorsOf(
   return a.dtype === b.dtype ? { factors: a.dtype } : {};
 }
 
+/** The second factor of products, as they read it: quantised as it is, or widened first where the device has no such storage. */
+export function secondFactor(context: LowerContext, i: number): {
+  readonly view: View;
+  readonly attributes: { readonly quantized?: Quantization };
+} {
+  const b = context.quantized(i);
+  if (b === null) return { view: context.input(i), attributes: {} };
+  return b.inMatmul
+    ? { view: b.view, attributes: { quantized: b.format } }
+    : { view: widened(context, b), attributes: {} };
+}
+
 /** Emits the call of a product, where there is one with an epilogue. */
 export function lowerProduct(
   context: LowerContext<MatmulAttributes>,
@@ -102,9 +119,7 @@ export function lowerProduct(
   const { node, input, output, emit } = context;
   const { layout, alpha, bias, addend, exact } = node.attributes;
   const factors = factorsOf(node.inputs[0], node.inputs[1]);
-  const b = context.quantized(1);
-  const direct = b?.inMatmul === true;
-  const second = b === null ? input(1) : direct ? b.view : widened(context, b);
+  const second = secondFactor(context, 1);
   emit({
     kernel: "matmul",
     attributes: {
@@ -115,12 +130,12 @@ export function lowerProduct(
       bias,
       addend,
       ...factors,
-      ...(direct ? { quantized: b.format } : {}),
+      ...second.attributes,
       // rounded factors leave nothing to add up more exactly
       ...(exact && factors.factors === undefined ? { exact } : {}),
       ...(epilogue === undefined ? {} : { epilogue }),
     },
-    inputs: node.inputs.map((_, i) => i === 1 ? second : input(i)),
+    inputs: node.inputs.map((_, i) => i === 1 ? second.view : input(i)),
     outputs: node.outputs.map((_, o) => output(o)),
   });
 }

@@ -147,6 +147,8 @@ export async function planRun(
     readonly trains?: boolean;
     /** The ranks that train; absent: one process. */
     readonly collective?: Collective;
+    /** Called when only the plan is left to be checked, which takes this thread a while; waited for. */
+    readonly beforePlan?: () => Promise<void>;
   } = {},
 ): Promise<RunPlan> {
   const { config } = run;
@@ -197,6 +199,7 @@ export async function planRun(
     objective,
   );
   const request = planRequest({ config, model, tokenizer, data, ...parts });
+  await options.beforePlan?.();
   const { inventory, metrics, trainables } = planEngine(request, {
     alignment: 4,
     maxBufferBytes: 2 ** 50,

@@ -209,7 +209,9 @@ export function writeStored(
   for (let start = 0; start < stored.elements; start += chunk) {
     const count = Math.min(chunk, stored.elements - start);
     const values = stored.read({ start, count });
-    engine.session.write(variable, narrowed(values, place.dtype), start);
+    const data = narrowed(values, place.dtype);
+    if (data !== values) release(values);
+    engine.session.write(variable, data, start, true);
   }
 }
 

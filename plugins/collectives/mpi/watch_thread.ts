@@ -41,6 +41,8 @@ class Watch {
   #sentAt = -Infinity;
   #sign: Sent | null = null;
   #isOver = false;
+  /** Whether the last message of the rank before has come: maybe while this one was still watching. */
+  #isBeforeOver = false;
 
   constructor(request: WatchRequest, post: (message: FromWatch) => void) {
     this.#of = request;
@@ -74,11 +76,9 @@ class Watch {
       this.#sign,
       this.#send((rank + 1) % world, OVER, new Uint8Array(1)),
     ].filter((one) => one !== null);
-    let isBeforeOver = false;
-    while (!isBeforeOver || sent.length > 0) {
+    while (!this.#isBeforeOver || sent.length > 0) {
       const message = this.#receive();
       if (message?.tag === FAILED) return this.#lost(message.text);
-      isBeforeOver ||= message?.tag === OVER;
       if (sent.length > 0 && this.#hasLeft(sent[0])) sent.shift();
       else if (message === null) await sleep(WAIT_MS);
     }
@@ -144,6 +144,7 @@ class Watch {
       comm,
       status,
     );
+    this.#isBeforeOver ||= tag === OVER;
     return { tag, text: new TextDecoder().decode(bytes) };
   }
 

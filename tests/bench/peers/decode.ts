@@ -38,6 +38,8 @@ export async function decode(d: Decoding, profile = false): Promise<Measured> {
     adapter: null,
     frozenDtype: "f32",
     quantization: d.quantization ?? null,
+    // as a model is loaded for answering
+    headQuantization: d.quantization === undefined ? null : "int8",
     causal: true,
     train: null,
     evaluate: null,

@@ -157,6 +157,44 @@ export async function prepare(workers: number): Promise<Measured> {
   return asMeasured(await child(Deno.execPath(), { args }));
 }
 
+/**
+ * What two threads could give: two processes at the same time, each prepares half of the rows with one thread. The time
+ * is that of the slower one.
+ */
+export async function prepareInTwo(): Promise<Measured> {
+  const halves = await Promise.all([0, 1].map(async (half) => {
+    const args = [
+      "run",
+      "-A",
+      `${HERE}prepare_data.ts`,
+      "run",
+      await halfOfRows(half),
+      tokenizerFolder(),
+      "1",
+    ];
+    return asMeasured(await child(Deno.execPath(), { args }));
+  }));
+  const sum = (of: (half: Measured) => number) =>
+    halves.reduce((all, half) => all + of(half), 0);
+  return {
+    work: sum(({ work }) => work),
+    seconds: Math.max(...halves.map(({ seconds }) => seconds)),
+    processor: sum(({ processor }) => processor),
+    peak: sum(({ peak }) => peak),
+  };
+}
+
+/** A file of every second row. */
+async function halfOfRows(half: number): Promise<string> {
+  const all = await rowsFile(PREPARED_ROWS);
+  const path = kept(`rows-${PREPARED_ROWS}-half-${half}.jsonl`);
+  return await once(path, async () => {
+    const lines = (await Deno.readTextFile(all)).trimEnd().split("\n");
+    const own = lines.filter((_, i) => i % 2 === half);
+    await Deno.writeTextFile(path, `${own.join("\n")}\n`);
+  });
+}
+
 function asMeasured(found: object): Measured {
   const value: {
     tokens?: number;

@@ -10,6 +10,7 @@ import {
   kept,
   once,
   prepare,
+  prepareInTwo,
   rowsFile,
   start,
   tokenizerFolder,
@@ -186,7 +187,10 @@ export const ROWS: readonly Row[] = [
     name: "prepare-1",
     unit: "tokens/s",
     ours: () => prepare(1),
-    peers: [{ name: "ours, 2 workers", ours: () => prepare(2) }],
+    peers: [
+      { name: "ours, 2 workers", ours: () => prepare(2) },
+      { name: "ours, 2 processes", ours: prepareInTwo },
+    ],
   },
   {
     name: "tokenizer",

@@ -18,11 +18,13 @@ import type {
 } from "@denotune/denotune/core";
 import type { Inputs } from "../../../core/contracts/objective.ts";
 import { Engine } from "../../../core/engine/engine.ts";
+import type { GenerationLimits } from "../../../core/engine/generate/programs.ts";
 import { planEngine } from "../../../core/engine/plan_engine.ts";
 import {
   asStored,
   writeQuantized,
 } from "../../../core/engine/quantized_weights.ts";
+import { narrowed } from "../../../core/run/saving/saved_model.ts";
 import { gpt2Architecture, llamaArchitecture } from "../model/architectures.ts";
 
 /** A batch as golden files write it: padded, labels not shifted, -100 where nothing is trained. */
@@ -145,6 +147,12 @@ export interface OpenOptions {
   readonly quantization?: Quantization;
   /** Storage of some of them by pattern of their names. */
   readonly quantizationPattern?: Readonly<Record<string, Quantization | null>>;
+  /** Storage of the head. */
+  readonly headQuantization?: Quantization;
+  /** Storage of all frozen matrices; absent: float32. */
+  readonly frozenDtype?: "f32" | "bf16" | "f16";
+  /** What generation is sized for; absent: nothing is generated. */
+  readonly generate?: GenerationLimits;
   readonly B: number;
   readonly T: number;
 }
@@ -159,15 +167,16 @@ export async function openAdapted(
     spec: base.spec,
     adapter,
     frozen: new Set(),
-    frozenDtype: "f32",
+    frozenDtype: storage.frozenDtype ?? "f32",
     quantization: storage.quantization,
     quantizationPattern: storage.quantizationPattern,
+    headQuantization: storage.headQuantization,
     causal: true,
     train: optimizer === undefined
       ? null
       : { B, T, optimizer, maxGradNorm: null, checkpointing: false },
     evaluate: { B, T },
-    generate: null,
+    generate: storage.generate ?? null,
     sources: 1,
   }, device.info);
   const engine = await Engine.open(planned, device);
@@ -175,7 +184,7 @@ export async function openAdapted(
   const write = (name: string, data: Float32Array) =>
     isQuantized(session.dtypeOf(name))
       ? writeQuantized(session, name, (s, n) => data.subarray(s, s + n))
-      : session.write(name, data);
+      : session.write(name, narrowed(data, session.dtypeOf(name)));
   for (const [name, data] of base.weights) write(name, data);
   if (adapter === null) return engine;
   for (const spec of adapter.parameters) {

@@ -51,6 +51,42 @@ function numbers(format: Quantization): Case {
   });
 }
 
+const N = dim("N");
+
+function gathers(format: Quantization): Case {
+  const sizes = SIZES.slice(1); // (rows, columns): indices go through the rows, the last one first
+  const name = ([rows, columns]: readonly number[]) => `${rows}x${columns}`;
+  return caseOf({
+    title: `gathers rows of ${format} tables`,
+    needs: format,
+    tensors: Object.fromEntries(sizes.flatMap((size) => [
+      [`${name(size)} words`, quantizedMatrix(format, size)],
+      [`${name(size)} index`, {
+        shape: [N],
+        dtype: "i32" as const,
+        data: (count: number) =>
+          Array.from({ length: count }, (_, i) => size[0] - 1 - i % size[0]),
+      }],
+      [name(size), { shape: [N, size[1]] }],
+    ])),
+    calls: (view) =>
+      sizes.map((size) => ({
+        kernel: "gather_rows",
+        attributes: {
+          rows: N,
+          columns: size[1],
+          quantized: { format, rows: size[0], columns: size[1] },
+        },
+        inputs: [view(`${name(size)} words`), view(`${name(size)} index`)],
+        outputs: [view(name(size))],
+        label: name(size),
+      })),
+    capacities: { N: 29 },
+    runs: [{ N: 29 }, { N: 1 }, { N: 0 }],
+    outputs: Object.fromEntries(sizes.map((size) => [name(size), STORED])),
+  });
+}
+
 function products(format: Quantization, layout: Layout): Case {
   const all = [
     ...SHAPES.map(([m, n, k]) =>
@@ -97,6 +133,7 @@ export const quantizedCases: readonly Case[] = QUANTIZATIONS.flatMap((
   format,
 ) => [
   numbers(format),
+  gathers(format),
   products(format, "NN"),
   products(format, "NT"),
   products(format, "TN"),

@@ -11,7 +11,20 @@ export function fakeExecutor(options: unknown): Executor {
     if (bytes === undefined) throw new Error(`buffer ${id} is not there`);
     return bytes;
   };
+  const read = (id: number, byteOffset: number, byteLength: number) =>
+    bytesOf(id).slice(byteOffset, byteOffset + byteLength).buffer;
   return {
+    ...(options === "waits long"
+      ? {
+        // answers with how many were read together in place of the first byte
+        readMany: (ranges) =>
+          Promise.resolve(ranges.map(({ id, byteOffset, byteLength }) => {
+            const bytes = read(id, byteOffset, byteLength);
+            new Uint8Array(bytes)[0] = ranges.length;
+            return bytes;
+          })),
+      } satisfies Partial<Executor>
+      : {}),
     info: {
       backend: "fake",
       description: JSON.stringify(options),
@@ -26,8 +39,7 @@ export function fakeExecutor(options: unknown): Executor {
     },
     free: (id) => void buffers.delete(id),
     write: (id, byteOffset, bytes) => bytesOf(id).set(bytes, byteOffset),
-    read: (id, byteOffset, byteLength) =>
-      bytesOf(id).slice(byteOffset, byteOffset + byteLength).buffer,
+    read,
     compile(id, plan) {
       if (plan.name === "uncompilable") {
         throw new Error("this plan has no kernels");

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import type { Plan } from "../../../core/graph/plan.ts";
 import { localDevice } from "../../../core/device/local_device.ts";
 import { connectWorker } from "../../../core/device/worker_device.ts";
@@ -81,6 +82,43 @@ for (
       new Int32Array([3, 5]),
     );
     assert.equal(given.length, 0); // not copied
+  });
+
+  Deno.test(`a device ${where} reads together what is asked for together, and alone what cannot be read`, async () => {
+    await using device = await open("waits long");
+    const buffer = device.allocate(16, "x");
+    device.write(buffer, Uint8Array.from({ length: 16 }, (_, i) => i));
+    const read = async (
+      id: number,
+      at: number,
+    ) => [...new Uint8Array(await device.read(id, at, 4))];
+    const reads = [0, 4, 8, 12].map((at) => read(buffer, at));
+    device.write(buffer, new Uint8Array([99]), 1);
+    const after = read(buffer, 0);
+    const found = await Promise.all(reads);
+    assert.deepEqual(found.map((bytes) => bytes.slice(1)), [
+      [1, 2, 3],
+      [5, 6, 7],
+      [9, 10, 11],
+      [13, 14, 15],
+    ]);
+    if (where === "in this thread") { // a worker may not have heard of the others yet
+      assert.deepEqual(found.map(([together]) => together), [4, 4, 4, 4]);
+    }
+    assert.deepEqual((await after).slice(1), [99, 2, 3]);
+    assert.equal(device.pending, 0);
+
+    const some = await Promise.allSettled([
+      read(buffer, 4),
+      read(77, 0),
+      read(buffer, 8),
+    ]);
+    assert.deepEqual(some.map(({ status }) => status), [
+      "fulfilled",
+      "rejected",
+      "fulfilled",
+    ]);
+    assert.match(String(Object(some[1]).reason), /buffer 77 is not there/);
   });
 
   Deno.test(`a device ${where} tells an error of enqueued work once and skips what came after it`, async () => {
@@ -205,18 +243,16 @@ Deno.test({
     "a device that is closed has no thread left, on which a driver could crash a process that ends",
   ignore: Deno.build.os !== "linux",
   async fn() {
-    const threads = () =>
-      new Set([...Deno.readDirSync("/proc/self/task")].map(({ name }) => name));
-    const before = threads();
-    const device = await inWorker();
-    const own = [...threads().difference(before)];
-    assert.ok(own.length > 0);
-    const place = (name: string) => `/proc/self/task/${name}/comm`;
-    const worker = own.filter((name) =>
-      Deno.readTextFileSync(place(name)).startsWith("worker-")
-    );
-    assert.equal(worker.length, 1);
+    const worker = new Worker(WORKER, { type: "module" });
+    const said = Promise.withResolvers<string>();
+    worker.addEventListener("message", ({ data }) => {
+      if (data.type === "ready") said.resolve(data.thread);
+    });
+    const device = await connectWorker(worker, {});
+    const thread = await said.promise;
+    assert.match(thread, /^\/proc\/\d+\/task\/\d+$/);
+    assert.match(Deno.readTextFileSync(`${thread}/comm`), /^worker-/);
     await device[Symbol.asyncDispose]();
-    assert.equal(threads().has(worker[0]), false);
+    assert.equal(existsSync(thread), false);
   },
 });

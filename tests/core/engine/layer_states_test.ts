@@ -161,6 +161,8 @@ Deno.test("a free parameter stays in float32 however frozen weights are stored",
     frozenDtype: "bf16",
     quantization: null,
     quantizationPattern: {},
+    headQuantization: null,
+    byOutput: false,
   });
   assert.equal(storage.get("layers.0.conv.weight")?.dtype, "f32");
   assert.equal(storage.get("layers.0.in_proj.weight")?.dtype, "bf16");

@@ -8,7 +8,7 @@ import { Engine } from "../../../core/engine/engine.ts";
 import { planEngine } from "../../../core/engine/plan_engine.ts";
 import { slotName } from "../../../core/engine/trainables.ts";
 import { initialWeights } from "../../../core/io/initial_weights.ts";
-import { adamwRule } from "../../../plugins/optimizers/adamw.ts";
+import { adamwRule } from "../../../plugins/optimizers/adamw_rule.ts";
 import { llamaArchitecture } from "../../conformance/model/architectures.ts";
 import { layOutLines } from "../../golden/_lines.ts";
 import { TINY_LLAMA } from "../../run_harness.ts";

@@ -10,7 +10,7 @@ import {
 import type { ModelSpec } from "../../../core/mod.ts";
 import { loraAdapter } from "../../../plugins/adapters/_attach.ts";
 import { loraOptions } from "../../../plugins/adapters/_options.ts";
-import { sgdRule } from "../../../plugins/optimizers/sgd.ts";
+import { sgdRule } from "../../../plugins/optimizers/sgd_rule.ts";
 import {
   gpt2Architecture,
   llamaArchitecture,

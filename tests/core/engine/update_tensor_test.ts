@@ -15,8 +15,8 @@ import { localDevice } from "../../../core/device/local_device.ts";
 import { SafetensorsFile } from "../../../core/io/read_safetensors.ts";
 import { bf16ToF32, f32ToBf16 } from "../../../core/io/half.ts";
 import { ReferenceExecutor } from "../../../backends/reference/mod.ts";
-import { withAverage } from "../../../plugins/optimizers/ema.ts";
-import { sgdRule } from "../../../plugins/optimizers/sgd.ts";
+import { withAverage } from "../../../plugins/optimizers/running_average.ts";
+import { sgdRule } from "../../../plugins/optimizers/sgd_rule.ts";
 import { testOptimizer } from "../../conformance/optimizer.ts";
 import { trainSteps } from "../../conformance/optimizer/steps.ts";
 import {

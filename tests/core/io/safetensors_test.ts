@@ -101,6 +101,88 @@ Deno.test("tensors pass by in chunks: no reader or writer asks for more than 16 
     assert.ok(x.every((v, i) => v === i % 251));
   }));
 
+for (const dtype of ["F32", "BF16"] as const) {
+  Deno.test(`the memory of arrays that the writer of ${dtype} may use up is given back at once, that of others is left`, () =>
+    inFolder(async (folder) => {
+      const given: Float32Array[] = [];
+      const kept = Float32Array.of(5, 6);
+      const path = join(folder, "x.safetensors");
+      await writeSafetensors(path, [{
+        name: "given",
+        shape: [2],
+        isGiven: true,
+        read: (start, count) => {
+          given.push(new Float32Array(count).fill(start + 3));
+          return given[given.length - 1];
+        },
+      }, tensorOf("kept", [2], kept)], { dtype });
+      assert.deepEqual(given.map((a) => a.buffer.byteLength), [0]);
+      assert.deepEqual([...kept], [5, 6]);
+      using file = new SafetensorsFile(path);
+      assert.deepEqual([...file.tensors.get("given")?.read() ?? []], [3, 3]);
+      assert.deepEqual([...file.tensors.get("kept")?.read() ?? []], [5, 6]);
+    }));
+}
+
+Deno.test("what is given is asked for ahead, up to the size of a piece; the rest one by one, in order", () =>
+  inFolder(async (folder) => {
+    const path = join(folder, "x.safetensors");
+    const most = 1 << 20;
+    const asked: string[] = [];
+    const together = new Map<string, number>();
+    let waiting = 0;
+    const later = (name: string, size: number, isGiven: boolean) => ({
+      name,
+      shape: [size],
+      isGiven,
+      read: async (start: number, count: number) => {
+        waiting++;
+        asked.push(name);
+        const seen = Math.max(waiting, together.get(name) ?? 0);
+        together.set(name, seen);
+        await new Promise((resolve) => setTimeout(resolve));
+        waiting--;
+        return new Float32Array(count).fill(asked.indexOf(name) + start % 7);
+      },
+    });
+    const sizes = { a: 5, b: 6, c: most, d: 7, e: 8, f: 3 * most + 1, g: 9 };
+    for (const isGiven of [true, false]) {
+      asked.length = 0;
+      together.clear();
+      await writeSafetensors(
+        path,
+        Object.entries(sizes).map(([name, size]) => later(name, size, isGiven)),
+        { dtype: "F32" },
+      );
+      assert.deepEqual([...new Set(asked)], Object.keys(sizes));
+      assert.equal(asked.length, 10);
+      using file = new SafetensorsFile(path);
+      for (const [name, size] of Object.entries(sizes)) {
+        const values = file.tensors.get(name)?.read();
+        assert.equal(values?.length, size);
+        assert.equal(values?.[0], asked.indexOf(name));
+      }
+      assert.deepEqual(
+        [...together.values()],
+        isGiven ? [1, 2, 1, 1, 2, 1, 2] : [1, 1, 1, 1, 1, 1, 1],
+      );
+    }
+    await assert.rejects(
+      writeSafetensors(path, [
+        later("a", 5, true),
+        {
+          ...later("b", 5, true),
+          read: () => Promise.reject(new DeviceError("b is lost")),
+        },
+        {
+          ...later("c", 5, true),
+          read: () => Promise.reject(new DeviceError("c is lost")),
+        },
+      ], { dtype: "F32" }),
+      /b is lost/,
+    );
+  }));
+
 Deno.test("a number that the type cannot hold is refused by name", () =>
   inFolder(async (folder) => {
     const tensors = [tensorOf("big.weight", [2], Float32Array.of(1, 65520))];

@@ -14,7 +14,7 @@ import {
 import { loraAdapter } from "../../../plugins/adapters/_attach.ts";
 import { loraOptions } from "../../../plugins/adapters/_options.ts";
 import { llamaArchitecture } from "../../conformance/model/architectures.ts";
-import { adamwRule } from "../../../plugins/optimizers/adamw.ts";
+import { adamwRule } from "../../../plugins/optimizers/adamw_rule.ts";
 import { openCpu } from "../../backends/cpu/open.ts";
 import { attachTo } from "../../conformance/adapter/run.ts";
 

@@ -7,7 +7,7 @@ import {
   type LoraOptions,
   loraOptions,
 } from "../../../plugins/adapters/_options.ts";
-import { adamwRule } from "../../../plugins/optimizers/adamw.ts";
+import { adamwRule } from "../../../plugins/optimizers/adamw_rule.ts";
 import { llamaArchitecture } from "../../conformance/model/architectures.ts";
 import { attachTo } from "../../conformance/adapter/run.ts";
 

@@ -28,7 +28,7 @@ import {
 } from "../../../core/mod.ts";
 import { loraAdapter } from "../../../plugins/adapters/_attach.ts";
 import { loraOptions } from "../../../plugins/adapters/_options.ts";
-import { sgdRule } from "../../../plugins/optimizers/sgd.ts";
+import { sgdRule } from "../../../plugins/optimizers/sgd_rule.ts";
 import { openCpu } from "../../backends/cpu/open.ts";
 import { tinyBases } from "../../conformance/adapter.ts";
 import {
@@ -199,7 +199,8 @@ for (const [model, base] of Object.entries(BASES)) {
           use_dora,
         });
         for (let step = 1; step <= 5; step++) {
-          const options = { step, learningRate: LEARNING_RATE };
+          // norms rise again at 0.01, where each step makes a difference of the last bit ten times as large
+          const options = { step, learningRate: 0.003 };
           const found = await trainStep(ours, batch, options);
           const wanted = await trainStep(theirs, batch, options);
           const change = [
@@ -207,7 +208,7 @@ for (const [model, base] of Object.entries(BASES)) {
             found.gradNorm / wanted.gradNorm - 1,
           ];
           assert.ok(
-            Math.abs(change[0]) < 2e-6 && Math.abs(change[1]) < 2e-5,
+            Math.abs(change[0]) < 5e-7 && Math.abs(change[1]) < 5e-6,
             `step ${step}: loss and norm differ by ${change}`,
           );
         }

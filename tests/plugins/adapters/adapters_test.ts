@@ -18,7 +18,7 @@ import {
   openAdapted,
   reader,
 } from "../../conformance/adapter/run.ts";
-import { sgdRule } from "../../../plugins/optimizers/sgd.ts";
+import { sgdRule } from "../../../plugins/optimizers/sgd_rule.ts";
 
 const make = (options: Partial<LoraOptions> = {}): Adapter =>
   loraAdapter(loraOptions.parse({ r: 4, lora_alpha: 8, ...options }));

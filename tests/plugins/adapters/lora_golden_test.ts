@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import { ReferenceExecutor } from "../../../backends/reference/mod.ts";
 import { loraAdapter } from "../../../plugins/adapters/_attach.ts";
 import { loraOptions } from "../../../plugins/adapters/_options.ts";
-import { adamwRule } from "../../../plugins/optimizers/adamw.ts";
+import { adamwRule } from "../../../plugins/optimizers/adamw_rule.ts";
 import {
   attachTo,
   baseFor,

@@ -8,7 +8,7 @@ import {
   type LoraOptions,
   loraOptions,
 } from "../../../plugins/adapters/_options.ts";
-import { sgdRule } from "../../../plugins/optimizers/sgd.ts";
+import { sgdRule } from "../../../plugins/optimizers/sgd_rule.ts";
 import { tinyBases } from "../../conformance/adapter.ts";
 import {
   attachTo,

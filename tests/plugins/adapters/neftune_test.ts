@@ -11,7 +11,7 @@ import { Session } from "../../../core/engine/session.ts";
 import { segmentLengths } from "../../../core/engine/inputs/host_inputs.ts";
 import { loraAdapter } from "../../../plugins/adapters/_attach.ts";
 import { loraOptions } from "../../../plugins/adapters/_options.ts";
-import { withNoise } from "../../../plugins/adapters/neftune.ts";
+import { withNoise } from "../../../plugins/adapters/embedding_noise.ts";
 import { gpt2Architecture } from "../../conformance/model/architectures.ts";
 import { testAdapter } from "../../conformance/adapter.ts";
 import {

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { loraAdapter } from "../../../plugins/adapters/_attach.ts";
 import { loraOptions } from "../../../plugins/adapters/_options.ts";
-import { adamwRule } from "../../../plugins/optimizers/adamw.ts";
+import { adamwRule } from "../../../plugins/optimizers/adamw_rule.ts";
 import { BACKENDS, openBackend } from "../../golden/_backends.ts";
 import { testData } from "../../test_data.ts";
 import {

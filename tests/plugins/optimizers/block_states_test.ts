@@ -10,7 +10,7 @@ import assert from "node:assert/strict";
 import { SafetensorsFile } from "../../../core/io/read_safetensors.ts";
 import { adamw } from "../../../plugins/optimizers/adamw.ts";
 import { lion } from "../../../plugins/optimizers/lion.ts";
-import { withAverage } from "../../../plugins/optimizers/ema.ts";
+import { withAverage } from "../../../plugins/optimizers/running_average.ts";
 import { testOptimizer } from "../../conformance/optimizer.ts";
 import { makePart, testHost } from "../../conformance/host.ts";
 import { trainSteps } from "../../conformance/optimizer/steps.ts";

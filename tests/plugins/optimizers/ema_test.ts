@@ -15,9 +15,9 @@ import {
   chooseTrainables,
   placeTrainables,
 } from "../../../core/engine/trainables.ts";
-import { adamwRule } from "../../../plugins/optimizers/adamw.ts";
-import { withAverage } from "../../../plugins/optimizers/ema.ts";
-import { sgdRule } from "../../../plugins/optimizers/sgd.ts";
+import { adamwRule } from "../../../plugins/optimizers/adamw_rule.ts";
+import { withAverage } from "../../../plugins/optimizers/running_average.ts";
+import { sgdRule } from "../../../plugins/optimizers/sgd_rule.ts";
 import { plainStep, testOptimizer } from "../../conformance/optimizer.ts";
 import { runConfig, testFolder, tinyRows, tinyRun } from "../../run_harness.ts";
 

@@ -4,10 +4,11 @@
  */
 import assert from "node:assert/strict";
 import type { Optimizer } from "@denotune/denotune/core";
-import { adamw, adamwRule } from "../../../plugins/optimizers/adamw.ts";
+import { adamw } from "../../../plugins/optimizers/adamw.ts";
+import { adamwRule } from "../../../plugins/optimizers/adamw_rule.ts";
 import { lionRule } from "../../../plugins/optimizers/lion.ts";
 import { optimizers } from "../../../plugins/optimizers/mod.ts";
-import { sgdRule } from "../../../plugins/optimizers/sgd.ts";
+import { sgdRule } from "../../../plugins/optimizers/sgd_rule.ts";
 import {
   plainSteps,
   programSteps,

@@ -14,7 +14,7 @@ import {
   type Extents,
   sizeOf,
   type View,
-} from "@denotune/denotune/core";
+} from "@denotune/denotune/device";
 import { f32x4, i64, type Int, v128 } from "../../assembler/mod.ts";
 import {
   attentionKey,

@@ -2,7 +2,7 @@
  * One block of queries with one block of keys: the five products of attention's gradient.
  * @module
  */
-import type { AttentionAttributes } from "@denotune/denotune/core";
+import type { AttentionAttributes } from "@denotune/denotune/device";
 import {
   f32x4,
   i64,

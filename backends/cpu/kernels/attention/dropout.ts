@@ -2,7 +2,7 @@
  * Dropout of attention's probabilities: which of four neighbouring keys a query keeps.
  * @module
  */
-import type { AttentionAttributes } from "@denotune/denotune/core";
+import type { AttentionAttributes } from "@denotune/denotune/device";
 import {
   f32x4,
   type FunctionBuilder,

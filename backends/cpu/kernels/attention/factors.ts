@@ -3,7 +3,7 @@
  * their gradients where they are made.
  * @module
  */
-import type { Dim, View } from "@denotune/denotune/core";
+import type { Dim, View } from "@denotune/denotune/device";
 import {
   type FunctionBuilder,
   i64,

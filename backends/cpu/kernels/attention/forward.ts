@@ -17,7 +17,7 @@ import {
   type KernelAttributes,
   sizeOf,
   type View,
-} from "@denotune/denotune/core";
+} from "@denotune/denotune/device";
 import {
   f32,
   f32x4,

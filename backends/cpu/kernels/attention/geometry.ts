@@ -5,7 +5,7 @@
  * own memory; blocks that no query of the block can see are never touched.
  * @module
  */
-import type { AttentionAttributes, View } from "@denotune/denotune/core";
+import type { AttentionAttributes, View } from "@denotune/denotune/device";
 import {
   f32x4,
   type FunctionBuilder,

@@ -16,7 +16,7 @@
  * panel reads into the next head, and writes columns that nobody reads: rows of results are `padded` wide.
  * @module
  */
-import type { AttentionAttributes } from "@denotune/denotune/core";
+import type { AttentionAttributes } from "@denotune/denotune/device";
 import { i64, type Int } from "../../assembler/mod.ts";
 import type { Geometry, Products } from "./geometry.ts";
 import { packTransposed } from "../matmul/pack.ts";

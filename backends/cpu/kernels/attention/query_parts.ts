@@ -17,7 +17,7 @@ import {
   type Extents,
   sizeOf,
   type View,
-} from "@denotune/denotune/core";
+} from "@denotune/denotune/device";
 import { f32x4, i64, type Int, v128 } from "../../assembler/mod.ts";
 import type { Geometry } from "./geometry.ts";
 import { element, type Kernel, keyOf, type Launch } from "../launch.ts";

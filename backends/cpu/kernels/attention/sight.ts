@@ -10,7 +10,7 @@
  * never computed: their weights are stored as 0. Where a block of keys has several segments, all vectors are masked.
  * @module
  */
-import type { AttentionAttributes } from "@denotune/denotune/core";
+import type { AttentionAttributes } from "@denotune/denotune/device";
 import {
   type FunctionBuilder,
   i32,

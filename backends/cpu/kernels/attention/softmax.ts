@@ -2,7 +2,7 @@
  * The running softmax of attention: one query's raw scores of one block of keys become weights.
  * @module
  */
-import type { AttentionAttributes } from "@denotune/denotune/core";
+import type { AttentionAttributes } from "@denotune/denotune/device";
 import {
   f32x4,
   i64,

@@ -6,7 +6,7 @@ import {
   DeviceError,
   type KernelAttributes,
   type View,
-} from "@denotune/denotune/core";
+} from "@denotune/denotune/device";
 import type { Launch } from "../launch.ts";
 import { startOf } from "./blas.ts";
 

@@ -10,7 +10,7 @@ import {
   quantizedFactor,
   sizeOf,
   type View,
-} from "@denotune/denotune/core";
+} from "@denotune/denotune/device";
 import { f32x4, i64, v128 } from "../../assembler/mod.ts";
 import { loadWidened } from "../convert.ts";
 import { lowerDequantize } from "../quantized.ts";
@@ -18,6 +18,7 @@ import { rowsPerPiece } from "../row_moves.ts";
 import { element, keyOf, type Launch } from "../launch.ts";
 import { MOST_ROWS } from "./few_rows.ts";
 import { storeLanes, vectorLoop } from "../vector_loop.ts";
+import { MOST_PANEL_ROWS, widenedPanels } from "./widened_panels.ts";
 
 /** Multiply-adds from which on a BLAS is faster than the kernel here. */
 const LEAST_WORK = 1 << 20;
@@ -29,7 +30,11 @@ export function lowerBlasMatmul(
   attributes: KernelAttributes["matmul"],
   inputs: readonly View[],
   out: View,
-  capacities: Extents,
+  { capacities, fewestRows }: {
+    readonly capacities: Extents;
+    /** Rows from which on a library is faster with a matrix of float32. */
+    readonly fewestRows: number;
+  },
 ): Launch[] | null {
   const { layout, alpha, bias, addend } = attributes;
   const dims = [attributes.batch, attributes.m, attributes.n, attributes.k];
@@ -41,10 +46,22 @@ export function lowerBlasMatmul(
   const widenedBytes = 4 * batch * n * k;
   const wide = b.dtype === "f32";
   // b is read once: a BLAS would pack it first, or it would be widened, which costs as much as the product
-  if (m <= MOST_ROWS && (layout !== "TN" || !wide)) return null;
-  if (m * n * k < LEAST_WORK || (!wide && widenedBytes > WIDENED_BYTES)) {
-    return null;
+  const isFew = wide ? m < fewestRows && layout !== "TN" : m <= MOST_ROWS;
+  if (isFew) return null;
+  if (m * n * k < LEAST_WORK) return null;
+  if (
+    quantized !== null && layout === "NT" &&
+    alpha === 1 && m <= MOST_PANEL_ROWS
+  ) {
+    return [
+      ...startOf(attributes, inputs, out),
+      widenedPanels(attributes, { a, b, out }, {
+        matrix: quantized,
+        accumulate: bias || addend,
+      }),
+    ];
   }
+  if (!wide && widenedBytes > WIDENED_BYTES) return null;
   const launches: Launch[] = [];
   if (quantized !== null) {
     launches.push(lowerDequantize(quantized, { x: b, out: null }));

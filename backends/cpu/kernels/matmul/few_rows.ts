@@ -8,7 +8,7 @@ import {
   NF4_BLOCK,
   quantizedFactor,
   type View,
-} from "@denotune/denotune/core";
+} from "@denotune/denotune/device";
 import { i64 } from "../../assembler/mod.ts";
 import { addressesOf, type Block } from "./few_rows_block.ts";
 import { dotBlock } from "./few_rows_dot.ts";

@@ -6,7 +6,7 @@ import {
   bytesOf,
   type KernelAttributes,
   type View,
-} from "@denotune/denotune/core";
+} from "@denotune/denotune/device";
 import {
   f32x4,
   i64,

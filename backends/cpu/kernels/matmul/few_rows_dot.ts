@@ -2,7 +2,7 @@
  * NT of few rows: rows of a with rows of b, along k.
  * @module
  */
-import { bytesOf, NF4_BLOCK } from "@denotune/denotune/core";
+import { bytesOf, NF4_BLOCK } from "@denotune/denotune/device";
 import {
   f32x4,
   type FunctionBuilder,

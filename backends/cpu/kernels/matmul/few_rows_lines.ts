@@ -2,7 +2,7 @@
  * NN of few rows: lines of b times numbers of the rows of a.
  * @module
  */
-import { bytesOf } from "@denotune/denotune/core";
+import { bytesOf } from "@denotune/denotune/device";
 import { f32x4, i64, type Int, type Local, v128 } from "../../assembler/mod.ts";
 import { loadWidened } from "../convert.ts";
 import { type Block, finish } from "./few_rows_block.ts";

@@ -4,7 +4,7 @@
  * reach results that are not stored.
  * @module
  */
-import { bytesOf, type DType } from "@denotune/denotune/core";
+import { bytesOf, type DType } from "@denotune/denotune/device";
 import {
   type FunctionBuilder,
   i64,

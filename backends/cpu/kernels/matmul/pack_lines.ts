@@ -3,7 +3,7 @@
  * first (`pack.ts`) is read and written once more, a tenth of the time of a product of 48 rows.
  * @module
  */
-import { bytesOf, type DType } from "@denotune/denotune/core";
+import { bytesOf, type DType } from "@denotune/denotune/device";
 import {
   type FunctionBuilder,
   type FunctionRef,

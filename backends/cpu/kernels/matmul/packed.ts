@@ -20,7 +20,7 @@ import {
   quantizedFactor,
   sizeOf,
   type View,
-} from "@denotune/denotune/core";
+} from "@denotune/denotune/device";
 import {
   type FunctionRef,
   i64,

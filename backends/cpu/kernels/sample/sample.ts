@@ -3,7 +3,7 @@
  * that may be drawn are found by comparing (`choice.ts`). NaN gets the least key, which never stays.
  * @module
  */
-import type { KernelAttributes, View } from "@denotune/denotune/core";
+import type { KernelAttributes, View } from "@denotune/denotune/device";
 import {
   f32,
   f32x4,

@@ -10,7 +10,7 @@
  * The softmax is running, as in `forward.ts`. Only one query reads a head's keys, so staging them would gain nothing.
  * @module
  */
-import { product } from "@denotune/denotune/core";
+import { product } from "@denotune/denotune/device";
 import type { Lower, Scope } from "../../shader/dispatch.ts";
 import { fewLanes } from "../../shader/few_lanes.ts";
 import { each } from "../../shader/numbers.ts";

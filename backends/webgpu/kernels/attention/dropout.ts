@@ -2,7 +2,7 @@
  * Dropout of attention's probabilities (WGSL): what the probability of a query for a key is multiplied by.
  * @module
  */
-import type { AttentionAttributes } from "@denotune/denotune/core";
+import type { AttentionAttributes } from "@denotune/denotune/device";
 import { f32Text } from "../../shader/numbers.ts";
 
 /**

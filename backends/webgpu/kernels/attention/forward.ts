@@ -13,7 +13,7 @@
  * ```
  * @module
  */
-import { product } from "@denotune/denotune/core";
+import { product } from "@denotune/denotune/device";
 import type { DispatchSpec, Lower, Scope } from "../../shader/dispatch.ts";
 import { each } from "../../shader/numbers.ts";
 import { LaneReduction, MOST_NEGATIVE } from "../../shader/reduce.ts";

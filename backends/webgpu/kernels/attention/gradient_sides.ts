@@ -9,7 +9,7 @@
  * ```
  * @module
  */
-import type { AttentionAttributes } from "@denotune/denotune/core";
+import type { AttentionAttributes } from "@denotune/denotune/device";
 import type { TensorUse } from "../../shader/dispatch.ts";
 import { keyRange, queryRange } from "./mask.ts";
 import {

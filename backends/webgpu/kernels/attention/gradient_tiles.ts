@@ -4,7 +4,7 @@
  * memory, because a lane's scores are of few other rows and its sums of all.
  * @module
  */
-import { product } from "@denotune/denotune/core";
+import { product } from "@denotune/denotune/device";
 import type { DispatchSpec, Lowering, Scope } from "../../shader/dispatch.ts";
 import { each, f32Text } from "../../shader/numbers.ts";
 import { keptText, keyOfHalves, statisticsWidth } from "./dropout.ts";

@@ -10,7 +10,7 @@
  * ```
  * @module
  */
-import type { AttentionAttributes } from "@denotune/denotune/core";
+import type { AttentionAttributes } from "@denotune/denotune/device";
 import type { Scope } from "../../shader/dispatch.ts";
 import { each, f32Text } from "../../shader/numbers.ts";
 

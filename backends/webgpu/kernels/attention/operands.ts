@@ -2,7 +2,7 @@
  * The operands of attention and their sizes.
  * @module
  */
-import type { AttentionAttributes, View } from "@denotune/denotune/core";
+import type { AttentionAttributes, View } from "@denotune/denotune/device";
 import type { Lowering, TensorUse } from "../../shader/dispatch.ts";
 
 /** Sizes of an attention call. */

@@ -6,7 +6,7 @@ import {
   type AttentionAttributes,
   product,
   type View,
-} from "@denotune/denotune/core";
+} from "@denotune/denotune/device";
 import {
   type DispatchSpec,
   perItem,

@@ -10,7 +10,7 @@
  * ```
  * @module
  */
-import { product } from "@denotune/denotune/core";
+import { product } from "@denotune/denotune/device";
 import type {
   AttentionAttributes,
   DispatchSpec,

@@ -19,7 +19,7 @@
  * ```
  * @module
  */
-import { DeviceError } from "@denotune/denotune/core";
+import { DeviceError } from "@denotune/denotune/device";
 import type { AdapterLimits } from "../../runtime/adapter_limits.ts";
 
 /** Lanes side by side. */

@@ -2,7 +2,7 @@
  * Matrix products: checks the operands, chooses a tile, emits its dispatches.
  * @module
  */
-import { quantizedFactor } from "@denotune/denotune/core";
+import { quantizedFactor } from "@denotune/denotune/device";
 import type { Lower, Lowering } from "../../shader/dispatch.ts";
 import { broadcastMatmul } from "./broadcast.ts";
 import { chooseTileOf } from "./choice.ts";

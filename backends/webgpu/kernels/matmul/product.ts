@@ -8,7 +8,7 @@ import type {
   ProductEpilogue,
   QuantizedShape,
   View,
-} from "@denotune/denotune/core";
+} from "@denotune/denotune/device";
 import type { Scope, TensorUse } from "../../shader/dispatch.ts";
 import { ExpressionWriter } from "../../shader/expression.ts";
 import { each, f32Text } from "../../shader/numbers.ts";

@@ -2,7 +2,7 @@
  * Products cut along the inner size: parts go to scratch memory, then are added in order.
  * @module
  */
-import type { View } from "@denotune/denotune/core";
+import type { View } from "@denotune/denotune/device";
 import type { DispatchSpec, Scope, TensorUse } from "../../shader/dispatch.ts";
 import {
   endTensors,

@@ -2,7 +2,7 @@
  * Tiles of matrix products: how many ways there are to cut one.
  * @module
  */
-import type { KernelAttributes, TensorDType } from "@denotune/denotune/core";
+import type { KernelAttributes, TensorDType } from "@denotune/denotune/device";
 
 /** The key by which a tile is chosen: sizes are those at capacity. */
 export interface ProductShape {

@@ -4,7 +4,7 @@
  * @module
  */
 import { Worker as NodeWorker } from "node:worker_threads";
-import { ownModule } from "../../../io/start_worker.ts";
+import { ownModule } from "../../../own_module.ts";
 import type { BridgeCommand, StartedProcess } from "./bridge.ts";
 
 /** What starts processes. */

@@ -2,7 +2,7 @@
  * One run of a plugin's process, as a thread that waits for it sees it: messages to it, and what it sends back.
  * @module
  */
-import { ownModule } from "../../../io/start_worker.ts";
+import { ownModule } from "../../../own_module.ts";
 import { type Ended, type Limits, LOAD_MS } from "./bridge.ts";
 import { type Bridges, BridgeThread } from "./bridge_thread.ts";
 import { childArgs } from "../deno_child.ts";

@@ -2,7 +2,7 @@
  * A weight on its way into the file: transposed, its rows in another order, shifted and scaled; and back.
  * @module
  */
-import type { ExportTensor } from "@denotune/denotune/core";
+import { type ExportTensor, transposedMatrix } from "@denotune/denotune/core";
 import type { TensorRule } from "./layout.ts";
 
 /** Numbers of a piece: 4 MiB of float32. */
@@ -169,7 +169,10 @@ export function movedBack(
       read(start, count) {
         // (columns, rows) in the file
         whole ??= changeBack(
-          transpose(readRows(0, columns), columns, rows),
+          transposedMatrix(readRows(0, columns), {
+            rows: columns,
+            columns: rows,
+          }),
           rule,
         );
         return whole.slice(start, start + count);
@@ -204,19 +207,4 @@ function inverse(from: (row: number) => number, rows: number): Uint32Array {
   const to = new Uint32Array(rows);
   for (let row = 0; row < rows; row++) to[from(row)] = row;
   return to;
-}
-
-/** (rows, columns) -> (columns, rows) */
-function transpose(
-  values: Float32Array,
-  rows: number,
-  columns: number,
-): Float32Array {
-  const out = new Float32Array(values.length);
-  for (let r = 0; r < rows; r++) {
-    for (let c = 0; c < columns; c++) {
-      out[c * rows + r] = values[r * columns + c];
-    }
-  }
-  return out;
 }

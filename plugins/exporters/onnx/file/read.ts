@@ -7,16 +7,12 @@ import {
   DataError,
   type ExportTensor,
   f16ToF32,
+  transposedMatrix,
 } from "@denotune/denotune/core";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { dirname, join } from "node:path";
 import { ELEMENT, FIELDS } from "./proto.ts";
-import {
-  dequantizeRows,
-  quantizedShape,
-  type Storage,
-  transposed,
-} from "./weights.ts";
+import { dequantizeRows, quantizedShape, type Storage } from "./weights.ts";
 
 /** Bytes that are read to see a field and its length. */
 const WINDOW = 32;
@@ -151,7 +147,7 @@ function quantizedTensor(
     storage,
     read(start, count) {
       if (turned) {
-        const all = transposed(rowsOf(0, rows), rows, columns);
+        const all = transposedMatrix(rowsOf(0, rows), { rows, columns });
         return all.subarray(start, start + count);
       }
       const first = Math.floor(start / columns);

@@ -10,7 +10,11 @@
  *
  * @module
  */
-import { type ExportTensor, f32ToF16 } from "@denotune/denotune/core";
+import {
+  type ExportTensor,
+  f32ToF16,
+  transposedMatrix,
+} from "@denotune/denotune/core";
 import type { GraphBuilder } from "../graph/builder.ts";
 import type { TensorSource } from "./proto.ts";
 
@@ -139,7 +143,13 @@ function quantizedSource(
     async *pieces() {
       if (plan.transposed) {
         const all = await tensor.read(0, rows * columns);
-        yield of(quantizeRows(transposed(all, columns, rows), columns, plan));
+        yield of(
+          quantizeRows(
+            transposedMatrix(all, { rows: columns, columns: rows }),
+            columns,
+            plan,
+          ),
+        );
         return;
       }
       const most = Math.max(1, Math.floor(CHUNK / columns));
@@ -222,19 +232,6 @@ export function dequantizeRows(
         : values[at * BLOCK + i];
       out[row * columns + c] = scales[at] * (code - (half ? 8 : 128));
     }
-  }
-  return out;
-}
-
-/** x (rows, columns) as (columns, rows). */
-export function transposed(
-  x: Float32Array,
-  rows: number,
-  columns: number,
-): Float32Array {
-  const out = new Float32Array(x.length);
-  for (let r = 0; r < rows; r++) {
-    for (let c = 0; c < columns; c++) out[c * rows + r] = x[r * columns + c];
   }
   return out;
 }

@@ -4,7 +4,7 @@ import { Memory } from "../../../../core/graph/memory.ts";
 import { planProgram } from "../../../../core/graph/planner.ts";
 import { quantized } from "../../../../core/graph/quantize/dequantize.ts";
 import { dequantized } from "../../../../core/graph/ops/dequantize.ts";
-import { embedding } from "../../../../core/graph/ops/embedding.ts";
+import { selectRows } from "../../../../core/graph/ops/embedding.ts";
 import assert from "node:assert/strict";
 import { ReferenceExecutor } from "../../../../backends/reference/mod.ts";
 import {
@@ -54,7 +54,7 @@ for (const format of QUANTIZATIONS) {
       () => matmul(graph, w, graph.variable("x", [64, 2]), { layout: "NN" }),
       /first factor is stored as/,
     );
-    graph.output("rows", embedding(graph, w, graph.input("ids", [2], "i32")));
+    graph.output("rows", selectRows(graph, w, graph.input("ids", [2], "i32")));
     const memory = new Memory({ alignment: 4, maxBufferBytes: 2 ** 20 });
     memory.variable("w", [8, 64], { role: "weights", dtype: format });
     assert.throws(

@@ -1,30 +1,23 @@
 /**
  * What joins a product, and that it changes no bit on the reference.
  */
-import { localDevice } from "../../../core/device/local_device.ts";
-import { Session } from "../../../core/engine/session.ts";
-import { dim } from "../../../core/graph/dims.ts";
-import { gradients } from "../../../core/graph/gradients.ts";
-import { Memory } from "../../../core/graph/memory.ts";
-import { planProgram } from "../../../core/graph/planner.ts";
+import { localDevice } from "../../../../core/device/local_device.ts";
+import { dim } from "../../../../core/graph/dims.ts";
+import { gradients } from "../../../../core/graph/gradients.ts";
 import assert from "node:assert/strict";
-import { ReferenceExecutor } from "../../../backends/reference/mod.ts";
+import { ReferenceExecutor } from "../../../../backends/reference/mod.ts";
 import {
   type DeviceInfo,
   elementwise,
   Graph,
   matmul,
   type Plan,
-  randomFrom,
   swiglu,
   type Tensor,
-} from "../../../core/mod.ts";
-import { input, write } from "../../../core/graph/expression.ts";
-import { rows } from "../../../core/graph/ops/rows.ts";
-import { normals } from "../../graph_harness.ts";
-
-const VARIABLES = ["w", "v", "u"];
-const C = 12;
+} from "../../../../core/mod.ts";
+import { input, write } from "../../../../core/graph/expression.ts";
+import { rows } from "../../../../core/graph/ops/rows.ts";
+import { C, runPlanned } from "./_planned.ts";
 
 type Epilogues = DeviceInfo["epilogues"];
 const ALL: Epilogues = { tensors: 16, bytes: 2 ** 30 };
@@ -38,25 +31,7 @@ async function run(
   const x = graph.input("x", [dim("N"), C]);
   build(graph, x, (name) => graph.variable(name, [C, C]));
   const device = localDevice(new ReferenceExecutor());
-  const memory = new Memory({ ...device.info, epilogues });
-  for (const name of VARIABLES) {
-    memory.variable(name, [C, C], { role: "weights" });
-  }
-  const planned = planProgram(graph, {
-    name: "p",
-    memory,
-    capacities: { N: 7 },
-  });
-  await using session = await Session.open(device, memory, [planned]);
-  VARIABLES.forEach((name, i) =>
-    session.write(name, normals(C * C, randomFrom(i, 3)))
-  );
-  session.run("p", { N: 5 }, { x: normals(5 * C, randomFrom(9)) });
-  const outputs: Record<string, ArrayLike<number>> = {};
-  for (const name of graph.outputs.keys()) {
-    outputs[name] = await session.output("p", name, { N: 5 });
-  }
-  return { plan: planned.plan, outputs };
+  return await runPlanned(graph, device, { ...device.info, epilogues });
 }
 
 /** Kernels of a plan with how many outputs each has: `matmul`, `matmul>2` with an epilogue of two. */

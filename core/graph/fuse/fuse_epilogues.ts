@@ -13,16 +13,17 @@
  * else that it reads is there before the product is.
  * @module
  */
-import { sameDim, type Shape } from "./dims.ts";
-import { type Access, type Expression, input } from "./expression.ts";
-import type { Node, Tensor } from "./graph.ts";
+import { sameDim, type Shape } from "../dims.ts";
+import { type Access, type Expression, input } from "../expression.ts";
+import type { Node, Tensor } from "../graph.ts";
 import {
   type FusedProduct,
   fusedProductOp,
   isMatmul,
-} from "./ops/fused_product.ts";
-import type { MatmulAttributes } from "./ops/matmul.ts";
-import { elementwiseProgram } from "./ops/rows.ts";
+} from "../ops/fused_product.ts";
+import type { MatmulAttributes } from "../ops/matmul.ts";
+import { elementwiseProgram } from "../ops/rows.ts";
+import { renumbered } from "./renumbered.ts";
 
 /**
  * How many nodes a function may come after its product. What joins is computed earlier than the graph says
@@ -146,35 +147,4 @@ function fuse(
     attributes,
     outputs,
   };
-}
-
-/** The expression with other numbers of inputs. Equal parts stay the same object: they are computed once. */
-function renumbered(
-  expression: Expression,
-  numbers: readonly number[],
-): Expression {
-  const done = new Map<Expression, Expression>();
-  const of = (e: Expression): Expression => {
-    const before = done.get(e);
-    if (before !== undefined) return before;
-    const made = make(e);
-    done.set(e, made);
-    return made;
-  };
-  const make = (e: Expression): Expression => {
-    switch (e.kind) {
-      case "input":
-      case "random":
-        return { ...e, input: numbers[e.input] };
-      case "unary":
-        return { ...e, a: of(e.a) };
-      case "binary":
-        return { ...e, a: of(e.a), b: of(e.b) };
-      case "select":
-        return { ...e, condition: of(e.condition), a: of(e.a), b: of(e.b) };
-      default:
-        return e;
-    }
-  };
-  return of(expression);
 }
