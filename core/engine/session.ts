@@ -9,37 +9,20 @@
  */
 import type { Device, ProgramId } from "../contracts/backend.ts";
 import { DeviceError } from "../contracts/errors.ts";
-import { bf16ToF32, f16ToF32 } from "../io/half.ts";
-import { dequantize } from "../graph/quantize/dequantize.ts";
-import { transposed } from "../graph/quantize/transposed.ts";
-import {
-  bytesOf,
-  type DType,
-  isQuantized,
-  type TensorDType,
-} from "../graph/dtype.ts";
+import { bytesOf, type TensorDType } from "../graph/dtype.ts";
 import { elementsOf, type Extents, showShape } from "../graph/dims.ts";
-import {
-  count,
-  type Memory,
-  memoryText,
-  type Placement,
-  storedBytes,
-} from "../graph/memory.ts";
+import { type Memory, memoryText } from "../graph/memory.ts";
 import { PROGRAM_INPUTS } from "./inputs/program_inputs.ts";
 import {
-  type StoredNumbers,
-  transposedMatrix,
-  TransposedWrites,
-} from "./memory/transposed_writes.ts";
+  type ElementRange,
+  type StoredData,
+  Variables,
+} from "./memory/variables.ts";
 import type { BufferId, Plan, View } from "../graph/plan.ts";
 import type { PlannedProgram } from "../graph/planner.ts";
 
 /** Data of inputs by name. */
 export type InputData = Readonly<Record<string, Int32Array | Float32Array>>;
-
-/** Bytes that may be on their way to the device. */
-const MOST_IN_FLIGHT = 32 * 2 ** 20;
 
 interface Ready {
   readonly id: ProgramId;
@@ -61,10 +44,7 @@ export class Session implements AsyncDisposable {
     BufferId,
     { readonly program: string; readonly elements: number }
   >();
-  /** Matrices that are transposed on their way. */
-  readonly #transposed = new TransposedWrites();
-  /** Bytes written since the last {@linkcode drain} that waited. */
-  #inFlight = 0;
+  readonly #variables: Variables;
 
   private constructor(
     device: Device,
@@ -76,6 +56,7 @@ export class Session implements AsyncDisposable {
     this.memory = memory;
     this.#buffers = buffers;
     this.#programs = programs;
+    this.#variables = new Variables(device, memory, buffers);
     this.#known = new Set([
       ...Object.keys(PROGRAM_INPUTS),
       ...[...programs.values()].flatMap(({ planned }) => [...planned.declared]),
@@ -133,8 +114,8 @@ export class Session implements AsyncDisposable {
       this.device.write(this.#buffers[view.buffer], data);
       this.#written.set(view.buffer, { program, elements: data.length });
     }
-    const [unfinished] = this.#transposed.unfinished;
-    if (unfinished !== undefined) {
+    const { unfinished } = this.#variables;
+    if (unfinished !== null) {
       throw new RangeError(`${program}: ${unfinished} was written in part`);
     }
     for (const [name, view] of planned.inputs) {
@@ -198,157 +179,36 @@ export class Session implements AsyncDisposable {
    * matrix that memory has transposed come in order, and before the next run. Throws `RangeError` for data that do
    * not fit.
    */
-  write(
-    name: string,
-    data: Float32Array | Int32Array | Uint16Array | Int8Array,
-    start = 0,
-    isGiven = false,
-  ): void {
-    const place = this.#variable(name);
-    if (isQuantized(place.dtype)) {
-      throw new RangeError(
-        `${name} is stored as ${place.dtype}: write its words with writeWords`,
-      );
-    }
-    const size = bytesOf(place.dtype);
-    if (start < 0 || start + data.length > count(place.shape)) {
-      throw new RangeError(
-        `${name} has ${
-          count(place.shape)
-        } elements, given ${data.length} from ${start}`,
-      );
-    }
-    if (data.BYTES_PER_ELEMENT !== size) {
-      throw new RangeError(
-        `${name} is stored as ${place.dtype}, given ${data.BYTES_PER_ELEMENT} bytes an element`,
-      );
-    }
-    this.#inFlight += data.byteLength;
-    if (place.transposed === true) {
-      return this.#writeTransposed(name, place, { data, start });
-    }
-    this.device.write(
-      this.#buffers[place.buffer],
-      data,
-      (place.offset + start) * size,
-      isGiven,
-    );
-  }
-
-  #writeTransposed(
-    name: string,
-    { buffer, offset, shape, dtype }: Placement,
-    { data, start }: {
-      readonly data: StoredNumbers | Int32Array | Int8Array;
-      readonly start: number;
-    },
-  ): void {
-    if (data instanceof Int32Array || data instanceof Int8Array) {
-      throw new RangeError(
-        `${name} is stored as ${dtype}, given whole numbers`,
-      );
-    }
-    const all = this.#transposed.add({ name, shape, start, data });
-    if (all === null) return;
-    this.device.write(
-      this.#buffers[buffer],
-      all,
-      offset * all.BYTES_PER_ELEMENT,
-      true,
-    );
+  write(name: string, data: StoredData, start = 0, isGiven = false): void {
+    this.#variables.write(name, data, start, isGiven);
   }
 
   /** Writes words of a quantised variable, from a byte on (both multiples of 4), as `core/graph/quantize` packs them. */
   writeWords(name: string, bytes: Uint8Array, byteOffset = 0): void {
-    const { buffer, shape, dtype } = this.#variable(name);
-    if (!isQuantized(dtype)) {
-      throw new RangeError(`${name} is stored as ${dtype}, not quantised`);
-    }
-    if (byteOffset + bytes.length > storedBytes(shape, dtype)) {
-      throw new RangeError(
-        `${name} has ${
-          storedBytes(shape, dtype)
-        } bytes, given ${bytes.length} from ${byteOffset}`,
-      );
-    }
-    this.device.write(this.#buffers[buffer], bytes, byteOffset);
+    this.#variables.writeWords(name, bytes, byteOffset);
   }
 
   /**
    * Reads a variable as float32, or `range` of its elements, in the order of its file. Throws `RangeError`
    * for one of i32: see `readIntegers`.
    */
-  async read(
-    name: string,
-    range?: { readonly start: number; readonly count: number },
-  ): Promise<Float32Array> {
-    const place = this.#variable(name);
-    const { dtype } = place;
-    if (dtype === "i32") throw new RangeError(`${name} holds whole numbers`);
-    const { start, count: n } = range ??
-      { start: 0, count: count(place.shape) };
-    if (isQuantized(dtype)) return await this.#readQuantized(place, start, n);
-    const size = bytesOf(dtype);
-    const read = async (from: number, many: number) => {
-      const at = (place.offset + from) * size;
-      const buffer = this.#buffers[place.buffer];
-      return widened(await this.device.read(buffer, at, many * size), dtype);
-    };
-    if (place.transposed !== true) return await read(start, n);
-    const [rows, columns] = place.shape;
-    const all = await read(0, rows * columns);
-    return transposedMatrix(all, { rows, columns }).slice(start, start + n);
+  read(name: string, range?: ElementRange): Promise<Float32Array> {
+    return this.#variables.read(name, range);
   }
 
   /** Reads a variable of whole numbers. Throws `RangeError` for any other. */
-  async readIntegers(name: string): Promise<Int32Array> {
-    const { buffer, offset, shape, dtype } = this.#variable(name);
-    if (dtype !== "i32") {
-      throw new RangeError(`${name} is stored as ${dtype}, not as i32`);
-    }
-    return new Int32Array(
-      await this.device.read(
-        this.#buffers[buffer],
-        offset * 4,
-        count(shape) * 4,
-      ),
-    );
+  readIntegers(name: string): Promise<Int32Array> {
+    return this.#variables.readIntegers(name);
   }
 
   /** Storage of a variable. */
   dtypeOf(name: string): TensorDType {
-    return this.#variable(name).dtype;
-  }
-
-  async #readQuantized(
-    { buffer, shape, dtype, transposed: turned }: Placement,
-    start: number,
-    n: number,
-  ): Promise<Float32Array> {
-    if (!isQuantized(dtype)) throw new RangeError(`${dtype} is not quantised`);
-    const [rows, columns] = shape;
-    const words = await this.device.read(
-      this.#buffers[buffer],
-      0,
-      storedBytes(shape, dtype),
-    );
-    const bytes = new Uint8Array(words);
-    const read = (from: number, many: number) =>
-      dequantize({ format: dtype, rows, columns }, bytes, {
-        start: from,
-        count: many,
-      });
-    // the file has (columns, rows) where it is turned: its lines are our columns
-    return turned === true
-      ? transposed({ rows: columns, columns: rows }, read)(start, n)
-      : read(start, n);
+    return this.#variables.dtypeOf(name);
   }
 
   /** Waits until what was written is there, once it is much: writes are copies that pile up otherwise. */
-  async drain(): Promise<void> {
-    if (this.#inFlight < MOST_IN_FLIGHT) return;
-    this.#inFlight = 0;
-    await this.device.idle();
+  drain(): Promise<void> {
+    return this.#variables.drain();
   }
 
   /** Waits for all enqueued work. */
@@ -371,14 +231,6 @@ export class Session implements AsyncDisposable {
     );
   }
 
-  #variable(name: string): Placement {
-    const place = this.memory.variables.get(name);
-    if (place === undefined) {
-      throw new RangeError(`There is no variable ${name}`);
-    }
-    return place;
-  }
-
   #program(name: string): Ready {
     const program = this.#programs.get(name);
     if (program === undefined) {
@@ -386,17 +238,6 @@ export class Session implements AsyncDisposable {
     }
     return program;
   }
-}
-
-/** Stored numbers in float32. */
-function widened(
-  bytes: ArrayBuffer,
-  dtype: Exclude<DType, "i32">,
-): Float32Array {
-  if (dtype === "f32") return new Float32Array(bytes);
-  if (dtype === "i8") return Float32Array.from(new Int8Array(bytes));
-  const bits = new Uint16Array(bytes);
-  return dtype === "f16" ? f16ToF32(bits) : bf16ToF32(bits);
 }
 
 /** Throws `RangeError` for data of another type or size than a program reads. */

@@ -24,7 +24,7 @@ import { allBatches } from "./open/plan_request.ts";
 import { RunSaves, type SavesContext } from "./saving/run_saves.ts";
 import { PROMPTS_FILE, type RunRequests } from "./watch/requests.ts";
 import type { StepReport } from "./step_report.ts";
-import type { TrainerHooks } from "./trainer.ts";
+import type { TrainerHooks } from "./trainer_request.ts";
 import type { TrainerState } from "./trainer_state.ts";
 
 /** What the hooks work on. */

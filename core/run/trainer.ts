@@ -2,98 +2,31 @@
  * The loop of training: steps, and what happens in between (logging, evaluation, checkpoints).
  * @module
  */
-import type { Collective } from "../contracts/collective.ts";
-import type { Inputs, Objective } from "../contracts/objective.ts";
-import type { Optimizer } from "../contracts/optimizer.ts";
-import type { Schedule } from "../contracts/schedule.ts";
-import type { TrainingData, TrainingStep } from "../data/training_data.ts";
+import type { Inputs } from "../contracts/objective.ts";
+import type { TrainingStep } from "../data/training_data.ts";
 import type { Every } from "../config/types.ts";
-import { DeviceError } from "../contracts/errors.ts";
-import type { Engine, StepResult } from "../engine/engine.ts";
+import type { StepResult } from "../engine/engine.ts";
 import { firstNotFinite } from "../engine/not_finite.ts";
-import type { StepProfile } from "./step_profile.ts";
 import { freshLossScale, nextLossScale } from "../engine/loss_scaler.ts";
 import { makeThrottle, type Throttle } from "./throttle.ts";
 import {
   addEvaluation,
-  type BestModelSettings,
   choosesBest,
   isPatienceSpent,
   type Metrics,
   noSuchMetric,
 } from "./best_model.ts";
-import type { AnsweredBatch, StepAnswers } from "./ask/step_answers.ts";
-import type { StepVote } from "./ranks/agreed_stop.ts";
-import type { BatchView } from "./watch/batch_view.ts";
+import type { AnsweredBatch } from "./ask/step_answers.ts";
 import {
   addResult,
   type PendingStep,
   pendingStep,
-  type StepReport,
   stepReport,
 } from "./step_report.ts";
+import { divergedError } from "./diverged.ts";
 import { type LastMicro, microBatches, runStep } from "./train_step.ts";
+import type { TrainerRequest } from "./trainer_request.ts";
 import { emptySums, type TrainerState } from "./trainer_state.ts";
-
-/** What the loop calls out to. */
-export interface TrainerHooks {
-  onStep(state: Readonly<TrainerState>, report: StepReport): void;
-  onEpoch(state: Readonly<TrainerState>, epochLoss: number | null): void;
-  /** The update of a step was left out: its gradient was not finite. `step` is counted from 1. */
-  onSkipped(state: Readonly<TrainerState>, step: number): void;
-  /** Evaluates; called when all steps before are done. Returns the numbers. */
-  evaluate(state: Readonly<TrainerState>): Promise<Metrics>;
-  /** Saves. `failed`: this process alone does, because it cannot go on. */
-  save(
-    state: Readonly<TrainerState>,
-    options?: { readonly failed?: boolean },
-  ): Promise<void>;
-  /** Whether somebody has asked the model something, since the last time. */
-  takeAsked?(): boolean;
-  /** Answers it; called when all steps before are done. */
-  answerAsked?(state: Readonly<TrainerState>): Promise<void>;
-}
-
-/** What the loop runs on. */
-export interface TrainerRequest {
-  readonly engine: Engine;
-  readonly data: TrainingData;
-  readonly objective: Objective;
-  /** Asks before each step; null or absent: the objective does not. */
-  readonly answers?: StepAnswers | null;
-  readonly optimizer: Optimizer;
-  readonly schedule: Schedule;
-  readonly collective: Collective;
-  /** What ranks decide together with each step; null or absent: nothing. */
-  readonly vote?: StepVote | null;
-  readonly settings: {
-    readonly totalSteps: number;
-    /** Epochs after which the run ends, whatever `totalSteps` says; null: any number. */
-    readonly mostEpochs: number | null;
-    readonly logging_steps: number;
-    /** Updates in a row that may be skipped; null: any. */
-    readonly max_skipped_updates: number | null;
-    /** Whether gradients are scaled, as f16 needs it; absent: no. */
-    readonly scalesLoss?: boolean;
-    readonly eval_steps: Every;
-    readonly eval_on_start: boolean;
-    readonly save_steps: Every;
-    /** Which evaluation is best, and when to stop. */
-    readonly best: BestModelSettings;
-    readonly seed: number;
-    readonly sources: number;
-  };
-  readonly state: TrainerState;
-  readonly hooks: TrainerHooks;
-  /** Shows the batch of a logged step; null or absent: nobody looks. */
-  readonly batchView?: BatchView | null;
-  /** What is measured of the steps; null: nothing. */
-  readonly profile?: StepProfile | null;
-  /** Abort: the step that runs ends, a checkpoint is saved. */
-  readonly signal: AbortSignal | undefined;
-  /** Seconds, monotonic. */
-  readonly now: () => number;
-}
 
 /** Trains to the end, or until the signal. */
 export async function runTraining(
@@ -269,7 +202,13 @@ class Loop {
       );
       this.#pending = [];
       const most = settings.max_skipped_updates;
-      if (most !== null && this.#skippedInRow >= most) await this.#diverged();
+      if (most !== null && this.#skippedInRow >= most) {
+        throw divergedError({
+          found: await firstNotFinite(engine, this.#lastMicro),
+          skipped: this.#skippedInRow,
+          scale: state.lossScale?.scale,
+        });
+      }
     }
     if (!log || state.window.steps === 0) return;
     const seconds = Math.max(
@@ -293,24 +232,6 @@ class Loop {
     state.window = emptySums();
     this.#paused = 0;
     this.#loggedAt = now();
-  }
-
-  /** Ends a run that learns nothing any more. Throws `DeviceError` that says what was not finite first. */
-  async #diverged(): Promise<never> {
-    const found = await firstNotFinite(this.#r.engine, this.#lastMicro);
-    throw new DeviceError(
-      `The last ${this.#skippedInRow} updates were left out, because their gradients were not finite${
-        found === null ? "" : `; not finite first is ${found}`
-      }. ${
-        found?.startsWith("the weight")
-          ? "The model's files are broken, or the training diverged: start from other weights"
-          : `${
-            this.#state.lossScale === undefined
-              ? ""
-              : `The loss scale is down to ${this.#state.lossScale.scale}: numbers of the forward pass are beyond what float16 holds (65,504), so set training.precision to bfloat16 or float32. `
-          }Lower optimizer.learning_rate, raise schedule.warmup_ratio or set training.max_grad_norm`
-      }; training.max_skipped_updates sets how many are allowed`,
-    );
   }
 
   #add(result: StepResult, pending: PendingStep, step: number): void {

@@ -28,13 +28,13 @@ import {
   type InspectedDraw,
 } from "./prepare_draw.ts";
 import { RangeQueue } from "./range_queue.ts";
+import { drawAgain, sizeChanges, type StreamChange } from "./resumed_stream.ts";
 import { RowMixer } from "./row_mixer.ts";
 import { DrawnHash, RowOrder } from "./row_order.ts";
 import type { RunningChecks } from "./running_checks.ts";
 import { SourceCursor } from "./source_cursor.ts";
 import type {
   CursorPlace,
-  DrawnRow,
   StreamPosition,
   StreamSource,
   UsedRows,
@@ -42,8 +42,6 @@ import type {
 
 /** Steps whose rows are prepared ahead. */
 const STEPS_AHEAD = 8;
-/** Rows that are read at a time to find a place again. */
-const SKIPPED = { rows: 4096, characters: Infinity } as const;
 
 /** No row of an epoch is used yet. */
 const UNUSED: UsedRows = {
@@ -91,14 +89,6 @@ interface Epoch {
   readonly order: RowOrder;
   /** Null until the place where it begins is found. */
   rows: EpochRows | null;
-}
-
-/** What has changed since a run was stopped. */
-export interface StreamChange {
-  /** What has changed behind the rows that were used; absent: nothing, as far as it is known. */
-  readonly notice?: string;
-  /** Why the run cannot be resumed; absent: it is. */
-  readonly refused?: string;
 }
 
 /** Training data that are read as they are needed. Dispose of it to close files and end workers. */
@@ -160,47 +150,23 @@ export class StreamedDataset implements TrainingData, Disposable {
     onProgress: (rows: number, of: number) => void = () => {},
   ): Promise<StreamChange> {
     const { checks, sources, first } = this.#of;
-    const { epoch, drawn, used, skip, firstRow, block, counts } = position;
-    const changed = sources.flatMap(({ stream, name }, k) => {
-      const was = position.sizes[k] ?? [];
-      const now = stream.extent.map(([, size]) => size);
-      if (was.join() === now.join()) return [];
-      return [{ name, was, now, start: position.sources[k] }];
-    });
-    const past = changed.find(({ start }) => !isFresh(start));
+    const { epoch, used, skip, firstRow, block, counts } = position;
+    const changes = sizeChanges(sources, position);
+    const past = changes.find(({ wasRead }) => wasRead);
     if (past !== undefined) {
       return {
-        refused: `${past.name} has changed (${
-          sizeChange(past)
-        }), and epochs before this one have read it`,
+        refused:
+          `${past.name} has changed (${past.how}), and epochs before this one have read it`,
       };
     }
     const at = this.#begin(epoch, position.sources);
     checks.statistics.merge(counts);
-    const sample: DrawnRow[] = [];
-    const read = async (to: number): Promise<DrawnRow[]> => {
-      const rows = Math.min(SKIPPED.rows, to - at.order.drawn);
-      const found = await this.#orAbort(at.order.draw({ ...SKIPPED, rows }));
-      sample.push(...found.slice(0, used.tokens.rows - sample.length));
-      onProgress(at.order.drawn, used.rows);
-      return found;
-    };
-    while (at.order.drawn < drawn && (await read(drawn)).length > 0);
-    const before = at.order.hash;
-    const ahead: DrawnRow[] = [];
-    while (at.order.drawn < used.rows) {
-      const found = await read(used.rows);
-      if (found.length === 0) break;
-      ahead.push(...found);
-    }
-    if (at.order.hash.digest() !== used.hash) {
-      return {
-        refused: at.order.drawn < used.rows
-          ? `the data have become shorter: the run used ${used.rows} rows of this epoch, and there are ${at.order.drawn}`
-          : `rows that the run has used have changed: they are among the first ${used.rows} that this epoch draws`,
-      };
-    }
-    at.order.putBack(ahead, before);
+    const again = await drawAgain(at.order, position, {
+      wait: (work) => this.#orAbort(work),
+      onProgress,
+    });
+    if (again.refused !== null) return { refused: again.refused };
+    const { sample } = again;
     if (sample.length > 0) {
       const prepared = await this.#orAbort(
         this.#of.preparer.prepare(sample),
@@ -225,8 +191,8 @@ export class StreamedDataset implements TrainingData, Disposable {
       first,
       sizes: this.#sizes(),
     };
-    if (changed.length === 0 && first === position.first) return {};
-    const what = changed.map((one) => `${one.name} (${sizeChange(one)})`);
+    if (changes.length === 0 && first === position.first) return {};
+    const what = changes.map(({ name, how }) => `${name} (${how})`);
     return {
       notice:
         `The data have changed behind the ${used.rows} rows that the run has used${
@@ -415,22 +381,4 @@ function unpackRow({ row, examples }: StreamedRowOfBatch): WeightedExample[] {
 
 function fresh(): CursorPlace {
   return { row: 0, length: null };
-}
-
-function isFresh({ row, length }: CursorPlace): boolean {
-  return row === 0 && length === null;
-}
-
-/** How files differ in size. */
-function sizeChange(
-  { was, now }: {
-    readonly was: readonly number[];
-    readonly now: readonly number[];
-  },
-): string {
-  if (was.length !== now.length) {
-    return `${was.length} files then, ${now.length} now`;
-  }
-  const k = now.findIndex((size, i) => size !== was[i]);
-  return `${was[k]} bytes then, ${now[k]} now`;
 }

@@ -9,7 +9,7 @@ import { checkpointPath } from "../saving/checkpoint.ts";
 import { addDraws } from "../evaluation/evaluation_loss.ts";
 import type { MeasuredLoss, RunHooks } from "../run_hooks.ts";
 import type { StepReport } from "../step_report.ts";
-import type { TrainerHooks } from "../trainer.ts";
+import type { TrainerHooks } from "../trainer_request.ts";
 import type { TrainerState } from "../trainer_state.ts";
 import type { AgreedStop } from "./agreed_stop.ts";
 import type { Ranks } from "./ranks.ts";

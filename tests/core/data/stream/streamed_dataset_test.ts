@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { randomFrom } from "@denotune/denotune/core";
 import type { DataInput } from "../../../../core/config/types.ts";
-import type { StreamChange } from "../../../../core/data/stream/streamed_dataset.ts";
+import type { StreamChange } from "../../../../core/data/stream/resumed_stream.ts";
 import type { StreamPosition } from "../../../../core/data/stream/types.ts";
 import { type TestFolder, testFolder } from "../../../run_harness.ts";
 import { alpacaLines, openRun } from "../_open_run.ts";
