@@ -323,7 +323,7 @@ export {
   layOutTargets,
   type TargetOptions,
 } from "./engine/inputs/lay_out_targets.ts";
-export type { ConstantSpec } from "./engine/build_model.ts";
+export type { ConstantSpec } from "./engine/model/build_model.ts";
 export { transposedMatrix } from "./engine/memory/transposed_writes.ts";
 export {
   type TracedLeaf,

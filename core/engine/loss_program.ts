@@ -22,7 +22,7 @@ import {
   buildModel,
   type BuildOptions,
   type ModelLoss,
-} from "./build_model.ts";
+} from "./model/build_model.ts";
 import { buildLoss, buildWindow, windowName } from "./objective_loss.ts";
 import { type InputName, programInput } from "./inputs/program_inputs.ts";
 import { gradientName, type Trainables } from "./trainables.ts";

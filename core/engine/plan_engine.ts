@@ -31,7 +31,7 @@ import {
   type BuildOptions,
   inventoryOf,
   type ModelInventory,
-} from "./build_model.ts";
+} from "./model/build_model.ts";
 import { placePrediction, planPrediction } from "./generate/prediction.ts";
 import {
   type GenerationLimits,

@@ -10,7 +10,7 @@ import type { Graph } from "../graph/graph.ts";
 import { entropy, logProbability } from "../graph/loss/row_statistic.ts";
 import { selectRows } from "../graph/ops/embedding.ts";
 import { rowStatistics } from "../graph/ops/row_statistics.ts";
-import { buildModel, type BuildOptions } from "./build_model.ts";
+import { buildModel, type BuildOptions } from "./model/build_model.ts";
 import { type Answering, writtenPrompt } from "./generate/answer.ts";
 import { programInput } from "./inputs/program_inputs.ts";
 import type { Session } from "./session.ts";

@@ -5,7 +5,7 @@
 import type { AttachedAdapter } from "../contracts/adapter.ts";
 import type { LinearSite } from "../contracts/model.ts";
 import { ConfigError } from "../contracts/errors.ts";
-import type { ModelInventory } from "./build_model.ts";
+import type { ModelInventory } from "./model/build_model.ts";
 import {
   type DType,
   isQuantized,

@@ -7,7 +7,7 @@ import { createPart, type Creating } from "../config/parts/create_part.ts";
 import type { AttachedAdapter } from "../contracts/adapter.ts";
 import type { WeightSpec } from "../contracts/model.ts";
 import { DataError } from "../contracts/errors.ts";
-import { inventoryOf } from "../engine/build_model.ts";
+import { inventoryOf } from "../engine/model/build_model.ts";
 import { findAdapterTensors, openAdapterFile } from "../io/adapter_file.ts";
 import { type JsonObject, readJsonObject } from "../io/json_file.ts";
 import type { Engine } from "../engine/engine.ts";

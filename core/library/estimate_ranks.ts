@@ -19,7 +19,7 @@ import {
   type Network,
   type StepEstimate,
 } from "../run/ranks/step_time.ts";
-import { microBatches, runStep } from "../run/train_step.ts";
+import { microBatches, runStep } from "../run/loop/train_step.ts";
 
 /** A cluster to try a run on. */
 export interface Cluster {

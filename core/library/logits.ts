@@ -3,7 +3,7 @@
  * @module
  */
 import type { Device } from "../contracts/backend.ts";
-import { buildModel } from "../engine/build_model.ts";
+import { buildModel } from "../engine/model/build_model.ts";
 import { projectLogits } from "../graph/ops/head.ts";
 import { planProgram } from "../graph/planner.ts";
 import type { DType } from "../graph/dtype.ts";

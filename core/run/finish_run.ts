@@ -4,14 +4,14 @@
  */
 import type { Engine } from "../engine/engine.ts";
 import type { LoadedRun } from "../config/load.ts";
-import { isPatienceSpent } from "./best_model.ts";
+import { isPatienceSpent } from "./loop/best_model.ts";
 import type { Events } from "./events.ts";
 import { loadBest } from "./saving/load_best.ts";
 import type { Ranks } from "./ranks/ranks.ts";
 import type { RunHooks } from "./run_hooks.ts";
 import type { RunResult } from "./run_options.ts";
 import { writeSummary } from "./summary.ts";
-import type { TrainerState } from "./trainer_state.ts";
+import type { TrainerState } from "./loop/trainer_state.ts";
 
 /** A run that has trained. */
 export interface TrainedRun {

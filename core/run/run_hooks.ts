@@ -10,7 +10,7 @@ import type { SampleEvent } from "../contracts/tracker.ts";
 import { answer, type AnswerOptions } from "../engine/generate/answer.ts";
 import { evaluationsOf, type RunModel } from "./ask/asked_in_run.ts";
 import type { StepAnswers } from "./ask/step_answers.ts";
-import type { Metrics } from "./best_model.ts";
+import type { Metrics } from "./loop/best_model.ts";
 import type { Evaluations } from "./evaluation/evaluations.ts";
 import type { MetricName } from "./evaluation/check_result.ts";
 import {
@@ -23,9 +23,9 @@ import { EVALUATIONS, writeFiles, writeRecords } from "./evaluation/records.ts";
 import { allBatches } from "./open/plan_request.ts";
 import { RunSaves, type SavesContext } from "./saving/run_saves.ts";
 import { PROMPTS_FILE, type RunRequests } from "./watch/requests.ts";
-import type { StepReport } from "./step_report.ts";
-import type { TrainerHooks } from "./trainer_request.ts";
-import type { TrainerState } from "./trainer_state.ts";
+import type { StepReport } from "./loop/step_report.ts";
+import type { TrainerHooks } from "./loop/trainer_request.ts";
+import type { TrainerState } from "./loop/trainer_state.ts";
 
 /** What the hooks work on. */
 export interface HooksContext extends RunModel, SavesContext {

@@ -6,7 +6,7 @@ import { basename, join } from "node:path";
 import type { RunConfig } from "../config/types.ts";
 import { writeFileAtomic } from "../io/atomic.ts";
 import { showJson } from "../io/json_file.ts";
-import type { Metrics } from "./best_model.ts";
+import type { Metrics } from "./loop/best_model.ts";
 import { checkpointPath } from "./saving/checkpoint.ts";
 import { SUMMARY } from "./log/run_files.ts";
 

@@ -50,10 +50,10 @@ import { RunHooks } from "./run_hooks.ts";
 import { lockRunFolder } from "./run_lock.ts";
 import type { RunOptions, RunResult } from "./run_options.ts";
 import { startEvent } from "./start_event.ts";
-import { StepProfile } from "./step_profile.ts";
+import { StepProfile } from "./loop/step_profile.ts";
 import { newestCheckpoint, type Stopped } from "./stopped_run.ts";
-import { runTraining } from "./trainer.ts";
-import { freshState, type TrainerState } from "./trainer_state.ts";
+import { runTraining } from "./loop/trainer.ts";
+import { freshState, type TrainerState } from "./loop/trainer_state.ts";
 import { BatchView } from "./watch/batch_view.ts";
 import { RunRequests } from "./watch/requests.ts";
 

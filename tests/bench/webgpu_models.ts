@@ -10,7 +10,7 @@ import { createPart, creatingWith } from "@denotune/denotune/core";
 import { WebGpuExecutor } from "../../backends/webgpu/mod.ts";
 import type { Adapter } from "../../core/contracts/adapter.ts";
 import { localDevice } from "../../core/device/local_device.ts";
-import { inventoryOf } from "../../core/engine/build_model.ts";
+import { inventoryOf } from "../../core/engine/model/build_model.ts";
 import { Engine } from "../../core/engine/engine.ts";
 import { planEngine } from "../../core/engine/plan_engine.ts";
 import {

@@ -4,7 +4,7 @@
  * @module
  */
 import { localDevice } from "../../core/device/local_device.ts";
-import { inventoryOf } from "../../core/engine/build_model.ts";
+import { inventoryOf } from "../../core/engine/model/build_model.ts";
 import { initialWeights } from "../../core/io/initial_weights.ts";
 import assert from "node:assert/strict";
 import {

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { testModel } from "@denotune/denotune/testing";
-import { inventoryOf } from "../../core/engine/build_model.ts";
+import { inventoryOf } from "../../core/engine/model/build_model.ts";
 import { Engine } from "../../core/engine/engine.ts";
 import { planEngine } from "../../core/engine/plan_engine.ts";
 import { Generator } from "../../core/engine/generate/generator.ts";

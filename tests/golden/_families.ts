@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import type { Architecture, Device } from "@denotune/denotune/core";
 import { gptNeoxWith } from "../../examples/gpt_neox_model/gpt_neox.ts";
-import { inventoryOf } from "../../core/engine/build_model.ts";
+import { inventoryOf } from "../../core/engine/model/build_model.ts";
 import { loraAdapter } from "../../plugins/adapters/_attach.ts";
 import { loraOptions } from "../../plugins/adapters/_options.ts";
 import {

@@ -14,44 +14,17 @@
  * ```
  * @module
  */
-import { type Check, CHECKED_PARTS } from "../../config/parts/checked_parts.ts";
-import { guardPart } from "../../config/parts/guard_part.ts";
-import { PART_SHAPES } from "../../config/parts/part_shapes.ts";
-import { batchedCalls } from "../../config/isolated/part_members.ts";
-import type { Format } from "../../contracts/format.ts";
-import type { KindMap } from "../../contracts/plugin.ts";
-import type { Masker, Tokenized } from "../../contracts/masker.ts";
 import type { RawRecord } from "../../contracts/source.ts";
-import type { Template } from "../../contracts/template.ts";
-import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import {
   buildExamples,
   type Built,
   NOT_YET,
   parseRecord,
 } from "../examples/build_examples.ts";
-import { isRenderedAsGiven } from "../examples/tokenize_example.ts";
-import { holdsOut, isOnSide } from "../content_hash.ts";
-import {
-  type RemoteMethod,
-  remoteMethod,
-  RowCalls,
-  sendAll,
-} from "./row_calls.ts";
-import type { DataOptions, DataSource } from "../types.ts";
-
-/** What rows of a source are made into examples with. */
-export interface RowPipeline {
-  /** Index of the source, and the number of all. */
-  readonly source: number;
-  readonly sources: number;
-  readonly format: Format;
-  readonly template: Template;
-  readonly masker: Masker;
-  readonly tokenizer: Tokenizer;
-  readonly options: DataOptions;
-  readonly side: NonNullable<DataSource["side"]>;
-}
+import { isOnSide } from "../content_hash.ts";
+import { ReplayedParts } from "./replayed_parts.ts";
+import { RowCalls, sendAll } from "./row_calls.ts";
+import { isBatched, type RowPipeline } from "./row_pipeline.ts";
 
 /** A row to be built. */
 export interface RowToBuild {
@@ -66,16 +39,6 @@ export type BuildRow = () => Built | null;
 
 /** Rows that are built at once where a part runs in another process. */
 export const BATCH_ROWS = 128;
-
-/** Whether rows are built many at once: a part of theirs runs in another process. */
-export function isBatched(
-  { format, template, masker }: Pick<
-    RowPipeline,
-    "format" | "template" | "masker"
-  >,
-): boolean {
-  return [format, template, masker].some((part) => batchedCalls(part) !== null);
-}
 
 /** Rows of a source, read by `at`, each built when it is asked for, in order. */
 export class RowSequence {
@@ -190,6 +153,7 @@ class RowBatch {
   /** What is known of each row; a result where it is built already. Empty until the first is asked for. */
   readonly #known: (BatchRow | BuildRow | null)[] = [];
   #now = new RowCalls();
+  readonly #replayed = new ReplayedParts(() => this.#now);
   /** Whether a chain has ended a process: calls are made alone then, until it is known which it was. */
   #isAlone = false;
   /** Rows whose calls are not sent yet. */
@@ -254,7 +218,7 @@ class RowBatch {
     const pipelines = new Map<RowPipeline, RowPipeline>();
     for (const { read, pipeline } of this.#rows) {
       try {
-        const known = pipelines.get(pipeline) ?? this.#replaying(pipeline);
+        const known = pipelines.get(pipeline) ?? this.#replayed.of(pipeline);
         pipelines.set(pipeline, known);
         const calls = new RowCalls();
         this.#known.push({ raw: read(), pipeline: known, calls });
@@ -291,117 +255,5 @@ class RowBatch {
         throw error;
       };
     }
-  }
-
-  /** The same parts; each call is made once for a row. */
-  #replaying(pipeline: RowPipeline): RowPipeline {
-    const { format, template, masker, tokenizer, options, side } = pipeline;
-    const encode = tokenizer.encode.bind(tokenizer);
-    const weights = remoteMethod(masker, "weights", { encode, next: null });
-    const render = remoteMethod(template, "render", { encode, next: weights });
-    // what the format gives is rendered as it is, and always
-    const isRendered = isRenderedAsGiven(options) &&
-      (side === "all" || !holdsOut(options));
-    const parse = remoteMethod(format, "parse", {
-      encode,
-      next: isRendered ? render : null,
-    });
-    return {
-      ...pipeline,
-      format: this.#format(format, parse),
-      template: this.#template(template, render),
-      masker: this.#masker(masker, weights),
-      tokenizer: this.#tokenizer(tokenizer),
-    };
-  }
-
-  #format(format: Format, parse: RemoteMethod | null): Format {
-    const { template } = format;
-    const remote = this.#remote("format", format);
-    return {
-      template,
-      recognises: (value) => format.recognises(value),
-      parse: (record) =>
-        parse === null
-          ? this.#now.own(() => format.parse(record))
-          : remote(parse, [record]).parse(record),
-    };
-  }
-
-  #template(template: Template, render: RemoteMethod | null): Template {
-    const remote = this.#remote("template", template);
-    const { stops, jinja, markers, addMissing } = template;
-    return {
-      stops,
-      jinja,
-      markers,
-      addMissing,
-      prompt: (request) => template.prompt(request),
-      render: (example) =>
-        render === null
-          ? this.#now.own(() => template.render(example))
-          : remote(render, [example]).render(example),
-    };
-  }
-
-  #masker(masker: Masker, weights: RemoteMethod | null): Masker {
-    const remote = this.#remote("masker", masker);
-    const { tokenWeights } = masker;
-    if (weights === null) {
-      return {
-        weights: (tokenized) => this.#now.own(() => masker.weights(tokenized)),
-        ...(tokenWeights === undefined ? {} : {
-          tokenWeights: (tokenized: Tokenized, drawn: Float32Array) =>
-            this.#now.own(() => tokenWeights.call(masker, tokenized, drawn)),
-        }),
-      };
-    }
-    const of: RemoteMethod = { ...weights, method: "tokenWeights" };
-    return {
-      weights: (tokenized) => remote(weights, [tokenized]).weights(tokenized),
-      ...(tokenWeights === undefined ? {} : {
-        tokenWeights: (tokenized: Tokenized, drawn: Float32Array) =>
-          remote(of, [tokenized, drawn]).tokenWeights?.(tokenized, drawn) ??
-            drawn,
-      }),
-    };
-  }
-
-  /** Gives a part in another process whose next call gives the answer that has come, checked. */
-  #remote<K extends "format" | "template" | "masker">(
-    kind: K,
-    part: KindMap[K],
-  ): (method: RemoteMethod, args: readonly unknown[]) => KindMap[K] {
-    const described = batchedCalls(part)?.described ?? "";
-    let answer: () => unknown = () => undefined;
-    const answering = Object.fromEntries(
-      Object.keys(PART_SHAPES[kind]).map((name) => {
-        const member: unknown = Reflect.get(part, name);
-        return [name, typeof member === "function" ? () => answer() : member];
-      }),
-    ) as unknown as KindMap[K];
-    const check: Check<K> = CHECKED_PARTS[kind];
-    const guarded = guardPart(answering, PART_SHAPES[kind], { described });
-    const checked = check(guarded, {
-      described,
-      isBuiltIn: false,
-      isElsewhere: true,
-    });
-    return (method, args) => {
-      answer = this.#now.remote(method, args);
-      return checked;
-    };
-  }
-
-  #tokenizer(tokenizer: Tokenizer): Tokenizer {
-    const encode: Tokenizer["encode"] = (text, options) =>
-      this.#now.own(() => tokenizer.encode(text, options));
-    return new Proxy(tokenizer, {
-      get: (target, key) => {
-        if (key === "encode") return encode;
-        const value: unknown = Reflect.get(target, key);
-        return typeof value === "function" ? value.bind(target) : value;
-      },
-    });
   }
 }

@@ -8,7 +8,8 @@ import type { PreparedContent } from "../cache/prepared_cache.ts";
 import { SetHash } from "../cache/set_hash.ts";
 import { NumberList } from "../number_list.ts";
 import type { SharedPrepareRequest } from "./request.ts";
-import { isBatched, RowSequence } from "./build_rows.ts";
+import { RowSequence } from "./build_rows.ts";
+import { isBatched } from "./row_pipeline.ts";
 import {
   type PreparedRows,
   prepareRows,

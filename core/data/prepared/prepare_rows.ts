@@ -5,7 +5,8 @@
  */
 import type { RawRecord } from "../../contracts/source.ts";
 import type { Built } from "../examples/build_examples.ts";
-import { type RowPipeline, RowSequence } from "./build_rows.ts";
+import { RowSequence } from "./build_rows.ts";
+import type { RowPipeline } from "./row_pipeline.ts";
 import { ExamplePacker, type PackedExamples } from "./packed_examples.ts";
 import { DataError, isDenotuneError } from "../../contracts/errors.ts";
 import {

@@ -22,7 +22,7 @@ import { rows } from "../../graph/ops/rows.ts";
 import { sample } from "../../graph/ops/sampling.ts";
 import { wordsOfBits } from "../../graph/kernels/sample.ts";
 import { type PlannedProgram, planProgram } from "../../graph/planner.ts";
-import { buildModel, type BuildOptions } from "../build_model.ts";
+import { buildModel, type BuildOptions } from "../model/build_model.ts";
 import { programInput } from "../inputs/program_inputs.ts";
 import type { GenerationLimits } from "./programs.ts";
 

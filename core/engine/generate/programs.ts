@@ -11,8 +11,8 @@
  * @module
  */
 import type { LayerState, ModelSpec } from "../../contracts/model.ts";
-import { buildModel, type BuildOptions } from "../build_model.ts";
-import { type CacheFeed, stateShape } from "../layer_states.ts";
+import { buildModel, type BuildOptions } from "../model/build_model.ts";
+import { type CacheFeed, stateShape } from "../model/layer_states.ts";
 import { programInput } from "../inputs/program_inputs.ts";
 import { dim } from "../../graph/dims.ts";
 import type { Graph } from "../../graph/graph.ts";

@@ -19,7 +19,11 @@ import type {
 import type { KernelCall, View } from "../../graph/plan.ts";
 import { projectLogits } from "../../graph/ops/head.ts";
 import { traceGraph, type TraceTarget } from "../../graph/trace.ts";
-import { buildModel, type ConstantSpec, inventoryOf } from "../build_model.ts";
+import {
+  buildModel,
+  type ConstantSpec,
+  inventoryOf,
+} from "../model/build_model.ts";
 
 /** A tensor that a traced model reads. */
 export interface TracedLeaf<S> {

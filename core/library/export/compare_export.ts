@@ -13,7 +13,7 @@ import type {
   ExportRequest,
   ExportTensor,
 } from "../../contracts/exporter.ts";
-import { inventoryOf } from "../../engine/build_model.ts";
+import { inventoryOf } from "../../engine/model/build_model.ts";
 import type { Session } from "../../engine/session.ts";
 import { openChosen } from "../../run/open/choose_backend.ts";
 import { VERSION } from "../../version.ts";

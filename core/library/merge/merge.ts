@@ -15,7 +15,7 @@ import type { StorageDtype } from "../../config/types.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import { ConfigError } from "../../contracts/errors.ts";
 import { tensorsOfSaved } from "../../run/open/stored_weights.ts";
-import { inventoryOf } from "../../engine/build_model.ts";
+import { inventoryOf } from "../../engine/model/build_model.ts";
 import { openAdapterFile } from "../../io/adapter_file.ts";
 import { beginFolder, commitFolder } from "../../io/atomic.ts";
 import { isObject, readJsonObject } from "../../io/json_file.ts";

@@ -6,7 +6,7 @@
 import type { TensorReader } from "../../contracts/adapter.ts";
 import type { WeightSpec } from "../../contracts/model.ts";
 import type { StorageDtype } from "../../config/types.ts";
-import { inventoryOf } from "../../engine/build_model.ts";
+import { inventoryOf } from "../../engine/model/build_model.ts";
 import { findAdapterTensors } from "../../io/adapter_file.ts";
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "../../io/half.ts";
 import type { SafetensorsFile } from "../../io/read_safetensors.ts";

@@ -12,7 +12,7 @@
 import type { ModelSpec } from "../../contracts/model.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import { ConfigError } from "../../contracts/errors.ts";
-import { inventoryOf } from "../../engine/build_model.ts";
+import { inventoryOf } from "../../engine/model/build_model.ts";
 import type { OpenedModel } from "./opened_model.ts";
 
 /** The model with a row for every token that its run has added; as it is where there are none. */

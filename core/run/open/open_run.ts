@@ -37,7 +37,7 @@ import {
 } from "../evaluation/evaluators.ts";
 import { wordingOf } from "../evaluation/wording.ts";
 import type { EvaluationRow } from "../../contracts/evaluator.ts";
-import { checkBestMetric, checkMetric } from "../best_model.ts";
+import { checkBestMetric, checkMetric } from "../loop/best_model.ts";
 import { modelFor } from "./untie_head.ts";
 import { totalSteps } from "../../data/total_steps.ts";
 

@@ -11,7 +11,7 @@
  */
 import { ConfigError } from "../../contracts/errors.ts";
 import type { Adapter } from "../../contracts/adapter.ts";
-import { inventoryOf } from "../../engine/build_model.ts";
+import { inventoryOf } from "../../engine/model/build_model.ts";
 import type { OpenedModel } from "./opened_model.ts";
 
 /** The model that an adapter is attached to: untied where it trains head and embedding apart. */

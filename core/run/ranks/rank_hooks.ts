@@ -4,13 +4,13 @@
  * @module
  */
 import { gatherStates } from "../../engine/ranks/optimizer_shards.ts";
-import type { Metrics } from "../best_model.ts";
+import type { Metrics } from "../loop/best_model.ts";
 import { checkpointPath } from "../saving/checkpoint.ts";
 import { addDraws } from "../evaluation/evaluation_loss.ts";
 import type { MeasuredLoss, RunHooks } from "../run_hooks.ts";
-import type { StepReport } from "../step_report.ts";
-import type { TrainerHooks } from "../trainer_request.ts";
-import type { TrainerState } from "../trainer_state.ts";
+import type { StepReport } from "../loop/step_report.ts";
+import type { TrainerHooks } from "../loop/trainer_request.ts";
+import type { TrainerState } from "../loop/trainer_state.ts";
 import type { AgreedStop } from "./agreed_stop.ts";
 import type { Ranks } from "./ranks.ts";
 

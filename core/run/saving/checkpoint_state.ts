@@ -9,7 +9,7 @@ import { DataError } from "../../contracts/errors.ts";
 import type { StatisticsData } from "../../data/statistics.ts";
 import type { StreamPosition } from "../../data/stream/types.ts";
 import { isObject, type JsonObject } from "../../io/json_file.ts";
-import type { TrainerState } from "../trainer_state.ts";
+import type { TrainerState } from "../loop/trainer_state.ts";
 
 /** Version of the layout below. */
 export const CHECKPOINT_FORMAT = 1;

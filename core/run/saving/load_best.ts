@@ -12,13 +12,13 @@ import {
   type BestModelSettings,
   isGreaterBetter,
   isPatienceSpent,
-} from "../best_model.ts";
+} from "../loop/best_model.ts";
 import {
   checkpointPath,
   openCheckpoint,
   restoreCheckpoint,
 } from "./checkpoint.ts";
-import type { TrainerState } from "../trainer_state.ts";
+import type { TrainerState } from "../loop/trainer_state.ts";
 
 /**
  * Makes sure that a resumed run has its best checkpoint in its own folder. Throws `DataError` where it is not beside

@@ -19,7 +19,7 @@ import type { Events } from "../events.ts";
 import type { OpenedData } from "../open/open_data.ts";
 import { baseReader } from "../open/open_model.ts";
 import type { OpenedModel } from "../open/opened_model.ts";
-import type { TrainerState } from "../trainer_state.ts";
+import type { TrainerState } from "../loop/trainer_state.ts";
 import {
   savedAdapter,
   type SaveRequest,

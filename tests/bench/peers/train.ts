@@ -5,7 +5,7 @@
 import process from "node:process";
 import type { Inputs } from "../../../core/contracts/objective.ts";
 import { Engine } from "../../../core/engine/engine.ts";
-import { inventoryOf } from "../../../core/engine/build_model.ts";
+import { inventoryOf } from "../../../core/engine/model/build_model.ts";
 import { planEngine } from "../../../core/engine/plan_engine.ts";
 import { initialWeights } from "../../../core/io/initial_weights.ts";
 import { loraAdapter } from "../../../plugins/adapters/_attach.ts";

@@ -2,7 +2,7 @@
  * Models with adapters on the engine of training runs, without data sets, files or schedules.
  * @module
  */
-import { inventoryOf } from "../../../core/engine/build_model.ts";
+import { inventoryOf } from "../../../core/engine/model/build_model.ts";
 import { isQuantized, type Quantization } from "../../../core/graph/dtype.ts";
 import { initialWeights } from "../../../core/io/initial_weights.ts";
 import { loadWeights } from "../../../core/io/load_weights.ts";

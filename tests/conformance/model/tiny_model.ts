@@ -7,8 +7,8 @@ import {
   type BuiltModel,
   inventoryOf,
   type ModelInventory,
-} from "../../../core/engine/build_model.ts";
-import { stateShape } from "../../../core/engine/layer_states.ts";
+} from "../../../core/engine/model/build_model.ts";
+import { stateShape } from "../../../core/engine/model/layer_states.ts";
 import { type InputData, Session } from "../../../core/engine/session.ts";
 import { computeInHalf } from "../../../core/graph/precision/half_precision.ts";
 import { dim } from "../../../core/graph/dims.ts";

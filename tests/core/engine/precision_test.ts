@@ -1,7 +1,7 @@
 /** What `precision: bfloat16` makes of the memory plan, and of frozen weights that are stored in bf16. */
 import assert from "node:assert/strict";
 import type { MemoryReport } from "../../../core/graph/memory.ts";
-import { inventoryOf } from "../../../core/engine/build_model.ts";
+import { inventoryOf } from "../../../core/engine/model/build_model.ts";
 import {
   type EngineRequest,
   planEngine,

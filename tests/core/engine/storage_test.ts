@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { weightStorage } from "../../../core/engine/storage.ts";
-import { inventoryOf } from "../../../core/engine/build_model.ts";
+import { inventoryOf } from "../../../core/engine/model/build_model.ts";
 import { llamaArchitecture } from "../../conformance/model/architectures.ts";
 
 const CONFIG = {

@@ -5,7 +5,7 @@
  */
 import { creatingWith } from "../../../core/config/parts/create_part.ts";
 import { openRegistry } from "../../../core/config/parts/open_registry.ts";
-import { inventoryOf } from "../../../core/engine/build_model.ts";
+import { inventoryOf } from "../../../core/engine/model/build_model.ts";
 import {
   findAdapterTensors,
   openAdapterFile,

@@ -1,6 +1,6 @@
 /** Which layers `target_modules: default` means. */
 import assert from "node:assert/strict";
-import { inventoryOf } from "../../../core/engine/build_model.ts";
+import { inventoryOf } from "../../../core/engine/model/build_model.ts";
 import { loraAdapter } from "../../../plugins/adapters/_attach.ts";
 import { loraOptions } from "../../../plugins/adapters/_options.ts";
 import gptNeox from "../../../examples/gpt_neox_model/gpt_neox.ts";

@@ -4,7 +4,10 @@ import { initialWeights } from "../../../core/io/initial_weights.ts";
 import assert from "node:assert/strict";
 import { type Adapter, uniformAt } from "@denotune/denotune/core";
 import { ReferenceExecutor } from "../../../backends/reference/mod.ts";
-import { buildModel, inventoryOf } from "../../../core/engine/build_model.ts";
+import {
+  buildModel,
+  inventoryOf,
+} from "../../../core/engine/model/build_model.ts";
 import { Memory } from "../../../core/graph/memory.ts";
 import { planProgram } from "../../../core/graph/planner.ts";
 import { Session } from "../../../core/engine/session.ts";

@@ -1,7 +1,7 @@
 /** What the settings of a saved adapter mean, by PEFT's rules (`peft_random_test.ts` has PEFT's numbers). */
 import assert from "node:assert/strict";
 import type { Adapter } from "@denotune/denotune/core";
-import { inventoryOf } from "../../../core/engine/build_model.ts";
+import { inventoryOf } from "../../../core/engine/model/build_model.ts";
 import { loraAdapter } from "../../../plugins/adapters/_attach.ts";
 import {
   type LoraOptions,

@@ -1,4 +1,4 @@
-import { inventoryOf } from "../../../core/engine/build_model.ts";
+import { inventoryOf } from "../../../core/engine/model/build_model.ts";
 import { openModelFolder } from "../../../core/io/model_folder.ts";
 import assert from "node:assert/strict";
 import { ConfigError, type LinearSite } from "@denotune/denotune/core";

@@ -9,7 +9,7 @@ import {
   type RawConfig,
 } from "@denotune/denotune/core";
 import { gptNeoxWith } from "../../../examples/gpt_neox_model/gpt_neox.ts";
-import { inventoryOf } from "../../../core/engine/build_model.ts";
+import { inventoryOf } from "../../../core/engine/model/build_model.ts";
 import {
   eurobertWith,
   gemma2With,

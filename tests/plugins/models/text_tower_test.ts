@@ -8,7 +8,7 @@ import { train } from "@denotune/denotune";
 import { ConfigError } from "@denotune/denotune/core";
 import { ReferenceExecutor } from "../../../backends/reference/mod.ts";
 import { localDevice } from "../../../core/device/local_device.ts";
-import { inventoryOf } from "../../../core/engine/build_model.ts";
+import { inventoryOf } from "../../../core/engine/model/build_model.ts";
 import { initialWeights } from "../../../core/io/initial_weights.ts";
 import { SafetensorsFile } from "../../../core/io/read_safetensors.ts";
 import {

@@ -13,7 +13,7 @@ import { lora } from "../../../../plugins/adapters/lora.ts";
 import { gptNeoxWith } from "../../../../examples/gpt_neox_model/gpt_neox.ts";
 import { hybridArchitecture } from "../../../../examples/hybrid_model/hybrid.ts";
 import * as models from "../../../../plugins/models/mod.ts";
-import { inventoryOf } from "../../../../core/engine/build_model.ts";
+import { inventoryOf } from "../../../../core/engine/model/build_model.ts";
 import { writeModelFiles } from "../../../../core/io/save_model.ts";
 import { builtinActivations } from "../../../conformance/model/architectures.ts";
 import { exampleExport } from "../../../conformance/exporter.ts";

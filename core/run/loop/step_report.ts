@@ -2,9 +2,9 @@
  * What steps add to the sums of a run, and what a logged step says of them.
  * @module
  */
-import type { Batch } from "../contracts/collator.ts";
-import type { Inputs } from "../contracts/objective.ts";
-import type { StepResult } from "../engine/engine.ts";
+import type { Batch } from "../../contracts/collator.ts";
+import type { Inputs } from "../../contracts/objective.ts";
+import type { StepResult } from "../../engine/engine.ts";
 import type { TrainerState } from "./trainer_state.ts";
 
 /** What one logged step says. Loss and accuracy are averages since the last logged one, token-weighted. */

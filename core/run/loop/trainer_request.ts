@@ -2,20 +2,20 @@
  * What the loop of training runs on, and what it calls out to.
  * @module
  */
-import type { Every } from "../config/types.ts";
-import type { Collective } from "../contracts/collective.ts";
-import type { Objective } from "../contracts/objective.ts";
-import type { Optimizer } from "../contracts/optimizer.ts";
-import type { Schedule } from "../contracts/schedule.ts";
-import type { TrainingData } from "../data/training_data.ts";
-import type { Engine } from "../engine/engine.ts";
-import type { StepAnswers } from "./ask/step_answers.ts";
+import type { Every } from "../../config/types.ts";
+import type { Collective } from "../../contracts/collective.ts";
+import type { Objective } from "../../contracts/objective.ts";
+import type { Optimizer } from "../../contracts/optimizer.ts";
+import type { Schedule } from "../../contracts/schedule.ts";
+import type { TrainingData } from "../../data/training_data.ts";
+import type { Engine } from "../../engine/engine.ts";
+import type { StepAnswers } from "../ask/step_answers.ts";
 import type { BestModelSettings, Metrics } from "./best_model.ts";
-import type { StepVote } from "./ranks/agreed_stop.ts";
+import type { StepVote } from "../ranks/agreed_stop.ts";
 import type { StepProfile } from "./step_profile.ts";
 import type { StepReport } from "./step_report.ts";
 import type { TrainerState } from "./trainer_state.ts";
-import type { BatchView } from "./watch/batch_view.ts";
+import type { BatchView } from "../watch/batch_view.ts";
 
 /** What the loop calls out to. */
 export interface TrainerHooks {

@@ -2,15 +2,15 @@
  * A step of one of several ranks: what waits for what.
  */
 import assert from "node:assert/strict";
-import { Engine } from "../../../core/engine/engine.ts";
-import { planEngine } from "../../../core/engine/plan_engine.ts";
-import { runStep } from "../../../core/run/train_step.ts";
-import { openCpu } from "../../backends/cpu/open.ts";
-import { llamaArchitecture } from "../../conformance/model/architectures.ts";
-import { layOutLines } from "../../golden/_lines.ts";
-import { TINY_LLAMA } from "../../run_harness.ts";
-import { trainRequest } from "../../train_request.ts";
-import { ranksInProcess } from "./_ranks.ts";
+import { Engine } from "../../../../core/engine/engine.ts";
+import { planEngine } from "../../../../core/engine/plan_engine.ts";
+import { runStep } from "../../../../core/run/loop/train_step.ts";
+import { openCpu } from "../../../backends/cpu/open.ts";
+import { llamaArchitecture } from "../../../conformance/model/architectures.ts";
+import { layOutLines } from "../../../golden/_lines.ts";
+import { TINY_LLAMA } from "../../../run_harness.ts";
+import { trainRequest } from "../../../train_request.ts";
+import { ranksInProcess } from "../_ranks.ts";
 
 const INPUTS = layOutLines([[{ ids: [5, 6, 7, 8], labels: [5, 6, 7, 8] }]]);
 

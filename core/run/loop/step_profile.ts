@@ -3,8 +3,8 @@
  * compiles and warms up: it is left out, and so is what is no step (evaluation, samples, saving).
  * @module
  */
-import type { Device } from "../contracts/backend.ts";
-import type { KernelShare } from "../contracts/tracker.ts";
+import type { Device } from "../../contracts/backend.ts";
+import type { KernelShare } from "../../contracts/tracker.ts";
 
 /** Kernels whose calls are counted, not timed, have this name. */
 const COUNTED = "(counted)";

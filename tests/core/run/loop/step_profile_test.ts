@@ -2,9 +2,14 @@
  * What a run with `profile: true` tells of its steps.
  */
 import assert from "node:assert/strict";
-import { profileLines } from "../../../plugins/trackers/_profile_lines.ts";
-import { missing, title } from "../../backends/webgpu/_device.ts";
-import { runConfig, testFolder, tinyRows, tinyRun } from "../../run_harness.ts";
+import { profileLines } from "../../../../plugins/trackers/_profile_lines.ts";
+import { missing, title } from "../../../backends/webgpu/_device.ts";
+import {
+  runConfig,
+  testFolder,
+  tinyRows,
+  tinyRun,
+} from "../../../run_harness.ts";
 
 Deno.test({
   name: title(

@@ -3,8 +3,8 @@
  * @module
  */
 
-import type { MeasuredStep } from "../contracts/schedule.ts";
-import type { LossScale } from "../engine/loss_scaler.ts";
+import type { MeasuredStep } from "../../contracts/schedule.ts";
+import type { LossScale } from "../../engine/loss_scaler.ts";
 import type { BestSoFar } from "./best_model.ts";
 
 /** The progress of a run: all that a checkpoint stores besides tensors. */

@@ -10,9 +10,9 @@
  * ```
  * @module
  */
-import type { TrainingConfig } from "../config/types.ts";
-import { ConfigError } from "../contracts/errors.ts";
-import { listed } from "../config/parse/problem.ts";
+import type { TrainingConfig } from "../../config/types.ts";
+import { ConfigError } from "../../contracts/errors.ts";
+import { listed } from "../../config/parse/problem.ts";
 
 /** The numbers of an evaluation, by name; null: it could not be measured. */
 export type Metrics = Readonly<Record<string, number | null>>;

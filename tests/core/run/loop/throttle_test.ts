@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { makeThrottle } from "../../../core/run/throttle.ts";
+import { makeThrottle } from "../../../../core/run/loop/throttle.ts";
 
 Deno.test("what a pace was told of enqueued work is thrown by its next check, before anything else is read", async () => {
   let waits = 0;

@@ -3,20 +3,20 @@
  * Losses are sums with one division, whatever the accumulation and the number of ranks.
  * @module
  */
-import type { Collective } from "../contracts/collective.ts";
-import type { Inputs, Objective } from "../contracts/objective.ts";
-import { type Engine, trainedBatchTokens } from "../engine/engine.ts";
-import { gatherWeights } from "../engine/ranks/optimizer_shards.ts";
-import { sequencesOf } from "../engine/inputs/level_inputs.ts";
-import { sumGradients } from "../engine/ranks/sum_gradients.ts";
+import type { Collective } from "../../contracts/collective.ts";
+import type { Inputs, Objective } from "../../contracts/objective.ts";
+import { type Engine, trainedBatchTokens } from "../../engine/engine.ts";
+import { gatherWeights } from "../../engine/ranks/optimizer_shards.ts";
+import { sequencesOf } from "../../engine/inputs/level_inputs.ts";
+import { sumGradients } from "../../engine/ranks/sum_gradients.ts";
 import {
   lossVariables,
   smallSum,
   sumOverRanks,
-} from "../engine/ranks/sum_over_ranks.ts";
-import { tokensOf } from "../engine/ranks/token_rows.ts";
-import { type AnsweredBatch, inputsOf } from "./ask/step_answers.ts";
-import type { StepVote } from "./ranks/agreed_stop.ts";
+} from "../../engine/ranks/sum_over_ranks.ts";
+import { tokensOf } from "../../engine/ranks/token_rows.ts";
+import { type AnsweredBatch, inputsOf } from "../ask/step_answers.ts";
+import type { StepVote } from "../ranks/agreed_stop.ts";
 
 /** The micro-batches of a step, those of other ranks too. */
 export function microBatches(

@@ -3,30 +3,27 @@
  * program (training, evaluation, prefill and decoding).
  * @module
  */
-import type { AttachedAdapter, Site } from "../contracts/adapter.ts";
+import type { AttachedAdapter, Site } from "../../contracts/adapter.ts";
 import type {
   LayerState,
-  LinearSite,
   ModelBuilder,
   ModelDropout,
   ModelSpec,
-  NormSite,
   WeightSpec,
-} from "../contracts/model.ts";
-import { ConfigError } from "../contracts/errors.ts";
-import { dim, product } from "../graph/dims.ts";
-import { isQuantized, type TensorDType } from "../graph/dtype.ts";
-import { Graph, type Tensor } from "../graph/graph.ts";
-import { embedding, type SortedTokens } from "../graph/ops/embedding.ts";
-import { dropout } from "../graph/ops/dropout.ts";
-import { matmul } from "../graph/ops/matmul.ts";
-import type { Head } from "../graph/ops/head.ts";
-import { layerNorm, rmsNorm } from "../graph/ops/norms.ts";
-import { reshape } from "../graph/ops/reshape.ts";
-import { rope } from "../graph/ops/rope.ts";
+} from "../../contracts/model.ts";
+import { ConfigError } from "../../contracts/errors.ts";
+import { dim, product } from "../../graph/dims.ts";
+import { isQuantized, type TensorDType } from "../../graph/dtype.ts";
+import { Graph, type Tensor } from "../../graph/graph.ts";
+import { embedding } from "../../graph/ops/embedding.ts";
+import { dropout } from "../../graph/ops/dropout.ts";
+import { matmul } from "../../graph/ops/matmul.ts";
+import type { Head } from "../../graph/ops/head.ts";
+import { rope } from "../../graph/ops/rope.ts";
 import { type CacheOptions, LayerStates } from "./layer_states.ts";
-import { headColumns } from "./objective_head.ts";
-import { programInput } from "./inputs/program_inputs.ts";
+import { headColumns } from "../objective_head.ts";
+import { programInput } from "../inputs/program_inputs.ts";
+import { norm, sortedInputs, weightShape } from "./build_sites.ts";
 
 /** A table that the host computes once. */
 export interface ConstantSpec {
@@ -373,60 +370,5 @@ export function buildModel(
     head,
     losses,
     inputs: { tokens, positions, rowKeys },
-  };
-}
-
-function norm(
-  graph: Graph,
-  x: Tensor,
-  site: NormSite,
-  weight: (w: WeightSpec) => Tensor,
-): Tensor {
-  const { kind, offset = 0, eps, columns } = site;
-  const w = site.weight === false ? null : weight({
-    name: `${site.name}.weight`,
-    shape: [columns],
-    // so that the norm starts by multiplying by 1
-    init: { kind: offset === 1 ? "zeros" : "ones" },
-  });
-  const bias = site.bias ?? kind === "layer"
-    ? weight({
-      name: `${site.name}.bias`,
-      shape: [columns],
-      init: { kind: "zeros" },
-    })
-    : undefined;
-  const width = columnsOf(x);
-  const view = width === columns ? x : reshape(x, columns); // each head alone
-  const y = kind === "rms"
-    ? rmsNorm(graph, view, w, { eps, offset, bias })
-    : layerNorm(graph, view, w, bias ?? null, { eps, offset });
-  return width === columns ? y : reshape(y, width);
-}
-
-function columnsOf(x: Tensor): number {
-  const columns = x.shape[x.shape.length - 1];
-  if (typeof columns !== "number") {
-    throw new RangeError("Expected a fixed last dimension");
-  }
-  return columns;
-}
-
-function weightShape(site: LinearSite): readonly number[] {
-  return site.layout === "NT" ? [site.out, site.in] : [site.in, site.out];
-}
-
-/** The inputs in which the host lays out an index sorted: shared by all embeddings of the same index. */
-function sortedInputs(graph: Graph, index: Tensor): SortedTokens {
-  const of = index.source.kind === "input" ? index.source.name : null;
-  if (of !== "tokens" && of !== "positions") {
-    throw new RangeError(
-      "Only embeddings of the tokens or of the positions can be trained",
-    );
-  }
-  return {
-    order: programInput(graph, `${of}.order`),
-    ids: programInput(graph, `${of}.ids`),
-    starts: programInput(graph, `${of}.starts`),
   };
 }

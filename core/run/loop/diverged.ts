@@ -2,7 +2,7 @@
  * What a run says that learns nothing any more.
  * @module
  */
-import { DeviceError } from "../contracts/errors.ts";
+import { DeviceError } from "../../contracts/errors.ts";
 
 /**
  * The error of a run whose last `skipped` updates were left out. `found`: what was not finite first, as

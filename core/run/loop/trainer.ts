@@ -2,12 +2,12 @@
  * The loop of training: steps, and what happens in between (logging, evaluation, checkpoints).
  * @module
  */
-import type { Inputs } from "../contracts/objective.ts";
-import type { TrainingStep } from "../data/training_data.ts";
-import type { Every } from "../config/types.ts";
-import type { StepResult } from "../engine/engine.ts";
-import { firstNotFinite } from "../engine/not_finite.ts";
-import { freshLossScale, nextLossScale } from "../engine/loss_scaler.ts";
+import type { Inputs } from "../../contracts/objective.ts";
+import type { TrainingStep } from "../../data/training_data.ts";
+import type { Every } from "../../config/types.ts";
+import type { StepResult } from "../../engine/engine.ts";
+import { firstNotFinite } from "../../engine/not_finite.ts";
+import { freshLossScale, nextLossScale } from "../../engine/loss_scaler.ts";
 import { makeThrottle, type Throttle } from "./throttle.ts";
 import {
   addEvaluation,
@@ -16,7 +16,7 @@ import {
   type Metrics,
   noSuchMetric,
 } from "./best_model.ts";
-import type { AnsweredBatch } from "./ask/step_answers.ts";
+import type { AnsweredBatch } from "../ask/step_answers.ts";
 import {
   addResult,
   type PendingStep,

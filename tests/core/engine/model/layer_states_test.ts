@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { type Architecture, ConfigError } from "@denotune/denotune/core";
-import { ReferenceExecutor } from "../../../backends/reference/mod.ts";
-import { inventoryOf } from "../../../core/engine/build_model.ts";
-import { planEngine } from "../../../core/engine/plan_engine.ts";
-import { stateElements } from "../../../core/engine/layer_states.ts";
-import { weightStorage } from "../../../core/engine/storage.ts";
-import { localDevice } from "../../../core/device/local_device.ts";
-import { hybridArchitecture } from "../../../examples/hybrid_model/hybrid.ts";
-import { testModel } from "../../conformance/model.ts";
+import { ReferenceExecutor } from "../../../../backends/reference/mod.ts";
+import { inventoryOf } from "../../../../core/engine/model/build_model.ts";
+import { planEngine } from "../../../../core/engine/plan_engine.ts";
+import { stateElements } from "../../../../core/engine/model/layer_states.ts";
+import { weightStorage } from "../../../../core/engine/storage.ts";
+import { localDevice } from "../../../../core/device/local_device.ts";
+import { hybridArchitecture } from "../../../../examples/hybrid_model/hybrid.ts";
+import { testModel } from "../../../conformance/model.ts";
 
 const C = 12;
 const init = { kind: "normal", std: 0.02 } as const;

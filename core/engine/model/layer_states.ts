@@ -9,9 +9,9 @@
  *
  * @module
  */
-import type { LayerState } from "../contracts/model.ts";
-import { dim } from "../graph/dims.ts";
-import type { Graph, Tensor } from "../graph/graph.ts";
+import type { LayerState } from "../../contracts/model.ts";
+import { dim } from "../../graph/dims.ts";
+import type { Graph, Tensor } from "../../graph/graph.ts";
 import {
   attention,
   type AttentionDropout,
@@ -19,18 +19,18 @@ import {
   cachedAttention,
   type KeysAndValues,
   sharedAttention,
-} from "../graph/ops/attention.ts";
+} from "../../graph/ops/attention.ts";
 import {
   cachedConvolution,
   convolution,
   type StateRows,
-} from "../graph/ops/convolution.ts";
+} from "../../graph/ops/convolution.ts";
 import {
   cachedRecurrence,
   recurrence,
   type RecurrenceOperands,
-} from "../graph/ops/recurrence.ts";
-import { programInput } from "./inputs/program_inputs.ts";
+} from "../../graph/ops/recurrence.ts";
+import { programInput } from "../inputs/program_inputs.ts";
 
 /** Where the cache of earlier tokens is stored. */
 export interface CacheOptions {

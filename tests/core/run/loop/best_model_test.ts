@@ -3,16 +3,16 @@
  */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import type { RunInput } from "../../../core/config/types.ts";
+import type { RunInput } from "../../../../core/config/types.ts";
 import {
   addEvaluation,
   type BestModelSettings,
   type BestSoFar,
   isPatienceSpent,
-} from "../../../core/run/best_model.ts";
-import { listCheckpoints } from "../../../core/run/saving/checkpoint.ts";
-import { readJsonObject } from "../../../core/io/json_file.ts";
-import best from "../../golden/best_model.json" with { type: "json" };
+} from "../../../../core/run/loop/best_model.ts";
+import { listCheckpoints } from "../../../../core/run/saving/checkpoint.ts";
+import { readJsonObject } from "../../../../core/io/json_file.ts";
+import best from "../../../golden/best_model.json" with { type: "json" };
 import {
   type RanRun,
   runConfig,
@@ -20,7 +20,7 @@ import {
   tinyRows,
   tinyRun,
   weightBytes,
-} from "../../run_harness.ts";
+} from "../../../run_harness.ts";
 
 Deno.test("best steps and early stops are those of transformers' trainer in 300 random runs", () => {
   for (const [i, given] of best.cases.entries()) {
