@@ -1,5 +1,8 @@
 /**
- * Ctrl-C, SIGTERM and a closed terminal: the first asks for a clean end, the second ends the process at once.
+ * Ctrl-C, SIGTERM and a closed terminal: the first asks for a clean end; a Ctrl-C after it ends the process at once.
+ *
+ * SIGTERM and SIGHUP come from programs, and more than once: `scancel` and systemd signal a launcher and its ranks, and
+ * the launcher passes its own signal on to them. Whoever has waited long enough sends SIGKILL.
  * @module
  */
 import { Worker } from "node:worker_threads";
@@ -38,6 +41,9 @@ function signals(): readonly Deno.Signal[] {
     : ["SIGINT", "SIGTERM", "SIGHUP"];
 }
 
+/** Signals by which a person says again that the end is wanted now. */
+const IMPATIENT: readonly Deno.Signal[] = ["SIGINT", "SIGBREAK"];
+
 /** Seconds after which a thread that has not heard a signal counts as stuck. */
 const STUCK_SECONDS = 5;
 /** Seconds after which a call that has not returned is named, whether or not there was a signal. */
@@ -58,9 +64,12 @@ export function onInterrupt(
     controller.abort();
   };
   if (watch) addEventListener(UNCAUGHT, onUncaught);
-  const listen = () => {
+  const listen = (name: Deno.Signal) => {
     watcher?.worker.postMessage("heard");
-    if (controller.signal.aborted) exit(INTERRUPTED);
+    if (controller.signal.aborted) {
+      if (IMPATIENT.includes(name)) exit(INTERRUPTED);
+      return;
+    }
     controller.abort();
     try {
       output.line(`\n${message}`);
@@ -68,13 +77,18 @@ export function onInterrupt(
       // the terminal is gone: what follows needs none
     }
   };
-  for (const name of signals()) Deno.addSignalListener(name, listen);
+  const listeners = signals().map((name) =>
+    [name, () => listen(name)] as const
+  );
+  for (const [name, heard] of listeners) Deno.addSignalListener(name, heard);
   return {
     signal: controller.signal,
     calls: watcher?.calls,
     failure: () => failure,
     [Symbol.dispose]: () => {
-      for (const name of signals()) Deno.removeSignalListener(name, listen);
+      for (const [name, heard] of listeners) {
+        Deno.removeSignalListener(name, heard);
+      }
       removeEventListener(UNCAUGHT, onUncaught);
       void watcher?.worker.terminate();
     },

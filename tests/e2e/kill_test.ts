@@ -270,6 +270,20 @@ Deno.test("a second Ctrl-C ends the process in the middle of a step of several s
   assert.deepEqual(listCheckpoints(join(folder.path, "long")), []);
 });
 
+Deno.test("SIGTERM that comes twice, as of a scheduler and a launcher, lets a long step end and saves it", async () => {
+  using folder = emptyFolder();
+  writeRun(folder.path, "long", LONG_STEPS);
+  const running = train(folder.path, "long");
+  await running.until("memory ");
+  await sleep(700);
+  kill(running.process, "SIGTERM");
+  await running.until("Ctrl-C again"); // two signals that wait are one
+  kill(running.process, "SIGTERM");
+  const { code } = await running.end();
+  assert.equal(code, 130);
+  assert.equal(checkCheckpoints(join(folder.path, "long")), 1);
+});
+
 Deno.test("one Ctrl-C lets a long step end, saves it and exits with 130", async () => {
   using folder = emptyFolder();
   writeRun(folder.path, "long", LONG_STEPS);

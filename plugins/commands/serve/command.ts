@@ -74,7 +74,7 @@ type Flags = z.output<typeof options>;
 /** `denotune serve` */
 export const serve: Command = defineCommand({
   details:
-    "Answers clients of OpenAI's API over HTTP. Requests that come at the same time are answered together. FOLDER is a run's folder, a checkpoint, an adapter (its base is found by itself), any model in Hugging Face layout, or a Hub id that is in the cache. Keys come from DENOTUNE_API_KEY, or several with commas from DENOTUNE_API_KEYS. Ctrl-C or SIGTERM finishes what is being answered and refuses the rest; a second one ends at once.",
+    "Answers clients of OpenAI's API over HTTP. Requests that come at the same time are answered together. FOLDER is a run's folder, a checkpoint, an adapter (its base is found by itself), any model in Hugging Face layout, or a Hub id that is in the cache. Keys come from DENOTUNE_API_KEY, or several with commas from DENOTUNE_API_KEYS. Ctrl-C or SIGTERM finishes what is being answered and refuses the rest; a Ctrl-C after it ends at once.",
   arguments: [{
     name: "folder",
     description: "what to serve: a folder or a Hub id",

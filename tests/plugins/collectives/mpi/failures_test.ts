@@ -57,6 +57,13 @@ const STOPS: readonly (readonly [Moment, number])[] = [
   ["ending", 50],
 ];
 
+/** Who asks a run to end, by which signal, and whether ranks get it too: once from there, once by the launcher. */
+const ASKED_TO_END: readonly (readonly [string, Deno.Signal, boolean])[] = [
+  ["Ctrl-C at the launcher", "SIGINT", false],
+  ["SIGTERM to the launcher", "SIGTERM", false],
+  ["SIGTERM to the launcher and each rank", "SIGTERM", true],
+];
+
 const INTERRUPTED_AT: readonly Moment[] = [
   "starting",
   "planning",
@@ -184,29 +191,35 @@ for (const launcher of launchers().slice(0, ALL ? undefined : 1)) {
     assertWhole(folder.at("out"));
   });
 
-  Deno.test({
-    name: `${launcher.name}: a signal at the launcher saves and ends all ranks`,
-    ignore: !ALL,
-    async fn() {
-      using folder = testFolder();
-      const run = writeRun(folder);
-      const training = startTraining(
-        launcher,
-        [[run], [run]],
-        folder.at("out"),
-      );
-      await training.saved();
-      const from = performance.now();
-      training.child.kill("SIGINT");
-      const { text, seconds } = await training.ended(from);
-      assert.ok(seconds < MOST_SECONDS, `${seconds} s`);
-      const step = /interrupted after (\d+) steps/.exec(text)?.[1];
-      assert.ok(Deno.statSync(folder.at("out", `checkpoint-${step}`)));
-      assert.equal(named(text, folder.at("out")), 2, text);
-      assertWhole(folder.at("out"));
-      assert.deepEqual(training.pids(), []);
-    },
-  });
+  for (const [what, signal, toRanks] of ASKED_TO_END) {
+    Deno.test({
+      name: `${launcher.name}: ${what} saves and ends all ranks`,
+      ignore: !ALL,
+      async fn() {
+        using folder = testFolder();
+        const run = writeRun(folder);
+        const training = startTraining(
+          launcher,
+          [[run], [run]],
+          folder.at("out"),
+        );
+        await training.saved();
+        const from = performance.now();
+        training.child.kill(signal);
+        for (const pid of toRanks ? training.pids() : []) {
+          Deno.kill(pid, signal);
+        }
+        const { text, seconds } = await training.ended(from);
+        assert.ok(seconds < MOST_SECONDS, `${seconds} s`);
+        const step = /interrupted after (\d+) steps/.exec(text)?.[1];
+        assert.ok(step !== undefined, text);
+        assert.ok(Deno.statSync(folder.at("out", `checkpoint-${step}`)));
+        assert.equal(named(text, folder.at("out")), 2, text);
+        assertWhole(folder.at("out"));
+        assert.deepEqual(training.pids(), []);
+      },
+    });
+  }
 
   const whole = once(() => wholeRun(launcher));
   const random = randomFrom(5, 19);
@@ -275,15 +288,23 @@ for (const launcher of launchers().slice(0, ALL ? undefined : 1)) {
     });
   }
 
-  for (const moment of ALL ? INTERRUPTED_AT : []) {
-    Deno.test(`${launcher.name}: a signal at the launcher while ${moment} ends all ranks, and the run resumes`, async () => {
+  for (
+    const [moment, signal] of ALL
+      ? INTERRUPTED_AT.flatMap((moment) =>
+        (["SIGINT", "SIGTERM"] as const).map((signal) =>
+          [moment, signal] as const
+        )
+      )
+      : []
+  ) {
+    Deno.test(`${launcher.name}: ${signal} at the launcher while ${moment} ends all ranks, and the run resumes`, async () => {
       using folder = testFolder();
       const run = writeRun(folder, SHORT);
       const out = folder.at("out");
       const training = startTraining(launcher, [[run], [run], [run]], out);
       await training.reached(moment);
       const from = performance.now();
-      training.child.kill("SIGINT");
+      training.child.kill(signal);
       const { text, seconds } = await training.ended(from);
       assert.ok(seconds < MOST_SECONDS, `${seconds} s: ${text}`);
       assert.deepEqual(training.pids(), []);
