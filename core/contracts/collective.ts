@@ -64,8 +64,14 @@ export interface Collective {
   allGather(share: Float32Array): Promise<Float32Array>;
   /** Gives all processes the array of one of them, in place. */
   broadcast(values: Float32Array, root: number): Promise<void>;
-  /** A world of so many ranks to measure a step with before there is one; absent: nothing is known of its cost. */
-  rehearse?(world: number): Rehearsal;
+  /**
+   * A world of so many ranks to measure a step with before there is one, on links of so many bits a second (absent:
+   * nobody asked); absent: nothing is known of its cost.
+   */
+  rehearse?(
+    world: number,
+    network?: { readonly bitsPerSecond: number },
+  ): Rehearsal;
   /** What joins processes here, for people: `Open MPI 4.1.4`. Throws where there is nothing. */
   describe?(): Promise<string>;
   /** Reports to the other ranks that this one has failed, as well as that can be done; their `lost` rejects. */

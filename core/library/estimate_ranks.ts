@@ -87,7 +87,7 @@ export async function estimateRanks(
   const estimates: RanksEstimate[] = [];
   for (const cluster of clusters) {
     const { ranks: world, network } = cluster;
-    const rehearsal = collective.rehearse?.(world);
+    const rehearsal = collective.rehearse?.(world, network);
     if (rehearsal === undefined) {
       throw new ConfigError(
         "`parallel` joins no ranks that can be reckoned with: set it to mpi, or leave it out",

@@ -3,16 +3,23 @@
  * @module
  */
 import { check, type MpiLibrary } from "./library.ts";
-import type { Requests } from "./requests.ts";
+import type { Requests, Status } from "./requests.ts";
 
 /** Memory that a library reads or writes. */
 export type Bytes = ArrayBufferView<ArrayBuffer>;
 
+/** Bytes that a rank sends. */
+export interface Outgoing {
+  readonly bytes: Bytes;
+  /** Called when they are sent; absent: whoever gave them waits for that. */
+  readonly release?: () => void;
+}
+
 /** The two ends of an exchange. */
 export interface Exchange {
-  /** What the other ranks have sent is there. */
-  readonly received: Promise<void>;
-  /** What this rank has sent may be overwritten. */
+  /** What the other ranks have sent is there: so many bytes of each. */
+  readonly received: Promise<readonly number[]>;
+  /** What this rank has sent may be overwritten; what is released is not waited for. */
   readonly sent: Promise<void>;
 }
 
@@ -50,39 +57,52 @@ export class Exchanges {
   }
 
   /**
-   * Sends `to[r]` to each other rank r, and receives `from[r]`; the lengths of a pair of ranks must be the same on
-   * both, 0: nothing.
+   * Sends `to[r]` to each other rank r, and receives it in `from[r]`, which may be longer; 0 bytes on both: nothing.
    */
   start(
     tag: number,
     { to, from }: {
-      readonly to: readonly Bytes[];
+      readonly to: readonly Outgoing[];
       readonly from: readonly Bytes[];
     },
   ): Exchange {
+    const counts: number[] = from.map(() => 0);
     const received: Promise<void>[] = [];
     const sent: Promise<void>[] = [];
     // receives first: what comes before one is asked for is copied. Then the next rank, so that not all write to one
     for (let i = 1; i < this.#world; i++) {
       const r = (this.#rank + this.#world - i) % this.#world;
-      if (from[r].byteLength > 0) {
-        received.push(this.#start("MPI_Irecv", from[r], { rank: r, tag }));
-      }
+      if (from[r].byteLength === 0) continue;
+      const end = this.#start("MPI_Irecv", from[r], { rank: r, tag });
+      received.push(end.then((status) => {
+        counts[r] = this.#count(status);
+      }));
     }
     for (let i = 1; i < this.#world; i++) {
       const r = (this.#rank + i) % this.#world;
-      if (to[r].byteLength > 0) {
-        sent.push(this.#start("MPI_Isend", to[r], { rank: r, tag }));
-      }
+      const { bytes, release } = to[r];
+      if (bytes.byteLength === 0) continue;
+      const end = this.#start("MPI_Isend", bytes, { rank: r, tag });
+      if (release === undefined) sent.push(end.then(() => {}));
+      else end.then(release, () => {}); // whoever receives is given the error
     }
-    return { received: all(received), sent: all(sent) };
+    return { received: all(received, counts), sent: all(sent, undefined) };
+  }
+
+  /** Bytes that came. */
+  #count(status: Status): number {
+    const { functions, handles: { byte } } = this.#library;
+    const found = new Int32Array(1);
+    const code = functions.MPI_Get_count(status, byte, found);
+    check(this.#library, "MPI_Get_count", code);
+    return found[0];
   }
 
   #start(
     name: "MPI_Irecv" | "MPI_Isend",
     bytes: Bytes,
     { rank, tag }: { readonly rank: number; readonly tag: number },
-  ): Promise<void> {
+  ): Promise<Status> {
     const { functions, handles: { byte } } = this.#library;
     const request = new BigUint64Array(new ArrayBuffer(8));
     // asked for, an array's memory no longer moves; held, it is not collected before MPI is done with it
@@ -97,8 +117,9 @@ export class Exchanges {
   }
 }
 
-function all(ends: readonly Promise<void>[]): Promise<void> {
-  const end = Promise.all(ends).then(() => {});
+/** `value`, once all have ended. */
+function all<T>(ends: readonly Promise<void>[], value: T): Promise<T> {
+  const end = Promise.all(ends).then(() => value);
   end.catch(() => {}); // whoever waits for it is given it
   return end;
 }

@@ -10,9 +10,11 @@ import {
   type SumOptions,
 } from "@denotune/denotune/core";
 import { ChunkPipeline } from "./chunk_pipeline.ts";
-import { type Bytes, type Exchange, Exchanges } from "./exchange.ts";
+import { type Exchange, Exchanges } from "./exchange.ts";
+import { FloatMessages } from "./float_messages.ts";
 import type { Launched } from "./launcher.ts";
 import { check, type MpiLibrary } from "./library.ts";
+import { linkSpeed } from "./link_speed.ts";
 import {
   addInOrder,
   CHUNK,
@@ -22,6 +24,7 @@ import {
   type Wire,
   wireOf,
 } from "./ordered_sum.ts";
+import { PACKED_UP_TO } from "./packed_floats.ts";
 import { finalize, initialize, labelsOf } from "./process.ts";
 import { RankWatch } from "./rank_watch.ts";
 import { Requests } from "./requests.ts";
@@ -35,6 +38,7 @@ const NOTHING = new Uint8Array(0);
 export interface MpiSettings {
   readonly shardsOptimizer: boolean;
   readonly gradientDtype: "float32" | "bfloat16";
+  readonly compression: "auto" | "none" | "lossless";
   readonly timeoutSeconds: number;
 }
 
@@ -52,6 +56,7 @@ export class MpiRanks implements Collective {
   /** In a communicator of their own: their tags are no others'. */
   readonly #exchanges: Exchanges;
   readonly #scratch: Scratch;
+  readonly #messages: FloatMessages;
   readonly #watch: RankWatch;
   readonly #requests: Requests;
   readonly #pipeline = new ChunkPipeline(CHUNKS_AT_ONCE);
@@ -80,6 +85,7 @@ export class MpiRanks implements Collective {
       world: of.world,
     });
     this.#scratch = new Scratch(4 * Math.ceil(CHUNK / of.world));
+    this.#messages = new FloatMessages(this.#scratch);
     this.shardsOptimizer = settings.shardsOptimizer;
     this.#gradients = wireOf(settings.gradientDtype);
     this.#timeoutSeconds = settings.timeoutSeconds;
@@ -133,7 +139,15 @@ export class MpiRanks implements Collective {
       timeoutMs,
     });
     const of = { rank, world, comm, exchanges, watch };
-    return new MpiRanks(library, of, settings);
+    const ranks = new MpiRanks(library, of, settings);
+    await ranks.#choosePacking(settings);
+    return ranks;
+  }
+
+  async #choosePacking({ compression }: MpiSettings): Promise<void> {
+    this.#messages.packs = compression === "lossless" ||
+      compression === "auto" &&
+        await linkSpeed(this.#exchanges, this) <= PACKED_UP_TO;
   }
 
   describe(): Promise<string> {
@@ -168,20 +182,15 @@ export class MpiRanks implements Collective {
       wire,
       tag: tags.scatter,
     });
-    const encoded = wire.encode(own);
-    if (wire !== FLOAT32) own.set(wire.decode(encoded)); // rounded here too
+    if (wire !== FLOAT32) own.set(wire.decode(wire.encode(own))); // rounded here too
     await sent; // what comes is written over it
-    await this.#gather(shares, { encoded, wire, tag: tags.gather });
+    await this.#gather(shares, { wire, tag: tags.gather });
   }
 
   /** Gives all ranks this rank's share, and takes theirs. */
   async #gather(
     shares: readonly Float32Array[],
-    { encoded, wire, tag }: {
-      readonly encoded: Bytes;
-      readonly wire: Wire;
-      readonly tag: number;
-    },
+    { wire, tag }: { readonly wire: Wire; readonly tag: number },
   ): Promise<void> {
     const places = shares.map((share, r) =>
       r === this.rank ? null : wire === FLOAT32 ? plainView(share) : null
@@ -191,13 +200,18 @@ export class MpiRanks implements Collective {
         ? NOTHING
         : places[r] ?? this.#scratch.take(share.length * wire.bytes)
     );
+    const own = this.#messages.outgoing(shares[this.rank], wire);
+    let left = this.world - 1;
+    const release = own.release && (() => --left === 0 && own.release?.());
     const { received, sent } = this.#exchanges.start(tag, {
-      to: shares.map(() => encoded),
+      to: shares.map(() => ({ bytes: own.bytes, release })),
       from,
     });
-    await received;
+    const counts = await received;
     for (const [r, bytes] of from.entries()) {
-      if (r === this.rank || !(bytes instanceof Uint8Array)) continue;
+      if (r === this.rank) continue;
+      this.#messages.unpack(bytes, counts[r]);
+      if (!(bytes instanceof Uint8Array)) continue;
       shares[r].set(wire.decode(bytes));
       this.#scratch.give(bytes);
     }
@@ -220,11 +234,14 @@ export class MpiRanks implements Collective {
     );
     const { received, sent } = this.#exchanges.start(tag, {
       to: shares.map((share, r) =>
-        r === this.rank ? NOTHING : wire.encode(share)
+        r === this.rank
+          ? { bytes: NOTHING }
+          : this.#messages.outgoing(share, wire)
       ),
       from: rooms,
     });
-    await received;
+    const counts = await received;
+    rooms.forEach((room, r) => this.#messages.unpack(room, counts[r]));
     const pieces = rooms.map((room, r) =>
       r === this.rank ? own : wire.decode(room)
     );
@@ -264,11 +281,8 @@ export class MpiRanks implements Collective {
         part.subarray(at, at + step)
       );
       const tag = this.#exchanges.tag();
-      const encoded = FLOAT32.encode(parts[this.rank]);
       ends.push(
-        this.#pipeline.run(() =>
-          this.#gather(parts, { encoded, wire: FLOAT32, tag })
-        ),
+        this.#pipeline.run(() => this.#gather(parts, { wire: FLOAT32, tag })),
       );
     }
     await Promise.all(ends);

@@ -12,12 +12,14 @@ import { z } from "zod";
 import { alone } from "../single.ts";
 import { launchedBy } from "./launcher.ts";
 import { wireOf } from "./ordered_sum.ts";
+import { PACKED_UP_TO } from "./packed_floats.ts";
 import { rehearse } from "./rehearse.ts";
 
 /** What `mpi` gets. */
 export interface MpiOptions {
   readonly optimizer_sharding: boolean;
   readonly gradient_dtype: "float32" | "bfloat16";
+  readonly compression: "auto" | "none" | "lossless";
   readonly timeout_seconds: number;
   readonly library: string | null;
 }
@@ -28,6 +30,9 @@ const options: z.ZodType<MpiOptions, Partial<MpiOptions>> = z.strictObject({
   ),
   gradient_dtype: z.enum(["float32", "bfloat16"]).default("float32").describe(
     "How gradients are sent; bfloat16: half the bytes, for slow networks.",
+  ),
+  compression: z.enum(["auto", "none", "lossless"]).default("auto").describe(
+    "How what ranks send in float32 is packed; lossless: in five sixths of the bytes, and no bit changes; auto: lossless on links up to 400 Mbit/s, as measured at the start.",
   ),
   timeout_seconds: z.number().min(3).max(3600).default(15).describe(
     "A rank that gives no sign of life for so long ends the run.",
@@ -60,9 +65,10 @@ export const mpi: Part<"collective", Partial<MpiOptions>, MpiOptions> =
         return {
           ...alone,
           describe: () => describe(o),
-          rehearse: (world) =>
+          rehearse: (world, network) =>
             rehearse(world, {
               gradients: wireOf(o.gradient_dtype),
+              packs: packsOn(network, o),
               shardsOptimizer: o.optimizer_sharding,
             }),
         };
@@ -78,10 +84,21 @@ export const mpi: Part<"collective", Partial<MpiOptions>, MpiOptions> =
       return await MpiRanks.open(library, launched, {
         shardsOptimizer: o.optimizer_sharding,
         gradientDtype: o.gradient_dtype,
+        compression: o.compression,
         timeoutSeconds: o.timeout_seconds,
       });
     },
   });
+
+/** Whether ranks on a network pack what they send. */
+function packsOn(
+  network: { readonly bitsPerSecond: number } | undefined,
+  { compression }: MpiOptions,
+): boolean {
+  return compression === "lossless" ||
+    compression === "auto" && network !== undefined &&
+      network.bitsPerSecond <= PACKED_UP_TO;
+}
 
 /** The library that a launcher's ranks would call. */
 async function describe({ library }: MpiOptions): Promise<string> {

@@ -8,6 +8,8 @@ import { check, type MpiFunctions } from "./library.ts";
 
 /** A request as MPI writes it: the lower half, with MPICH. */
 export type Request = BigUint64Array<ArrayBuffer>;
+/** What MPI says of a call that is over. */
+export type Status = Int32Array<ArrayBuffer>;
 
 /** A look goes on while bytes move, and lasts so long at most: other code of this thread runs in between. */
 const LONGEST_LOOK_MS = 5;
@@ -27,7 +29,7 @@ interface Waiting {
   readonly request: Request;
   /** Memory that must not be collected before MPI is done with it. */
   readonly held: readonly ArrayBuffer[];
-  resolve(): void;
+  resolve(status: Status): void;
   reject(reason: unknown): void;
 }
 
@@ -49,14 +51,17 @@ export class Requests {
   }
 
   /**
-   * Waits for the end of a call, and keeps its memory until then. Where a rank is lost it rejects, and keeps the memory
+   * Waits for the end of a call, and keeps its memory until then. Returns its status. Where a rank is lost it rejects, and keeps the memory
    * for ever: MPI may still write to it.
    */
-  async done(request: Request, held: readonly ArrayBuffer[]): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
+  async done(
+    request: Request,
+    held: readonly ArrayBuffer[],
+  ): Promise<Status> {
+    const { promise, resolve, reject } = Promise.withResolvers<Status>();
     this.#waiting.add({ request, held, resolve, reject });
     if (!this.#isLooking) void this.#look();
-    await promise;
+    return await promise;
   }
 
   async #look(): Promise<void> {
@@ -107,7 +112,7 @@ export class Requests {
           continue;
         }
         this.#waiting.delete(one);
-        one.resolve();
+        one.resolve(status.slice());
         return true; // whoever waited may have something to send
       }
       hasMoved ||= moves;

@@ -22,6 +22,7 @@ Deno.test("the modules that speak to MPI are imported by ranks alone", async () 
     "mod.ts",
     "mpi/launcher.ts",
     "mpi/ordered_sum.ts",
+    "mpi/packed_floats.ts",
     "mpi/part.ts",
     "mpi/rehearse.ts",
     "mpi/workers.ts",

@@ -41,6 +41,7 @@ Deno.test({
     const made = await mpi.create({
       optimizer_sharding: true,
       gradient_dtype: "bfloat16",
+      compression: "auto",
       timeout_seconds: 15,
       library: "/there/is/none.so",
     }, testHost());
@@ -64,6 +65,7 @@ Deno.test("parallel: {optimizer_sharding: true} is mpi's", async () => {
     use: "mpi",
     optimizer_sharding: true,
     gradient_dtype: "float32",
+    compression: "auto",
     timeout_seconds: 15,
     library: null,
   });

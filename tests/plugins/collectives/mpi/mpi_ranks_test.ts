@@ -33,11 +33,23 @@ for (const launcher of launchers().slice(0, ALL ? undefined : 1)) {
   }
 }
 
+for (const launcher of launchers()) {
+  for (const world of [2, 3]) {
+    Deno.test(`packing what ${world} ranks of ${launcher.name} send changes no bit`, async () => {
+      const { code, out, err } = await launch(launcher, world, ["_packed.ts"]);
+      assert.equal(code, 0, out + err);
+      assert.equal(out, "same\n".repeat(world));
+    });
+  }
+}
+
 for (const launcher of launchers().slice(0, ALL ? undefined : 0)) {
   for (
     const [options, tolerance] of [
       // all bits
       [{ optimizer_sharding: true }, 0],
+      [{ compression: "lossless" }, 0],
+      [{ compression: "lossless", optimizer_sharding: true }, 0],
       // gradients have 8 bits: 50 steps come this near
       [{ gradient_dtype: "bfloat16" }, 1e-2],
       [{ gradient_dtype: "bfloat16", optimizer_sharding: true }, 1e-2],
