@@ -15,6 +15,7 @@ import {
 } from "@denotune/denotune/device";
 import { type Bfloat16Found, findBfloat16 } from "./blas/bfloat16.ts";
 import { type BlasChoice, findBlas } from "./blas/blas.ts";
+import { ONEDNN_PANELS } from "./kernels/matmul/panels.ts";
 import type { LowerOptions } from "./lower.ts";
 import { describeProcessor } from "./machine.ts";
 import { compilePlan, type FunctionTable } from "./runtime/compile.ts";
@@ -24,7 +25,7 @@ import { argumentCount } from "./runtime/program.ts";
 import { Team } from "./runtime/team.ts";
 
 /** Changes when kernels give other bits. */
-const KERNEL_VERSION = 6;
+const KERNEL_VERSION = 7;
 
 /** The arguments that open a cpu device. */
 export interface CpuOptions {
@@ -124,6 +125,7 @@ export class CpuExecutor {
       alignment: ALIGNMENT,
       storages: QUANTIZATIONS,
       keepsSlopes: true,
+      ...(blas?.library === "oneDNN" ? { panels: ONEDNN_PANELS } : {}),
       ...(bfloat16 === null ? {} : { precisions: ["bfloat16"] }),
       // the number of workers is not part of it: results do not depend on it
       fingerprint:
@@ -195,7 +197,7 @@ export class CpuExecutor {
 
   /** Checks a plan and makes it ready on every worker. */
   async compile(id: ProgramId, plan: Plan): Promise<void> {
-    validatePlan(plan, this.#buffers);
+    validatePlan(plan, this.#buffers, this.info.panels?.rows);
     const compiled = compilePlan(id, plan, {
       functions: this.#functions,
       addressOf: (buffer) => this.#buffers.get(buffer)?.at ?? 0,

@@ -23,6 +23,7 @@ import { lowerCopy, lowerFill, lowerRope } from "./kernels/elements.ts";
 import { lowerGatherRows } from "./kernels/gather.ts";
 import { MOST_ROWS } from "./kernels/matmul/few_rows.ts";
 import { lowerPackedMatmul } from "./kernels/matmul/packed.ts";
+import { lowerPanelMatmul } from "./kernels/matmul/panels.ts";
 import {
   lowerCachedRecurrence,
   lowerRecurrence,
@@ -73,6 +74,9 @@ export function lower(
         return lowerBfloat16Matmul(call.attributes, inputs, out, {
           available: options.bfloat16 === true,
         });
+      }
+      if (inputs[1].panelRows !== undefined) {
+        return lowerPanelMatmul(call.attributes, inputs, out);
       }
       return (options.blas
         ? lowerBlasMatmul(call.attributes, inputs, out, {

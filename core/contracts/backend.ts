@@ -10,6 +10,14 @@ import type { BufferId, Plan } from "../graph/plan.ts";
 /** Storage of the factors of matrix products; their sums are in float32 always. */
 export type Precision = "float32" | "bfloat16" | "float16";
 
+/** Which matrices a device reads in panels. */
+export interface PanelLimits {
+  /** Rows of a panel. */
+  readonly rows: number;
+  /** Elements of the smallest matrix. */
+  readonly leastElements: number;
+}
+
 /** What a device says of itself. */
 export interface DeviceInfo {
   /** Name of the backend part: `cpu`. */
@@ -44,6 +52,11 @@ export interface DeviceInfo {
    * are widened by a `copy` before. None by default.
    */
   readonly storages?: readonly Quantization[];
+  /**
+   * Panels in which matrices of float32 that only answer are stored (`View.panelRows`), because `matmul` reads them
+   * faster so as `b` of NT; `gather_rows` reads its table so. Smaller matrices are stored by rows. None by default.
+   */
+  readonly panels?: PanelLimits;
   /**
    * Products that take an elementwise epilogue: those of at most so many tensors (inputs and outputs), none
    * of them larger than so many bytes. Absent: none, because nothing is gained by it there.

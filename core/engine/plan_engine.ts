@@ -55,6 +55,7 @@ import {
 } from "./objective_loss.ts";
 import { cutAtGradients, type GradientSlice } from "./ranks/gradient_pieces.ts";
 import { checkShardable } from "./ranks/optimizer_shards.ts";
+import { keepInPanels } from "./memory/panels.ts";
 import { scoreProgram } from "./score.ts";
 import type { Shard } from "./ranks/shard.ts";
 import { weightStorage } from "./storage.ts";
@@ -137,6 +138,7 @@ export function planEngine(
 ): PlannedEngine {
   const { spec, adapter, train, evaluate, generate } = request;
   const memory = new Memory(limits);
+  const answersOnly = train === null && generate !== null;
   const maxPositions = Math.max(
     train?.T ?? 0,
     evaluate?.T ?? 0,
@@ -154,7 +156,7 @@ export function planEngine(
     headQuantization: request.headQuantization ?? null,
     trained,
     // a product of few rows waits for its weights, and reads those of an output in order
-    byOutput: train === null && generate !== null,
+    byOutput: answersOnly,
   });
   placeFixed(memory, { inventory, adapter, storage, trained });
   const build: BuildOptions = {
@@ -180,10 +182,11 @@ export function planEngine(
     planLosses(request, { memory, build, trainables, loss, metrics }),
     { request, trainables, memory },
   );
-  const programs = [
+  const planned = [
     ...ofLosses,
     ...planAnswers(request, { memory, build, inventory }),
   ];
+  const programs = answersOnly ? keepInPanels(memory, planned) : planned;
   return {
     request,
     inventory,

@@ -42,6 +42,8 @@ export interface Placement {
   readonly dtype: TensorDType;
   /** Whether its file has it the other way round: matrices that answer, and quantised ones, are kept as (out, in). */
   readonly transposed?: boolean;
+  /** Rows of its panels, where it is stored in panels. */
+  readonly panelRows?: number;
 }
 
 /** Tensors that are contiguous in one buffer, so that one dispatch reaches all. */
@@ -73,6 +75,8 @@ export interface MemoryLimits {
   readonly kernels?: readonly string[];
   /** Quantised storages that matrix products read; others are widened before. None by default. */
   readonly storages?: readonly Quantization[];
+  /** Panels in which matrices that only answer are stored. None by default. */
+  readonly panels?: { readonly rows: number; readonly leastElements: number };
   /** Products that take an elementwise epilogue: most tensors, and bytes of the largest. None by default. */
   readonly epilogues?: { readonly tensors: number; readonly bytes: number };
   /** Whether slopes that the backward pass needs are computed in the forward pass. Not by default. */
@@ -95,6 +99,8 @@ export class Memory {
   readonly kernels: ReadonlySet<string> | null;
   /** Quantised storages that the device's matrix products read. */
   readonly storages: readonly Quantization[];
+  /** Panels in which matrices that only answer are stored; null: none are. */
+  readonly panels: NonNullable<MemoryLimits["panels"]> | null;
   /** Which products take an elementwise epilogue; null: none. */
   readonly epilogues: NonNullable<MemoryLimits["epilogues"]> | null;
   /** Whether slopes are computed in the forward pass. */
@@ -106,6 +112,7 @@ export class Memory {
       ? null
       : new Set(limits.kernels);
     this.storages = limits.storages ?? [];
+    this.panels = limits.panels ?? null;
     this.epilogues = limits.epilogues ?? null;
     this.keepsSlopes = limits.keepsSlopes ?? false;
     this.#alignment = limits.alignment;
@@ -138,6 +145,13 @@ export class Memory {
     };
     this.#place(name, placement);
     return placement;
+  }
+
+  /** Stores a variable that has a buffer of its own in panels: programs that are planned already are changed with it. */
+  storeInPanels(name: string, panelRows: number): void {
+    const place = this.variables.get(name);
+    if (place === undefined) throw new RangeError(`There is no ${name}`);
+    this.variables.set(name, { ...place, panelRows });
   }
 
   /**

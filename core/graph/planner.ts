@@ -172,6 +172,11 @@ class Planner {
           `${this.#name}: the variable ${name} has no place in memory`,
         );
       }
+      if (place.panelRows !== undefined) {
+        throw new RangeError(
+          `${this.#name}: the variable ${name} is in panels; programs are planned before`,
+        );
+      }
       if (
         place.dtype !== t.dtype ||
         elementsOf(t.shape, {}) !== elementsOf(place.shape, {}) ||

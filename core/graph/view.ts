@@ -8,7 +8,7 @@ import type { DType } from "./dtype.ts";
 /** Number of a buffer that a device allocated. */
 export type BufferId = number;
 
-/** A tensor as a kernel sees it: dense, row-major, somewhere in a buffer. */
+/** A tensor as a kernel sees it: dense, row-major but for panels, somewhere in a buffer. */
 export interface View {
   /** The buffer that holds it. */
   readonly buffer: BufferId;
@@ -20,4 +20,9 @@ export interface View {
   readonly shape: Shape;
   /** How it is stored. */
   readonly dtype: DType;
+  /**
+   * Set where it is a matrix in panels of so many rows, as a device asks for by its `panels`: one panel behind the other,
+   * each by columns. The last one has the rows that are left.
+   */
+  readonly panelRows?: number;
 }

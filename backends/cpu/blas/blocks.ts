@@ -27,6 +27,9 @@ export interface FewRowsColumns {
   readonly mostRows: number;
 }
 
+/** Most rows of a block whose columns are a panel: so many are still in the second cache when the next panel comes. */
+const PANEL_BLOCK_ROWS = 128;
+
 /** One block of a product: addresses of its first elements, its sizes, and those of the whole. */
 export interface Block {
   readonly a: number;
@@ -62,8 +65,10 @@ export function runBlocks(
     k = slots[shift + 4];
   if (batch === 0 || m === 0 || n === 0) return;
   const bytes = factors === "bf16" ? 2 : 4;
-  const { rows, columns } = layout !== "TN" && fewRows !== null &&
-      isNarrow({ m, n }, { most: fewRows.mostRows, columns: fewRows[layout] })
+  const { rows, columns } = product.panelRows !== undefined
+    ? { rows: Math.min(m, PANEL_BLOCK_ROWS), columns: product.panelRows }
+    : layout !== "TN" && fewRows !== null &&
+        isNarrow({ m, n }, { most: fewRows.mostRows, columns: fewRows[layout] })
     ? fewRowsBlocks({ m, n }, fewRows[layout])
     : blasBlocks({ batch, m, n, k });
   const across = Math.ceil(n / columns);
@@ -74,7 +79,8 @@ export function runBlocks(
     const row = Math.floor(inside / across) * rows;
     const column = (inside % across) * columns;
     const aFrom = which * m * k + (layout === "TN" ? row : row * k);
-    const bFrom = which * n * k + (layout === "NT" ? column * k : column);
+    const isByOutput = layout === "NT" || product.panelRows !== undefined;
+    const bFrom = which * n * k + (isByOutput ? column * k : column);
     multiply({
       a: a + bytes * aFrom,
       b: b + bytes * bFrom,

@@ -52,7 +52,10 @@ export class GemmLibrary {
     });
   }
 
-  #multiply({ layout, alpha, accumulate }: BlasProduct, s: Block): void {
+  #multiply(
+    { layout, alpha, accumulate, panelRows }: BlasProduct,
+    s: Block,
+  ): void {
     const { m, n, k } = s;
     this.#open.gemm({
       transposeA: layout === "TN",
@@ -64,7 +67,7 @@ export class GemmLibrary {
       a: this.#base + s.a,
       aRow: layout === "TN" ? m : k,
       b: this.#base + s.b,
-      bRow: layout === "NT" ? k : n,
+      bRow: panelRows !== undefined ? s.columns : layout === "NT" ? k : n,
       beta: accumulate ? 1 : 0,
       c: this.#base + s.out,
       cRow: n,

@@ -7,7 +7,7 @@ import {
   type KernelAttributes,
   type View,
 } from "@denotune/denotune/device";
-import { i64 } from "../assembler/mod.ts";
+import { f32, type FunctionBuilder, i64, type Int } from "../assembler/mod.ts";
 import { checkedIndex, loadWidened } from "./convert.ts";
 import { element, keyOf, type Launch } from "./launch.ts";
 import { decodeLine } from "./quantized.ts";
@@ -20,10 +20,10 @@ export function lowerGatherRows(
   views: readonly [table: View, index: View, out: View],
 ): Launch[] {
   const { columns, quantized } = attributes;
-  const dtype = views[0].dtype;
+  const { dtype, panelRows } = views[0];
   const dims = [attributes.rows, quantized?.rows ?? views[0].shape[0]];
   return [{
-    key: keyOf("gather_rows", [columns, dtype, quantized], dims),
+    key: keyOf("gather_rows", [columns, dtype, quantized, panelRows], dims),
     views,
     writes: [2],
     dims,
@@ -49,6 +49,14 @@ export function lowerGatherRows(
                 target,
               );
             }
+            if (panelRows !== undefined) {
+              return gatherFromPanels(f, {
+                table,
+                rows: k.dims[1],
+                columns,
+                panelRows,
+              }, { row: id, target });
+            }
             const source = f.local(
               "i64",
               i64.add(table, i64.mul(id, i64.const(columns * bytesOf(dtype)))),
@@ -73,4 +81,27 @@ export function lowerGatherRows(
       );
     },
   }];
+}
+
+/** Copies a row of a matrix in panels: its numbers are as far apart as its panel has rows. */
+function gatherFromPanels(
+  f: FunctionBuilder,
+  { table, rows, columns, panelRows }: {
+    readonly table: Int;
+    readonly rows: Int;
+    readonly columns: number;
+    readonly panelRows: number;
+  },
+  { row, target }: { readonly row: Int; readonly target: Int },
+): void {
+  const inPanel = f.local("i64", i64.remU(row, i64.const(panelRows)));
+  const first = f.local("i64", i64.sub(row, inPanel));
+  const count = i64.min(i64.sub(rows, first), i64.const(panelRows));
+  const step = f.local("i64", i64.mul(f.hold(count), i64.const(4)));
+  const inTable = i64.add(i64.mul(first, i64.const(columns)), inPanel);
+  const from = f.local("i64", element(table, inTable));
+  f.for(i64.const(0), i64.const(columns), 1, (column) => {
+    f.store(element(target, column), f32.load(from));
+    f.increase(from, step);
+  });
 }

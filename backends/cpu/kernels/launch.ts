@@ -26,6 +26,8 @@ export interface BlasProduct {
   readonly accumulate: boolean;
   /** Whether b has been widened into the temporary memory (views a, out). */
   readonly widened: boolean;
+  /** Set where b is in panels of so many columns of the product, each with its rows one behind the other. */
+  readonly panelRows?: number;
 }
 
 /** One function over pieces, with the tensors that it reads and writes. */

@@ -172,6 +172,7 @@ const INFO: ShapeOf<DeviceInfo> = {
   alignment: value("number"),
   kernels: maybe("list"),
   storages: maybe("list"),
+  panels: maybe("object"),
   epilogues: maybe("object"),
   keepsSlopes: maybe("true or false"),
   largestHead: maybe("number"),

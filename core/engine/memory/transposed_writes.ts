@@ -27,20 +27,25 @@ export class TransposedWrites {
 
   /**
    * Takes elements of a matrix from `start` on, in the order of its file; `shape` is that of memory. Returns all of it
-   * as memory has it, once its last part is there. Throws `RangeError` for parts that are not in order.
+   * as memory has it, once its last part is there: the transpose, or what `turn` makes of the file's float32. Throws
+   * `RangeError` for parts that are not in order.
    */
   add(
-    { name, shape: [rows, columns], start, data }: {
+    { name, shape: [rows, columns], start, data, turn }: {
       readonly name: string;
       readonly shape: readonly number[];
       readonly start: number;
       readonly data: StoredNumbers;
+      readonly turn?: (values: Float32Array) => Float32Array;
     },
   ): StoredNumbers | null {
     const total = rows * columns;
-    const inFile = { rows: columns, columns: rows };
+    const turned = (values: StoredNumbers): StoredNumbers =>
+      turn !== undefined && values instanceof Float32Array
+        ? turn(values)
+        : transposedMatrix(values, { rows: columns, columns: rows });
     if (start === 0) this.#begun.delete(name);
-    if (data.length === total) return transposedMatrix(data, inFile);
+    if (data.length === total) return turned(data);
     const begun = this.#begun.get(name) ??
       { values: like(data, total), known: 0 };
     if (start !== begun.known) {
@@ -55,7 +60,7 @@ export class TransposedWrites {
       return null;
     }
     this.#begun.delete(name);
-    return transposedMatrix(begun.values, inFile);
+    return turned(begun.values);
   }
 }
 

@@ -1,6 +1,6 @@
 /**
  * The variables of a session's memory: written and read by name, in the order and the numbers of their files, however
- * memory stores them (16 bits, quantised, transposed).
+ * memory stores them (16 bits, quantised, transposed, in panels).
  * @module
  */
 import type { Device } from "../../contracts/backend.ts";
@@ -19,6 +19,7 @@ import {
   type Placement,
   storedBytes,
 } from "../../graph/memory.ts";
+import { panelMatrix, panelsOf, PanelWrites, readPanels } from "./panels.ts";
 import {
   type StoredNumbers,
   transposedMatrix,
@@ -45,6 +46,8 @@ export class Variables {
   readonly #buffers: readonly BufferId[];
   /** Matrices that are transposed on their way. */
   readonly #transposed = new TransposedWrites();
+  /** Matrices that are put into panels on their way. */
+  readonly #panels = new PanelWrites();
   /** Bytes written since the last {@linkcode drain} that waited. */
   #inFlight = 0;
 
@@ -58,8 +61,8 @@ export class Variables {
   /**
    * Writes a variable, or part of it from element `start`, in the order of its file: float32 or i32 data, 16-bit
    * patterns for 16-bit storage, or bytes for i8. `isGiven`: nobody uses the memory of `data` any more. Parts of a
-   * matrix that memory has transposed come in order, and before the next run. Throws `RangeError` for data that do
-   * not fit.
+   * matrix that memory has transposed or in panels come in order, and before the next run. Throws `RangeError` for data
+   * that do not fit.
    */
   write(
     name: string,
@@ -90,6 +93,14 @@ export class Variables {
     if (place.transposed === true) {
       return this.#writeTransposed(name, place, { data, start });
     }
+    const matrix = panelMatrix(place);
+    if (matrix !== null && data instanceof Float32Array) {
+      const whole = this.#panels.add({ name, matrix, start, data });
+      if (whole.values.length === 0) return;
+      const buffer = this.#buffers[place.buffer];
+      this.#device.write(buffer, whole.values, whole.start * size, true);
+      return;
+    }
     this.#device.write(
       this.#buffers[place.buffer],
       data,
@@ -100,18 +111,23 @@ export class Variables {
 
   #writeTransposed(
     name: string,
-    { buffer, offset, shape, dtype }: Placement,
+    place: Placement,
     { data, start }: {
       readonly data: StoredData;
       readonly start: number;
     },
   ): void {
+    const { buffer, offset, shape, dtype } = place;
     if (data instanceof Int32Array || data instanceof Int8Array) {
       throw new RangeError(
         `${name} is stored as ${dtype}, given whole numbers`,
       );
     }
-    const all = this.#transposed.add({ name, shape, start, data });
+    const matrix = panelMatrix(place);
+    const turn = matrix === null
+      ? undefined
+      : (values: Float32Array) => panelsOf(values, matrix);
+    const all = this.#transposed.add({ name, shape, start, data, turn });
     if (all === null) return;
     this.#device.write(
       this.#buffers[buffer],
@@ -157,6 +173,8 @@ export class Variables {
       const buffer = this.#buffers[place.buffer];
       return widened(await this.#device.read(buffer, at, many * size), dtype);
     };
+    const matrix = panelMatrix(place);
+    if (matrix !== null) return await readPanels(matrix, { start, n, read });
     if (place.transposed !== true) return await read(start, n);
     const [rows, columns] = place.shape;
     const all = await read(0, rows * columns);
@@ -180,7 +198,10 @@ export class Variables {
 
   /** A matrix of which only a part was written so far; null: there is none. */
   get unfinished(): string | null {
-    const [name = null] = this.#transposed.unfinished;
+    const [name = null] = [
+      ...this.#transposed.unfinished,
+      ...this.#panels.unfinished,
+    ];
     return name;
   }
 

@@ -63,6 +63,9 @@ function checkViews(
   for (const [i, operand] of operands.entries()) {
     const { name, dtypes = ["f32"] } = operand;
     const { dtype, shape } = views[i];
+    if (views[i].panelRows !== undefined && !readsPanels(operand, views[i])) {
+      throw new RangeError(`${name} is stored in panels: not read so`);
+    }
     if (!dtypes.includes(dtype)) {
       throw new RangeError(
         `${name} is ${dtype}: must be ${dtypes.join(" or ")}`,
@@ -78,6 +81,17 @@ function checkViews(
       );
     }
   }
+}
+
+/** Whether an operand that is the whole of a matrix may be stored in panels. */
+export function readsPanels(
+  { panels }: Operand,
+  { shape, dtype, advance = 0 }: View,
+): boolean {
+  if (panels === undefined || dtype !== "f32" || advance !== 0) return false;
+  const [rows, columns] = shape;
+  return shape.length === 2 && columns === panels.columns &&
+    typeof rows === "number" && (panels.rows === "any" || panels.rows === rows);
 }
 
 /** Elements that an operand must have. A free size is what its first operand makes it. */

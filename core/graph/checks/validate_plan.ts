@@ -19,10 +19,14 @@ export interface BufferSize {
   readonly label: string;
 }
 
-/** Throws `DeviceError` that names the first call of the plan that cannot be right, and why. */
+/**
+ * Throws `DeviceError` that names the first call of the plan that cannot be right, and why. `panelRows`: those of the
+ * panels that the device reads; absent: it reads none.
+ */
 export function validatePlan(
   plan: Plan,
   buffers: ReadonlyMap<number, BufferSize>,
+  panelRows?: number,
 ): void {
   for (const segment of plan.segments) {
     for (const iteration of iterationsToCheck(plan, segment)) {
@@ -31,6 +35,7 @@ export function validatePlan(
         namingCall(plan.name, call, () => {
           for (const view of [...call.inputs, ...call.outputs]) {
             checkBounds(view, { iteration, extents, buffers });
+            checkPanels(view, panelRows);
           }
           checkCall(call, { iteration, extents, buffers });
         });
@@ -93,5 +98,14 @@ function checkBounds(
     `a view ${
       showShape(view.shape)
     } at element ${start} ends at byte ${end} of buffer "${buffer.label}" of ${buffer.bytes} bytes`,
+  );
+}
+
+function checkPanels(view: View, panelRows?: number): void {
+  if (view.panelRows === undefined || view.panelRows === panelRows) return;
+  throw new RangeError(
+    `a view is in panels of ${view.panelRows} rows: the device reads ${
+      panelRows === undefined ? "none" : `panels of ${panelRows}`
+    }`,
   );
 }

@@ -30,6 +30,8 @@ export interface Operand {
   readonly quantized?: QuantizedShape;
   /** Whether the tensor may have more elements than `shape` says. */
   readonly atLeast?: true;
+  /** The sizes of the matrix that the tensor is, where it may be stored in panels. */
+  readonly panels?: { readonly rows: number | "any"; readonly columns: number };
 }
 
 /** A tensor that a kernel writes. */

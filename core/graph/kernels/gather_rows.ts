@@ -35,7 +35,12 @@ export const gatherRows: KernelDefinition<"gather_rows", GatherRowsAttributes> =
         );
       }
       const table: Operand = quantized === undefined
-        ? { name: "table", shape: [{ free: "V" }, columns], dtypes: WEIGHTS }
+        ? {
+          name: "table",
+          shape: [{ free: "V" }, columns],
+          dtypes: WEIGHTS,
+          panels: { rows: "any", columns },
+        }
         : {
           name: "table",
           shape: [quantizedWords(quantized)],

@@ -97,6 +97,7 @@ export const matmul: KernelDefinition<"matmul", MatmulAttributes> = {
         name: "b",
         shape: layout === "NT" ? [batch, n, k] : [batch, k, n],
         dtypes: stored ?? WEIGHTS,
+        ...panelsOf(attributes),
       }
       : {
         name: "b",
@@ -130,6 +131,16 @@ export const matmul: KernelDefinition<"matmul", MatmulAttributes> = {
   },
   operations: ({ batch, m, n, k }, size) => 2 * size(product([batch, m, n, k])),
 };
+
+/** Panels are read as b of NT alone, and where no backend has to choose another way to add up. */
+function panelsOf(
+  { layout, batch, n, k, exact, epilogue }: MatmulAttributes,
+): Pick<Operand, "panels"> {
+  const isMatrix = layout === "NT" && batch === 1 && typeof n === "number" &&
+    typeof k === "number";
+  if (!isMatrix || exact === true || epilogue !== undefined) return {};
+  return { panels: { rows: n, columns: k } };
+}
 
 /** Inputs of the epilogue, which come after those of the product; input 0 is the product itself. */
 function epilogueOperands(
