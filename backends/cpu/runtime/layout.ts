@@ -23,6 +23,8 @@ export const CELL = {
   generation: 48,
   /** Workers asleep at the barrier. */
   asleep: 64,
+  /** A counter of pieces with none left to take. */
+  exhausted: 80,
 } as const;
 
 /** The commands of worker 0 to the others. */

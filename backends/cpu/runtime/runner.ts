@@ -15,8 +15,8 @@ import {
   MAX_NAMES,
 } from "./layout.ts";
 import type { Argument, LaunchData, ProgramForWorker } from "./program.ts";
+import { type LaunchFunction, warmUp } from "./warm_up.ts";
 
-type LaunchFunction = (args: number, scratch: number, counter: number) => void;
 type Barrier = (workers: number) => void;
 
 /** The data that a worker gets at its start. */
@@ -102,9 +102,11 @@ export class Runner {
   /** Makes a program ready. */
   add({ program, functions, argumentsAt, scratchAt }: ProgramForWorker): void {
     this.#scratchAt = scratchAt;
+    const cold = new Set<number>();
     if (functions.module !== null) {
       const exports = instantiate(functions.module, this.#imports);
       for (const name of functions.names) {
+        cold.add(this.#functions.length);
         this.#functions.push(exports[name] as unknown as LaunchFunction);
       }
     }
@@ -138,6 +140,11 @@ export class Runner {
       segments,
       extents: new Float64Array(program.names.length),
     });
+    if (this.#options.index > 0) return; // the workers share what V8 makes of a module
+    for (const { data, run, argumentsAt } of segments.flat()) {
+      if (run === null || !cold.delete(data.function)) continue;
+      warmUp(run, { argumentsAt, scratchAt, cells: this.#cells });
+    }
   }
 
   #timeOf({ kernel, label }: LaunchData): KernelTime {
