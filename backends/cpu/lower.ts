@@ -76,7 +76,7 @@ export function lower(
         });
       }
       if (inputs[1].panelRows !== undefined) {
-        return lowerPanelMatmul(call.attributes, inputs, out);
+        return lowerPanelMatmul(call.attributes, inputs, out, capacities);
       }
       return (options.blas
         ? lowerBlasMatmul(call.attributes, inputs, out, {

@@ -2,9 +2,15 @@
  * Matrix products of weights in panels, which a library reads as they lie: rows of a times one panel after the other.
  * @module
  */
-import type { KernelAttributes, View } from "@denotune/denotune/device";
+import {
+  type Extents,
+  type KernelAttributes,
+  sizeOf,
+  type View,
+} from "@denotune/denotune/device";
 import type { Launch } from "../launch.ts";
 import { startOf } from "./blas.ts";
+import { lowerOneRowPanels } from "./one_row_panels.ts";
 
 /**
  * Panels that oneDNN multiplies without copying: its kernel takes 48 columns side by side, so that each panel is read
@@ -18,9 +24,13 @@ export function lowerPanelMatmul(
   attributes: KernelAttributes["matmul"],
   inputs: readonly View[],
   out: View,
+  capacities: Extents,
 ): Launch[] {
   const { alpha, bias, addend, batch, m, n, k } = attributes;
   const [a, b] = inputs;
+  if (sizeOf(m, capacities) === 1) {
+    return lowerOneRowPanels(attributes, inputs, out, b.panelRows ?? 4);
+  }
   return [...startOf(attributes, inputs, out), {
     key: "panels",
     views: [a, b, out],
