@@ -43,7 +43,7 @@ export async function sumGradients(
   const sums = new GradientSums(session, { collective, tokens });
   const enqueued: RankSum[][] = [];
   const enqueue = (index: number): void => {
-    enqueued[index] ??= sums.of(pieces[index]);
+    enqueued[index] ??= sums.of(pieces[index], index === pieces.length - 1);
   };
   start(enqueue);
   for (const index of pieces.keys()) enqueue(index); // a rank without a micro-batch has none enqueued
@@ -70,6 +70,8 @@ class GradientSums {
   readonly #tokens: Int32Array;
   /** Embeddings whose rows of tokens are still to be summed, by their variable and start. */
   readonly #kept = new Map<string, Promise<Float32Array>>();
+  /** Slices of all pieces that go together, in one message at the end. */
+  readonly #small: GradientSlice[] = [];
 
   constructor(
     session: Session,
@@ -80,10 +82,9 @@ class GradientSums {
     this.#tokens = of.tokens;
   }
 
-  /** Reads the slices of a piece that is enqueued; what is sent on its own comes first, small ones go together. */
-  of(slices: readonly GradientSlice[]): RankSum[] {
+  /** Reads the slices of a piece that is enqueued, `isLast` or not; small ones wait for the last. */
+  of(slices: readonly GradientSlice[], isLast: boolean): RankSum[] {
     const sums: RankSum[] = [];
-    const small: GradientSlice[] = [];
     for (const slice of slices) {
       const { rows } = slice;
       if (rows !== undefined && areFew(this.#tokens, slice, rows.columns)) {
@@ -94,10 +95,10 @@ class GradientSums {
         );
       } else if (rows?.which === "others") {
         continue; // whole, when all rows are complete
-      } else if (slice.count < FEWEST_SUMMED) small.push(slice);
+      } else if (slice.count < FEWEST_SUMMED) this.#small.push(slice);
       else sums.push(this.#plain([slice]));
     }
-    if (small.length > 0) sums.push(this.#plain(small));
+    if (isLast && this.#small.length > 0) sums.push(this.#plain(this.#small));
     return sums;
   }
 

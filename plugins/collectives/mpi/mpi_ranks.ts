@@ -30,8 +30,8 @@ import { RankWatch } from "./rank_watch.ts";
 import { Requests } from "./requests.ts";
 import { Scratch } from "./scratch.ts";
 
-/** Chunks that are under way at once: one is sent while another is added up. */
-const CHUNKS_AT_ONCE = 3;
+/** Chunks that are under way at once: some are sent while others are added up, also where a rank is behind. */
+const CHUNKS_AT_ONCE = 5;
 const NOTHING = new Uint8Array(0);
 
 /** What the part's options say. */
