@@ -23,7 +23,7 @@ interface WorkerScope {
   postMessage(message: Answer, transfer?: Transferable[]): void;
   addEventListener(
     type: "message",
-    listener: (event: MessageEvent<OpenCommand | Command>) => void,
+    listener: (event: MessageEvent<OpenCommand | readonly Command[]>) => void,
   ): void;
   addEventListener(type: "error", listener: (event: ErrorEvent) => void): void;
   addEventListener(
@@ -85,8 +85,8 @@ export function serve(
   };
   scope.addEventListener("message", ({ data }) => {
     // The host sends commands only after `opened`, so the queue is there.
-    if (data.type === "open") void start(data);
-    else queue?.push(data);
+    if ("type" in data) void start(data);
+    else for (const command of data) queue?.push(command);
   });
   // A message that arrives before the listener is added would be lost: the host waits for this.
   scope.postMessage({ type: "ready", thread: ownThread() });

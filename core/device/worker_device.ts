@@ -5,6 +5,7 @@
 import { existsSync } from "node:fs";
 import { DeviceError } from "../contracts/errors.ts";
 import { HostDevice, type QueuedDevice } from "./host_device.ts";
+import { Outbox } from "./outbox.ts";
 import {
   type Answer,
   deviceErrorOf,
@@ -75,8 +76,11 @@ export function connectWorker(
           );
         }
       } else if (data.type === "opened") {
+        const outbox = new Outbox((commands, transfer) =>
+          worker.postMessage(commands, transfer)
+        );
         device = new HostDevice(data, shared, {
-          post: (command, transfer) => worker.postMessage(command, transfer),
+          post: (command, transfer) => outbox.post(command, transfer),
           shut: terminate,
           ended: async (isWell) => {
             if (!isWell || !driverless) await threadEnded(thread);
