@@ -180,7 +180,7 @@ export class CpuExecutor {
     offset: number,
     length: number,
     what: string,
-  ): Uint8Array {
+  ): Uint8Array<SharedArrayBuffer> {
     const buffer = this.#buffers.get(id);
     if (buffer === undefined) {
       throw new DeviceError(`Cannot ${what} buffer ${id}: it is not allocated`);
@@ -193,6 +193,13 @@ export class CpuExecutor {
       );
     }
     return this.#heap.bytes(buffer.at + offset, length);
+  }
+
+  /** The bytes of buffers themselves: the memory is shared, and growing does not move it. */
+  map(ids: readonly BufferId[]): readonly Uint8Array<SharedArrayBuffer>[] {
+    return ids.map((id) =>
+      this.#range(id, 0, this.#buffers.get(id)?.bytes ?? 0, "map")
+    );
   }
 
   /** Checks a plan and makes it ready on every worker. */

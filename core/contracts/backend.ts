@@ -107,6 +107,11 @@ export interface Device extends AsyncDisposable {
     byteOffset: number,
     byteLength: number,
   ): Promise<ArrayBuffer>;
+  /**
+   * The bytes of buffers themselves, after all work enqueued before: valid until a buffer is freed. Who fills them
+   * enqueues nothing that uses them until they are filled. Absent where they are not in memory that threads share.
+   */
+  map?(buffers: readonly BufferId[]): Promise<readonly Uint8Array[]>;
   /** Makes a program ready: checks it, assembles its kernels. */
   compile(plan: Plan): Promise<ProgramId>;
   /** Runs a program once, with these extents (all within the plan's capacities). */

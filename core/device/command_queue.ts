@@ -133,6 +133,8 @@ export class CommandQueue {
         return this.#failure === null
           ? executor.read(command.id, command.byteOffset, command.byteLength)
           : undefined;
+      case "map":
+        return this.#failure === null ? executor.map?.(command.ids) : undefined;
       case "compile":
         return this.#failure === null
           ? executor.compile(command.id, command.plan)

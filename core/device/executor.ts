@@ -59,6 +59,8 @@ export interface Executor {
    * one after the other share a wait. If it throws, each of them is read alone. Absent: they always are.
    */
   readMany?(ranges: readonly ReadRange[]): Promise<readonly ArrayBuffer[]>;
+  /** The bytes of buffers themselves, over shared memory; absent where they are elsewhere. */
+  map?(ids: readonly BufferId[]): readonly Uint8Array<SharedArrayBuffer>[];
   /** Makes a plan ready under this id. */
   compile(id: ProgramId, plan: Plan): void | Promise<void>;
   /** Runs a program once. */

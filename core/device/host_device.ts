@@ -40,6 +40,7 @@ export interface Channel {
 export interface Opened {
   readonly info: DeviceInfo;
   readonly profiles: boolean;
+  readonly maps: boolean;
 }
 
 /** A device over a channel. */
@@ -47,6 +48,10 @@ export class HostDevice implements QueuedDevice {
   #info: DeviceInfo;
   /** Present where the executor measures. */
   readonly profile?: () => Promise<readonly KernelTime[]>;
+  /** Present where the executor's memory is shared. */
+  readonly map?: (
+    buffers: readonly BufferId[],
+  ) => Promise<readonly Uint8Array[]>;
   readonly #channel: Channel;
   readonly #shared: SharedState;
   readonly #requests = new Map<
@@ -69,7 +74,18 @@ export class HostDevice implements QueuedDevice {
     if (opened.profiles) {
       this.profile = async () => {
         const times = await this.#ask({ type: "profile" });
-        return Array.isArray(times) ? times : [];
+        return isTimes(times) ? times : [];
+      };
+    }
+    if (opened.maps) {
+      this.map = async (ids) => {
+        const mapped = await this.#ask({ type: "map", ids });
+        if (!isMapped(mapped) || mapped.length !== ids.length) {
+          throw new DeviceError(
+            `Backend ${this.info.backend} did not map its buffers`,
+          );
+        }
+        return mapped;
       };
     }
   }
@@ -227,6 +243,17 @@ export class HostDevice implements QueuedDevice {
       }
     });
   }
+}
+
+function isTimes(value: AnswerValue): value is readonly KernelTime[] {
+  return Array.isArray(value) && !isMapped(value);
+}
+
+function isMapped(
+  value: AnswerValue,
+): value is readonly Uint8Array<SharedArrayBuffer>[] {
+  return Array.isArray(value) &&
+    value.every((one) => one instanceof Uint8Array);
 }
 
 /** The bytes of an array that nobody else uses; copied where other memory would be sent with them. */

@@ -17,7 +17,11 @@ export function localDevice(executor: Executor): QueuedDevice {
     (answer) => device.receive(answer),
   );
   const device: HostDevice = new HostDevice(
-    { info: executor.info, profiles: executor.profile !== undefined },
+    {
+      info: executor.info,
+      profiles: executor.profile !== undefined,
+      maps: executor.map !== undefined,
+    },
     shared,
     { post: (command) => queue.push(command), shut: () => {} },
   );

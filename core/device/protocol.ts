@@ -33,6 +33,11 @@ export type Command =
     readonly byteLength: number;
   }
   | {
+    readonly type: "map";
+    readonly request: number;
+    readonly ids: readonly BufferId[];
+  }
+  | {
     readonly type: "compile";
     readonly request: number;
     readonly id: ProgramId;
@@ -52,7 +57,11 @@ export interface OpenCommand {
 }
 
 /** What an answered command gives. */
-export type AnswerValue = ArrayBuffer | readonly KernelTime[] | undefined;
+export type AnswerValue =
+  | ArrayBuffer
+  | readonly Uint8Array<SharedArrayBuffer>[]
+  | readonly KernelTime[]
+  | undefined;
 
 /**
  * Worker to host. `ready` comes when the worker's module has been loaded, before `open`. `thread`: the folder that
@@ -64,6 +73,7 @@ export type Answer =
     readonly type: "opened";
     readonly info: DeviceInfo;
     readonly profiles: boolean;
+    readonly maps: boolean;
   }
   | { readonly type: "open-failed"; readonly error: ErrorData }
   | {

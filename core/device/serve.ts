@@ -78,6 +78,7 @@ export function serve(
         type: "opened",
         info: executor.info,
         profiles: executor.profile !== undefined,
+        maps: executor.map !== undefined,
       });
     } catch (error) {
       scope.postMessage({ type: "open-failed", error: errorToData(error) });

@@ -93,8 +93,15 @@ export class Engine implements AsyncDisposable {
       });
   }
 
-  /** Allocates, compiles, and fills the constants. Weights are zero until they are written. */
-  static async open(planned: PlannedEngine, device: Device): Promise<Engine> {
+  /**
+   * Allocates, compiles, and fills the constants. Weights are zero until they are written, which `onAllocated` may
+   * begin while programs are compiled.
+   */
+  static async open(
+    planned: PlannedEngine,
+    device: Device,
+    onAllocated?: (session: Session) => void,
+  ): Promise<Engine> {
     const { total } = planned.report;
     if (total > device.info.memoryBytes) {
       throw new DeviceError(tooLarge(planned, device.info));
@@ -103,6 +110,7 @@ export class Engine implements AsyncDisposable {
       device,
       planned.memory,
       planned.programs,
+      onAllocated,
     );
     for (const c of planned.inventory.constants) {
       session.write(c.name, c.make());

@@ -36,9 +36,9 @@ export class Session implements AsyncDisposable {
   /** What was planned. */
   readonly memory: Memory;
   readonly #buffers: readonly BufferId[];
-  readonly #programs: ReadonlyMap<string, Ready>;
+  #programs: ReadonlyMap<string, Ready> = new Map();
   /** Inputs of the table, and those that any program declares. */
-  readonly #known: ReadonlySet<string>;
+  #known: ReadonlySet<string> = new Set();
   /** What the buffers of inputs hold: programs share those of one name. */
   readonly #written = new Map<
     BufferId,
@@ -50,24 +50,24 @@ export class Session implements AsyncDisposable {
     device: Device,
     memory: Memory,
     buffers: readonly BufferId[],
-    programs: ReadonlyMap<string, Ready>,
+    mapped: readonly Uint8Array[] | null,
   ) {
     this.device = device;
     this.memory = memory;
     this.#buffers = buffers;
-    this.#programs = programs;
-    this.#variables = new Variables(device, memory, buffers);
-    this.#known = new Set([
-      ...Object.keys(PROGRAM_INPUTS),
-      ...[...programs.values()].flatMap(({ planned }) => [...planned.declared]),
-    ]);
+    this.#variables = new Variables(device, memory, { buffers, mapped });
   }
 
-  /** Allocates all planned buffers and compiles all programs. Throws `DeviceError` when they do not fit. */
+  /**
+   * Allocates all planned buffers and compiles all programs. Throws `DeviceError` when they do not fit. `onAllocated`
+   * is called before programs are compiled, which this thread does not take part in: variables may be written from
+   * then on.
+   */
   static async open(
     device: Device,
     memory: Memory,
     programs: readonly PlannedProgram[],
+    onAllocated?: (session: Session) => void,
   ): Promise<Session> {
     const largest = memory.largest();
     if (largest !== null && largest.bytes > device.info.maxBufferBytes) {
@@ -78,8 +78,10 @@ export class Session implements AsyncDisposable {
     const buffers = memory.buffers.map((b) =>
       device.allocate(b.bytes, b.label)
     );
+    let mapped: readonly Uint8Array[] | null = null;
     try {
-      await device.idle();
+      if (device.map === undefined) await device.idle();
+      else mapped = await device.map(buffers);
     } catch (error) {
       throw new DeviceError(
         `${
@@ -88,13 +90,20 @@ export class Session implements AsyncDisposable {
         { cause: error },
       );
     }
+    const session = new Session(device, memory, buffers, mapped);
+    onAllocated?.(session);
     const ready = new Map<string, Ready>();
     for (const planned of programs) {
       const id = await device.compile(onDevice(planned.plan, buffers));
       ready.set(planned.plan.name, { id, planned });
     }
     await device.idle();
-    return new Session(device, memory, buffers, ready);
+    session.#programs = ready;
+    session.#known = new Set([
+      ...Object.keys(PROGRAM_INPUTS),
+      ...programs.flatMap(({ declared }) => [...declared]),
+    ]);
+    return session;
   }
 
   /**
@@ -104,6 +113,7 @@ export class Session implements AsyncDisposable {
    */
   run(program: string, extents: Extents, inputs: InputData = {}): void {
     const { id, planned } = this.#program(program);
+    this.#variables.keepMemory();
     for (const [name, data] of Object.entries(inputs)) {
       const view = planned.inputs.get(name);
       if (view === undefined) {
@@ -181,6 +191,15 @@ export class Session implements AsyncDisposable {
    */
   write(name: string, data: StoredData, start = 0, isGiven = false): void {
     this.#variables.write(name, data, start, isGiven);
+  }
+
+  /**
+   * The memory of a variable itself, for the host to fill before any program runs: float32, or 16-bit patterns. Null
+   * where it is elsewhere or holds another order, and where enqueued work may still use it: once programs run, or
+   * after a write.
+   */
+  memoryOf(name: string): Float32Array | Uint16Array | null {
+    return this.#variables.memoryOf(name);
   }
 
   /** Writes words of a quantised variable, from a byte on (both multiples of 4), as `core/graph/quantize` packs them. */

@@ -17,6 +17,9 @@ import { release } from "./release.ts";
 /** Elements of a chunk: 16 MiB of float32. */
 const CHUNK = 1 << 22;
 
+/** How long the thread is kept from signals. */
+const BUSY_MS = 30;
+
 /** The head's name in files, whether it is tied or not. */
 const HEAD = "lm_head.weight";
 
@@ -122,8 +125,14 @@ export interface ReadableTensor {
   readonly elements: number;
   /** Elements in float32; all of them by default. */
   read(range?: ElementRange): Float32Array;
-  /** Elements as 16-bit numbers. */
-  readHalf(storage: "bf16" | "f16", range?: ElementRange): Uint16Array;
+  /** Fills `out` with the elements from `start` on, in float32. */
+  readInto(out: Float32Array, start: number): void;
+  /** The same as 16-bit numbers. */
+  readHalfInto(
+    storage: "bf16" | "f16",
+    out: Uint16Array,
+    start: number,
+  ): void;
 }
 
 /** A chunk of a weight on its way to where it is kept. */
@@ -142,6 +151,8 @@ export interface WeightChunk {
 export interface WeightSink {
   /** How a weight is to be stored. */
   dtypeOf(name: string): Storage;
+  /** The memory that a weight is read into, which `sink` is not called for; null: it goes to `sink` in chunks. */
+  memoryOf?(name: string): Float32Array | Uint16Array | null;
   /** Takes the next chunk: each weight's come in order, one weight after the other. */
   sink(chunk: WeightChunk): void | Promise<void>;
 }
@@ -160,28 +171,33 @@ export async function loadWeights(
   return { surplus };
 }
 
-/** Loads tensors that were found, in chunks. */
+/** Loads tensors that were found, in chunks. Throws the signal's reason once it is aborted. */
 export async function loadTensors(
   tensors: ReadonlyMap<string, ReadableTensor>,
-  { dtypeOf, sink }: WeightSink,
+  { dtypeOf, memoryOf, sink }: WeightSink,
+  signal?: AbortSignal,
 ): Promise<void> {
-  let passed = 0; // elements since the thread was last free
+  let free = performance.now(); // when the thread was last free
   for (const [name, tensor] of tensors) {
     const dtype = dtypeOf(name);
+    const memory = memoryOf?.(name) ?? null;
     for (let start = 0; start < tensor.elements; start += CHUNK) {
-      const range = { start, count: Math.min(CHUNK, tensor.elements - start) };
-      const data = dtype === "f32"
-        ? tensor.read(range)
-        : tensor.readHalf(dtype, range);
-      await sink({ name, start, data, dtype });
-      // the collector would leave some of them until the first step, where memory is at its peak
-      release(data);
+      const count = Math.min(CHUNK, tensor.elements - start);
+      const data = memory?.subarray(start, start + count) ??
+        (dtype === "f32" ? new Float32Array(count) : new Uint16Array(count));
+      if (data instanceof Float32Array) tensor.readInto(data, start);
+      else if (dtype !== "f32") tensor.readHalfInto(dtype, data, start);
+      if (memory === null) {
+        await sink({ name, start, data, dtype });
+        // the collector would leave some of them until the first step, where memory is at its peak
+        release(data);
+      }
+      if (performance.now() - free < BUSY_MS) continue;
+      // for signals: loading may take minutes, and a timer takes a millisecond
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      signal?.throwIfAborted();
+      free = performance.now();
     }
-    passed += tensor.elements;
-    if (passed < CHUNK) continue;
-    passed = 0;
-    // the thread is free for signals: loading may take minutes, and a timer takes a millisecond
-    await new Promise((resolve) => setTimeout(resolve, 0));
   }
 }
 

@@ -137,9 +137,19 @@ export class StoredTensor {
   readHalf(storage: "bf16" | "f16", range?: ElementRange): Uint16Array {
     const { start, count } = this.#checked(range);
     const out = new Uint16Array(count);
+    this.readHalfInto(storage, out, start);
+    return out;
+  }
+
+  /** Fills `out` with the elements from `start` on, as `readHalf` gives them. */
+  readHalfInto(
+    storage: "bf16" | "f16",
+    out: Uint16Array,
+    start: number = 0,
+  ): void {
+    const { count } = this.#checked({ start, count: out.length });
     if (this.dtype === (storage === "bf16" ? "BF16" : "F16")) {
-      this.#bytes(start, out);
-      return out;
+      return this.#bytes(start, out);
     }
     const narrow = storage === "bf16" ? f32ToBf16 : f32ToF16;
     const chunk = new Float32Array(Math.min(CHUNK, count));
@@ -149,7 +159,6 @@ export class StoredTensor {
       narrow(part, out.subarray(at, at + part.length));
     }
     release(chunk);
-    return out;
   }
 
   /** Fills `out` with the elements from `start` on, in float32. */

@@ -95,9 +95,10 @@ function structureOf(
 
 /** Writes an adapter's tensors to an engine that was planned for its structure and holds the base's weights. */
 export function writeAdapter(engine: Engine, bound: BoundAdapter): void {
-  writeAdapterStart(bound.model, { engine, seed: 0 });
+  const { planned, session } = engine;
+  writeAdapterStart(bound.model, { planned, session, seed: 0 });
   using file = openAdapterFile(bound.path);
-  const { weights } = engine.planned.inventory;
+  const { weights } = planned.inventory;
   const tensors = findAdapterTensors(file, bound.attached, weights);
   for (const [variable, stored] of tensors) {
     writeStored(engine, { stored, variable });

@@ -23,11 +23,8 @@ import { RESOLVED } from "./log/run_files.ts";
 import { checkPrecision } from "./open/choose_backend.ts";
 import { memoryNeed, refuseTooLarge } from "./open/memory_check.ts";
 import { type OpenedData, resumeData } from "./open/open_data.ts";
-import {
-  type modelFolderOf,
-  writeAdapterStart,
-  writeBaseWeights,
-} from "./open/open_model.ts";
+import type { modelFolderOf } from "./open/open_model.ts";
+import { LoadingWeights } from "./open/loading_weights.ts";
 import {
   openRun,
   planRun,
@@ -145,7 +142,10 @@ export class TrainingRun {
     const planned = planEngine(plan.request, device.info);
     const need = memoryNeed(planned, device.info, config.memory_limit);
     refuseTooLarge(plan.request, need, { config, info: device.info });
-    await using engine = await Engine.open(planned, device);
+    await using loading = new LoadingWeights();
+    await using engine = await Engine.open(planned, device, (session) => {
+      loading.start(plan.model, { planned, session, seed: config.seed });
+    });
     await this.#enterFolder(beginning.folder);
     using requests = ranks.isFirst ? new RunRequests(config.output_dir) : null;
     const ready: ReadyRun = {
@@ -173,10 +173,7 @@ export class TrainingRun {
       steps: plan.totalSteps,
       resumedAt,
     }));
-    await writeBaseWeights(plan.model, planned.inventory.weights, {
-      session: engine.session,
-      seed: config.seed,
-    });
+    await loading.loaded();
     return await this.#train(ready, await this.#load(ready));
   }
 
@@ -269,13 +266,10 @@ export class TrainingRun {
     return { vote, signal: AbortSignal.any([asked, vote.signal]), requests };
   }
 
-  /** Puts on the device what is trained, as it is at the beginning: the adapter's start, or a checkpoint. */
-  async #load(
-    { engine, model, device, beginning }: ReadyRun,
-  ): Promise<TrainerState> {
+  /** Begins with what is trained as it is on the device now, or with a checkpoint. */
+  async #load({ engine, device, beginning }: ReadyRun): Promise<TrainerState> {
     const { run: { config }, events, ranks } = this.#of;
     const { checkpoint, folder: { checkpoint: from } } = beginning;
-    writeAdapterStart(model, { engine, seed: config.seed });
     await engine.startBase();
     await engine.startAverages();
     const state = checkpoint?.state ?? freshState();

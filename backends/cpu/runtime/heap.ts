@@ -68,8 +68,8 @@ export class Heap {
   }
 
   /** Bytes of the memory from `at`. Valid until the device is closed: growing does not move the memory. */
-  bytes(at: number, length: number): Uint8Array {
-    return new Uint8Array(this.memory.buffer, at, length);
+  bytes(at: number, length: number): Uint8Array<SharedArrayBuffer> {
+    return new Uint8Array((this.memory as WideMemory).buffer, at, length);
   }
 
   /** A zeroed block. Throws `DeviceError` with the sizes when there is no room. */

@@ -186,6 +186,7 @@ const DEVICE: ShapeOf<Device> = {
   free: now(),
   write: now(),
   read: later(),
+  map: mayLater(),
   compile: later(),
   run: now(),
   idle: later(),

@@ -44,6 +44,10 @@ export class Variables {
   readonly #device: Device;
   readonly #places: Memory["variables"];
   readonly #buffers: readonly BufferId[];
+  /** The bytes of each buffer, where the host may fill them; null once programs run. */
+  #mapped: readonly Uint8Array[] | null;
+  /** Buffers that enqueued writes are on their way to. */
+  readonly #enqueued = new Set<BufferId>();
   /** Matrices that are transposed on their way. */
   readonly #transposed = new TransposedWrites();
   /** Matrices that are put into panels on their way. */
@@ -51,11 +55,43 @@ export class Variables {
   /** Bytes written since the last {@linkcode drain} that waited. */
   #inFlight = 0;
 
-  /** `buffers`: the device's own numbers of the memory's. */
-  constructor(device: Device, memory: Memory, buffers: readonly BufferId[]) {
+  /** `buffers`: the device's own numbers of the memory's; `mapped`: their bytes, where the device shares them. */
+  constructor(
+    device: Device,
+    memory: Memory,
+    { buffers, mapped }: {
+      readonly buffers: readonly BufferId[];
+      readonly mapped: readonly Uint8Array[] | null;
+    },
+  ) {
     this.#device = device;
     this.#places = memory.variables;
     this.#buffers = buffers;
+    this.#mapped = mapped;
+  }
+
+  /** The memory of a variable itself, as the session says of it. */
+  memoryOf(name: string): Float32Array | Uint16Array | null {
+    const place = this.#variable(name);
+    const { buffer, offset, shape, dtype } = place;
+    if (
+      this.#mapped === null || this.#enqueued.has(this.#buffers[buffer]) ||
+      place.transposed === true || panelMatrix(place) !== null ||
+      isQuantized(dtype)
+    ) return null;
+    const bytes = this.#mapped[buffer];
+    const at = bytes.byteOffset + offset * bytesOf(dtype);
+    if (dtype === "f32") {
+      return new Float32Array(bytes.buffer, at, count(shape));
+    }
+    return dtype === "f16" || dtype === "bf16"
+      ? new Uint16Array(bytes.buffer, at, count(shape))
+      : null;
+  }
+
+  /** Programs use the memory from here on: nobody else fills it. */
+  keepMemory(): void {
+    this.#mapped = null;
   }
 
   /**
@@ -90,6 +126,7 @@ export class Variables {
       );
     }
     this.#inFlight += data.byteLength;
+    this.#enqueued.add(this.#buffers[place.buffer]);
     if (place.transposed === true) {
       return this.#writeTransposed(name, place, { data, start });
     }

@@ -34,7 +34,7 @@ export async function withBase<T>(
     if (ofBase.length > 0) {
       await writeBaseWeights(model, ofBase, { session, seed });
     }
-    writeAdapterStart(model, { engine, seed });
+    writeAdapterStart(model, { planned, session, seed });
     return await body();
   } finally {
     for (const [name, values] of trained) session.write(name, values);

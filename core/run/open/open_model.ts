@@ -22,8 +22,7 @@ import { isQuantized, type TensorDType } from "../../graph/dtype.ts";
 import { type ModelFolder, openModelFolder } from "../../io/model_folder.ts";
 import { release } from "../../io/release.ts";
 import type { Session } from "../../engine/session.ts";
-import type { Engine } from "../../engine/engine.ts";
-import type {} from "./opened_model.ts";
+import type { PlannedEngine } from "../../engine/plan_engine.ts";
 import { asStored, writeQuantized } from "../../engine/quantized_weights.ts";
 import { storedWeights } from "./stored_weights.ts";
 
@@ -168,19 +167,23 @@ export function checkWeights(
   return storedWeights(model, weights)?.surplus ?? [];
 }
 
-/** Writes the base weights to the device, in chunks; those of quantised storage are packed on the way. */
+/**
+ * Writes the base weights to the device, in chunks; those of quantised storage are packed on the way. Where the
+ * device's memory is at hand they are read into it. Throws the signal's reason once it is aborted.
+ */
 export async function writeBaseWeights(
   model: OpenedModel,
   weights: readonly WeightSpec[],
-  options: { session: Session; seed: number },
+  options: { session: Session; seed: number; signal?: AbortSignal },
 ): Promise<void> {
-  const { session, seed } = options;
+  const { session, seed, signal } = options;
   const isPacked = ({ name }: WeightSpec) => isQuantized(session.dtypeOf(name));
   const stored = storedWeights(model, weights);
   if (stored === null) {
     for (const w of weights) {
       const values = firstWeights(model, w, seed);
       await turn();
+      signal?.throwIfAborted();
       if (!isPacked(w)) {
         session.write(w.name, inStorage(values, session.dtypeOf(w.name)));
         release(values);
@@ -211,12 +214,14 @@ export async function writeBaseWeights(
       }
       return dtype;
     },
+    memoryOf: (name) => session.memoryOf(name),
     sink: async ({ name, start, data }) => {
       session.write(name, data, start, true);
       await session.drain();
     },
-  });
+  }, signal);
   for (const { name } of packed) {
+    signal?.throwIfAborted();
     const tensor = tensors.get(name);
     if (tensor === undefined) throw new RangeError(`${name} was not found`);
     writeQuantized(
@@ -266,12 +271,15 @@ export function baseReader(
  */
 export function writeAdapterStart(
   model: OpenedModel,
-  { engine, seed }: { engine: Engine; seed: number },
+  { planned, session, seed }: {
+    planned: PlannedEngine;
+    session: Session;
+    seed: number;
+  },
 ): void {
-  const { adapter } = engine.planned.request;
+  const { adapter } = planned.request;
   if (adapter === null) return;
-  const { session } = engine;
-  const load = baseReader(model, engine.planned.inventory.weights, seed);
+  const load = baseReader(model, planned.inventory.weights, seed);
   const read: TensorReader = (name) => asStored(session, name, load(name));
   const given = adapter.initialise?.(read) ?? new Map<string, Float32Array>();
   for (const p of adapter.parameters) {

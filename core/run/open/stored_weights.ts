@@ -73,22 +73,27 @@ class GrownTable implements ReadableTensor {
   read(range?: ElementRange): Float32Array {
     const { start, count } = range ?? { start: 0, count: this.elements };
     const out = new Float32Array(count);
-    const filed = this.#filed({ start, count });
-    if (filed > 0) this.#file.readInto(out.subarray(0, filed), start);
-    this.#overlay(out, start, () => this.#average());
+    this.readInto(out, start);
     return out;
   }
 
-  readHalf(storage: "bf16" | "f16", range?: ElementRange): Uint16Array {
-    const { start, count } = range ?? { start: 0, count: this.elements };
-    const out = new Uint16Array(count);
-    const filed = this.#filed({ start, count });
+  readInto(out: Float32Array, start: number): void {
+    const filed = this.#filed({ start, count: out.length });
+    if (filed > 0) this.#file.readInto(out.subarray(0, filed), start);
+    this.#overlay(out, start, () => this.#average());
+  }
+
+  readHalfInto(
+    storage: "bf16" | "f16",
+    out: Uint16Array,
+    start: number,
+  ): void {
+    const filed = this.#filed({ start, count: out.length });
     if (filed > 0) {
-      out.set(this.#file.readHalf(storage, { start, count: filed }));
+      this.#file.readHalfInto(storage, out.subarray(0, filed), start);
     }
     const narrow = storage === "bf16" ? f32ToBf16 : f32ToF16;
     this.#overlay(out, start, () => narrow(this.#average()));
-    return out;
   }
 
   /** How many elements of a range the file has. */
