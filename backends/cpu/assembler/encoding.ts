@@ -3,8 +3,11 @@
  * @module
  */
 
-/** Bytes of code, and {@linkcode VECTOR}s. */
-export type Code = readonly number[];
+/**
+ * Bytes of code, {@linkcode VECTOR}s, and code: an operand is part of what is computed from it, and is copied once,
+ * when the function takes it.
+ */
+export type Code = readonly (number | Code)[];
 
 /**
  * In front of the sixteen bytes of a vector constant, where a byte would be: the function that the code becomes part
@@ -52,7 +55,26 @@ export function text(value: string): number[] {
   return [...unsigned(bytes.length), ...bytes];
 }
 
-/** Appends without the argument limit of `push(...)`. */
+/** Appends bytes, with those of the code within. */
 export function append(target: number[], code: Code): void {
-  for (const byte of code) target.push(byte);
+  for (let i = 0; i < code.length; i++) {
+    const piece = code[i];
+    if (typeof piece === "number") target.push(piece);
+    else append(target, piece);
+  }
+}
+
+/** Pieces one behind the other. */
+export function joined(
+  pieces: readonly (readonly number[] | Uint8Array)[],
+): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(
+    pieces.reduce((sum, piece) => sum + piece.length, 0),
+  );
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  return bytes;
 }

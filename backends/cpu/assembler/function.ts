@@ -2,7 +2,7 @@
  * Builds the body of one function: locals, stores, loops and calls, in the order they are written.
  * @module
  */
-import { append, type Code, unsigned, VECTOR } from "./encoding.ts";
+import { append, type Code, joined, unsigned, VECTOR } from "./encoding.ts";
 import {
   i32,
   i64,
@@ -61,7 +61,7 @@ export const TYPE_CODES: Readonly<Record<ValueType, number>> = {
 export class FunctionBuilder {
   readonly #code: number[] = [];
   readonly #parameters: readonly ValueType[];
-  readonly #locals: Code[] = []; // their types
+  readonly #locals: (readonly number[])[] = []; // their types
   #depth = 0;
 
   constructor(parameters: readonly ValueType[]) {
@@ -75,14 +75,14 @@ export class FunctionBuilder {
         `Parameter ${index} is ${this.#parameters[index]}, not ${type}`,
       );
     }
-    return { type, index, code: [0x20, ...unsigned(index)] };
+    return { type, index, code: readLocal(index) };
   }
 
   /** A new local, set to `value` here if given (else 0 at the start of the function). */
   local<T extends ValueType>(type: T, value?: Value<T>): Local<T> {
     const index = this.#parameters.length + this.#locals.length;
     this.#locals.push([TYPE_CODES[type]]);
-    const local: Local<T> = { type, index, code: [0x20, ...unsigned(index)] };
+    const local: Local<T> = { type, index, code: readLocal(index) };
     if (value !== undefined) this.set(local, value);
     return local;
   }
@@ -102,7 +102,7 @@ export class FunctionBuilder {
     const { type, array, global } = structs;
     const isMissing: Value<"i32"> = {
       type: "i32",
-      code: [...structAt(structs, index), 0xd1],
+      code: [structAt(structs, index), 0xd1],
     };
     this.if(isMissing, () => {
       this.#code.push(0x23, ...unsigned(global));
@@ -199,7 +199,7 @@ export class FunctionBuilder {
     address: Int,
     value: Value,
     opcode: Code,
-    after: Code,
+    after: readonly number[],
     offset: number,
   ): void {
     append(this.#code, address.code);
@@ -309,56 +309,56 @@ export class FunctionBuilder {
    * The code with each vector constant in a local, which the function sets at its start. V8 builds a vector out of
    * integers wherever it is written, also inside of loops: in GELU that was a third of the time.
    */
-  #withConstants(): { constants: number[]; code: number[] } {
-    const locals = new Map<string, Code>();
+  #withConstants(): { constants: number[]; pieces: number[][] } {
+    const locals = new Map<string, number[]>();
     const constants: number[] = [];
-    const code: number[] = [];
-    for (let i = 0; i < this.#code.length; i++) {
-      if (this.#code[i] !== VECTOR) {
-        code.push(this.#code[i]);
-        continue;
-      }
-      const bytes = this.#code.slice(i + 1, i + 17);
+    const pieces: number[][] = [];
+    let from = 0;
+    for (;;) {
+      const at = this.#code.indexOf(VECTOR, from);
+      pieces.push(this.#code.slice(from, at < 0 ? undefined : at));
+      if (at < 0) return { constants, pieces };
+      const bytes = this.#code.slice(at + 1, at + 17);
       const key = bytes.join();
       let read = locals.get(key);
       if (read === undefined) {
-        const local = this.local("v128");
-        locals.set(key, read = local.code);
-        constants.push(0xfd, 12, ...bytes, 0x21, ...unsigned(local.index));
+        const { index } = this.local("v128");
+        locals.set(key, read = readLocal(index));
+        constants.push(0xfd, 12, ...bytes, 0x21, ...unsigned(index));
       }
-      append(code, read);
-      i += 16;
+      pieces.push(read);
+      from = at + 17;
     }
-    return { constants, code };
   }
 
   /** The function as the code section holds it. */
-  finish(): number[] {
+  finish(): Uint8Array {
     if (this.#depth !== 0) {
       throw new Error("A block of the function has not been closed");
     }
-    const { constants, code } = this.#withConstants();
-    const body: number[] = [...unsigned(this.#locals.length)];
-    for (const type of this.#locals) body.push(1, ...type);
-    append(body, constants);
-    append(body, code);
-    body.push(0x0b);
-    const sized = unsigned(body.length);
-    append(sized, body);
-    return sized;
+    const { constants, pieces } = this.#withConstants();
+    const locals = unsigned(this.#locals.length);
+    for (const type of this.#locals) locals.push(1, ...type);
+    const body = [locals, constants, ...pieces, [0x0b]];
+    const length = body.reduce((sum, piece) => sum + piece.length, 0);
+    return joined([unsigned(length), ...body]);
   }
 }
 
 /** array.get of the array in the global; the struct may be missing. */
-function structAt({ array, global }: Structs, index: Int): number[] {
+function structAt({ array, global }: Structs, index: Int): Code {
   return [
     0x23,
     ...unsigned(global),
-    ...i32.wrap(index).code,
+    i32.wrap(index).code,
     0xfb,
     0x0b,
     ...unsigned(array),
   ];
+}
+
+function readLocal(index: number): number[] {
+  return [0x20, ...unsigned(index)];
 }
 
 function isLocal(value: Value): boolean {

@@ -3,7 +3,7 @@
  * functions from the same place.
  * @module
  */
-import { append, type Code, text, unsigned } from "./encoding.ts";
+import { append, type Code, joined, text, unsigned } from "./encoding.ts";
 import {
   FunctionBuilder,
   type FunctionRef,
@@ -26,13 +26,13 @@ export interface ImportedFunction {
 
 interface Entry {
   readonly type: number;
-  readonly body: Code;
+  readonly body: Uint8Array;
 }
 
 /** A module in the making. */
 export class ModuleBuilder {
   readonly #types: string[] = [];
-  readonly #typeCodes: Code[] = [];
+  readonly #typeCodes: number[][] = [];
   readonly #functions: (Entry | null)[] = [];
   readonly #exports: { name: string; index: number }[] = [];
   readonly #shared = new Map<string, FunctionRef>();
@@ -122,7 +122,7 @@ export class ModuleBuilder {
       if (entry === null) throw new Error("A function has not been finished");
       return entry;
     });
-    const bytes: number[] = [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
+    const bytes: Piece[] = [[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0]];
     section(bytes, 1, this.#typeCodes);
     // limits 0x07: with a maximum, shared, 64-bit
     section(bytes, 2, [
@@ -147,7 +147,7 @@ export class ModuleBuilder {
       0x64,
       ...unsigned(structs.array),
       0,
-      ...i32.const(count).code,
+      ...flat(i32.const(count).code),
       0xfb,
       0x07,
       ...unsigned(structs.array),
@@ -160,13 +160,20 @@ export class ModuleBuilder {
       this.#exports.map((e) => [...text(e.name), 0x00, ...unsigned(e.index)]),
     );
     section(bytes, 10, functions.map((f) => f.body));
-    return new Uint8Array(bytes);
+    return joined(bytes);
   }
 }
 
-function section(target: number[], id: number, items: readonly Code[]): void {
-  const content: number[] = unsigned(items.length);
-  for (const item of items) append(content, item);
-  target.push(id, ...unsigned(content.length));
-  append(target, content);
+type Piece = readonly number[] | Uint8Array;
+
+function flat(code: Code): number[] {
+  const bytes: number[] = [];
+  append(bytes, code);
+  return bytes;
+}
+
+function section(target: Piece[], id: number, items: readonly Piece[]): void {
+  const content = [unsigned(items.length), ...items];
+  const length = content.reduce((sum, item) => sum + item.length, 0);
+  target.push([id, ...unsigned(length)], ...content);
 }

@@ -9,7 +9,6 @@
  * @module
  */
 import {
-  append,
   type Code,
   float32,
   float64,
@@ -39,9 +38,8 @@ function join<T extends ValueType>(
   opcode: Code,
   operands: readonly Value[],
 ): Value<T> {
-  const code: number[] = [];
-  for (const operand of operands) append(code, operand.code);
-  append(code, opcode);
+  const code: (number | Code)[] = operands.map((operand) => operand.code);
+  for (const byte of opcode) code.push(byte);
   return { type, code };
 }
 
@@ -82,7 +80,8 @@ function vector2(number: number): Binary<"v128", "v128"> {
   return binary("v128", ...simd(number));
 }
 function vector3(number: number): Ternary<"v128", "v128"> {
-  return (a, b, c) => join("v128", simd(number), [a, b, c]);
+  const opcode = simd(number);
+  return (a, b, c) => join("v128", opcode, [a, b, c]);
 }
 function shift(number: number): (a: Vector, by: number) => Vector {
   return (a, by) => join("v128", simd(number), [a, i32.const(by)]);
