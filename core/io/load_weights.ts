@@ -7,9 +7,10 @@ import type { ModelSpec, WeightSpec } from "../contracts/model.ts";
 import { DataError } from "../contracts/errors.ts";
 import { showShape } from "../graph/dims.ts";
 import { type ModelFolder, some } from "./model_folder.ts";
-import type {
-  ElementRange,
-  Storage,
+import { type FileRange, readRanges } from "./read_ranges.ts";
+import {
+  type ElementRange,
+  type Storage,
   StoredTensor,
 } from "./read_safetensors.ts";
 import { release } from "./release.ts";
@@ -177,10 +178,20 @@ export async function loadTensors(
   { dtypeOf, memoryOf, sink }: WeightSink,
   signal?: AbortSignal,
 ): Promise<void> {
+  const ranges: FileRange[] = [];
   let free = performance.now(); // when the thread was last free
   for (const [name, tensor] of tensors) {
     const dtype = dtypeOf(name);
     const memory = memoryOf?.(name) ?? null;
+    if (
+      memory !== null && tensor instanceof StoredTensor &&
+      tensor.isStoredAs(dtype)
+    ) {
+      const { buffer, byteOffset, byteLength } = memory;
+      const into = new Uint8Array(buffer, byteOffset, byteLength);
+      ranges.push({ path: tensor.path, offset: tensor.offset, into });
+      continue;
+    }
     for (let start = 0; start < tensor.elements; start += CHUNK) {
       const count = Math.min(CHUNK, tensor.elements - start);
       const data = memory?.subarray(start, start + count) ??
@@ -199,6 +210,7 @@ export async function loadTensors(
       free = performance.now();
     }
   }
+  await readRanges(ranges, signal);
 }
 
 /** transformers leaves a head alone that differs from the embedding, whatever the config says. So must we. */

@@ -105,7 +105,8 @@ export class StoredTensor {
   readonly shape: readonly number[];
   /** Number of elements. */
   readonly elements: number;
-  readonly #offset: number;
+  /** Where its bytes begin in the file. */
+  readonly offset: number;
   readonly #readAt: (offset: number, bytes: Uint8Array) => void;
 
   /** Made by {@linkcode SafetensorsFile}: `readAt` fills bytes from a place of the file. */
@@ -119,7 +120,7 @@ export class StoredTensor {
     this.dtype = entry.dtype;
     this.shape = entry.shape;
     this.elements = entry.bytes / elementBytes(entry.dtype);
-    this.#offset = entry.offset;
+    this.offset = entry.offset;
     this.#readAt = readAt;
   }
 
@@ -161,6 +162,11 @@ export class StoredTensor {
     release(chunk);
   }
 
+  /** Whether the file has the elements as `storage` does. */
+  isStoredAs(storage: "f32" | "bf16" | "f16"): boolean {
+    return this.dtype === storage.toUpperCase();
+  }
+
   /** Fills `out` with the elements from `start` on, in float32. */
   readInto(out: Float32Array, start: number = 0): void {
     this.#checked({ start, count: out.length });
@@ -189,13 +195,13 @@ export class StoredTensor {
     const { start, count } = this.#checked(range);
     const size = elementBytes(this.dtype);
     const out = new Uint8Array(count * size);
-    this.#readAt(this.#offset + start * size, out);
+    this.#readAt(this.offset + start * size, out);
     return out;
   }
 
   #bytes(start: number, out: Float32Array | Uint16Array): void {
     this.#readAt(
-      this.#offset + start * out.BYTES_PER_ELEMENT,
+      this.offset + start * out.BYTES_PER_ELEMENT,
       new Uint8Array(out.buffer, out.byteOffset, out.byteLength),
     );
   }

@@ -4,7 +4,7 @@
  */
 import type { PlannedEngine } from "../../engine/plan_engine.ts";
 import type { Session } from "../../engine/session.ts";
-import { writeAdapterStart, writeBaseWeights } from "./open_model.ts";
+import { beginAdapterStart, writeBaseWeights } from "./open_model.ts";
 import type { OpenedModel } from "./opened_model.ts";
 
 /** Weights that are on their way. Dispose of it to stop: where the run fails, they go nowhere. */
@@ -27,9 +27,12 @@ export class LoadingWeights implements AsyncDisposable {
       await new Promise((resolve) => setTimeout(resolve));
       signal.throwIfAborted();
       const { weights } = planned.inventory;
-      await writeBaseWeights(model, weights, { session, seed, signal });
+      const base = writeBaseWeights(model, weights, { session, seed, signal });
+      base.catch(() => {}); // it is awaited below, unless the adapter fails
+      const writeRest = beginAdapterStart(model, { planned, session, seed });
+      await base;
       signal.throwIfAborted();
-      writeAdapterStart(model, { planned, session, seed });
+      writeRest();
     };
     this.#loaded = load();
     this.#loaded.catch(() => {}); // whoever awaits it gets the error

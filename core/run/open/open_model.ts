@@ -265,20 +265,34 @@ export function baseReader(
   };
 }
 
+/** Where an adapter starts. */
+interface AdapterStart {
+  readonly planned: PlannedEngine;
+  readonly session: Session;
+  readonly seed: number;
+}
+
 /**
  * Writes what an adapter starts from: its parameters, constants, and the weights of the base that it
  * changes. A checkpoint or a saved adapter is written over it afterwards.
  */
 export function writeAdapterStart(
   model: OpenedModel,
-  { planned, session, seed }: {
-    planned: PlannedEngine;
-    session: Session;
-    seed: number;
-  },
+  start: AdapterStart,
 ): void {
+  beginAdapterStart(model, start)();
+}
+
+/**
+ * Begins with it while the base is being written: parameters that start from random numbers. Returns what writes the
+ * rest, which may be weights of the base.
+ */
+export function beginAdapterStart(
+  model: OpenedModel,
+  { planned, session, seed }: AdapterStart,
+): () => void {
   const { adapter } = planned.request;
-  if (adapter === null) return;
+  if (adapter === null) return () => {};
   const load = baseReader(model, planned.inventory.weights, seed);
   const read: TensorReader = (name) => asStored(session, name, load(name));
   const given = adapter.initialise?.(read) ?? new Map<string, Float32Array>();
@@ -287,6 +301,13 @@ export function writeAdapterStart(
       session.write(p.name, initialWeights(p, seed));
     }
   }
+  return () => writeGiven(session, given);
+}
+
+function writeGiven(
+  session: Session,
+  given: ReadonlyMap<string, Float32Array>,
+): void {
   for (const [name, data] of given) {
     const dtype = session.dtypeOf(name);
     if (dtype === "i32") throw new RangeError(`${name} is no weight`);
