@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import type { Architecture, Device } from "@denotune/denotune/core";
-import { loadWeights } from "../../core/io/load_weights.ts";
+import { loadWeights } from "../../core/io/weights/load_weights.ts";
 import { openModelFolder } from "../../core/io/model_folder.ts";
 import {
   type GoldenBatch,

@@ -14,7 +14,7 @@ import {
 } from "@denotune/denotune/core";
 import { Engine } from "../../core/engine/engine.ts";
 import { planEngine } from "../../core/engine/plan_engine.ts";
-import { loadWeights } from "../../core/io/load_weights.ts";
+import { loadWeights } from "../../core/io/weights/load_weights.ts";
 import { openModelFolder } from "../../core/io/model_folder.ts";
 import { llamaArchitecture } from "../conformance/model/architectures.ts";
 import { gradientRule } from "../conformance/objective/gradient_rule.ts";

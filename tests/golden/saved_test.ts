@@ -6,7 +6,7 @@
  * 1e-5). Ids and texts are equal.
  */
 import { beside } from "../../core/config/parts/create_part.ts";
-import { loadWeights } from "../../core/io/load_weights.ts";
+import { loadWeights } from "../../core/io/weights/load_weights.ts";
 import { openModelFolder } from "../../core/io/model_folder.ts";
 import assert from "node:assert/strict";
 import { join } from "node:path";

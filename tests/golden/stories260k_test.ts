@@ -2,7 +2,7 @@
  * A real model: stories260k against transformers and torch 1.13 in float32. Batch 0: the logits behind its
  * first row within 1e-4, the loss within 1e-5, the norm of every gradient within 1e-4, relative.
  */
-import { loadWeights } from "../../core/io/load_weights.ts";
+import { loadWeights } from "../../core/io/weights/load_weights.ts";
 import { openModelFolder } from "../../core/io/model_folder.ts";
 import assert from "node:assert/strict";
 

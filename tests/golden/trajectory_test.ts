@@ -18,7 +18,7 @@
  * Plain loops and software GPUs are slow: without `DENOTUNE_TEST_ALL=1` the reference takes the first steps, and it
  * and webgpu take two of the four runs each; cpu takes all.
  */
-import { loadWeights } from "../../core/io/load_weights.ts";
+import { loadWeights } from "../../core/io/weights/load_weights.ts";
 import { openModelFolder } from "../../core/io/model_folder.ts";
 import assert from "node:assert/strict";
 import {

@@ -17,7 +17,7 @@ import type { TensorReader } from "../../contracts/adapter.ts";
 import type { HubOptions } from "../../io/hub/access.ts";
 import { f32ToBf16, f32ToF16 } from "../../io/half.ts";
 import { initialWeights } from "../../io/initial_weights.ts";
-import { loadTensors } from "../../io/load_weights.ts";
+import { loadTensors } from "../../io/weights/load_weights.ts";
 import { isQuantized, type TensorDType } from "../../graph/dtype.ts";
 import { type ModelFolder, openModelFolder } from "../../io/model_folder.ts";
 import { release } from "../../io/release.ts";

@@ -4,7 +4,10 @@
  */
 import type { WeightSpec } from "../../contracts/model.ts";
 import { f32ToBf16, f32ToF16 } from "../../io/half.ts";
-import { findWeights, type ReadableTensor } from "../../io/load_weights.ts";
+import {
+  findWeights,
+  type ReadableTensor,
+} from "../../io/weights/load_weights.ts";
 import type { ElementRange, StoredTensor } from "../../io/read_safetensors.ts";
 import type {
   TensorToSave,

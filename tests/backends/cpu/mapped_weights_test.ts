@@ -5,7 +5,10 @@ import { Graph } from "../../../core/graph/graph.ts";
 import { elementwise } from "../../../core/graph/ops/elementwise.ts";
 import { Memory } from "../../../core/graph/memory.ts";
 import { planProgram } from "../../../core/graph/planner.ts";
-import { loadTensors, type WeightSink } from "../../../core/io/load_weights.ts";
+import {
+  loadTensors,
+  type WeightSink,
+} from "../../../core/io/weights/load_weights.ts";
 import {
   SafetensorsFile,
   type Storage,

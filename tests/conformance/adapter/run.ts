@@ -5,7 +5,7 @@
 import { inventoryOf } from "../../../core/engine/model/build_model.ts";
 import { isQuantized, type Quantization } from "../../../core/graph/dtype.ts";
 import { initialWeights } from "../../../core/io/initial_weights.ts";
-import { loadWeights } from "../../../core/io/load_weights.ts";
+import { loadWeights } from "../../../core/io/weights/load_weights.ts";
 import { openModelFolder } from "../../../core/io/model_folder.ts";
 import { SafetensorsFile } from "../../../core/io/read_safetensors.ts";
 import type {

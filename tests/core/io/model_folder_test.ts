@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { ModelSpec, WeightSpec } from "../../../core/contracts/model.ts";
 import { DataError } from "../../../core/contracts/errors.ts";
-import { findWeights, loadWeights } from "../../../core/io/load_weights.ts";
+import {
+  findWeights,
+  loadWeights,
+} from "../../../core/io/weights/load_weights.ts";
 import { openModelFolder } from "../../../core/io/model_folder.ts";
 import { saveModelFolder } from "../../../core/io/save_model.ts";
 import {

@@ -6,7 +6,7 @@
  * some thousand tokens; measured 1e-7 and 2e-6. Attention across a border of two examples, or positions that
  * do not start again, would change the loss by percents.
  */
-import { loadWeights } from "../../../core/io/load_weights.ts";
+import { loadWeights } from "../../../core/io/weights/load_weights.ts";
 import { openModelFolder } from "../../../core/io/model_folder.ts";
 import assert from "node:assert/strict";
 import { inspect } from "@denotune/denotune";

@@ -1,7 +1,7 @@
 /**
  * What a run makes and what it does not: after compiling, nothing but commands.
  */
-import { loadWeights } from "../../../../core/io/load_weights.ts";
+import { loadWeights } from "../../../../core/io/weights/load_weights.ts";
 import { openModelFolder } from "../../../../core/io/model_folder.ts";
 import assert from "node:assert/strict";
 

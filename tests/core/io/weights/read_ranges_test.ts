@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { readRanges } from "../../../core/io/read_ranges.ts";
-import { randomFrom } from "../../../core/random.ts";
-import { testFolder } from "../../run_harness.ts";
+import { readRanges } from "../../../../core/io/weights/read_ranges.ts";
+import { randomFrom } from "../../../../core/random.ts";
+import { testFolder } from "../../../run_harness.ts";
 
 Deno.test("ranges of several files are read, larger ones in pieces", async () => {
   using folder = testFolder();

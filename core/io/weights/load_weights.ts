@@ -3,17 +3,17 @@
  * before the first number is read; then the numbers pass by in chunks.
  * @module
  */
-import type { ModelSpec, WeightSpec } from "../contracts/model.ts";
-import { DataError } from "../contracts/errors.ts";
-import { showShape } from "../graph/dims.ts";
-import { type ModelFolder, some } from "./model_folder.ts";
+import type { ModelSpec, WeightSpec } from "../../contracts/model.ts";
+import { DataError } from "../../contracts/errors.ts";
+import { showShape } from "../../graph/dims.ts";
+import { type ModelFolder, some } from "../model_folder.ts";
 import { type FileRange, readRanges } from "./read_ranges.ts";
 import {
   type ElementRange,
   type Storage,
   StoredTensor,
-} from "./read_safetensors.ts";
-import { release } from "./release.ts";
+} from "../read_safetensors.ts";
+import { release } from "../release.ts";
 
 /** Elements of a chunk: 16 MiB of float32. */
 const CHUNK = 1 << 22;

@@ -3,7 +3,7 @@
  * on a virtual machine takes longer than reading. This thread is free meanwhile.
  * @module
  */
-import { DataError } from "../contracts/errors.ts";
+import { DataError } from "../../contracts/errors.ts";
 
 /** Bytes that are read at a time. */
 const PIECE = 1 << 23;
