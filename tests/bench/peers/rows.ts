@@ -94,8 +94,8 @@ const NARROW = { OPENBLAS_CORETYPE: "Nehalem" };
 
 const profile = () => Deno.args.includes("--profile");
 const short: readonly [ModelName, Omit<Training, "model">][] = [
-  ["small-gpt", { B: 8, T: 64, steps: 30 }],
-  ["quickstart", { B: 48, T: 24, steps: 30 }],
+  ["small-gpt", { B: 8, T: 64, steps: 300 }],
+  ["quickstart", { B: 48, T: 24, steps: 300 }],
 ];
 
 /** All rows. */
