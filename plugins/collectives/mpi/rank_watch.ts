@@ -4,6 +4,12 @@
  */
 import { DeviceError, startWorker } from "@denotune/denotune/core";
 
+/**
+ * How long a rank that ends by a failure stays after its last words: MPICH's launcher kills the others as soon as one
+ * is gone, and they look for news every 0.2 seconds.
+ */
+const STAY_MS = 1000;
+
 /** What the watching thread is given. */
 export interface WatchRequest {
   /** The library's file. */
@@ -44,7 +50,7 @@ export class RankWatch {
   private constructor() {
     const lost = Promise.withResolvers<never>();
     this.lost = lost.promise;
-    this.lost.catch(() => {}); // whoever waits for it is given it
+    this.lost.catch(stay); // whoever waits for it is given it
     this.#worker = startWorker(
       "mpi watch",
       new URL("./watch_worker.ts", import.meta.url),
@@ -81,6 +87,7 @@ export class RankWatch {
 
   /** Reports to all other ranks that this one has failed. */
   async fail(message: string): Promise<void> {
+    stay();
     this.#send({ type: "fail", message });
     await this.#reported.promise;
   }
@@ -95,4 +102,13 @@ export class RankWatch {
   #send(message: ToWatch): void {
     this.#worker.postMessage(message);
   }
+}
+
+/** Keeps this process for some time when it ends; once, however often it is asked for. */
+function stay(): void {
+  addEventListener("unload", wait, { once: true });
+}
+
+function wait(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, STAY_MS);
 }
