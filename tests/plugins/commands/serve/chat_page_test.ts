@@ -103,7 +103,11 @@ ${"A long line of words that is wrapped where the page ends. ".repeat(5)}`;
 
 /** Waits until an expression is true in the page; its policy refuses what `waitForFunction` compiles. */
 async function until(page: Page, expression: string): Promise<void> {
-  while (!await page.evaluate(expression)) await page.waitForTimeout(50);
+  for (let i = 0; i < 1200; i++) {
+    if (await page.evaluate(expression)) return;
+    await page.waitForTimeout(50);
+  }
+  assert.fail(`The page never came to ${expression}`);
 }
 
 Deno.test({
@@ -221,11 +225,14 @@ Deno.test({
   fn: async () => {
     let hungUp = 0;
     await using server = serving(async function* (_, signal) {
-      signal.addEventListener("abort", () => hungUp++);
-      // without an end: only the page's stop ends it, however slow the machine is
-      for (let i = 0; !signal.aborted; i++) {
-        yield content(`word${i} `);
-        await new Promise((resolve) => setTimeout(resolve, 10));
+      try {
+        // without an end: only the page's stop ends it, however slow the machine is
+        for (let i = 0; !signal.aborted; i++) {
+          yield content(`word${i} `);
+          await new Promise((resolve) => setTimeout(resolve, 10));
+        }
+      } finally {
+        hungUp++; // by the signal, or because Deno has cancelled the stream before
       }
     });
     await using browser = await openBrowser();
@@ -254,7 +261,10 @@ Deno.test({
     await page.click("#new");
     assert.equal(await page.locator(".turn").count(), 0);
     // the server hears of it after the page does
-    while (hungUp === 0) await page.waitForTimeout(20);
+    for (let i = 0; i < 1000 && hungUp === 0; i++) {
+      await page.waitForTimeout(20);
+    }
+    assert.equal(hungUp, 1);
   },
 });
 
