@@ -18,7 +18,12 @@ import {
   type StoredData,
   Variables,
 } from "./memory/variables.ts";
-import type { BufferId, Plan, View } from "../graph/plan.ts";
+import {
+  type BufferId,
+  type Plan,
+  type View,
+  withViews,
+} from "../graph/plan.ts";
 import type { PlannedProgram } from "../graph/planner.ts";
 
 /** Data of inputs by name. */
@@ -284,19 +289,8 @@ function checkInput(
 
 /** The plan with the device's own buffer numbers. */
 function onDevice(plan: Plan, buffers: readonly BufferId[]): Plan {
-  const move = (view: View): View => ({
+  return withViews(plan, (view) => ({
     ...view,
     buffer: buffers[view.buffer],
-  });
-  return {
-    ...plan,
-    segments: plan.segments.map((segment) => ({
-      ...segment,
-      calls: segment.calls.map((call) => ({
-        ...call,
-        inputs: call.inputs.map(move),
-        outputs: call.outputs.map(move),
-      })),
-    })),
-  };
+  }));
 }

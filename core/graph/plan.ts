@@ -64,3 +64,18 @@ export interface Plan {
    */
   readonly capacities: Extents;
 }
+
+/** The plan with `move` of each view, of inputs and of outputs. */
+export function withViews(plan: Plan, move: (view: View) => View): Plan {
+  return {
+    ...plan,
+    segments: plan.segments.map((segment) => ({
+      ...segment,
+      calls: segment.calls.map((call) => ({
+        ...call,
+        inputs: call.inputs.map(move),
+        outputs: call.outputs.map(move),
+      })),
+    })),
+  };
+}

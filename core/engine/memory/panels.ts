@@ -11,7 +11,7 @@
 import { readsPanels } from "../../graph/checks/check_call.ts";
 import { operandsOf } from "../../graph/kernels/mod.ts";
 import type { Memory, Placement } from "../../graph/memory.ts";
-import type { BufferId, KernelCall, View } from "../../graph/plan.ts";
+import { type BufferId, type View, withViews } from "../../graph/plan.ts";
 import type { PlannedProgram } from "../../graph/planner.ts";
 
 /** A matrix in panels, and how its file has it: by columns where memory has transposed it. */
@@ -54,18 +54,10 @@ export function keepInPanels(
   }
   const inPanels = (view: View): View =>
     chosen.has(view.buffer) ? { ...view, panelRows: panels.rows } : view;
+  // no output lies in a matrix that was chosen
   return programs.map((program) => ({
     ...program,
-    plan: {
-      ...program.plan,
-      segments: program.plan.segments.map((segment) => ({
-        ...segment,
-        calls: segment.calls.map((call): KernelCall => ({
-          ...call,
-          inputs: call.inputs.map(inPanels),
-        })),
-      })),
-    },
+    plan: withViews(program.plan, inPanels),
   }));
 }
 

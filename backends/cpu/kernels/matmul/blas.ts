@@ -72,9 +72,7 @@ export function lowerBlasMatmul(
     writes: [wide ? 2 : 1],
     dims,
     temporary: wide ? undefined : { bytes: widenedBytes, use: "read" },
-    build: () => {
-      throw new Error("a BLAS launch has no code");
-    },
+    build: builtElsewhere,
     blas: {
       layout,
       alpha,
@@ -84,6 +82,11 @@ export function lowerBlasMatmul(
     },
   });
   return launches;
+}
+
+/** Nothing is assembled for a launch that a library runs. */
+export function builtElsewhere(): never {
+  throw new Error("a launch of a library has no code");
 }
 
 /** What puts bias and addend into the output first; nothing where the addend is there already. */

@@ -1,5 +1,6 @@
 /** Functions are called with nothing to do when they are assembled: that must change no tensor. */
 import assert from "node:assert/strict";
+import { withViews } from "../../../../core/graph/plan.ts";
 import { bytesOf } from "../../../../core/graph/dtype.ts";
 import { elementsOf, type Plan, type View } from "@denotune/denotune/core";
 import { backendCases } from "../../../conformance/backend.ts";
@@ -46,20 +47,6 @@ function viewsOf({ segments }: Plan): View[] {
   return segments.flatMap(({ calls }) =>
     calls.flatMap(({ inputs, outputs }) => [...inputs, ...outputs])
   );
-}
-
-function withViews(plan: Plan, move: (view: View) => View): Plan {
-  return {
-    ...plan,
-    segments: plan.segments.map((segment) => ({
-      ...segment,
-      calls: segment.calls.map((call) => ({
-        ...call,
-        inputs: call.inputs.map(move),
-        outputs: call.outputs.map(move),
-      })),
-    })),
-  };
 }
 
 /** Behind the last byte of a view, with room for what a repeated segment advances by. */

@@ -14,15 +14,9 @@ import {
   readPanels,
 } from "../../../../core/engine/memory/panels.ts";
 import { type Device, randomFrom } from "../../../../core/mod.ts";
-import { loraAdapter } from "../../../../plugins/adapters/_attach.ts";
-import { loraOptions } from "../../../../plugins/adapters/_options.ts";
 import { openCpu } from "../../../backends/cpu/open.ts";
 import { tinyBases } from "../../../conformance/adapter.ts";
-import {
-  attachTo,
-  openAdapted,
-  type OpenOptions,
-} from "../../../conformance/adapter/run.ts";
+import { answers, openAnswering } from "./_answers.ts";
 
 /** Element of memory that holds a number of a matrix, as the contract says it. */
 function placeOf(
@@ -80,7 +74,6 @@ Deno.test("matrices of any size become panels and numbers again, also in parts",
 });
 
 const BASES = tinyBases();
-const generate = { rows: 3, capacity: 16, prefill: 8, logits: true };
 const PANELS = { rows: 48, leastElements: 1 };
 /** Whether a cpu device reads panels here: there is oneDNN. */
 const HERE = await (async () => {
@@ -99,64 +92,6 @@ function asking(device: Device, panels: Device["info"]["panels"]): Device {
   });
 }
 
-async function adapted(
-  device: Device,
-  base: keyof typeof BASES,
-  options: Partial<OpenOptions> = {},
-): Promise<Engine> {
-  const adapter = attachTo(
-    BASES[base],
-    loraAdapter(loraOptions.parse({ r: 2 })),
-  );
-  const engine = await openAdapted(device, BASES[base], {
-    adapter,
-    generate,
-    B: 2,
-    T: 8,
-    ...options,
-  });
-  const random = randomFrom(31);
-  for (const { name, shape } of adapter.parameters) {
-    const length = shape.reduce((a, b) => a * b, 1);
-    const data = Float32Array.from({ length }, () => 0.3 * random.normal());
-    engine.session.write(name, data);
-  }
-  return engine;
-}
-
-/** What the rows become, and the log-probability of each token of prompts and answers. */
-async function answers(engine: Engine) {
-  const found = await Promise.all([[3, 7, 1, 9], [5, 2], [8, 1, 4]].map(
-    async (prompt, key) => {
-      const scores: number[] = [];
-      const row = await engine.generator!.submit({
-        prompt: Int32Array.from(prompt),
-        maxNewTokens: 6,
-        key,
-        top: 1,
-        scoresPrompt: true,
-        onToken(_, score) {
-          scores.push(score!.logProbability);
-          return false;
-        },
-        sampling: {
-          temperature: 0,
-          topK: null,
-          topP: 1,
-          repetitionPenalty: 1,
-          seed: 1,
-        },
-      });
-      const ofPrompt = row.prompt!.map(({ logProbability }) => logProbability);
-      return { ids: row.ids, scores: [...ofPrompt, ...scores] };
-    },
-  ));
-  return {
-    ids: found.map(({ ids }) => ids),
-    scores: found.flatMap(({ scores }) => scores),
-  };
-}
-
 /** Names of what an engine stores in panels. */
 function inPanels({ session }: Engine): string[] {
   return [...session.memory.variables].flatMap(([name, { panelRows }]) =>
@@ -171,13 +106,16 @@ for (const base of Object.keys(BASES) as (keyof typeof BASES)[]) {
     ignore: !HERE,
     fn: async () => {
       const reference = localDevice(new ReferenceExecutor());
-      await using wanted = await adapted(reference, base);
+      await using wanted = await openAnswering(reference, BASES[base]);
       const expected = await answers(wanted);
       assert.deepEqual(inPanels(wanted), []);
       const bits: (readonly number[])[] = [];
       for (const workers of [1, 2]) {
         await using device = await openCpu({ workers });
-        await using engine = await adapted(asking(device, PANELS), base);
+        await using engine = await openAnswering(
+          asking(device, PANELS),
+          BASES[base],
+        );
         assert.ok(inPanels(engine).length > 1, inPanels(engine).join());
         const found = await answers(engine);
         assert.deepEqual(found.ids, expected.ids);
@@ -221,7 +159,10 @@ Deno.test("a device that reads no panels refuses a plan with them", async () => 
   const reference = localDevice(new ReferenceExecutor());
   await assert.rejects(
     async () => {
-      await using engine = await adapted(asking(reference, PANELS), "gpt2");
+      await using engine = await openAnswering(
+        asking(reference, PANELS),
+        BASES.gpt2,
+      );
       await engine.session.idle();
     },
     /a view is in panels of 48 rows: the device reads none/,

@@ -11,23 +11,16 @@ import {
   TransposedWrites,
 } from "../../../../core/engine/memory/transposed_writes.ts";
 import { type Device, randomFrom } from "../../../../core/mod.ts";
-import { loraAdapter } from "../../../../plugins/adapters/_attach.ts";
-import { loraOptions } from "../../../../plugins/adapters/_options.ts";
 import { sgdRule } from "../../../../plugins/optimizers/sgd_rule.ts";
 import { openCpu } from "../../../backends/cpu/open.ts";
 import { tinyBases } from "../../../conformance/adapter.ts";
-import {
-  attachTo,
-  openAdapted,
-  type OpenOptions,
-} from "../../../conformance/adapter/run.ts";
+import type { OpenOptions } from "../../../conformance/adapter/run.ts";
+import { answers, openAnswering } from "./_answers.ts";
 
 const BASE = tinyBases().gpt2;
 const CONV1D = "transformer.h.0.mlp.c_fc.weight";
 /** (in, out), as the file has it. */
 const BASE_SHAPE = [16, 64];
-const generate = { rows: 3, capacity: 16, prefill: 8, logits: true };
-const size = { B: 2, T: 8 };
 const optimizer = sgdRule({
   learning_rate: 0.1,
   momentum: 0,
@@ -37,59 +30,9 @@ const optimizer = sgdRule({
 });
 const reference = (): Device => localDevice(new ReferenceExecutor());
 
-/** GPT-2 with a LoRA whose numbers are all other than zero; with an optimizer an engine of training. */
-async function adapted(
-  device: Device,
-  options: Partial<OpenOptions> = {},
-): Promise<Engine> {
-  const adapter = attachTo(BASE, loraAdapter(loraOptions.parse({ r: 2 })));
-  const engine = await openAdapted(device, BASE, {
-    adapter,
-    generate,
-    ...size,
-    ...options,
-  });
-  const random = randomFrom(31);
-  for (const { name, shape } of adapter.parameters) {
-    const length = shape.reduce((a, b) => a * b, 1);
-    const data = Float32Array.from({ length }, () => 0.3 * random.normal());
-    engine.session.write(name, data);
-  }
-  return engine;
-}
-
-/** What the rows become, and the log-probability of each token of prompts and answers. */
-async function answers(engine: Engine) {
-  const found = await Promise.all([[3, 7, 1, 9], [5, 2], [8, 1, 4]].map(
-    async (prompt, key) => {
-      const scores: number[] = [];
-      const row = await engine.generator!.submit({
-        prompt: Int32Array.from(prompt),
-        maxNewTokens: 6,
-        key,
-        top: 1,
-        scoresPrompt: true,
-        onToken(_, score) {
-          scores.push(score!.logProbability);
-          return false;
-        },
-        sampling: {
-          temperature: 0,
-          topK: null,
-          topP: 1,
-          repetitionPenalty: 1,
-          seed: 1,
-        },
-      });
-      const ofPrompt = row.prompt!.map(({ logProbability }) => logProbability);
-      return { ids: row.ids, scores: [...ofPrompt, ...scores] };
-    },
-  ));
-  return {
-    ids: found.map(({ ids }) => ids),
-    scores: found.flatMap(({ scores }) => scores),
-  };
-}
+/** GPT-2 with a LoRA; with an optimizer an engine of training. */
+const adapted = (device: Device, options: Partial<OpenOptions> = {}) =>
+  openAnswering(device, BASE, options);
 
 Deno.test("answers are the same to the bit whether matrices are kept by output or by input", async () => {
   await using byOutput = await adapted(reference());
