@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { printedBy } from "../own_process.ts";
 
 /** Whether the kernel gives large pages to those who ask. */
 function isOffered(): boolean {
@@ -29,15 +30,6 @@ Deno.test({
       await device.idle();
       console.log(before, asking() > before);
     `;
-    const { stdout } = await new Deno.Command(Deno.execPath(), {
-      args: [
-        "eval",
-        "--config",
-        new URL("../../../../deno.json", import.meta.url).pathname,
-        script,
-      ],
-      stderr: "inherit",
-    }).output();
-    assert.equal(new TextDecoder().decode(stdout).trim(), "0 true");
+    assert.equal(await printedBy(script), "0 true");
   },
 });
