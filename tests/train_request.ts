@@ -2,7 +2,7 @@
  * What tests and benchmarks ask of the engine, in few words: all weights in float32 by AdamW, nothing but training.
  * @module
  */
-import type { EngineRequest } from "../core/engine/plan_engine.ts";
+import type { EngineRequest } from "../core/engine/engine_request.ts";
 import type { ModelSpec } from "../core/mod.ts";
 import { adamwRule } from "../plugins/optimizers/adamw_rule.ts";
 

@@ -12,42 +12,24 @@
  * @module
  */
 import type { AttachedAdapter } from "../contracts/adapter.ts";
-import type { Precision } from "../contracts/backend.ts";
 import { ConfigError } from "../contracts/errors.ts";
-import type { ModelDropout, ModelSpec } from "../contracts/model.ts";
-import type { Decoding, ObjectiveLoss } from "../contracts/objective.ts";
-import type { Optimizer } from "../contracts/optimizer.ts";
-import type { DType, Quantization } from "../graph/dtype.ts";
 import {
   Memory,
   type MemoryLimits,
   type MemoryReport,
 } from "../graph/memory.ts";
-import { computeInHalf } from "../graph/precision/half_precision.ts";
-import type { Graph } from "../graph/graph.ts";
 import { type PlannedProgram, planProgram } from "../graph/planner.ts";
-import { baseName, placeBase } from "./base_copy.ts";
+import { placeBase } from "./base_copy.ts";
+import type { EngineRequest } from "./engine_request.ts";
 import {
   type BuildOptions,
   inventoryOf,
   type ModelInventory,
 } from "./model/build_model.ts";
 import { placePrediction, planPrediction } from "./generate/prediction.ts";
-import {
-  type GenerationLimits,
-  placeGeneration,
-  planGeneration,
-} from "./generate/programs.ts";
+import { placeGeneration, planGeneration } from "./generate/programs.ts";
 import { batchCapacities } from "./inputs/host_inputs.ts";
-import { levelCapacities } from "./inputs/level_inputs.ts";
-import {
-  evaluateProgram,
-  metricNames,
-  microName,
-  microProgram,
-  sumNames,
-  windowProgram,
-} from "./loss_program.ts";
+import { microName } from "./loss_program.ts";
 import {
   inventoryOfLoss,
   type LossInventory,
@@ -56,64 +38,14 @@ import {
 import { cutAtGradients, type GradientSlice } from "./ranks/gradient_pieces.ts";
 import { checkShardable } from "./ranks/optimizer_shards.ts";
 import { keepInPanels } from "./memory/panels.ts";
+import { planLosses } from "./plan_losses.ts";
 import { scoreProgram } from "./score.ts";
-import type { Shard } from "./ranks/shard.ts";
 import { weightStorage } from "./storage.ts";
 import {
   chooseTrainables,
   placeTrainables,
   type Trainables,
 } from "./trainables.ts";
-import { RING_SLOTS, ringColumns, updateProgram } from "./update_program.ts";
-
-/** What an engine is made for. */
-export interface EngineRequest {
-  readonly spec: ModelSpec;
-  readonly adapter: AttachedAdapter | null;
-  /** Weights of the base that are not trained although there is no adapter. */
-  readonly frozen?: ReadonlySet<string>;
-  /** Storage of frozen weights of two dimensions. */
-  readonly frozenDtype: Exclude<DType, "i32" | "i8">;
-  /** Storage of frozen matrices of linear layers, instead of `frozenDtype`; null or absent: the same. */
-  readonly quantization?: Quantization | null;
-  /** Storage of some of them by pattern of their names, instead of `quantization`; the first that matches counts. */
-  readonly quantizationPattern?: Readonly<Record<string, Quantization | null>>;
-  /** Storage of the frozen head, and with it of the token embedding if both are tied; null or absent: `frozenDtype`. */
-  readonly headQuantization?: Quantization | null;
-  /** Precision of the products of training and evaluation; absent: float32. Texts are scored and written in float32. */
-  readonly precision?: Precision;
-  readonly causal: boolean;
-  /** Whether micro-batches may be run with causal attention although `causal` is not set; absent: no. */
-  readonly startsCausal?: boolean;
-  /** The objective's loss; null or absent: weighted cross-entropy. */
-  readonly loss?: ObjectiveLoss | null;
-  /** The objective and its plugin, for messages about what it gives. */
-  readonly objective?: string;
-  /** Training, or null to evaluate and generate only. B, T: largest micro-batch. */
-  readonly train:
-    | {
-      readonly B: number;
-      readonly T: number;
-      readonly optimizer: Optimizer;
-      readonly maxGradNorm: number | null;
-      readonly checkpointing: boolean;
-      /** Dropout of the model's own; absent: none. */
-      readonly dropout?: ModelDropout;
-      /** This rank's share of the optimizer's states (ZeRO-1); null or absent: it has all of them. */
-      readonly shard?: Shard | null;
-      /** Fewest numbers that ranks add up while the backward pass computes; null or absent: there is one rank. */
-      readonly fewestSummed?: number | null;
-    }
-    | null;
-  readonly evaluate: { readonly B: number; readonly T: number } | null;
-  readonly generate: GenerationLimits | null;
-  /** Tokens of the longest text that is scored; null or absent: none is. */
-  readonly score?: number | null;
-  /** How it generates; absent: token by token. */
-  readonly decoding?: Decoding;
-  /** Number of data sources, for sums by source. */
-  readonly sources: number;
-}
 
 /** A planned engine: the memory is known, nothing is allocated. */
 export interface PlannedEngine {
@@ -273,105 +205,6 @@ function placeFixed(
   }
 }
 
-/** The programs that compute a loss: of training, of evaluation, and of numbers of the whole step. */
-function planLosses(
-  {
-    spec,
-    train,
-    evaluate,
-    sources,
-    precision,
-    loss = null,
-    startsCausal = false,
-  }: EngineRequest,
-  { memory, build, trainables, loss: needs, metrics }: {
-    readonly memory: Memory;
-    readonly build: BuildOptions;
-    readonly trainables: Trainables | null;
-    readonly loss: LossInventory | null;
-    readonly metrics: readonly string[];
-  },
-): PlannedProgram[] {
-  const capacities = (
-    { B, T }: { readonly B: number; readonly T: number },
-  ) => ({
-    ...batchCapacities(B, T),
-    ...(loss === null ? {} : levelCapacities(B * T)),
-  });
-  // the base: frozen copies of what is trained, and all else as it is
-  const second: BuildOptions | null = loss?.second === undefined ? null : {
-    ...build,
-    variableOf: (name) =>
-      trainables?.names.has(name) === true ? baseName(name) : name,
-  };
-  const programs: PlannedProgram[] = [];
-  const plan = (
-    graph: Graph,
-    options: Omit<Parameters<typeof planProgram>[1], "memory">,
-  ) => {
-    if (precision === "bfloat16") computeInHalf(graph, "bf16");
-    if (precision === "float16") computeInHalf(graph, "f16");
-    return planProgram(graph, { ...options, memory });
-  };
-  if (train !== null && trainables !== null) {
-    placeSums(memory, "train", { sources, metrics });
-    memory.variable(
-      "ring",
-      [RING_SLOTS, ringColumns(sources, metrics.length)],
-      { role: "inputs" },
-    );
-    const micro = (options: { readonly causal?: boolean } = {}) =>
-      plan(
-        microProgram(spec, {
-          ...build,
-          ...options,
-          training: true,
-          trains: (name) => trainables.names.has(name),
-          checkpoint: train.checkpointing,
-          dropout: train.dropout,
-        }, { sources, loss, second, trainables }),
-        {
-          name: microName(options),
-          capacities: capacities(train),
-        },
-      );
-    const update = updateProgram(trainables, train.optimizer, {
-      maxGradNorm: train.maxGradNorm,
-      sources,
-      metrics,
-      window: needs?.window,
-      shard: train.shard,
-      scaled: precision === "float16",
-    });
-    programs.push(
-      micro(),
-      ...(startsCausal ? [micro({ causal: true })] : []),
-      planProgram(update, { name: "update", memory, capacities: {} }),
-    );
-  }
-  if (evaluate !== null) {
-    placeSums(memory, "eval", { sources, metrics });
-    programs.push(
-      plan(evaluateProgram(spec, build, { sources, loss, second }), {
-        name: "evaluate",
-        capacities: capacities(evaluate),
-      }),
-    );
-  }
-  if (loss !== null && needs !== null && needs.window.length > 0) {
-    // takes micro-batches of training and of evaluation
-    const B = Math.max(train?.B ?? 0, evaluate?.B ?? 0);
-    const T = Math.max(train?.T ?? 0, evaluate?.T ?? 0);
-    programs.push(
-      plan(windowProgram(spec, build, { loss, second }), {
-        name: "window",
-        capacities: capacities({ B, T }),
-      }),
-    );
-  }
-  return programs;
-}
-
 /** The programs that score and continue texts. */
 function planAnswers(
   { spec, generate, score, decoding = "tokens" }: EngineRequest,
@@ -403,23 +236,4 @@ function planAnswers(
     );
   }
   return programs;
-}
-
-function placeSums(
-  memory: Memory,
-  prefix: "train" | "eval",
-  { sources, metrics }: {
-    readonly sources: number;
-    readonly metrics: readonly string[];
-  },
-): void {
-  const names = sumNames(prefix);
-  for (const metric of metrics) {
-    for (const name of metricNames(prefix, metric)) {
-      memory.variable(name, [1], { role: "inputs" });
-    }
-  }
-  memory.variable(names.loss, [1], { role: "inputs" });
-  memory.variable(names.correct, [1], { role: "inputs" });
-  memory.variable(names.sources, [sources], { role: "inputs" });
 }

@@ -15,11 +15,8 @@ import {
 } from "./memory_choice.ts";
 import { DeviceError } from "../../contracts/errors.ts";
 import { showBytes } from "../../show_numbers.ts";
-import {
-  type EngineRequest,
-  planEngine,
-  type PlannedEngine,
-} from "../../engine/plan_engine.ts";
+import type { EngineRequest } from "../../engine/engine_request.ts";
+import { planEngine, type PlannedEngine } from "../../engine/plan_engine.ts";
 
 /** What a run takes, and what it may take. Bytes. */
 export interface MemoryNeed {

@@ -5,7 +5,7 @@
  */
 import type { LoadedRun } from "../../config/load.ts";
 import type { ModelConfig, RunConfig } from "../../config/types.ts";
-import type { EngineRequest } from "../../engine/plan_engine.ts";
+import type { EngineRequest } from "../../engine/engine_request.ts";
 import { STORAGE } from "./plan_request.ts";
 
 /** Keys of `training` and of `model`. */

@@ -17,7 +17,7 @@ import { tokensOf } from "../../engine/generate/ask.ts";
 import type { OpenedEvaluator } from "../evaluation/evaluators.ts";
 import { stateElements } from "../../engine/model/layer_states.ts";
 import { inventoryOf } from "../../engine/model/build_model.ts";
-import type { EngineRequest } from "../../engine/plan_engine.ts";
+import type { EngineRequest } from "../../engine/engine_request.ts";
 import { FEWEST_SUMMED } from "../../engine/ranks/gradient_pieces.ts";
 import type { Shard } from "../../engine/ranks/shard.ts";
 import { frozenWeights } from "../../engine/trainables.ts";

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import type { MemoryReport } from "../../../core/graph/memory.ts";
 import { inventoryOf } from "../../../core/engine/model/build_model.ts";
+import type { EngineRequest } from "../../../core/engine/engine_request.ts";
 import {
-  type EngineRequest,
   planEngine,
   type PlannedEngine,
 } from "../../../core/engine/plan_engine.ts";

@@ -3,10 +3,8 @@
  */
 import assert from "node:assert/strict";
 import { Engine } from "../../../../core/engine/engine.ts";
-import {
-  type EngineRequest,
-  planEngine,
-} from "../../../../core/engine/plan_engine.ts";
+import type { EngineRequest } from "../../../../core/engine/engine_request.ts";
+import { planEngine } from "../../../../core/engine/plan_engine.ts";
 import { gradientName } from "../../../../core/engine/trainables.ts";
 import { sumGradients } from "../../../../core/engine/ranks/sum_gradients.ts";
 import { tokensOf } from "../../../../core/engine/ranks/token_rows.ts";
