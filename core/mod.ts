@@ -69,25 +69,27 @@ export {
 } from "./contracts/api_changes.ts";
 export {
   type AnyPart,
-  BUILT_IN,
   type Choice,
   choose,
   type ChosenPart,
   definePart,
   definePlugin,
   type Host,
-  type Isolation,
   type Kind,
   type KindMap,
   KINDS,
-  type LoadedFrom,
   type Part,
   type Plugin,
+  tokenizerOf,
+} from "./contracts/plugin.ts";
+export {
+  BUILT_IN,
+  type Isolation,
+  type LoadedFrom,
   type Registered,
   type RegisteredPlugin,
   Registry,
-  tokenizerOf,
-} from "./contracts/plugin.ts";
+} from "./contracts/registry.ts";
 export type {
   Deciding,
   PluginIdentity,

@@ -11,7 +11,7 @@ import {
 import { kindAt } from "../io/hub/local.ts";
 import { ConfigError } from "../contracts/errors.ts";
 import type { CommandContext } from "../contracts/command.ts";
-import type { Registry } from "../contracts/plugin.ts";
+import type { Registry } from "../contracts/registry.ts";
 import { harmless } from "./terminal.ts";
 import { library } from "../library/mod.ts";
 

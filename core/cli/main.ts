@@ -19,13 +19,13 @@ import type {
   Program,
 } from "../contracts/command.ts";
 import { ConfigError, messageOf } from "../contracts/errors.ts";
-import type { Registry } from "../contracts/plugin.ts";
+import type { Registry } from "../contracts/registry.ts";
 import { VERSION } from "../version.ts";
 import {
   describePart,
   optionsJsonSchema,
 } from "../config/schema/options_schema.ts";
-import { BUILT_IN } from "../contracts/plugin.ts";
+import { BUILT_IN } from "../contracts/registry.ts";
 import { ourName } from "../config/schema/other_names.ts";
 import { namesModule } from "../config/parts/plugins.ts";
 import { askedRegistry } from "./asked_run.ts";

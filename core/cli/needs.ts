@@ -9,7 +9,7 @@ import type { LoadedRun } from "../config/load.ts";
 import { kindAt } from "../io/hub/local.ts";
 import { STANDARD_INPUT } from "../config/standard_input.ts";
 import type { CommandContext } from "../contracts/command.ts";
-import type { Registry } from "../contracts/plugin.ts";
+import type { Registry } from "../contracts/registry.ts";
 import { cacheFolder } from "../io/cache_folder.ts";
 import { hubAccess } from "../io/hub/access.ts";
 import { isHubId } from "../io/hub/hub_cache.ts";

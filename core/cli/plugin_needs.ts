@@ -20,7 +20,7 @@ import {
   readTrustSettings,
   trustedListPath,
 } from "../config/trust/trusted_list.ts";
-import type { RegisteredPlugin, Registry } from "../contracts/plugin.ts";
+import type { RegisteredPlugin, Registry } from "../contracts/registry.ts";
 import { bundleUrl } from "../own_module.ts";
 import { variables } from "../permissions.ts";
 import { reads, writes } from "./path_needs.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { HubOptions } from "../io/hub/access.ts";
-import type { Registry } from "../contracts/plugin.ts";
+import type { Registry } from "../contracts/registry.ts";
 import { resolveChoice, type ResolvedChoice } from "./parts/choices.ts";
 import { explainIssue } from "./schema/explain.ts";
 import type { Environment } from "../io/hub/hub_cache.ts";

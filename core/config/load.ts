@@ -3,7 +3,7 @@
  * @module
  */
 import { basename, dirname, extname, resolve } from "node:path";
-import { Registry } from "../contracts/plugin.ts";
+import { Registry } from "../contracts/registry.ts";
 import { checkRun } from "./check_run.ts";
 import type { ResolvedChoice } from "./parts/choices.ts";
 import type { HubOptions } from "../io/hub/access.ts";

@@ -5,7 +5,7 @@
 import type { ConfigData } from "./resolved.ts";
 import type { PluginEntry } from "./types.ts";
 import type { Json } from "../contracts/json.ts";
-import type { Registry } from "../contracts/plugin.ts";
+import type { Registry } from "../contracts/registry.ts";
 
 /** A line for each plugin that was changed, added or removed, in the order of the run that began. */
 export function pluginDifferences(

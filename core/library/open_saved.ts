@@ -11,7 +11,7 @@ import {
 } from "../config/parts/create_part.ts";
 import { kindAt } from "../config/paths.ts";
 import { ConfigError, DataError } from "../contracts/errors.ts";
-import type { Registry } from "../contracts/plugin.ts";
+import type { Registry } from "../contracts/registry.ts";
 import type { Tokenizer } from "../contracts/tokenizer.ts";
 import { type SavedDecoding, savedDecoding } from "../run/decoding_mark.ts";
 import type { OpenedModel } from "../run/open/opened_model.ts";

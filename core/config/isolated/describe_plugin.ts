@@ -3,7 +3,8 @@
  * @module
  */
 import { messageOf } from "../../contracts/errors.ts";
-import { type AnyPart, Registry } from "../../contracts/plugin.ts";
+import type { AnyPart } from "../../contracts/plugin.ts";
+import { Registry } from "../../contracts/registry.ts";
 import { optionsJsonSchema } from "../schema/options_schema.ts";
 import type { PluginManifest } from "./manifest.ts";
 

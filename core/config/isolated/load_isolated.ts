@@ -8,13 +8,8 @@ import type {
   OptionsSchema,
   ValidationResult,
 } from "../../contracts/options.ts";
-import type {
-  AnyPart,
-  Host,
-  Isolation,
-  KindMap,
-  Plugin,
-} from "../../contracts/plugin.ts";
+import type { AnyPart, Host, KindMap, Plugin } from "../../contracts/plugin.ts";
+import type { Isolation } from "../../contracts/registry.ts";
 import { Carrier } from "./carrier.ts";
 import { isolatedEvaluator } from "./isolated_evaluator.ts";
 import { isolatedFormat } from "./isolated_format.ts";

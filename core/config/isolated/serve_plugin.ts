@@ -4,15 +4,15 @@
  * @module
  */
 import { PluginError } from "../../contracts/errors.ts";
-import {
-  type AnyPart,
-  type Choice,
-  type Host,
-  type Kind,
-  type KindMap,
-  type Plugin,
-  Registry,
+import type {
+  AnyPart,
+  Choice,
+  Host,
+  Kind,
+  KindMap,
+  Plugin,
 } from "../../contracts/plugin.ts";
+import { Registry } from "../../contracts/registry.ts";
 import { manifestOf } from "./describe_plugin.ts";
 import {
   asItIsNow,

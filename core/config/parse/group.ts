@@ -10,7 +10,8 @@
  * @module
  */
 import { join } from "node:path";
-import type { Kind, Registry } from "../../contracts/plugin.ts";
+import type { Kind } from "../../contracts/plugin.ts";
+import type { Registry } from "../../contracts/registry.ts";
 import { nearest } from "./nearest.ts";
 import { type Layout, propertiesAt } from "./layout.ts";
 import type { Override } from "./override.ts";

@@ -14,10 +14,12 @@ import {
   type Choice,
   type Kind,
   KINDS,
+} from "../../contracts/plugin.ts";
+import {
   partFault,
   type Registered,
   type Registry,
-} from "../../contracts/plugin.ts";
+} from "../../contracts/registry.ts";
 import { type Explained, explainIssue } from "../schema/explain.ts";
 import { UNNAMED } from "../schema/part_field.ts";
 import { asChoiceMap, isChosenInCode } from "../parse/merge.ts";

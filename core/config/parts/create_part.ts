@@ -8,15 +8,14 @@ import {
   isDenotuneError,
   PluginError,
 } from "../../contracts/errors.ts";
-import {
-  type AnyPart,
-  BUILT_IN,
-  type Choice,
-  type Host,
-  type Kind,
-  type KindMap,
-  type Registry,
+import type {
+  AnyPart,
+  Choice,
+  Host,
+  Kind,
+  KindMap,
 } from "../../contracts/plugin.ts";
+import { BUILT_IN, type Registry } from "../../contracts/registry.ts";
 import { BATCHED, batchedCalls } from "../isolated/part_members.ts";
 import { partError } from "./call_part.ts";
 import { type Check, CHECKED_PARTS } from "./checked_parts.ts";

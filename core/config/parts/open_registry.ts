@@ -3,7 +3,7 @@
  * @module
  */
 import type { BuiltIn } from "../../contracts/built_in.ts";
-import { BUILT_IN, Registry } from "../../contracts/plugin.ts";
+import { BUILT_IN, Registry } from "../../contracts/registry.ts";
 import type { TrustPolicy } from "../../contracts/trust.ts";
 import type { TrustOption } from "../trust/trust_option.ts";
 import { ConfigError } from "../../contracts/errors.ts";

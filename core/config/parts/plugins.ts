@@ -5,13 +5,13 @@
 import { isAbsolute, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { isDenotuneError, PluginError } from "../../contracts/errors.ts";
+import type { Plugin } from "../../contracts/plugin.ts";
 import type {
   Isolation,
   LoadedFrom,
-  Plugin,
   RegisteredPlugin,
   Registry,
-} from "../../contracts/plugin.ts";
+} from "../../contracts/registry.ts";
 import type { PluginIdentity } from "../../contracts/trust.ts";
 import { DEFAULT_ISOLATION, loadIsolated } from "../isolated/load_isolated.ts";
 import { checkModules } from "../isolated/own_modules.ts";

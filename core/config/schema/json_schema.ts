@@ -3,7 +3,8 @@
  * editors.
  * @module
  */
-import type { Kind, Registry } from "../../contracts/plugin.ts";
+import type { Kind } from "../../contracts/plugin.ts";
+import type { Registry } from "../../contracts/registry.ts";
 import { optionsJsonSchema } from "./options_schema.ts";
 import {
   CODE_ONLY,

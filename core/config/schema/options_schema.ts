@@ -5,7 +5,7 @@
 import { PluginError } from "../../contracts/errors.ts";
 import type { Json } from "../../contracts/json.ts";
 import type { OptionsSchema } from "../../contracts/options.ts";
-import type { Registered } from "../../contracts/plugin.ts";
+import type { Registered } from "../../contracts/registry.ts";
 import { schemaAt } from "../parse/layout.ts";
 import { kindAt } from "../../io/hub/local.ts";
 import {

@@ -16,7 +16,7 @@
  */
 import { pathToFileURL } from "node:url";
 import { ConfigError, messageOf, PluginError } from "../../contracts/errors.ts";
-import type { Registry } from "../../contracts/plugin.ts";
+import type { Registry } from "../../contracts/registry.ts";
 import type {
   PluginIdentity,
   TrustPolicy,

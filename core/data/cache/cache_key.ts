@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { dataValues } from "../../config/schema/data_options.ts";
 import { isData } from "../../config/schema/options_schema.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
-import type { Registry } from "../../contracts/plugin.ts";
+import type { Registry } from "../../contracts/registry.ts";
 import type { DataOptions, DataSource } from "../types.ts";
 import { identityOf, type PrepareRecipe } from "../workers/protocol.ts";
 import type { PartRecipe } from "../workers/recipe.ts";

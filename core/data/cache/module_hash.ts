@@ -5,7 +5,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { BUILT_IN, type Registry } from "../../contracts/plugin.ts";
+import { BUILT_IN, type Registry } from "../../contracts/registry.ts";
 import { bundleUrl, ownModule } from "../../own_module.ts";
 import { VERSION } from "../../version.ts";
 

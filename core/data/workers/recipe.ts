@@ -14,13 +14,8 @@ import type { ResolvedChoice } from "../../config/parts/choices.ts";
 import { isData } from "../../config/schema/options_schema.ts";
 import { isPlainObject } from "../../config/parse/tree.ts";
 import { PluginError } from "../../contracts/errors.ts";
-import type {
-  Choice,
-  Isolation,
-  Kind,
-  KindMap,
-  Registry,
-} from "../../contracts/plugin.ts";
+import type { Choice, Kind, KindMap } from "../../contracts/plugin.ts";
+import type { Isolation, Registry } from "../../contracts/registry.ts";
 
 /** A part as a worker makes it. */
 export type PartRecipe =

@@ -8,7 +8,7 @@ import { beside, type Creating } from "../../config/parts/create_part.ts";
 import type { RecordStore, Source } from "../../contracts/source.ts";
 import type { Tokenizer } from "../../contracts/tokenizer.ts";
 import { DataError, PluginError } from "../../contracts/errors.ts";
-import { Registry } from "../../contracts/plugin.ts";
+import { Registry } from "../../contracts/registry.ts";
 import { importModule } from "../../config/parts/import_module.ts";
 import { loadIsolated } from "../../config/isolated/load_isolated.ts";
 import type { BridgeCommand } from "../../config/isolated/process/bridge.ts";

@@ -4,7 +4,8 @@
  */
 import { basename, dirname, resolve } from "node:path";
 import { createPart } from "../../config/parts/create_part.ts";
-import type { Choice, Registry } from "../../contracts/plugin.ts";
+import type { Choice } from "../../contracts/plugin.ts";
+import type { Registry } from "../../contracts/registry.ts";
 import { ConfigError } from "../../contracts/errors.ts";
 import type {
   Exporter,

@@ -7,8 +7,8 @@ import {
   type AnyPart,
   definePart,
   type Kind,
-  Registry,
 } from "../../../core/contracts/plugin.ts";
+import { Registry } from "../../../core/contracts/registry.ts";
 
 /** A part that is the options it was created with. */
 function stub(

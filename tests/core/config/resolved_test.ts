@@ -11,8 +11,8 @@ import {
   type AnyPart,
   choose,
   definePart,
-  Registry,
 } from "../../../core/contracts/plugin.ts";
+import { Registry } from "../../../core/contracts/registry.ts";
 import { trustPolicy } from "../../../core/config/trust/trust_option.ts";
 import { PARTS, stubRegistry, testFolder } from "./_parts.ts";
 

@@ -6,9 +6,8 @@ import {
   definePart,
   type Kind,
   KINDS,
-  partFault,
-  Registry,
 } from "../../../core/contracts/plugin.ts";
+import { partFault, Registry } from "../../../core/contracts/registry.ts";
 
 function part(kind: Kind, name: string): AnyPart {
   return {

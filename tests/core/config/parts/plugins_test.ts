@@ -7,7 +7,7 @@ import {
 } from "../../../../core/config/parts/create_part.ts";
 import { loadPlugins } from "../../../../core/config/parts/plugins.ts";
 import { treeOf } from "../../../../core/config/parse/tree.ts";
-import type { Registry } from "../../../../core/contracts/plugin.ts";
+import type { Registry } from "../../../../core/contracts/registry.ts";
 import { chosenAt } from "../../../../core/config/chosen_at.ts";
 import {
   messageOf,

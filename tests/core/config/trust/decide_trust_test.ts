@@ -11,7 +11,7 @@ import {
   type TrustOption,
   trustPolicy,
 } from "../../../../core/config/trust/trust_option.ts";
-import { Registry } from "../../../../core/contracts/plugin.ts";
+import { Registry } from "../../../../core/contracts/registry.ts";
 import type {
   TrustPolicy,
   UntrustedPlugin,

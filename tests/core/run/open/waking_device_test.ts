@@ -3,7 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { loadRun } from "../../../../core/config/load.ts";
-import type { Registry } from "../../../../core/contracts/plugin.ts";
+import type { Registry } from "../../../../core/contracts/registry.ts";
 import { trainRun } from "../../../../core/run/run.ts";
 import { reference } from "../../../../backends/reference/backend.ts";
 import {

@@ -8,7 +8,7 @@ import gptNeox from "../../../../examples/gpt_neox_model/gpt_neox.ts";
 import { creatingWith } from "../../../../core/config/parts/create_part.ts";
 import { logitsOf } from "../../../../core/library/logits.ts";
 import { openBase } from "../../../../core/library/open_base.ts";
-import { Registry } from "../../../../core/contracts/plugin.ts";
+import { Registry } from "../../../../core/contracts/registry.ts";
 import { openBackend } from "../../../golden/_backends.ts";
 import { saveForTransformers } from "../onnx/_tiny_exports.ts";
 import { python } from "../../../python.ts";
