@@ -29,31 +29,12 @@ import { pieceName } from "./ranks/gradient_pieces.ts";
 import { Session } from "./session.ts";
 import { gradientName, slotName } from "./trainables.ts";
 import {
-  RING_FIXED,
+  type MetricSums,
+  resultAt,
   RING_SLOTS,
-  ringColumns,
-  scalarsOf,
-} from "./update_program.ts";
-
-/** What one optimizer step gave, read from the ring. */
-export interface StepResult {
-  /** Sum of weighted losses, natural logarithm. */
-  readonly lossSum: number;
-  readonly correctSum: number;
-  /** Norm before clipping. */
-  readonly gradNorm: number;
-  /** False: the norm was not finite and the update was left out. */
-  readonly finite: boolean;
-  readonly sourceLossSums: readonly number[];
-  /** What the loss measures, by name: its sum and what it is divided by. */
-  readonly metrics: Readonly<Record<string, MetricSums>>;
-}
-
-/** A metric, added up. */
-export interface MetricSums {
-  readonly sum: number;
-  readonly weight: number;
-}
+  type StepResult,
+} from "./step_ring.ts";
+import { scalarsOf } from "./update_program.ts";
 
 /** Sums of an evaluation. */
 export interface EvaluationSums {
@@ -279,23 +260,11 @@ export class Engine implements AsyncDisposable {
   /** Results of the last `count` steps (at most {@linkcode RING_SLOTS}), oldest first. */
   async results(count: number): Promise<StepResult[]> {
     const { request: { sources }, metrics } = this.planned;
-    const columns = ringColumns(sources, metrics.length);
     const ring = await this.session.read("ring");
     const results: StepResult[] = [];
     for (let i = count; i >= 1; i--) {
       const slot = (this.#ringIndex - i + RING_SLOTS) % RING_SLOTS;
-      const row = ring.subarray(slot * columns, (slot + 1) * columns);
-      results.push({
-        lossSum: row[0],
-        correctSum: row[1],
-        gradNorm: row[2],
-        finite: row[3] !== 0,
-        sourceLossSums: [...row.subarray(RING_FIXED, RING_FIXED + sources)],
-        metrics: Object.fromEntries(metrics.map((name, k) => {
-          const at = RING_FIXED + sources + 2 * k;
-          return [name, { sum: row[at], weight: row[at + 1] }];
-        })),
-      });
+      results.push(resultAt(ring, slot, { sources, metrics }));
     }
     return results;
   }

@@ -21,19 +21,9 @@ import { metricNames, sumNames } from "./loss_program.ts";
 import { windowName } from "./objective_loss.ts";
 import { programInput } from "./inputs/program_inputs.ts";
 import { type Shard, shardName, shareOf } from "./ranks/shard.ts";
+import { RING_SLOTS, ringColumns } from "./step_ring.ts";
 import { gradientName, slotName, type Trainables } from "./trainables.ts";
 import { updateTensor } from "./update_tensor.ts";
-
-/** Slots of the ring: how many steps may pass before the host reads. */
-export const RING_SLOTS = 256;
-
-/** Columns of the ring before those of the sources: loss sum, correct sum, gradient norm, finite. */
-export const RING_FIXED = 4;
-
-/** Columns of the ring: the fixed ones, the loss of each source, sum and weight of each metric. */
-export function ringColumns(sources: number, metrics: number): number {
-  return RING_FIXED + sources + 2 * metrics;
-}
 
 /** Layout of the input `scalars` of the update: two a group, the optimizer's own, 1 / loss scale if there is one. */
 export function scalarsOf(

@@ -5,14 +5,7 @@
  * @module
  */
 import { bytesOf, isQuantized } from "./dtype.ts";
-import {
-  elementsOf,
-  type Extents,
-  product,
-  sameDim,
-  sameShape,
-  sizeOf,
-} from "./dims.ts";
+import { elementsOf, type Extents, product, sameDim, sizeOf } from "./dims.ts";
 import { decomposeCall } from "./decompose_call.ts";
 import { fuseEpilogues } from "./fuse/fuse_epilogues.ts";
 import type { Graph, LowerContext, Node, Tensor, TensorType } from "./graph.ts";
@@ -22,7 +15,7 @@ import type { Memory } from "./memory.ts";
 import { orderMoves } from "./moves.ts";
 import type { BufferId, KernelCall, Plan, Segment, View } from "./plan.ts";
 import { quantizedView, refuseQuantized, wordsOf } from "./quantized_view.ts";
-import { refuseOverlaps } from "./refuse_overlaps.ts";
+import { placeFor, refuseOverlaps } from "./variable_places.ts";
 import { Slots } from "./slots.ts";
 
 /** A plan and where the host finds its inputs and outputs. */
@@ -165,27 +158,13 @@ class Planner {
       inputs.set(name, this.#view(t));
     }
     for (const [name, t] of this.#graph.variables) {
-      const place = this.#memory.variables.get(name);
-      if (place === undefined) {
-        if (!used.has(t.id) && !this.#graph.assignments.has(name)) continue;
-        throw new RangeError(
-          `${this.#name}: the variable ${name} has no place in memory`,
-        );
-      }
-      if (place.panelRows !== undefined) {
-        throw new RangeError(
-          `${this.#name}: the variable ${name} is in panels; programs are planned before`,
-        );
-      }
-      if (
-        place.dtype !== t.dtype ||
-        elementsOf(t.shape, {}) !== elementsOf(place.shape, {}) ||
-        (place.transposed === true && !sameShape(t.shape, place.shape))
-      ) {
-        throw new RangeError(
-          `${this.#name}: the variable ${name} is used with another shape or type than it was placed with`,
-        );
-      }
+      const isNeeded = used.has(t.id) || this.#graph.assignments.has(name);
+      if (!isNeeded && !this.#memory.variables.has(name)) continue;
+      const place = placeFor(t, {
+        program: this.#name,
+        name,
+        memory: this.#memory,
+      });
       this.#storage.set(t.id, {
         buffer: place.buffer,
         offset: place.offset,

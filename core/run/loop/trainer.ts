@@ -5,7 +5,7 @@
 import type { Inputs } from "../../contracts/objective.ts";
 import type { TrainingStep } from "../../data/training_data.ts";
 import type { Every } from "../../config/types.ts";
-import type { StepResult } from "../../engine/engine.ts";
+import type { StepResult } from "../../engine/step_ring.ts";
 import { firstNotFinite } from "../../engine/not_finite.ts";
 import { freshLossScale, nextLossScale } from "../../engine/loss_scaler.ts";
 import { makeThrottle, type Throttle } from "./throttle.ts";

@@ -6,9 +6,8 @@ import { planProgram } from "../../../core/graph/planner.ts";
 import { Memory } from "../../../core/graph/memory.ts";
 import { Session } from "../../../core/engine/session.ts";
 import { sumNames } from "../../../core/engine/loss_program.ts";
+import { RING_FIXED, RING_SLOTS } from "../../../core/engine/step_ring.ts";
 import {
-  RING_FIXED,
-  RING_SLOTS,
   scalarsOf,
   updateProgram,
 } from "../../../core/engine/update_program.ts";

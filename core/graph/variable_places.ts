@@ -1,10 +1,11 @@
 /**
- * A check of the planner: no two variables of a program overlap in memory.
+ * Checks of the planner: a program's variables lie in memory as it uses them, and no two of them overlap.
  * @module
  */
 import { bytesOf, isQuantized } from "./dtype.ts";
-import type { Graph } from "./graph.ts";
-import { type Memory, storedBytes } from "./memory.ts";
+import { elementsOf, sameShape } from "./dims.ts";
+import type { Graph, Tensor } from "./graph.ts";
+import { type Memory, type Placement, storedBytes } from "./memory.ts";
 import type { BufferId } from "./plan.ts";
 
 /**
@@ -38,4 +39,28 @@ export function refuseOverlaps(
     }
     byBuffer.set(place.buffer, [...others, range]);
   }
+}
+
+/** The place of a variable that a program uses as this tensor. Throws `RangeError` where it is not there, or another. */
+export function placeFor(
+  { shape, dtype }: Tensor,
+  { program, name, memory }: {
+    readonly program: string;
+    readonly name: string;
+    readonly memory: Memory;
+  },
+): Placement {
+  const fail = (what: string): never => {
+    throw new RangeError(`${program}: the variable ${name} ${what}`);
+  };
+  const place = memory.variables.get(name) ?? fail("has no place in memory");
+  if (place.panelRows !== undefined) {
+    fail("is in panels; programs are planned before");
+  }
+  if (
+    place.dtype !== dtype ||
+    elementsOf(shape, {}) !== elementsOf(place.shape, {}) ||
+    (place.transposed === true && !sameShape(shape, place.shape))
+  ) fail("is used with another shape or type than it was placed with");
+  return place;
 }
