@@ -7,7 +7,7 @@ import type { Device } from "../contracts/backend.ts";
 import { DeviceError, PluginError } from "../contracts/errors.ts";
 import type { Inputs } from "../contracts/objective.ts";
 import type { Extents } from "../graph/dims.ts";
-import { startAverages, swapAverages } from "./averages.ts";
+import { startAverages, swapAverages } from "./update/averages.ts";
 import { copyBase } from "./base_copy.ts";
 import { DecoderGenerator } from "./generate/decoder_generator.ts";
 import type { RowGenerator } from "./generate/generation_row.ts";
@@ -33,8 +33,8 @@ import {
   resultAt,
   RING_SLOTS,
   type StepResult,
-} from "./step_ring.ts";
-import { scalarsOf } from "./update_program.ts";
+} from "./update/step_ring.ts";
+import { scalarsOf } from "./update/update_program.ts";
 
 /** Sums of an evaluation. */
 export interface EvaluationSums {

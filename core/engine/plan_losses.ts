@@ -21,9 +21,9 @@ import {
 } from "./loss_program.ts";
 import type { BuildOptions } from "./model/build_model.ts";
 import type { LossInventory } from "./objective_loss.ts";
-import { RING_SLOTS, ringColumns } from "./step_ring.ts";
+import { RING_SLOTS, ringColumns } from "./update/step_ring.ts";
 import type { Trainables } from "./trainables.ts";
-import { updateProgram } from "./update_program.ts";
+import { updateProgram } from "./update/update_program.ts";
 
 /** The programs that compute a loss: of training, of evaluation, and of numbers of the whole step. */
 export function planLosses(

@@ -4,7 +4,7 @@
  */
 import type { Batch } from "../../contracts/collator.ts";
 import type { Inputs } from "../../contracts/objective.ts";
-import type { StepResult } from "../../engine/step_ring.ts";
+import type { StepResult } from "../../engine/update/step_ring.ts";
 import type { TrainerState } from "./trainer_state.ts";
 
 /** What one logged step says. Loss and accuracy are averages since the last logged one, token-weighted. */

@@ -5,9 +5,12 @@
 import type { Inputs } from "../../contracts/objective.ts";
 import type { TrainingStep } from "../../data/training_data.ts";
 import type { Every } from "../../config/types.ts";
-import type { StepResult } from "../../engine/step_ring.ts";
+import type { StepResult } from "../../engine/update/step_ring.ts";
 import { firstNotFinite } from "../../engine/not_finite.ts";
-import { freshLossScale, nextLossScale } from "../../engine/loss_scaler.ts";
+import {
+  freshLossScale,
+  nextLossScale,
+} from "../../engine/update/loss_scaler.ts";
 import { makeThrottle, type Throttle } from "./throttle.ts";
 import {
   addEvaluation,

@@ -4,7 +4,7 @@
  */
 
 import type { MeasuredStep } from "../../contracts/schedule.ts";
-import type { LossScale } from "../../engine/loss_scaler.ts";
+import type { LossScale } from "../../engine/update/loss_scaler.ts";
 import type { BestSoFar } from "./best_model.ts";
 
 /** The progress of a run: all that a checkpoint stores besides tensors. */

@@ -6,11 +6,14 @@ import { planProgram } from "../../../core/graph/planner.ts";
 import { Memory } from "../../../core/graph/memory.ts";
 import { Session } from "../../../core/engine/session.ts";
 import { sumNames } from "../../../core/engine/loss_program.ts";
-import { RING_FIXED, RING_SLOTS } from "../../../core/engine/step_ring.ts";
+import {
+  RING_FIXED,
+  RING_SLOTS,
+} from "../../../core/engine/update/step_ring.ts";
 import {
   scalarsOf,
   updateProgram,
-} from "../../../core/engine/update_program.ts";
+} from "../../../core/engine/update/update_program.ts";
 import {
   chooseTrainables,
   gradientName,

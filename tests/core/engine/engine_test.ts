@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import type { Inputs } from "../../../core/contracts/objective.ts";
 import { Engine } from "../../../core/engine/engine.ts";
 import { planEngine } from "../../../core/engine/plan_engine.ts";
-import { RING_SLOTS } from "../../../core/engine/step_ring.ts";
+import { RING_SLOTS } from "../../../core/engine/update/step_ring.ts";
 import { llamaArchitecture } from "../../conformance/model/architectures.ts";
 import { openCpu } from "../../backends/cpu/open.ts";
 import { layOutLines } from "../../golden/_lines.ts";

@@ -6,8 +6,11 @@ import type { Optimizer } from "@denotune/denotune/core";
 import { SafetensorsFile } from "../../../core/io/read_safetensors.ts";
 import type { RunInput } from "../../../core/config/types.ts";
 import { sumNames } from "../../../core/engine/loss_program.ts";
-import { RING_FIXED, RING_SLOTS } from "../../../core/engine/step_ring.ts";
-import { updateProgram } from "../../../core/engine/update_program.ts";
+import {
+  RING_FIXED,
+  RING_SLOTS,
+} from "../../../core/engine/update/step_ring.ts";
+import { updateProgram } from "../../../core/engine/update/update_program.ts";
 import {
   chooseTrainables,
   placeTrainables,

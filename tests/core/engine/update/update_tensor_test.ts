@@ -10,21 +10,21 @@ import {
   type TrainedTensor,
 } from "@denotune/denotune/core";
 import { z } from "zod";
-import { reduce, value, write } from "../../../core/graph/expression.ts";
-import { localDevice } from "../../../core/device/local_device.ts";
-import { SafetensorsFile } from "../../../core/io/read_safetensors.ts";
-import { bf16ToF32, f32ToBf16 } from "../../../core/io/half.ts";
-import { ReferenceExecutor } from "../../../backends/reference/mod.ts";
-import { withAverage } from "../../../plugins/optimizers/running_average.ts";
-import { sgdRule } from "../../../plugins/optimizers/sgd_rule.ts";
-import { testOptimizer } from "../../conformance/optimizer.ts";
-import { trainSteps } from "../../conformance/optimizer/steps.ts";
+import { reduce, value, write } from "../../../../core/graph/expression.ts";
+import { localDevice } from "../../../../core/device/local_device.ts";
+import { SafetensorsFile } from "../../../../core/io/read_safetensors.ts";
+import { bf16ToF32, f32ToBf16 } from "../../../../core/io/half.ts";
+import { ReferenceExecutor } from "../../../../backends/reference/mod.ts";
+import { withAverage } from "../../../../plugins/optimizers/running_average.ts";
+import { sgdRule } from "../../../../plugins/optimizers/sgd_rule.ts";
+import { testOptimizer } from "../../../conformance/optimizer.ts";
+import { trainSteps } from "../../../conformance/optimizer/steps.ts";
 import {
   runConfig,
   testFolder,
   tinyRun,
   weightBytes,
-} from "../../run_harness.ts";
+} from "../../../run_harness.ts";
 
 const sgd = sgdRule({
   learning_rate: 0.01,

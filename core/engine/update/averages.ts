@@ -4,9 +4,9 @@
  * either changes, and the device needs no further memory.
  * @module
  */
-import { count } from "../graph/memory.ts";
-import type { Session } from "./session.ts";
-import { slotName, type Trainables } from "./trainables.ts";
+import { count } from "../../graph/memory.ts";
+import type { Session } from "../session.ts";
+import { slotName, type Trainables } from "../trainables.ts";
 
 /** Elements that are moved at a time: 16 MiB. */
 const CHUNK = 1 << 22;

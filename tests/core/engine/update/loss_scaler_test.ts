@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import {
   freshLossScale,
   nextLossScale,
-} from "../../../core/engine/loss_scaler.ts";
-import golden from "../../golden/loss_scale.json" with { type: "json" };
+} from "../../../../core/engine/update/loss_scaler.ts";
+import golden from "../../../golden/loss_scale.json" with { type: "json" };
 
 Deno.test("a run begins at the scale of PyTorch's GradScaler", () => {
   assert.deepEqual(freshLossScale(), { scale: 65536, goodSteps: 0 });

@@ -7,20 +7,20 @@ import type {
   Optimizer,
   StateSpec,
   TensorUpdate,
-} from "../contracts/optimizer.ts";
-import { type Expr, input, write } from "../graph/expression.ts";
-import type { Graph, Tensor } from "../graph/graph.ts";
-import { cast } from "../graph/ops/cast.ts";
-import { zerosOp } from "../graph/ops/embedding.ts";
-import { rows, spaceOf } from "../graph/ops/rows.ts";
-import { count } from "../graph/memory.ts";
+} from "../../contracts/optimizer.ts";
+import { type Expr, input, write } from "../../graph/expression.ts";
+import type { Graph, Tensor } from "../../graph/graph.ts";
+import { cast } from "../../graph/ops/cast.ts";
+import { zerosOp } from "../../graph/ops/embedding.ts";
+import { rows, spaceOf } from "../../graph/ops/rows.ts";
+import { count } from "../../graph/memory.ts";
 import {
   BLOCK,
   fromBlocks,
   isBlockStorage,
   toBlocks,
-} from "../graph/quantize/blocks.ts";
-import { absmaxName, gradientName, slotName } from "./trainables.ts";
+} from "../../graph/quantize/blocks.ts";
+import { absmaxName, gradientName, slotName } from "../trainables.ts";
 
 /** Where the numbers of a step are. */
 export interface StepScalars {

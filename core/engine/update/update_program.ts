@@ -3,7 +3,7 @@
  * steps stay on the device until somebody reads them.
  * @module
  */
-import type { Optimizer } from "../contracts/optimizer.ts";
+import type { Optimizer } from "../../contracts/optimizer.ts";
 import {
   constant,
   define,
@@ -11,18 +11,18 @@ import {
   input,
   value,
   write,
-} from "../graph/expression.ts";
-import { Graph, type Tensor } from "../graph/graph.ts";
-import { concatColumns, sliceColumns } from "../graph/ops/columns.ts";
-import { zerosOp } from "../graph/ops/embedding.ts";
-import { readsInput, rows } from "../graph/ops/rows.ts";
-import { sum, writeRow } from "../graph/ops/sums.ts";
-import { metricNames, sumNames } from "./loss_program.ts";
-import { windowName } from "./objective_loss.ts";
-import { programInput } from "./inputs/program_inputs.ts";
-import { type Shard, shardName, shareOf } from "./ranks/shard.ts";
+} from "../../graph/expression.ts";
+import { Graph, type Tensor } from "../../graph/graph.ts";
+import { concatColumns, sliceColumns } from "../../graph/ops/columns.ts";
+import { zerosOp } from "../../graph/ops/embedding.ts";
+import { readsInput, rows } from "../../graph/ops/rows.ts";
+import { sum, writeRow } from "../../graph/ops/sums.ts";
+import { metricNames, sumNames } from "../loss_program.ts";
+import { windowName } from "../objective_loss.ts";
+import { programInput } from "../inputs/program_inputs.ts";
+import { type Shard, shardName, shareOf } from "../ranks/shard.ts";
 import { RING_SLOTS, ringColumns } from "./step_ring.ts";
-import { gradientName, slotName, type Trainables } from "./trainables.ts";
+import { gradientName, slotName, type Trainables } from "../trainables.ts";
 import { updateTensor } from "./update_tensor.ts";
 
 /** Layout of the input `scalars` of the update: two a group, the optimizer's own, 1 / loss scale if there is one. */
