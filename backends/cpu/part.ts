@@ -11,7 +11,7 @@ import {
 } from "@denotune/denotune/core";
 import { z } from "zod";
 import { findBfloat16 } from "./blas/bfloat16.ts";
-import { findBlas } from "./blas/blas.ts";
+import { type BlasChoice, findBlas } from "./blas/blas.ts";
 import type { CpuOptions } from "./executor.ts";
 import {
   describeProcessor,
@@ -29,8 +29,8 @@ const LARGEST_MEMORY_GB = 16;
 export interface CpuSettings {
   /** How many threads compute. */
   readonly workers: number | "auto";
-  /** Whether a BLAS of the system multiplies matrices. */
-  readonly blas: "auto" | "off" | "required";
+  /** What multiplies matrices. */
+  readonly blas: BlasChoice;
   /** A BLAS library to use and no other. */
   readonly blas_path: string | null;
   /** A library for products of bfloat16 and no other. */
@@ -50,9 +50,9 @@ const options: z.ZodType<CpuSettings, CpuInput> = z.strictObject({
     .describe(
       "How many threads compute; auto: one a processor, at most 16. Results do not depend on it.",
     ),
-  blas: z.enum(["auto", "off", "required"]).default("auto")
+  blas: z.enum(["auto", "machine_code", "off", "required"]).default("auto")
     .describe(
-      "Matrix products by a BLAS of the system (oneDNN, OpenBLAS, MKL, Accelerate): if there is one, never, or always.",
+      "What multiplies matrices; auto: a BLAS of the system (oneDNN, OpenBLAS, MKL, Accelerate), without one machine code assembled here (x86-64 with AVX2, Linux), else WebAssembly; required: a BLAS; machine_code: no BLAS; off: WebAssembly alone, no native code.",
     ),
   blas_path: z.string().nullable().default(null)
     .describe(
@@ -71,12 +71,12 @@ const options: z.ZodType<CpuSettings, CpuInput> = z.strictObject({
     ),
 });
 
-/** Runs on the processor: WebAssembly SIMD on several threads, with a BLAS of the system where there is one. */
+/** Runs on the processor: WebAssembly SIMD on several threads, products by a BLAS or by machine code where it can. */
 export const cpu: Part<"backend", CpuInput, CpuSettings> = definePart({
   kind: "backend",
   name: "cpu",
   description:
-    "Every processor core: WebAssembly SIMD, with a BLAS of the system where there is one.",
+    "Every processor core: WebAssembly SIMD, products by a BLAS of the system or by machine code.",
   options,
   permissions: ({ blas }) => [
     ...(blas === "off" ? [] : ["ffi"]),

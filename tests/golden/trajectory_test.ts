@@ -213,7 +213,7 @@ for (const run of ["full_adamw_const", "full_adamw_clip1_cosine"] as const) {
         await follow(device, run, { packed, steps: 20 });
       },
     });
-    for (const blas of ["off", "required"] as const) {
+    for (const blas of ["off", "required", "machine_code"] as const) {
       Deno.test({
         name:
           `${run} on cpu with blas: ${blas}, ${layout}, goes as torch's does`,

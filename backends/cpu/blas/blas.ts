@@ -1,5 +1,6 @@
 /**
- * A library of the system for products in float32, found and opened.
+ * What multiplies matrices of float32 besides WebAssembly: a library of the system, or machine code that is assembled
+ * here, found and opened.
  * @module
  */
 import { DeviceError, isGranted } from "@denotune/denotune/device";
@@ -9,19 +10,30 @@ import {
   describeLibrary,
   limitThreads,
 } from "./libraries.ts";
+import {
+  findMachineCode,
+  type MachineCodeFound,
+  openMachineCode,
+} from "../machine_code/machine_code.ts";
 import type { OpenGemm } from "./library.ts";
 import { openOneDnn } from "./onednn.ts";
 
-/** `auto`: if there is one and it is permitted. */
-export type BlasChoice = "auto" | "off" | "required";
+/**
+ * `auto`: a library if there is one, else machine code, if that is permitted; `required`: a library; `machine_code`: no
+ * library; `off`: WebAssembly alone.
+ */
+export type BlasChoice = "auto" | "machine_code" | "off" | "required";
 
-/** A library that was found: enough to open it in another worker. */
-export interface BlasFound extends Candidate {
+/** What was found: enough to open it in another worker. */
+export type BlasFound = LibraryFound | MachineCodeFound;
+
+/** A library that was found. */
+export interface LibraryFound extends Candidate {
   /** `OpenBLAS 0.3.21 (SkylakeX)`, `oneDNN 2.6.3 (avx512_core_bf16)`. */
   readonly description: string;
 }
 
-/** The result of a search for a BLAS. */
+/** The result of a search. */
 export type BlasSearch =
   | { readonly found: BlasFound; readonly reason: null }
   | { readonly found: null; readonly reason: string };
@@ -56,11 +68,12 @@ const TRANSPOSED = 112;
 const FEW_ROWS = { NN: 128, NT: 128, mostRows: 16 };
 
 /**
- * Looks for a BLAS without asking the user for anything: only where the permission `ffi` has been granted.
- * Throws `DeviceError` when one is required, or a path is given, and cannot be used.
+ * Looks for what multiplies without asking the user for anything: only where the permission `ffi` has been granted.
+ * Throws `DeviceError` when a library or machine code is required, or a path is given, and cannot be used.
  */
 export function findBlas(choice: BlasChoice, path: string | null): BlasSearch {
   if (choice === "off") return { found: null, reason: "switched off" };
+  if (choice === "machine_code") return requiredMachineCode(path);
   const refuse = (reason: string): BlasSearch => {
     if (choice === "required" || path !== null) {
       throw new DeviceError(
@@ -82,11 +95,32 @@ export function findBlas(choice: BlasChoice, path: string | null): BlasSearch {
       tried.push(candidate.path); // not there, or not a library that we know how to call
     }
   }
-  return refuse(`none of these could be opened: ${tried.join(", ")}`);
+  const none = `none of these could be opened: ${tried.join(", ")}`;
+  if (choice === "required" || path !== null) return refuse(none);
+  const own = findMachineCode();
+  return own.found !== null
+    ? own
+    : { found: null, reason: `${none}; nor machine code: ${own.reason}` };
 }
 
-/** Opens a BLAS in this worker, at one thread a call. */
+function requiredMachineCode(path: string | null): BlasSearch {
+  const { found, reason } = path !== null
+    ? { found: null, reason: "blas_path names a library" }
+    : isGranted({ name: "ffi" })
+    ? findMachineCode()
+    : {
+      found: null,
+      reason: "the permission --allow-ffi has not been given",
+    };
+  if (found !== null) return { found, reason: null };
+  throw new DeviceError(
+    `Cannot multiply by machine code: ${reason}. Set blas to "auto" or "off" to do without.`,
+  );
+}
+
+/** Opens a library, at one thread a call, or machine code, in this worker. */
 export function openBlas(found: BlasFound): OpenGemm {
+  if (found.library === "machine code") return openMachineCode(found);
   if (found.library === "oneDNN") return openOneDnn(found.path, "dnnl_sgemm");
   const library = Deno.dlopen(found.path, SGEMM);
   // only while it is open: closed by all, it is unloaded, and begins anew with as many threads as cores

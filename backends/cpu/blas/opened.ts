@@ -1,5 +1,5 @@
 /**
- * The libraries that a device multiplies with: found once, opened in each worker.
+ * The libraries that a device multiplies with, or machine code: found once, opened in each worker.
  * @module
  */
 import type { Bfloat16Found } from "./bfloat16.ts";
@@ -19,6 +19,8 @@ export interface LibrariesFound {
 export interface Libraries {
   readonly blas: GemmLibrary | null;
   readonly bfloat16: GemmLibrary | null;
+  /** Closes them. */
+  close(): void;
 }
 
 /** Opens them in this worker, for this memory. */
@@ -26,11 +28,18 @@ export function openLibraries(
   { blas, bfloat16 }: LibrariesFound,
   memory: WebAssembly.Memory,
 ): Libraries {
-  return {
+  const opened = {
     blas: blas === null ? null : new GemmLibrary(openBlas(blas), memory),
     bfloat16: bfloat16 === null ? null : new GemmLibrary(
       openOneDnn(bfloat16.path, "dnnl_gemm_bf16bf16f32"),
       memory,
     ),
+  };
+  return {
+    ...opened,
+    close() {
+      opened.blas?.close();
+      opened.bfloat16?.close();
+    },
   };
 }

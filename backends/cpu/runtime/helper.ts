@@ -2,7 +2,11 @@
  * A helper: sleeps until worker 0 sends a command. Programs come as messages, runs through shared memory.
  * @module
  */
-import { type LibrariesFound, openLibraries } from "../blas/opened.ts";
+import {
+  type Libraries,
+  type LibrariesFound,
+  openLibraries,
+} from "../blas/opened.ts";
 import { CELL, COMMAND } from "./layout.ts";
 import type { ProgramForWorker } from "./program.ts";
 import { Runner } from "./runner.ts";
@@ -43,12 +47,16 @@ export function beHelper(leader: MessagePort): void {
       });
       return;
     }
-    if (helper?.work() === COMMAND.quit) leader.close(); // it has nothing else to wait for
+    if (helper?.work() === COMMAND.quit) {
+      helper.close();
+      leader.close(); // it has nothing else to wait for
+    }
   };
 }
 
 class Helper {
   readonly #runner: Runner;
+  readonly #libraries: Libraries;
   readonly #cells: Int32Array;
   /** Commands seen so far. */
   #sequence: number;
@@ -57,14 +65,17 @@ class Helper {
     const { memory, libraries } = options;
     this.#cells = new Int32Array(memory.buffer, 0, 256);
     this.#sequence = Atomics.load(this.#cells, CELL.sequence);
-    this.#runner = new Runner(
-      options,
-      openLibraries(libraries, memory),
-    );
+    this.#libraries = openLibraries(libraries, memory);
+    this.#runner = new Runner(options, this.#libraries);
   }
 
   add(program: ProgramForWorker): void {
     this.#runner.add(program);
+  }
+
+  /** Closes what it has opened. */
+  close(): void {
+    this.#libraries.close();
   }
 
   /** Runs programs until another command arrives, and returns this command. */

@@ -102,8 +102,7 @@ export class Team {
   close(): void {
     this.#command(COMMAND.quit);
     for (const port of this.#helpers) port.close();
-    this.#libraries.blas?.close();
-    this.#libraries.bfloat16?.close();
+    this.#libraries.close();
   }
 }
 

@@ -1,4 +1,5 @@
 import { testBackend } from "../../conformance/backend.ts";
+import { NATIVE_PRODUCTS } from "./native_products.ts";
 import { openCpu } from "./open.ts";
 
 testBackend(
@@ -6,7 +7,10 @@ testBackend(
   () => openCpu({ workers: 2, blas: "off" }),
 );
 
-testBackend(
-  "cpu with 3 workers and a BLAS",
-  () => openCpu({ workers: 3, blas: "auto" }),
-);
+for (const blas of NATIVE_PRODUCTS) {
+  const what = blas === "required" ? "a BLAS" : "machine code";
+  testBackend(
+    `cpu with 3 workers and ${what}`,
+    () => openCpu({ workers: 3, blas }),
+  );
+}

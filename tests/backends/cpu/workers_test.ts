@@ -18,6 +18,8 @@ import {
   type View,
   write,
 } from "@denotune/denotune/core";
+import type { CpuSettings } from "../../../backends/cpu/mod.ts";
+import { NATIVE_PRODUCTS } from "./native_products.ts";
 import { cpuBackend, openCpu } from "./open.ts";
 
 const B = 3, T = 70, HEADS = 4, KV_HEADS = 2, D = 16, C = HEADS * D;
@@ -214,7 +216,7 @@ const RESULTS = ["out", "lse", "dQ", "dK", "dV", "dW", "dBias", "norm"];
 
 async function bitsWith(
   workers: number,
-  blas: "off" | "auto",
+  blas: CpuSettings["blas"],
   profile = false,
 ): Promise<Map<string, Int32Array>> {
   await using device = await openCpu({ workers, blas, profile });
@@ -227,7 +229,7 @@ async function bitsWith(
   return bits;
 }
 
-for (const blas of ["off", "auto"] as const) {
+for (const blas of ["off", ...NATIVE_PRODUCTS] as const) {
   Deno.test(`1, 2, 3 and 5 workers give the same bits, blas ${blas}`, async () => {
     const expected = await bitsWith(1, blas);
     for (const workers of [2, 3, 5]) {
@@ -381,6 +383,17 @@ Deno.test("memory beyond the limit is refused with the sizes", async () => {
 Deno.test("the backend says what it would run on", async () => {
   const off = await (await cpuBackend({ workers: 2, blas: "off" })).available();
   assert(off.ok && /2 workers, WebAssembly SIMD/.test(off.description));
+  if (NATIVE_PRODUCTS.includes("machine_code")) {
+    await using device = await openCpu({ workers: 2, blas: "machine_code" });
+    for (const text of [device.info.description, device.info.fingerprint]) {
+      assert.match(text, /[,;] machine code \(AVX(2|-512)\)$/);
+    }
+  }
+  const both = await (await cpuBackend({
+    blas: "machine_code",
+    blas_path: "libopenblas.so.0",
+  })).available();
+  assert(!both.ok && /blas_path names a library/.test(both.reason));
   const missing = await (await cpuBackend({ blas_path: "no-such-library.so" }))
     .available();
   assert(!missing.ok && /no-such-library\.so/.test(missing.reason));

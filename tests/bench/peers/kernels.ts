@@ -4,6 +4,7 @@
  */
 import process from "node:process";
 import type { KernelAttributes, View } from "@denotune/denotune/core";
+import type { CpuInput } from "../../../backends/cpu/mod.ts";
 import { openCpu } from "../../backends/cpu/open.ts";
 import { productSeconds, secondsOfProducts } from "./floor.ts";
 import { type Measured, peakMemory, THREADS } from "./row.ts";
@@ -11,7 +12,7 @@ import { type Measured, peakMemory, THREADS } from "./row.ts";
 /** A product NT; work is GFLOP. */
 export async function products(
   size: { m: number; n: number; k: number },
-  options: { blas: "auto" | "off"; blas_path?: string; workers?: number },
+  options: Pick<CpuInput, "blas" | "blas_path" | "workers">,
 ): Promise<Measured> {
   const device = await openCpu({ workers: THREADS, ...options });
   const before = process.cpuUsage();

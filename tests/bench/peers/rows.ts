@@ -2,6 +2,7 @@
  * The rows of the table. A row is found by its name or by how that begins.
  * @module
  */
+import { findMachineCode } from "../../../backends/cpu/machine_code/machine_code.ts";
 import { attention, products } from "./kernels.ts";
 import { decode, type Decoding } from "./decode.ts";
 import {
@@ -21,6 +22,11 @@ import { train, type Training } from "./train.ts";
 
 /** The file of the Python side. */
 export const PYTHON = new URL("../peers.py", import.meta.url).pathname;
+
+/** What `auto` takes where no library is installed. */
+const WITHOUT_LIBRARY = findMachineCode().found === null
+  ? "off"
+  : "machine_code";
 
 function training(name: string, t: Training): Row {
   const options = { ...t, config: MODELS[t.model] };
@@ -160,7 +166,8 @@ export const ROWS: readonly Row[] = [
   }),
   ...short.flatMap(([model, sizes]) => [
     training(model, { model, ...sizes }),
-    training(`${model}-no-blas`, { model, ...sizes, blas: "off" }),
+    training(`${model}-no-blas`, { model, ...sizes, blas: WITHOUT_LIBRARY }),
+    training(`${model}-wasm`, { model, ...sizes, blas: "off" }),
   ]),
   ...([1, 8] as const).flatMap((rows) => [
     decoding({ model: "gpt2-124m", rows, tokens: 32 }),
@@ -211,11 +218,15 @@ export const ROWS: readonly Row[] = [
   }].map((size): Row => ({
     name: `product-${size.m}x${size.n}x${size.k}`,
     unit: "GFLOP/s",
-    ours: () => products(size, { blas: "off" }),
+    ours: () => products(size, { blas: WITHOUT_LIBRARY }),
     peers: [
       {
         name: "ours, 1 worker",
-        ours: () => products(size, { blas: "off", workers: 1 }),
+        ours: () => products(size, { blas: WITHOUT_LIBRARY, workers: 1 }),
+      },
+      {
+        name: "ours, WebAssembly",
+        ours: () => products(size, { blas: "off" }),
       },
       {
         name: "OpenBLAS, 128 bits",

@@ -8,6 +8,7 @@ import { Engine } from "../../../core/engine/engine.ts";
 import { inventoryOf } from "../../../core/engine/model/build_model.ts";
 import { planEngine } from "../../../core/engine/plan_engine.ts";
 import { initialWeights } from "../../../core/io/initial_weights.ts";
+import type { CpuSettings } from "../../../backends/cpu/mod.ts";
 import { loraAdapter } from "../../../plugins/adapters/_attach.ts";
 import { loraOptions } from "../../../plugins/adapters/_options.ts";
 import { cpuBackend } from "../../backends/cpu/open.ts";
@@ -32,7 +33,7 @@ export interface Training {
   /** Operands of products; absent: float32. The peer then computes under autocast. */
   readonly precision?: "float32" | "bfloat16";
   /** Absent: a BLAS where there is one. */
-  readonly blas?: "auto" | "off";
+  readonly blas?: CpuSettings["blas"];
   /** Absent: as many as the peers have threads. */
   readonly workers?: number;
 }

@@ -1,4 +1,4 @@
-/** A BLAS of the system: as many bits with one worker as with several. */
+/** A BLAS of the system, or machine code: the same bits with one worker as with several. */
 import assert from "node:assert/strict";
 import {
   type Device,
@@ -10,13 +10,15 @@ import {
   candidates,
   type LibraryName,
 } from "../../../../backends/cpu/blas/libraries.ts";
+import type { CpuInput } from "../../../../backends/cpu/mod.ts";
+import { NATIVE_PRODUCTS } from "../native_products.ts";
 import { openCpu } from "../open.ts";
 
 /** Libraries that this system has, each by its path. */
 const libraries = candidates(Deno.build, null).flatMap(({ path }) => {
   try {
     const { found } = findBlas("required", path);
-    return found === null ? [] : [found];
+    return found === null || found.library === "machine code" ? [] : [found];
   } catch {
     return []; // not here
   }
@@ -154,11 +156,21 @@ async function productOf(
   return bits;
 }
 
-for (const { path, library } of libraries) {
+/** All that multiplies here besides WebAssembly, and how a device is told to use it. */
+const multipliers: readonly (readonly [string, CpuInput])[] = [
+  ...libraries.map(({ path, library }) =>
+    [library, { blas_path: path }] as const
+  ),
+  ...(NATIVE_PRODUCTS.includes("machine_code")
+    ? [["machine code", { blas: "machine_code" }] as const]
+    : []),
+];
+
+for (const [library, options] of multipliers) {
   Deno.test(`1, 2 and 3 workers give the same bits for ${SHAPES} random products by ${library}, wherever operands are`, async () => {
     const wanted: Int32Array[] = [];
     for (const workers of [1, 2, 3]) {
-      await using device = await openCpu({ workers, blas_path: path });
+      await using device = await openCpu({ workers, ...options });
       for (const [i, shape] of shapes().entries()) {
         const bits = await productOf(device, shape, workers === 2 ? 5 : 0);
         if (workers === 1) wanted.push(bits);

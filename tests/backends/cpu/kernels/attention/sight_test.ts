@@ -1,5 +1,7 @@
 /** Vectors of keys that a query sees whole are computed without masks and without checks for NaN. */
 import assert from "node:assert/strict";
+import type { CpuSettings } from "../../../../../backends/cpu/mod.ts";
+import { NATIVE_PRODUCTS } from "../../native_products.ts";
 import { openCpu } from "../../open.ts";
 import { type Results, runAttention } from "./_run.ts";
 
@@ -9,7 +11,7 @@ const HEAD = 32;
 /** Attention of one head with one number of the keys or queries replaced, and its gradient. */
 async function attention(
   poison: { at: "q" | "k"; position: number; value: number },
-  options: { blas: "auto" | "off"; window: number | null },
+  options: { blas: CpuSettings["blas"]; window: number | null },
 ): Promise<Results> {
   const { blas, window } = options;
   await using device = await openCpu({ workers: 1, blas });
@@ -33,7 +35,7 @@ function broken(values: Float32Array): number[] {
 const from = (first: number, to: number) =>
   Array.from({ length: to - first }, (_, i) => first + i);
 
-for (const blas of ["auto", "off"] as const) {
+for (const blas of ["off", ...NATIVE_PRODUCTS] as const) {
   Deno.test(`NaN and infinity reach all queries that see them, and no other, blas ${blas}`, async () => {
     for (
       const [value, position, window] of [

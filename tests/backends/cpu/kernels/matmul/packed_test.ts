@@ -11,8 +11,8 @@ import {
   blasBlocks,
   fewRowsBlocks,
 } from "../../../../../backends/cpu/blas/blocks.ts";
-import { findBlas } from "../../../../../backends/cpu/blas/blas.ts";
 import { blocksOf } from "../../../../../backends/cpu/kernels/matmul/packed.ts";
+import { NATIVE_PRODUCTS } from "../../native_products.ts";
 import { openCpu } from "../../open.ts";
 
 interface Product {
@@ -203,15 +203,12 @@ Deno.test("WebAssembly multiplies matrices of every layout, size, storage and ep
   for (const product of products()) await check(device, product);
 });
 
-Deno.test({
-  name:
-    "a BLAS multiplies matrices of every layout, size, storage and epilogue",
-  ignore: findBlas("auto", null).found === null,
-  async fn() {
-    await using device = await openCpu({ workers: 2, blas: "required" });
+for (const blas of NATIVE_PRODUCTS) {
+  Deno.test(`blas ${blas} multiplies matrices of every layout, size, storage and epilogue`, async () => {
+    await using device = await openCpu({ workers: 2, blas });
     for (const product of products()) await check(device, product);
-  },
-});
+  });
+}
 
 Deno.test("sums have the same bits whether k is literal or named, also where they are more exact", async () => {
   await using device = await openCpu({ workers: 2, blas: "off" });

@@ -1,0 +1,119 @@
+/**
+ * Instructions of vectors: with VEX (2.3 of the manual) for 128 and 256 bits, which needs AVX2 and FMA, with EVEX (2.7)
+ * for 512 bits, which needs AVX-512F.
+ * @module
+ */
+import { operandAt, type Place, type Register } from "./place.ts";
+
+/** Bits of a vector. */
+export type Width = 128 | 256 | 512;
+
+/** How an instruction of vectors is encoded. */
+interface Opcode {
+  /** 1: 0F, 2: 0F 38, 3: 0F 3A. */
+  readonly map: 1 | 2 | 3;
+  /** 0: none, 1: 66. */
+  readonly prefix: 0 | 1;
+  readonly opcode: number;
+  /** Bit W under EVEX; absent: 0. */
+  readonly w?: 0 | 1;
+  /** Bytes that an offset of one byte counts in under EVEX; absent: a whole vector. */
+  readonly unit?: number;
+}
+
+/** The instructions that are known, by the manual's names. */
+const OPCODES = {
+  vmovups: { map: 1, prefix: 0, opcode: 0x10 },
+  /** `vmovups` to memory. */
+  vmovupsStore: { map: 1, prefix: 0, opcode: 0x11 },
+  vbroadcastss: { map: 2, prefix: 1, opcode: 0x18, unit: 4 },
+  vmulps: { map: 1, prefix: 0, opcode: 0x59 },
+  /** target = first * target + second */
+  vfmadd213ps: { map: 2, prefix: 1, opcode: 0xa8 },
+  /** target += first * second */
+  vfmadd231ps: { map: 2, prefix: 1, opcode: 0xb8 },
+  vunpcklps: { map: 1, prefix: 0, opcode: 0x14 },
+  vunpckhps: { map: 1, prefix: 0, opcode: 0x15 },
+  vunpcklpd: { map: 1, prefix: 1, opcode: 0x14, w: 1 },
+  vunpckhpd: { map: 1, prefix: 1, opcode: 0x15, w: 1 },
+  /** `vinsertf128` under VEX, `vinsertf32x4` under EVEX. */
+  vinsertf: { map: 3, prefix: 1, opcode: 0x18, unit: 16 },
+  /** Lanes whose sign bit is set in `first`; the others are 0. VEX only. */
+  vmaskmovps: { map: 2, prefix: 1, opcode: 0x2c },
+  /** `vmaskmovps` to memory. VEX only. */
+  vmaskmovpsStore: { map: 2, prefix: 1, opcode: 0x2e },
+  /** VEX. */
+  vxorps: { map: 1, prefix: 0, opcode: 0x57 },
+  /** EVEX. */
+  vpxord: { map: 1, prefix: 1, opcode: 0xef },
+} as const satisfies Record<string, Opcode>;
+
+/** The name of an instruction of vectors. */
+export type VectorName = keyof typeof OPCODES;
+
+/** What an instruction of vectors works on. Registers are 0 to 15, under EVEX to 31. */
+export interface VectorOperands {
+  /** The register that is written, or stored. */
+  readonly target: number;
+  /** The first factor; absent where there is one operand besides the target. */
+  readonly first?: number;
+  /** A register, or where an operand is in memory. */
+  readonly second: number | Place;
+  /** The mask register of the lanes that are touched, EVEX only; absent: all. */
+  readonly mask?: number;
+  /** Lanes that are not touched become 0. */
+  readonly zeroing?: boolean;
+  readonly immediate?: number;
+}
+
+/** The bytes of an instruction. */
+export function vectorInstruction(
+  width: Width,
+  name: VectorName,
+  { target, first = 0, second, mask = 0, zeroing = false, immediate }:
+    VectorOperands,
+): number[] {
+  const { map, prefix, opcode, w = 0, unit = width / 8 }: Opcode =
+    OPCODES[name];
+  const isWide = width === 512;
+  const { x, b, bytes } = typeof second === "number"
+    // under EVEX bit 4 of a register is where bit 3 of an index would be
+    ? {
+      x: second >> 4,
+      b: (second >> 3) & 1,
+      bytes: [0xc0 | ((target & 7) << 3) | (second & 7)],
+    }
+    : operandAt(target, second, isWide ? unit : 1);
+  const r = (target >> 3) & 1;
+  // these bits stand inverted in the prefix
+  const registers = ((r ^ 1) << 7) | ((x ^ 1) << 6) | ((b ^ 1) << 5);
+  const firstBits = (~first & 15) << 3;
+  const tail = [
+    opcode,
+    ...bytes,
+    ...(immediate === undefined ? [] : [immediate]),
+  ];
+  if (!isWide) {
+    const length = width === 256 ? 4 : 0;
+    return [0xc4, registers | map, firstBits | length | prefix, ...tail];
+  }
+  const lengthOf512 = 2 << 5;
+  return [
+    0x62,
+    registers | (((target >> 4) ^ 1) << 4) | map,
+    (w << 7) | firstBits | 4 | prefix,
+    (zeroing ? 0x80 : 0) | lengthOf512 | (((first >> 4) ^ 1) << 3) | mask,
+    ...tail,
+  ];
+}
+
+/** `kmovw`: a mask register from the lowest 16 bits of a general one. */
+export function maskFrom(mask: number, from: Register): number[] {
+  return [
+    0xc4,
+    0xe1 & ~((from >> 3) << 5),
+    0x78,
+    0x92,
+    0xc0 | (mask << 3) | (from & 7),
+  ];
+}

@@ -1,0 +1,286 @@
+/** Products in machine code beside sums in double precision, with vectors of each width that this processor has. */
+import assert from "node:assert/strict";
+import { randomFrom } from "@denotune/denotune/core";
+import type {
+  GemmArguments,
+  OpenGemm,
+} from "../../../../backends/cpu/blas/library.ts";
+import {
+  findMachineCode,
+  machineCodeOf,
+  openMachineCode,
+} from "../../../../backends/cpu/machine_code/machine_code.ts";
+
+const ALL = Deno.env.get("DENOTUNE_TEST_ALL") === "1";
+const PRODUCTS = ALL ? 3000 : 200;
+const widest = findMachineCode().found?.width ?? 0;
+
+/** A matrix inside an array of its own, with numbers around it that nobody may change. */
+interface Matrix {
+  readonly values: Float32Array<ArrayBuffer>;
+  readonly row: number;
+  readonly start: number;
+}
+
+type Random = ReturnType<typeof randomFrom>;
+
+/** A matrix of random numbers whose rows are up to five numbers apart. */
+function matrix(
+  random: Random,
+  { rows, columns }: { rows: number; columns: number },
+): Matrix {
+  const row = columns + random.below(6);
+  const start = 16 + random.below(17); // not at a line of the cache
+  const values = Float32Array.from(
+    { length: start + rows * row + 40 },
+    () => random.normal(),
+  );
+  return { values, row, start };
+}
+
+function addressOf({ values, start }: Matrix): number {
+  const pointer = Deno.UnsafePointer.of(values);
+  return Number(Deno.UnsafePointer.value(pointer)) + 4 * start;
+}
+
+interface Product {
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly alpha: number;
+  readonly beta: 0 | 1;
+  readonly a: Matrix;
+  readonly b: Matrix;
+  readonly c: Matrix;
+}
+
+/** Sizes around those of tiles and blocks, the rest anywhere. */
+function randomProduct(random: Random, number: number): Product {
+  const size = (most: number, near: readonly number[]) =>
+    random.below(3) === 0
+      ? near[random.below(near.length)] + random.below(3) - 1
+      : 1 + random.below(most);
+  const transposeA = random.below(2) === 1, transposeB = random.below(2) === 1;
+  const m = size(60, [4, 12, 24, 48]);
+  const n = size(number % 5 === 0 ? 700 : 100, [8, 16, 24, 32, 192, 512]);
+  const k = number % 40 === 0
+    ? 0
+    : size(number % 7 === 0 ? 800 : 60, [4, 8, 256, 512]);
+  return {
+    transposeA,
+    transposeB,
+    m,
+    n,
+    k,
+    alpha: number % 3 === 0 ? 0.25 + random.below(4) : 1,
+    beta: random.below(2) === 1 ? 1 : 0,
+    a: matrix(
+      random,
+      transposeA ? { rows: k, columns: m } : { rows: m, columns: k },
+    ),
+    b: matrix(
+      random,
+      transposeB ? { rows: n, columns: k } : { rows: k, columns: n },
+    ),
+    c: matrix(random, { rows: m, columns: n }),
+  };
+}
+
+/** Rows and columns of a product, from which on and how many. */
+interface Part {
+  readonly row: number;
+  readonly column: number;
+  readonly m: number;
+  readonly n: number;
+}
+
+function multiply(gemm: OpenGemm, p: Product, part: Part, c: Matrix): void {
+  const { row, column, m, n } = part;
+  const call: GemmArguments = {
+    transposeA: p.transposeA,
+    transposeB: p.transposeB,
+    m,
+    n,
+    k: p.k,
+    alpha: p.alpha,
+    a: addressOf(p.a) + 4 * row * (p.transposeA ? 1 : p.a.row),
+    aRow: p.a.row,
+    b: addressOf(p.b) + 4 * column * (p.transposeB ? p.b.row : 1),
+    bRow: p.b.row,
+    beta: p.beta,
+    c: addressOf(c) + 4 * (row * c.row + column),
+    cRow: c.row,
+  };
+  gemm.gemm(call);
+}
+
+function whole({ m, n }: Product): Part {
+  return { row: 0, column: 0, m, n };
+}
+
+function copyOf(c: Matrix): Matrix {
+  return { ...c, values: c.values.slice() };
+}
+
+/** The product in double precision, and the sum of what its terms are large. */
+function plainForm(
+  p: Product,
+  i: number,
+  j: number,
+): { value: number; size: number } {
+  const before = p.beta * p.c.values[p.c.start + i * p.c.row + j];
+  let value = before, size = Math.abs(before);
+  for (let t = 0; t < p.k; t++) {
+    const a = p.a
+      .values[p.a.start + (p.transposeA ? t * p.a.row + i : i * p.a.row + t)];
+    const b = p.b
+      .values[p.b.start + (p.transposeB ? j * p.b.row + t : t * p.b.row + j)];
+    value += p.alpha * a * b;
+    size += Math.abs(p.alpha * a * b);
+  }
+  return { value, size };
+}
+
+function describe({ a: _a, b: _b, c: _c, ...sizes }: Product): string {
+  return JSON.stringify(sizes);
+}
+
+for (const width of [256, 512] as const) {
+  const ignore = widest < width;
+
+  Deno.test({
+    name:
+      `${PRODUCTS} random products with vectors of ${width} bits, beside double precision`,
+    ignore,
+    fn() {
+      const gemm = openMachineCode(machineCodeOf(width));
+      const random = randomFrom(width);
+      for (let number = 0; number < PRODUCTS; number++) {
+        const p = randomProduct(random, number);
+        const found = copyOf(p.c);
+        multiply(gemm, p, whole(p), found);
+        const { start, row } = p.c;
+        for (const [at, value] of found.values.entries()) {
+          const i = Math.floor((at - start) / row), j = (at - start) % row;
+          if (at < start || i >= p.m || j >= p.n) {
+            assert.equal(value, p.c.values[at], `${describe(p)} wrote outside`);
+            continue;
+          }
+          const wanted = plainForm(p, i, j);
+          const most = 2 ** -24 * wanted.size * (p.k < 64 ? p.k + 2 : 64);
+          assert.ok(
+            Math.abs(value - wanted.value) <= most,
+            `${describe(p)} at ${i}, ${j}: ${value}, expected ${wanted.value}`,
+          );
+        }
+      }
+      gemm.close();
+    },
+  });
+
+  Deno.test({
+    name:
+      `vectors of ${width} bits: a number has the same bits in whatever part of the product it is computed`,
+    ignore,
+    fn() {
+      const gemm = openMachineCode(machineCodeOf(width));
+      const random = randomFrom(width + 1);
+      for (let number = 0; number < PRODUCTS / 2; number++) {
+        const p = randomProduct(random, number);
+        const once = copyOf(p.c), inParts = copyOf(p.c);
+        multiply(gemm, p, whole(p), once);
+        const rows = 1 + random.below(p.m), columns = 1 + random.below(p.n);
+        for (let row = 0; row < p.m; row += rows) {
+          for (let column = 0; column < p.n; column += columns) {
+            const m = Math.min(rows, p.m - row);
+            const n = Math.min(columns, p.n - column);
+            multiply(gemm, p, { row, column, m, n }, inParts);
+          }
+        }
+        assert.deepEqual(
+          new Int32Array(inParts.values.buffer),
+          new Int32Array(once.values.buffer),
+          describe(p),
+        );
+      }
+      gemm.close();
+    },
+  });
+}
+
+Deno.test({
+  name: "vectors of 256 and 512 bits give the same bits",
+  ignore: widest < 512,
+  fn() {
+    const [narrow, wide] = ([256, 512] as const).map((width) =>
+      openMachineCode(machineCodeOf(width))
+    );
+    const random = randomFrom(3);
+    for (let number = 0; number < PRODUCTS / 2; number++) {
+      const p = randomProduct(random, number);
+      const results = [narrow, wide].map((gemm) => {
+        const c = copyOf(p.c);
+        multiply(gemm, p, whole(p), c);
+        return new Int32Array(c.values.buffer);
+      });
+      assert.deepEqual(results[0], results[1], describe(p));
+    }
+    narrow.close();
+    wide.close();
+  },
+});
+
+Deno.test({
+  name:
+    "NaN and infinity go through, and what was in c does not where it is not added to",
+  ignore: widest === 0,
+  fn() {
+    const gemm = openMachineCode(machineCodeOf(widest === 512 ? 512 : 256));
+    const p: Product = {
+      ...randomProduct(randomFrom(5), 1),
+      transposeA: false,
+      transposeB: false,
+      m: 20,
+      n: 40,
+      k: 5,
+      alpha: 1,
+      beta: 0,
+      a: { values: new Float32Array(100).fill(1), row: 5, start: 0 },
+      b: { values: new Float32Array(200).fill(2), row: 40, start: 0 },
+      c: { values: new Float32Array(800).fill(NaN), row: 40, start: 0 },
+    };
+    p.a.values[5 * 7 + 2] = Infinity;
+    p.b.values[40 * 3 + 11] = NaN;
+    multiply(gemm, p, whole(p), p.c);
+    for (const [at, value] of p.c.values.entries()) {
+      const i = Math.floor(at / 40), j = at % 40;
+      assert.equal(value, j === 11 ? NaN : i === 7 ? Infinity : 10);
+    }
+    gemm.close();
+  },
+});
+
+Deno.test({
+  name: "arguments that code could not compute are refused",
+  ignore: widest === 0,
+  fn() {
+    const gemm = openMachineCode(machineCodeOf(widest === 512 ? 512 : 256));
+    const p = randomProduct(randomFrom(6), 1);
+    const c = copyOf(p.c);
+    for (const m of [-1, 1.5, NaN, 2 ** 31]) {
+      assert.throws(() => multiply(gemm, p, { ...whole(p), m }, c), RangeError);
+    }
+    const call = {
+      ...{ transposeA: false, transposeB: false, m: 1, n: 1, k: 1, alpha: 1 },
+      ...{ a: 4096, aRow: 1, b: 4096, bRow: 1, beta: 0, c: 4096, cRow: 1 },
+    };
+    assert.throws(() => gemm.gemm({ ...call, a: 0 }), RangeError);
+    assert.throws(() => gemm.gemm({ ...call, c: NaN }), RangeError);
+    assert.throws(() => gemm.gemm({ ...call, beta: 0.5 }), RangeError);
+    multiply(gemm, p, { ...whole(p), n: 0 }, c);
+    assert.deepEqual(c.values, p.c.values);
+    gemm.close();
+  },
+});
