@@ -173,7 +173,7 @@ Deno.test("a device's threads load the small door of core, not the whole", async
   for (
     const [thread, most] of [
       ["backends/cpu/worker.ts", 140],
-      ["backends/cpu/runtime/helper_worker.ts", 70],
+      ["backends/cpu/runtime/helper_worker.ts", 80],
       ["backends/reference/worker.ts", 90],
       ["backends/webgpu/worker.ts", 140],
     ] as const
