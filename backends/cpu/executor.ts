@@ -25,7 +25,7 @@ import { argumentCount } from "./runtime/program.ts";
 import { Team } from "./runtime/team.ts";
 
 /** Changes when kernels give other bits. */
-const KERNEL_VERSION = 7;
+const KERNEL_VERSION = 8;
 
 /** The arguments that open a cpu device. */
 export interface CpuOptions {

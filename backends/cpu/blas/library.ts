@@ -75,7 +75,7 @@ export class GemmLibrary {
   }
 
   /**
-   * One product as assembled kernels ask for it, all numbers float64: c = or += op(a) op(b), row-major, m x n over k;
+   * One product as assembled kernels ask for it, all numbers float64: c = or += alpha op(a) op(b), row-major, m x n over k;
    * addresses in the shared memory, distances of rows in elements.
    */
   readonly gemm = (
@@ -91,6 +91,7 @@ export class GemmLibrary {
     accumulate: number,
     c: number,
     cRow: number,
+    alpha: number,
   ): void =>
     this.#open.gemm({
       transposeA: transposeA !== 0,
@@ -98,7 +99,7 @@ export class GemmLibrary {
       m,
       n,
       k,
-      alpha: 1,
+      alpha,
       a: this.#base + a,
       aRow,
       b: this.#base + b,

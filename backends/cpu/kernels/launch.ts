@@ -57,13 +57,13 @@ export interface Launch {
 /** The product of a BLAS, as kernels import it where there is one. */
 export const SGEMM: ImportedFunction = {
   name: "sgemm",
-  parameters: Array.from({ length: 12 }, () => "f64" as const),
+  parameters: Array.from({ length: 13 }, () => "f64" as const),
 };
 
 /** The same of bf16 factors and float32 sums. */
 export const GEMM_BF16: ImportedFunction = { ...SGEMM, name: "gemm_bf16" };
 
-/** A product c = or += op(a) op(b) with c in float32: m x n over k; distances of rows in bytes. */
+/** A product c = or += scale op(a) op(b) with c in float32: m x n over k; distances of rows in bytes. */
 export interface Gemm {
   /** How both factors are stored. */
   readonly factors: "f32" | "bf16";
@@ -78,6 +78,7 @@ export interface Gemm {
   readonly c: Int;
   readonly cRow: number;
   readonly accumulate: boolean;
+  readonly scale: number;
 }
 
 /** Bytes of one argument. */
@@ -150,6 +151,7 @@ export class Kernel {
       flag(p.accumulate),
       f64.fromI64(p.c),
       f64.const(p.cRow / 4),
+      f64.const(p.scale),
     ]);
   }
 

@@ -7,6 +7,7 @@ import type {
 import {
   erf,
   exp,
+  expAsWeight,
   isFinite,
   log,
   mix32,
@@ -81,6 +82,23 @@ function exactErf(x: number): number {
 
 Deno.test("exp is right to 2 units in the last place", () => {
   check("exp", exp, { expected: Math.exp, low: -87.3, high: 88.7, ulps: 2 });
+});
+Deno.test("exp as a weight is right to 10 units in the last place, for bf16 to 2,048, and ends at -70", () => {
+  for (const [kept, ulps] of [["f32", 10], ["bf16", 2048]] as const) {
+    const weight = (f: FunctionBuilder, x: Vector) => expAsWeight(f, x, kept);
+    check("weight", weight, { expected: Math.exp, low: -70, high: 1, ulps });
+    const [zero, far, hidden, unknown, infinite] = mapped(
+      Float32Array.of(0, -1000, -Infinity, NaN, Infinity),
+      weight,
+    );
+    assert.equal(zero, 1);
+    assert.ok(far > 0 && far < 1e-30);
+    assert.equal(hidden, far);
+    assert.ok(Number.isNaN(unknown) && Number.isNaN(infinite));
+    // a NaN whose low bits are set stays one
+    const odd = new Float32Array(Uint32Array.of(0x7fc000ff, 0xffc001ff).buffer);
+    assert.ok(mapped(odd, weight).every(Number.isNaN));
+  }
 });
 Deno.test("log is right to 2 units in the last place, subnormal numbers included", () => {
   check("log", log, { expected: Math.log, low: 1e-30, high: 1e30, ulps: 2 });

@@ -44,6 +44,7 @@ import {
   type Variant,
 } from "./block_pair.ts";
 import { sameSegment } from "./sight.ts";
+import { stepFromDiagonal } from "./steps.ts";
 import { element, type Kernel, keyOf, type Launch } from "../launch.ts";
 import { storeLanes, vectorLoop } from "../vector_loop.ts";
 
@@ -280,17 +281,19 @@ function keyBlock(
   );
   // Queries that see nothing of the block are skipped: causal attention does half of the pairs.
   const range = queryRange(k, variant, own, { firstKey, count });
+  const step = f.local("i64", i64.const(g.queries));
   f.for(
     i64.const(0),
     i64.const(g.group),
     1,
     (member) =>
-      f.for(range.low, range.high, g.queries, (query) => {
+      f.for(range.low, range.high, step, (query) => {
+        const seen = stepFromDiagonal(k, g, { firstKey, count, query, step });
         const queries = f.local("i64", i64.sub(range.high, query));
-        f.set(queries, i64.min(queries, i64.const(g.queries)));
+        f.set(queries, i64.min(queries, step));
         const head = f.local("i64", headOf(own, g, member));
         emitBlockPair(k, variant, own, {
-          block,
+          block: { ...block, count: seen ?? count },
           keys,
           values,
           member,

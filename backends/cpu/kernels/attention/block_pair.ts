@@ -10,7 +10,7 @@ import {
   v128,
   type Vector,
 } from "../../assembler/mod.ts";
-import { exp, expOfNumber } from "../../simd_math.ts";
+import { expAsWeight } from "../../simd_math.ts";
 import {
   type Geometry,
   geometryOf,
@@ -174,7 +174,7 @@ export function emitBlockPair(
   // Q, dO: the block of queries; K, V: the block of keys.
   // S = Q Kt         raw products, made again from what forward kept (its log of sums)
   // dP = dO Vt
-  // P, dS            row by row, below
+  // P, dS            row by row, below (without the scale where a library multiplies by it)
   // dV += Pt dO      dK += dSt Q      dQ += dS K
   const row = f.local("i64", i64.add(own.row0, p.query));
   const queries = f.local(
@@ -197,6 +197,7 @@ export function emitBlockPair(
     packed: at(s.keys),
     scores: at(s.scores),
     diagonal,
+    scale: g.scoreScale,
   });
   queriesByKeys(k, g, {
     queries: ofQueries(dOut),
@@ -204,6 +205,7 @@ export function emitBlockPair(
     packed: at(s.values),
     scores: at(s.slopes),
     diagonal,
+    scale: 1,
   });
   f.for(
     i64.const(0),
@@ -217,6 +219,7 @@ export function emitBlockPair(
     keys: p.block.count,
     out: at(s.dValues),
     diagonal,
+    scale: 1,
   });
   scoresByQueries(k, g, {
     scores: at(s.slopes),
@@ -224,6 +227,7 @@ export function emitBlockPair(
     keys: p.block.count,
     out: at(s.dKeys),
     diagonal,
+    scale: g.slopeScale,
   });
   const target = sumOfQueries(k, variant, own, p.member);
   scoresByKeys(k, g, {
@@ -233,6 +237,7 @@ export function emitBlockPair(
     out: i64.add(target.at, i64.mul(p.query, i64.const(target.row))),
     outRow: target.row,
     diagonal,
+    scale: g.slopeScale,
   });
 }
 
@@ -273,17 +278,13 @@ function gradientRow(
     rowKeys: attributes.dropout === undefined ? undefined : k.at[9],
     row: position,
   });
-  // a row of which the forward pass made no number: every vector is computed with care
-  f.if(v128.anyTrue(f32x4.ne(f32x4.sub(lse, lse), f32x4.const(0))), () => {
-    f.set(sight.plainFrom, sight.maskedFrom);
-    f.set(sight.plainTo, sight.maskedFrom);
-  });
   // Four keys at a time, in place: the row of S becomes P, the row of dP becomes dS.
   const change = (index: Int, mask: Vector | null): void => {
     const address = f.local("i64", element(row, index));
     const { score, slope } = scoreOf(
       f,
       attributes,
+      g,
       v128.load(address, s.scores),
     );
     const own = (value: Vector) =>
@@ -291,8 +292,7 @@ function gradientRow(
     // P = exp(score - lse): normalised at once, because lse holds the maximum and the sum.
     // dS = P * (dP - delta) * d score / d raw.
     const shifted = f32x4.sub(score, lse);
-    const power = mask === null ? expOfNumber(f, shifted) : exp(f, shifted);
-    const weight = f.local("v128", own(power));
+    const weight = f.local("v128", own(expAsWeight(f, shifted, g.factors)));
     // with dropout: dV of what was kept, and dP = keep (dO Vt)
     const factor = drawn === null ? null : keptFactor(f, attributes, {
       key: drawn,
@@ -301,7 +301,8 @@ function gradientRow(
     });
     const raw = v128.load(address, s.slopes);
     const dP = factor === null ? raw : f32x4.mul(raw, factor);
-    const dScore = f32x4.mul(f32x4.sub(dP, delta), slope);
+    const change = f32x4.sub(dP, delta);
+    const dScore = slope === null ? change : f32x4.mul(change, slope);
     storeFactor(
       f,
       g,

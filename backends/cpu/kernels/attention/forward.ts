@@ -18,18 +18,10 @@ import {
   sizeOf,
   type View,
 } from "@denotune/denotune/device";
-import {
-  f32,
-  f32x4,
-  i64,
-  type Int,
-  type Local,
-  v128,
-} from "../../assembler/mod.ts";
+import { f32x4, i64, type Int, type Local, v128 } from "../../assembler/mod.ts";
 import { log } from "../../simd_math.ts";
 import {
   attentionKey,
-  type Geometry,
   geometryOf,
   productsOf,
   rangeBytes,
@@ -43,8 +35,9 @@ import {
   queriesByKeys,
   scoresByKeys,
 } from "./products.ts";
-import { HIDDEN, type KeySegments, sameSegment } from "./sight.ts";
-import { scratchOf, softmaxRow, type Variant } from "./softmax.ts";
+import { type KeySegments, sameSegment } from "./sight.ts";
+import { clearSums, scratchOf, softmaxRow, type Variant } from "./softmax.ts";
+import { allSeeing, endWithSegments, stepToDiagonal } from "./steps.ts";
 import { checkedIndex } from "../convert.ts";
 import { element, type Kernel, keyOf, type Launch } from "../launch.ts";
 import { storeLanes, vectorLoop } from "../vector_loop.ts";
@@ -218,56 +211,78 @@ function block(k: Kernel, variant: Variant, own: Block): void {
   const values = factorAt(2, own.keyRow0, kvHead);
   // Keys that nobody in the block sees are never read: the loop is over low .. high, not over T.
   const range = keyRange(k, variant, own, row0);
-  clear(k, own.queries, s, g);
+  clearSums(k, own.queries, g);
+  const seeing = allSeeing(k, g, own.queries);
+  const firstQuery = f.local("i64", i64.add(own.shift, own.first));
   // One block of keys after the other, with the running softmax: S = Q Kt, then row by row the maximum, the
   // weights and the correction of the sums so far, then O += P V.
-  f.for(range.low, range.high, g.keys, (firstKey) => {
+  f.for(range.low, range.high, seeing.step, (firstKey) => {
+    stepToDiagonal(k, g, seeing, { firstKey, firstQuery });
     const count = f.local("i64", i64.sub(range.high, firstKey));
-    f.set(count, i64.min(count, i64.const(g.keys)));
-    const block = (base: Int) => ({
-      at: f.local(
-        "i64",
-        i64.add(base, i64.mul(firstKey, i64.const(g.kFactorRow))),
-      ),
-      count,
-    });
-    const keyBlock = block(keys);
-    const diagonal = diagonalOf(k, variant, {
-      query: i64.add(own.shift, own.first),
-      key: firstKey,
-    });
-    // The micro-kernel wants keys as panels; they are packed once a block of queries.
-    packKeys(k, g, keyBlock, at(s.keys));
-    queriesByKeys(k, g, {
-      queries: { at: queries, count: own.queries },
-      keys: keyBlock,
-      packed: at(s.keys),
-      scores: at(s.scores),
-      diagonal,
-    });
-    const seen = segmentsOf(k, variant, {
+    f.set(count, i64.min(count, seeing.step));
+    endWithSegments(k, g, seeing, {
+      row0: own.keyRow0,
       firstKey,
       count,
-      row0: i64.sub(row0, own.first),
-    });
-    f.for(i64.const(0), own.queries, 1, (i) => {
-      const query = {
-        i,
-        block: seen,
-        row0,
-        first: own.first,
-        shift: own.shift,
-        head: own.head,
-      };
-      softmaxRow(k, variant, query);
-    });
-    scoresByKeys(k, g, {
-      scores: at(s.scores),
-      keys: block(values),
+      firstQuery,
       queries: own.queries,
-      out: at(s.result),
-      outRow: 4 * g.padded,
-      diagonal,
+    });
+    const rows = f.local("i64", i64.sub(seeing.to, seeing.from));
+    f.if(i64.gtS(rows, i64.const(0)), () => {
+      const block = (base: Int) => ({
+        at: f.local(
+          "i64",
+          i64.add(base, i64.mul(firstKey, i64.const(g.kFactorRow))),
+        ),
+        count,
+      });
+      /** Address of the first row that sees any of the keys. */
+      const seeingRow = (base: Int, rowBytes: number) =>
+        f.local(
+          "i64",
+          i64.add(base, i64.mul(seeing.from, i64.const(rowBytes))),
+        );
+      const keyBlock = block(keys);
+      const scores = seeingRow(at(s.scores), g.scoreRow);
+      const diagonal = diagonalOf(k, variant, {
+        query: firstQuery,
+        key: firstKey,
+      });
+      // The micro-kernel wants keys as panels; they are packed once a block of queries.
+      packKeys(k, g, keyBlock, at(s.keys));
+      queriesByKeys(k, g, {
+        queries: { at: seeingRow(queries, g.qFactorRow), count: rows },
+        keys: keyBlock,
+        packed: at(s.keys),
+        scores,
+        diagonal,
+        scale: g.scoreScale,
+      });
+      const seen = segmentsOf(k, variant, {
+        firstKey,
+        count,
+        row0: i64.sub(row0, own.first),
+      });
+      f.for(seeing.from, seeing.to, 1, (i) => {
+        const query = {
+          i,
+          block: seen,
+          row0,
+          first: own.first,
+          shift: own.shift,
+          head: own.head,
+        };
+        softmaxRow(k, variant, query);
+      });
+      scoresByKeys(k, g, {
+        scores,
+        keys: block(values),
+        queries: rows,
+        out: seeingRow(at(s.result), 4 * g.padded),
+        outRow: 4 * g.padded,
+        diagonal,
+        scale: 1,
+      });
     });
   });
   finish(k, variant, { own, row0, headBytes });
@@ -321,33 +336,6 @@ function keyRange(
     f.set(low, i64.max(low, from));
   }
   return { low, high };
-}
-
-/** Before the first block of keys: results and sums 0, maxima below every score. */
-function clear(
-  k: Kernel,
-  queries: Int,
-  s: ReturnType<typeof scratchOf>,
-  g: Geometry,
-): void {
-  const { f } = k;
-  const result = i64.add(k.scratch, i64.const(s.result));
-  vectorLoop(
-    f,
-    { from: i64.const(0), to: i64.mul(queries, i64.const(g.padded)) },
-    (lanes) =>
-      storeLanes(
-        f,
-        { address: element(result, lanes.index) },
-        f32x4.const(0),
-        lanes.rest,
-      ),
-  );
-  f.for(i64.const(0), queries, 1, (i) => {
-    const slot = element(k.scratch, i);
-    f.store(slot, f32.const(HIDDEN), s.maxima);
-    f.store(slot, f32.const(0), s.sums);
-  });
 }
 
 /** Divides by the sums and stores the block's result. */

@@ -21,8 +21,10 @@ import { TILE_COLUMNS } from "../matmul/tile.ts";
 
 /** Queries and keys of a block for the micro-kernel: multiples of the rows and columns of a tile. */
 const TILED = { queries: 48, keys: 64 };
-/** Queries and keys of a block for a BLAS: large enough that a call costs little beside its work. */
-const BY_BLAS = { queries: 96, keys: 128 };
+/** Queries and keys of a block for a library: large enough that a call costs little beside its work, and in the second cache. */
+const BY_LIBRARY = { queries: 192, keys: 128 };
+/** Keys or queries of a library's blocks on the diagonal of causal attention, where half is not seen. */
+const ON_DIAGONAL = 64;
 /** Row length and head size from which on a BLAS does the products. */
 const BLAS_FROM = { positions: 128, headDim: 32 };
 
@@ -46,6 +48,8 @@ export interface Geometry {
   readonly kRow: number;
   /** What does the products of blocks. */
   readonly products: Products;
+  /** How factors are stored. */
+  readonly factors: "f32" | "bf16";
   /** Bytes of a number of a factor: 2 where it is bf16. */
   readonly factorBytes: 2 | 4;
   /** Bytes from one row of q, as a factor, to the next. */
@@ -56,6 +60,12 @@ export interface Geometry {
   readonly queries: number;
   /** Keys of a block. */
   readonly keys: number;
+  /** Keys (forward) or queries (backward) of a block on the diagonal of causal attention; null: as elsewhere. */
+  readonly onDiagonal: number | null;
+  /** What a library multiplies scores by: the scale where that rounds nothing, so that both passes get the same bits. */
+  readonly scoreScale: number;
+  /** What a library multiplies the gradients of queries and keys by. */
+  readonly slopeScale: number;
   /** Bytes from one row of scores to the next. */
   readonly scoreRow: number;
 }
@@ -80,17 +90,22 @@ export function geometryOf(
     products: Products;
   },
 ): Geometry {
-  const { heads, kvHeads, headDim } = attributes;
+  const { heads, kvHeads, headDim, scale } = attributes;
+  const byLibrary = products !== "tiles";
   const panels = Math.ceil(headDim / TILE_COLUMNS);
-  const { queries, keys } = products === "tiles" ? TILED : BY_BLAS;
+  const { queries, keys } = byLibrary ? BY_LIBRARY : TILED;
   const factorBytes = products === "bf16" ? 2 : 4;
   return {
     products,
+    factors: products === "bf16" ? "bf16" : "f32",
     factorBytes,
     qFactorRow: factorBytes * heads * headDim,
     kFactorRow: factorBytes * kvHeads * headDim,
     queries,
     keys,
+    onDiagonal: byLibrary && attributes.causal ? ON_DIAGONAL : null,
+    scoreScale: byLibrary && Number.isInteger(Math.log2(scale)) ? scale : 1,
+    slopeScale: byLibrary ? scale : 1,
     scoreRow: 4 * keys,
     heads,
     kvHeads,
@@ -205,21 +220,25 @@ export function segmentSpan(
   return { low, high };
 }
 
-/** A raw product of query and key as a score, and the factor of the score's gradient. */
+/** A product of query and key as a score, and what the score's gradient is still multiplied by (null: nothing). */
 export function scoreOf(
   f: FunctionBuilder,
   attributes: AttentionAttributes,
+  g: Geometry,
   raw: Vector,
-): { score: Vector; slope: Vector } {
+): { score: Vector; slope: Vector | null } {
   const { scale, softcap } = attributes;
-  const scaled = f.local("v128", f32x4.mul(raw, f32x4.const(scale)));
-  if (softcap === null) return { score: scaled, slope: f32x4.const(scale) };
+  /** A number times what is left of the scale. */
+  const rest = (value: Vector, done: number) =>
+    done === scale ? value : f32x4.mul(value, f32x4.const(scale / done));
+  const scaled = f.local("v128", rest(raw, g.scoreScale));
+  if (softcap === null) {
+    const done = g.slopeScale === scale;
+    return { score: scaled, slope: done ? null : f32x4.const(scale) };
+  }
   // softcap * tanh(scaled / softcap), and its slope 1 - tanh^2 times the scale.
   const bent = tanh(f, f32x4.mul(scaled, f32x4.const(1 / softcap)));
   const score = f.local("v128", f32x4.mul(bent, f32x4.const(softcap)));
-  const slope = f32x4.mul(
-    f32x4.sub(f32x4.const(1), f32x4.mul(bent, bent)),
-    f32x4.const(scale),
-  );
-  return { score, slope };
+  const slope = f32x4.sub(f32x4.const(1), f32x4.mul(bent, bent));
+  return { score, slope: rest(slope, g.slopeScale) };
 }

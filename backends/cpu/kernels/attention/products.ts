@@ -9,8 +9,9 @@
  * scoresByQueries     O (keys, head) += St (keys, q)       Q where it is: 8 columns a panel  queries
  * ```
  *
- * Where attention is causal, half of the block on the diagonal is never seen: those scores are not made, and the
- * weights, which are 0 there, are not multiplied. That leaves out additions of 0 alone.
+ * Where attention is causal, half of the block on the diagonal is never seen: the micro-kernel does not make those
+ * scores, and does not multiply the weights, which are 0 there. That leaves out additions of 0 alone. A library gets
+ * smaller blocks there. It also scales scores and gradients; the micro-kernel does not.
  *
  * St is S read with its strides exchanged: nothing is transposed. Where a head is no multiple of eight columns the last
  * panel reads into the next head, and writes columns that nobody reads: rows of results are `padded` wide.
@@ -70,11 +71,12 @@ export function packKeys(
   }, packed);
 }
 
-/** Q Kt: a row of scores for each query. Scores behind the last key are not defined. */
+/** Q Kt, by a library times `scale`: a row of scores for each query. Scores behind the last key are not defined. */
 export function queriesByKeys(
   k: Kernel,
   g: Geometry,
   p: {
+    scale: number;
     queries: Rows;
     keys: Rows;
     packed: Int;
@@ -86,7 +88,7 @@ export function queriesByKeys(
   const depth = i64.const(g.headDim);
   if (g.products !== "tiles") {
     return k.gemm({
-      factors: g.products === "bf16" ? "bf16" : "f32",
+      factors: g.factors,
       transposed: "b",
       m: queries.count,
       n: keys.count,
@@ -98,6 +100,7 @@ export function queriesByKeys(
       c: p.scores,
       cRow: g.scoreRow,
       accumulate: false,
+      scale: p.scale,
     });
   }
   const product = blockProduct(k.module, {
@@ -121,11 +124,12 @@ export function queriesByKeys(
   ]);
 }
 
-/** out += S K, a row for each query; rows of `out` are `outRow` bytes apart. */
+/** out += S K, by a library times `scale`, a row for each query; rows of `out` are `outRow` bytes apart. */
 export function scoresByKeys(
   k: Kernel,
   g: Geometry,
   p: {
+    scale: number;
     scores: Int;
     keys: Rows;
     queries: Int;
@@ -136,7 +140,7 @@ export function scoresByKeys(
 ): void {
   if (g.products !== "tiles") {
     return k.gemm({
-      factors: g.products === "bf16" ? "bf16" : "f32",
+      factors: g.factors,
       transposed: null,
       m: p.queries,
       n: i64.const(g.headDim),
@@ -148,6 +152,7 @@ export function scoresByKeys(
       c: p.out,
       cRow: p.outRow,
       accumulate: true,
+      scale: p.scale,
     });
   }
   const product = blockProduct(k.module, {
@@ -170,11 +175,12 @@ export function scoresByKeys(
   ]);
 }
 
-/** out += St Q, a row of `4 * padded` bytes for each key. */
+/** out += St Q, by a library times `scale`, a row of `4 * padded` bytes for each key. */
 export function scoresByQueries(
   k: Kernel,
   g: Geometry,
   p: {
+    scale: number;
     scores: Int;
     queries: Rows;
     keys: Int;
@@ -185,7 +191,7 @@ export function scoresByQueries(
   const outRow = 4 * g.padded;
   if (g.products !== "tiles") {
     return k.gemm({
-      factors: g.products === "bf16" ? "bf16" : "f32",
+      factors: g.factors,
       transposed: "a",
       m: p.keys,
       n: i64.const(g.headDim),
@@ -197,6 +203,7 @@ export function scoresByQueries(
       c: p.out,
       cRow: outRow,
       accumulate: true,
+      scale: p.scale,
     });
   }
   const product = blockProduct(k.module, {

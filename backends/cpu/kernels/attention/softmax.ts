@@ -4,13 +4,14 @@
  */
 import type { AttentionAttributes } from "@denotune/denotune/device";
 import {
+  f32,
   f32x4,
   i64,
   type Int,
   v128,
   type Vector,
 } from "../../assembler/mod.ts";
-import { exp, expOfNumber, maxLanes, sumLanes } from "../../simd_math.ts";
+import { exp, expAsWeight, maxLanes, sumLanes } from "../../simd_math.ts";
 import {
   type Geometry,
   geometryOf,
@@ -29,6 +30,7 @@ import { dropoutKey, keptFactor } from "./dropout.ts";
 import { storeFactor } from "./factors.ts";
 import { packedBytes } from "./products.ts";
 import { element, type Kernel } from "../launch.ts";
+import { storeLanes, vectorLoop } from "../vector_loop.ts";
 
 /** Offsets into the worker's own memory: a block of scores, its result, and the running statistics. */
 export function scratchOf(g: Geometry) {
@@ -56,6 +58,29 @@ export interface Variant {
   readonly rounded: readonly number[] | null;
   /** The cache that keys come from; null: keys are beside the queries. */
   readonly cache: { readonly slots: number; readonly capacity: number } | null;
+}
+
+/** Before the first block of keys: results and sums 0, maxima below every score. */
+export function clearSums(k: Kernel, queries: Int, g: Geometry): void {
+  const { f } = k;
+  const s = scratchOf(g);
+  const result = i64.add(k.scratch, i64.const(s.result));
+  vectorLoop(
+    f,
+    { from: i64.const(0), to: i64.mul(queries, i64.const(g.padded)) },
+    (lanes) =>
+      storeLanes(
+        f,
+        { address: element(result, lanes.index) },
+        f32x4.const(0),
+        lanes.rest,
+      ),
+  );
+  f.for(i64.const(0), queries, 1, (i) => {
+    const slot = element(k.scratch, i);
+    f.store(slot, f32.const(HIDDEN), s.maxima);
+    f.store(slot, f32.const(0), s.sums);
+  });
 }
 
 /** Turns a row of raw scores into weights, and scales the row's sums so far. */
@@ -93,11 +118,10 @@ export function softmaxRow(
   // are capped ones, which are expensive; others are one multiplication away from the raw product.
   const best = f.local("v128", f32x4.const(HIDDEN));
   const peak = f.local("v128", f32x4.const(HIDDEN));
-  const missing = f.local("v128", f32x4.const(0));
   eachSeen(f, sight, {
     masked: (index, mask) => {
       const address = f.local("i64", element(row, index));
-      const { score } = scoreOf(f, attributes, v128.load(address));
+      const { score } = scoreOf(f, attributes, g, v128.load(address));
       const seen = f.local(
         "v128",
         v128.select(score, f32x4.const(HIDDEN), mask),
@@ -107,11 +131,10 @@ export function softmaxRow(
     },
     plain: (index) => {
       const address = f.local("i64", element(row, index));
-      const { score } = scoreOf(f, attributes, v128.load(address));
+      const { score } = scoreOf(f, attributes, g, v128.load(address));
       if (capped) f.store(address, score);
-      // `max` takes eight instructions to keep NaN, `pmax` one: NaN is looked for beside it
+      // `max` takes eight instructions to keep NaN, `pmax` one that passes over it: a weight is NaN again
       f.set(peak, f32x4.pmax(peak, score));
-      f.set(missing, v128.or(missing, f32x4.ne(score, score)));
     },
   });
   // The maximum so far may have been smaller: the sums so far are scaled by exp(before - now).
@@ -121,9 +144,8 @@ export function softmaxRow(
     "v128",
     f32x4.max(before, maxLanes(f, f32x4.max(best, peak))),
   );
-  // A score that is NaN or infinite makes the maximum NaN, and with it all that the row gives.
+  // An infinite score makes the maximum NaN, and with it all that the row gives.
   f.set(now, f32x4.add(now, f32x4.sub(now, now)));
-  f.if(v128.anyTrue(missing), () => f.set(now, f32x4.const(NaN)));
   const drawn = dropoutKey(f, attributes, {
     rowKeys: attributes.dropout === undefined ? undefined : k.at[6],
     row: i64.add(query.row0, i),
@@ -133,7 +155,7 @@ export function softmaxRow(
   const store = (index: Int, weight: Vector): void => {
     // dropped weights count in the sum all the same
     f.set(total, f32x4.add(total, weight));
-    const kept = drawn === null ? weight : f32x4.mul(
+    const left = drawn === null ? weight : f32x4.mul(
       weight,
       keptFactor(f, attributes, {
         key: drawn,
@@ -141,21 +163,21 @@ export function softmaxRow(
         first: i64.add(block.firstKey, index),
       }),
     );
-    storeFactor(f, g, { row, index }, kept);
+    storeFactor(f, g, { row, index }, left);
   };
   eachSeen(f, sight, {
     masked: (index) => {
       const address = f.local("i64", element(row, index));
       const seen = f.local("v128", v128.load(address));
-      const power = exp(f, f32x4.sub(seen, now));
+      const power = expAsWeight(f, f32x4.sub(seen, now), g.factors);
       const hidden = f32x4.le(seen, f32x4.const(HIDDEN_LIMIT)); // false for NaN, which stays
       store(index, f.local("v128", v128.andNot(power, hidden)));
     },
     plain: (index) => {
       const address = f.local("i64", element(row, index));
       const stored = v128.load(address);
-      const score = capped ? stored : scoreOf(f, attributes, stored).score;
-      store(index, expOfNumber(f, f32x4.sub(score, now)));
+      const score = capped ? stored : scoreOf(f, attributes, g, stored).score;
+      store(index, expAsWeight(f, f32x4.sub(score, now), g.factors));
     },
   });
   eachHidden(

@@ -69,6 +69,7 @@ export function widenedPanels(
             c: f.local("i64", element(result, from)),
             cRow: 4 * n,
             accumulate,
+            scale: 1,
           }));
       });
     },
