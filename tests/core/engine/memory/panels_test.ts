@@ -5,7 +5,6 @@
 import assert from "node:assert/strict";
 import { ReferenceExecutor } from "../../../../backends/reference/mod.ts";
 import { localDevice } from "../../../../core/device/local_device.ts";
-import type { Engine } from "../../../../core/engine/engine.ts";
 import {
   numbersOfPanels,
   type PanelMatrix,
@@ -13,10 +12,11 @@ import {
   PanelWrites,
   readPanels,
 } from "../../../../core/engine/memory/panels.ts";
-import { type Device, randomFrom } from "../../../../core/mod.ts";
+import { randomFrom } from "../../../../core/mod.ts";
 import { openCpu } from "../../../backends/cpu/open.ts";
 import { tinyBases } from "../../../conformance/adapter.ts";
 import { answers, openAnswering } from "./_answers.ts";
+import { asking, inPanels, PANELS, readsPanelsHere } from "./_panels.ts";
 
 /** Element of memory that holds a number of a matrix, as the contract says it. */
 function placeOf(
@@ -74,30 +74,7 @@ Deno.test("matrices of any size become panels and numbers again, also in parts",
 });
 
 const BASES = tinyBases();
-const PANELS = { rows: 48, leastElements: 1 };
-/** Whether a cpu device reads panels here: there is oneDNN. */
-const HERE = await (async () => {
-  await using device = await openCpu({ workers: 1 });
-  return device.info.panels?.rows === PANELS.rows;
-})();
-
-/** The device, as one that asks for panels of small matrices too, or for none. */
-function asking(device: Device, panels: Device["info"]["panels"]): Device {
-  return new Proxy(device, {
-    get(target, name) {
-      if (name === "info") return { ...target.info, panels };
-      const member = Reflect.get(target, name, target);
-      return typeof member === "function" ? member.bind(target) : member;
-    },
-  });
-}
-
-/** Names of what an engine stores in panels. */
-function inPanels({ session }: Engine): string[] {
-  return [...session.memory.variables].flatMap(([name, { panelRows }]) =>
-    panelRows === undefined ? [] : [name]
-  );
-}
+const HERE = await readsPanelsHere();
 
 for (const base of Object.keys(BASES) as (keyof typeof BASES)[]) {
   Deno.test({
