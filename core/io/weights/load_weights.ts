@@ -183,13 +183,14 @@ export async function loadTensors(
   for (const [name, tensor] of tensors) {
     const dtype = dtypeOf(name);
     const memory = memoryOf?.(name) ?? null;
+    const widens = widening(tensor, dtype);
     if (
       memory !== null && tensor instanceof StoredTensor &&
-      tensor.isStoredAs(dtype)
+      (widens !== null || tensor.isStoredAs(dtype))
     ) {
       const { buffer, byteOffset, byteLength } = memory;
       const into = new Uint8Array(buffer, byteOffset, byteLength);
-      ranges.push({ path: tensor.path, offset: tensor.offset, into });
+      ranges.push({ path: tensor.path, offset: tensor.offset, into, widens });
       continue;
     }
     for (let start = 0; start < tensor.elements; start += CHUNK) {
@@ -211,6 +212,17 @@ export async function loadTensors(
     }
   }
   await readRanges(ranges, signal);
+}
+
+/** The type of 16 bits of a tensor that is kept in float32; null for any other. */
+function widening(
+  tensor: ReadableTensor,
+  storage: Storage,
+): "BF16" | "F16" | null {
+  if (!(tensor instanceof StoredTensor) || storage !== "f32") return null;
+  return tensor.dtype === "BF16" || tensor.dtype === "F16"
+    ? tensor.dtype
+    : null;
 }
 
 /** transformers leaves a head alone that differs from the embedding, whatever the config says. So must we. */

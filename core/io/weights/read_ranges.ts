@@ -4,6 +4,7 @@
  * @module
  */
 import { DataError } from "../../contracts/errors.ts";
+import { bf16ToF32, f16ToF32 } from "../half.ts";
 
 /** Bytes that are read at a time. */
 const PIECE = 1 << 23;
@@ -16,8 +17,10 @@ export interface FileRange {
   readonly path: string;
   /** First byte. */
   readonly offset: number;
-  /** As many as it has. */
+  /** As many as it has; of float32 that the file has in 16 bits, twice as many. */
   readonly into: Uint8Array;
+  /** The type of 16 bits that the file has, where memory has float32; null or absent: both have the same bytes. */
+  readonly widens?: "BF16" | "F16" | null;
 }
 
 /** Reads them all. Throws `DataError` for a file that ends before, and the signal's reason once it is aborted. */
@@ -43,12 +46,13 @@ export async function readRanges(
 function* piecesOf(
   ranges: readonly FileRange[],
 ): Generator<FileRange, void, undefined> {
-  for (const { path, offset, into } of ranges) {
+  for (const { path, offset, into, widens = null } of ranges) {
     for (let at = 0; at < into.length; at += PIECE) {
       yield {
         path,
-        offset: offset + at,
+        offset: offset + (widens === null ? at : at / 2),
         into: into.subarray(at, at + PIECE),
+        widens,
       };
     }
   }
@@ -67,7 +71,8 @@ async function readAll(
     piece = pieces.next()
   ) {
     signal?.throwIfAborted();
-    const { path, offset, into } = piece.value;
+    const { path, offset, widens } = piece.value;
+    const into = stored(piece.value);
     let file = open.get(path);
     if (file === undefined) {
       open.set(path, file = files.use(Deno.openSync(path, { read: true })));
@@ -84,5 +89,23 @@ async function readAll(
       }
       at += n;
     }
+    if (widens != null) widen(piece.value, widens);
   }
+}
+
+/** Where the bytes of the file go: into the second half of what is widened after it. */
+function stored({ into, widens }: FileRange): Uint8Array {
+  return widens == null ? into : into.subarray(into.length / 2);
+}
+
+/** Widens in ascending order: a number is written at or before the bits that are read next. */
+function widen(piece: FileRange, from: "BF16" | "F16"): void {
+  const { buffer, byteOffset, byteLength } = piece.into;
+  const bits = stored(piece);
+  const n = byteLength / 4;
+  const widened = from === "BF16" ? bf16ToF32 : f16ToF32;
+  widened(
+    new Uint16Array(buffer, bits.byteOffset, n),
+    new Float32Array(buffer, byteOffset, n),
+  );
 }
