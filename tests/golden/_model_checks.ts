@@ -148,7 +148,9 @@ export async function checkNumbers(
       const { loss, gradients } = await model.step(padded);
       close([loss], [wanted], { relative: adamwTolerance, what: `step ${i}` });
       const total = norm2([...gradients.values()].map(norm2));
-      close([total], [grad_norms[i]], { relative: 1e-3 });
+      // PyTorch's own norms move ten times as far as its losses where its weights start a rounding apart: 3.3e-3 and
+      // 2.3e-4 within 20 steps of gemma3_text
+      close([total], [grad_norms[i]], { relative: 10 * adamwTolerance });
       await adamw.update(model, gradients);
     }
     if (steps < losses.length) return;
