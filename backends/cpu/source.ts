@@ -4,7 +4,7 @@
  */
 import type { KernelSource, Plan } from "@denotune/denotune/device";
 import { ModuleBuilder, printModule } from "./assembler/mod.ts";
-import { Kernel, SGEMM } from "./kernels/launch.ts";
+import { Kernel, LAUNCH_PARAMETERS, SGEMM } from "./kernels/launch.ts";
 import { lower, type LowerOptions } from "./lower.ts";
 import { chunkExtents } from "./runtime/compile.ts";
 
@@ -29,7 +29,7 @@ export function sourcesOf(plan: Plan, options: LowerOptions): KernelSource[] {
         }
         const module = new ModuleBuilder(options.blas ? [SGEMM] : []);
         module.function(
-          { parameters: ["f64", "f64", "f64"], name: "launch" },
+          { parameters: LAUNCH_PARAMETERS, name: "launch" },
           (f) => launch.build(new Kernel(f, module, launch)),
         );
         return {

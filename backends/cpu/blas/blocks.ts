@@ -50,7 +50,8 @@ export function runBlocks(
   product: BlasProduct,
   slots: Float64Array,
   { take, multiply, fewRows }: {
-    readonly take: () => number;
+    /** Gives the next block of so many; a number beyond the last where none is left. */
+    readonly take: (blocks: number) => number;
     readonly multiply: (block: Block) => void;
     /** Null where products of few rows are cut as all others. */
     readonly fewRows: FewRowsColumns | null;
@@ -73,7 +74,8 @@ export function runBlocks(
     : blasBlocks({ batch, m, n, k });
   const across = Math.ceil(n / columns);
   const blocks = Math.ceil(m / rows) * across;
-  for (let piece = take(); piece < batch * blocks; piece = take()) {
+  const all = batch * blocks;
+  for (let piece = take(all); piece < all; piece = take(all)) {
     const which = Math.floor(piece / blocks);
     const inside = piece - which * blocks;
     const row = Math.floor(inside / across) * rows;

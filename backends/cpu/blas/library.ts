@@ -44,7 +44,11 @@ export class GemmLibrary {
   }
 
   /** Does blocks of a product until none is left. Throws `Error` where the library refuses one. */
-  run(product: BlasProduct, slots: Float64Array, take: () => number): void {
+  run(
+    product: BlasProduct,
+    slots: Float64Array,
+    take: (blocks: number) => number,
+  ): void {
     runBlocks(product, slots, {
       take,
       multiply: (block) => this.#multiply(product, block),

@@ -1,7 +1,8 @@
 /**
- * Kernels consist of launches. A launch is one assembled function, run by all workers at once; each worker
- * takes pieces of the work from a common counter until none is left. Pieces depend on shapes alone and never
- * share an output element, so results do not depend on which worker takes which piece.
+ * Kernels consist of launches. A launch is one assembled function, run by all workers at once. Each worker takes the
+ * pieces of its own share of the work, which begins at the same rows in every launch: they are still in its cache. Then it
+ * takes what others have left of theirs. Pieces depend on shapes alone and never share an output element, so results
+ * do not depend on which worker takes which piece.
  * @module
  */
 import type { Dim, View } from "@denotune/denotune/device";
@@ -85,9 +86,12 @@ export interface Gemm {
 const ARGUMENT_BYTES = 8;
 
 /**
- * The function of a launch while it is built. Its parameters are addresses of the arguments, the scratch
- * memory and the counter of pieces, as float64: JavaScript passes such numbers without allocating.
+ * Parameters of a launch's function: addresses of the arguments, of the scratch memory and of the counters of pieces,
+ * number of this worker, and how many there are. As float64: JavaScript passes such numbers without allocating.
  */
+export const LAUNCH_PARAMETERS: readonly "f64"[] = Array(5).fill("f64");
+
+/** The function of a launch while it is built. */
 export class Kernel {
   /** Addresses of the launch's views. */
   readonly at: readonly Int[];
@@ -97,7 +101,9 @@ export class Kernel {
   readonly temporary: Int;
   /** Address of this worker's own memory. */
   readonly scratch: Int;
-  readonly #counter: Local<"i64">;
+  readonly #counters: Local<"i64">;
+  readonly #worker: Local<"i64">;
+  readonly #workers: Local<"i64">;
 
   constructor(
     readonly f: FunctionBuilder,
@@ -106,7 +112,9 @@ export class Kernel {
   ) {
     const args = f.local("i64", i64.fromF64(f.parameter("f64", 0)));
     this.scratch = f.local("i64", i64.fromF64(f.parameter("f64", 1)));
-    this.#counter = f.local("i64", i64.fromF64(f.parameter("f64", 2)));
+    this.#counters = f.local("i64", i64.fromF64(f.parameter("f64", 2)));
+    this.#worker = f.local("i64", i64.fromF64(f.parameter("f64", 3)));
+    this.#workers = f.local("i64", i64.fromF64(f.parameter("f64", 4)));
     let count = 0;
     const next = () =>
       f.local("i64", i64.fromF64(f64.load(args, ARGUMENT_BYTES * count++)));
@@ -117,19 +125,52 @@ export class Kernel {
     );
   }
 
-  /** Runs `body` for pieces 0 .. count, shared out among the workers. */
+  /**
+   * Runs `body` for pieces 0 .. count, shared out among the workers: each begins with its own share, and goes on with what
+   * is left of the next one's.
+   *
+   * ```text
+   * pieces      0 1 2 3 4 5 | 6 7 8 9 10 11
+   * worker 0    0 1 2 3 4 5   10 11            a counter a share says how many of it are taken
+   * worker 1    6 7 8 9
+   * ```
+   */
   pieces(count: Int, body: (piece: Local<"i64">) => void): void {
     const { f } = this;
     const total = f.hold(count);
-    const piece = f.local("i64");
-    f.block((done) =>
-      f.loop((again) => {
-        f.set(piece, i64.extendU(i32.atomicAdd(this.#counter, i32.const(1))));
-        f.branch(done, i64.geS(piece, total));
-        body(piece);
-        f.branch(again);
-      })
+    const most = f.local(
+      "i64",
+      i64.divU(
+        i64.add(total, i64.sub(this.#workers, i64.const(1))),
+        this.#workers,
+      ),
     );
+    const share = f.local("i64", this.#worker);
+    const left = f.local("i64", this.#workers);
+    f.loop((another) => {
+      const from = f.local("i64", i64.mul(share, most));
+      const size = f.local("i64", i64.min(most, i64.sub(total, from)));
+      const counter = f.local("i64", element(this.#counters, share));
+      const piece = f.local("i64");
+      f.block((done) =>
+        f.loop((again) => {
+          // looked at before it is changed: workers that find nothing do not take the line from each other
+          f.branch(done, i64.geS(i64.extendU(i32.atomicLoad(counter)), size));
+          f.set(piece, i64.extendU(i32.atomicAdd(counter, i32.const(1))));
+          f.branch(done, i64.geS(piece, size));
+          f.set(piece, i64.add(piece, from));
+          body(piece);
+          f.branch(again);
+        })
+      );
+      f.set(share, i64.add(share, i64.const(1)));
+      f.if(
+        i64.geS(share, this.#workers),
+        () => f.set(share, i64.const(0)),
+      );
+      f.set(left, i64.sub(left, i64.const(1)));
+      f.branch(another, i64.ne(left, i64.const(0)));
+    });
   }
 
   /** A product by a library; only where the plan is compiled for one. */

@@ -16,7 +16,13 @@ import {
   type View,
 } from "@denotune/denotune/device";
 import { ModuleBuilder } from "../assembler/mod.ts";
-import { GEMM_BF16, Kernel, type Launch, SGEMM } from "../kernels/launch.ts";
+import {
+  GEMM_BF16,
+  Kernel,
+  type Launch,
+  LAUNCH_PARAMETERS,
+  SGEMM,
+} from "../kernels/launch.ts";
 import { lower, type LowerOptions } from "../lower.ts";
 import { intervalsOf, type Span, type Touched } from "./intervals.ts";
 import { ALIGNMENT, MARGIN } from "./heap.ts";
@@ -194,7 +200,7 @@ function assemble(
       const name = `f${functions.size}`;
       try {
         module.function(
-          { parameters: ["f64", "f64", "f64"], name },
+          { parameters: LAUNCH_PARAMETERS, name },
           (f) => launch.build(new Kernel(f, module, launch)),
         );
       } catch (error) {

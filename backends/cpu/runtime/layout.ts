@@ -42,17 +42,17 @@ export const EXTENTS_AT = 1024;
 /** Most named dimensions of a program. */
 export const MAX_NAMES = 64;
 
-/** Offset of the counters of pieces, used in rotation. */
+/** Offset of the counters of pieces: a launch has one for each worker's share; launches use them in rotation. */
 export const COUNTERS_AT = 4096;
-/** Number of counters, a power of two. */
+/** Launches whose counters are there, a power of two. */
 export const COUNTERS = 64;
-/** Bytes from one counter to the next. */
-export const COUNTER_BYTES = 64;
+/** Bytes of a launch's counters. */
+export const COUNTER_BYTES = 4 * MAX_WORKERS;
 /** Launches that may pass without a barrier, so that no counter is reset while it is used. */
 export const LAUNCHES_WITHOUT_BARRIER = 16;
 
 /** Where workers leave the message of an error: length, then UTF-8. */
-export const ERRORS_AT = 8192;
+export const ERRORS_AT = COUNTERS_AT + COUNTERS * COUNTER_BYTES;
 /** Bytes of one worker's error. */
 export const ERROR_BYTES = 512;
 

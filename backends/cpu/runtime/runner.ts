@@ -222,10 +222,14 @@ export class Runner {
     extents: Float64Array,
     iteration: number,
   ): void {
+    const { index, workers } = this.#options;
     const number = this.#launches++;
-    if (this.#options.index === 0) {
-      // far enough ahead that nobody uses it: barriers are never that far apart
-      Atomics.store(this.#cells, counterCell(number + COUNTERS / 2), 0);
+    if (index === 0) {
+      // far enough ahead that nobody uses them: barriers are never that far apart
+      const later = counterCell(number + COUNTERS / 2);
+      for (let w = 0; w < workers; w++) {
+        Atomics.store(this.#cells, later + w, 0);
+      }
     }
     const counter = counterCell(number);
     try {
@@ -234,7 +238,13 @@ export class Runner {
         launch.slots[slot] = valueOf(argument, extents, iteration);
       }
       if (launch.run !== null) {
-        launch.run(launch.argumentsAt, this.#scratchAt, 4 * counter);
+        launch.run(
+          launch.argumentsAt,
+          this.#scratchAt,
+          4 * counter,
+          index,
+          workers,
+        );
       } else this.#runProduct(launch, counter);
     } catch (error) {
       this.#fail(explain(launch.data, error));
@@ -247,11 +257,27 @@ export class Runner {
     if (library === null || data.blas === null) {
       throw new Error("no library for it is loaded");
     }
-    library.run(
-      data.blas,
-      slots,
-      () => Atomics.add(this.#cells, counter, 1),
-    );
+    library.run(data.blas, slots, this.#taker(counter));
+  }
+
+  /** Takes blocks of a product as kernels take pieces: see `Kernel.pieces`. */
+  #taker(counters: number): (blocks: number) => number {
+    const { index, workers } = this.#options;
+    let share = index;
+    let left = workers;
+    return (blocks) => {
+      const most = Math.ceil(blocks / workers);
+      for (; left > 0; left--) {
+        const from = share * most;
+        const size = Math.min(most, blocks - from);
+        if (Atomics.load(this.#cells, counters + share) < size) {
+          const taken = Atomics.add(this.#cells, counters + share, 1);
+          if (taken < size) return from + taken;
+        }
+        share = share + 1 === workers ? 0 : share + 1;
+      }
+      return blocks;
+    };
   }
 
   /** Waits for the others. False if the run is to be left. */

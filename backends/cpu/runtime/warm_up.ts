@@ -10,11 +10,16 @@
  */
 import { CELL } from "./layout.ts";
 
-/** An assembled launch: addresses of its arguments, of the worker's own memory and of its counter of pieces. */
+/**
+ * An assembled launch: addresses of its arguments, of the worker's own memory and of the counters of pieces; which worker
+ * it is, of how many.
+ */
 export type LaunchFunction = (
   args: number,
   scratch: number,
-  counter: number,
+  counters: number,
+  worker: number,
+  workers: number,
 ) => void;
 
 /** Enough for functions of 3.3 KB of machine code; 50 ns each. */
@@ -33,6 +38,6 @@ export function warmUp(
 ): void {
   Atomics.store(cells, CELL.exhausted, NO_PIECES);
   for (let call = 0; call < CALLS; call++) {
-    run(argumentsAt, scratchAt, 4 * CELL.exhausted);
+    run(argumentsAt, scratchAt, 4 * CELL.exhausted, 0, 1);
   }
 }
