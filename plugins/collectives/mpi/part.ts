@@ -52,6 +52,9 @@ const DEFAULTS: Readonly<Record<string, string>> = {
   // The kernel lets a socket hold up to 4 MB, 0.3 s at 100 Mbit/s, and the answer that the other direction waits for is
   // behind them.
   OMPI_MCA_btl_tcp_sndbuf: String(1 << 18),
+  // Linux builds packets of up to half of what the other side takes. A token bucket (`tc tbf`) whose burst is smaller
+  // cuts them into frames and waits for a timer before each: work that a rank of one core has no time for.
+  OMPI_MCA_btl_tcp_rcvbuf: String(3 << 15),
 };
 
 /** The part `mpi`. */
