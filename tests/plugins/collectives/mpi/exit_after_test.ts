@@ -35,12 +35,25 @@ Deno.test({
 });
 
 Deno.test({
+  name: "a process that was stopped ends, too: it is killed",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const ended = await run(`
+      exitAfter(0.1, 0);
+      Deno.kill(Deno.pid, "SIGSTOP");
+      Deno.dlopen("libc.so.6", { pause: { parameters: [], result: "i32" } }).symbols.pause();
+    `);
+    assert.deepEqual(ended, { code: 128 + 9, out: "" });
+  },
+});
+
+Deno.test({
   name: "an end that is called off does not come",
   ignore: Deno.build.os !== "linux",
   async fn() {
     const ended = await run(`
       exitAfter(0.1, 3)();
-      await new Promise((resolve) => setTimeout(resolve, 200));
+      await new Promise((resolve) => setTimeout(resolve, 1500));
       console.log("alive");
     `);
     assert.deepEqual(ended, { code: 0, out: "alive\n" });
