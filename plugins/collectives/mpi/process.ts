@@ -30,7 +30,7 @@ export function initialize(library: MpiLibrary): void {
 }
 
 /**
- * Ends MPI in this process, once. It waits for the other ranks, for so many seconds at most: one may be stopped, and
+ * Ends MPI in this process, which ends too, within so many seconds: another rank may be stopped, or this one, and
  * MPICH's UCX sometimes waits over TCP for a rank that no longer answers (openucx's issue 2254).
  */
 export function finalize(
@@ -40,9 +40,8 @@ export function finalize(
   const isOver = new Int32Array(1);
   functions.MPI_Finalized(isOver);
   if (isOver[0] !== 0) return;
-  const callOff = exitAfter(timeoutSeconds, Deno.exitCode);
+  exitAfter(timeoutSeconds, Deno.exitCode);
   functions.MPI_Finalize();
-  callOff();
 }
 
 /** What each rank is called in messages: `rank 1 of 4 (process 4711 on box)`. */

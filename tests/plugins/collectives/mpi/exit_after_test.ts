@@ -46,16 +46,3 @@ Deno.test({
     assert.deepEqual(ended, { code: 128 + 9, out: "" });
   },
 });
-
-Deno.test({
-  name: "an end that is called off does not come",
-  ignore: Deno.build.os !== "linux",
-  async fn() {
-    const ended = await run(`
-      exitAfter(0.1, 3)();
-      await new Promise((resolve) => setTimeout(resolve, 1500));
-      console.log("alive");
-    `);
-    assert.deepEqual(ended, { code: 0, out: "alive\n" });
-  },
-});
