@@ -14,6 +14,7 @@
  */
 import { type Encoder, Label } from "./encoder.ts";
 import { inFrame, LANES } from "./frame.ts";
+import { beginning, loopOverTerms, UNROLLED } from "./loops.ts";
 import {
   R10,
   R11,
@@ -28,9 +29,6 @@ import {
   RSI,
 } from "./place.ts";
 import type { Width } from "./vectors.ts";
-
-/** Terms of a pass. */
-const UNROLLED = 4;
 
 /**
  * Turns `lines` lines along the terms, at most as many as a vector has lanes. Lane group g of register i holds
@@ -64,7 +62,7 @@ export function turnFunction(
     [first, second]: readonly [number, number],
   ) => code.vector(width, name, { target, first, second });
 
-  loops(code, R12, {
+  loopOverTerms(code, R12, {
     pass() {
       for (let i = 0; i < 4; i++) {
         if (i < lines) {
@@ -144,7 +142,7 @@ export function copyFunction(
     );
     code.add(RBX, RSI);
   };
-  loops(code, R12, {
+  loopOverTerms(code, R12, {
     pass() {
       for (let line = 0; line < UNROLLED; line++) copy(line);
       code.address(RAX, { base: RAX, index: RDX, scale: 4 });
@@ -202,37 +200,4 @@ export function copyPartFunction(
   code.place(done);
   code.ret();
   return start;
-}
-
-function beginning(code: Encoder): Label {
-  const start = new Label();
-  code.align(32);
-  code.place(start);
-  return start;
-}
-
-/** RCX terms: four a pass, then one by one. */
-function loops(
-  code: Encoder,
-  passes: Register,
-  { pass, single }: { readonly pass: () => void; readonly single: () => void },
-): void {
-  const again = new Label(), rest = new Label();
-  const one = new Label(), done = new Label();
-  code.move(passes, RCX);
-  code.shiftRight(passes, Math.log2(UNROLLED));
-  code.test(passes);
-  code.jumpIf("zero", rest);
-  code.place(again);
-  pass();
-  code.decrement(passes);
-  code.jumpIf("notZero", again);
-  code.place(rest);
-  code.andConstant(RCX, UNROLLED - 1);
-  code.jumpIf("zero", done);
-  code.place(one);
-  single();
-  code.decrement(RCX);
-  code.jumpIf("notZero", one);
-  code.place(done);
 }

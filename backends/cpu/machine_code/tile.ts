@@ -14,7 +14,8 @@
  */
 import { type Encoder, Label } from "./encoder.ts";
 import { inFrame, LANES } from "./frame.ts";
-import { R8, R9, RAX, RBX, RCX, RDX, RSI } from "./place.ts";
+import { beginning, loopOverTerms, UNROLLED } from "./loops.ts";
+import { R8, R9, RAX, RBX, RDX, RSI } from "./place.ts";
 
 /** Sizes that all code of one width of vectors shares. */
 export interface TileShape {
@@ -37,9 +38,6 @@ export const TILE_SHAPES: Readonly<Record<256 | 512, TileShape>> = {
   512: { width: 512, rows: 12, vectors: 2, terms: 256, columns: 512 },
   256: { width: 256, rows: 4, vectors: 3, terms: 256, columns: 192 },
 };
-
-/** Terms of a pass of the inner loop. */
-const UNROLLED = 4;
 
 /** The registers of a tile. */
 function registersOf({ width, vectors }: TileShape) {
@@ -72,9 +70,7 @@ export function tileFunction(
   const registers = registersOf(shape);
   const bytes = width / 8;
   const sum = (i: number, j: number) => i * vectors + j;
-  const start = new Label(), rest = new Label(), done = new Label();
-  code.align(32);
-  code.place(start);
+  const start = beginning(code);
   // c is needed last: it comes while the loop runs
   code.move(R8, RDX);
   for (let i = 0; i < rows; i++) {
@@ -113,27 +109,16 @@ export function tileFunction(
     code.addConstant(RBX, bytes * vectors * terms);
   };
 
-  code.move(R9, RCX);
-  code.shiftRight(R9, Math.log2(UNROLLED));
-  code.test(R9);
-  code.jumpIf("zero", rest);
-  const pass = new Label();
-  code.align(32);
-  code.place(pass);
-  for (let s = 0; s < UNROLLED; s++) term(s);
-  advance(UNROLLED);
-  code.decrement(R9);
-  code.jumpIf("notZero", pass);
-  code.place(rest);
-  code.andConstant(RCX, UNROLLED - 1);
-  code.jumpIf("zero", done);
-  const single = new Label();
-  code.place(single);
-  term(0);
-  advance(1);
-  code.decrement(RCX);
-  code.jumpIf("notZero", single);
-  code.place(done);
+  loopOverTerms(code, R9, {
+    pass() {
+      for (let s = 0; s < UNROLLED; s++) term(s);
+      advance(UNROLLED);
+    },
+    single() {
+      term(0);
+      advance(1);
+    },
+  });
 
   // c = alpha * sum, or alpha * sum + c in one rounding
   code.vector(width, "vbroadcastss", {
