@@ -13,7 +13,14 @@ import { keepSlopes } from "./fuse/keep_slopes.ts";
 import { liveNodes } from "./live_nodes.ts";
 import type { Memory } from "./memory.ts";
 import { orderMoves } from "./moves.ts";
-import type { BufferId, KernelCall, Plan, Segment, View } from "./plan.ts";
+import {
+  type BufferId,
+  type KernelCall,
+  type Plan,
+  type Segment,
+  type View,
+  withViews,
+} from "./plan.ts";
 import { quantizedView, refuseQuantized, wordsOf } from "./quantized_view.ts";
 import { placeFor, refuseOverlaps } from "./variable_places.ts";
 import { Slots } from "./slots.ts";
@@ -109,26 +116,18 @@ class Planner {
       if (!outputs.has(name)) outputs.set(name, this.#view(t));
     }
     const bufferOf = this.#slots.assign(this.#memory);
-    const assigned = <V extends View>(view: V): V => ({
+    const assigned = (view: View): View => ({
       ...view,
       buffer: bufferOf(view.buffer),
     });
     for (const [name, view] of outputs) outputs.set(name, assigned(view));
-    const segments = this.#segments.filter((s) => s.calls.length > 0)
-      .map(({ calls, ...segment }) => ({
-        ...segment,
-        calls: calls.map((call) => ({
-          ...call,
-          inputs: call.inputs.map(assigned),
-          outputs: call.outputs.map(assigned),
-        })),
-      }));
+    const plan: Plan = {
+      name: this.#name,
+      segments: this.#segments.filter(({ calls }) => calls.length > 0),
+      capacities: this.#capacities,
+    };
     return {
-      plan: {
-        name: this.#name,
-        segments,
-        capacities: this.#capacities,
-      },
+      plan: withViews(plan, assigned),
       inputs,
       declared: new Set(graph.inputs.keys()),
       outputs,
