@@ -11,6 +11,7 @@ import type { Device } from "@denotune/denotune/core";
 import { openCpu } from "../../backends/cpu/open.ts";
 import { readBase } from "../../conformance/adapter/run.ts";
 import { hasModules, python } from "../../python.ts";
+import { scoredAnswer } from "../../scored_answer.ts";
 import { testFolder } from "../../run_harness.ts";
 
 /** Sums of some hundred float32 numbers through two layers: PyTorch's own orders differ by as much. */
@@ -58,29 +59,12 @@ async function answer(
       writeQuantized(session, name, (s, n) => data.subarray(s, s + n));
     } else session.write(name, data);
   }
-  return await Promise.all(Array.from({ length: rows }, async (_, key) => {
-    const scores: number[] = [];
-    const found = await generator.submit({
-      prompt: Int32Array.from(prompt),
-      maxNewTokens: ids.length,
-      key,
-      sampling: {
-        temperature: 0,
-        topK: null,
-        topP: 1,
-        repetitionPenalty: 1,
-        seed: 1,
-      },
-      top: 0,
-      scoresPrompt: true,
-      onToken(_id, score) {
-        scores.push(score?.logProbability ?? NaN);
-        return false;
-      },
-    });
-    const before = (found.prompt ?? []).map((s) => s.logProbability);
-    return { ids: found.ids, scores: [...before, ...scores] };
-  }));
+  return await Promise.all(
+    Array.from(
+      { length: rows },
+      (_, key) => scoredAnswer(generator, { prompt, tokens: ids.length, key }),
+    ),
+  );
 }
 
 Deno.test({

@@ -19,6 +19,7 @@ import {
 } from "../../../conformance/adapter/run.ts";
 import { FAMILIES } from "../../../golden/_families.ts";
 import { hasModules, python } from "../../../python.ts";
+import { scoredAnswer } from "../../../scored_answer.ts";
 import { testFolder } from "../../../run_harness.ts";
 import { asking, inPanels, PANELS, readsPanelsHere } from "./_panels.ts";
 
@@ -85,29 +86,11 @@ async function answer(
   });
   const { generator } = engine;
   assert.ok(generator !== null);
-  const found = await Promise.all(rows.map(async ({ prompt, ids }, key) => {
-    const scores: number[] = [];
-    const row = await generator.submit({
-      prompt: Int32Array.from(prompt),
-      maxNewTokens: ids.length,
-      key,
-      sampling: {
-        temperature: 0,
-        topK: null,
-        topP: 1,
-        repetitionPenalty: 1,
-        seed: 1,
-      },
-      top: 0,
-      scoresPrompt: true,
-      onToken(_id, score) {
-        scores.push(score?.logProbability ?? NaN);
-        return false;
-      },
-    });
-    const before = (row.prompt ?? []).map((s) => s.logProbability);
-    return { ids: row.ids, scores: [...before, ...scores] };
-  }));
+  const found = await Promise.all(
+    rows.map(({ prompt, ids }, key) =>
+      scoredAnswer(generator, { prompt, tokens: ids.length, key })
+    ),
+  );
   return { found, panels: inPanels(engine) };
 }
 
