@@ -14,7 +14,8 @@ import {
   validatePlan,
 } from "@denotune/denotune/device";
 import { type Bfloat16Found, findBfloat16 } from "./blas/bfloat16.ts";
-import { type BlasChoice, findBlas } from "./blas/blas.ts";
+import type { BlasChoice } from "./blas/blas.ts";
+import { describeProducts, findProducts } from "./blas/opened.ts";
 import { ONEDNN_PANELS } from "./kernels/matmul/panels.ts";
 import type { LowerOptions } from "./lower.ts";
 import { describeProcessor } from "./machine.ts";
@@ -99,18 +100,18 @@ export class CpuExecutor {
     const workers = helpers.length + 1;
     const heap = new Heap(options.memoryBytes);
     useHugePages(heap.memory, heap.limit);
-    const { found: blas } = findBlas(options.blas, options.blasPath);
+    const { blas, small } = findProducts(options.blas, options.blasPath);
     const bfloat16 = options.bfloat16
       ? bfloat16Library(options.bfloat16Path)
       : null;
     const team = await Team.start({
       memory: heap.memory,
       helpers,
-      libraries: { blas, bfloat16 },
+      libraries: { blas, small, bfloat16 },
       profile,
     });
     const arithmetic = [
-      blas?.description ?? "WebAssembly SIMD",
+      describeProducts({ blas, small }),
       ...(bfloat16 === null ? [] : [`${bfloat16.description} in bfloat16`]),
     ].join(", ");
     const processor = describeProcessor();

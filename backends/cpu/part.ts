@@ -12,6 +12,7 @@ import {
 import { z } from "zod";
 import { findBfloat16 } from "./blas/bfloat16.ts";
 import { type BlasChoice, findBlas } from "./blas/blas.ts";
+import { describeProducts, findProducts } from "./blas/opened.ts";
 import type { CpuOptions } from "./executor.ts";
 import {
   describeProcessor,
@@ -52,7 +53,7 @@ const options: z.ZodType<CpuSettings, CpuInput> = z.strictObject({
     ),
   blas: z.enum(["auto", "machine_code", "off", "required"]).default("auto")
     .describe(
-      "What multiplies matrices; auto: a BLAS of the system (oneDNN, OpenBLAS, MKL, Accelerate), without one machine code assembled here (x86-64 with AVX2, Linux), else WebAssembly; required: a BLAS; machine_code: no BLAS; off: WebAssembly alone, no native code.",
+      "What multiplies matrices; auto: a BLAS of the system (oneDNN, OpenBLAS, MKL, Accelerate) and, for small products or without a BLAS, machine code assembled here (x86-64 with AVX2, Linux), else WebAssembly; required: a BLAS alone; machine_code: no BLAS; off: WebAssembly alone, no native code.",
     ),
   blas_path: z.string().nullable().default(null)
     .describe(
@@ -108,9 +109,10 @@ function cpuBackend(settings: CpuSettings): Backend {
         if (found === null) return Promise.resolve({ ok: false, reason });
       }
       try {
-        const search = findBlas(settings.blas, settings.blas_path);
-        const arithmetic = search.found?.description ??
-          `WebAssembly SIMD (no BLAS: ${search.reason})`;
+        const found = findProducts(settings.blas, settings.blas_path);
+        const arithmetic = found.blas === null
+          ? `${describeProducts(found)} (no BLAS: ${found.reason})`
+          : describeProducts(found);
         return Promise.resolve({
           ok: true,
           description:

@@ -3,7 +3,12 @@
  * @module
  */
 import type { Bfloat16Found } from "./bfloat16.ts";
-import { type BlasFound, openBlas } from "./blas.ts";
+import { type BlasChoice, type BlasFound, findBlas, openBlas } from "./blas.ts";
+import {
+  findMachineCode,
+  type MachineCodeFound,
+  openMachineCode,
+} from "../machine_code/machine_code.ts";
 import { GemmLibrary } from "./library.ts";
 import { openOneDnn } from "./onednn.ts";
 
@@ -11,6 +16,8 @@ import { openOneDnn } from "./onednn.ts";
 export interface LibrariesFound {
   /** Of float32 products; null: WebAssembly multiplies. */
   readonly blas: BlasFound | null;
+  /** What multiplies small matrices instead of a library; null: the library does. */
+  readonly small: MachineCodeFound | null;
   /** Of bf16 factors; null: there are none. */
   readonly bfloat16: Bfloat16Found | null;
 }
@@ -18,18 +25,51 @@ export interface LibrariesFound {
 /** Libraries opened in a worker. */
 export interface Libraries {
   readonly blas: GemmLibrary | null;
+  /** Of small float32 products: the same as `blas` where nothing is faster. */
+  readonly small: GemmLibrary | null;
   readonly bfloat16: GemmLibrary | null;
   /** Closes them. */
   close(): void;
 }
 
+/**
+ * What multiplies float32. Machine code does small products where a library was found by itself and nobody asked for that
+ * library. Throws `DeviceError` as {@linkcode findBlas} does.
+ */
+export function findProducts(
+  choice: BlasChoice,
+  path: string | null,
+): Pick<LibrariesFound, "blas" | "small"> & { readonly reason: string | null } {
+  const { found, reason } = findBlas(choice, path);
+  const isOwnChoice = choice === "auto" && path === null;
+  const small =
+    isOwnChoice && found !== null && found.library !== "machine code"
+      ? findMachineCode().found
+      : null;
+  return { blas: found, small, reason };
+}
+
+/** `oneDNN 2.6.3 (avx512_core_bf16), small products by machine code (AVX-512)`. */
+export function describeProducts(
+  { blas, small }: Pick<LibrariesFound, "blas" | "small">,
+): string {
+  if (blas === null) return "WebAssembly SIMD";
+  return small === null
+    ? blas.description
+    : `${blas.description}, small products by ${small.description}`;
+}
+
 /** Opens them in this worker, for this memory. */
 export function openLibraries(
-  { blas, bfloat16 }: LibrariesFound,
+  { blas, small, bfloat16 }: LibrariesFound,
   memory: WebAssembly.Memory,
 ): Libraries {
+  const ofBlas = blas === null ? null : new GemmLibrary(openBlas(blas), memory);
   const opened = {
-    blas: blas === null ? null : new GemmLibrary(openBlas(blas), memory),
+    blas: ofBlas,
+    small: small === null
+      ? ofBlas
+      : new GemmLibrary(openMachineCode(small), memory),
     bfloat16: bfloat16 === null ? null : new GemmLibrary(
       openOneDnn(bfloat16.path, "dnnl_gemm_bf16bf16f32"),
       memory,
@@ -39,6 +79,7 @@ export function openLibraries(
     ...opened,
     close() {
       opened.blas?.close();
+      if (opened.small !== opened.blas) opened.small?.close();
       opened.bfloat16?.close();
     },
   };
