@@ -15,7 +15,11 @@ import {
 } from "@denotune/denotune/device";
 import { type Bfloat16Found, findBfloat16 } from "./blas/bfloat16.ts";
 import type { BlasChoice } from "./blas/blas.ts";
-import { describeProducts, findProducts } from "./blas/opened.ts";
+import {
+  describeProducts,
+  findProducts,
+  machineCodeOf,
+} from "./blas/opened.ts";
 import { ONEDNN_PANELS } from "./kernels/matmul/panels.ts";
 import type { LowerOptions } from "./lower.ts";
 import { describeProcessor } from "./machine.ts";
@@ -26,7 +30,7 @@ import { argumentCount } from "./runtime/program.ts";
 import { Team } from "./runtime/team.ts";
 
 /** Changes when kernels give other bits. */
-const KERNEL_VERSION = 8;
+const KERNEL_VERSION = 9;
 
 /** The arguments that open a cpu device. */
 export interface CpuOptions {
@@ -142,6 +146,7 @@ export class CpuExecutor {
         blas: blas !== null,
         ...(blas?.library === "oneDNN" ? { fewestBlasRows: 2 } : {}),
         bfloat16: bfloat16 !== null,
+        machineCode: machineCodeOf({ blas, small }) !== null,
         workers,
       },
     });

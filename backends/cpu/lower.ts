@@ -7,6 +7,7 @@ import {
   type Extents,
   type KernelCall,
 } from "@denotune/denotune/device";
+import type { ImportedFunction } from "./assembler/mod.ts";
 import { lowerArgmax } from "./kernels/argmax.ts";
 import {
   lowerAttention,
@@ -42,7 +43,14 @@ import {
 } from "./kernels/row_moves.ts";
 import { lowerRows } from "./kernels/rows.ts";
 import { lowerSample } from "./kernels/sample/sample.ts";
-import type { Launch } from "./kernels/launch.ts";
+import {
+  ATTENTION_GRADIENTS,
+  ATTENTION_WEIGHTS,
+  GEMM_BF16,
+  type Launch,
+  SGEMM,
+  SGEMM_SMALL,
+} from "./kernels/launch.ts";
 import { lowerTakeTokens } from "./kernels/take_tokens.ts";
 
 /** The inputs of lowering besides the call. */
@@ -51,10 +59,25 @@ export interface LowerOptions {
   readonly blas: boolean;
   /** Rows from which on a BLAS is faster with a matrix of float32; absent: more than the kernel of few rows takes. */
   readonly fewestBlasRows?: number;
+  /** Whether machine code does small products and the weights of attention; absent: no. */
+  readonly machineCode?: boolean;
   /** Whether products of bf16 factors have a library; absent: no. */
   readonly bfloat16?: boolean;
   /** How many workers share a launch; results do not depend on it. Absent: one. */
   readonly workers?: number;
+}
+
+/** The functions that assembled kernels may import. */
+export function importedBy(
+  { blas, bfloat16, machineCode }: LowerOptions,
+): readonly ImportedFunction[] {
+  return [
+    ...(blas ? [SGEMM] : []),
+    ...(bfloat16 === true ? [GEMM_BF16] : []),
+    ...(machineCode === true
+      ? [SGEMM_SMALL, ATTENTION_WEIGHTS, ATTENTION_GRADIENTS]
+      : []),
+  ];
 }
 
 /** The launches of a call; `capacities` are the largest extents inside its segment. */
@@ -120,12 +143,14 @@ export function lower(
         capacities,
         blas: options.blas,
         bfloat16: options.bfloat16 === true,
+        machineCode: options.machineCode === true,
       });
     case "attention_backward":
       return lowerAttentionBackward(call.attributes, inputs, outputs, {
         capacities,
         blas: options.blas,
         bfloat16: options.bfloat16 === true,
+        machineCode: options.machineCode === true,
       });
     case "attention_cached":
       return lowerCachedAttention(call.attributes, inputs, out, capacities);

@@ -11,8 +11,12 @@ import {
 } from "@denotune/denotune/core";
 import { z } from "zod";
 import { findBfloat16 } from "./blas/bfloat16.ts";
-import { type BlasChoice, findBlas } from "./blas/blas.ts";
-import { describeProducts, findProducts } from "./blas/opened.ts";
+import type { BlasChoice } from "./blas/blas.ts";
+import {
+  describeProducts,
+  findProducts,
+  machineCodeOf,
+} from "./blas/opened.ts";
 import type { CpuOptions } from "./executor.ts";
 import {
   describeProcessor,
@@ -127,8 +131,12 @@ function cpuBackend(settings: CpuSettings): Backend {
     },
     async source(plan) {
       const { sourcesOf } = await import("./source.ts");
-      const { found } = findBlas(settings.blas, settings.blas_path);
-      return sourcesOf(plan, { blas: found !== null, bfloat16: true });
+      const found = findProducts(settings.blas, settings.blas_path);
+      return sourcesOf(plan, {
+        blas: found.blas !== null,
+        bfloat16: true,
+        machineCode: machineCodeOf(found) !== null,
+      });
     },
     open({ precision } = {}) {
       const leader = startWorker(

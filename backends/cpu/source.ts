@@ -4,8 +4,8 @@
  */
 import type { KernelSource, Plan } from "@denotune/denotune/device";
 import { ModuleBuilder, printModule } from "./assembler/mod.ts";
-import { Kernel, LAUNCH_PARAMETERS, SGEMM } from "./kernels/launch.ts";
-import { lower, type LowerOptions } from "./lower.ts";
+import { Kernel, LAUNCH_PARAMETERS } from "./kernels/launch.ts";
+import { importedBy, lower, type LowerOptions } from "./lower.ts";
 import { chunkExtents } from "./runtime/compile.ts";
 
 /** One module for each launch of the plan, in order; a product by a BLAS has no code of ours. */
@@ -27,7 +27,7 @@ export function sourcesOf(plan: Plan, options: LowerOptions): KernelSource[] {
             }\n`,
           };
         }
-        const module = new ModuleBuilder(options.blas ? [SGEMM] : []);
+        const module = new ModuleBuilder(importedBy(options));
         module.function(
           { parameters: LAUNCH_PARAMETERS, name: "launch" },
           (f) => launch.build(new Kernel(f, module, launch)),

@@ -9,6 +9,7 @@ import {
   type MachineCodeFound,
   openMachineCode,
 } from "../machine_code/machine_code.ts";
+import { type OpenWeights, openWeights } from "../machine_code/open_weights.ts";
 import { GemmLibrary } from "./library.ts";
 import { openOneDnn } from "./onednn.ts";
 
@@ -28,6 +29,8 @@ export interface Libraries {
   /** Of small float32 products: the same as `blas` where nothing is faster. */
   readonly small: GemmLibrary | null;
   readonly bfloat16: GemmLibrary | null;
+  /** Weights of attention by machine code; null: WebAssembly makes them. */
+  readonly weights: OpenWeights | null;
   /** Closes them. */
   close(): void;
 }
@@ -59,11 +62,19 @@ export function describeProducts(
     : `${blas.description}, small products by ${small.description}`;
 }
 
+/** The machine code that a device uses, if any. */
+export function machineCodeOf(
+  { blas, small }: Pick<LibrariesFound, "blas" | "small">,
+): MachineCodeFound | null {
+  return small ?? (blas?.library === "machine code" ? blas : null);
+}
+
 /** Opens them in this worker, for this memory. */
 export function openLibraries(
   { blas, small, bfloat16 }: LibrariesFound,
   memory: WebAssembly.Memory,
 ): Libraries {
+  const machineCode = machineCodeOf({ blas, small });
   const ofBlas = blas === null ? null : new GemmLibrary(openBlas(blas), memory);
   const opened = {
     blas: ofBlas,
@@ -74,6 +85,7 @@ export function openLibraries(
       openOneDnn(bfloat16.path, "dnnl_gemm_bf16bf16f32"),
       memory,
     ),
+    weights: machineCode === null ? null : openWeights(machineCode, memory),
   };
   return {
     ...opened,
@@ -81,6 +93,7 @@ export function openLibraries(
       opened.blas?.close();
       if (opened.small !== opened.blas) opened.small?.close();
       opened.bfloat16?.close();
+      opened.weights?.close();
     },
   };
 }

@@ -64,10 +64,27 @@ export const SGEMM: ImportedFunction = {
 /** The same of bf16 factors and float32 sums. */
 export const GEMM_BF16: ImportedFunction = { ...SGEMM, name: "gemm_bf16" };
 
+/** The same of small matrices, by machine code. */
+export const SGEMM_SMALL: ImportedFunction = { ...SGEMM, name: "sgemm_small" };
+
+/** Weights of attention from scores, by machine code: of the address of a block's description. */
+export const ATTENTION_WEIGHTS: ImportedFunction = {
+  name: "attention_weights",
+  parameters: ["f64"],
+};
+
+/** Weights and gradients of scores, in the same way. */
+export const ATTENTION_GRADIENTS: ImportedFunction = {
+  ...ATTENTION_WEIGHTS,
+  name: "attention_gradients",
+};
+
 /** A product c = or += scale op(a) op(b) with c in float32: m x n over k; distances of rows in bytes. */
 export interface Gemm {
   /** How both factors are stored. */
   readonly factors: "f32" | "bf16";
+  /** Whether machine code does it where a library does others. */
+  readonly small?: boolean;
   readonly transposed: "a" | "b" | null;
   readonly m: Int;
   readonly n: Int;
@@ -178,7 +195,7 @@ export class Kernel {
     const flag = (value: boolean) => f64.const(value ? 1 : 0);
     const bf16 = p.factors === "bf16";
     const row = (bytes: number) => f64.const(bytes / (bf16 ? 2 : 4));
-    const name = bf16 ? GEMM_BF16.name : SGEMM.name;
+    const { name } = bf16 ? GEMM_BF16 : p.small ? SGEMM_SMALL : SGEMM;
     this.f.call(this.module.imported(name), [
       flag(p.transposed === "a"),
       flag(p.transposed === "b"),

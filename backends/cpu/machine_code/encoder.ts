@@ -17,6 +17,7 @@ const CONDITIONS = {
   zero: 4,
   notZero: 5,
   less: 12,
+  greaterOrEqual: 13,
   lessOrEqual: 14,
   greater: 15,
 };
@@ -71,6 +72,12 @@ export class Encoder {
 
   jumpIf(condition: Condition, label: Label): void {
     this.raw(0x0f, 0x80 | CONDITIONS[condition]);
+    this.#distanceTo(label);
+  }
+
+  /** The address of a label: `lea` from the next instruction. */
+  addressOf(to: Register, label: Label): void {
+    this.raw(0x48 | ((to >> 3) << 2), 0x8d, ((to & 7) << 3) | 5);
     this.#distanceTo(label);
   }
 
@@ -209,6 +216,11 @@ export class Encoder {
     this.#withPlace([0x0f, 0x18], 1, place, 0x40);
   }
 
+  /** `cmov`: only where the condition holds. */
+  moveIf(condition: Condition, to: Register, from: Register): void {
+    this.#both([0x0f, 0x40 | CONDITIONS[condition]], to, from);
+  }
+
   /** The smaller one of a register and a constant. */
   atMost(register: Register, most: number): void {
     const fits = new Label();
@@ -256,6 +268,19 @@ export class Encoder {
     const operands = { target, first: target, second: target };
     if (width === 512) this.vector(512, "vpxord", operands);
     else this.vector(128, "vxorps", operands);
+  }
+
+  /** Each lane as a whole number, shifted left. */
+  shiftLanesLeft(
+    width: Width,
+    { target, from, bits }: { target: number; from: number; bits: number },
+  ): void {
+    this.vector(width, "vpslld", {
+      target: 6,
+      first: target,
+      second: from,
+      immediate: bits,
+    });
   }
 
   maskFrom(mask: number, from: Register): void {

@@ -46,6 +46,30 @@ const OPCODES = {
   vxorps: { map: 1, prefix: 0, opcode: 0x57 },
   /** EVEX. */
   vpxord: { map: 1, prefix: 1, opcode: 0xef },
+  vaddps: { map: 1, prefix: 0, opcode: 0x58 },
+  vsubps: { map: 1, prefix: 0, opcode: 0x5c },
+  /** `second` where either is NaN. */
+  vmaxps: { map: 1, prefix: 0, opcode: 0x5f },
+  /** VEX. */
+  vandps: { map: 1, prefix: 0, opcode: 0x54 },
+  /** target -= first * second */
+  vfnmadd231ps: { map: 2, prefix: 1, opcode: 0xbc },
+  vpaddd: { map: 1, prefix: 1, opcode: 0xfe },
+  /** Ones where first > second: under EVEX in a mask register. */
+  vpcmpgtd: { map: 1, prefix: 1, opcode: 0x66 },
+  vpcmpeqd: { map: 1, prefix: 1, opcode: 0x76 },
+  /** `vpslld` by a constant; `target` is 6, a part of the opcode, and `first` is written. */
+  vpslld: { map: 1, prefix: 1, opcode: 0x72 },
+  /** Numbers of each 128 bits, by two bits of the immediate each. */
+  vpermilps: { map: 3, prefix: 1, opcode: 0x04 },
+  /** Halves of 128 bits. VEX. */
+  vperm2f128: { map: 3, prefix: 1, opcode: 0x06 },
+  /** Quarters of 128 bits. EVEX. */
+  vshuff32x4: { map: 3, prefix: 1, opcode: 0x23 },
+  /** `second` where the register in the immediate's upper half has its sign bit set, else `first`. VEX. */
+  vblendvps: { map: 3, prefix: 1, opcode: 0x4a },
+  /** The lowest number, to memory. VEX, 128 bits. */
+  vmovdStore: { map: 1, prefix: 1, opcode: 0x7e },
 } as const satisfies Record<string, Opcode>;
 
 /** The name of an instruction of vectors. */

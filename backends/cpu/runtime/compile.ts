@@ -16,14 +16,8 @@ import {
   type View,
 } from "@denotune/denotune/device";
 import { ModuleBuilder } from "../assembler/mod.ts";
-import {
-  GEMM_BF16,
-  Kernel,
-  type Launch,
-  LAUNCH_PARAMETERS,
-  SGEMM,
-} from "../kernels/launch.ts";
-import { lower, type LowerOptions } from "../lower.ts";
+import { Kernel, type Launch, LAUNCH_PARAMETERS } from "../kernels/launch.ts";
+import { importedBy, lower, type LowerOptions } from "../lower.ts";
 import { intervalsOf, type Span, type Touched } from "./intervals.ts";
 import { ALIGNMENT, MARGIN } from "./heap.ts";
 import { MAX_NAMES } from "./layout.ts";
@@ -188,10 +182,7 @@ function assemble(
   calls: readonly Lowered[],
   { functions, options }: CompileContext,
 ): { binary: Uint8Array<ArrayBuffer> | null; newNames: string[] } {
-  const module = new ModuleBuilder([
-    ...(options.blas ? [SGEMM] : []),
-    ...(options.bfloat16 === true ? [GEMM_BF16] : []),
-  ]);
+  const module = new ModuleBuilder(importedBy(options));
   const newNames: string[] = [];
   const added: string[] = [];
   for (const { call, launches } of calls) {

@@ -76,7 +76,7 @@ export class Runner {
   #barriers = 0;
 
   constructor(options: RunnerOptions, libraries: Libraries) {
-    const { blas, bfloat16 } = libraries;
+    const { blas, small, bfloat16, weights } = libraries;
     this.#options = options;
     this.#libraries = libraries;
     this.#cells = new Int32Array(
@@ -94,6 +94,11 @@ export class Runner {
       memory,
       ...(blas === null ? {} : { sgemm: blas.gemm }),
       ...(bfloat16 === null ? {} : { gemm_bf16: bfloat16.gemm }),
+      ...(small === null ? {} : { sgemm_small: small.gemm }),
+      ...(weights === null ? {} : {
+        attention_weights: weights.forward,
+        attention_gradients: weights.backward,
+      }),
     };
     const { barrier } = instantiate(options.barrier, this.#imports);
     this.#barrier = barrier as unknown as Barrier;

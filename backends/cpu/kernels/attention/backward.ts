@@ -18,6 +18,7 @@ import {
 import { f32x4, i64, type Int, v128 } from "../../assembler/mod.ts";
 import {
   attentionKey,
+  type Found,
   geometryOf,
   productsOf,
   rangeBytes,
@@ -26,6 +27,7 @@ import {
 } from "./geometry.ts";
 import { buildDeltas } from "./deltas.ts";
 import { roundedAt, roundLaunch } from "./factors.ts";
+import { isNative } from "./native_weights.ts";
 import { packKeys } from "./products.ts";
 import {
   eachKeyBlock,
@@ -53,11 +55,7 @@ export function lowerAttentionBackward(
   attributes: AttentionAttributes,
   inputs: readonly View[],
   outputs: readonly View[],
-  { capacities, ...libraries }: {
-    capacities: Extents;
-    blas: boolean;
-    bfloat16: boolean;
-  },
+  { capacities, ...libraries }: Found & { readonly capacities: Extents },
 ): Launch[] {
   const [q, k, v, segments] = inputs;
   const [out, lse, dOut] = inputs.slice(-3);
@@ -66,7 +64,7 @@ export function lowerAttentionBackward(
   const capacity = sizeOf(attributes.T, capacities);
   const positions = sizeOf(attributes.B, capacities) * capacity;
   const products = productsOf(attributes, capacity, libraries);
-  const g = geometryOf({ attributes, products });
+  const g = geometryOf({ attributes, products, capacity });
   const direct = scratchOf(g, 0).direct;
   const parts = direct ? partsOf(attributes, g, capacities) : 1;
   const ofPart = partBytes(attributes, g, capacities);
@@ -85,6 +83,7 @@ export function lowerAttentionBackward(
   const variant: Variant = {
     attributes,
     products,
+    native: isNative(attributes, products, libraries.machineCode),
     rounded: rounded?.list.map(({ at }) => at) ?? null,
     deltasAt,
     capacity,
@@ -112,6 +111,7 @@ export function lowerAttentionBackward(
       key: keyOf("attention_backward", [
         attentionKey(attributes),
         products,
+        variant.native,
         variant.rounded,
         deltasAt,
         capacity,

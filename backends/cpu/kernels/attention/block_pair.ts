@@ -19,6 +19,8 @@ import {
 } from "./geometry.ts";
 import { eachHidden, eachSeen, type KeySegments, sightOf } from "./sight.ts";
 import { dropoutKey, keptFactor } from "./dropout.ts";
+import { BLOCK_BYTES } from "../../machine_code/block.ts";
+import { callNative } from "./native_weights.ts";
 import { storeFactor } from "./factors.ts";
 import {
   diagonalOf,
@@ -42,8 +44,9 @@ export function scratchOf(g: Geometry, capacity: number) {
   // dQ is summed in the output itself where a head is whole tiles, or a BLAS does the products; else here: the
   // micro-kernel writes whole tiles
   const direct = g.products !== "tiles" || g.padded === g.headDim;
-  const bytes = dQueries + (direct ? 0 : 4 * g.group * capacity * g.padded) +
-    64;
+  const description = dQueries +
+    (direct ? 0 : 4 * g.group * capacity * g.padded);
+  const bytes = description + BLOCK_BYTES + 64;
   return {
     scores,
     slopes,
@@ -53,6 +56,8 @@ export function scratchOf(g: Geometry, capacity: number) {
     dValues,
     dQueries,
     direct,
+    /** The description of a block for machine code. */
+    description,
     bytes,
   };
 }
@@ -62,6 +67,8 @@ export interface Variant {
   readonly attributes: AttentionAttributes;
   /** What does the products. */
   readonly products: Products;
+  /** Whether machine code makes the weights and the gradients of scores. */
+  readonly native: boolean;
   /** Where factors rounded to bf16 are in the temporary memory: q, k, v, dO; null: they are read as they are. */
   readonly rounded: readonly number[] | null;
   readonly deltasAt: number;
@@ -207,12 +214,35 @@ export function emitBlockPair(
     diagonal,
     scale: 1,
   });
-  f.for(
-    i64.const(0),
-    p.queries,
-    1,
-    (i) => gradientRow(k, variant, own, { ...p, i }),
-  );
+  if (variant.native) {
+    const perHead = i64.add(i64.mul(row, i64.const(g.heads)), p.head);
+    callNative(k, { attributes: variant.attributes, g }, "backward", {
+      block: {
+        at: at(s.description),
+        scores: at(s.scores),
+        rows: p.queries,
+        keys: p.block,
+        query: p.query,
+        segment: element(k.at[3], row),
+      },
+      own: {
+        slopes: at(s.slopes),
+        logs: element(k.at[4], perHead),
+        deltas: i64.add(
+          element(k.temporary, perHead),
+          i64.const(variant.deltasAt),
+        ),
+        step: i64.const(4 * g.heads),
+      },
+    });
+  } else {
+    f.for(
+      i64.const(0),
+      p.queries,
+      1,
+      (i) => gradientRow(k, variant, own, { ...p, i }),
+    );
+  }
   scoresByQueries(k, g, {
     scores: at(s.scores),
     queries: ofQueries(dOut),

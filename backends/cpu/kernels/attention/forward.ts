@@ -18,10 +18,10 @@ import {
   sizeOf,
   type View,
 } from "@denotune/denotune/device";
-import { f32x4, i64, type Int, type Local, v128 } from "../../assembler/mod.ts";
-import { log } from "../../simd_math.ts";
+import { i64, type Int, type Local } from "../../assembler/mod.ts";
 import {
   attentionKey,
+  type Found,
   geometryOf,
   productsOf,
   rangeBytes,
@@ -35,29 +35,32 @@ import {
   queriesByKeys,
   scoresByKeys,
 } from "./products.ts";
+import { callNative, isNative } from "./native_weights.ts";
 import { type KeySegments, sameSegment } from "./sight.ts";
-import { clearSums, scratchOf, softmaxRow, type Variant } from "./softmax.ts";
+import {
+  type Block,
+  clearSums,
+  finish,
+  scratchOf,
+  softmaxRow,
+  type Variant,
+} from "./softmax.ts";
 import { allSeeing, endWithSegments, stepToDiagonal } from "./steps.ts";
 import { checkedIndex } from "../convert.ts";
 import { element, type Kernel, keyOf, type Launch } from "../launch.ts";
-import { storeLanes, vectorLoop } from "../vector_loop.ts";
 
 /** The launches of an `attention` call. */
 export function lowerAttention(
   attributes: AttentionAttributes,
   inputs: readonly View[],
   outputs: readonly View[],
-  { capacities, ...libraries }: {
-    capacities: Extents;
-    blas: boolean;
-    bfloat16: boolean;
-  },
+  { capacities, ...libraries }: Found & { readonly capacities: Extents },
 ): Launch[] {
   const [q, k, v, segments, ...rowKeys] = inputs;
   const dims = [attributes.B, attributes.T];
   const T = sizeOf(attributes.T, capacities);
   const products = productsOf(attributes, T, libraries);
-  const g = geometryOf({ attributes, products });
+  const g = geometryOf({ attributes, products, capacity: T });
   const rows = sizeOf(attributes.B, capacities) * T;
   const [width, kvWidth] = [g.qRow / 4, g.kRow / 4];
   const rounded = products === "bf16"
@@ -70,6 +73,8 @@ export function lowerAttention(
   const variant: Variant = {
     attributes,
     products,
+    native: isNative(attributes, products, libraries.machineCode),
+    capacity: T,
     rounded: rounded?.list.map(({ at }) => at) ?? null,
     cache: null,
   };
@@ -82,6 +87,9 @@ export function lowerAttention(
       key: keyOf("attention", [
         attentionKey(attributes),
         products,
+        variant.native,
+        g.queries,
+        g.keys,
         variant.rounded,
       ], dims),
       views: [q, k, v, segments, ...outputs, ...rowKeys],
@@ -102,6 +110,14 @@ export function lowerCachedAttention(
   _capacities: Extents,
 ): Launch[] {
   const dims = [attributes.B, attributes.T];
+  const variant: Variant = {
+    attributes: { ...attributes, causal: true },
+    products: "tiles",
+    native: false,
+    capacity: attributes.capacity,
+    rounded: null,
+    cache: attributes,
+  };
   return [{
     key: keyOf("attention_cached", [
       attentionKey(attributes),
@@ -111,28 +127,9 @@ export function lowerCachedAttention(
     views: [...inputs, out],
     writes: [5],
     dims,
-    scratch: scratchOf(geometryOf({ attributes, products: "tiles" })).bytes,
-    build: (kernel) =>
-      build(kernel, {
-        attributes: { ...attributes, causal: true },
-        products: "tiles",
-        rounded: null,
-        cache: attributes,
-      }),
+    scratch: scratchOf(geometryOf(variant)).bytes,
+    build: (kernel) => build(kernel, variant),
   }];
-}
-
-/** A block of queries of one head. */
-interface Block {
-  readonly b: Int;
-  readonly head: Int;
-  /** First query of the block in its row, and how many. */
-  readonly first: Int;
-  readonly queries: Int;
-  /** Place of the row's query 0 among the keys. */
-  readonly shift: Int;
-  /** The row's keys: rows before its own. */
-  readonly keyRow0: Int;
 }
 
 function build(k: Kernel, variant: Variant): void {
@@ -263,17 +260,37 @@ function block(k: Kernel, variant: Variant, own: Block): void {
         count,
         row0: i64.sub(row0, own.first),
       });
-      f.for(seeing.from, seeing.to, 1, (i) => {
-        const query = {
-          i,
-          block: seen,
-          row0,
-          first: own.first,
-          shift: own.shift,
-          head: own.head,
-        };
-        softmaxRow(k, variant, query);
-      });
+      if (variant.native) {
+        const of = (base: number, bytes: number) => seeingRow(at(base), bytes);
+        callNative(k, { attributes: variant.attributes, g }, "forward", {
+          block: {
+            at: at(s.description),
+            scores,
+            rows,
+            keys: seen,
+            query: i64.add(firstQuery, seeing.from),
+            segment: element(k.at[3], i64.add(row0, seeing.from)),
+          },
+          own: {
+            maxima: of(s.maxima, 4),
+            sums: of(s.sums, 4),
+            result: of(s.result, 4 * g.padded),
+            resultRow: i64.const(4 * g.padded),
+          },
+        });
+      } else {
+        f.for(seeing.from, seeing.to, 1, (i) => {
+          const query = {
+            i,
+            block: seen,
+            row0,
+            first: own.first,
+            shift: own.shift,
+            head: own.head,
+          };
+          softmaxRow(k, variant, query);
+        });
+      }
       scoresByKeys(k, g, {
         scores,
         keys: block(values),
@@ -336,50 +353,4 @@ function keyRange(
     f.set(low, i64.max(low, from));
   }
   return { low, high };
-}
-
-/** Divides by the sums and stores the block's result. */
-function finish(
-  k: Kernel,
-  variant: Variant,
-  block: { own: Block; row0: Int; headBytes: Int },
-): void {
-  const { f } = k;
-  const g = geometryOf(variant);
-  const s = scratchOf(g);
-  f.for(i64.const(0), block.own.queries, 1, (i) => {
-    const slot = f.local("i64", element(k.scratch, i));
-    const sum = f.local("v128", v128.load32Splat(slot, s.sums));
-    // The weights were never divided: one division a query, at the end.
-    const inverse = f.local("v128", f32x4.div(f32x4.const(1), sum));
-    const from = f.local(
-      "i64",
-      i64.add(k.scratch, i64.mul(i, i64.const(4 * g.padded))),
-    );
-    const row = f.local("i64", i64.add(block.row0, i));
-    const to = f.local(
-      "i64",
-      i64.add(
-        k.at[variant.cache === null ? 4 : 5],
-        i64.add(i64.mul(row, i64.const(g.qRow)), block.headBytes),
-      ),
-    );
-    vectorLoop(
-      f,
-      { from: i64.const(0), to: i64.const(g.headDim) },
-      ({ index, rest }) => {
-        const value = f32x4.mul(
-          v128.load(element(from, index), s.result),
-          inverse,
-        );
-        storeLanes(f, { address: element(to, index) }, value, rest);
-      },
-    );
-    if (variant.cache === null) {
-      // log(sum) + maximum: all that the gradient needs of the softmax.
-      const lse = f32x4.add(v128.load32Splat(slot, s.maxima), log(f, sum));
-      const index = i64.add(i64.mul(row, i64.const(g.heads)), block.own.head);
-      f.storeLane32(element(k.at[5], index), lse, 0);
-    }
-  });
 }

@@ -27,9 +27,11 @@ const BY_LIBRARY = { queries: 192, keys: 128 };
 const ON_DIAGONAL = 64;
 /** Row length and head size from which on a BLAS does the products. */
 const BLAS_FROM = { positions: 128, headDim: 32 };
+/** The same for machine code, whose calls cost less. */
+const SMALL_FROM = { positions: 32, headDim: 16 };
 
-/** What multiplies: the micro-kernel, a BLAS, or a library of bf16 factors. */
-export type Products = "tiles" | "blas" | "bf16";
+/** What multiplies: the micro-kernel, machine code, a BLAS, or a library of bf16 factors. */
+export type Products = "tiles" | "small" | "blas" | "bf16";
 
 /** Literal sizes of an attention kernel. */
 export interface Geometry {
@@ -70,14 +72,24 @@ export interface Geometry {
   readonly scoreRow: number;
 }
 
+/** What was found to multiply with besides the micro-kernel. */
+export interface Found {
+  readonly blas: boolean;
+  readonly bfloat16: boolean;
+  readonly machineCode: boolean;
+}
+
 /** What multiplies in rows of up to so many positions: short ones are not worth a library's calls. */
 export function productsOf(
   { headDim, factors }: AttentionAttributes,
   positions: number,
-  libraries: { readonly blas: boolean; readonly bfloat16: boolean },
+  libraries: Found,
 ): Products {
-  if (positions < BLAS_FROM.positions || headDim < BLAS_FROM.headDim) {
-    return "tiles";
+  /** Whether rows and heads are long enough. */
+  const suits = (from: typeof BLAS_FROM) =>
+    positions >= from.positions && headDim >= from.headDim;
+  if (!suits(BLAS_FROM)) {
+    return libraries.machineCode && suits(SMALL_FROM) ? "small" : "tiles";
   }
   if (factors === "bf16" && libraries.bfloat16) return "bf16";
   return libraries.blas ? "blas" : "tiles";
@@ -85,15 +97,17 @@ export function productsOf(
 
 /** The sizes of an attention kernel. */
 export function geometryOf(
-  { attributes, products }: {
+  { attributes, products, capacity }: {
     attributes: AttentionAttributes;
     products: Products;
+    /** Positions of the longest row: short ones have small blocks. */
+    capacity: number;
   },
 ): Geometry {
   const { heads, kvHeads, headDim, scale } = attributes;
   const byLibrary = products !== "tiles";
   const panels = Math.ceil(headDim / TILE_COLUMNS);
-  const { queries, keys } = byLibrary ? BY_LIBRARY : TILED;
+  const { queries, keys } = byLibrary ? blocksFor(capacity) : TILED;
   const factorBytes = products === "bf16" ? 2 : 4;
   return {
     products,
@@ -115,6 +129,15 @@ export function geometryOf(
     panels,
     qRow: 4 * heads * headDim,
     kRow: 4 * kvHeads * headDim,
+  };
+}
+
+/** A library's blocks of rows of so many positions, in sixteens: rows of scores are then side by side. */
+function blocksFor(positions: number): typeof BY_LIBRARY {
+  const most = 16 * Math.ceil(positions / 16);
+  return {
+    queries: Math.min(BY_LIBRARY.queries, most),
+    keys: Math.min(BY_LIBRARY.keys, most),
   };
 }
 

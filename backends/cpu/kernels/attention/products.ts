@@ -89,6 +89,7 @@ export function queriesByKeys(
   if (g.products !== "tiles") {
     return k.gemm({
       factors: g.factors,
+      small: g.products === "small",
       transposed: "b",
       m: queries.count,
       n: keys.count,
@@ -141,6 +142,7 @@ export function scoresByKeys(
   if (g.products !== "tiles") {
     return k.gemm({
       factors: g.factors,
+      small: g.products === "small",
       transposed: null,
       m: p.queries,
       n: i64.const(g.headDim),
@@ -192,6 +194,7 @@ export function scoresByQueries(
   if (g.products !== "tiles") {
     return k.gemm({
       factors: g.factors,
+      small: g.products === "small",
       transposed: "a",
       m: p.keys,
       n: i64.const(g.headDim),

@@ -11,7 +11,7 @@ import {
   v128,
   type Vector,
 } from "../../assembler/mod.ts";
-import { exp, expAsWeight, maxLanes, sumLanes } from "../../simd_math.ts";
+import { exp, expAsWeight, log, maxLanes, sumLanes } from "../../simd_math.ts";
 import {
   type Geometry,
   geometryOf,
@@ -26,6 +26,7 @@ import {
   type KeySegments,
   sightOf,
 } from "./sight.ts";
+import { BLOCK_BYTES } from "../../machine_code/block.ts";
 import { dropoutKey, keptFactor } from "./dropout.ts";
 import { storeFactor } from "./factors.ts";
 import { packedBytes } from "./products.ts";
@@ -39,13 +40,16 @@ export function scratchOf(g: Geometry) {
   const maxima = result + g.queries * 4 * g.padded;
   const sums = maxima + 4 * g.queries;
   const keys = sums + 4 * g.queries;
+  const description = keys + packedBytes(g);
   return {
     scores,
     result,
     maxima,
     sums,
     keys,
-    bytes: keys + packedBytes(g) + 64,
+    /** The description of a block for machine code. */
+    description,
+    bytes: description + BLOCK_BYTES + 64,
   };
 }
 
@@ -54,10 +58,27 @@ export interface Variant {
   readonly attributes: AttentionAttributes;
   /** What does the products. */
   readonly products: Products;
+  /** Whether machine code makes the weights. */
+  readonly native: boolean;
+  /** Positions of the longest row. */
+  readonly capacity: number;
   /** Where factors rounded to bf16 are in the temporary memory: q, k, v; null: they are read as they are. */
   readonly rounded: readonly number[] | null;
   /** The cache that keys come from; null: keys are beside the queries. */
   readonly cache: { readonly slots: number; readonly capacity: number } | null;
+}
+
+/** A block of queries of one head. */
+export interface Block {
+  readonly b: Int;
+  readonly head: Int;
+  /** First query of the block in its row, and how many. */
+  readonly first: Int;
+  readonly queries: Int;
+  /** Place of the row's query 0 among the keys. */
+  readonly shift: Int;
+  /** The row's keys: rows before its own. */
+  readonly keyRow0: Int;
 }
 
 /** Before the first block of keys: results and sums 0, maxima below every score. */
@@ -201,6 +222,52 @@ export function softmaxRow(
     for (let c = 0; c < g.padded; c += 4) {
       const offset = s.result + 4 * c;
       f.store(result, f32x4.mul(v128.load(result, offset), correction), offset);
+    }
+  });
+}
+
+/** Divides by the sums and stores the block's result. */
+export function finish(
+  k: Kernel,
+  variant: Variant,
+  block: { own: Block; row0: Int; headBytes: Int },
+): void {
+  const { f } = k;
+  const g = geometryOf(variant);
+  const s = scratchOf(g);
+  f.for(i64.const(0), block.own.queries, 1, (i) => {
+    const slot = f.local("i64", element(k.scratch, i));
+    const sum = f.local("v128", v128.load32Splat(slot, s.sums));
+    // The weights were never divided: one division a query, at the end.
+    const inverse = f.local("v128", f32x4.div(f32x4.const(1), sum));
+    const from = f.local(
+      "i64",
+      i64.add(k.scratch, i64.mul(i, i64.const(4 * g.padded))),
+    );
+    const row = f.local("i64", i64.add(block.row0, i));
+    const to = f.local(
+      "i64",
+      i64.add(
+        k.at[variant.cache === null ? 4 : 5],
+        i64.add(i64.mul(row, i64.const(g.qRow)), block.headBytes),
+      ),
+    );
+    vectorLoop(
+      f,
+      { from: i64.const(0), to: i64.const(g.headDim) },
+      ({ index, rest }) => {
+        const value = f32x4.mul(
+          v128.load(element(from, index), s.result),
+          inverse,
+        );
+        storeLanes(f, { address: element(to, index) }, value, rest);
+      },
+    );
+    if (variant.cache === null) {
+      // log(sum) + maximum: all that the gradient needs of the softmax.
+      const lse = f32x4.add(v128.load32Splat(slot, s.maxima), log(f, sum));
+      const index = i64.add(i64.mul(row, i64.const(g.heads)), block.own.head);
+      f.storeLane32(element(k.at[5], index), lse, 0);
     }
   });
 }

@@ -29,7 +29,7 @@ Deno.test("parts of few heads give what whole heads give, on any number of worke
 Deno.test("few heads of long rows are cut until there are eight pieces, or four of each", () => {
   const count = (B: number, kvHeads: number, T: number) => {
     const attributes = attributesOf({ B, T, heads: kvHeads, kvHeads });
-    const g = geometryOf({ attributes, products: "blas" });
+    const g = geometryOf({ attributes, products: "blas", capacity: T });
     return partsOf(attributes, g, {});
   };
   assert.equal(count(1, 3, 2048), 4);
