@@ -14,6 +14,7 @@ import {
   lowerCachedAttention,
 } from "./kernels/attention/forward.ts";
 import { lowerAttentionBackward } from "./kernels/attention/backward.ts";
+import type { Found } from "./kernels/attention/geometry.ts";
 import { lowerBfloat16Matmul } from "./kernels/matmul/bfloat16.ts";
 import { lowerBlasMatmul } from "./kernels/matmul/blas.ts";
 import {
@@ -44,12 +45,11 @@ import {
 import { lowerRows } from "./kernels/rows.ts";
 import { lowerSample } from "./kernels/sample/sample.ts";
 import {
-  ATTENTION_GRADIENTS,
-  ATTENTION_WEIGHTS,
   GEMM_BF16,
   type Launch,
   SGEMM,
   SGEMM_SMALL,
+  WEIGHTS,
 } from "./kernels/launch.ts";
 import { lowerTakeTokens } from "./kernels/take_tokens.ts";
 
@@ -74,10 +74,16 @@ export function importedBy(
   return [
     ...(blas ? [SGEMM] : []),
     ...(bfloat16 === true ? [GEMM_BF16] : []),
-    ...(machineCode === true
-      ? [SGEMM_SMALL, ATTENTION_WEIGHTS, ATTENTION_GRADIENTS]
-      : []),
+    ...(machineCode === true ? [SGEMM_SMALL, ...Object.values(WEIGHTS)] : []),
   ];
+}
+
+function foundIn({ blas, bfloat16, machineCode }: LowerOptions): Found {
+  return {
+    blas,
+    bfloat16: bfloat16 === true,
+    machineCode: machineCode === true,
+  };
 }
 
 /** The launches of a call; `capacities` are the largest extents inside its segment. */
@@ -141,16 +147,12 @@ export function lower(
     case "attention":
       return lowerAttention(call.attributes, inputs, outputs, {
         capacities,
-        blas: options.blas,
-        bfloat16: options.bfloat16 === true,
-        machineCode: options.machineCode === true,
+        ...foundIn(options),
       });
     case "attention_backward":
       return lowerAttentionBackward(call.attributes, inputs, outputs, {
         capacities,
-        blas: options.blas,
-        bfloat16: options.bfloat16 === true,
-        machineCode: options.machineCode === true,
+        ...foundIn(options),
       });
     case "attention_cached":
       return lowerCachedAttention(call.attributes, inputs, out, capacities);

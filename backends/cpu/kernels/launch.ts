@@ -16,6 +16,7 @@ import {
   type Local,
   type ModuleBuilder,
 } from "../assembler/mod.ts";
+import type { WeightsPass } from "../machine_code/block.ts";
 
 /** A matrix product of a library, done in slices of rows or columns by the workers. */
 export interface BlasProduct {
@@ -68,15 +69,11 @@ export const GEMM_BF16: ImportedFunction = { ...SGEMM, name: "gemm_bf16" };
 export const SGEMM_SMALL: ImportedFunction = { ...SGEMM, name: "sgemm_small" };
 
 /** Weights of attention from scores, by machine code: of the address of a block's description. */
-export const ATTENTION_WEIGHTS: ImportedFunction = {
-  name: "attention_weights",
-  parameters: ["f64"],
-};
-
-/** Weights and gradients of scores, in the same way. */
-export const ATTENTION_GRADIENTS: ImportedFunction = {
-  ...ATTENTION_WEIGHTS,
-  name: "attention_gradients",
+export const WEIGHTS: Readonly<Record<WeightsPass, ImportedFunction>> = {
+  forward: { name: "weights_forward", parameters: ["f64"] },
+  forwardWhole: { name: "weights_forward_whole", parameters: ["f64"] },
+  backward: { name: "weights_backward", parameters: ["f64"] },
+  backwardWhole: { name: "weights_backward_whole", parameters: ["f64"] },
 };
 
 /** A product c = or += scale op(a) op(b) with c in float32: m x n over k; distances of rows in bytes. */

@@ -36,6 +36,13 @@ const NUMBERS = [
   "correction",
 ] as const;
 
+/** What is made of a block: see `weights.ts`. */
+export type WeightsPass =
+  | "forward"
+  | "forwardWhole"
+  | "backward"
+  | "backwardWhole";
+
 /** A number that describes a block. */
 export type BlockNumber = typeof NUMBERS[number];
 

@@ -2,14 +2,14 @@
  * The weights of attention by machine code, open in a worker and called on the shared memory.
  * @module
  */
+import type { WeightsPass } from "./block.ts";
 import { makeExecutable } from "./executable.ts";
 import type { MachineCodeFound } from "./machine_code.ts";
 import { weightsCode } from "./weights.ts";
 
 /** Functions of the address of a block's description in the shared memory. */
-export interface OpenWeights {
-  readonly forward: (block: number) => void;
-  readonly backward: (block: number) => void;
+export interface OpenWeights
+  extends Readonly<Record<WeightsPass, (block: number) => void>> {
   close(): void;
 }
 
@@ -23,14 +23,16 @@ export function openWeights(
   // growing does not move the memory
   const pointer = Deno.UnsafePointer.of(new Uint8Array(memory.buffer, 0, 1));
   const base = BigInt(Deno.UnsafePointer.value(pointer));
-  const caller = (start: number) => {
-    const entry = executable.at + BigInt(start);
+  const caller = (pass: WeightsPass) => {
+    const entry = executable.at + BigInt(code.starts[pass]);
     return (block: number) =>
       executable.call(entry, base + BigInt(block), base);
   };
   return {
-    forward: caller(code.forward),
-    backward: caller(code.backward),
+    forward: caller("forward"),
+    forwardWhole: caller("forwardWhole"),
+    backward: caller("backward"),
+    backwardWhole: caller("backwardWhole"),
     close: () => executable.close(),
   };
 }

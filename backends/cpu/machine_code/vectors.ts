@@ -47,6 +47,7 @@ const OPCODES = {
   /** EVEX. */
   vpxord: { map: 1, prefix: 1, opcode: 0xef },
   vaddps: { map: 1, prefix: 0, opcode: 0x58 },
+  vdivps: { map: 1, prefix: 0, opcode: 0x5e },
   vsubps: { map: 1, prefix: 0, opcode: 0x5c },
   /** `second` where either is NaN. */
   vmaxps: { map: 1, prefix: 0, opcode: 0x5f },

@@ -3,6 +3,7 @@
  * them allocates on the way.
  * @module
  */
+import { WEIGHTS } from "../kernels/launch.ts";
 import type { Libraries } from "../blas/opened.ts";
 import {
   CELL,
@@ -96,8 +97,10 @@ export class Runner {
       ...(bfloat16 === null ? {} : { gemm_bf16: bfloat16.gemm }),
       ...(small === null ? {} : { sgemm_small: small.gemm }),
       ...(weights === null ? {} : {
-        attention_weights: weights.forward,
-        attention_gradients: weights.backward,
+        [WEIGHTS.forward.name]: weights.forward,
+        [WEIGHTS.forwardWhole.name]: weights.forwardWhole,
+        [WEIGHTS.backward.name]: weights.backward,
+        [WEIGHTS.backwardWhole.name]: weights.backwardWhole,
       }),
     };
     const { barrier } = instantiate(options.barrier, this.#imports);

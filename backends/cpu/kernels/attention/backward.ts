@@ -47,6 +47,7 @@ import {
 } from "./block_pair.ts";
 import { sameSegment } from "./sight.ts";
 import { stepFromDiagonal } from "./steps.ts";
+import { isShort, lowerShortAttentionBackward } from "./short_rows.ts";
 import { element, type Kernel, keyOf, type Launch } from "../launch.ts";
 import { storeLanes, vectorLoop } from "../vector_loop.ts";
 
@@ -57,6 +58,9 @@ export function lowerAttentionBackward(
   outputs: readonly View[],
   { capacities, ...libraries }: Found & { readonly capacities: Extents },
 ): Launch[] {
+  if (isShort(attributes, capacities, libraries)) {
+    return lowerShortAttentionBackward(attributes, inputs, outputs, capacities);
+  }
   const [q, k, v, segments] = inputs;
   const [out, lse, dOut] = inputs.slice(-3);
   const rowKeys = inputs.slice(4, -3);

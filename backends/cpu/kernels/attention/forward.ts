@@ -47,6 +47,7 @@ import {
 } from "./softmax.ts";
 import { allSeeing, endWithSegments, stepToDiagonal } from "./steps.ts";
 import { checkedIndex } from "../convert.ts";
+import { isShort, lowerShortAttention } from "./short_rows.ts";
 import { element, type Kernel, keyOf, type Launch } from "../launch.ts";
 
 /** The launches of an `attention` call. */
@@ -56,6 +57,9 @@ export function lowerAttention(
   outputs: readonly View[],
   { capacities, ...libraries }: Found & { readonly capacities: Extents },
 ): Launch[] {
+  if (isShort(attributes, capacities, libraries)) {
+    return lowerShortAttention(attributes, inputs, outputs, capacities);
+  }
   const [q, k, v, segments, ...rowKeys] = inputs;
   const dims = [attributes.B, attributes.T];
   const T = sizeOf(attributes.T, capacities);

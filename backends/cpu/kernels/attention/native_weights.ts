@@ -11,12 +11,12 @@ import {
   type Int,
   type Value,
 } from "../../assembler/mod.ts";
+import { type Kernel, WEIGHTS } from "../launch.ts";
 import {
-  ATTENTION_GRADIENTS,
-  ATTENTION_WEIGHTS,
-  type Kernel,
-} from "../launch.ts";
-import { type BlockNumber, blockOffset } from "../../machine_code/block.ts";
+  type BlockNumber,
+  blockOffset,
+  type WeightsPass,
+} from "../../machine_code/block.ts";
 import type { Geometry, Products } from "./geometry.ts";
 import { type KeySegments, sameSegment } from "./sight.ts";
 
@@ -48,7 +48,7 @@ export interface NativeBlock {
 export function callNative(
   k: Kernel,
   variant: { readonly attributes: AttentionAttributes; readonly g: Geometry },
-  pass: "forward" | "backward",
+  pass: WeightsPass,
   { block, own }: {
     readonly block: NativeBlock;
     readonly own: Partial<Record<BlockNumber, Int>>;
@@ -84,8 +84,7 @@ export function callNative(
   for (const [name, value] of Object.entries(own)) {
     write(name as BlockNumber, value);
   }
-  const import_ = pass === "forward" ? ATTENTION_WEIGHTS : ATTENTION_GRADIENTS;
-  f.call(k.module.imported(import_.name), [f64.fromI64(at)]);
+  f.call(k.module.imported(WEIGHTS[pass].name), [f64.fromI64(at)]);
 }
 
 /** Address of the keys' segments; 0 where keys and queries are all of one. */

@@ -218,4 +218,14 @@ export const WEIGHT_CASES: readonly (readonly [
     "49 0f 4c d1",
     (code) => code.moveIf("less", RDX, R9),
   ],
+  [
+    "vdivps ymm13,ymm13,ymm8",
+    "c4 41 14 5e e8",
+    (code) => code.vector(256, "vdivps", { target: 13, first: 13, second: 8 }),
+  ],
+  [
+    "vdivps zmm12,zmm8,zmm14",
+    "62 51 3c 48 5e e6",
+    (code) => code.vector(512, "vdivps", { target: 12, first: 8, second: 14 }),
+  ],
 ];

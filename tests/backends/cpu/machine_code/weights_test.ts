@@ -25,6 +25,13 @@ const SLOPES = 32768, END = 49152;
 /** Numbers of a row of scores. */
 const ROW = 128;
 
+const PASSES = [
+  "forward",
+  "forwardWhole",
+  "backward",
+  "backwardWhole",
+] as const;
+
 type Random = ReturnType<typeof randomFrom>;
 
 /** A block of scores: sizes, and what is seen. */
@@ -124,39 +131,51 @@ function near(found: number, wanted: number, size: number, what: string): void {
   );
 }
 
-function checkForward(run: OpenWeights, memory: Memory, b: Block): void {
+/** `whole`: the keys are all that there are, so that weights are divided by their sum. */
+function checkForward(
+  run: OpenWeights,
+  memory: Memory,
+  b: Block,
+  whole: boolean,
+): void {
   const before = memory.numbers.slice();
+  if (whole) before.fill(-3e38, MAXIMA, SUMS).fill(0, SUMS, DELTAS);
   memory.describe(b);
-  run.forward(4 * DESCRIPTION);
+  run[whole ? "forwardWhole" : "forward"](4 * DESCRIPTION);
   const { numbers } = memory;
   const factor = Math.fround(b.factor);
   for (let i = 0; i < b.rows; i++) {
     const what = `${JSON.stringify(b)} row ${i}`;
-    let most = before[MAXIMA + i], sum = 0;
+    let most = before[MAXIMA + i], sum = 0, divisor = 1;
     const score = (j: number) => factor * before[SCORES + i * ROW + j];
     for (let j = 0; j < b.keys; j++) {
       if (memory.isSeen(b, i, j)) most = Math.max(most, score(j));
     }
+    const seen = Array.from({ length: b.keys }, (_, j) => j)
+      .filter((j) => memory.isSeen(b, i, j));
+    for (const j of seen) sum += Math.exp(score(j) - most);
+    if (whole) divisor = sum;
     for (let j = 0; j < widthOf(b); j++) {
       const found = numbers[SCORES + i * ROW + j];
       if (!memory.isSeen(b, i, j)) {
         assert.equal(found, 0, `${what} key ${j}`);
         continue;
       }
-      const wanted = Math.exp(score(j) - most);
+      const wanted = Math.exp(score(j) - most) / divisor;
       near(found, wanted, wanted, `${what} key ${j}`);
-      sum += wanted;
     }
+    if (whole && seen.length === 0) continue; // nobody asks for its numbers
     const correction = Math.exp(before[MAXIMA + i] - most);
     near(numbers[MAXIMA + i], most, Math.abs(most), what);
     const wanted = before[SUMS + i] * correction + sum;
     near(numbers[SUMS + i], wanted, wanted, what);
-    for (let j = 0; j < b.width; j++) {
+    for (let j = 0; j < (whole ? 0 : b.width); j++) {
       const at = RESULT + i * b.width + j;
       near(numbers[at], before[at] * correction, Math.abs(before[at]), what);
     }
   }
-  for (let at = RESULT + b.rows * b.width; at < SCORES; at++) {
+  const results = whole ? 0 : b.rows * b.width;
+  for (let at = RESULT + results; at < SCORES; at++) {
     assert.equal(numbers[at], before[at], "wrote behind the results");
   }
   for (let at = SCORES + b.rows * ROW; at < END; at++) {
@@ -164,15 +183,36 @@ function checkForward(run: OpenWeights, memory: Memory, b: Block): void {
   }
 }
 
-function checkBackward(run: OpenWeights, memory: Memory, b: Block): void {
+/** `whole`: delta is the mean of the gradients of weights, by the weights. */
+function checkBackward(
+  run: OpenWeights,
+  memory: Memory,
+  b: Block,
+  whole: boolean,
+): void {
   for (let i = 0; i < b.rows; i++) {
     memory.numbers[MAXIMA + 2 * i] = 10 + i / 16; // the log of a sum
   }
   const before = memory.numbers.slice();
   memory.describe(b);
-  run.backward(4 * DESCRIPTION);
+  run[whole ? "backwardWhole" : "backward"](4 * DESCRIPTION);
   const factor = Math.fround(b.factor);
   for (let i = 0; i < b.rows; i++) {
+    const weightOf = (j: number) =>
+      Math.exp(factor * before[SCORES + i * ROW + j] - before[MAXIMA + 2 * i]);
+    let delta = before[DELTAS + 2 * i], spread = Math.abs(delta);
+    if (whole) {
+      let total = 0;
+      delta = spread = 0;
+      for (let j = 0; j < b.keys; j++) {
+        if (!memory.isSeen(b, i, j)) continue;
+        const term = weightOf(j) * before[SLOPES + i * ROW + j];
+        total += weightOf(j);
+        delta += term;
+        spread += Math.abs(term);
+      }
+      [delta, spread] = [delta / total, spread / total];
+    }
     for (let j = 0; j < widthOf(b); j++) {
       const what = `${JSON.stringify(b)} row ${i} key ${j}`;
       const [p, dS] = [SCORES, SLOPES].map((at) => at + i * ROW + j);
@@ -181,10 +221,9 @@ function checkBackward(run: OpenWeights, memory: Memory, b: Block): void {
         assert.equal(memory.numbers[dS], 0, what);
         continue;
       }
-      const weight = Math.exp(factor * before[p] - before[MAXIMA + 2 * i]);
+      const weight = weightOf(j);
       near(memory.numbers[p], weight, weight, what);
-      const delta = before[DELTAS + 2 * i];
-      const size = weight * (Math.abs(before[dS]) + Math.abs(delta));
+      const size = weight * (Math.abs(before[dS]) + spread);
       near(memory.numbers[dS], weight * (before[dS] - delta), size, what);
     }
   }
@@ -206,10 +245,12 @@ for (const width of [256, 512] as const) {
       const random = randomFrom(width);
       for (let number = 0; number < BLOCKS; number++) {
         const block = randomBlock(random);
-        memory.fill(random, block);
-        checkForward(run, memory, block);
-        memory.fill(random, block);
-        checkBackward(run, memory, block);
+        for (const whole of [false, true]) {
+          memory.fill(random, block);
+          checkForward(run, memory, block, whole);
+          memory.fill(random, block);
+          checkBackward(run, memory, block, whole);
+        }
       }
       run.close();
     },
@@ -232,11 +273,15 @@ for (const width of [256, 512] as const) {
       memory.numbers[at(0)] = NaN;
       memory.numbers[at(1)] = Infinity;
       memory.numbers[at(2)] = -Infinity;
-      memory.describe(block);
-      run.forward(4 * DESCRIPTION);
-      const sums = memory.numbers.slice(SUMS, SUMS + 4);
-      assert.deepEqual([...sums].map(Number.isNaN), [true, true, false, false]);
-      assert.ok(memory.numbers[at(2)] < 1e-30);
+      const before = memory.whole.slice();
+      for (const pass of ["forward", "forwardWhole"] as const) {
+        memory.whole.set(before);
+        memory.describe(block);
+        run[pass](4 * DESCRIPTION);
+        const sums = [...memory.numbers.slice(SUMS, SUMS + 4)];
+        assert.deepEqual(sums.map(Number.isNaN), [true, true, false, false]);
+        assert.ok(memory.numbers[at(2)] < 1e-30);
+      }
       run.close();
     },
   });
@@ -255,7 +300,7 @@ Deno.test({
       const block = randomBlock(random);
       memory.fill(random, block);
       const before = memory.whole.slice();
-      for (const pass of ["forward", "backward"] as const) {
+      for (const pass of PASSES) {
         const [narrow, wide] = runs.map((run) => {
           memory.whole.set(before);
           memory.describe(block);
