@@ -1,33 +1,44 @@
 /**
  * Two ranks of one core each in network namespaces whose link is held to a rate (Linux, as root; ip, tc, taskset,
  * Open MPI): seconds of a step of one rank, of two, of torch DDP with gloo on the same link, and of `check --ranks`.
+ * The four run in turn, as often as asked: times are medians over the steps of all rounds, and an efficiency is the
+ * median of the rounds' own, because a machine that others use is faster in one minute than in the next.
  *
- *     deno task bench ranks [RATE ...] [full] [lora]        100mbit and 1gbit, full and lora
+ *     deno task bench ranks [RATE ...] [full] [lora] [--rounds 1]        100mbit and 1gbit, full and lora
  * @module
  */
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { Hosts, sh } from "../network_namespaces.ts";
 import { ranksRun } from "./_ranks_run.ts";
 
-const STEPS = 5;
+/** Steps of a run; the first are left out. */
+const STEPS = 6;
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 const folder = Deno.makeTempDirSync({ prefix: "denotune-ranks-" });
 
 const DENO = `${Deno.execPath()} run -A --no-check`;
-/** Median of the seconds that rank 0 printed. */
-function median(text: string): number {
+/** The seconds that rank 0 printed. */
+function secondsIn(text: string): number[] {
   const line = text.split("\n").find((one) => one.startsWith("{")) ?? "{}";
-  const seconds: number[] = JSON.parse(line).seconds ?? [];
-  return seconds.toSorted((a, b) => a - b)[seconds.length >> 1] ?? NaN;
+  return JSON.parse(line).seconds ?? [];
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const half = sorted.length >> 1;
+  return sorted.length % 2 === 1
+    ? sorted[half]
+    : (sorted[half - 1] + sorted[half]) / 2;
 }
 
 /** Seconds of a step with one rank of ours, or with one on each host. */
-async function ours(kind: string, hosts: Hosts | null): Promise<number> {
+async function ours(kind: string, hosts: Hosts | null): Promise<number[]> {
   const train = `${DENO} ${
     here("_ranks_run.ts")
   } ${folder}/${crypto.randomUUID()} ${kind} ${STEPS}`;
   if (hosts === null) {
-    return median(await sh(["sh", "-c", `taskset -c 0 ${train}`]));
+    return secondsIn(await sh(["sh", "-c", `taskset -c 0 ${train}`]));
   }
   const { success, stdout, stderr } = await hosts.command(
     "mpirun.openmpi",
@@ -35,7 +46,7 @@ async function ours(kind: string, hosts: Hosts | null): Promise<number> {
   ).output();
   const text = new TextDecoder().decode(stdout);
   if (!success) throw new Error(text + new TextDecoder().decode(stderr));
-  return median(text);
+  return secondsIn(text);
 }
 
 /** Seconds of a step of torch DDP with one rank on each of the first hosts. */
@@ -43,7 +54,7 @@ async function gloo(
   kind: string,
   world: number,
   { names, addresses }: Hosts,
-): Promise<number> {
+): Promise<number[]> {
   const ranks = names.slice(0, world).map((host, rank) =>
     sh(
       `ip netns exec ${host} taskset -c ${rank} python3 ${
@@ -59,7 +70,7 @@ async function gloo(
       },
     )
   );
-  return median((await Promise.all(ranks))[0]);
+  return secondsIn((await Promise.all(ranks))[0]);
 }
 
 /** Seconds of a step as `check` estimates them. */
@@ -93,9 +104,14 @@ async function estimated(kind: string, rate: string): Promise<number> {
   return Number(/: (\S+) s a step/.exec(out)?.[1]);
 }
 
+const { values: { rounds }, positionals } = parseArgs({
+  args: Deno.args,
+  options: { rounds: { type: "string", default: "1" } },
+  allowPositionals: true,
+});
 const chosen = (of: readonly string[], isOne: (word: string) => boolean) => {
-  const words = Deno.args.filter(isOne);
-  return words.length > 0 ? words : of;
+  const found = positionals.filter(isOne);
+  return found.length > 0 ? found : of;
 };
 const KINDS = ["full", "lora"];
 const rates = chosen(["100mbit", "1gbit"], (word) => !KINDS.includes(word));
@@ -108,26 +124,34 @@ try {
   for (const rate of rates) {
     await hosts.link(rate);
     for (const kind of kinds) {
-      const seconds = [
-        await ours(kind, null),
-        await ours(kind, hosts),
-        await gloo(kind, 1, hosts),
-        await gloo(kind, 2, hosts),
-        await estimated(kind, rate),
-      ];
-      const [one, two, torch, peer, estimate] = seconds.map((s) =>
-        `${s.toFixed(2)} s`
+      const rows: number[][][] = []; // of each round: one rank, two, torch with one, with two
+      for (let i = 0; i < Number(rounds); i++) {
+        rows.push([
+          await ours(kind, null),
+          await ours(kind, hosts),
+          await gloo(kind, 1, hosts),
+          await gloo(kind, 2, hosts),
+        ]);
+      }
+      const [one, two, torch, peer] = [0, 1, 2, 3].map((k) =>
+        median(rows.flatMap((row) => row[k]))
       );
-      const percent = (part: number) => `${Math.round(100 * part)}%`;
+      const estimate = await estimated(kind, rate);
+      const seconds = (s: number) => `${s.toFixed(2)} s`;
+      const percent = (part: number) => `${(100 * part).toFixed(1)}%`;
+      const efficiency = (k: number) =>
+        percent(
+          median(rows.map((row) => median(row[k]) / 2 / median(row[k + 1]))),
+        );
       const cells = [
-        one,
-        two,
-        percent(seconds[0] / 2 / seconds[1]),
-        torch,
-        peer,
-        percent(seconds[2] / 2 / seconds[3]),
-        estimate,
-        percent(seconds[4] / seconds[1]),
+        seconds(one),
+        seconds(two),
+        efficiency(0),
+        seconds(torch),
+        seconds(peer),
+        efficiency(2),
+        seconds(estimate),
+        percent(estimate / two),
       ];
       console.log(`| ${rate} | ${kind} | ${cells.join(" | ")} |`);
     }
