@@ -17,7 +17,7 @@ export async function checkCollective(collective: Collective): Promise<void> {
   const valueOf = (rank: number, i: number) => (rank + 1) * (i % 97) - 40;
   const all = Array.from({ length: world }, (_, r) => r);
   const total = (i: number) => all.reduce((sum, r) => sum + valueOf(r, i), 0);
-  for (const length of [0, 1, 3, 1000, 70_001]) {
+  for (const length of [0, 1, 3, 1000, 70_001, 300_001]) {
     const values = Float32Array.from({ length }, (_, i) => valueOf(rank, i));
     await collective.sum(values, { computes: length % 2 === 1 });
     assert.deepEqual(values, Float32Array.from(values, (_, i) => total(i)));

@@ -3,11 +3,12 @@
  * while the backward pass of the layers before it still computes.
  *
  * ```text
- * micro     |-- forward --|-- backward of layers 5, 4 --|-- 3, 2 --|-- 1, 0, embedding --|
- * pieces    |--------------------- 0 -------------------|--- 1 ----|---------- 2 --------|
- * sums                                                  |-- 5, 4 --|-- 3, 2 --|          |-- 1, 0, embedding --|
+ * micro     |-- forward --|-- backward of layers 5, 4 --|-- 3, 2 --|-- 1, 0 --|-- embedding --|
+ * pieces    |--------------------- 0 -------------------|--- 1 ----|--- 2 ----|------ 3 ------|
+ * sums                                                  |-- 5, 4 --|-- 3, 2 --|-- 1, 0 --|    |- embedding -|
  * ```
  *
+ * The last pieces are shorter and shorter, because nothing is left to compute while the last one is summed.
  * The calls and their order are those of the whole, and each number is added by itself: bits are the same.
  * @module
  */
@@ -42,10 +43,14 @@ export interface MicroPiece {
   readonly complete: readonly GradientSlice[];
 }
 
-/** Most pieces: each is a run of its own, and a sum of its own. */
+/** Most pieces of equal size: each is a run of its own, and a sum of its own. */
 const MOST_PIECES = 8;
-/** Fewest numbers that a run sums at once: smaller messages cost latency alone. */
+/** Fewest numbers of a piece that others follow: smaller messages cost latency alone. */
 export const FEWEST_SUMMED: number = 1 << 17;
+/** The same where little follows: then a piece has half of what is left. */
+const FEWEST_OF_LAST = 1 << 15;
+/** Slices of fewer numbers go together, with the last piece. */
+export const FEWEST_ALONE: number = 1 << 14;
 
 /** What runs at once: a call, or a segment that is repeated. */
 interface Unit {
@@ -82,6 +87,7 @@ export function cutAtGradients(
   let from = 0;
   let complete: Member[] = [];
   let size = 0;
+  let left = total;
   const cut = (to: number): void => {
     pieces.push({
       program: pieceOf(planned, units.slice(from, to), pieces.length),
@@ -89,13 +95,15 @@ export function cutAtGradients(
     });
     from = to;
     complete = [];
+    left -= size;
     size = 0;
   };
   for (const [i, member] of members.entries()) {
     complete.push(member);
     size += member.sent;
     const next = members[i + 1];
-    if (size >= enough && next !== undefined && next.last > member.last) {
+    const due = Math.min(enough, Math.max(FEWEST_OF_LAST, left / 2));
+    if (size >= due && next !== undefined && next.last > member.last) {
       cut(member.last + 1);
     }
   }

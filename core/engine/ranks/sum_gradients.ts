@@ -9,7 +9,7 @@ import type { Engine } from "../engine.ts";
 import type { PlannedEngine } from "../plan_engine.ts";
 import type { Session } from "../session.ts";
 import { gradientName } from "../trainables.ts";
-import { FEWEST_SUMMED, type GradientSlice } from "./gradient_pieces.ts";
+import { FEWEST_ALONE, type GradientSlice } from "./gradient_pieces.ts";
 import { areFew, putRows, takeRows } from "./token_rows.ts";
 
 /** A sum over ranks, in two halves: what is waited for before it, and the sum. */
@@ -95,7 +95,7 @@ class GradientSums {
         );
       } else if (rows?.which === "others") {
         continue; // whole, when all rows are complete
-      } else if (slice.count < FEWEST_SUMMED) this.#small.push(slice);
+      } else if (slice.count < FEWEST_ALONE) this.#small.push(slice);
       else sums.push(this.#plain([slice]));
     }
     if (isLast && this.#small.length > 0) sums.push(this.#plain(this.#small));

@@ -17,6 +17,7 @@ import { check, type MpiLibrary } from "./library.ts";
 import { linkSpeed } from "./link_speed.ts";
 import {
   addInOrder,
+  areSwapped,
   CHUNK,
   FLOAT32,
   plainView,
@@ -175,6 +176,9 @@ export class MpiRanks implements Collective {
     wire: Wire,
     tags: { readonly scatter: number; readonly gather: number },
   ): Promise<void> {
+    if (areSwapped(part, { wire, world: this.world })) {
+      return await this.#swap(part, tags.scatter);
+    }
     const shares = sharesOf(part, this.world);
     const own = shares[this.rank];
     const { sent } = await this.#reduce(shares, {
@@ -185,6 +189,23 @@ export class MpiRanks implements Collective {
     if (wire !== FLOAT32) own.set(wire.decode(wire.encode(own))); // rounded here too
     await sent; // what comes is written over it
     await this.#gather(shares, { wire, tag: tags.gather });
+  }
+
+  /** Sums what two ranks have: each gives the other all, and adds all. */
+  async #swap(part: Float32Array, tag: number): Promise<void> {
+    const room = this.#scratch.take(part.byteLength);
+    const outgoing = this.#messages.outgoing(part, FLOAT32);
+    const isOwn = [0, 1].map((r) => r === this.rank);
+    const { received, sent } = this.#exchanges.start(tag, {
+      to: isOwn.map((own) => own ? { bytes: NOTHING } : outgoing),
+      from: isOwn.map((own) => own ? NOTHING : room),
+    });
+    const counts = await received;
+    await sent; // the sum is written over it
+    this.#messages.unpack(room, counts[1 - this.rank]);
+    const other = FLOAT32.decode(room);
+    addInOrder(isOwn.map((own) => own ? part : other), part);
+    this.#scratch.give(room);
   }
 
   /** Gives all ranks this rank's share, and takes theirs. */

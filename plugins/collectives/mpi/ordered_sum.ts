@@ -8,6 +8,8 @@
  * summed        a             b             c              a = (a0 + a1) + a2, float32
  * gathered      a b c         a b c         a b c
  * ```
+ *
+ * Two ranks give each other little whole, and each adds it all: as many bytes, and one message instead of two.
  * @module
  */
 import { bf16ToF32, f32ToBf16 } from "@denotune/denotune/core";
@@ -81,6 +83,17 @@ export function sharesOf(
     { length: world },
     (_, r) => values.subarray(r * most, (r + 1) * most),
   );
+}
+
+/** Most numbers that two ranks swap: of more, adding all takes longer than a second message. */
+const MOST_SWAPPED = 1 << 18;
+
+/** Whether both of two ranks add all of these numbers. Not where numbers are rounded to be sent: a rank has its own unrounded. */
+export function areSwapped(
+  { length }: Float32Array,
+  { wire, world }: { readonly wire: Wire; readonly world: number },
+): boolean {
+  return world === 2 && wire === FLOAT32 && length <= MOST_SWAPPED;
 }
 
 /** Numbers that one call sends at most: MPI counts bytes in 32 bits, and copies stay small. */

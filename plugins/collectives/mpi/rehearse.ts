@@ -6,6 +6,7 @@
  * a chunk of N numbers, n ranks      bytes that a rank sends    messages one after another
  * all-to-all                         (n - 1) / n * N            n - 1
  * all-gather                         (n - 1) / n * N            n - 1
+ * a swap of two ranks                N                          1
  * ```
  * @module
  */
@@ -17,6 +18,7 @@ import {
 import { alone } from "../single.ts";
 import {
   addInOrder,
+  areSwapped,
   CHUNK,
   FLOAT32,
   sharesOf,
@@ -72,6 +74,14 @@ export function rehearse(
         const wire = gradients ? of.gradients : FLOAT32;
         for (let start = 0; start < values.length; start += CHUNK) {
           const part = values.subarray(start, start + CHUNK);
+          if (areSwapped(part, { wire, world })) {
+            const numbers = part.length * world;
+            exchange(
+              { numbers, wire, exchanges: 1, packs: 1 },
+              () => addInOrder([part, part], part),
+            );
+            continue;
+          }
           exchange(
             { numbers: part.length, wire, exchanges: 2, packs: world },
             () => sumAlone(part, { wire, world }),

@@ -7,10 +7,12 @@ import type { EngineRequest } from "../../../../core/engine/engine_request.ts";
 import { planEngine } from "../../../../core/engine/plan_engine.ts";
 import { gradientName } from "../../../../core/engine/trainables.ts";
 import { sumGradients } from "../../../../core/engine/ranks/sum_gradients.ts";
+import { FEWEST_SUMMED } from "../../../../core/engine/ranks/gradient_pieces.ts";
 import { tokensOf } from "../../../../core/engine/ranks/token_rows.ts";
 import { initialWeights } from "../../../../core/io/initial_weights.ts";
 import { loraAdapter } from "../../../../plugins/adapters/_attach.ts";
 import { loraOptions } from "../../../../plugins/adapters/_options.ts";
+import { RANKS_MODEL } from "../../../bench/_ranks_run.ts";
 import { openCpu } from "../../../backends/cpu/open.ts";
 import { attachTo } from "../../../conformance/adapter/run.ts";
 import { llamaArchitecture } from "../../../conformance/model/architectures.ts";
@@ -111,3 +113,27 @@ for (
     assert.equal(cut.sent - whole.sent, more);
   });
 }
+
+Deno.test("the last pieces are shorter: nothing is computed while the last of them is summed", async () => {
+  const spec = llamaArchitecture.describe(RANKS_MODEL);
+  const adapter = attachTo(
+    { spec, weights: new Map() },
+    loraAdapter(loraOptions.parse({ r: 16 })),
+  );
+  await using device = await openCpu({ blas: "off", workers: 1 });
+  const { pieces, trainables } = planEngine(
+    trainRequest(spec, {
+      adapter,
+      train: { B: 1, T: 8, fewestSummed: FEWEST_SUMMED },
+    }),
+    device.info,
+  );
+  const sizes = pieces.map((slices) => slices.reduce((n, s) => n + s.count, 0));
+  const all = (trainables?.groups ?? []).flatMap((g) => g.arenas);
+  assert.equal(
+    sizes.reduce((a, b) => a + b),
+    all.reduce((n, { elements }) => n + elements, 0),
+  );
+  assert.ok(sizes[0] >= FEWEST_SUMMED, `${sizes}`);
+  assert.ok(sizes.at(-1)! <= FEWEST_SUMMED / 3, `${sizes}`);
+});

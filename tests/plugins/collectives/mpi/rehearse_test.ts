@@ -7,7 +7,7 @@ import {
 } from "../../../../plugins/collectives/mpi/ordered_sum.ts";
 import { rehearse } from "../../../../plugins/collectives/mpi/rehearse.ts";
 
-Deno.test("a rank among n sends (n - 1) / n of its numbers twice for a sum, half of it in bfloat16", async () => {
+Deno.test("a rank among n sends (n - 1) / n of its numbers twice for a sum, half of it in bfloat16; one of two swaps all", async () => {
   const [packs, shardsOptimizer] = [false, false];
   for (const world of [1, 2, 8, 1000]) {
     const { collective, calls } = rehearse(world, {
@@ -23,7 +23,10 @@ Deno.test("a rank among n sends (n - 1) / n of its numbers twice for a sum, half
       calls.map(({ bytes, messages }) => [bytes, messages]),
       [4, 2].map((
         size,
-      ) => [2 * (world - 1) * 7000 / world * size, 2 * world - 2]),
+      ) => [
+        2 * (world - 1) * 7000 / world * size,
+        world === 2 && size === 4 ? 1 : 2 * world - 2,
+      ]),
     );
   }
 });
