@@ -111,6 +111,7 @@ export function lower(
         ? lowerBlasMatmul(call.attributes, inputs, out, {
           capacities,
           fewestRows: options.fewestBlasRows ?? MOST_ROWS + 1,
+          machineCode: options.machineCode === true,
         })
         : null) ??
         lowerPackedMatmul(call.attributes, inputs, out, {

@@ -19,8 +19,8 @@ import type { OpenGemm } from "./library.ts";
 import { openOneDnn } from "./onednn.ts";
 
 /**
- * `auto`: a library if there is one, else machine code, if that is permitted; `required`: a library; `machine_code`: no
- * library; `off`: WebAssembly alone.
+ * `auto`: a library if there is one, else machine code, if that is permitted; `required`: a library alone; `machine_code`:
+ * no library; `off`: WebAssembly alone.
  */
 export type BlasChoice = "auto" | "machine_code" | "off" | "required";
 
@@ -127,6 +127,7 @@ export function openBlas(found: BlasFound): OpenGemm {
   limitThreads(found);
   return {
     fewRows: FEW_ROWS,
+    cutsFreely: false,
     gemm: (p) =>
       library.symbols.cblas_sgemm(
         ROW_MAJOR,

@@ -21,12 +21,16 @@ export interface GemmArguments {
   readonly beta: number;
   readonly c: number;
   readonly cRow: number;
+  /** Address of a number for each column that is added; machine code alone. Not with beta 1. */
+  readonly bias?: number;
 }
 
 /** The function of a library that is open, and how it is closed. */
 export interface OpenGemm {
   /** How products of few rows are cut; null: as all others. */
   readonly fewRows: FewRowsColumns | null;
+  /** Whether a sum's bits are the same in whatever block it is. */
+  readonly cutsFreely: boolean;
   gemm(product: GemmArguments): void;
   close(): void;
 }
@@ -47,12 +51,18 @@ export class GemmLibrary {
   run(
     product: BlasProduct,
     slots: Float64Array,
-    take: (blocks: number) => number,
+    { workers, take }: {
+      /** How many share its blocks. */
+      readonly workers: number;
+      readonly take: (blocks: number) => number;
+    },
   ): void {
+    const { fewRows, cutsFreely } = this.#open;
     runBlocks(product, slots, {
       take,
       multiply: (block) => this.#multiply(product, block),
-      fewRows: this.#open.fewRows,
+      fewRows,
+      workers: cutsFreely ? workers : null,
     });
   }
 
@@ -75,6 +85,7 @@ export class GemmLibrary {
       beta: accumulate ? 1 : 0,
       c: this.#base + s.out,
       cRow: n,
+      bias: s.bias === undefined ? undefined : this.#base + s.bias,
     });
   }
 

@@ -124,6 +124,7 @@ export function openOneDnn(path: string, name: OneDnnFunction): OpenGemm {
   limitOpenMp(path); // while it is open: a library that is loaded anew begins with as many as cores
   return {
     fewRows: name === "dnnl_sgemm" ? FEW_ROWS : null,
+    cutsFreely: false,
     gemm(p) {
       const status = call(
         p.transposeA ? TRANSPOSED : PLAIN,

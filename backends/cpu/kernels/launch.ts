@@ -24,6 +24,10 @@ export interface BlasProduct {
   readonly alpha: number;
   /** How both factors are stored: a BLAS multiplies float32, another library bf16. */
   readonly factors: "f32" | "bf16";
+  /** Whether it is one of the small products, which machine code does where it was found. */
+  readonly small?: boolean;
+  /** Whether the view behind the output is a bias, which machine code adds. */
+  readonly bias?: boolean;
   /** Whether the product is added to the output's values. */
   readonly accumulate: boolean;
   /** Whether b has been widened into the temporary memory (views a, out). */

@@ -18,7 +18,10 @@ const NUMBERS = [
   "n",
   "k",
   "alpha", // float32
+  "bias", // a number for each column; 0: none
   "flags",
+  "whole", // functions before that of a whole tile of one row, less one
+  "direct", // number of that of a whole tile that reads a as it is
   // where things are
   "functions", // addresses, of 8 bytes each
   "packedA",
@@ -30,11 +33,16 @@ const NUMBERS = [
   "terms", // terms of the block
   "row", // first row of the tiles
   "rows", // rows of the tiles
+  "aAt", // where the tiles read their rows of a
+  "bAt", // and the first panel of b
+  "panelBytes", // from a panel to the next
   "panel", // first column of a panel, in the block
   "from", // where the next columns of b are
   "to", // and where they are packed
   "left", // columns of the panel that are still to be packed
-  "adds", // not 0: the tile is added to c
+  "tile", // number of the function of a tile with all columns
+  "biasAt", // of the panel's first column
+  "adds", // what the tile is added to: see ADDS
   "mask", // a bit for each lane of the last vector (AVX-512)
 ] as const;
 
@@ -42,9 +50,18 @@ const NUMBERS = [
 export type FrameNumber = typeof NUMBERS[number];
 
 /** Bits of `flags`. */
-export const FLAGS = { transposeA: 1, transposeB: 2, accumulate: 4 } as const;
+export const FLAGS = {
+  transposeA: 1,
+  transposeB: 2,
+  accumulate: 4,
+  /** Tiles read b as it is: all their columns are whole then. */
+  directB: 8,
+} as const;
 
-const BYTES_OF_NUMBERS = 256;
+/** What a tile is added to. */
+export const ADDS = { nothing: 0, c: 1, bias: 2 } as const;
+
+const BYTES_OF_NUMBERS = 64 * Math.ceil(NUMBERS.length / 8); // whole lines of the cache
 /** A lane of all ones for each lane of the last vector (AVX2). */
 const LANES_AT = BYTES_OF_NUMBERS;
 /** Eight lanes of ones, then eight of zeros: read at a distance, they are a mask of 1 to 8 lanes. */

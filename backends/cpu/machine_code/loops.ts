@@ -3,10 +3,23 @@
  * @module
  */
 import { type Encoder, Label } from "./encoder.ts";
-import { RCX, type Register } from "./place.ts";
+import { type Place, RCX, type Register } from "./place.ts";
 
 /** Terms of a pass. */
 export const UNROLLED = 4;
+
+/** Terms from one that is added to one that is asked for, where each is in a line of its own. */
+export const AHEAD = 8;
+
+/** Line 0 to 3 from `base`, lines `line` bytes apart, of which `three` has three times as many. */
+export function lineFrom(
+  index: number,
+  { base, line, three }: Record<"base" | "line" | "three", Register>,
+): Place {
+  if (index === 0) return { base };
+  if (index === 3) return { base, index: three };
+  return { base, index: line, scale: index as 1 | 2 };
+}
 
 /** Begins a function. */
 export function beginning(code: Encoder): Label {

@@ -13,8 +13,9 @@ import {
   offsetOf,
   prepareFrame,
 } from "./frame.ts";
+import { DIRECT, SOURCES_OF_B } from "./functions.ts";
 import { productCode } from "./product.ts";
-import { TILE_SHAPES } from "./tile.ts";
+import { type Sources, TILE_SHAPES } from "./tile.ts";
 
 /** Machine code that can be used here: plain data, so that it crosses into workers. */
 export interface MachineCodeFound {
@@ -60,7 +61,8 @@ const LINE = 64;
 /** Assembles and opens it in this thread. Throws `Error` where memory cannot be made executable. */
 export function openMachineCode({ width }: MachineCodeFound): OpenGemm {
   const shape = TILE_SHAPES[width];
-  const { bytes, start, functions } = productCode(shape);
+  const { bytes, start, functions, numbers } = productCode(shape);
+  const whole = { columns: shape.vectors * width / 32, terms: shape.terms };
   const executable = makeExecutable(bytes);
 
   // frame, addresses of functions, packed a, packed b; a packed term may be written up to a vector wider than it is
@@ -94,6 +96,7 @@ export function openMachineCode({ width }: MachineCodeFound): OpenGemm {
 
   return {
     fewRows: null,
+    cutsFreely: true,
     gemm(p) {
       check(p);
       if (p.m === 0 || p.n === 0) return;
@@ -107,11 +110,18 @@ export function openMachineCode({ width }: MachineCodeFound): OpenGemm {
       write("n", p.n);
       write("k", p.k);
       frame.setFloat32(offsetOf("alpha"), p.alpha, true);
+      write("bias", p.bias ?? 0);
+      const { a, b } = sourcesOf(p, whole);
+      const ofB = SOURCES_OF_B.indexOf(b) * shape.rows;
+      const direct = DIRECT.findIndex((d) => d.a === a && d.b === b);
+      write("whole", numbers.whole + ofB - 1);
+      write("direct", direct < 0 ? 0 : numbers.direct + direct);
       write(
         "flags",
         (p.transposeA ? FLAGS.transposeA : 0) |
           (p.transposeB ? FLAGS.transposeB : 0) |
-          (p.beta === 0 ? 0 : FLAGS.accumulate),
+          (p.beta === 0 ? 0 : FLAGS.accumulate) |
+          (b === "packed" ? 0 : FLAGS.directB),
       );
       executable.call(entry, frameAt);
     },
@@ -119,8 +129,26 @@ export function openMachineCode({ width }: MachineCodeFound): OpenGemm {
   };
 }
 
+/** Bytes of lines across the terms that stay in the second cache while tiles read a part of each. */
+const DIRECT_BYTES = 256 * 1024;
+/** Lines so many bytes apart share places in the first cache: fewer of them than a tile has. */
+const SAME_PLACES = 4096;
+
+/** What the tiles of a product read fastest. */
+function sourcesOf(
+  p: GemmArguments,
+  { columns, terms }: { readonly columns: number; readonly terms: number },
+): Sources {
+  if (p.n % columns !== 0) return { a: "packed", b: "packed" };
+  const staysNear = (row: number) =>
+    4 * row * Math.min(p.k, terms) <= DIRECT_BYTES;
+  const b = !p.transposeB && staysNear(p.bRow) ? "columns" : "packed";
+  if (p.transposeA) return { a: staysNear(p.aRow) ? "columns" : "packed", b };
+  return { a: 4 * p.aRow % SAME_PLACES === 0 ? "packed" : "lines", b };
+}
+
 /** Code trusts its arguments: what it could not compute is refused here. */
-function check({ m, n, k, beta, a, b, c }: GemmArguments): void {
+function check({ m, n, k, beta, a, b, c, bias }: GemmArguments): void {
   for (const size of [m, n, k]) {
     if (!Number.isInteger(size) || size < 0 || size >= 2 ** 31) {
       throw new RangeError(
@@ -128,7 +156,7 @@ function check({ m, n, k, beta, a, b, c }: GemmArguments): void {
       );
     }
   }
-  for (const address of [a, b, c]) {
+  for (const address of [a, b, c, ...(bias === undefined ? [] : [bias])]) {
     if (!Number.isSafeInteger(address) || address <= 0) {
       throw new RangeError(`Cannot multiply at the address ${address}`);
     }
@@ -137,5 +165,8 @@ function check({ m, n, k, beta, a, b, c }: GemmArguments): void {
     throw new RangeError(
       `Cannot multiply with beta ${beta}: it must be 0 or 1`,
     );
+  }
+  if (beta !== 0 && bias !== undefined) {
+    throw new RangeError("Cannot add both a bias and what is in c");
   }
 }

@@ -14,7 +14,13 @@
  */
 import { type Encoder, Label } from "./encoder.ts";
 import { inFrame, LANES } from "./frame.ts";
-import { beginning, loopOverTerms, UNROLLED } from "./loops.ts";
+import {
+  AHEAD,
+  beginning,
+  lineFrom,
+  loopOverTerms,
+  UNROLLED,
+} from "./loops.ts";
 import {
   R10,
   R11,
@@ -47,11 +53,11 @@ export function turnFunction(
     code.address(bases[g], { base: bases[g - 1], index: RDX, scale: 4 });
   }
   const firstOf = (line: number) => {
-    const base = bases[line >> 2];
-    const inGroup = line & 3;
-    if (inGroup === 0) return { base };
-    if (inGroup === 3) return { base, index: R11 };
-    return { base, index: RDX, scale: inGroup as 1 | 2 };
+    return lineFrom(line & 3, {
+      base: bases[line >> 2],
+      line: RDX,
+      three: R11,
+    });
   };
   const advance = (bytes: number) => {
     for (const base of bases) code.addConstant(base, bytes);
@@ -124,13 +130,15 @@ export function copyFunction(
     parts.push({ width: part, offset: 4 * at });
     at += part / 32;
   }
+  const later = R8;
   code.address(R11, { base: RDX, index: RDX, scale: 2 }); // three lines
+  code.address(later, { base: RAX, index: RDX, scale: AHEAD });
   const copy = (line: number) => {
-    const from = line === 0
-      ? { base: RAX }
-      : line === 3
-      ? { base: RAX, index: R11 }
-      : { base: RAX, index: RDX, scale: line as 1 | 2 };
+    const from = lineFrom(line, { base: RAX, line: RDX, three: R11 });
+    const next = lineFrom(line, { base: later, line: RDX, three: R11 });
+    for (let at = 0; at < 4 * numbers; at += 64) {
+      code.prefetch({ ...next, offset: at });
+    }
     parts.forEach(({ width, offset }, i) =>
       code.vector(width, "vmovups", { target: i, second: { ...from, offset } })
     );
@@ -146,10 +154,12 @@ export function copyFunction(
     pass() {
       for (let line = 0; line < UNROLLED; line++) copy(line);
       code.address(RAX, { base: RAX, index: RDX, scale: 4 });
+      code.address(later, { base: later, index: RDX, scale: 4 });
     },
     single() {
       copy(0);
       code.add(RAX, RDX);
+      code.add(later, RDX);
     },
   });
   code.ret();

@@ -16,6 +16,7 @@
  */
 import { Encoder, Label } from "./encoder.ts";
 import {
+  ADDS,
   BEHIND_ONES,
   FLAGS,
   type FrameNumber,
@@ -49,6 +50,7 @@ export interface ProductCode {
   readonly start: number;
   /** Where the functions begin whose addresses the frame's `functions` has. */
   readonly functions: readonly number[];
+  readonly numbers: FunctionNumbers;
 }
 
 /** Registers that a function leaves as they were (System V ABI, 3.2.1), of those that are changed. */
@@ -71,6 +73,7 @@ export function productCode(shape: TileShape): ProductCode {
     bytes: code.bytes(),
     start,
     functions: labels.map(({ position }) => position ?? 0),
+    numbers,
   };
 }
 
@@ -102,22 +105,39 @@ class Loops {
         from: "column",
         most: this.#shape.columns,
       });
-      code.load(RAX, inFrame("flags"));
-      code.andConstant(RAX, FLAGS.accumulate);
-      code.store(inFrame("adds"), RAX);
+      this.#firstAdds();
       // where there are no terms, too: c becomes 0
       this.#count("term", { to: "k", step: this.#shape.terms }, () => {
         this.#rest("terms", { of: "k", from: "term", most: this.#shape.terms });
-        this.#packColumns();
+        this.#placeColumns();
         this.#count("row", { to: "m", step: this.#shape.rows }, () => {
           this.#rest("rows", { of: "m", from: "row", most: this.#shape.rows });
-          this.#packRows();
+          this.#placeRows();
           this.#tiles();
         });
-        code.moveConstant(RAX, 1); // later terms are added
+        code.moveConstant(RAX, ADDS.c); // later terms are added
         code.store(inFrame("adds"), RAX);
       });
     });
+  }
+
+  /** What the first terms are added to. */
+  #firstAdds(): void {
+    const code = this.#code;
+    const toC = new Label(), toBias = new Label(), done = new Label();
+    this.#jumpIf(FLAGS.accumulate, toC);
+    code.load(RAX, inFrame("bias"));
+    code.test(RAX);
+    code.jumpIf("notZero", toBias);
+    code.clear(RAX); // ADDS.nothing
+    code.jump(done);
+    code.place(toC);
+    code.moveConstant(RAX, ADDS.c);
+    code.jump(done);
+    code.place(toBias);
+    code.moveConstant(RAX, ADDS.bias);
+    code.place(done);
+    code.store(inFrame("adds"), RAX);
   }
 
   /** Does `body` for 0, `step`, ... below `to`, and at least once. */
@@ -203,6 +223,26 @@ class Loops {
     this.#code.multiplyConstant(RSI, R13, 4 * this.#lanes);
   }
 
+  /** Where the block of b is, and how far its panels are apart: packed, or as it is. */
+  #placeColumns(): void {
+    const code = this.#code;
+    const direct = new Label(), placed = new Label();
+    this.#jumpIf(FLAGS.directB, direct);
+    this.#packColumns();
+    code.load(RAX, inFrame("packedB"));
+    code.load(RCX, inFrame("terms"));
+    code.multiplyConstant(RCX, RCX, 4 * this.#across);
+    code.jump(placed);
+    code.place(direct);
+    code.load(R10, inFrame("term"));
+    code.load(R11, inFrame("column"));
+    this.#addressIn("b", { line: R10, column: R11 });
+    code.moveConstant(RCX, 4 * this.#across);
+    code.place(placed);
+    code.store(inFrame("bAt"), RAX);
+    code.store(inFrame("panelBytes"), RCX);
+  }
+
   /** Packs the block of b. RBP: where the panel is packed to; R14: its columns; R13: its vectors. */
   #packColumns(): void {
     const code = this.#code;
@@ -218,9 +258,7 @@ class Loops {
       code.load(R11, inFrame("column"));
       code.add(R11, RAX); // the panel's first column
       code.load(R10, inFrame("term"));
-      code.load(RAX, inFrame("flags"));
-      code.andConstant(RAX, FLAGS.transposeB);
-      code.jumpIf("notZero", turned);
+      this.#jumpIf(FLAGS.transposeB, turned);
       this.#copyPanel(packed);
       code.place(turned);
       this.#turnPanel();
@@ -288,25 +326,26 @@ class Loops {
     code.jumpIf("greater", again);
   }
 
-  /** Packs a tile's rows of a. */
-  #packRows(): void {
+  /** Where a tile's rows of a are: packed, or as they are. */
+  #placeRows(): void {
     const code = this.#code;
     const { rows } = this.#shape;
-    const copied = new Label(), part = new Label(), packed = new Label();
+    const copied = new Label(), part = new Label();
+    const packed = new Label(), placed = new Label();
     code.load(R10, inFrame("row"));
     code.load(R11, inFrame("term"));
     code.load(R12, inFrame("rows"));
     code.load(RBX, inFrame("packedA"));
     code.moveConstant(RSI, 4 * rows);
-    code.load(RAX, inFrame("flags"));
-    code.andConstant(RAX, FLAGS.transposeA);
-    code.jumpIf("notZero", copied);
+    this.#jumpIf(FLAGS.transposeA, copied);
     this.#addressIn("a", { line: R10, column: R11 });
+    this.#jumpIfDirect(placed);
     code.load(RCX, inFrame("terms"));
     this.#call(this.#numbers.turn - 1, R12);
     code.jump(packed);
     code.place(copied);
     this.#addressIn("a", { line: R11, column: R10 });
+    this.#jumpIfDirect(placed);
     code.compareConstant(R12, rows);
     code.jumpIf("less", part);
     code.load(RCX, inFrame("terms"));
@@ -319,9 +358,28 @@ class Loops {
     code.clear(R12);
     this.#call(this.#numbers.copyPart, R12); // rows of a tile fit in one vector
     code.place(packed);
+    code.load(RAX, inFrame("rows"));
+    code.load(R8, inFrame("whole"));
+    code.add(R8, RAX);
+    code.load(RAX, inFrame("packedA"));
+    code.place(placed);
+    code.store(inFrame("aAt"), RAX);
+    code.store(inFrame("tile"), R8);
   }
 
-  /** The tiles of these rows. R14: in c; R13: the panel; RBP: columns left; R12: the functions for so many rows. */
+  /** Jumps where whole tiles read a as it is, with the number of their function in R8, unless R12 rows are fewer. */
+  #jumpIfDirect(label: Label): void {
+    const code = this.#code;
+    const packed = new Label();
+    code.compareConstant(R12, this.#shape.rows);
+    code.jumpIf("less", packed);
+    code.load(R8, inFrame("direct"));
+    code.test(R8);
+    code.jumpIf("notZero", label);
+    code.place(packed);
+  }
+
+  /** The tiles of these rows. R14: in c; R13: the panel; RBP: columns left; R12: rows. */
   #tiles(): void {
     const code = this.#code;
     const { vectors } = this.#shape;
@@ -330,13 +388,14 @@ class Loops {
     code.load(R11, inFrame("column"));
     this.#addressIn("c", { line: R10, column: R11 });
     code.move(R14, RAX);
-    code.load(R13, inFrame("packedB"));
+    code.load(RAX, inFrame("bias"));
+    code.address(RAX, { base: RAX, index: R11, scale: 4 });
+    code.store(inFrame("biasAt"), RAX);
+    code.load(R13, inFrame("bAt"));
     code.load(RBP, inFrame("columns"));
     code.load(R12, inFrame("rows"));
-    code.multiplyConstant(R12, R12, 2 * vectors);
-    const ofOneRow = this.#numbers.tiles - 2 * vectors;
     const tile = (index: Register, first: number) => {
-      code.load(RAX, inFrame("packedA"));
+      code.load(RAX, inFrame("aAt"));
       code.move(RBX, R13);
       code.load(RCX, inFrame("terms"));
       code.move(RDX, R14);
@@ -346,11 +405,13 @@ class Loops {
     code.place(again);
     code.compareConstant(RBP, this.#across);
     code.jumpIf("less", part);
-    code.move(R10, R12);
-    tile(R10, ofOneRow + 2 * (vectors - 1));
-    code.load(RAX, inFrame("terms"));
-    code.multiplyConstant(RAX, RAX, 4 * this.#across);
+    code.load(R10, inFrame("tile"));
+    tile(R10, 0);
+    code.load(RAX, inFrame("panelBytes"));
     code.add(R13, RAX);
+    code.load(RAX, inFrame("biasAt"));
+    code.addConstant(RAX, 4 * this.#across);
+    code.store(inFrame("biasAt"), RAX);
     code.addConstant(R14, 4 * this.#across);
     code.subtractConstant(RBP, this.#across);
     code.jumpIf("greater", again);
@@ -359,12 +420,21 @@ class Loops {
     code.address(R11, { base: RBP, offset: this.#lanes - 1 });
     code.shiftRight(R11, this.#lanesLog);
     code.decrement(R11); // vectors before the last
-    code.address(R10, { base: R12, index: R11, scale: 2 });
+    code.multiplyConstant(R10, R12, vectors);
+    code.add(R10, R11);
     code.shiftLeft(R11, this.#lanesLog);
     code.move(R9, RBP);
     code.subtract(R9, R11); // lanes of the last
     this.#mask(R9);
-    tile(R10, ofOneRow + 1);
+    tile(R10, this.#numbers.part - vectors);
     code.place(done);
+  }
+
+  /** Jumps where a bit of the flags is set; changes RAX. */
+  #jumpIf(flag: number, label: Label): void {
+    const code = this.#code;
+    code.load(RAX, inFrame("flags"));
+    code.andConstant(RAX, flag);
+    code.jumpIf("notZero", label);
   }
 }

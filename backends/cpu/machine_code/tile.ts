@@ -13,9 +13,31 @@
  * @module
  */
 import { type Encoder, Label } from "./encoder.ts";
-import { inFrame, LANES } from "./frame.ts";
-import { beginning, loopOverTerms, UNROLLED } from "./loops.ts";
-import { R8, R9, RAX, RBX, RDX, RSI } from "./place.ts";
+import { ADDS, inFrame, LANES } from "./frame.ts";
+import {
+  AHEAD,
+  beginning,
+  lineFrom,
+  loopOverTerms,
+  UNROLLED,
+} from "./loops.ts";
+import {
+  type Place,
+  R10,
+  R11,
+  R12,
+  R13,
+  R14,
+  R15,
+  R8,
+  R9,
+  RAX,
+  RBP,
+  RBX,
+  RDX,
+  type Register,
+  RSI,
+} from "./place.ts";
 
 /** Sizes that all code of one width of vectors shares. */
 export interface TileShape {
@@ -39,6 +61,15 @@ export const TILE_SHAPES: Readonly<Record<256 | 512, TileShape>> = {
   256: { width: 256, rows: 4, vectors: 3, terms: 256, columns: 192 },
 };
 
+/**
+ * Where a tile reads its factors. `packed`: one term behind the other; `lines`: lines along the terms (a as it is);
+ * `columns`: lines across the terms (a transposed, b as it is), a term in each.
+ */
+export interface Sources {
+  readonly a: "packed" | "lines" | "columns";
+  readonly b: "packed" | "columns";
+}
+
 /** The registers of a tile. */
 function registersOf({ width, vectors }: TileShape) {
   const wide = width === 512;
@@ -54,21 +85,22 @@ function registersOf({ width, vectors }: TileShape) {
 }
 
 /**
- * A function: the tile of so many rows and vectors. RAX: packed a; RBX: packed b; RCX: terms; RDX: c; RSI: bytes of
- * its rows. Changes R8 and R9, too. `masked`: the last vector has the lanes of the frame's mask alone.
+ * A function: the tile of so many rows and vectors. RAX: a; RBX: b; RCX: terms; RDX: c; RSI: bytes of its rows. Changes
+ * R8 to R11, too. `masked`: the last vector has the lanes of the frame's mask alone.
  */
 export function tileFunction(
   code: Encoder,
   shape: TileShape,
-  { rows, vectors, masked }: {
+  { rows, vectors, masked, sources }: {
     readonly rows: number;
     readonly vectors: number;
     readonly masked: boolean;
+    readonly sources: Sources;
   },
 ): Label {
   const { width } = shape;
-  const registers = registersOf(shape);
   const bytes = width / 8;
+  const registers = registersOf(shape);
   const sum = (i: number, j: number) => i * vectors + j;
   const start = beginning(code);
   // c is needed last: it comes while the loop runs
@@ -80,19 +112,23 @@ export function tileFunction(
     code.add(R8, RSI);
   }
   for (let i = 0; i < rows * vectors; i++) code.clearVector(width, i);
+  const a = sourceOfA(code, shape, { from: sources.a, rows });
+  const b = sourceOfB(code, shape, { from: sources.b, vectors });
 
   /** One term; `s`: which of the pass. */
   const term = (s: number) => {
+    b.prefetch(s);
+    a.prefetch(s);
     for (let j = 0; j < vectors; j++) {
       code.vector(width, "vmovups", {
         target: registers.b(j),
-        second: { base: RBX, offset: bytes * (s * vectors + j) },
+        second: b.place(s, j),
       });
     }
     for (let i = 0; i < rows; i++) {
       code.vector(width, "vbroadcastss", {
         target: registers.a(i),
-        second: { base: RAX, offset: 4 * (s * shape.rows + i) },
+        second: a.place(s, i),
       });
       for (let j = 0; j < vectors; j++) {
         code.vector(width, "vfmadd231ps", {
@@ -103,22 +139,21 @@ export function tileFunction(
       }
     }
   };
-  /** The two packed parts go on by so many terms. */
-  const advance = (terms: number) => {
-    code.addConstant(RAX, 4 * shape.rows * terms);
-    code.addConstant(RBX, bytes * vectors * terms);
-  };
-
   loopOverTerms(code, R9, {
     pass() {
       for (let s = 0; s < UNROLLED; s++) term(s);
-      advance(UNROLLED);
+      a.advance(UNROLLED);
+      b.advance(UNROLLED);
     },
     single() {
       term(0);
-      advance(1);
+      a.advance(1);
+      b.advance(1);
     },
   });
+  b.done();
+  a.done();
+  if (sources.a !== "packed") code.load(RSI, inFrame("cRow"));
 
   // c = alpha * sum, or alpha * sum + c in one rounding
   code.vector(width, "vbroadcastss", {
@@ -131,17 +166,142 @@ export function tileFunction(
   } else if (masked) {
     code.vector(width, "vmovups", { target: registers.lanes, second: LANES });
   }
-  const adding = new Label();
+  const adding = new Label(), addingBias = new Label();
   code.load(R8, inFrame("adds"));
-  code.test(R8);
-  code.jumpIf("notZero", adding);
-  storeTile(code, shape, { rows, vectors, masked, adds: false });
+  code.compareConstant(R8, ADDS.c);
+  code.jumpIf("zero", adding);
+  code.jumpIf("greater", addingBias);
+  storeTile(code, shape, { rows, vectors, masked, adds: null });
   code.place(adding);
-  storeTile(code, shape, { rows, vectors, masked, adds: true });
+  storeTile(code, shape, { rows, vectors, masked, adds: "c" });
+  code.place(addingBias);
+  code.load(R8, inFrame("biasAt"));
+  storeTile(code, shape, { rows, vectors, masked, adds: "bias" });
   return start;
 }
 
-/** Stores the sums, and returns. */
+/** How a tile reads one factor: where number `i` of term `s` of a pass is, and what goes on after so many terms. */
+interface Source {
+  place(s: number, i: number): Place;
+  /** Asks for what comes later, in term `s` of a pass. */
+  prefetch(s: number): void;
+  advance(terms: 1 | typeof UNROLLED): void;
+  /** Gives registers back. */
+  done(): void;
+}
+
+/** Reads a from RAX on. Takes R8, R10, R11 and RSI where a is not packed. */
+function sourceOfA(
+  code: Encoder,
+  shape: TileShape,
+  { from, rows }: { readonly from: Sources["a"]; readonly rows: number },
+): Source {
+  if (from === "packed") {
+    return {
+      place: (s, i) => ({ base: RAX, offset: 4 * (s * shape.rows + i) }),
+      prefetch() {},
+      advance: (terms) => code.addConstant(RAX, 4 * shape.rows * terms),
+      done() {},
+    };
+  }
+  const line = R11, three = RSI;
+  code.load(line, inFrame("aRow"));
+  code.address(three, { base: line, index: line, scale: 2 });
+  if (from === "columns") {
+    const later = R8; // the same columns of a later term
+    code.address(later, { base: RAX, index: line, scale: AHEAD });
+    return {
+      place: (s, i) => ({
+        ...lineFrom(s, { base: RAX, line, three }),
+        offset: 4 * i,
+      }),
+      prefetch(s) {
+        const from = lineFrom(s, { base: later, line, three });
+        code.prefetch({ ...from, offset: 4 * rows });
+      },
+      advance(terms) {
+        code.address(RAX, { base: RAX, index: line, scale: terms });
+        code.address(later, { base: later, index: line, scale: terms });
+      },
+      done() {},
+    };
+  }
+  const groups = (rows + 3) >> 2;
+  const bases: readonly Register[] = [RAX, R8, R10].slice(0, groups);
+  // the rows of the next tile
+  const later: readonly Register[] = [RBP, R14, R15].slice(0, groups);
+  for (let g = 1; g < groups; g++) {
+    code.address(bases[g], { base: bases[g - 1], index: line, scale: 4 });
+  }
+  for (let g = 0; g < groups; g++) {
+    code.push(later[g]);
+    const before = g === 0 ? bases[groups - 1] : later[g - 1];
+    code.address(later[g], { base: before, index: line, scale: 4 });
+  }
+  return {
+    place: (s, i) => ({
+      ...lineFrom(i & 3, { base: bases[i >> 2], line, three }),
+      offset: 4 * s,
+    }),
+    prefetch(s) {
+      for (const base of later) {
+        code.prefetch(lineFrom(s, { base, line, three }));
+      }
+    },
+    advance(terms) {
+      for (const base of [...bases, ...later]) {
+        code.addConstant(base, 4 * terms);
+      }
+    },
+    done() {
+      for (const register of later.toReversed()) code.pop(register);
+    },
+  };
+}
+
+/** Reads b from RBX on. Takes R12 and R13 where b is not packed, until it is done. */
+function sourceOfB(
+  code: Encoder,
+  { width }: TileShape,
+  { from, vectors }: { readonly from: Sources["b"]; readonly vectors: number },
+): Source {
+  const bytes = width / 8;
+  if (from === "packed") {
+    return {
+      place: (s, j) => ({ base: RBX, offset: bytes * (s * vectors + j) }),
+      prefetch() {},
+      advance: (terms) => code.addConstant(RBX, bytes * vectors * terms),
+      done() {},
+    };
+  }
+  const line = R12, three = R13, later = RDX;
+  const taken = [line, three, later];
+  for (const register of taken) code.push(register);
+  code.load(line, inFrame("bRow"));
+  code.address(three, { base: line, index: line, scale: 2 });
+  code.address(later, { base: RBX, index: line, scale: AHEAD });
+  return {
+    place: (s, j) => ({
+      ...lineFrom(s, { base: RBX, line, three }),
+      offset: bytes * j,
+    }),
+    prefetch(s) {
+      const from = lineFrom(s, { base: later, line, three });
+      for (let at = 0; at < vectors * bytes; at += 64) {
+        code.prefetch({ ...from, offset: at });
+      }
+    },
+    advance(terms) {
+      code.address(RBX, { base: RBX, index: line, scale: terms });
+      code.address(later, { base: later, index: line, scale: terms });
+    },
+    done() {
+      for (const register of taken.toReversed()) code.pop(register);
+    },
+  };
+}
+
+/** Stores the sums, and returns. Adds what is in c, or the bias, whose numbers are from R8 on. */
 function storeTile(
   code: Encoder,
   shape: TileShape,
@@ -149,7 +309,7 @@ function storeTile(
     readonly rows: number;
     readonly vectors: number;
     readonly masked: boolean;
-    readonly adds: boolean;
+    readonly adds: "c" | "bias" | null;
   },
 ): void {
   const { width } = shape;
@@ -158,14 +318,15 @@ function storeTile(
     for (let j = 0; j < vectors; j++) {
       const target = i * vectors + j;
       const place = { base: RDX, offset: width / 8 * j };
+      const addend = adds === "c" ? place : { ...place, base: R8 };
       const isPart = masked && j === vectors - 1;
       const mask = isPart ? 1 : 0;
       if (isPart && width === 256) {
-        if (adds) {
+        if (adds !== null) {
           code.vector(width, "vmaskmovps", {
             target: added,
             first: lanes,
-            second: place,
+            second: addend,
           });
           code.vector(width, "vfmadd213ps", {
             target,
@@ -186,11 +347,11 @@ function storeTile(
         });
         continue;
       }
-      if (adds) {
+      if (adds !== null) {
         code.vector(width, "vfmadd213ps", {
           target,
           first: alpha,
-          second: place,
+          second: addend,
           mask,
         });
       } else {

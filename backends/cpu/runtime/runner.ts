@@ -260,12 +260,19 @@ export class Runner {
   }
 
   #runProduct({ data, slots }: ReadyLaunch, counter: number): void {
-    const { blas, bfloat16 } = this.#libraries;
-    const library = data.blas?.factors === "bf16" ? bfloat16 : blas;
+    const { blas, small, bfloat16 } = this.#libraries;
+    const library = data.blas?.factors === "bf16"
+      ? bfloat16
+      : data.blas?.small === true
+      ? small
+      : blas;
     if (library === null || data.blas === null) {
       throw new Error("no library for it is loaded");
     }
-    library.run(data.blas, slots, this.#taker(counter));
+    library.run(data.blas, slots, {
+      workers: this.#options.workers,
+      take: this.#taker(counter),
+    });
   }
 
   /** Takes blocks of a product as kernels take pieces: see `Kernel.pieces`. */

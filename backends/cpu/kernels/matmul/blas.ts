@@ -22,6 +22,11 @@ import { MOST_PANEL_ROWS, widenedPanels } from "./widened_panels.ts";
 
 /** Multiply-adds from which on a BLAS is faster than the kernel here. */
 const LEAST_WORK = 1 << 20;
+/**
+ * Multiply-adds up to which machine code, whose calls cost less and whose blocks follow from the workers, is faster than
+ * a library; fewer columns or rows than a tile would leave it half empty.
+ */
+const SMALL = { work: 1 << 26, side: 64 };
 /** Largest factor that is widened into temporary memory, bytes of float32. */
 const WIDENED_BYTES = 256 * 1024 * 1024;
 
@@ -30,8 +35,10 @@ export function lowerBlasMatmul(
   attributes: KernelAttributes["matmul"],
   inputs: readonly View[],
   out: View,
-  { capacities, fewestRows }: {
+  { capacities, fewestRows, machineCode }: {
     readonly capacities: Extents;
+    /** Whether machine code does small products. */
+    readonly machineCode: boolean;
     /** Rows from which on a library is faster with a matrix of float32. */
     readonly fewestRows: number;
   },
@@ -66,9 +73,12 @@ export function lowerBlasMatmul(
   if (quantized !== null) {
     launches.push(lowerDequantize(quantized, { x: b, out: null }));
   } else if (!wide) launches.push(widenLaunch(attributes, b, widenedBytes));
-  launches.push(...startOf(attributes, inputs, out), {
+  const small = m * n * k <= SMALL.work && Math.min(m, n) >= SMALL.side;
+  const addsBias = small && machineCode && bias && !addend;
+  if (!addsBias) launches.push(...startOf(attributes, inputs, out));
+  launches.push({
     key: "blas",
-    views: wide ? [a, b, out] : [a, out],
+    views: [a, ...(wide ? [b] : []), out, ...(addsBias ? [inputs[2]] : [])],
     writes: [wide ? 2 : 1],
     dims,
     temporary: wide ? undefined : { bytes: widenedBytes, use: "read" },
@@ -77,7 +87,9 @@ export function lowerBlasMatmul(
       layout,
       alpha,
       factors: "f32",
-      accumulate: bias || addend,
+      small,
+      bias: addsBias,
+      accumulate: !addsBias && (bias || addend),
       widened: !wide,
     },
   });

@@ -146,6 +146,16 @@ export const GENERAL_CASES: readonly (readonly [
     (code) => code.prefetch({ base: R8, offset: 64 }),
   ],
   [
+    "prefetcht0 BYTE PTR [r14+rsi*1+0x0]",
+    "41 0f 18 4c 36 00",
+    (code) => code.prefetch({ base: R14, index: RSI }),
+  ],
+  [
+    "prefetcht0 BYTE PTR [rdx+r12*2+0x40]",
+    "42 0f 18 4c 62 40",
+    (code) => code.prefetch({ base: RDX, index: R12, scale: 2, offset: 64 }),
+  ],
+  [
     "rex prefetcht0 BYTE PTR [rdx+0x0]",
     "40 0f 18 4a 00",
     (code) => code.prefetch({ base: RDX }),

@@ -54,6 +54,8 @@ interface Product {
   readonly a: Matrix;
   readonly b: Matrix;
   readonly c: Matrix;
+  /** One line, or none. */
+  readonly bias: Matrix | null;
 }
 
 /** Sizes around those of tiles and blocks, the rest anywhere. */
@@ -64,10 +66,14 @@ function randomProduct(random: Random, number: number): Product {
       : 1 + random.below(most);
   const transposeA = random.below(2) === 1, transposeB = random.below(2) === 1;
   const m = size(60, [4, 12, 24, 48]);
-  const n = size(number % 5 === 0 ? 700 : 100, [8, 16, 24, 32, 192, 512]);
+  // whole tiles across, of either width, may be read without packing
+  const n = number % 3 === 1
+    ? 96 * (1 + random.below(6))
+    : size(number % 5 === 0 ? 700 : 100, [8, 16, 24, 32, 192, 512]);
   const k = number % 40 === 0
     ? 0
     : size(number % 7 === 0 ? 800 : 60, [4, 8, 256, 512]);
+  const beta = random.below(2) === 1 ? 1 : 0;
   return {
     transposeA,
     transposeB,
@@ -75,7 +81,7 @@ function randomProduct(random: Random, number: number): Product {
     n,
     k,
     alpha: number % 3 === 0 ? 0.25 + random.below(4) : 1,
-    beta: random.below(2) === 1 ? 1 : 0,
+    beta,
     a: matrix(
       random,
       transposeA ? { rows: k, columns: m } : { rows: m, columns: k },
@@ -85,6 +91,9 @@ function randomProduct(random: Random, number: number): Product {
       transposeB ? { rows: n, columns: k } : { rows: k, columns: n },
     ),
     c: matrix(random, { rows: m, columns: n }),
+    bias: beta === 0 && random.below(2) === 1
+      ? matrix(random, { rows: 1, columns: n })
+      : null,
   };
 }
 
@@ -112,6 +121,7 @@ function multiply(gemm: OpenGemm, p: Product, part: Part, c: Matrix): void {
     beta: p.beta,
     c: addressOf(c) + 4 * (row * c.row + column),
     cRow: c.row,
+    bias: p.bias === null ? undefined : addressOf(p.bias) + 4 * column,
   };
   gemm.gemm(call);
 }
@@ -130,7 +140,9 @@ function plainForm(
   i: number,
   j: number,
 ): { value: number; size: number } {
-  const before = p.beta * p.c.values[p.c.start + i * p.c.row + j];
+  const before = p.bias === null
+    ? p.beta * p.c.values[p.c.start + i * p.c.row + j]
+    : p.bias.values[p.bias.start + j];
   let value = before, size = Math.abs(before);
   for (let t = 0; t < p.k; t++) {
     const a = p.a
@@ -250,6 +262,7 @@ Deno.test({
       a: { values: new Float32Array(100).fill(1), row: 5, start: 0 },
       b: { values: new Float32Array(200).fill(2), row: 40, start: 0 },
       c: { values: new Float32Array(800).fill(NaN), row: 40, start: 0 },
+      bias: null,
     };
     p.a.values[5 * 7 + 2] = Infinity;
     p.b.values[40 * 3 + 11] = NaN;
@@ -279,6 +292,11 @@ Deno.test({
     assert.throws(() => gemm.gemm({ ...call, a: 0 }), RangeError);
     assert.throws(() => gemm.gemm({ ...call, c: NaN }), RangeError);
     assert.throws(() => gemm.gemm({ ...call, beta: 0.5 }), RangeError);
+    assert.throws(() => gemm.gemm({ ...call, bias: -4 }), RangeError);
+    assert.throws(
+      () => gemm.gemm({ ...call, bias: 4096, beta: 1 }),
+      RangeError,
+    );
     multiply(gemm, p, { ...whole(p), n: 0 }, c);
     assert.deepEqual(c.values, p.c.values);
     gemm.close();

@@ -27,7 +27,7 @@ function isForLibrary(
     },
     [view([m, 768]), view([768, 768], dtype)],
     view([m, 768]),
-    { capacities: {}, fewestRows },
+    { capacities: {}, fewestRows, machineCode: false },
   );
   return launches !== null;
 }
@@ -54,6 +54,7 @@ Deno.test("narrow blocks are used up to the library's most rows, where several a
         take: () => next++,
         multiply: ({ columns }) => blocks.push(columns),
         fewRows,
+        workers: null,
       },
     );
     return blocks[0];
