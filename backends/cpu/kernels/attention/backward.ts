@@ -58,11 +58,14 @@ export function lowerAttentionBackward(
   outputs: readonly View[],
   { capacities, ...libraries }: Found & { readonly capacities: Extents },
 ): Launch[] {
-  if (isShort(attributes, capacities, libraries)) {
-    return lowerShortAttentionBackward(attributes, inputs, outputs, capacities);
-  }
   const [q, k, v, segments] = inputs;
   const [out, lse, dOut] = inputs.slice(-3);
+  // with factors of bf16 the output was rounded when it was kept, and its gradients are those of what was kept
+  if (
+    attributes.factors !== "bf16" && isShort(attributes, capacities, libraries)
+  ) {
+    return lowerShortAttentionBackward(attributes, inputs, outputs, capacities);
+  }
   const rowKeys = inputs.slice(4, -3);
   const dims = [attributes.B, attributes.T];
   const capacity = sizeOf(attributes.T, capacities);
