@@ -18,7 +18,7 @@ import type { BlasChoice } from "./blas/blas.ts";
 import {
   describeProducts,
   findProducts,
-  machineCodeOf,
+  machineCodeIn,
 } from "./blas/opened.ts";
 import { ONEDNN_PANELS } from "./kernels/matmul/panels.ts";
 import type { LowerOptions } from "./lower.ts";
@@ -146,7 +146,7 @@ export class CpuExecutor {
         blas: blas !== null,
         ...(blas?.library === "oneDNN" ? { fewestBlasRows: 2 } : {}),
         bfloat16: bfloat16 !== null,
-        machineCode: machineCodeOf({ blas, small }) !== null,
+        machineCode: machineCodeIn({ blas, small }) !== null,
         workers,
       },
     });

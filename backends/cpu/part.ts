@@ -15,7 +15,7 @@ import type { BlasChoice } from "./blas/blas.ts";
 import {
   describeProducts,
   findProducts,
-  machineCodeOf,
+  machineCodeIn,
 } from "./blas/opened.ts";
 import type { CpuOptions } from "./executor.ts";
 import {
@@ -135,7 +135,7 @@ function cpuBackend(settings: CpuSettings): Backend {
       return sourcesOf(plan, {
         blas: found.blas !== null,
         bfloat16: true,
-        machineCode: machineCodeOf(found) !== null,
+        machineCode: machineCodeIn(found) !== null,
       });
     },
     open({ precision } = {}) {

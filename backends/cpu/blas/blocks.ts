@@ -30,6 +30,8 @@ export interface FewRowsColumns {
 
 /** Multiply-adds of a worker's block from which on it is cut again: what is left of it can be taken by others. */
 const DIVISIBLE = 1 << 27;
+/** Products of one term that cost as much as reading and packing a number. */
+const READING = 8;
 /** Columns of a block are multiples of so many, a tile of machine code. */
 const COLUMN_UNIT = 32;
 
@@ -160,9 +162,6 @@ export function evenBlocks(
   }
   return best;
 }
-
-/** Products of one term that cost as much as reading and packing a number. */
-const READING = 8;
 
 /** The least multiple of `unit` that is as large. */
 function unitsIn(size: number, unit: number): number {

@@ -63,7 +63,7 @@ export function describeProducts(
 }
 
 /** The machine code that a device uses, if any. */
-export function machineCodeOf(
+export function machineCodeIn(
   { blas, small }: Pick<LibrariesFound, "blas" | "small">,
 ): MachineCodeFound | null {
   return small ?? (blas?.library === "machine code" ? blas : null);
@@ -74,7 +74,7 @@ export function openLibraries(
   { blas, small, bfloat16 }: LibrariesFound,
   memory: WebAssembly.Memory,
 ): Libraries {
-  const machineCode = machineCodeOf({ blas, small });
+  const machineCode = machineCodeIn({ blas, small });
   const ofBlas = blas === null ? null : new GemmLibrary(openBlas(blas), memory);
   const opened = {
     blas: ofBlas,
