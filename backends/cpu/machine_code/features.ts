@@ -4,7 +4,7 @@
  * @module
  */
 import { Encoder } from "./encoder.ts";
-import { type Executable, makeExecutable } from "./executable.ts";
+import { makeExecutable } from "./executable.ts";
 import { RAX, RBX, RCX, RDI, RDX } from "./place.ts";
 
 /** Words that `cpuid` and `xgetbv` fill in. */
@@ -41,48 +41,47 @@ export function widestVectors(
 
 /** Asks the processor. Throws `Error` where memory cannot be made executable. */
 export function featureWords(): FeatureWords {
-  const cpuid = leafFunction();
-  const [leaves] = askedOnce(cpuid, [0, 0]);
-  const first = askedOnce(cpuid, [1, 0])[2];
-  const seventh = leaves >= 7 ? askedOnce(cpuid, [7, 0])[1] : 0;
-  // without this feature xgetbv is no instruction
-  const saved = FIRST.xgetbv(first) ? askedOnce(savedFunction(), [0, 0])[0] : 0;
-  return { leaves, first, seventh, saved };
-}
-
-/** Code that reads RAX and RCX from its argument's words and leaves RAX, RBX, RCX, RDX there. */
-function leafFunction(): Encoder {
-  return wordsFunction((code) => code.cpuid());
-}
-
-function savedFunction(): Encoder {
-  return wordsFunction((code) => code.xgetbv());
-}
-
-function wordsFunction(ask: (code: Encoder) => void): Encoder {
   const code = new Encoder();
+  const cpuid = wordsFunction(code, () => code.cpuid());
+  const xgetbv = wordsFunction(code, () => code.xgetbv());
+  const executable = makeExecutable(code.bytes());
+  const words = new Uint32Array(32); // large enough that V8 does not move it
+  const argument = BigInt(
+    Deno.UnsafePointer.value(Deno.UnsafePointer.of(words)),
+  );
+  /** RAX, RBX, RCX, RDX behind the instruction. */
+  const ask = (start: number, leaf: number) => {
+    words.set([leaf, 0]);
+    executable.call(executable.at + BigInt(start), argument);
+    return words;
+  };
+  try {
+    const [leaves] = ask(cpuid, 0);
+    const first = ask(cpuid, 1)[2];
+    const seventh = leaves >= 7 ? ask(cpuid, 7)[1] : 0;
+    // without this feature xgetbv is no instruction
+    const saved = FIRST.xgetbv(first) ? ask(xgetbv, 0)[0] : 0;
+    return { leaves, first, seventh, saved };
+  } finally {
+    executable.close();
+  }
+}
+
+/**
+ * Adds a function that reads RAX and RCX from its argument's words and leaves RAX, RBX, RCX, RDX there. Gives where it
+ * starts.
+ */
+function wordsFunction(code: Encoder, ask: () => void): number {
+  const start = code.length;
   code.callable();
   code.push(RBX);
   code.load32(RAX, { base: RDI });
   code.load32(RCX, { base: RDI, offset: 4 });
-  ask(code);
+  ask();
   [RAX, RBX, RCX, RDX].forEach((register, i) =>
     code.store32({ base: RDI, offset: 4 * i }, register)
   );
   code.pop(RBX);
   code.returnZero();
-  return code;
-}
-
-function askedOnce(
-  code: Encoder,
-  [leaf, subleaf]: readonly [number, number],
-): Uint32Array {
-  const words = new Uint32Array(32); // large enough that V8 does not move it
-  words.set([leaf, subleaf]);
-  const argument = Deno.UnsafePointer.value(Deno.UnsafePointer.of(words));
-  const executable: Executable = makeExecutable(code.bytes());
-  executable.call(executable.at, BigInt(argument));
-  executable.close();
-  return words;
+  return start;
 }
