@@ -15,13 +15,9 @@ import {
 } from "@denotune/denotune/device";
 import { type Bfloat16Found, findBfloat16 } from "./blas/bfloat16.ts";
 import type { BlasChoice } from "./blas/blas.ts";
-import {
-  describeProducts,
-  findProducts,
-  machineCodeIn,
-} from "./blas/opened.ts";
+import { describeProducts, findProducts } from "./blas/opened.ts";
 import { ONEDNN_PANELS } from "./kernels/matmul/panels.ts";
-import type { LowerOptions } from "./lower.ts";
+import { loweringFor, type LowerOptions } from "./lower.ts";
 import { describeProcessor } from "./machine.ts";
 import { compilePlan, type FunctionTable } from "./runtime/compile.ts";
 import { ALIGNMENT, Heap } from "./runtime/heap.ts";
@@ -108,10 +104,11 @@ export class CpuExecutor {
     const bfloat16 = options.bfloat16
       ? bfloat16Library(options.bfloat16Path)
       : null;
+    const libraries = { blas, small, bfloat16 };
     const team = await Team.start({
       memory: heap.memory,
       helpers,
-      libraries: { blas, small, bfloat16 },
+      libraries,
       profile,
     });
     const arithmetic = [
@@ -142,13 +139,7 @@ export class CpuExecutor {
       workers,
       team,
       info,
-      lowering: {
-        blas: blas !== null,
-        ...(blas?.library === "oneDNN" ? { fewestBlasRows: 2 } : {}),
-        bfloat16: bfloat16 !== null,
-        machineCode: machineCodeIn({ blas, small }) !== null,
-        workers,
-      },
+      lowering: loweringFor(libraries, workers),
     });
   }
 

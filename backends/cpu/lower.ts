@@ -8,6 +8,7 @@ import {
   type KernelCall,
 } from "@denotune/denotune/device";
 import type { ImportedFunction } from "./assembler/mod.ts";
+import { type LibrariesFound, machineCodeIn } from "./blas/opened.ts";
 import { lowerArgmax } from "./kernels/argmax.ts";
 import {
   lowerAttention,
@@ -65,6 +66,21 @@ export interface LowerOptions {
   readonly bfloat16?: boolean;
   /** How many workers share a launch; results do not depend on it. Absent: one. */
   readonly workers?: number;
+}
+
+/** How calls are lowered where these libraries were found. */
+export function loweringFor(
+  found: LibrariesFound,
+  workers: number,
+): LowerOptions {
+  const { blas, bfloat16 } = found;
+  return {
+    blas: blas !== null,
+    ...(blas?.library === "oneDNN" ? { fewestBlasRows: 2 } : {}),
+    bfloat16: bfloat16 !== null,
+    machineCode: machineCodeIn(found) !== null,
+    workers,
+  };
 }
 
 /** The functions that assembled kernels may import. */

@@ -12,11 +12,7 @@ import {
 import { z } from "zod";
 import { findBfloat16 } from "./blas/bfloat16.ts";
 import type { BlasChoice } from "./blas/blas.ts";
-import {
-  describeProducts,
-  findProducts,
-  machineCodeIn,
-} from "./blas/opened.ts";
+import { describeProducts, findProducts } from "./blas/opened.ts";
 import type { CpuOptions } from "./executor.ts";
 import {
   describeProcessor,
@@ -131,12 +127,9 @@ function cpuBackend(settings: CpuSettings): Backend {
     },
     async source(plan) {
       const { sourcesOf } = await import("./source.ts");
-      const found = findProducts(settings.blas, settings.blas_path);
-      return sourcesOf(plan, {
-        blas: found.blas !== null,
-        bfloat16: true,
-        machineCode: machineCodeIn(found) !== null,
-      });
+      const { blas, small } = findProducts(settings.blas, settings.blas_path);
+      const bfloat16 = findBfloat16(settings.bfloat16_path).found;
+      return sourcesOf(plan, { found: { blas, small, bfloat16 }, workers });
     },
     open({ precision } = {}) {
       const leader = startWorker(

@@ -1,15 +1,23 @@
 /**
- * The WebAssembly that is made of a plan's kernels, as people read it.
+ * The WebAssembly that is made of a plan's kernels, as people read it, and what does the products that it leaves to others.
  * @module
  */
 import type { KernelSource, Plan } from "@denotune/denotune/device";
 import { ModuleBuilder, printModule } from "./assembler/mod.ts";
 import { Kernel, LAUNCH_PARAMETERS } from "./kernels/launch.ts";
-import { importedBy, lower, type LowerOptions } from "./lower.ts";
+import { type LibrariesFound, libraryOf } from "./blas/opened.ts";
+import { importedBy, lower, loweringFor } from "./lower.ts";
 import { chunkExtents } from "./runtime/compile.ts";
 
-/** One module for each launch of the plan, in order; a product by a BLAS has no code of ours. */
-export function sourcesOf(plan: Plan, options: LowerOptions): KernelSource[] {
+/** One module for each launch of the plan, in order; a product by a library or by machine code is only named. */
+export function sourcesOf(
+  plan: Plan,
+  { found, workers }: {
+    readonly found: LibrariesFound;
+    readonly workers: number;
+  },
+): KernelSource[] {
+  const options = loweringFor(found, workers);
   return plan.segments.flatMap((segment) => {
     const extents = chunkExtents(segment, plan.capacities);
     return segment.calls.flatMap((call) => {
@@ -19,12 +27,15 @@ export function sourcesOf(plan: Plan, options: LowerOptions): KernelSource[] {
           ? call.kernel
           : `${call.kernel}, launch ${i + 1} of ${launches.length}`;
         if (launch.blas !== undefined) {
+          const { description } = libraryOf<{ readonly description: string }>(
+            found,
+            launch.blas,
+          );
           return {
             name,
             language: "WebAssembly",
-            text: `;; a product by a library, block by block: ${
-              launch.blas.factors === "bf16" ? "dnnl_gemm_bf16bf16f32" : "sgemm"
-            }\n`,
+            text:
+              `;; a product of ${launch.blas.factors} factors by ${description}, block by block\n`,
           };
         }
         const module = new ModuleBuilder(importedBy(options));

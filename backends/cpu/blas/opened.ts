@@ -10,6 +10,7 @@ import {
   openMachineCode,
 } from "../machine_code/machine_code.ts";
 import { type OpenWeights, openWeights } from "../machine_code/open_weights.ts";
+import type { BlasProduct } from "../kernels/launch.ts";
 import { GemmLibrary } from "./library.ts";
 import { openOneDnn } from "./onednn.ts";
 
@@ -67,6 +68,22 @@ export function machineCodeIn(
   { blas, small }: Pick<LibrariesFound, "blas" | "small">,
 ): MachineCodeFound | null {
   return small ?? (blas?.library === "machine code" ? blas : null);
+}
+
+/** Which of the libraries does a product. Throws `Error` where it is not there. */
+export function libraryOf<T>(
+  { blas, small, bfloat16 }: {
+    readonly blas: T | null;
+    readonly small: T | null;
+    readonly bfloat16: T | null;
+  },
+  { factors, small: isSmall }: BlasProduct,
+): T {
+  const library = factors === "bf16"
+    ? bfloat16
+    : (isSmall === true ? small : null) ?? blas;
+  if (library === null) throw new Error("no library for it is loaded");
+  return library;
 }
 
 /** Opens them in this worker, for this memory. */

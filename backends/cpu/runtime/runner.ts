@@ -4,7 +4,7 @@
  * @module
  */
 import { WEIGHTS } from "../kernels/launch.ts";
-import type { Libraries } from "../blas/opened.ts";
+import { type Libraries, libraryOf } from "../blas/opened.ts";
 import {
   CELL,
   COUNTER_BYTES,
@@ -260,16 +260,8 @@ export class Runner {
   }
 
   #runProduct({ data, slots }: ReadyLaunch, counter: number): void {
-    const { blas, small, bfloat16 } = this.#libraries;
-    const library = data.blas?.factors === "bf16"
-      ? bfloat16
-      : data.blas?.small === true
-      ? small
-      : blas;
-    if (library === null || data.blas === null) {
-      throw new Error("no library for it is loaded");
-    }
-    library.run(data.blas, slots, {
+    if (data.blas === null) throw new Error("it is no product");
+    libraryOf(this.#libraries, data.blas).run(data.blas, slots, {
       workers: this.#options.workers,
       take: this.#taker(counter),
     });

@@ -8,13 +8,30 @@ import {
   printModule,
   v128,
 } from "../../../backends/cpu/assembler/mod.ts";
+import type { LibrariesFound } from "../../../backends/cpu/blas/opened.ts";
+import { machineCodeOf } from "../../../backends/cpu/machine_code/machine_code.ts";
 import { sourcesOf } from "../../../backends/cpu/source.ts";
 import { cpuBackend } from "./open.ts";
 
-Deno.test("WebAssembly is printed of every kernel, with a BLAS and without", () => {
-  for (const blas of [false, true]) {
+const LIBRARY: LibrariesFound["blas"] = {
+  path: "libopenblas.so.0",
+  library: "OpenBLAS",
+  description: "OpenBLAS 0.3.21 (SkylakeX)",
+};
+const NOTHING: LibrariesFound = { blas: null, small: null, bfloat16: null };
+const WIDE = machineCodeOf(512);
+
+Deno.test("WebAssembly is printed of every kernel, with libraries, with machine code and without", () => {
+  for (
+    const found of [
+      NOTHING,
+      { ...NOTHING, blas: LIBRARY },
+      { ...NOTHING, blas: WIDE },
+      { ...NOTHING, blas: LIBRARY, small: WIDE },
+    ]
+  ) {
     for (const name of kernelNames) {
-      const sources = sourcesOf(examplePlan(name), { blas });
+      const sources = sourcesOf(examplePlan(name), { found, workers: 2 });
       assert.ok(sources.length > 0, name);
       for (const { text } of sources) {
         const brackets = (bracket: string) => text.split(bracket).length;
@@ -23,6 +40,30 @@ Deno.test("WebAssembly is printed of every kernel, with a BLAS and without", () 
       }
     }
   }
+});
+
+Deno.test("a product is said to be by what does it", () => {
+  const printed = (found: LibrariesFound, attributes = {}) =>
+    sourcesOf(examplePlan("matmul", attributes), { found, workers: 1 })
+      .map(({ text }) => text).join("");
+  const large = {}, small = { m: 256, n: 128 };
+  const both = { ...NOTHING, blas: LIBRARY, small: WIDE };
+  assert.match(printed(both, large), /f32 factors by OpenBLAS 0\.3\.21/);
+  assert.match(printed(both, small), /f32 factors by machine code \(AVX-512\)/);
+  for (const sizes of [large, small]) {
+    const of = (blas: LibrariesFound["blas"]) =>
+      printed({ ...NOTHING, blas }, sizes);
+    assert.match(of(LIBRARY), /by OpenBLAS/);
+    assert.match(of(WIDE), /by machine code/);
+    assert.match(of(null), /f32x4\.relaxed_madd/);
+  }
+  const bfloat16 = { path: "libdnnl.so.3", description: "oneDNN 3.5" };
+  const halves = { factors: "bf16" };
+  assert.match(
+    printed({ ...both, bfloat16 }, halves),
+    /bf16 factors by oneDNN 3\.5/,
+  );
+  assert.throws(() => printed(both, halves), { name: "DeviceError" });
 });
 
 Deno.test("a statement is a line, with what it computes folded into it", () => {
