@@ -22,7 +22,8 @@ import type { CpuSettings } from "../../../backends/cpu/mod.ts";
 import { NATIVE_PRODUCTS } from "./native_products.ts";
 import { cpuBackend, openCpu } from "./open.ts";
 
-const B = 3, T = 70, HEADS = 4, KV_HEADS = 2, D = 16, C = HEADS * D;
+// a product of 64 x 64 over all positions, or of as many rows, is large enough for machine code
+const B = 3, T = 90, HEADS = 4, KV_HEADS = 2, D = 16, C = HEADS * D;
 const CAPACITIES = { B, T };
 
 /** Buffers of a device, by name. */
@@ -92,6 +93,7 @@ function mixedPlan(t: Tensors): Plan {
     b: View,
     n: number,
     out: View,
+    bias?: View,
   ): KernelCall => ({
     kernel: "matmul",
     label,
@@ -102,10 +104,10 @@ function mixedPlan(t: Tensors): Plan {
       n,
       k: C,
       alpha: 0.3,
-      bias: false,
+      bias: bias !== undefined,
       addend: false,
     },
-    inputs: [x, b],
+    inputs: bias === undefined ? [x, b] : [x, b, bias],
     outputs: [out],
   });
   const q = t.of("q", [N, C]), k = t.of("k", [N, kv]), v = t.of("v", [N, kv]);
@@ -126,7 +128,7 @@ function mixedPlan(t: Tensors): Plan {
     softcap: null,
   };
   const calls: KernelCall[] = [
-    product("q", weight("wq", C, 2), C, q),
+    product("q", weight("wq", C, 2), C, q, t.of("bq", [C], normal(C, 5))),
     product("k", weight("wk", kv, 3), kv, k),
     product("v", weight("wv", kv, 4), kv, v),
     {
