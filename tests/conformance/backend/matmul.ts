@@ -182,6 +182,8 @@ function extents(layout: Layout): Case {
       alpha: 0.5,
       prefix: "k ",
     }),
+    // without terms it is 0
+    productOf(layout, { m: 10, n: 24, k: rows }, { prefix: "only k " }),
     productOf(layout, { batch: dim("B"), m: dim("T"), n: dim("T"), k: 8 }, {
       prefix: "batch ",
     }),
@@ -237,6 +239,10 @@ function narrowFactors(
       factors,
       addend: "in place",
       prefix: "k ",
+    }),
+    productOf(layout, { m: 48, n: 24, k: rows }, {
+      factors,
+      prefix: "only k ",
     }),
     productOf(layout, { batch: dim("B"), m: 4, n: 9, k: dim("T") }, {
       factors,
