@@ -3,14 +3,8 @@
  * @module
  */
 import { append, type Code, joined, unsigned, VECTOR } from "./encoding.ts";
-import {
-  i32,
-  i64,
-  type Int,
-  type Value,
-  type ValueType,
-  type Vector,
-} from "./values.ts";
+import { i32, i64 } from "./scalars.ts";
+import type { Int, Value, ValueType, Vector } from "./value.ts";
 
 /** A local variable or a parameter; as a value, what it holds. */
 export interface Local<T extends ValueType = ValueType> extends Value<T> {

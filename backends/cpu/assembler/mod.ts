@@ -17,20 +17,7 @@ export {
   ModuleBuilder,
   PAGE_BYTES,
 } from "./module.ts";
-export {
-  f32,
-  f32x4,
-  f64,
-  f64x2,
-  i32,
-  i32x4,
-  i64,
-  i8x16,
-  type Int,
-  select,
-  v128,
-  type Value,
-  type ValueType,
-  type Vector,
-} from "./values.ts";
+export { f32, f64, i32, i64, select } from "./scalars.ts";
+export { f32x4, f64x2, i32x4, i8x16, v128 } from "./vectors.ts";
+export type { Int, Value, ValueType, Vector } from "./value.ts";
 export { printModule } from "./print.ts";

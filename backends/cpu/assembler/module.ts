@@ -10,7 +10,8 @@ import {
   type Structs,
   TYPE_CODES,
 } from "./function.ts";
-import { i32, type ValueType } from "./values.ts";
+import { i32 } from "./scalars.ts";
+import type { ValueType } from "./value.ts";
 
 /** Largest memory that V8 gives, in pages of 64 KiB: 16 GiB. */
 export const MAX_PAGES = 262144;

@@ -3,12 +3,7 @@
  * is computed once a row, what depends on neither once a kernel.
  * @module
  */
-import type {
-  Access,
-  BinaryOp,
-  Expression,
-  UnaryOp,
-} from "@denotune/denotune/device";
+import type { Access, Expression } from "@denotune/denotune/device";
 import {
   f32x4,
   type FunctionBuilder,
@@ -19,17 +14,8 @@ import {
   v128,
   type Vector,
 } from "../assembler/mod.ts";
-import {
-  erf,
-  exp,
-  isFinite,
-  log,
-  mix32,
-  sigmoid,
-  sigmoidPower,
-  sign,
-  tanh,
-} from "../simd_math.ts";
+import { mix32, sigmoid, sigmoidPower } from "../simd_math.ts";
+import { arithmetic, comparison, unary } from "./operators.ts";
 import type { Lanes } from "./vector_loop.ts";
 
 /** How far out of the loops an expression can be computed: once, once a row, at each element. */
@@ -327,68 +313,6 @@ function columns(lanes: Lanes | null): Vector {
     first,
     v128.const32([ahead, ahead + 1, ahead + 2, ahead + 3]),
   );
-}
-
-function unary(
-  f: FunctionBuilder,
-  op: Exclude<UnaryOp, "sigmoid">,
-  a: Vector,
-): Vector {
-  switch (op) {
-    case "neg":
-      return f32x4.neg(a);
-    case "abs":
-      return f32x4.abs(a);
-    case "exp":
-      return exp(f, a);
-    case "log":
-      return log(f, a);
-    case "sqrt":
-      return f32x4.sqrt(a);
-    case "rsqrt":
-      return f32x4.div(f32x4.const(1), f32x4.sqrt(a));
-    case "reciprocal":
-      return f32x4.div(f32x4.const(1), a);
-    case "tanh":
-      return tanh(f, a);
-    case "erf":
-      return erf(f, a);
-    case "sign":
-      return sign(f, a);
-    case "floor":
-      return f32x4.floor(a);
-    case "isFinite":
-      return isFinite(f, a);
-  }
-}
-
-function comparison(op: BinaryOp, a: Vector, b: Vector): Vector | null {
-  return op === "lt"
-    ? f32x4.lt(a, b)
-    : op === "le"
-    ? f32x4.le(a, b)
-    : op === "eq"
-    ? f32x4.eq(a, b)
-    : null;
-}
-
-function arithmetic(op: BinaryOp, a: Vector, b: Vector): Vector {
-  switch (op) {
-    case "add":
-      return f32x4.add(a, b);
-    case "sub":
-      return f32x4.sub(a, b);
-    case "mul":
-      return f32x4.mul(a, b);
-    case "div":
-      return f32x4.div(a, b);
-    case "min":
-      return f32x4.min(a, b);
-    case "max":
-      return f32x4.max(a, b);
-    default:
-      throw new TypeError(`${op} is a comparison`);
-  }
 }
 
 /** Every expression inside one, itself included. */
