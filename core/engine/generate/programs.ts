@@ -13,6 +13,7 @@
 import type { LayerState, ModelSpec } from "../../contracts/model.ts";
 import { buildModel, type BuildOptions } from "../model/build_model.ts";
 import { type CacheFeed, stateShape } from "../model/layer_states.ts";
+import type { Session } from "../session.ts";
 import { programInput } from "../inputs/program_inputs.ts";
 import { dim } from "../../graph/dims.ts";
 import type { Graph } from "../../graph/graph.ts";
@@ -201,4 +202,13 @@ function decodeGraph(
     columns: spec.vocabSize,
   });
   return graph;
+}
+
+/** The logits of a program's last run. */
+export async function logitsOf(
+  session: Session,
+  program: string,
+  extents: Readonly<Record<string, number>>,
+): Promise<Float32Array> {
+  return Float32Array.from(await session.output(program, "logits", extents));
 }

@@ -18,7 +18,6 @@ import {
   keyOf,
   type LiveRow,
   placeOf,
-  readsNext,
   toRead,
   type WaitingRow,
 } from "./live_row.ts";
@@ -31,16 +30,13 @@ import {
 } from "./next_token.ts";
 import {
   type GenerationLimits,
+  logitsOf,
   RING_STEPS,
-  scoredTokens,
   STATE,
 } from "./programs.ts";
+import { PromptReader } from "./prompt_reader.ts";
 import { optionsOf } from "./sampling.ts";
 import { SlotPrefixes } from "./slot_prefixes.ts";
-import { scoreToken } from "./token_scores.ts";
-
-/** Runs of `prefill` that may be on their way, so that a signal is soon heard. */
-const MOST_QUEUED = 4;
 
 /** The rows of one session that holds the programs of `planGeneration`. */
 export class RunningBatch {
@@ -55,6 +51,7 @@ export class RunningBatch {
   #live: LiveRow[] = [];
   #free: number[];
   readonly #prefixes: SlotPrefixes;
+  readonly #prompts: PromptReader;
   /** Tokens of the longest answer since the batch was last empty. */
   #longest = 1;
   /** Whether the next step of decoding needs all of its inputs. */
@@ -73,6 +70,10 @@ export class RunningBatch {
     const { rows, capacity } = options.limits;
     this.#free = Array.from({ length: rows }, (_, slot) => slot);
     this.#prefixes = new SlotPrefixes(session, { ...options, rows, capacity });
+    this.#prompts = new PromptReader(session, {
+      ...options,
+      prefixes: this.#prefixes,
+    });
     this.#limits = options.limits;
     this.#vocabSize = options.vocabSize;
     this.#mostAhead = session.device.info.readsAreCostly === true
@@ -127,7 +128,11 @@ export class RunningBatch {
       this.#joining.push(await this.#join(waiting));
       this.#waiting = this.#waiting.filter((one) => one !== waiting);
     }
-    await this.#read();
+    // others wait for tokens, but for rows that are read at once
+    const oneChunk = this.#live.length > 0 &&
+      !this.#joining.some(({ readsAtOnce }) => readsAtOnce);
+    const hasRead = await this.#prompts.read(this.#joining, { oneChunk });
+    if (hasRead) this.#changed = true; // programs share the buffers of their inputs
     const ready = this.#joining.filter((row) => toRead(row) === 0);
     if (ready.length > 0) {
       this.#joining = this.#joining.filter((row) => toRead(row) > 0);
@@ -221,87 +226,6 @@ export class RunningBatch {
     return own;
   }
 
-  /**
-   * Reads prompts in chunks, all but their last token: decoding begins with that. While others wait for tokens, one
-   * chunk at a time, except for rows that are read at once.
-   */
-  async #read(): Promise<void> {
-    for (let queued = 1;; queued++) {
-      const rows = this.#joining.filter((own) =>
-        toRead(own) > 0 && !isAborted(own.row)
-      );
-      if (rows.length === 0) return;
-      this.#changed = true; // programs share the buffers of their inputs
-      // rows that are at the same token are read together
-      const from = Math.min(...rows.map(({ read }) => read));
-      const together = rows.filter(({ read }) => read === from);
-      const scored = together.filter(({ row }) => row.scoresPrompt === true);
-      const plain = together.filter(({ row }) => row.scoresPrompt !== true);
-      if (plain.length > 0) await this.#readChunk(plain, from);
-      if (scored.length > 0) await this.#scoreChunk(scored, from);
-      const mayWait = this.#live.length > 0 &&
-        !this.#joining.some(({ readsAtOnce }) => readsAtOnce);
-      if (mayWait) return;
-      if (queued % MOST_QUEUED === 0) await this.#session.idle();
-    }
-  }
-
-  async #readChunk(part: readonly LiveRow[], start: number): Promise<void> {
-    const chunk = Math.min(this.#limits.prefill, this.#limits.capacity);
-    const T = Math.min(chunk, Math.max(...part.map(readsNext)));
-    this.#session.run(
-      "prefill",
-      { B: part.length, T },
-      promptInputs(part, start, T),
-    );
-    for (const own of part) {
-      own.read += Math.min(T, readsNext(own));
-      const tokens = own.row.prompt.subarray(0, own.read);
-      this.#prefixes.hold(own.slot, tokens);
-      if (own.read === own.pause && toRead(own) > 0) {
-        await this.#prefixes.keep(own.slot, tokens);
-        own.pause = own.row.prompt.length - 1;
-      }
-    }
-  }
-
-  /** Reads a chunk, and scores the token behind each of its tokens. */
-  async #scoreChunk(part: readonly LiveRow[], start: number): Promise<void> {
-    const most = scoredTokens(this.#limits, this.#vocabSize);
-    const rows = part.slice(0, most);
-    const B = rows.length;
-    const T = Math.min(
-      this.#limits.prefill,
-      this.#limits.capacity,
-      Math.max(1, Math.floor(most / B)),
-      Math.max(...rows.map(toRead)),
-    );
-    const inputs = promptInputs(rows, start, T);
-    const at = rows.flatMap((own, b) =>
-      Array.from(
-        { length: Math.min(T, toRead(own)) },
-        (_, t) => ({ own, row: b * T + t, next: start + t + 1 }),
-      )
-    );
-    const extents = { B, T, R: at.length };
-    this.#session.run("prefill_logits", extents, {
-      ...inputs,
-      rows: Int32Array.from(at, ({ row }) => row),
-    });
-    const logits = await this.#logits("prefill_logits", extents);
-    const V = this.#vocabSize;
-    at.forEach(({ own, next }, r) => {
-      const { prompt, top } = own.row;
-      own.scores.push(
-        scoreToken(logits.subarray(r * V, (r + 1) * V), prompt[next], top ?? 0),
-      );
-    });
-    for (const own of rows) {
-      own.read += Math.min(T, toRead(own));
-      this.#prefixes.hold(own.slot, own.row.prompt.subarray(0, own.read));
-    }
-  }
-
   /** Sets the bits of a prompt's tokens, and clears all others of the slot. */
   #markSeen(prompt: Int32Array, slot: number): void {
     const words = new Int32Array(wordsOfBits(this.#vocabSize));
@@ -348,14 +272,16 @@ export class RunningBatch {
     const V = this.#vocabSize;
     const [ring, read] = await Promise.all([
       this.#session.readIntegers(STATE.ring),
-      live.some(alwaysReadsLogits) ? this.#logits("decode", extents) : null,
+      live.some(alwaysReadsLogits)
+        ? logitsOf(this.#session, "decode", extents)
+        : null,
     ]);
     const chosenOf = (b: number, step: number) =>
       ring[(first[b] + 1 + step) % RING_STEPS * this.#limits.rows + b];
     // constrained rows run one step at a time
     const choices = live.map((own, b) => constrained(own, chosenOf(b, 0), V));
     const logits = read === null && choices.some((c) => c?.id === null)
-      ? await this.#logits("decode", extents)
+      ? await logitsOf(this.#session, "decode", extents)
       : read;
     for (let step = 0; step < steps; step++) {
       live.forEach((own, b) => {
@@ -383,35 +309,4 @@ export class RunningBatch {
     }
     if (isOther) this.#writeTokens(live);
   }
-
-  async #logits(
-    program: string,
-    extents: Readonly<Record<string, number>>,
-  ): Promise<Float32Array> {
-    return Float32Array.from(
-      await this.#session.output(program, "logits", extents),
-    );
-  }
-}
-
-function promptInputs(
-  part: readonly LiveRow[],
-  start: number,
-  T: number,
-): Record<string, Int32Array> {
-  const B = part.length;
-  const tokens = new Int32Array(B * T); // (B, T)
-  const positions = new Int32Array(B * T); // (B, T)
-  part.forEach(({ row: { prompt } }, b) => {
-    tokens.set(prompt.subarray(start, start + T), b * T);
-    for (let t = 0; t < T; t++) positions[b * T + t] = start + t;
-  });
-  return {
-    tokens,
-    positions,
-    lengths: new Int32Array(B).fill(start),
-    index: Int32Array.from(part, ({ slot }) => slot),
-    counts: Int32Array.from(part, (own) => Math.min(T, readsNext(own))),
-    row_keys: new Int32Array(B * T),
-  };
 }
