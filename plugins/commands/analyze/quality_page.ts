@@ -6,6 +6,7 @@ import { showWhole } from "@denotune/denotune/core";
 import { describeSize } from "./set_size.ts";
 import type { Distribution } from "./count/histogram.ts";
 import { METRICS } from "./metrics.ts";
+import { percent, short } from "./show_numbers.ts";
 import type { Finding, Opening, QualityReport } from "./types.ts";
 import { CHART_STYLE, histogram, shareBars } from "../pages/charts.ts";
 import { type Html, html } from "../pages/html.ts";
@@ -185,7 +186,7 @@ function lengths({ lengths: l, subject }: QualityReport): Html {
           <tbody>${known.map(({ name, d }) =>
             html`<tr><td>${name}</td>${
               [d.mean, d.median, d.p90, d.p99, d.max].map((n) =>
-                html`<td class="n">${number(n)}</td>`
+                html`<td class="n">${short(n)}</td>`
               )
             }</tr>`
           )}</tbody>
@@ -372,7 +373,7 @@ function metrics({ metrics }: QualityReport): Html {
               const [count, share] = value === null
                 ? ["–", ""]
                 : typeof value === "number"
-                ? kind === "share" ? ["", percent(value)] : [number(value), ""]
+                ? kind === "share" ? ["", percent(value)] : [short(value), ""]
                 : [
                   `${showWhole(value.count)} of ${showWhole(value.of)}`,
                   percent(value.share),
@@ -391,12 +392,4 @@ function metrics({ metrics }: QualityReport): Html {
       </details>
     </section>
   `;
-}
-
-function percent(share: number): string {
-  return `${Number((100 * share).toPrecision(share < 0.001 ? 1 : 3))}%`;
-}
-
-function number(n: number): string {
-  return n >= 1000 ? showWhole(n) : String(Number(n.toFixed(1)));
 }

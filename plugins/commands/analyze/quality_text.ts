@@ -11,6 +11,7 @@ import {
   wrapText,
 } from "@denotune/denotune/core";
 import type { Distribution } from "./count/histogram.ts";
+import { percent, short } from "./show_numbers.ts";
 import { describeSize } from "./set_size.ts";
 import type { Finding, Opening, QualityReport, Severity } from "./types.ts";
 
@@ -226,14 +227,6 @@ function showTokens(
       } steps an epoch (batch ${subject.batch_size})`,
     );
   }
-}
-
-function percent(share: number): string {
-  return `${Number((100 * share).toPrecision(share < 0.001 ? 1 : 3))}%`;
-}
-
-function short(n: number): string {
-  return n >= 1000 ? showWhole(n) : String(Number(n.toFixed(1)));
 }
 
 function flat(text: string): string {
