@@ -146,11 +146,15 @@ export class CommandQueue {
     }
   }
 
-  /** Writes, and gives the copy's memory back at once: garbage of this size would wait long to be collected. */
+  /**
+   * Writes. The last write of a memory gives it back at once: garbage of this size would wait long to be collected.
+   */
   #write(
     { id, byteOffset, bytes }: Extract<Command, { type: "write" }>,
   ): void | Promise<void> {
-    const drop = () => release(bytes);
+    const isLast =
+      bytes.byteOffset + bytes.byteLength === bytes.buffer.byteLength;
+    const drop = () => isLast ? release(bytes) : undefined;
     if (this.#failure !== null) return drop();
     const written = this.#executor.write(id, byteOffset, bytes);
     return written instanceof Promise ? written.then(drop) : drop();

@@ -76,8 +76,9 @@ export function connectWorker(
           );
         }
       } else if (data.type === "opened") {
-        const outbox = new Outbox((commands, transfer) =>
-          worker.postMessage(commands, transfer)
+        const outbox = new Outbox(
+          (commands, transfer) => worker.postMessage(commands, transfer),
+          () => device?.pending ?? 0,
         );
         device = new HostDevice(data, shared, {
           post: (command, transfer) => outbox.post(command, transfer),

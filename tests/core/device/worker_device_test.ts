@@ -71,14 +71,15 @@ for (
 
   Deno.test(`a device ${where} moves the memory of data that are given away, and copies a part of a larger array`, async () => {
     await using device = await open();
-    const buffer = device.allocate(8, "x");
-    const given = new Int32Array([3]);
+    const length = 2 ** 15; // small data go together with others
+    const buffer = device.allocate(4 * length + 4, "x");
+    const given = new Int32Array(length).fill(3);
     device.write(buffer, given, 0, true);
     const whole = new Int32Array([4, 5]);
-    device.write(buffer, whole.subarray(1), 4, true);
+    device.write(buffer, whole.subarray(1), 4 * length, true);
     assert.equal(whole.length, 2);
     assert.deepEqual(
-      new Int32Array(await device.read(buffer, 0, 8)),
+      new Int32Array(await device.read(buffer, 4 * length - 4, 8)),
       new Int32Array([3, 5]),
     );
     assert.equal(given.length, 0); // not copied
