@@ -172,8 +172,8 @@ Deno.test("a device's threads load the small door of core, not the whole", async
   assert.ok(door > 20 && door <= 60, `${door} modules behind the small door`);
   for (
     const [thread, most] of [
-      ["backends/cpu/worker.ts", 150],
-      ["backends/cpu/runtime/helper_worker.ts", 90],
+      ["backends/cpu/worker.ts", 160],
+      ["backends/cpu/runtime/helper_worker.ts", 95],
       ["backends/reference/worker.ts", 90],
       ["backends/webgpu/worker.ts", 140],
     ] as const

@@ -15,9 +15,14 @@ import {
 } from "@denotune/denotune/device";
 import { type Bfloat16Found, findBfloat16 } from "./blas/bfloat16.ts";
 import type { BlasChoice } from "./blas/blas.ts";
-import { describeProducts, findProducts } from "./blas/opened.ts";
+import {
+  describeProducts,
+  findProducts,
+  machineCodeIn,
+} from "./blas/opened.ts";
 import { ONEDNN_PANELS } from "./kernels/matmul/panels.ts";
 import { loweringFor, type LowerOptions } from "./lower.ts";
+import { WideLoops } from "./machine_code/wide/make.ts";
 import { describeProcessor } from "./machine.ts";
 import { compilePlan, type FunctionTable } from "./runtime/compile.ts";
 import { ALIGNMENT, Heap } from "./runtime/heap.ts";
@@ -63,6 +68,7 @@ export class CpuExecutor {
   readonly #buffers = new Map<BufferId, Buffer>();
   readonly #programs = new Map<ProgramId, Program>();
   readonly #functions: FunctionTable = new Map();
+  readonly #loops: WideLoops | null;
   #scratch: number[] = [];
   #scratchBytes = 0;
   /** Seconds in each kernel since the last call; only where profiling is on. */
@@ -81,12 +87,14 @@ export class CpuExecutor {
       team: Team;
       info: DeviceInfo;
       lowering: LowerOptions;
+      loops: WideLoops | null;
     },
   ) {
     this.#heap = parts.heap;
     this.#team = parts.team;
     this.#workers = parts.workers;
     this.#lowering = parts.lowering;
+    this.#loops = parts.loops;
     this.info = parts.info;
     if (parts.profile) this.profile = () => this.#team.takeTimes();
   }
@@ -116,6 +124,7 @@ export class CpuExecutor {
       ...(bfloat16 === null ? [] : [`${bfloat16.description} in bfloat16`]),
     ].join(", ");
     const processor = describeProcessor();
+    const machineCode = machineCodeIn({ blas, small });
     const info: DeviceInfo = {
       backend: "cpu",
       description: `${processor}, ${workers} ${
@@ -140,6 +149,7 @@ export class CpuExecutor {
       team,
       info,
       lowering: loweringFor(libraries, workers),
+      loops: machineCode === null ? null : new WideLoops(machineCode),
     });
   }
 
@@ -208,6 +218,7 @@ export class CpuExecutor {
       reserve: (bytes) =>
         this.#heap.allocate(bytes, `temporary memory of program ${plan.name}`),
       options: this.#lowering,
+      loops: this.#loops,
     });
     const { program, binary, newNames } = compiled;
     const module = binary === null ? null : new WebAssembly.Module(binary);
@@ -286,6 +297,7 @@ export class CpuExecutor {
   /** Ends the workers. */
   close(): void {
     this.#team.close();
+    this.#loops?.close();
   }
 }
 

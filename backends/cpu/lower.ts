@@ -48,6 +48,7 @@ import { lowerSample } from "./kernels/sample/sample.ts";
 import {
   GEMM_BF16,
   type Launch,
+  LOOP,
   SGEMM,
   SGEMM_SMALL,
   WEIGHTS,
@@ -60,7 +61,7 @@ export interface LowerOptions {
   readonly blas: boolean;
   /** Rows from which on a BLAS is faster with a matrix of float32; absent: more than the kernel of few rows takes. */
   readonly fewestBlasRows?: number;
-  /** Whether machine code does small products and the weights of attention; absent: no. */
+  /** Whether machine code does small products, the weights of attention and loops over elements; absent: no. */
   readonly machineCode?: boolean;
   /** Whether products of bf16 factors have a library; absent: no. */
   readonly bfloat16?: boolean;
@@ -90,7 +91,9 @@ export function importedBy(
   return [
     ...(blas ? [SGEMM] : []),
     ...(bfloat16 === true ? [GEMM_BF16] : []),
-    ...(machineCode === true ? [SGEMM_SMALL, ...Object.values(WEIGHTS)] : []),
+    ...(machineCode === true
+      ? [SGEMM_SMALL, ...Object.values(WEIGHTS), LOOP]
+      : []),
   ];
 }
 

@@ -21,3 +21,4 @@ export { f32, f64, i32, i64, select } from "./scalars.ts";
 export { f32x4, f64x2, i32x4, i8x16, v128 } from "./vectors.ts";
 export type { Int, Value, ValueType, Vector } from "./value.ts";
 export { printModule } from "./print.ts";
+export { readStraight, type Step, type Straight } from "./straight.ts";

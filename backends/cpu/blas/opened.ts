@@ -9,6 +9,7 @@ import {
   type MachineCodeFound,
   openMachineCode,
 } from "../machine_code/machine_code.ts";
+import { type OpenLoops, openLoops } from "../machine_code/wide/open.ts";
 import { type OpenWeights, openWeights } from "../machine_code/open_weights.ts";
 import type { BlasProduct } from "../kernels/launch.ts";
 import { GemmLibrary } from "./library.ts";
@@ -32,6 +33,8 @@ export interface Libraries {
   readonly bfloat16: GemmLibrary | null;
   /** Weights of attention by machine code; null: WebAssembly makes them. */
   readonly weights: OpenWeights | null;
+  /** Loops over elements by machine code; null: WebAssembly does them. */
+  readonly loops: OpenLoops | null;
   /** Closes them. */
   close(): void;
 }
@@ -103,6 +106,7 @@ export function openLibraries(
       memory,
     ),
     weights: machineCode === null ? null : openWeights(machineCode, memory),
+    loops: machineCode === null ? null : openLoops(memory),
   };
   return {
     ...opened,
@@ -111,6 +115,7 @@ export function openLibraries(
       if (opened.small !== opened.blas) opened.small?.close();
       opened.bfloat16?.close();
       opened.weights?.close();
+      opened.loops?.close();
     },
   };
 }

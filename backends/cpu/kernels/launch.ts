@@ -17,6 +17,7 @@ import {
   type ModuleBuilder,
 } from "../assembler/mod.ts";
 import type { WeightsPass } from "../machine_code/block.ts";
+import type { LoopMaker } from "../machine_code/wide/loop.ts";
 
 /** A matrix product of a library, done in slices of rows or columns by the workers. */
 export interface BlasProduct {
@@ -80,6 +81,12 @@ export const WEIGHTS: Readonly<Record<WeightsPass, ImportedFunction>> = {
   backwardWhole: { name: "weights_backward_whole", parameters: ["f64"] },
 };
 
+/** A loop over elements by machine code: of its address, and that of a description. */
+export const LOOP: ImportedFunction = {
+  name: "loop",
+  parameters: ["f64", "f64"],
+};
+
 /** A product c = or += scale op(a) op(b) with c in float32: m x n over k; distances of rows in bytes. */
 export interface Gemm {
   /** How both factors are stored. */
@@ -127,6 +134,8 @@ export class Kernel {
     readonly f: FunctionBuilder,
     readonly module: ModuleBuilder,
     launch: Launch,
+    /** What makes loops over elements in machine code; null: nothing does. */
+    readonly loops: LoopMaker | null,
   ) {
     const args = f.local("i64", i64.fromF64(f.parameter("f64", 0)));
     this.scratch = f.local("i64", i64.fromF64(f.parameter("f64", 1)));

@@ -21,6 +21,7 @@ import {
 } from "@denotune/denotune/device";
 import {
   f32x4,
+  type FunctionBuilder,
   i64,
   type Int,
   type Local,
@@ -30,15 +31,20 @@ import {
 import { maxLanes, sumLanes } from "../simd_math.ts";
 import { ExpressionEmitter, type SourceInput, walk } from "./expressions.ts";
 import { element, type Kernel, keyOf, type Launch } from "./launch.ts";
+import {
+  expressionOf,
+  isPass,
+  type Pass,
+  passesOf,
+  type Reduce,
+  type Write,
+} from "./row_passes.ts";
+import { descriptionBytes } from "../machine_code/wide/loop.ts";
+import { wideLoop } from "./wide_loop.ts";
 import { laneMask, type Lanes, storeLanes, vectorLoop } from "./vector_loop.ts";
 
 /** Elements of one piece, about. */
 const PIECE = 8192;
-
-type Reduce = Extract<Stage, { kind: "reduce" }>;
-type Write = Extract<Stage, { kind: "write" }>;
-/** Stages of one pass over the columns, or one stage of the row alone. */
-type Pass = readonly (Reduce | Write)[] | Stage;
 
 /** The launches of a `rows` call. */
 export function lowerRows(
@@ -81,6 +87,7 @@ export function lowerRows(
     views,
     dims,
     writes: outputs.map((_, i) => inputs.length + i),
+    ...(flat ? { scratch: descriptionBytes(views.length) } : {}),
     build: (k) =>
       flat ? buildFlat(k, program, shape) : buildRows(k, program, shape),
   }];
@@ -99,14 +106,6 @@ function sameMemory(a: View, b: View): boolean {
     (a.advance ?? 0) === (b.advance ?? 0);
 }
 
-function expressionOf(stage: Stage): Expression {
-  return stage.kind === "reduce"
-    ? stage.of
-    : stage.kind === "let"
-    ? stage.be
-    : stage.value;
-}
-
 function isFlat(program: RowProgram): boolean {
   return program.inputs.every((access) =>
     access === "matrix" || access === "scalars"
@@ -118,77 +117,6 @@ function isFlat(program: RowProgram): boolean {
         e.kind !== "column" && e.kind !== "random" && e.kind !== "value"
       )
     );
-}
-
-/**
- * Groups stages into passes. A stage joins a pass if it needs no value that the pass defines. All stages read
- * the inputs as they were: within a pass everything is computed before anything is stored, and a write over an
- * input that a later pass reads waits for the last pass.
- */
-function passesOf(
-  program: RowProgram,
-  aliases: readonly (readonly number[])[],
-): Pass[] {
-  const passes: Pass[] = [];
-  let current: (Reduce | Write)[] = [];
-  const close = () => {
-    if (current.length > 0) passes.push(current);
-    current = [];
-  };
-  for (const stage of program.stages) {
-    const columnWrite = stage.kind === "write" &&
-      program.outputs[stage.output] === "column";
-    if (stage.kind === "let" || columnWrite) {
-      close();
-      passes.push(stage);
-      continue;
-    }
-    const names = new Set(
-      current.map((s) => s.kind === "reduce" ? s.name : ""),
-    );
-    const needs = [...walk(expressionOf(stage))].some((e) =>
-      e.kind === "value" && names.has(e.name)
-    );
-    if (needs) close();
-    current.push(stage);
-  }
-  close();
-  return postponeWrites(passes, aliases);
-}
-
-/** Moves writes over inputs that later passes read to the end. */
-function postponeWrites(
-  passes: readonly Pass[],
-  aliases: readonly (readonly number[])[],
-): Pass[] {
-  const readBy = (pass: Pass): number[] =>
-    (isPass(pass) ? pass : [pass]).flatMap((stage) =>
-      [...walk(expressionOf(stage))].flatMap((e) =>
-        e.kind === "input" ? [e.input] : []
-      )
-    );
-  const postponed: Write[] = [];
-  const kept = passes.map((pass, i): Pass => {
-    if (!isPass(pass)) return pass;
-    // A write that overwrites the input of a later pass is moved to the end.
-    const later = new Set(passes.slice(i + 1).flatMap(readBy));
-    const waits = (s: Reduce | Write): s is Write =>
-      s.kind === "write" && aliases[s.output].some((input) => later.has(input));
-    postponed.push(...pass.filter(waits));
-    return pass.filter((s) => !waits(s));
-  }).filter((pass) => !isPass(pass) || pass.length > 0);
-  if (postponed.length === 0) return kept;
-  const last = kept[kept.length - 1];
-  if (
-    last === undefined || !isPass(last) || last.some((s) => s.kind === "reduce")
-  ) {
-    return [...kept, postponed];
-  }
-  return [...kept.slice(0, -1), [...postponed, ...last]];
-}
-
-function isPass(pass: Pass): pass is readonly (Reduce | Write)[] {
-  return Array.isArray(pass);
 }
 
 /** Copies of the loop's body: more for short bodies, so that accumulators do not wait for each other. */
@@ -203,19 +131,46 @@ function buildFlat(k: Kernel, program: RowProgram, layout: Layout): void {
   const sources = sourcesOf(program.inputs, layout.integers, k.at);
   const emitter = new ExpressionEmitter(k.f, sources);
   emitter.hoistToKernel(program.stages.map(expressionOf));
-  k.ranges(k.dims[0], PIECE, (from, to) => {
-    emitter.beginRow();
-    for (const pass of layout.passes) {
-      if (isPass(pass)) {
-        emitPass(k, emitter, {
-          pass,
-          from,
-          to,
-          outputs: k.at.slice(program.inputs.length),
-        });
-      }
-    }
+  const writes = program.stages.filter((s) => s.kind === "write");
+  const vectors = wideLoop(k, (f, index, pointers) => {
+    const inputs = sourcesOf(program.inputs, layout.integers, pointers);
+    const lanes = { index, ahead: 0, copy: 0, rest: null };
+    emitWrites(f, new ExpressionEmitter(f, inputs), {
+      writes,
+      lanes,
+      outputs: pointers.slice(program.inputs.length),
+    });
   });
+  k.ranges(k.dims[0], PIECE, (from, to) => {
+    const rest = vectors(from, to);
+    emitter.beginRow();
+    vectorLoop(
+      k.f,
+      { from: rest, to, unroll: unrollOf(writes.map(expressionOf)) },
+      (lanes) =>
+        emitWrites(k.f, emitter, {
+          writes,
+          lanes,
+          outputs: k.at.slice(program.inputs.length),
+        }),
+    );
+  });
+}
+
+/** All values first, then the stores: an output may be the memory of an input. */
+function emitWrites(
+  f: FunctionBuilder,
+  emitter: ExpressionEmitter,
+  { writes, lanes, outputs }: {
+    readonly writes: readonly Write[];
+    readonly lanes: Lanes;
+    readonly outputs: readonly Int[];
+  },
+): void {
+  const values = emitter.at(lanes, writes.map(expressionOf));
+  writes.forEach((stage, i) =>
+    storeColumns(f, outputs[stage.output], values[i], lanes)
+  );
 }
 
 /** The inputs with pointers that do not move. */
@@ -338,7 +293,7 @@ function emitPass(k: Kernel, emitter: ExpressionEmitter, span: PassSpan): void {
     const values = emitter.at(lanes, expressions);
     for (const [i, stage] of pass.entries()) {
       if (stage.kind === "write") {
-        storeColumns(k, outputs[stage.output], values[i], lanes);
+        storeColumns(f, outputs[stage.output], values[i], lanes);
       } else {accumulate(
           k,
           stage.op,
@@ -357,13 +312,13 @@ function emitPass(k: Kernel, emitter: ExpressionEmitter, span: PassSpan): void {
 }
 
 function storeColumns(
-  k: Kernel,
+  f: FunctionBuilder,
   pointer: Int,
   value: Vector,
   lanes: Lanes,
 ): void {
   const address = i64.add(pointer, i64.shl(lanes.index, i64.const(2)));
-  storeLanes(k.f, { address, offset: 4 * lanes.ahead }, value, lanes.rest);
+  storeLanes(f, { address, offset: 4 * lanes.ahead }, value, lanes.rest);
 }
 
 function accumulate(

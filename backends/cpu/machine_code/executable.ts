@@ -45,40 +45,66 @@ export function mayExecute({ os, arch }: typeof Deno.build): boolean {
 
 /** Makes code callable. Throws `Error` where the system does not let memory be executable. */
 export function makeExecutable(code: Uint8Array): Executable {
-  const library = Deno.dlopen(C_LIBRARY, FUNCTIONS);
-  const { mmap, mprotect, munmap, bsearch } = library.symbols;
-  const bytes = BigInt(Math.ceil(code.length / PAGE) * PAGE);
+  const memory = new CodeMemory();
   try {
+    const at = memory.add(code);
+    return {
+      at,
+      call: (start, argument, second) => memory.call(start, argument, second),
+      close: () => memory.close(),
+    };
+  } catch (error) {
+    memory.close();
+    throw error;
+  }
+}
+
+/**
+ * Pieces of code in memory of their own. All threads of the process can call each of them, as long as the memory is open
+ * where it was added.
+ */
+export class CodeMemory {
+  readonly #library = Deno.dlopen(C_LIBRARY, FUNCTIONS);
+  readonly #pieces: {
+    readonly pointer: Deno.PointerObject;
+    readonly bytes: bigint;
+  }[] = [];
+  #isOpen = true;
+
+  /** Makes code callable, and gives its address. Throws `Error` where the system does not let memory be executable. */
+  add(code: Uint8Array): bigint {
+    const { mmap, mprotect } = this.#library.symbols;
+    const bytes = BigInt(Math.ceil(code.length / PAGE) * PAGE);
     const pointer = mmap(0n, bytes, READ | WRITE, PRIVATE | ANONYMOUS, -1, 0n);
     const at = BigInt(Deno.UnsafePointer.value(pointer));
     if (pointer === null || at === NO_ADDRESS) {
       throw new Error("the system gave no memory for code");
     }
+    this.#pieces.push({ pointer, bytes });
     new Uint8Array(
       Deno.UnsafePointerView.getArrayBuffer(pointer, Number(bytes)),
     ).set(code);
     if (mprotect(pointer, bytes, READ | EXECUTE) !== 0) {
-      munmap(pointer, bytes);
       throw new Error("the system does not let memory be executable");
     }
-    let isOpen = true;
-    return {
-      at,
-      // bsearch calls what compares once for an array of one element: `compare(key, element)`. A call through a function
-      // of a library takes 0.06 microseconds, one through `Deno.UnsafeFnPointer` 1.1
-      call: (start, argument, second = argument) => {
-        if (!isOpen) throw new Error("machine code was called after its end");
-        bsearch(argument, second, 1n, 1n, start);
-      },
-      close() {
-        if (!isOpen) return;
-        isOpen = false;
-        munmap(pointer, bytes);
-        library.close();
-      },
-    };
-  } catch (error) {
-    library.close();
-    throw error;
+    return at;
+  }
+
+  /** Calls the function at `start` with two arguments; one that is left out is the first. Neither is 0. */
+  call(start: bigint, argument: bigint, second: bigint = argument): void {
+    if (!this.#isOpen) throw new Error("machine code was called after its end");
+    // bsearch calls what compares once for an array of one element: `compare(key, element)`. A call through a function
+    // of a library takes 0.06 microseconds, one through `Deno.UnsafeFnPointer` 1.1
+    this.#library.symbols.bsearch(argument, second, 1n, 1n, start);
+  }
+
+  /** Gives the memory back. Nobody is in the code, or calls it later. */
+  close(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    for (const { pointer, bytes } of this.#pieces) {
+      this.#library.symbols.munmap(pointer, bytes);
+    }
+    this.#library.close();
   }
 }

@@ -42,6 +42,30 @@ const OPCODES = {
   vmaskmovps: { map: 2, prefix: 1, opcode: 0x2c },
   /** `vmaskmovps` to memory. VEX only. */
   vmaskmovpsStore: { map: 2, prefix: 1, opcode: 0x2e },
+  vsqrtps: { map: 1, prefix: 0, opcode: 0x51 },
+  /** `second` where either is NaN. */
+  vminps: { map: 1, prefix: 0, opcode: 0x5d },
+  vcvtdq2ps: { map: 1, prefix: 0, opcode: 0x5b },
+  /** Ones where `first` and `second` compare as the immediate says: under EVEX in a mask register. */
+  vcmpps: { map: 1, prefix: 0, opcode: 0xc2 },
+  /** VEX. */
+  vorps: { map: 1, prefix: 0, opcode: 0x56 },
+  /** Not `first`, and `second`. VEX. */
+  vandnps: { map: 1, prefix: 0, opcode: 0x55 },
+  /** EVEX. */
+  vpandd: { map: 1, prefix: 1, opcode: 0xdb },
+  /** EVEX. */
+  vpord: { map: 1, prefix: 1, opcode: 0xeb },
+  /** Not `first`, and `second`. EVEX. */
+  vpandnd: { map: 1, prefix: 1, opcode: 0xdf },
+  /** Each bit by the immediate's bit of number target, first, second. EVEX. */
+  vpternlogd: { map: 3, prefix: 1, opcode: 0x25 },
+  /** To whole numbers. VEX. */
+  vroundps: { map: 3, prefix: 1, opcode: 0x08 },
+  /** The same. EVEX. */
+  vrndscaleps: { map: 3, prefix: 1, opcode: 0x08 },
+  vpsubd: { map: 1, prefix: 1, opcode: 0xfa },
+  vpmulld: { map: 2, prefix: 1, opcode: 0x40 },
   /** VEX. */
   vxorps: { map: 1, prefix: 0, opcode: 0x57 },
   /** EVEX. */
@@ -55,6 +79,8 @@ const OPCODES = {
   vandps: { map: 1, prefix: 0, opcode: 0x54 },
   /** target -= first * second */
   vfnmadd231ps: { map: 2, prefix: 1, opcode: 0xbc },
+  /** target = second - first * target */
+  vfnmadd213ps: { map: 2, prefix: 1, opcode: 0xac },
   vpaddd: { map: 1, prefix: 1, opcode: 0xfe },
   /** Ones where first > second: under EVEX in a mask register. */
   vpcmpgtd: { map: 1, prefix: 1, opcode: 0x66 },

@@ -18,6 +18,7 @@ import {
 import { ModuleBuilder } from "../assembler/mod.ts";
 import { Kernel, type Launch, LAUNCH_PARAMETERS } from "../kernels/launch.ts";
 import { importedBy, lower, type LowerOptions } from "../lower.ts";
+import type { LoopMaker } from "../machine_code/wide/loop.ts";
 import { intervalsOf, type Span, type Touched } from "./intervals.ts";
 import { ALIGNMENT, MARGIN } from "./heap.ts";
 import { MAX_NAMES } from "./layout.ts";
@@ -49,6 +50,8 @@ export interface CompileContext {
   /** Reserves memory that the program's launches share; called once, at the end of lowering. */
   readonly reserve: (bytes: number) => number;
   readonly options: LowerOptions;
+  /** What makes loops in machine code; null: WebAssembly does them. */
+  readonly loops: LoopMaker | null;
 }
 
 interface Lowered {
@@ -180,7 +183,7 @@ export function chunkExtents(segment: Segment, capacities: Extents): Extents {
 /** Builds the functions that are not known yet. */
 function assemble(
   calls: readonly Lowered[],
-  { functions, options }: CompileContext,
+  { functions, options, loops }: CompileContext,
 ): { binary: Uint8Array<ArrayBuffer> | null; newNames: string[] } {
   const module = new ModuleBuilder(importedBy(options));
   const newNames: string[] = [];
@@ -192,7 +195,7 @@ function assemble(
       try {
         module.function(
           { parameters: LAUNCH_PARAMETERS, name },
-          (f) => launch.build(new Kernel(f, module, launch)),
+          (f) => launch.build(new Kernel(f, module, launch, loops)),
         );
       } catch (error) {
         for (const key of added) functions.delete(key); // none of this program's functions will be sent

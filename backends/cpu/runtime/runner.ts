@@ -3,7 +3,7 @@
  * them allocates on the way.
  * @module
  */
-import { WEIGHTS } from "../kernels/launch.ts";
+import { LOOP, WEIGHTS } from "../kernels/launch.ts";
 import { type Libraries, libraryOf } from "../blas/opened.ts";
 import {
   CELL,
@@ -77,7 +77,7 @@ export class Runner {
   #barriers = 0;
 
   constructor(options: RunnerOptions, libraries: Libraries) {
-    const { blas, small, bfloat16, weights } = libraries;
+    const { blas, small, bfloat16, weights, loops } = libraries;
     this.#options = options;
     this.#libraries = libraries;
     this.#cells = new Int32Array(
@@ -102,6 +102,7 @@ export class Runner {
         [WEIGHTS.backward.name]: weights.backward,
         [WEIGHTS.backwardWhole.name]: weights.backwardWhole,
       }),
+      ...(loops === null ? {} : { [LOOP.name]: loops.call }),
     };
     const { barrier } = instantiate(options.barrier, this.#imports);
     this.#barrier = barrier as unknown as Barrier;

@@ -42,6 +42,34 @@ Deno.test("WebAssembly is printed of every kernel, with libraries, with machine 
   }
 });
 
+Deno.test("a loop over elements says where machine code does whole vectors of it", () => {
+  const printed = (found: LibrariesFound, change = {}) =>
+    sourcesOf(examplePlan("rows", change), { found, workers: 1 })
+      .map(({ text }) => text).join("");
+  const remark = /; whole vectors of 16 by machine code \(AVX-512\)/;
+  const found = { ...NOTHING, blas: WIDE };
+  const doubled = {
+    program: {
+      inputs: ["matrix"],
+      outputs: ["matrix"],
+      stages: [{
+        kind: "write",
+        output: 0,
+        value: {
+          kind: "binary",
+          op: "add",
+          a: { kind: "input", input: 0 },
+          b: { kind: "input", input: 0 },
+        },
+      }],
+    },
+  };
+  assert.match(printed(found, doubled), remark);
+  assert.match(printed(found, doubled), /f32x4\.add/); // what is left
+  assert.doesNotMatch(printed(NOTHING, doubled), remark);
+  assert.doesNotMatch(printed(found), remark); // its rows have sums
+});
+
 Deno.test("a product is said to be by what does it", () => {
   const printed = (found: LibrariesFound, attributes = {}) =>
     sourcesOf(examplePlan("matmul", attributes), { found, workers: 1 })
