@@ -122,15 +122,17 @@ export function readRope(
   }
   const rotaryDim = Math.floor(headDim * share);
   const shareName = settings.shareName(partial);
+  const head =
+    `a head's ${headDim} (head_dim, else hidden_size by num_attention_heads)`;
   if (rotaryDim < 1) {
     reader.problem(
-      `${shareName} is ${share}, which leaves no column of ${headDim} to turn`,
+      `${shareName} is ${share}, which leaves no column of ${head} to turn`,
     );
   }
   // the ramp of transformers has a value a pair, its frequencies one more where a column is left over
   if (type === "yarn" && rotaryDim % 2 !== 0) {
     reader.problem(
-      `${shareName} is ${share}, which leaves ${rotaryDim} columns of ${headDim} to turn; yarn needs an even number`,
+      `${shareName} is ${share}, which leaves ${rotaryDim} columns of ${head} to turn; yarn needs an even number`,
     );
   }
   const common = {

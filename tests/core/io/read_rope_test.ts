@@ -104,6 +104,17 @@ Deno.test("dynamic frequencies are refused beyond the positions of the model", (
   );
 });
 
+Deno.test("a head that is too small to turn is refused with the settings that make it so", () => {
+  assert.throws(
+    () => read({ model_type: "gpt_neox" }, { headDim: 2 }),
+    (error) =>
+      error instanceof ConfigError &&
+      ["rotary_pct", "hidden_size", "num_attention_heads"].every((name) =>
+        error.message.includes(name)
+      ),
+  );
+});
+
 Deno.test("yarn over an odd number of columns is refused: transformers has no frequencies for it", () => {
   const settings = { rope_type: "yarn", factor: 4 };
   assert.throws(
@@ -114,7 +125,7 @@ Deno.test("yarn over an odd number of columns is refused: transformers has no fr
       }),
     (error) =>
       error instanceof ConfigError &&
-      error.message.includes("leaves 3 columns of 8 to turn"),
+      error.message.includes("leaves 3 columns of a head's 8"),
   );
 });
 
