@@ -34,12 +34,11 @@ const FUNCTIONS = {
   MPI_Error_string: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   MPI_Get_library_version: { parameters: ["buffer", "buffer"], result: "i32" },
   MPI_Allgather: COMMUNICATE,
-  MPI_Bcast: {
-    parameters: ["buffer", "i32", HANDLE, "i32", HANDLE],
+  MPI_Ibcast: {
+    parameters: ["buffer", "i32", HANDLE, "i32", HANDLE, "buffer"],
     result: "i32",
-    nonblocking: true,
   },
-  MPI_Barrier: { parameters: [HANDLE], result: "i32", nonblocking: true },
+  MPI_Ibarrier: { parameters: [HANDLE, "buffer"], result: "i32" },
   MPI_Iprobe: {
     parameters: ["i32", "i32", HANDLE, "buffer", "buffer"],
     result: "i32",
@@ -52,6 +51,10 @@ const FUNCTIONS = {
   MPI_Isend: START,
   MPI_Irecv: START,
   MPI_Test: { parameters: ["buffer", "buffer", "buffer"], result: "i32" },
+  MPI_Testany: {
+    parameters: ["i32", "buffer", "buffer", "buffer", "buffer"],
+    result: "i32",
+  },
 } as const;
 
 /** What is called. */
@@ -61,6 +64,8 @@ export type MpiFunctions = Deno.DynamicLibrary<typeof FUNCTIONS>["symbols"];
 export interface Handles {
   readonly world: bigint;
   readonly byte: bigint;
+  /** Bytes of a request in an array of them. */
+  readonly requestBytes: number;
   /** Errors are returned instead of ending the process. */
   readonly errorsReturn: bigint;
   readonly anySource: number;
@@ -139,6 +144,7 @@ function open(path: string): MpiLibrary {
     ? {
       world: 0x44000000n,
       byte: 0x4c00010dn,
+      requestBytes: 4,
       errorsReturn: 0x54000001n,
       anySource: -2,
       sourceAt: 2,
@@ -147,6 +153,7 @@ function open(path: string): MpiLibrary {
     : {
       world: ofOpenMpi,
       byte: addressOf("ompi_mpi_byte"),
+      requestBytes: 8,
       errorsReturn: addressOf("ompi_mpi_errors_return"),
       anySource: -1,
       sourceAt: 0,

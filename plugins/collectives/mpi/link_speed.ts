@@ -6,8 +6,8 @@ import type { Exchanges } from "./exchange.ts";
 
 /** Bytes that a rank sends at a time. */
 const SENT = 1 << 20;
-/** Times that are measured; the first finds connections that are new. */
-const ROUNDS = 2;
+/** Times that are measured: the first finds connections and code that are new, and ranks do not start together. */
+const ROUNDS = 4;
 
 /** Bits a second that the slowest rank sends while it receives as much; the same on all ranks. */
 export async function linkSpeed(

@@ -28,11 +28,13 @@ import {
 import { PACKED_UP_TO } from "./packed_floats.ts";
 import { finalize, initialize, labelsOf } from "./process.ts";
 import { RankWatch } from "./rank_watch.ts";
-import { Requests } from "./requests.ts";
+import { type Request, Requests } from "./requests.ts";
 import { Scratch } from "./scratch.ts";
 
 /** Chunks that are under way at once: some are sent while others are added up, also where a rank is behind. */
 const CHUNKS_AT_ONCE = 5;
+/** Bits that come while this thread naps: half of what a socket of Open MPI takes. */
+const NAP_BITS = 8 * 29_000;
 const NOTHING = new Uint8Array(0);
 
 /** What the part's options say. */
@@ -141,14 +143,16 @@ export class MpiRanks implements Collective {
     });
     const of = { rank, world, comm, exchanges, watch };
     const ranks = new MpiRanks(library, of, settings);
-    await ranks.#choosePacking(settings);
+    await ranks.#measureLink(settings);
     return ranks;
   }
 
-  async #choosePacking({ compression }: MpiSettings): Promise<void> {
+  /** Chooses what depends on how fast the link is. */
+  async #measureLink({ compression }: MpiSettings): Promise<void> {
+    const bitsPerSecond = await linkSpeed(this.#exchanges, this);
+    this.#requests.nap = 1000 * NAP_BITS / bitsPerSecond;
     this.#messages.packs = compression === "lossless" ||
-      compression === "auto" &&
-        await linkSpeed(this.#exchanges, this) <= PACKED_UP_TO;
+      compression === "auto" && bitsPerSecond <= PACKED_UP_TO;
   }
 
   describe(): Promise<string> {
@@ -316,14 +320,17 @@ export class MpiRanks implements Collective {
       const part = values.subarray(start, start + CHUNK);
       const sent = Float32Array.from(part);
       await this.#call(
-        "MPI_Bcast",
-        functions.MPI_Bcast(
-          sent,
-          sent.byteLength,
-          handles.byte,
-          root,
-          this.#comm,
-        ),
+        "MPI_Ibcast",
+        [sent.buffer],
+        (request) =>
+          functions.MPI_Ibcast(
+            sent,
+            sent.byteLength,
+            handles.byte,
+            root,
+            this.#comm,
+            request,
+          ),
       );
       part.set(sent);
     }
@@ -336,7 +343,11 @@ export class MpiRanks implements Collective {
   async close(): Promise<void> {
     const { functions } = this.#library;
     const barrier = async () =>
-      await this.#call("MPI_Barrier", functions.MPI_Barrier(this.#comm));
+      await this.#call(
+        "MPI_Ibarrier",
+        [],
+        (request) => functions.MPI_Ibarrier(this.#comm, request),
+      );
     await barrier();
     await this.#withinTimeout(this.#watch.stop().then(barrier));
     // not before the process ends: an MPI that was finalized cannot be started again
@@ -366,11 +377,14 @@ export class MpiRanks implements Collective {
     }
   }
 
-  /** Waits for a call, or for the news that a rank is lost: then the call's thread is left behind. */
+  /** Starts a call and waits for its end, or for the news that a rank is lost. */
   async #call(
     name: Parameters<typeof check>[1],
-    call: Promise<number>,
+    held: readonly ArrayBuffer[],
+    start: (request: Request) => number,
   ): Promise<void> {
-    check(this.#library, name, await Promise.race([call, this.lost]));
+    const request: Request = new BigUint64Array(1);
+    check(this.#library, name, start(request));
+    await this.#requests.done(request, [...held, request.buffer]);
   }
 }

@@ -42,19 +42,23 @@ const options: z.ZodType<MpiOptions, Partial<MpiOptions>> = z.strictObject({
   ),
 });
 
+/** Bytes that a socket of Open MPI receives into: the kernel doubles it, and fills it with packets of up to 58 KB. */
+const RECEIVE_BUFFER = 1 << 15;
+
 /** Settings of Open MPI that the environment and `mpirun --mca` override. */
 const DEFAULTS: Readonly<Record<string, string>> = {
-  // ranks that wait leave the processor to those that compute
-  OMPI_MCA_mpi_yield_when_idle: "1",
+  // Looks are short, and this side pauses by itself. To yield in each of them gives the core to whoever computes for
+  // milliseconds, while the link stands still.
+  OMPI_MCA_mpi_yield_when_idle: "0",
   // Without `put`, long messages over TCP are sent in pieces of 128 KB. With it, one is written whole, and the answer
   // that the other direction waits for is queued behind it: a link then carries one direction at a time.
   OMPI_MCA_btl_tcp_flags: "send,inplace,need-csum,need-ack",
   // The kernel lets a socket hold up to 4 MB, 0.3 s at 100 Mbit/s, and the answer that the other direction waits for is
   // behind them.
   OMPI_MCA_btl_tcp_sndbuf: String(1 << 18),
-  // Linux builds packets of up to half of what the other side takes. A token bucket (`tc tbf`) whose burst is smaller
+  // Linux builds packets of what the other side takes, up to 64 KB. A token bucket (`tc tbf`) whose burst is smaller
   // cuts them into frames and waits for a timer before each: work that a rank of one core has no time for.
-  OMPI_MCA_btl_tcp_rcvbuf: String(3 << 15),
+  OMPI_MCA_btl_tcp_rcvbuf: String(RECEIVE_BUFFER),
 };
 
 /** The part `mpi`. */

@@ -8,19 +8,37 @@ class Calls {
   readonly ended = new Set<bigint>();
   /** How often was looked. */
   looks = 0;
-  /** What `MPI_Test` gives; 0: no error. */
+  /** What `MPI_Testany` gives; 0: no error. */
   code = 0;
   readonly library = {
+    handles: { requestBytes: 8 },
     functions: {
+      MPI_Testany: (
+        count: number,
+        requests: AllowSharedBufferSource | null,
+        index: AllowSharedBufferSource | null,
+        flag: AllowSharedBufferSource | null,
+        status: AllowSharedBufferSource | null,
+      ): number => {
+        this.looks++;
+        assert.ok(requests instanceof Uint8Array);
+        assert.ok(index instanceof Int32Array && flag instanceof Int32Array);
+        assert.ok(status instanceof Int32Array);
+        const all = new BigUint64Array(requests.buffer, 0, count);
+        const found = all.findIndex((one) => this.ended.has(one));
+        flag[0] = found < 0 ? 0 : 1;
+        index[0] = found;
+        status[0] = found < 0 ? 0 : Number(all[found]);
+        return this.code;
+      },
       MPI_Test: (
         request: AllowSharedBufferSource | null,
         flag: AllowSharedBufferSource | null,
       ): number => {
-        this.looks++;
         assert.ok(request instanceof BigUint64Array);
         assert.ok(flag instanceof Int32Array);
         flag[0] = this.ended.has(request[0]) ? 1 : 0;
-        return this.code;
+        return 0;
       },
       MPI_Error_string: (
         _code: number,
@@ -61,7 +79,10 @@ Deno.test("calls of MPI end in whichever order the library ends them, also those
         open.push(number);
         waits.push(
           requests.done(request(number), [new ArrayBuffer(8)])
-            .then(() => void ended.push(number)),
+            .then((status) => {
+              assert.equal(status[0], number); // its own
+              ended.push(number);
+            }),
         );
         continue;
       }
@@ -75,6 +96,14 @@ Deno.test("calls of MPI end in whichever order the library ends them, also those
     await Promise.all(waits);
     assert.deepEqual(ended, order);
   }
+});
+
+Deno.test("a call that is over when it is waited for ends without another look", async () => {
+  const calls = new Calls();
+  const requests = new Requests(calls.library, never);
+  calls.ended.add(1n);
+  await requests.done(request(1), []);
+  assert.equal(calls.looks, 0);
 });
 
 Deno.test("what waits for calls of MPI lets other code run, and looks no more when all have ended", async () => {
@@ -97,7 +126,7 @@ Deno.test("an error of MPI ends all calls that wait, in its own words", async ()
   for (const wait of waits) {
     await assert.rejects(wait, {
       name: "DeviceError",
-      message: "MPI_Test failed: a broken link",
+      message: "MPI_Testany failed: a broken link",
     });
   }
 });
