@@ -54,11 +54,11 @@ export interface StepEstimate {
 const PAYLOAD = 1448 / 1538;
 
 /**
- * Seconds that the processor takes for a byte that is sent while one comes: TCP and MPI copy it some times. Sums of
- * 48 MB between two ranks of one core each took 0.2 to 0.4 s more than the link, at 100 Mbit/s and at 1 Gbit/s, and
- * 0.34 s of the kernel's time in a step (`tests/bench/README.md`).
+ * Seconds that the processor takes for a byte that is sent while one comes: TCP and MPI copy it some times. Two ranks
+ * of one core each that sent 49 MB in a step took 0.17 to 0.2 s longer than what they computed, at 1 Gbit/s
+ * (`tests/bench/README.md`).
  */
-const SECONDS_OF_BYTE = 7e-9;
+const SECONDS_OF_BYTE = 3.5e-9;
 
 /** The step of `world` ranks that share `micros` micro-batches. */
 export function estimateStep(

@@ -27,8 +27,8 @@ Deno.test("a step takes its data, its micro-batches, and what is sent one call a
     micros: 4,
     network: NETWORK,
   });
-  // at 0.5: 0.05 + 1.007 + 0.01; then 0.125 + 1.007: done at 2.699, not at 0.725 as in the rehearsal
-  near(found.seconds, 0.25 + 0.5 + 1 + (2.699 - 0.725));
+  // at 0.5: 0.05 + 1.0035 + 0.01; then 0.125 + 1.0035: done at 2.692, not at 0.725 as in the rehearsal
+  near(found.seconds, 0.25 + 0.5 + 1 + (2.692 - 0.725));
   near(found.alone, 0.25 + 4 * 0.5 + 0.125);
   near(found.efficiency, found.alone / (2 * found.seconds));
   assert.equal(found.bytes, 2e6);
@@ -48,8 +48,8 @@ Deno.test("what is sent while a rank computes takes of its processor alone", () 
     step: 6,
     calls: [MEASURED.calls[0], between],
   }, { world: 2, micros: 2, network: NETWORK });
-  // the second call is 0.007 later, because the first took the processor so long
-  near(found.seconds, 0.25 + 6 + 1.007 + 0.007);
+  // the second call is 0.0035 later, because the first took the processor so long
+  near(found.seconds, 0.25 + 6 + 1.0035 + 0.0035);
   const free = estimateStep({ ...MEASURED, calls: [] }, {
     world: 2,
     micros: 2,
