@@ -11,6 +11,10 @@ import {
   initialize,
 } from "../../../../plugins/collectives/mpi/process.ts";
 import { RankWatch } from "../../../../plugins/collectives/mpi/rank_watch.ts";
+import {
+  type Request,
+  Requests,
+} from "../../../../plugins/collectives/mpi/requests.ts";
 
 const TIMEOUT_MS = 20_000;
 const launched = launchedBy((name) => Deno.env.get(name));
@@ -28,7 +32,9 @@ watch.start({
   labels: ["rank 0", "rank 1"],
   timeoutMs: TIMEOUT_MS,
 });
-await functions.MPI_Barrier(handles.world);
+const request: Request = new BigUint64Array(1);
+functions.MPI_Ibarrier(handles.world, request);
+await new Requests(library, watch.lost).done(request, [request.buffer]);
 const after = rank[0] * Number(Deno.args[0]);
 await new Promise((resolve) => setTimeout(resolve, after));
 // an exit would wait for the watch
