@@ -4,6 +4,7 @@
  * @module
  */
 import type { BlasProduct } from "../kernels/launch.ts";
+import { addressOfMemory } from "../machine_code/executable.ts";
 import { type Block, type FewRowsColumns, runBlocks } from "./blocks.ts";
 
 /** c = alpha op(a) op(b) + beta c, row-major, m x n over k. Addresses of the process; distances of rows in elements. */
@@ -39,14 +40,13 @@ export interface OpenGemm {
 export class GemmLibrary {
   readonly #open: OpenGemm;
   readonly #memory: WebAssembly.Memory;
-  /** Address of byte 0 of the shared memory in this process: growing does not move it. */
+  /** Address of byte 0 of the shared memory in this process. */
   readonly #base: number;
 
   constructor(open: OpenGemm, memory: WebAssembly.Memory) {
     this.#open = open;
     this.#memory = memory;
-    const pointer = Deno.UnsafePointer.of(new Uint8Array(memory.buffer, 0, 1));
-    this.#base = Number(Deno.UnsafePointer.value(pointer));
+    this.#base = Number(addressOfMemory(memory));
   }
 
   /** Does blocks of a product until none is left. Throws `Error` where the library refuses one. */

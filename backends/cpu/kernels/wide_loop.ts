@@ -10,7 +10,11 @@ import {
   type Local,
   readStraight,
 } from "../assembler/mod.ts";
-import { MOST_TENSORS } from "../machine_code/wide/loop.ts";
+import {
+  addressOffset,
+  MOST_TENSORS,
+  movingTensors,
+} from "../machine_code/wide/loop.ts";
 import { element, type Kernel, LOOP } from "./launch.ts";
 
 /**
@@ -33,10 +37,7 @@ export function wideLoop(
   const parameters = types.map((type, i) => builder.parameter(type, i));
   body(builder, parameters[tensors], parameters.slice(0, tensors));
   const straight = readStraight(builder.finish(), types.length);
-  const moving = new Set([
-    ...straight.steps.flatMap((s) => s.kind === "load" ? [s.parameter] : []),
-    ...straight.stores.map((s) => s.parameter),
-  ]);
+  const moving = movingTensors(straight);
   const loop = loops.make(straight, tensors);
   return (from, to) => {
     const all = i64.sub(to, from);
@@ -45,7 +46,7 @@ export function wideLoop(
       f.store(k.scratch, i64.mul(count, i64.const(4)));
       k.at.forEach((at, i) => {
         const first = moving.has(i) ? element(at, from) : at;
-        f.store(k.scratch, first, 8 * (1 + i));
+        f.store(k.scratch, first, addressOffset(i));
       });
       f.call(k.module.imported(LOOP.name), [
         f64.const(loop),

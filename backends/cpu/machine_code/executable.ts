@@ -43,6 +43,12 @@ export function mayExecute({ os, arch }: typeof Deno.build): boolean {
   return os === "linux" && arch === "x86_64";
 }
 
+/** Address of byte 0 of a memory of WebAssembly: growing does not move it. */
+export function addressOfMemory(memory: WebAssembly.Memory): bigint {
+  const pointer = Deno.UnsafePointer.of(new Uint8Array(memory.buffer, 0, 1));
+  return BigInt(Deno.UnsafePointer.value(pointer));
+}
+
 /** Makes code callable. Throws `Error` where the system does not let memory be executable. */
 export function makeExecutable(code: Uint8Array): Executable {
   const memory = new CodeMemory();

@@ -3,7 +3,7 @@
  * @module
  */
 import type { WeightsPass } from "./block.ts";
-import { makeExecutable } from "./executable.ts";
+import { addressOfMemory, makeExecutable } from "./executable.ts";
 import type { MachineCodeFound } from "./machine_code.ts";
 import { weightsCode } from "./weights.ts";
 
@@ -20,9 +20,7 @@ export function openWeights(
 ): OpenWeights {
   const code = weightsCode(width);
   const executable = makeExecutable(code.bytes);
-  // growing does not move the memory
-  const pointer = Deno.UnsafePointer.of(new Uint8Array(memory.buffer, 0, 1));
-  const base = BigInt(Deno.UnsafePointer.value(pointer));
+  const base = addressOfMemory(memory);
   const caller = (pass: WeightsPass) => {
     const entry = executable.at + BigInt(code.starts[pass]);
     return (block: number) =>

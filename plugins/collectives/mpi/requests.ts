@@ -75,8 +75,8 @@ export class Requests {
   }
 
   /**
-   * Waits for the end of a call, and keeps its memory until then. Returns its status. Where a rank is lost it rejects, and keeps the memory
-   * for ever: MPI may still write to it.
+   * Waits for the end of a call, and keeps its memory until then. Returns its status. Where a rank is lost it rejects,
+   * and keeps the memory for ever: MPI may still write to it.
    */
   async done(
     request: Request,

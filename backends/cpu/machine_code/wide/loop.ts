@@ -56,13 +56,26 @@ export function descriptionBytes(tensors: number): number {
   return 8 * (1 + tensors);
 }
 
+/** Bytes from the description's start to the address of a tensor; the bytes to do are at its start. */
+export function addressOffset(tensor: number): number {
+  return descriptionBytes(tensor);
+}
+
+/** The tensors of which each vector has other elements, in the order in which they come. */
+export function movingTensors({ steps, stores }: Straight): Set<number> {
+  return new Set([
+    ...steps.flatMap((s) => s.kind === "load" ? [s.parameter] : []),
+    ...stores.map((s) => s.parameter),
+  ]);
+}
+
 /**
  * Assembles the loop of `steps` over `tensors`: a function of the address of a description and of byte 0 of its
  * addresses. The bytes to do are a multiple of a vector's and more than 0. Tensors of which one number is in all lanes are
  * addressed from that number's tensor on.
  */
 export function wideLoopCode(
-  { steps, stores }: Straight,
+  straight: Straight,
   { tensors, width }: {
     readonly tensors: number;
     readonly width: 256 | 512;
@@ -71,6 +84,7 @@ export function wideLoopCode(
   if (tensors > MOST_TENSORS) {
     throw new RangeError(`A loop cannot have ${tensors} tensors`);
   }
+  const { steps, stores } = straight;
   const fixed = fixedSteps(steps);
   const moving = steps.flatMap((_, i) => fixed[i] ? [] : [i]);
   const inLoop = new Set([
@@ -80,13 +94,9 @@ export function wideLoopCode(
   const code = new Encoder();
   const constants = new Label();
   const bits: number[] = [];
+  const places = [...FREE, ...KEPT, RSI];
   const addressOf = new Map(
-    [
-      ...new Set([
-        ...steps.flatMap((s) => s.kind === "load" ? [s.parameter] : []),
-        ...stores.map((s) => s.parameter),
-      ]),
-    ].map((parameter, i) => [parameter, [...FREE, ...KEPT, RSI][i]] as const),
+    [...movingTensors(straight)].map((tensor, i) => [tensor, places[i]]),
   );
   const saved = KEPT.filter((r) => [...addressOf.values()].includes(r));
   const registers = new VectorRegisters(code, width);
@@ -116,7 +126,7 @@ export function wideLoopCode(
         second,
       });
     } else if (step.kind === "splat") {
-      code.load(RCX, { base: RDI, offset: 8 * (1 + step.parameter) });
+      code.load(RCX, { base: RDI, offset: addressOffset(step.parameter) });
       code.add(RCX, RSI);
       code.vector(width, "vbroadcastss", {
         target: registers.define(i),
@@ -128,15 +138,15 @@ export function wideLoopCode(
     if (inLoop.has(i)) registers.keep(i);
     registers.end();
   });
-  for (const [parameter, register] of addressOf) {
-    if (register === RSI) continue;
-    code.load(register, { base: RDI, offset: 8 * (1 + parameter) });
-    code.add(register, RSI);
-  }
-  for (const [parameter, register] of addressOf) {
-    if (register !== RSI) continue;
-    code.load(RAX, { base: RDI, offset: 8 * (1 + parameter) });
-    code.add(RSI, RAX);
+  for (const [tensor, register] of addressOf) {
+    const address = { base: RDI, offset: addressOffset(tensor) };
+    if (register === RSI) {
+      code.load(RAX, address);
+      code.add(RSI, RAX);
+    } else {
+      code.load(register, address);
+      code.add(register, RSI);
+    }
   }
   code.load(RDI, { base: RDI });
 

@@ -2,7 +2,7 @@
  * Loops over elements by machine code, open in a worker and called on the shared memory.
  * @module
  */
-import { CodeMemory } from "../executable.ts";
+import { addressOfMemory, CodeMemory } from "../executable.ts";
 
 /** Calls loops in this thread: by their address, and that of a description in the shared memory. */
 export interface OpenLoops {
@@ -13,9 +13,7 @@ export interface OpenLoops {
 /** Opens what calls them. */
 export function openLoops(memory: WebAssembly.Memory): OpenLoops {
   const code = new CodeMemory();
-  // growing does not move the memory
-  const pointer = Deno.UnsafePointer.of(new Uint8Array(memory.buffer, 0, 1));
-  const base = BigInt(Deno.UnsafePointer.value(pointer));
+  const base = addressOfMemory(memory);
   return {
     call: (loop, description) =>
       code.call(BigInt(loop), base + BigInt(description), base),

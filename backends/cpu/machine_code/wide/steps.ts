@@ -59,6 +59,14 @@ const COMPARISONS: Readonly<Record<string, number>> = {
   "f32x4.ne": 4,
 };
 
+/** Over the addend, and over a factor. */
+const MULTIPLY_ADDS: Readonly<
+  Record<string, readonly [overC: VectorName, overA: VectorName]>
+> = {
+  "f32x4.relaxed_madd": ["vfmadd231ps", "vfmadd213ps"],
+  "f32x4.relaxed_nmadd": ["vfnmadd231ps", "vfnmadd213ps"],
+};
+
 /** A predicate: either is NaN. */
 const UNORDERED = 3;
 
@@ -134,21 +142,11 @@ export function compute(
       immediate: ONES,
     });
   }
+  if (name in MULTIPLY_ADDS) {
+    const names = MULTIPLY_ADDS[name];
+    return multiplyAdd(code, registers, { width, of, number, names });
+  }
   switch (name) {
-    case "f32x4.relaxed_madd":
-      return multiplyAdd(code, registers, {
-        width,
-        of,
-        number,
-        names: ["vfmadd231ps", "vfmadd213ps"],
-      });
-    case "f32x4.relaxed_nmadd":
-      return multiplyAdd(code, registers, {
-        width,
-        of,
-        number,
-        names: ["vfnmadd231ps", "vfnmadd213ps"],
-      });
     case "i32x4.relaxed_laneselect":
       return choose(code, registers, { width, of, number });
     case "f32x4.min":
